@@ -1,0 +1,82 @@
+"""Every error that videoseg raises on purpose.
+
+Each is also the Python builtin that fits, so ``except FileNotFoundError`` works::
+
+    VideosegError
+    +-- UsageError (ValueError)              the caller asked for something that makes no sense
+    |   +-- PromptError                      an empty phrase, a box outside the frame, NaN
+    |   |   +-- UnknownPhraseError           this model cannot ground that phrase
+    |   +-- ConfigError                      an unknown part, key or value
+    +-- SourceError (OSError)                the input cannot be read
+    |   +-- SourceNotFoundError (FileNotFoundError)
+    +-- OutputError (OSError)                the output cannot be written
+    |   +-- OutputExistsError (FileExistsError)
+    +-- ModelError (RuntimeError)            a model failed while it worked
+    +-- MissingDependencyError (ImportError) a model, weight file or package is not installed
+    +-- RunLogError (ValueError)             a run folder is damaged or not a run folder
+    +-- PathDataError (ValueError)           text that is not SVG path data
+
+A message is one line: what was wrong, where, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class VideosegError(Exception):
+    """The root of all errors that videoseg raises on purpose."""
+
+
+class UsageError(VideosegError, ValueError):
+    """The caller asked for something that makes no sense."""
+
+
+class PromptError(UsageError):
+    """A prompt is empty, malformed, or lies outside the frame."""
+
+
+class UnknownPhraseError(PromptError):
+    """The model cannot ground this phrase.
+
+    Attributes:
+        phrase: The phrase as the user wrote it.
+    """
+
+    def __init__(self, message: str, *, phrase: str) -> None:
+        super().__init__(message)
+        self.phrase = phrase
+
+
+class ConfigError(UsageError):
+    """A part, setting or value that does not exist or does not fit."""
+
+
+class SourceError(VideosegError, OSError):
+    """The input cannot be read."""
+
+
+class SourceNotFoundError(SourceError, FileNotFoundError):
+    """The input does not exist."""
+
+
+class OutputError(VideosegError, OSError):
+    """The output cannot be written."""
+
+
+class OutputExistsError(OutputError, FileExistsError):
+    """The output exists and nobody asked to replace it."""
+
+
+class ModelError(VideosegError, RuntimeError):
+    """A model failed while it worked."""
+
+
+class MissingDependencyError(VideosegError, ImportError):
+    """A model, a weight file or a package is not installed; the message says how to get it."""
+
+
+class RunLogError(VideosegError, ValueError):
+    """A run folder is damaged, or is not a run folder."""
+
+
+class PathDataError(VideosegError, ValueError):
+    """Text that is not SVG path data."""

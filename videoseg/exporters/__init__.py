@@ -1,0 +1,1 @@
+"""Outputs that need the whole run, one file per format."""

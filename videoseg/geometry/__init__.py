@@ -1,0 +1,1 @@
+"""Cropped masks and SVG path data: pure geometry, nothing of models or media."""

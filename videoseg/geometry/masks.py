@@ -1,0 +1,143 @@
+"""Cropped masks: conversion, overlap, and COCO run-length encoding.
+
+Run lengths follow COCO: column-major, counting zeros first; the compressed string form is the one
+of pycocotools (``maskApi.c``, ``rleToString``): 5 bits a character from ASCII 48, each count from
+the third on as the difference to the one two places before it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.types import Bitmap, Box, Mask
+
+
+def from_bitmap(bitmap: Bitmap) -> Mask | None:
+    """Crop a full-frame bool (H, W) bitmap to a Mask; None where nothing is set."""
+    rows = np.flatnonzero(bitmap.any(axis=1))
+    if not len(rows):
+        return None
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(bitmap[top:bottom].any(axis=0))
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    crop = np.ascontiguousarray(bitmap[top:bottom, left:right])
+    return Mask(left, top, int(bitmap.shape[1]), int(bitmap.shape[0]), crop)
+
+
+def to_bitmap(mask: Mask) -> Bitmap:
+    """Full-frame bool (H, W) bitmap of a Mask."""
+    full = np.zeros((mask.frame_height, mask.frame_width), dtype=np.bool_)
+    x1, y1, x2, y2 = mask.crop
+    full[y1:y2, x1:x2] = mask.bitmap
+    return full
+
+
+def bounding_box(mask: Mask) -> Box:
+    """Tight box of the set pixels."""
+    rows = np.flatnonzero(mask.bitmap.any(axis=1))
+    columns = np.flatnonzero(mask.bitmap.any(axis=0))
+    return (
+        mask.x + int(columns[0]),
+        mask.y + int(rows[0]),
+        mask.x + int(columns[-1]) + 1,
+        mask.y + int(rows[-1]) + 1,
+    )
+
+
+def area(mask: Mask) -> int:
+    """Number of set pixels."""
+    return int(np.count_nonzero(mask.bitmap))
+
+
+def overlap(a: Box, b: Box) -> Box | None:
+    """Common part of two boxes, or None."""
+    x1, y1, x2, y2 = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
+    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+
+
+def window(mask: Mask, box: Box) -> Bitmap:
+    """The mask's bitmap inside ``box``, which must lie inside its crop; a view."""
+    x1, y1, x2, y2 = box
+    return mask.bitmap[y1 - mask.y : y2 - mask.y, x1 - mask.x : x2 - mask.x]
+
+
+def intersection(a: Mask, b: Mask) -> int:
+    """Number of pixels set in both; looks only where the crops overlap."""
+    common = overlap(a.crop, b.crop)
+    if common is None:
+        return 0
+    return int(np.count_nonzero(window(a, common) & window(b, common)))
+
+
+def iou(a: Mask, b: Mask) -> float:
+    """Intersection over union, in [0, 1]."""
+    both = intersection(a, b)
+    return both / (area(a) + area(b) - both) if both else 0.0
+
+
+def encode_rle(mask: Mask) -> str:
+    """COCO compressed counts of the full frame (``size`` is ``[frame_height, frame_width]``)."""
+    return _compress(_run_lengths(mask))
+
+
+def decode_rle(counts: str, *, width: int, height: int) -> Mask | None:
+    """Mask from COCO compressed counts over a frame of this size; None where nothing is set.
+
+    Raises:
+        ValueError: The counts are not well formed or do not add up to the frame.
+    """
+    runs = _expand(counts)
+    if (runs < 0).any() or int(runs.sum()) != width * height:
+        raise ValueError(f"run lengths add up to {int(runs.sum())}, not {width} x {height}")
+    values = np.zeros(len(runs), dtype=np.bool_)
+    values[1::2] = True
+    flat = np.repeat(values, runs)
+    return from_bitmap(flat.reshape(width, height).T)
+
+
+def _run_lengths(mask: Mask) -> npt.NDArray[np.int64]:
+    """Column-major run lengths of the full frame, zeros first, computed on the crop alone."""
+    padded = np.zeros((mask.bitmap.shape[1], mask.bitmap.shape[0] + 2), dtype=np.int8)
+    padded[:, 1:-1] = mask.bitmap.T
+    columns, steps = np.nonzero(np.diff(padded, axis=1))
+    edges = (mask.x + columns) * mask.frame_height + mask.y + steps
+    # A run that reaches the frame's bottom goes on at the top of the next column.
+    joined = np.flatnonzero(edges[1:-1:2] == edges[2::2])
+    edges = np.delete(edges, np.concatenate([2 * joined + 1, 2 * joined + 2]))
+    total = mask.frame_width * mask.frame_height
+    runs = np.diff(np.concatenate([[0], edges, [total]]))
+    return runs[:-1] if runs[-1] == 0 else runs
+
+
+def _compress(runs: npt.NDArray[np.int64]) -> str:
+    deltas = runs.copy()
+    deltas[3:] -= runs[1:-2]
+    characters = bytearray()
+    for delta in deltas.tolist():
+        more = True
+        while more:
+            bits = delta & 0x1F
+            delta >>= 5
+            more = delta != (-1 if bits & 0x10 else 0)
+            characters.append((bits | 0x20 if more else bits) + 48)
+    return characters.decode("ascii")
+
+
+def _expand(counts: str) -> npt.NDArray[np.int64]:
+    runs: list[int] = []
+    value = shift = 0
+    for character in counts.encode("ascii", errors="replace"):
+        bits = character - 48
+        if not 0 <= bits < 64:
+            raise ValueError(f"{chr(character)!r} is no character of compressed run lengths")
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if not bits & 0x20:
+            if bits & 0x10:
+                value |= -1 << shift
+            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            value = shift = 0
+    if shift:
+        raise ValueError("compressed run lengths end in the middle of a number")
+    return np.asarray(runs, dtype=np.int64)

@@ -1,0 +1,1 @@
+"""Models that answer prompts on frames, one file or folder per family."""

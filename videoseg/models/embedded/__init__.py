@@ -1,0 +1,1 @@
+"""The embedded model: CPU, ONNX Runtime, everything it needs inside the package."""

@@ -1,0 +1,1 @@
+"""From masks to vector outlines and back."""

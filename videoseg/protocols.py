@@ -1,0 +1,162 @@
+"""The interfaces between parts, one to four methods each.
+
+A part is a dataclass whose fields are its settings: annotate each with its bounds
+(``annotated_types``) and one line of documentation (``typing_extensions.Doc``) that names unit and
+range. State is kept in fields with ``init=False, repr=False``. Heavy packages (torch, av, cv2,
+onnxruntime, scipy, shapely) are imported inside methods, never by importing a part's module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Protocol, runtime_checkable
+
+from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
+
+
+@runtime_checkable
+class FrameSource(Protocol):
+    """Where frames come from. Opened by its constructor's caller through ``open``."""
+
+    def open(self, location: str) -> Mapping[str, StreamInfo]:
+        """Open a file, folder or address and say what it holds, first stream first.
+
+        Raises:
+            SourceError: It does not exist, is not a medium of this kind, or is damaged.
+        """
+        ...
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+        """Yield frames ``start <= index < stop`` in order of presentation, pts rising.
+
+        Raises:
+            SourceError: The medium ends or breaks before it should.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the medium. A second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """A model that answers prompts on frames, each frame for itself."""
+
+    card: ClassVar[ModelCard]
+
+    def prepare(self, prompts: Sequence[Prompt]) -> None:
+        """Load the model and refuse what it cannot do, before any frame is decoded.
+
+        Raises:
+            PromptError: It cannot take such a prompt (``UnknownPhraseError`` for a phrase).
+            MissingDependencyError: Weights or a package are missing.
+        """
+        ...
+
+    def segment(
+        self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
+    ) -> Sequence[Detections]:
+        """Answer ``prompts[i]`` on ``frames[i]``; ``Instance.prompt`` indexes ``prompts[i]``.
+
+        Every cue of a prompt that is handed over is meant for the frame it is handed over with;
+        ``Cue.frame`` is the stage's business.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the model. A second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class Stage(Protocol):
+    """Drives a model over frames; owns order and batching. The pipeline knows only this."""
+
+    def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections | None]]:
+        """Yield every frame, in order, with its answer; None = the model was not asked."""
+        ...
+
+
+@runtime_checkable
+class Tracker(Protocol):
+    """Gives instances identities over time and smooth outlines."""
+
+    def start(self, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]) -> None:
+        """Forget everything and begin a run; track ids start at 1."""
+        ...
+
+    def update(self, frame: Frame, detections: Detections | None) -> Iterable[Scene]:
+        """Take one frame's answer; give the Scenes that are now certain (0, 1 or several).
+
+        Exactly one Scene leaves for each frame that came in, in order.
+        """
+        ...
+
+    def finish(self) -> Iterable[Scene]:
+        """Give the Scenes still held back for look-ahead."""
+        ...
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """Writes each Scene as it comes into files below one folder.
+
+    A writer writes final names into the folder it is given. That folder is a staging folder: the
+    run publishes its contents when, and only when, the run is complete (``run/publish.py``).
+    ``produces`` names what it will make, so that existing files are found before the work.
+    """
+
+    needs_image: bool
+
+    def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
+        """Names of the files and folders it makes, relative to the output folder."""
+        ...
+
+    def open(
+        self, folder: Path, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]
+    ) -> None:
+        """Begin.
+
+        Raises:
+            OutputError: The folder cannot be written.
+        """
+        ...
+
+    def write(self, scene: Scene, frame: Frame | None) -> None:
+        """Write one Scene; ``frame`` is given where ``needs_image`` is True."""
+        ...
+
+    def close(self, *, complete: bool) -> None:
+        """End; with ``complete=False`` without finishing. A second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class RunReader(Protocol):
+    """A finished run as its log holds it; every call reads afresh, memory stays bounded."""
+
+    streams: Mapping[str, StreamInfo]
+    prompts: Sequence[Prompt]
+
+    def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
+        """Yield ``stream, index, detections`` in the order of the run."""
+        ...
+
+    def scenes(self) -> Iterator[Scene]:
+        """Yield Scenes in the order of the run."""
+        ...
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    """Writes files that need the whole run at once, after its last frame."""
+
+    def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
+        """Names of the files and folders it makes, relative to the output folder."""
+        ...
+
+    def export(self, run: RunReader, folder: Path) -> None:
+        """Write them below ``folder``, a staging folder like a Writer's."""
+        ...

@@ -1,0 +1,86 @@
+"""Finds parts by name. The folder is the registry: every module in it exports ``PARTS``.
+
+``PARTS`` maps a name to a dataclass, or to ``functools.partial(dataclass, setting=value)`` where a
+family of names shares one class. Packages outside videoseg add parts through the entry-point group
+``videoseg.<kind>``, for example::
+
+    [project.entry-points."videoseg.models"]
+    my-model = "my_package.my_model:MyModel"
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal, TypeAlias, get_args
+
+from videoseg.errors import ConfigError, MissingDependencyError
+from videoseg.types import ModelCard
+
+Kind: TypeAlias = Literal["sources", "models", "tracking", "writers", "exporters"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Factory: TypeAlias = Callable[..., Any]
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """All part names of a kind, sorted."""
+    return tuple(sorted({*_built_in(kind), *_outside(kind)}))
+
+
+def factory(kind: Kind, name: str) -> Factory:
+    """The callable that makes the part ``name``; its keyword arguments are the part's settings.
+
+    Raises:
+        ConfigError: No part has that name.
+        MissingDependencyError: A part from another package cannot be imported.
+    """
+    built_in = _built_in(kind)
+    if name in built_in:
+        return built_in[name]
+    outside = _outside(kind)
+    if name in outside:
+        try:
+            made: Factory = outside[name].load()
+        except (ImportError, AttributeError) as error:
+            raise MissingDependencyError(
+                f"{kind} part {name!r} ({outside[name].value}) cannot be loaded: {error}"
+            ) from error
+        return made
+    known = names(kind)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+    raise ConfigError(f"no {kind} part is called {name!r}; {hint}")
+
+
+def part_class(kind: Kind, name: str) -> type[Any]:
+    """The dataclass behind a name."""
+    made = factory(kind, name)
+    return made.func if isinstance(made, functools.partial) else made  # type: ignore[return-value]
+
+
+def card(name: str) -> ModelCard:
+    """The card of a model, read without loading it."""
+    made = factory("models", name)
+    settings = made.keywords if isinstance(made, functools.partial) else {}
+    found: ModelCard = settings.get("card") or part_class("models", name).card
+    return found
+
+
+@functools.cache
+def _built_in(kind: Kind) -> Mapping[str, Factory]:
+    package = importlib.import_module(f"videoseg.{kind}")
+    parts: dict[str, Factory] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.name.startswith("_"):
+            loaded = importlib.import_module(f"videoseg.{kind}.{module.name}")
+            parts.update(getattr(loaded, "PARTS", {}))
+    return parts
+
+
+@functools.cache
+def _outside(kind: Kind) -> Mapping[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=f"videoseg.{kind}")}

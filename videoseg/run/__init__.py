@@ -1,0 +1,1 @@
+"""The run log, the manifest, and publishing finished outputs."""

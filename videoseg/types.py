@@ -1,0 +1,460 @@
+"""The values that flow through videoseg, and the conventions they share.
+
+Conventions, written once:
+
+* Points and boxes are ``x, y``; arrays are ``H, W`` (row, column).
+* Coordinates are pixels of the upright frame, y down, on the *pixel-edge* grid: pixel
+  ``(x, y)`` covers ``[x, x + 1) x [y, y + 1)``, so its centre is ``(x + 0.5, y + 0.5)`` and a
+  10 x 10 square has area 100.
+* Boxes are ``x1, y1, x2, y2`` with exclusive upper edges, so width is ``x2 - x1``.
+* Time is an integer ``pts`` and a ``Fraction`` time base; it becomes a float only when printed.
+* Sizes are named (``width``, ``height``), never bare pairs.
+
+All types are frozen, slotted and check themselves; a violated check is a ``ValueError`` that
+shows the value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.errors import PromptError
+
+RgbImage: TypeAlias = npt.NDArray[np.uint8]
+"""uint8 (H, W, 3), RGB."""
+Bitmap: TypeAlias = npt.NDArray[np.bool_]
+"""bool (H, W)."""
+Box: TypeAlias = tuple[int, int, int, int]
+"""x1, y1, x2, y2 in whole pixels, upper edges exclusive."""
+
+PromptKind: TypeAlias = Literal["text", "point", "negative", "box", "mask"]
+State: TypeAlias = Literal["matched", "interpolated", "held"]
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """Colour tags of a stream as integers of ITU-T H.273; ``None`` where the file says nothing.
+
+    Attributes:
+        primaries: ``colour_primaries`` (1 = BT.709, 9 = BT.2020).
+        transfer: ``transfer_characteristics`` (1 = BT.709, 16 = PQ, 18 = HLG).
+        matrix: ``matrix_coefficients`` (1 = BT.709, 5 and 6 = BT.601, 9 = BT.2020).
+        full_range: True for full (PC) range, False for limited (TV) range.
+    """
+
+    primaries: int | None = None
+    transfer: int | None = None
+    matrix: int | None = None
+    full_range: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What is known about a stream of frames before its first frame.
+
+    Attributes:
+        stream: Name of the stream, unique in its source (one camera, one file).
+        width: Pixels across, after rotation.
+        height: Pixels down, after rotation.
+        time_base: Seconds per unit of ``pts``.
+        frame_rate: Nominal frames per second; describes, never times a frame. None if unknown.
+        frame_count: Frames the container promises; None if unknown. May be wrong: only counting is.
+        start_pts: ``pts`` of the first frame, where the container says so.
+        start_number: Number of the first frame where files are numbered, else 0.
+        bit_depth: Bits per colour sample in the source.
+        sample_aspect_ratio: Width over height of one pixel, after rotation.
+        rotation: Degrees clockwise (0, 90, 180, 270) that were applied to make frames upright.
+        colour: Colour tags of the source.
+        timecode: Start timecode as the container writes it, or None.
+        has_audio: Whether ``location`` holds sound that a writer may copy.
+        live: True when frames come at their own pace and the end is unknown.
+        still: True for one photograph.
+        location: File the stream was opened from (for pass-through of sound), or None.
+    """
+
+    stream: str
+    width: int
+    height: int
+    time_base: Fraction
+    frame_rate: Fraction | None = None
+    frame_count: int | None = None
+    start_pts: int = 0
+    start_number: int = 0
+    bit_depth: int = 8
+    sample_aspect_ratio: Fraction = Fraction(1)
+    rotation: int = 0
+    colour: Colour = Colour()
+    timecode: str | None = None
+    has_audio: bool = False
+    live: bool = False
+    still: bool = False
+    location: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"a stream needs a size, got {self.width = } {self.height = }")
+        if self.time_base <= 0:
+            raise ValueError(f"time base must be positive, got {self.time_base = }")
+        if self.rotation not in (0, 90, 180, 270):
+            raise ValueError(f"rotation must be 0, 90, 180 or 270, got {self.rotation = }")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One decoded picture.
+
+    Attributes:
+        stream: Name of its stream.
+        index: Counts every frame of the source from its first (0), also under ``--start``.
+        pts: Presentation time in units of ``time_base``.
+        time_base: Seconds per unit of ``pts``.
+        image: uint8 (H, W, 3) RGB, upright, full source size.
+        duration: How long it is shown, in units of ``time_base``, or None.
+        native: The decoder's own frame, opaque, for plates and pass-through, or None.
+    """
+
+    stream: str
+    index: int
+    pts: int
+    time_base: Fraction
+    image: RgbImage
+    duration: int | None = None
+    native: Any = None
+
+    def __post_init__(self) -> None:
+        if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
+            raise ValueError(
+                f"image must be uint8 (H, W, 3), got {self.image.dtype = } {self.image.shape = }"
+            )
+        if self.index < 0:
+            raise ValueError(f"index counts from 0, got {self.index = }")
+
+    @property
+    def seconds(self) -> Fraction:
+        """Presentation time in seconds, exact."""
+        return self.pts * self.time_base
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return int(self.image.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        return int(self.image.shape[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mask:
+    """The pixels of one object, kept as a crop of the frame. Never empty.
+
+    Attributes:
+        x: Left edge of the crop in the frame, pixels.
+        y: Top edge of the crop in the frame, pixels.
+        frame_width: Width of the whole frame, pixels.
+        frame_height: Height of the whole frame, pixels.
+        bitmap: bool (h, w) of the crop; at least one pixel is set.
+        logits: float16 (h, w) over the same crop, ``bitmap == (logits > 0)``, with a margin of at
+            least 4 px around the object (less at the frame's border), or None.
+    """
+
+    x: int
+    y: int
+    frame_width: int
+    frame_height: int
+    bitmap: Bitmap
+    logits: npt.NDArray[np.float16] | None = None
+
+    def __post_init__(self) -> None:
+        if self.bitmap.dtype != np.bool_ or self.bitmap.ndim != 2:
+            raise ValueError(
+                f"bitmap must be bool (h, w), got {self.bitmap.dtype = } {self.bitmap.shape = }"
+            )
+        height, width = self.bitmap.shape
+        inside = (
+            self.x >= 0
+            and self.y >= 0
+            and self.x + width <= self.frame_width
+            and self.y + height <= self.frame_height
+        )
+        if not inside:
+            raise ValueError(
+                f"crop {width} x {height} at ({self.x}, {self.y}) leaves the frame "
+                f"{self.frame_width} x {self.frame_height}"
+            )
+        if not self.bitmap.any():
+            raise ValueError("a mask has at least one pixel; leave the instance out instead")
+        if self.logits is not None and self.logits.shape != self.bitmap.shape:
+            raise ValueError(f"logits must cover the crop, got {self.logits.shape = }")
+
+    @property
+    def crop(self) -> Box:
+        """The crop's box in the frame; not tight (see ``geometry.masks.bounding_box``)."""
+        height, width = self.bitmap.shape
+        return (self.x, self.y, self.x + width, self.y + height)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Polygon:
+    """A closed ring of straight edges.
+
+    Attributes:
+        points: float32 (P, 2), x and y, P >= 3, pixel-edge coordinates; not closed by repetition.
+    """
+
+    points: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.points.ndim != 2 or self.points.shape[1:] != (2,) or len(self.points) < 3:
+            raise ValueError(f"a ring is (P >= 3, 2), got {self.points.shape = }")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bezier:
+    """A closed ring of cubic curves.
+
+    Attributes:
+        segments: float32 (S, 3, 2): two control points and the end point of each segment; a
+            segment starts where the one before it ends, the first where the last ends.
+    """
+
+    segments: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.segments.ndim != 3 or self.segments.shape[1:] != (3, 2) or not len(self.segments):
+            raise ValueError(f"a curve ring is (S >= 1, 3, 2), got {self.segments.shape = }")
+
+
+Ring: TypeAlias = Polygon | Bezier
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One connected piece of a shape: an outer ring, and holes wound the other way."""
+
+    outer: Ring
+    holes: tuple[Ring, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """A vector outline: outer rings and holes wound oppositely, so even-odd and nonzero agree."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def rings(self) -> tuple[Ring, ...]:
+        """All rings, each part's outer ring before its holes."""
+        return tuple(ring for part in self.parts for ring in (part.outer, *part.holes))
+
+
+def _finite(values: Sequence[float], what: str) -> None:
+    if not all(math.isfinite(value) for value in values):
+        raise PromptError(f"{what} must be finite numbers, got {tuple(values)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Where an object is, by hand, in source pixels.
+
+    Attributes:
+        frame: Index of the frame it was made on; None means every frame.
+        points: ``(x, y, positive)``; a point that is not positive lies outside the object.
+        boxes: ``(x1, y1, x2, y2, positive)``; a box that is not positive shows what is not meant.
+        mask: The object as found elsewhere, or None.
+    """
+
+    frame: int | None = None
+    points: tuple[tuple[float, float, bool], ...] = ()
+    boxes: tuple[tuple[float, float, float, float, bool], ...] = ()
+    mask: Mask | None = None
+
+    def __post_init__(self) -> None:
+        if not self.points and not self.boxes and self.mask is None:
+            raise PromptError("a cue needs a point, a box or a mask")
+        if self.frame is not None and self.frame < 0:
+            raise PromptError(f"a cue's frame counts from 0, got {self.frame}")
+        for point in self.points:
+            _finite(point[:2], "a point's coordinates")
+        for box in self.boxes:
+            _finite(box[:4], "a box's coordinates")
+            if box[0] >= box[2] or box[1] >= box[3]:
+                raise PromptError(f"a box is x1,y1,x2,y2 with x1 < x2 and y1 < y2, got {box[:4]}")
+
+    @property
+    def kinds(self) -> frozenset[PromptKind]:
+        """The kinds of prompt that this cue asks a model to understand."""
+        kinds: set[PromptKind] = set()
+        for *_, positive in self.points:
+            kinds.add("point" if positive else "negative")
+        for *_, positive in self.boxes:
+            kinds.add("box" if positive else "negative")
+        if self.mask is not None:
+            kinds.add("mask")
+        return frozenset(kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One thing to find: text, cues, or both. Later cues correct the same object.
+
+    Attributes:
+        label: Name written into the outputs; free text.
+        text: The phrase to ground, or None.
+        cues: Where it is, by hand.
+        max_instances: Keep at most this many per frame, best first; None = all.
+    """
+
+    label: str
+    text: str | None = None
+    cues: tuple[Cue, ...] = ()
+    max_instances: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.text is not None and not self.text.strip():
+            raise PromptError("an empty phrase names nothing; give words, a box or a point")
+        if self.text is None and not self.cues:
+            raise PromptError(f"prompt {self.label!r} needs text, a point, a box or a mask")
+        if self.max_instances is not None and self.max_instances < 1:
+            raise PromptError(f"max_instances must be at least 1, got {self.max_instances}")
+
+    @property
+    def kinds(self) -> frozenset[PromptKind]:
+        """The kinds of prompt that this asks a model to understand."""
+        kinds: set[PromptKind] = set() if self.text is None else {"text"}
+        return frozenset(kinds.union(*(cue.kinds for cue in self.cues)))
+
+
+def _probability(value: float, what: str) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{what} must lie in [0, 1], got {value}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instance:
+    """One object as a model found it on one frame.
+
+    Attributes:
+        mask: Its pixels.
+        score: Confidence in [0, 1].
+        prompt: Index into the prompts that were asked.
+        object_id: The model's or stage's own identity over time (unique within its prompt), or
+            None; a tracker keeps it together.
+        outline: The model's own vector, kept unless smoothing changes it, or None.
+        embedding: float32 (D,), appearance, or None.
+    """
+
+    mask: Mask
+    score: float
+    prompt: int
+    object_id: int | None = None
+    outline: Shape | None = None
+    embedding: npt.NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        _probability(self.score, "score")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """What a model answered for one frame. Instances may overlap.
+
+    Attributes:
+        stream: Name of the frame's stream.
+        index: The frame's index.
+        instances: In no promised order.
+        presence: For each prompt the probability that it is in the frame, None where unknown;
+            empty if the model says nothing at all about presence.
+    """
+
+    stream: str
+    index: int
+    instances: tuple[Instance, ...] = ()
+    presence: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedInstance:
+    """An instance with an identity and the outline that is drawn.
+
+    Attributes:
+        track_id: From 1, never reused in a run.
+        instance: What the model found (``instance.mask`` is the model's, not the smoothed one).
+        shape: The outline to draw, after smoothing.
+        label: The prompt's label.
+        state: ``matched`` (seen), ``interpolated`` (between two sightings) or ``held`` (no
+            evidence on this frame; not written unless asked).
+    """
+
+    track_id: int
+    instance: Instance
+    shape: Shape
+    label: str
+    state: State = "matched"
+
+    def __post_init__(self) -> None:
+        if self.track_id < 1:
+            raise ValueError(f"track ids count from 1, got {self.track_id = }")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """All tracked objects of one frame, ready to be written.
+
+    Attributes:
+        stream: Name of the frame's stream.
+        index: The frame's index.
+        pts: The frame's time in units of ``time_base``.
+        time_base: Seconds per unit of ``pts``.
+        duration: How long the frame is shown, in units of ``time_base``, or None.
+        shot: Counts shots from 0; a cut starts the next.
+        instances: In ascending ``track_id``.
+    """
+
+    stream: str
+    index: int
+    pts: int
+    time_base: Fraction
+    duration: int | None = None
+    shot: int = 0
+    instances: tuple[TrackedInstance, ...] = ()
+
+    @property
+    def seconds(self) -> Fraction:
+        """Presentation time in seconds, exact."""
+        return self.pts * self.time_base
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model is and takes, readable without loading it.
+
+    Attributes:
+        name: Name under which ``--model`` finds it.
+        summary: One line for a table.
+        kinds: Kinds of prompt it understands.
+        open_vocabulary: Whether it takes any phrase rather than a fixed list of things.
+        licence: Licence of the weights.
+        megabytes: Size of the weights on disk.
+        extra: The extra to install (``videoseg[extra]``), or None for the core.
+        weights: Hub ids or package files of the weights, with revisions.
+        sends_frames_away: True when frames leave this machine.
+    """
+
+    name: str
+    summary: str
+    kinds: frozenset[PromptKind]
+    open_vocabulary: bool
+    licence: str
+    megabytes: float
+    extra: str | None = None
+    weights: tuple[str, ...] = field(default=())
+    sends_frames_away: bool = False

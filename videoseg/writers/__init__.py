@@ -1,0 +1,1 @@
+"""Per-frame outputs, one file per format."""
