@@ -1,0 +1,172 @@
+"""Dense optical flow between neighbouring frames, and carrying masks and maps along it.
+
+Flow is found with DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016)
+on small grey images; it is kept at that size and scaled up only where something is carried.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.geometry import masks
+from videoseg.types import Box, Mask, RgbImage
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """Backward motion: where each pixel of the current frame was in the previous one.
+
+    Attributes:
+        backward: float32 (h, w, 2), x and y, in pixels of this small image: a thing seen at
+            small pixel ``p`` of the current frame was at ``p + backward[p]`` in the previous one.
+        frame_width: Width of the frames, pixels.
+        frame_height: Height of the frames, pixels.
+    """
+
+    backward: npt.NDArray[np.float32]
+    frame_width: int
+    frame_height: int
+
+    def __post_init__(self) -> None:
+        if self.backward.ndim != 3 or self.backward.shape[2] != 2:
+            raise ValueError(f"a flow field is (h, w, 2), got {self.backward.shape = }")
+
+    @property
+    def scale_x(self) -> float:
+        """Frame pixels per pixel of the field, across."""
+        return float(self.frame_width / self.backward.shape[1])
+
+    @property
+    def scale_y(self) -> float:
+        """Frame pixels per pixel of the field, down."""
+        return float(self.frame_height / self.backward.shape[0])
+
+
+def flow_between(previous: RgbImage, current: RgbImage, *, long_side: int = 320) -> Flow:
+    """Optical flow from ``current`` back to ``previous``.
+
+    Args:
+        previous: uint8 (H, W, 3).
+        current: uint8 (H, W, 3), of the same size.
+        long_side: Longest side of the images that are compared, pixels; frames are never enlarged.
+
+    Raises:
+        ValueError: The images differ in size.
+    """
+    import cv2
+
+    if previous.shape != current.shape:
+        raise ValueError(f"frames differ in size: {previous.shape = } {current.shape = }")
+    height, width = current.shape[:2]
+    scale = min(1.0, long_side / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    start = np.zeros((max(size[1], _SMALLEST_SIDE), max(size[0], _SMALLEST_SIDE), 2), np.float32)
+    field = dis.calc(_small_grey(current, size), _small_grey(previous, size), start)
+    backward = np.ascontiguousarray(field[: size[1], : size[0]], dtype=np.float32)
+    return Flow(backward, width, height)
+
+
+def carry_mask(mask: Mask, flow: Flow) -> Mask | None:
+    """A mask of the previous frame as it lies in the current one; None where it left the frame."""
+    box = _landing_box(mask.crop, flow)
+    if box is None:
+        return None
+    source = np.where(mask.bitmap, np.float32(1), np.float32(0))
+    moved = _sample(source, (mask.x, mask.y), flow, box, outside=0.0)
+    bitmap = moved > 0.5
+    if not bitmap.any():
+        return None
+    return Mask(box[0], box[1], flow.frame_width, flow.frame_height, bitmap)
+
+
+def carry_map(
+    values: npt.NDArray[np.float32], flow: Flow, *, outside: float = 0.0
+) -> npt.NDArray[np.float32]:
+    """A float32 (H, W) map over the previous frame as it lies in the current one.
+
+    Args:
+        values: float32 (H, W), of the frame's size.
+        flow: The motion between the two frames.
+        outside: The value of what comes from beyond the previous frame's border.
+    """
+    box = (0, 0, flow.frame_width, flow.frame_height)
+    return _sample(values, (0, 0), flow, box, outside=outside)
+
+
+_SMALLEST_SIDE = 32
+"""DIS reads beyond its pyramid's end on images smaller than this; they are padded."""
+
+
+def _small_grey(image: RgbImage, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    import cv2
+
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    below, right = max(0, _SMALLEST_SIDE - size[1]), max(0, _SMALLEST_SIDE - size[0])
+    padded = cv2.copyMakeBorder(grey, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    return np.asarray(padded, dtype=np.uint8)
+
+
+def _landing_box(box: Box, flow: Flow) -> Box | None:
+    """Box of the current frame's pixels that may come from ``box`` of the previous one."""
+    height, width = flow.backward.shape[:2]
+    was_x = (np.arange(width, dtype=np.float32) + flow.backward[..., 0]) * flow.scale_x
+    was_y = (np.arange(height, dtype=np.float32)[:, None] + flow.backward[..., 1]) * flow.scale_y
+    # One field pixel of slack on every side: between its samples the field is interpolated.
+    inside = (was_x > box[0] - 2 * flow.scale_x) & (was_x < box[2] + flow.scale_x)
+    inside &= (was_y > box[1] - 2 * flow.scale_y) & (was_y < box[3] + flow.scale_y)
+    landed = masks.from_bitmap(inside)
+    if landed is None:
+        return None
+    x1, y1, x2, y2 = landed.crop
+    return (
+        max(0, int((x1 - 1) * flow.scale_x)),
+        max(0, int((y1 - 1) * flow.scale_y)),
+        min(flow.frame_width, int(np.ceil((x2 + 1) * flow.scale_x))),
+        min(flow.frame_height, int(np.ceil((y2 + 1) * flow.scale_y))),
+    )
+
+
+def _sample(
+    source: npt.NDArray[np.float32],
+    origin: tuple[int, int],
+    flow: Flow,
+    box: Box,
+    *,
+    outside: float,
+) -> npt.NDArray[np.float32]:
+    """Values of ``source`` (a crop of the previous frame at ``origin``) for ``box`` of this one."""
+    import cv2
+
+    x1, y1, x2, y2 = box
+    scale_x, scale_y = flow.scale_x, flow.scale_y
+    # Pixel centres of the frame in the field's coordinates.
+    to_field = np.array(
+        [
+            [1 / scale_x, 0, (x1 + 0.5) / scale_x - 0.5],
+            [0, 1 / scale_y, (y1 + 0.5) / scale_y - 0.5],
+        ]
+    )
+    field = cv2.warpAffine(
+        flow.backward,
+        to_field,
+        (x2 - x1, y2 - y1),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    was_x = field[..., 0] * scale_x + np.arange(x1 - origin[0], x2 - origin[0], dtype=np.float32)
+    rows = np.arange(y1 - origin[1], y2 - origin[1], dtype=np.float32)
+    was_y = field[..., 1] * scale_y + rows[:, None]
+    moved = cv2.remap(
+        source,
+        was_x.astype(np.float32),
+        was_y.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=outside,
+    )
+    return np.asarray(moved, dtype=np.float32)
