@@ -1,0 +1,155 @@
+"""The one loop: frames -> stage -> tracker -> writers. Knows protocols only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from videoseg.protocols import Exporter, RunReader, Stage, Tracker, Writer
+from videoseg.threads import Stopwatch, WriteBehind, read_ahead
+from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
+
+FRAMES_AHEAD = 8
+"""Decoded frames that may wait for the model."""
+STEPS_BEHIND = 8
+"""Finished steps that may wait for the writers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One frame with what the model answered and what became of it."""
+
+    frame: Frame
+    detections: Detections | None
+    scene: Scene
+
+
+class Log(Protocol):
+    """Keeps what was found (``run.log.RunLog``)."""
+
+    def append(self, stream: str, index: int, detections: Detections | None, scene: Scene) -> None:
+        """Keep one step."""
+        ...
+
+    def close(self) -> None:
+        """Flush and close."""
+        ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has found so far.
+
+    Attributes:
+        frames: Frames seen.
+        asked: Frames on which the model was asked.
+        tracks: For each prompt the ids of its tracks.
+        instances: For each prompt the number of outlines written.
+    """
+
+    frames: int
+    asked: int
+    tracks: tuple[set[int], ...]
+    instances: list[int]
+
+    @classmethod
+    def of(cls, prompts: Sequence[Prompt]) -> Tally:
+        """An empty tally."""
+        return cls(0, 0, tuple(set() for _ in prompts), [0] * len(prompts))
+
+    def add(self, step: Step) -> None:
+        """Count one step."""
+        self.frames += 1
+        self.asked += step.detections is not None
+        for tracked in step.scene.instances:
+            self.tracks[tracked.instance.prompt].add(tracked.track_id)
+            self.instances[tracked.instance.prompt] += 1
+
+
+def follow(
+    frames: Iterable[Frame], stage: Stage, tracker: Tracker, clock: Stopwatch
+) -> Generator[Step, None, None]:
+    """Yield a Step for every frame, in order. The tracker must have been started.
+
+    The tracker may look ahead; frames wait here until their Scene leaves it.
+    """
+    waiting: dict[tuple[str, int], tuple[Frame, Detections | None]] = {}
+
+    def paired(scenes: Iterable[Scene]) -> Iterator[Step]:
+        for scene in clock.each("track", scenes):
+            yield Step(*waiting.pop((scene.stream, scene.index)), scene)
+
+    decoded = clock.each("decode", frames)
+    with closing(read_ahead(decoded, FRAMES_AHEAD)) as ahead:
+        for frame, detections in clock.each("model", stage.run(clock.each("wait", ahead))):
+            waiting[frame.stream, frame.index] = (frame, detections)
+            with clock.measure("track"):
+                scenes = tracker.update(frame, detections)
+            yield from paired(scenes)
+        with clock.measure("track"):
+            scenes = tracker.finish()
+        yield from paired(scenes)
+
+
+def write(
+    steps: Iterable[Step],
+    *,
+    streams: Mapping[str, StreamInfo],
+    prompts: Sequence[Prompt],
+    writers: Mapping[str, Writer],
+    log: Log,
+    folder: Path,
+    clock: Stopwatch,
+    on_step: Callable[[Tally], None] = lambda _: None,
+) -> Tally:
+    """Write every step below ``folder`` with all writers and keep it in the log.
+
+    Whatever raises, every writer is closed and no thread is left.
+    """
+    tally = Tally.of(prompts)
+    opened: list[Writer] = []
+
+    def consume(step: Step) -> None:
+        with clock.measure("log"):
+            log.append(step.frame.stream, step.frame.index, step.detections, step.scene)
+        for name, writer in writers.items():
+            with clock.measure(name):
+                writer.write(step.scene, step.frame if writer.needs_image else None)
+
+    with ExitStack() as on_failure:
+        on_failure.callback(_close_all, opened, log)
+        for writer in writers.values():
+            opened.append(writer)
+            writer.open(folder, streams, prompts)
+        with WriteBehind(consume, STEPS_BEHIND) as behind:
+            for step in steps:
+                behind.put(step)
+                tally.add(step)
+                on_step(tally)
+        for name, writer in writers.items():
+            with clock.measure(name):
+                writer.close(complete=True)
+        log.close()
+        on_failure.pop_all()
+    return tally
+
+
+def export(
+    run: RunReader, exporters: Mapping[str, Exporter], folder: Path, clock: Stopwatch
+) -> None:
+    """Run every exporter over a finished run."""
+    for name, exporter in exporters.items():
+        with clock.measure(name):
+            exporter.export(run, folder)
+
+
+def _close_all(writers: Iterable[Writer], log: Log) -> None:
+    """Close everything as incomplete; the error that brought us here is the one to report."""
+    for writer in writers:
+        with suppress(Exception):
+            writer.close(complete=False)
+    with suppress(Exception):
+        log.close()

@@ -1,0 +1,211 @@
+"""Prompts as people write them: shorthand on the command line, and ``prompts.json``.
+
+Shorthand is ``key=value`` pairs joined by ``;``::
+
+    label=cup;text=red cup
+    label=hand;box=10,20,80,90;at=12
+    text=dog;point=200,150;not-point=90,40;max=1
+
+``box``, ``not-box``, ``point`` and ``not-point`` may be repeated; ``at`` is the index of the frame
+they were made on (default the first). ``prompts.json`` is a list of objects with the same keys, or
+with ``cues``, a list of objects, where an object is corrected on several frames::
+
+    [{"label": "cup", "text": "red cup"},
+     {"label": "hand", "cues": [{"at": 12, "box": [10, 20, 80, 90]},
+                                {"at": 40, "point": [[200, 150]], "not-point": [[90, 40]]}]}]
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from videoseg.errors import PromptError
+from videoseg.types import Cue, Prompt, StreamInfo
+
+_PLACES = {"point": (2, True), "not-point": (2, False), "box": (4, True), "not-box": (4, False)}
+_CUE_KEYS = (*_PLACES, "at")
+_KEYS = ("label", "text", "max", "cues", *_CUE_KEYS)
+
+Numbers: TypeAlias = Sequence[float]
+
+
+def parse_numbers(text: str, count: int, what: str) -> tuple[float, ...]:
+    """Parse ``"10,20,80,90"`` into ``count`` numbers.
+
+    Raises:
+        PromptError: There are more or fewer, or one is not a number.
+    """
+    try:
+        numbers = tuple(float(piece) for piece in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != count:
+        form = "x,y" if count == 2 else "x1,y1,x2,y2"
+        raise PromptError(f"{what} is {form} in pixels, got {text!r}")
+    return numbers
+
+
+def by_hand(
+    *,
+    boxes: Iterable[Numbers] = (),
+    points: Iterable[Numbers] = (),
+    not_boxes: Iterable[Numbers] = (),
+    not_points: Iterable[Numbers] = (),
+    at: int | None = 0,
+) -> tuple[Cue, ...]:
+    """The cue that these boxes (x1, y1, x2, y2) and points (x, y) make, or none."""
+    marked = [(*box, True) for box in boxes] + [(*box, False) for box in not_boxes]
+    clicked = [(*point, True) for point in points] + [(*point, False) for point in not_points]
+    if not marked and not clicked:
+        return ()
+    return (Cue(frame=at, points=tuple(clicked), boxes=tuple(marked)),)  # type: ignore[arg-type]
+
+
+def parse_prompt(text: str) -> Prompt:
+    """Parse one prompt in shorthand (see the module's docstring).
+
+    Raises:
+        PromptError: A key is unknown or repeated, or a value does not fit.
+    """
+    entry: dict[str, Any] = {}
+    for pair in filter(None, (piece.strip() for piece in text.split(";"))):
+        key, equals, value = (piece.strip() for piece in pair.partition("="))
+        if not equals:
+            raise PromptError(f"a prompt is key=value;key=value, got {pair!r} in {text!r}")
+        if key in _PLACES:
+            entry.setdefault(key, []).append(parse_numbers(value, _PLACES[key][0], key))
+        elif key in entry:
+            raise PromptError(f"{key!r} stands twice in prompt {text!r}")
+        else:
+            entry[key] = int(value) if key in ("at", "max") and value.isdigit() else value
+    return _prompt(entry, f"prompt {text!r}")
+
+
+def load_prompts(path: Path) -> tuple[Prompt, ...]:
+    """Read ``prompts.json`` (see the module's docstring).
+
+    Raises:
+        PromptError: The file is missing, is not JSON, or an entry does not fit.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PromptError(f"cannot read prompts from {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise PromptError(f"{path} is not JSON: {error}") from error
+    if not isinstance(entries, list) or not entries:
+        raise PromptError(f"{path} must hold a list of prompts with at least one entry")
+    return tuple(_prompt(entry, f"{path}, prompt {n}") for n, entry in enumerate(entries, 1))
+
+
+def on_every_frame(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
+    """The same prompts with their cues meant for every frame as given, carried nowhere."""
+    return tuple(
+        replace(prompt, cues=tuple(replace(cue, frame=None) for cue in prompt.cues))
+        for prompt in prompts
+    )
+
+
+def check_prompts(prompts: Sequence[Prompt], info: StreamInfo) -> None:
+    """Refuse cues that cannot be on this stream, before any work.
+
+    Raises:
+        PromptError: A point or box lies outside the frame, or its frame is not in the stream.
+    """
+    size = f"the frame is {info.width} x {info.height}"
+    for prompt in prompts:
+        for cue in prompt.cues:
+            for x, y, _ in cue.points:
+                if not (0 <= x <= info.width and 0 <= y <= info.height):
+                    raise PromptError(f"point {x:g},{y:g} of {prompt.label!r} lies outside: {size}")
+            for x1, y1, x2, y2, _ in cue.boxes:
+                if x1 >= info.width or y1 >= info.height or x2 <= 0 or y2 <= 0:
+                    raise PromptError(
+                        f"box {x1:g},{y1:g},{x2:g},{y2:g} of {prompt.label!r} lies outside: {size}"
+                    )
+            if cue.frame is not None and info.frame_count and cue.frame >= info.frame_count:
+                raise PromptError(
+                    f"prompt {prompt.label!r} is anchored at frame {cue.frame}, but "
+                    f"{info.stream} has {info.frame_count} frames (0 to {info.frame_count - 1})"
+                )
+
+
+def _prompt(entry: object, where: str) -> Prompt:
+    keys = _mapping(entry, _KEYS, where)
+    cues = [*_cues(keys, where)]
+    for n, cue in enumerate(_list(keys.get("cues", []), f"{where}: cues"), 1):
+        place = f"{where}, cue {n}"
+        found = _cues(_mapping(cue, _CUE_KEYS, place), place)
+        if not found:
+            raise PromptError(f"{place}: a cue needs a point or a box")
+        cues.extend(found)
+    text = keys.get("text")
+    if text is not None and not isinstance(text, str):
+        raise PromptError(f"{where}: text must be a string, got {text!r}")
+    label = keys.get("label", text or "object")
+    if not isinstance(label, str) or not label.strip():
+        raise PromptError(f"{where}: label must be a string that is not empty, got {label!r}")
+    most = keys.get("max")
+    if most is not None and not _is_count(most):
+        raise PromptError(f"{where}: max must be a whole number, got {most!r}")
+    try:
+        return Prompt(label=label, text=text, cues=tuple(cues), max_instances=most)
+    except PromptError as error:
+        raise PromptError(f"{where}: {error}") from error
+
+
+def _cues(keys: Mapping[str, Any], where: str) -> tuple[Cue, ...]:
+    at = keys.get("at", 0)
+    if not _is_count(at):
+        raise PromptError(f"{where}: at must be the index of a frame, got {at!r}")
+    places = {key: _places(keys.get(key, []), key, where) for key in _PLACES}
+    try:
+        return by_hand(
+            boxes=places["box"],
+            points=places["point"],
+            not_boxes=places["not-box"],
+            not_points=places["not-point"],
+            at=at,
+        )
+    except PromptError as error:
+        raise PromptError(f"{where}: {error}") from error
+
+
+def _places(value: object, key: str, where: str) -> list[Numbers]:
+    """A list of points or boxes; a single one need not be wrapped in a list."""
+    count, _ = _PLACES[key]
+    places = _list(value, f"{where}: {key}")
+    if places and not isinstance(places[0], (list, tuple)):
+        places = [places]
+    for place in places:
+        numbers = isinstance(place, (list, tuple)) and len(place) == count
+        if not numbers or not all(isinstance(number, (int, float)) for number in place):
+            form = "[x, y]" if count == 2 else "[x1, y1, x2, y2]"
+            raise PromptError(f"{where}: {key} must be {form} in pixels, got {place!r}")
+    return places
+
+
+def _mapping(entry: object, known: Sequence[str], where: str) -> Mapping[str, Any]:
+    if not isinstance(entry, Mapping):
+        raise PromptError(f"{where} must be an object with keys, got {entry!r}")
+    for key in entry:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+            raise PromptError(f"{where}: unknown key {key!r}; {hint}")
+    return entry
+
+
+def _list(value: object, where: str) -> list[Any]:
+    if not isinstance(value, (list, tuple)):
+        raise PromptError(f"{where} must be a list, got {value!r}")
+    return list(value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

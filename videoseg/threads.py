@@ -1,0 +1,176 @@
+"""The only two threads of a run: one that reads ahead and one that writes behind; and a stopwatch.
+
+Both are bounded, hand every error to the caller, and end when the caller leaves, whatever happened.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Generic, Self, TypeVar
+
+T = TypeVar("T")
+
+_POLL_SECONDS = 0.05
+"""How often a blocked thread looks whether the other side has left."""
+
+
+class _End:
+    """Marks the end of a queue, with the error that ended it if one did."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def read_ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
+    """Yield ``items``, taken by a thread of their own at most ``depth`` ahead of the caller.
+
+    An error in ``items`` is raised here, after all items before it. Closing this generator ends the
+    thread, which closes ``items`` if that is a generator.
+    """
+    ready: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
+    left = threading.Event()
+
+    def put(item: T | _End) -> bool:
+        while not left.is_set():
+            try:
+                ready.put(item, timeout=_POLL_SECONDS)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        iterator = iter(items)
+        end = _End()
+        try:
+            for item in iterator:
+                if not put(item):
+                    return
+        except BaseException as error:  # handed to the caller, whatever it is
+            end = _End(error)
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+            put(end)
+
+    thread = threading.Thread(target=work, name="videoseg-read-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = ready.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        left.set()
+        thread.join()
+
+
+class WriteBehind(AbstractContextManager["WriteBehind[T]"], Generic[T]):
+    """Calls ``consume`` on items in a thread of its own, at most ``depth`` behind the caller.
+
+    Leaving the context without an error waits until all is consumed; leaving it with one drops what
+    is waiting. An error of ``consume`` is raised by the next ``put`` or on leaving.
+    """
+
+    def __init__(self, consume: Callable[[T], None], depth: int) -> None:
+        self._consume = consume
+        self._waiting: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="videoseg-write-behind")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def put(self, item: T) -> None:
+        """Hand over an item; waits while ``depth`` items are waiting."""
+        self._offer(item)
+        if self._error is not None:
+            raise self._error
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            while not self._waiting.empty():
+                try:
+                    self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+        self._offer(_End())
+        self._thread.join()
+        if error is None and self._error is not None:
+            raise self._error
+
+    def _offer(self, item: T | _End) -> None:
+        while self._thread.is_alive():
+            try:
+                self._waiting.put(item, timeout=_POLL_SECONDS)
+            except queue.Full:
+                continue
+            return
+
+    def _work(self) -> None:
+        while not isinstance(item := self._waiting.get(), _End):
+            try:
+                self._consume(item)
+            except BaseException as error:  # handed to the caller, whatever it is
+                self._error = error
+                return
+
+
+class Stopwatch:
+    """Adds up the seconds spent in named stages, each thread for itself.
+
+    A stage inside another is counted for the inner one only, so the sums of one thread add up to
+    the time it worked.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._open = threading.local()
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Count the time spent inside the context for ``stage``."""
+        stack: list[tuple[str, float]] = self._open.__dict__.setdefault("stack", [])
+        start = time.perf_counter()
+        if stack:
+            outer, since = stack[-1]
+            self._add(outer, start - since)
+        stack.append((stage, start))
+        try:
+            yield
+        finally:
+            _, since = stack.pop()
+            end = time.perf_counter()
+            self._add(stage, end - since)
+            if stack:
+                stack[-1] = (stack[-1][0], end)
+
+    def each(self, stage: str, items: Iterable[T]) -> Iterator[T]:
+        """Yield ``items``, counting the time it takes to get each for ``stage``."""
+        iterator = iter(items)
+        try:
+            while True:
+                with self.measure(stage):
+                    try:
+                        item = next(iterator)
+                    except StopIteration:
+                        return
+                yield item
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+
+    def _add(self, stage: str, seconds: float) -> None:
+        with self._lock:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
