@@ -1,0 +1,1 @@
+"""Builds the files that the embedded model ships; needs the extra ``train``."""

@@ -1,0 +1,146 @@
+"""The embedded model's network in torch: EfficientNet-Lite0 made dense, and the trained head.
+
+EfficientNet-Lite0: M. Tan and Q. Le, "EfficientNet: Rethinking Model Scaling for Convolutional
+Neural Networks", 2019, in the variant without squeeze-and-excitation and with ReLU6. The last
+stride is replaced by a dilation (L.-C. Chen et al., "Rethinking Atrous Convolution for Semantic
+Image Segmentation", 2017), so that the deepest features stay at stride 16.
+
+Legend: B batch, C channels, H and W rows and columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+MEAN, SCALE = 127.0, 128.0
+"""The ImageNet weights expect ``(value - MEAN) / SCALE`` of 8-bit RGB."""
+_EPSILON = 1e-3
+_State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class _Stage:
+    kernel: int
+    stride: int
+    expand: int
+    channels: int
+    repeats: int
+    dilation: int = 1
+    centre_left: bool = False
+    """Pad a strided convolution on the left and top: undoes the shift of the strides before."""
+
+
+_STAGES = (
+    _Stage(3, 1, 1, 16, 1),
+    _Stage(3, 2, 6, 24, 2),
+    _Stage(5, 2, 6, 40, 2),
+    _Stage(3, 2, 6, 80, 3, centre_left=True),
+    _Stage(5, 1, 6, 112, 3),
+    _Stage(5, 1, 6, 192, 4),
+    _Stage(3, 1, 6, 320, 1, dilation=2),
+)
+_DILATED_STAGE = 5  # its first block had the last stride; the blocks after it are dilated
+
+
+class _Convolution(nn.Module):
+    """Convolution with its batch normalisation folded in, TensorFlow's padding, and ReLU6."""
+
+    def __init__(
+        self,
+        state: _State,
+        weight: str,
+        norm: str,
+        *,
+        stride: int = 1,
+        dilation: int = 1,
+        centre_left: bool = False,
+        relu: bool = True,
+    ) -> None:
+        super().__init__()
+        kernel = state[f"{weight}.weight"]
+        gain = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _EPSILON)
+        self.weight = nn.Parameter(kernel * gain[:, None, None, None], requires_grad=False)
+        offset = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * gain
+        self.bias = nn.Parameter(offset, requires_grad=False)
+        self.groups = kernel.shape[0] if kernel.shape[1] == 1 and kernel.shape[2] > 1 else 1
+        self.stride, self.dilation, self.relu = stride, dilation, relu
+        reach = dilation * (kernel.shape[2] - 1)
+        total = reach if stride == 1 else reach - 1
+        near, far = total // 2, total - total // 2
+        self.pad = (far, near, far, near) if centre_left else (near, far, near, far)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if any(self.pad):
+            x = functional.pad(x, self.pad)
+        x = functional.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        return functional.relu6(x) if self.relu else x
+
+
+class _Block(nn.Module):
+    """Inverted residual block."""
+
+    def __init__(self, state: _State, name: str, stage: _Stage, *, first: bool) -> None:
+        super().__init__()
+        stride = stage.stride if first else 1
+        layers = []
+        if stage.expand > 1:
+            layers.append(_Convolution(state, f"{name}._expand_conv", f"{name}._bn0"))
+        layers.append(
+            _Convolution(
+                state,
+                f"{name}._depthwise_conv",
+                f"{name}._bn1",
+                stride=stride,
+                dilation=stage.dilation,
+                centre_left=stage.centre_left and stride > 1,
+            )
+        )
+        layers.append(_Convolution(state, f"{name}._project_conv", f"{name}._bn2", relu=False))
+        self.layers = nn.Sequential(*layers)
+        self.residual = not first
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.layers(x)
+        return x + y if self.residual else y
+
+
+class Backbone(nn.Module):
+    """EfficientNet-Lite0 with its last stride removed; sides of the input are multiples of 32."""
+
+    def __init__(self, state: _State) -> None:
+        super().__init__()
+        self.stem = _Convolution(state, "_conv_stem", "_bn0", stride=2)
+        stages, number = [], 0
+        for index, stage in enumerate(_STAGES):
+            blocks = []
+            for repeat in range(stage.repeats):
+                dilated = stage
+                if index == _DILATED_STAGE and repeat:
+                    dilated = _Stage(5, 1, 6, 192, 4, dilation=2)
+                blocks.append(_Block(state, f"_blocks.{number}", dilated, first=repeat == 0))
+                number += 1
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.ModuleList(stages)
+        self.head = _Convolution(state, "_conv_head", "_bn1")
+        self.classifier_weight = nn.Parameter(state["_fc.weight"], requires_grad=False)
+        self.classifier_bias = nn.Parameter(state["_fc.bias"], requires_grad=False)
+
+    def features(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Features at stride 4 (24), 8 (40), 16 (112) and, deepest, 16 (320 channels)."""
+        x = self.stem((x_BCHW - MEAN) / SCALE)
+        kept = []
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            if index in (1, 2, 4, 6):
+                kept.append(x)
+        return kept[0], kept[1], kept[2], kept[3]
+
+    def imagenet(self, deep_BCHW: Tensor) -> Tensor:
+        """Dense ImageNet logits (B, 1000, H / 2, W / 2), pooled to stride 32."""
+        x = functional.avg_pool2d(self.head(deep_BCHW), 2)
+        return functional.conv2d(x, self.classifier_weight[:, :, None, None], self.classifier_bias)

@@ -1,0 +1,84 @@
+"""Runs the shipped network on a frame: named maps that each cover the whole frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.errors import MissingDependencyError
+from videoseg.types import RgbImage
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+CELL = 32
+"""The network's input sides are multiples of this many pixels."""
+
+
+class Backbone:
+    """The network in ONNX Runtime on the CPU, loaded once.
+
+    Its outputs, float32 (C, rows, columns), each over the whole frame:
+
+    * ``stride8`` (40 channels) and ``stride16`` (112 channels): features of EfficientNet-Lite0.
+      A cell's centre lies about 3.5 network pixels right of and below its middle at stride 8, and
+      in its middle at stride 16.
+    * ``deep16`` (320 channels): its deepest features, stride 16.
+    * ``imagenet`` (1000 channels): logits of the ImageNet classes, stride 32.
+    """
+
+    def __init__(self, threads: int = 0, long_side: int = 512) -> None:
+        """Load the network.
+
+        Args:
+            threads: CPU threads; 0 lets ONNX Runtime take one per core.
+            long_side: Longer side of the network's input in pixels; frames are resized to it.
+
+        Raises:
+            MissingDependencyError: The weights are not where the package keeps them.
+        """
+        self._session: onnxruntime.InferenceSession = _session(threads)
+        self._long_side = long_side
+
+    def run(
+        self, image: RgbImage, outputs: Sequence[str] = ("stride8", "stride16")
+    ) -> Mapping[str, npt.NDArray[np.float32]]:
+        """The named maps of one frame; computes only what they need."""
+        pixels = fit(image, self._long_side)
+        tensor = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], dtype=np.float32)
+        maps = self._session.run(list(outputs), {"image": tensor})
+        return {name: values[0] for name, values in zip(outputs, maps, strict=True)}
+
+
+def fit(image: RgbImage, long_side: int) -> RgbImage:
+    """Resize a frame so that its sides are multiples of ``CELL`` and the longer about long_side."""
+    import cv2
+
+    height, width = image.shape[:2]
+    scale = long_side / max(height, width)
+    size = [max(round(side * scale / CELL), 1) * CELL for side in (width, height)]
+    smaller = size[0] < width
+    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    resized: RgbImage = cv2.resize(image, (size[0], size[1]), interpolation=how)
+    return resized
+
+
+def _session(threads: int) -> Any:
+    import onnxruntime
+
+    weights = files(__package__).joinpath("weights", "network.onnx")
+    if not weights.is_file():
+        raise MissingDependencyError(
+            "the embedded model's weights (weights/network.onnx) are missing from this "
+            "installation; install videoseg again"
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(
+        weights.read_bytes(), options, providers=["CPUExecutionProvider"]
+    )
