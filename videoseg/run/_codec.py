@@ -1,0 +1,276 @@
+"""Values of the run log as JSON text and back, exactly.
+
+A record is put together as text because ``json`` spends most of its time on floats: a ring is
+formatted in one call with nine significant digits, which name every float32 exactly.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.geometry.masks import decode_rle, encode_rle
+from videoseg.types import (
+    Bezier,
+    Colour,
+    Cue,
+    Detections,
+    Instance,
+    Mask,
+    Part,
+    Polygon,
+    Prompt,
+    Ring,
+    Scene,
+    Shape,
+    StreamInfo,
+    TrackedInstance,
+)
+
+Json = Any
+"""What ``json.loads`` gives; its shape is checked by building the value from it."""
+
+
+def fraction_text(value: Fraction) -> str:
+    """A fraction as ``numerator/denominator``."""
+    return f"{value.numerator}/{value.denominator}"
+
+
+def stream_to_json(info: StreamInfo) -> Json:
+    """A StreamInfo as plain JSON values."""
+    made = dataclasses.asdict(info)
+    return {
+        name: fraction_text(value) if isinstance(value, Fraction) else value
+        for name, value in made.items()
+    }
+
+
+def stream_from_json(made: Json) -> StreamInfo:
+    """The StreamInfo that ``stream_to_json`` was given."""
+    values = dict(made)
+    for name in ("time_base", "frame_rate", "sample_aspect_ratio"):
+        if values[name] is not None:
+            values[name] = Fraction(values[name])
+    values["colour"] = Colour(**values["colour"])
+    return StreamInfo(**values)
+
+
+def prompt_to_json(prompt: Prompt) -> Json:
+    """A Prompt as plain JSON values."""
+    return {
+        "label": prompt.label,
+        "text": prompt.text,
+        "max_instances": prompt.max_instances,
+        "cues": [
+            {
+                "frame": cue.frame,
+                "points": cue.points,
+                "boxes": cue.boxes,
+                "mask": None if cue.mask is None else _mask_to_json(cue.mask),
+            }
+            for cue in prompt.cues
+        ],
+    }
+
+
+def prompt_from_json(made: Json) -> Prompt:
+    """The Prompt that ``prompt_to_json`` was given."""
+    return Prompt(
+        label=made["label"],
+        text=made["text"],
+        max_instances=made["max_instances"],
+        cues=tuple(
+            Cue(
+                frame=cue["frame"],
+                points=tuple((x, y, positive) for x, y, positive in cue["points"]),
+                boxes=tuple((a, b, c, d, positive) for a, b, c, d, positive in cue["boxes"]),
+                mask=None if cue["mask"] is None else _mask_from_json(cue["mask"]),
+            )
+            for cue in made["cues"]
+        ),
+    )
+
+
+def detections_to_text(stream: str, index: int, detections: Detections | None) -> str:
+    """One line of ``detections.jsonl``, without its end; None is kept as "not asked"."""
+    head = f'{{"stream":{json.dumps(stream)},"index":{index}'
+    if detections is None:
+        return f'{head},"instances":null}}'
+    instances = ",".join(map(_instance_to_text, detections.instances))
+    presence = json.dumps([_number(value) for value in detections.presence])
+    return f'{head},"presence":{presence},"instances":[{instances}]}}'
+
+
+def detections_from_json(made: Json) -> tuple[str, int, Detections | None]:
+    """Stream, index and answer of one line of ``detections.jsonl``."""
+    stream, index = made["stream"], made["index"]
+    if made["instances"] is None:
+        return stream, index, None
+    instances = tuple(map(_instance_from_json, made["instances"]))
+    return stream, index, Detections(stream, index, instances, tuple(made["presence"]))
+
+
+def scene_to_text(scene: Scene, found: Sequence[Instance]) -> str:
+    """One line of ``scenes.jsonl``, without its end.
+
+    Args:
+        scene: The Scene.
+        found: The instances of the frame's Detections as they were logged. An instance of the
+            Scene that is one of these is named by its place instead of being written again.
+    """
+    places = {id(instance): place for place, instance in enumerate(found)}
+    instances = ",".join(_tracked_to_text(tracked, places) for tracked in scene.instances)
+    return (
+        f'{{"stream":{json.dumps(scene.stream)},"index":{scene.index},"pts":{scene.pts},'
+        f'"time_base":"{fraction_text(scene.time_base)}",'
+        f'"duration":{json.dumps(scene.duration)},"shot":{scene.shot},'
+        f'"instances":[{instances}]}}'
+    )
+
+
+def scene_from_json(made: Json, found: Sequence[Instance]) -> Scene:
+    """The Scene of one line of ``scenes.jsonl``; ``found`` as in ``scene_to_text``."""
+    return Scene(
+        stream=made["stream"],
+        index=made["index"],
+        pts=made["pts"],
+        time_base=Fraction(made["time_base"]),
+        duration=made["duration"],
+        shot=made["shot"],
+        instances=tuple(_tracked_from_json(tracked, found) for tracked in made["instances"]),
+    )
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _mask_to_json(mask: Mask) -> Json:
+    """COCO's ``size`` and ``counts``, and the crop, which need not be tight."""
+    return {
+        "size": [mask.frame_height, mask.frame_width],
+        "crop": mask.crop,
+        "counts": encode_rle(mask),
+    }
+
+
+def _mask_from_json(made: Json) -> Mask:
+    height, width = made["size"]
+    x1, y1, x2, y2 = made["crop"]
+    tight = decode_rle(made["counts"], width=width, height=height)
+    if tight is None:
+        raise ValueError("a mask without pixels")
+    if tight.crop == (x1, y1, x2, y2):
+        return tight
+    left, top, right, bottom = tight.crop
+    if not (x1 <= left and y1 <= top and x2 >= right and y2 >= bottom):
+        raise ValueError(f"the crop {made['crop']} cuts off pixels of the mask {tight.crop}")
+    bitmap = np.zeros((y2 - y1, x2 - x1), dtype=np.bool_)
+    bitmap[top - y1 : bottom - y1, left - x1 : right - x1] = tight.bitmap
+    return Mask(x1, y1, width, height, bitmap)
+
+
+def _instance_to_text(instance: Instance) -> str:
+    made = {
+        "prompt": instance.prompt,
+        "score": float(instance.score),
+        "object_id": instance.object_id,
+        "mask": _mask_to_json(instance.mask),
+    }
+    if instance.embedding is not None:
+        raw = np.ascontiguousarray(instance.embedding, dtype="<f4").tobytes()
+        made["embedding"] = base64.b64encode(raw).decode("ascii")
+    text = json.dumps(made, separators=(",", ":"))
+    if instance.outline is None:
+        return text
+    return f'{text[:-1]},"outline":{_shape_to_text(instance.outline)}}}'
+
+
+def _instance_from_json(made: Mapping[str, Json]) -> Instance:
+    embedding = made.get("embedding")
+    outline = made.get("outline")
+    return Instance(
+        mask=_mask_from_json(made["mask"]),
+        score=made["score"],
+        prompt=made["prompt"],
+        object_id=made["object_id"],
+        outline=None if outline is None else _shape_from_json(outline),
+        embedding=None
+        if embedding is None
+        else np.frombuffer(base64.b64decode(embedding, validate=True), "<f4").astype(np.float32),
+    )
+
+
+def _tracked_to_text(tracked: TrackedInstance, places: Mapping[int, int]) -> str:
+    place = places.get(id(tracked.instance))
+    instance = _instance_to_text(tracked.instance) if place is None else str(place)
+    return (
+        f'{{"track_id":{tracked.track_id},"label":{json.dumps(tracked.label)},'
+        f'"state":"{tracked.state}","shape":{_shape_to_text(tracked.shape)},'
+        f'"instance":{instance}}}'
+    )
+
+
+def _tracked_from_json(made: Json, found: Sequence[Instance]) -> TrackedInstance:
+    named = made["instance"]
+    if made["state"] not in ("matched", "interpolated", "held"):
+        raise ValueError(f"unknown state {made['state']!r}")
+    if isinstance(named, int) and not 0 <= named < len(found):
+        raise ValueError(f"instance {named} of a frame with {len(found)} instances")
+    return TrackedInstance(
+        track_id=made["track_id"],
+        instance=found[named] if isinstance(named, int) else _instance_from_json(named),
+        shape=_shape_from_json(made["shape"]),
+        label=made["label"],
+        state=made["state"],
+    )
+
+
+def _shape_to_text(shape: Shape) -> str:
+    parts = (
+        f'{{"outer":{_ring_to_text(part.outer)},'
+        f'"holes":[{",".join(map(_ring_to_text, part.holes))}]}}'
+        for part in shape.parts
+    )
+    return f"[{','.join(parts)}]"
+
+
+def _shape_from_json(made: Json) -> Shape:
+    return Shape(
+        tuple(
+            Part(_ring_from_json(part["outer"]), tuple(map(_ring_from_json, part["holes"])))
+            for part in made
+        )
+    )
+
+
+def _ring_to_text(ring: Ring) -> str:
+    if isinstance(ring, Polygon):
+        return f'{{"points":{_floats_to_text(ring.points)}}}'
+    return f'{{"segments":{_floats_to_text(ring.segments)}}}'
+
+
+def _ring_from_json(made: Json) -> Ring:
+    if "points" in made:
+        return Polygon(_floats_from_json(made["points"]).reshape(-1, 2))
+    return Bezier(_floats_from_json(made["segments"]).reshape(-1, 3, 2))
+
+
+def _floats_to_text(values: npt.NDArray[np.float32]) -> str:
+    if not np.isfinite(values).all():
+        raise ValueError("an outline holds a coordinate that is no finite number")
+    return f"[{('%.9g,' * values.size)[:-1] % tuple(values.ravel().tolist())}]"
+
+
+def _floats_from_json(made: Json) -> npt.NDArray[np.float32]:
+    values = np.asarray(made, dtype=np.float64)
+    if not (np.abs(values) <= np.finfo(np.float32).max).all():
+        raise ValueError("an outline holds a coordinate that is no finite float32")
+    return values.astype(np.float32)

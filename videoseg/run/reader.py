@@ -1,0 +1,143 @@
+"""Reads the log of a run (``run/log.py`` describes it), one record at a time."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from videoseg.errors import RunLogError
+from videoseg.run._codec import (
+    Json,
+    detections_from_json,
+    prompt_from_json,
+    scene_from_json,
+    stream_from_json,
+)
+from videoseg.run.log import DETECTIONS, FORMAT, SCENES, VERSION
+from videoseg.types import Detections, Instance, Prompt, Scene, StreamInfo
+
+T = TypeVar("T")
+
+
+def read_run(folder: Path) -> RunFolder:
+    """Open a run folder, or the output folder that holds one as ``run``.
+
+    Raises:
+        RunLogError: It is neither, its header is damaged, or a newer videoseg wrote it.
+    """
+    for candidate in (folder, folder / "run"):
+        if (candidate / DETECTIONS).is_file() and (candidate / SCENES).is_file():
+            return RunFolder(candidate)
+    raise RunLogError(f"{folder} is not a run folder: it has no {DETECTIONS} and {SCENES}")
+
+
+class RunFolder:
+    """A run as its log holds it (see ``protocols.RunReader``).
+
+    Every call reads the files afresh and holds no more than the tracker's look-ahead in memory. A
+    last line that a crash has torn is left out.
+
+    Attributes:
+        folder: The run folder.
+        streams: The streams of the source by name.
+        prompts: What was asked.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._check_header(SCENES, "scenes")
+        header = self._check_header(DETECTIONS, "detections")
+        self.streams: Mapping[str, StreamInfo] = self._build(DETECTIONS, 1, _streams, header)
+        self.prompts: Sequence[Prompt] = self._build(DETECTIONS, 1, _prompts, header)
+
+    def count(self) -> tuple[int, int]:
+        """How many whole records of Detections and of Scenes there are."""
+        found, drawn = (sum(1 for _ in self._lines(name)) - 1 for name in (DETECTIONS, SCENES))
+        return found, drawn
+
+    def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
+        """Yield ``stream, index, detections`` in the order of the run.
+
+        Raises:
+            RunLogError: A line that is not the last is damaged; the message names it.
+        """
+        for number, record in self._records(DETECTIONS):
+            yield self._build(DETECTIONS, number, detections_from_json, record)
+
+    def scenes(self) -> Iterator[Scene]:
+        """Yield Scenes in the order of the run.
+
+        Raises:
+            RunLogError: A line that is not the last is damaged; the message names it.
+        """
+        answers = self.detections()
+        waiting: dict[tuple[str, int], tuple[Instance, ...]] = {}
+        for number, record in self._records(SCENES):
+            key = self._build(SCENES, number, _key, record)
+            while key not in waiting:
+                answer = next(answers, None)
+                if answer is None:
+                    raise self._damage(SCENES, number, f"no answer of the model for {key}")
+                stream, index, detections = answer
+                waiting[stream, index] = () if detections is None else detections.instances
+            build = functools.partial(scene_from_json, found=waiting.pop(key))
+            yield self._build(SCENES, number, build, record)
+
+    def _check_header(self, name: str, records: str) -> Json:
+        line = next(self._lines(name), None)
+        if line is None:
+            raise self._damage(name, 1, "the header is missing or torn")
+        header = self._parse(name, 1, line)
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise self._damage(name, 1, "this is not the log of a run")
+        if header.get("version") != VERSION:
+            raise RunLogError(
+                f"{self.folder / name} has format version {header.get('version')}; this videoseg "
+                f"reads version {VERSION}"
+            )
+        if header.get("records") != records:
+            raise self._damage(name, 1, f"holds {header.get('records')!r}, not {records}")
+        return header
+
+    def _records(self, name: str) -> Iterator[tuple[int, Json]]:
+        """Yield line number and content of each record."""
+        for number, line in enumerate(self._lines(name), start=1):
+            if number > 1:
+                yield number, self._parse(name, number, line)
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        """Yield whole lines; a last one without its end is torn and left out."""
+        try:
+            with (self.folder / name).open("rb") as file:
+                yield from (line for line in file if line.endswith(b"\n"))
+        except OSError as error:
+            raise RunLogError(f"cannot read {self.folder / name}: {error.strerror}") from error
+
+    def _parse(self, name: str, number: int, line: bytes) -> Json:
+        return self._build(name, number, json.loads, line)
+
+    def _build(self, name: str, number: int, build: Callable[[Json], T], made: Json) -> T:
+        try:
+            return build(made)
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+            raise self._damage(name, number, f"{type(error).__name__}: {error}") from error
+        except (RecursionError, MemoryError) as error:
+            raise self._damage(name, number, "a value of absurd size") from error
+
+    def _damage(self, name: str, number: int, what: str) -> RunLogError:
+        return RunLogError(f"{self.folder / name}, line {number} is damaged: {what}")
+
+
+def _key(made: Json) -> tuple[str, int]:
+    return str(made["stream"]), int(made["index"])
+
+
+def _streams(header: Json) -> dict[str, StreamInfo]:
+    return {info.stream: info for info in map(stream_from_json, header["streams"])}
+
+
+def _prompts(header: Json) -> tuple[Prompt, ...]:
+    return tuple(map(prompt_from_json, header["prompts"]))
