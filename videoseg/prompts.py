@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -82,7 +83,8 @@ def parse_prompt(text: str) -> Prompt:
         elif key in entry:
             raise PromptError(f"{key!r} stands twice in prompt {text!r}")
         else:
-            entry[key] = int(value) if key in ("at", "max") and value.isdigit() else value
+            counts = key in ("at", "max") and re.fullmatch(r"[0-9]{1,9}", value)
+            entry[key] = int(value) if counts else value
     return _prompt(entry, f"prompt {text!r}")
 
 

@@ -1,0 +1,77 @@
+"""Stand-ins for models: real enough to be driven by stages, free of weights.
+
+``Colours`` grounds the words red, green and blue by looking at the pixels, so a clip made in code
+has a known answer on every frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from videoseg.errors import UnknownPhraseError
+from videoseg.geometry import masks
+from videoseg.types import Bitmap, Detections, Frame, Instance, ModelCard, Prompt, RgbImage
+
+CHANNELS = {"red": 0, "green": 1, "blue": 2}
+
+
+@dataclass
+class Colours:
+    """Finds what is mostly of one primary colour; a box limits the search, a mask moves it."""
+
+    card: ClassVar[ModelCard] = ModelCard(
+        name="colours",
+        summary="finds red, green and blue things",
+        kinds=frozenset({"text", "box", "mask"}),
+        open_vocabulary=False,
+        licence="Apache-2.0",
+        megabytes=0,
+    )
+    fail_at: int | None = None
+    calls: list[tuple[int, ...]] = field(init=False, default_factory=list)
+    closed: bool = field(init=False, default=False)
+
+    def prepare(self, prompts: Sequence[Prompt]) -> None:
+        for prompt in prompts:
+            if prompt.text is not None and prompt.text not in CHANNELS:
+                raise UnknownPhraseError(f"no colour is called {prompt.text!r}", phrase=prompt.text)
+
+    def segment(
+        self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
+    ) -> Sequence[Detections]:
+        self.calls.append(tuple(frame.index for frame in frames))
+        return [self._answer(frame, asked) for frame, asked in zip(frames, prompts, strict=True)]
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
+        if frame.index == self.fail_at:
+            raise RuntimeError("the model broke")
+        instances = []
+        for n, prompt in enumerate(prompts):
+            found = _coloured(frame.image, prompt.text)
+            for cue in prompt.cues:
+                for x1, y1, x2, y2, _ in cue.boxes:
+                    inside = np.zeros_like(found)
+                    inside[int(y1) : int(y2), int(x1) : int(x2)] = True
+                    found &= inside
+            mask = masks.from_bitmap(found)
+            if mask is not None:
+                instances.append(Instance(mask, 0.9, n))
+        return Detections(frame.stream, frame.index, tuple(instances))
+
+
+def _coloured(image: RgbImage, text: str | None) -> Bitmap:
+    wide = image.astype(np.int16)
+    if text is None:
+        found: Bitmap = wide.max(axis=2) - wide.min(axis=2) > 80
+        return found
+    channel = CHANNELS[text]
+    others = np.delete(wide, channel, axis=2).max(axis=2)
+    found = wide[..., channel] - others > 80
+    return found

@@ -1,0 +1,92 @@
+"""The application: its verbs, and how every way to end becomes a line and an exit code.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed, 4 a model or package is missing,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from videoseg import __version__
+from videoseg.cli import info, models, segment, show
+from videoseg.errors import (
+    MissingDependencyError,
+    UnknownPhraseError,
+    UsageError,
+    VideosegError,
+)
+
+FAILED, USAGE, MISSING, INTERRUPTED = 1, 2, 4, 130
+DEBUG = "VIDEOSEG_DEBUG"
+
+app = typer.Typer(
+    name="videoseg",
+    help="Name an object, click it or box it, and get its outline through a whole video.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+segment.register(app)
+info.register(app)
+models.register(app)
+show.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"videoseg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and leave."
+    ),
+) -> None:
+    """Options that stand before a verb."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; errors become one line on stderr."""
+    try:
+        return app(args=list(arguments), standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("interrupted; nothing was published", INTERRUPTED)
+    except (MissingDependencyError, UnknownPhraseError) as error:
+        return _say(str(error), MISSING)
+    except UsageError as error:
+        return _say(str(error), USAGE)
+    except VideosegError as error:
+        return _say(str(error), FAILED)
+    except BrokenPipeError:
+        # The reader of our output has left, as in `videoseg models | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    """Usage errors of the parser show themselves; all else is a fault of ours or of a plug-in."""
+    if hasattr(error, "exit_code") and hasattr(error, "show"):
+        error.show()
+        return int(error.exit_code)
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    text = " ".join(str(error).split())
+    return _say(
+        f"unexpected {type(error).__name__}: {text} ({DEBUG}=1 shows where)",
+        FAILED,
+    )
+
+
+def _say(text: str, code: int) -> int:
+    typer.echo(f"videoseg: {text}", err=True)
+    return code

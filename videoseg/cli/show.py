@@ -1,0 +1,50 @@
+"""``videoseg show``: the settings of a part, with what they mean."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from videoseg.errors import ConfigError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    app.command("show", epilog="Example: videoseg show svg")(show)
+
+
+def show(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[PART]", help="A part, `run`, or nothing for a list.")
+    ] = None,
+) -> None:
+    """Show what a part is and its settings, as `--set` takes them."""
+    from videoseg import config, registry
+
+    if name is None:
+        for kind in registry.KINDS:
+            typer.echo(f"{kind:10} {', '.join(registry.names(kind))}")
+        return
+    if name == "run":
+        _settings("run", config.RunSettings)
+        return
+    kinds = [kind for kind in registry.KINDS if name in registry.names(kind)]
+    if not kinds:
+        raise ConfigError(f"no part is called {name!r}; `videoseg show` lists them")
+    for kind in kinds:
+        _settings(f"{kind}.{name}", registry.part_class(kind, name))
+        if kind == "models":
+            card = registry.card(name)
+            typer.echo(f"  takes {', '.join(sorted(card.kinds))}; weights under {card.licence}")
+
+
+def _settings(path: str, cls: type) -> None:
+    from videoseg.config import settings_of
+
+    summary = (cls.__doc__ or "").strip().splitlines()
+    typer.echo(f"{path}: {summary[0] if summary else ''}")
+    for setting in settings_of(cls):
+        typer.echo(f"  {path}.{setting.name} = {setting.default!r}  ({setting.type})")
+        if setting.doc:
+            typer.echo(f"      {setting.doc}")
