@@ -78,13 +78,14 @@ class Job(AbstractContextManager["Job"]):
         if not prompts:
             raise PromptError("nothing to look for: give words, a box or a point")
         run = config.run
+        self.location = os.fspath(location)
         self.config = config
         self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
         self.card = registry.card(run.model)
         _check_kinds(self.prompts, self.card)
         self._model: Segmenter = config.part("models", run.model)
         self._tracker: Tracker = config.part("tracking", run.tracker)
-        self._source, self.streams = open_source(location, config)
+        self._source, self.streams = open_source(self.location, config)
         try:
             for info in self.streams.values():
                 check_prompts(self.prompts, info)
@@ -180,6 +181,24 @@ class Job(AbstractContextManager["Job"]):
             names = tuple(dict.fromkeys((*fitting, *(name for name in names if name != AUTO))))
         return {name: self.config.part(output_kind(name), name) for name in names}
 
+    def _manifest(self, summary: Summary) -> Manifest:
+        card = self.card
+        settings = {"run": self.config.run, card.name: self._model, "tracker": self._tracker}
+        return Manifest(
+            inputs=[record_file(Path(self.location), self.location)],
+            streams=tuple(self.streams.values()),
+            prompts=self.prompts,
+            model=card.name,
+            weights=[_weights(name) for name in card.weights],
+            settings={**settings, **self.outputs},
+            stages={
+                name: StageTime(seconds, summary.frames)
+                for name, seconds in summary.seconds.items()
+            },
+            counts=Counts(summary.frames, sum(summary.tracks), summary.instances),
+            outputs=summary.outputs,
+        )
+
     def _summary(self, out: Path, produces: tuple[str, ...], tally: Tally) -> Summary:
         return Summary(
             out=out,
@@ -242,6 +261,12 @@ def segment(
     with Job(location, asked, config or RunConfig()) as job, closing(job.steps()) as steps:
         for step in steps:
             yield step.frame, step.scene
+
+
+def _weights(name: str) -> FileRecord:
+    """The record of a weight file of the package, or of weights that live elsewhere by name."""
+    path = Path(__file__).parent / name
+    return record_file(path, name) if path.is_file() else FileRecord(name, None, None)
 
 
 def _check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:

@@ -156,11 +156,6 @@ def settings_of(cls: type[Any]) -> tuple[Setting, ...]:
     return tuple(found)
 
 
-def values_of(part: Any) -> dict[str, Any]:
-    """The settings of a part as they are now, as plain values."""
-    return {item.name: getattr(part, item.name) for item in _fields(type(part))}
-
-
 def _fields(cls: type[Any]) -> tuple[dataclasses.Field[Any], ...]:
     return tuple(item for item in dataclasses.fields(cls) if item.init)
 

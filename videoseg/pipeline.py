@@ -30,8 +30,12 @@ class Step:
 class Log(Protocol):
     """Keeps what was found (``run.log.RunLog``)."""
 
-    def append(self, stream: str, index: int, detections: Detections | None, scene: Scene) -> None:
-        """Keep one step."""
+    def append_detections(self, stream: str, index: int, detections: Detections | None) -> None:
+        """Keep what the model answered; None = it was not asked."""
+        ...
+
+    def append_scene(self, scene: Scene) -> None:
+        """Keep what became of it."""
         ...
 
     def close(self) -> None:
@@ -114,7 +118,8 @@ def write(
 
     def consume(step: Step) -> None:
         with clock.measure("log"):
-            log.append(step.frame.stream, step.frame.index, step.detections, step.scene)
+            log.append_detections(step.frame.stream, step.frame.index, step.detections)
+            log.append_scene(step.scene)
         for name, writer in writers.items():
             with clock.measure(name):
                 writer.write(step.scene, step.frame if writer.needs_image else None)

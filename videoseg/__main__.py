@@ -1,0 +1,5 @@
+"""``python -m videoseg``."""
+
+from videoseg.cli import main
+
+main()
