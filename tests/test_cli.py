@@ -9,19 +9,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from videoseg.writers.svg import SvgWriter
 
 from tests.fakes import Colours
 from tests.media import clip, truncated
 from videoseg import __version__, registry
 from videoseg.cli._app import run
-from videoseg.writers.svg import SvgWriter
 
 EXPECTED = {"svg", "animated.svg", "overlay.mp4", "masks", "masks.json", "run", "run.json"}
 
@@ -45,7 +44,7 @@ class InterruptedModel(Colours):
 
 
 @pytest.fixture(autouse=True)
-def _parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of the tests beside the real ones."""
     real = registry._built_in
 
@@ -57,7 +56,6 @@ def _parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return {**real(kind), **ours.get(kind, {})}
 
     monkeypatch.setattr(registry, "_built_in", with_ours)
-    yield
 
 
 @pytest.fixture
