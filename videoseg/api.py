@@ -16,6 +16,7 @@ from videoseg.pipeline import Tally
 from videoseg.prompts import check_prompts, on_every_frame
 from videoseg.protocols import Exporter, FrameSource, Segmenter, Stage, Tracker, Writer
 from videoseg.run.log import RunLog
+from videoseg.run.manifest import Counts, FileRecord, Manifest, StageTime, record_file
 from videoseg.run.publish import Staging
 from videoseg.run.reader import read_run
 from videoseg.stages.batched import Batched

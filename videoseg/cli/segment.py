@@ -20,7 +20,7 @@ videoseg segment clip.mp4 "the dog" -o out/
 
 videoseg segment clip.mp4 --box 120,80,340,400 --point 200,150 --not-point 90,40
 
-videoseg segment clip.mp4 --prompt "label=cup;text=red cup" --prompt "label=hand;box=10,20,80,90;at=12"
+videoseg segment clip.mp4 --prompt "text=red cup" --prompt "label=hand;box=10,20,80,90;at=12"
 
 videoseg segment photo.jpg "coffee cup" --write svg
 """
@@ -36,7 +36,7 @@ def segment(
         str, typer.Argument(metavar="INPUT", help="Video, photo, folder or pattern.")
     ],
     text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help="What to find, in plain words.")
+        str | None, typer.Argument(metavar="TEXT", help="What to find, in plain words.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Output folder (default: NAME.videoseg).")

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 def show(
     name: Annotated[
-        str | None, typer.Argument(metavar="[PART]", help="A part, `run`, or nothing for a list.")
+        str | None, typer.Argument(metavar="PART", help="A part, `run`, or nothing for a list.")
     ] = None,
 ) -> None:
     """Show what a part is and its settings, as `--set` takes them."""
