@@ -1,0 +1,248 @@
+"""An MP4 that every browser plays: H.264, yuv420p, index in front, times and tags of the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.errors import OutputError
+from videoseg.types import Colour, Frame, StreamInfo
+from videoseg.writers._sound import Sound
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+Plane = npt.NDArray[np.uint8]
+
+UNSPECIFIED = 2
+"""What H.273 writes for primaries, transfer and matrix that are not known."""
+LUMA_WEIGHTS = {
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+}
+"""matrix_coefficients -> weights of red and blue in luma (ITU-T H.273, table 4)."""
+_SWSCALE_MATRIX = {6: 5}
+_FINEST = 100_000_000
+"""Largest time base denominator whose gaps of 40 seconds still fit the container's 32 bits."""
+
+
+def output_colour(info: StreamInfo) -> Colour:
+    """The tags to write: the source's, with BT.709 where it is no kind of Y'CbCr we can make."""
+    colour = info.colour
+    matrix = colour.matrix if colour.matrix is None or colour.matrix in LUMA_WEIGHTS else 1
+    return Colour(colour.primaries, colour.transfer, matrix, colour.full_range)
+
+
+def assumed_matrix(info: StreamInfo) -> int:
+    """The matrix to compute with; where nothing is said, the one that players assume by size."""
+    matrix = output_colour(info).matrix
+    if matrix is not None:
+        return matrix
+    return 5 if info.height < 720 else 1
+
+
+class Mp4:
+    """Writes one stream of pictures and the sound of its source.
+
+    A width or height that is odd is made even by repeating the last column or row.
+
+    Args:
+        path: The file; made at once, so that a folder that cannot be written is found now.
+        info: The stream.
+        crf: Quality of x264, 0 (lossless) to 51.
+        preset: Speed of x264.
+
+    Raises:
+        OutputError: The file cannot be written.
+        SourceError: The source's sound cannot be read.
+    """
+
+    def __init__(self, path: Path, info: StreamInfo, *, crf: int, preset: str) -> None:
+        import av
+
+        self._path = path
+        self._info = info
+        self._colour = output_colour(info)
+        self._width, self._height = (size + size % 2 for size in (info.width, info.height))
+        self._time_base = info.time_base
+        if info.time_base.denominator > _FINEST:
+            self._time_base = Fraction(1, _FINEST)
+        self._shift: int | None = None
+        self._end = Fraction(0)
+        self._durations: dict[int, int] = {}
+        self._sound: Sound | None = None
+        with self._failing():
+            path.write_bytes(b"")
+            self._container = av.open(
+                str(path), "w", format="mp4", options=self._container_options()
+            )
+        try:
+            self._stream = self._video_stream(crf, preset)
+            if info.has_audio and info.location is not None:
+                self._sound = Sound(info.location, self._container)
+        except BaseException:
+            self.discard()
+            raise
+
+    def planes_of(self, frame: Frame) -> npt.NDArray[np.uint8]:
+        """A fresh picture of a frame, to be drawn on and encoded.
+
+        The decoder's own samples are taken where they are what will be encoded, else the RGB image
+        is converted.
+
+        Returns:
+            uint8 (3 * H / 2, W) with H and W even: the planes as FFmpeg lays out yuv420p.
+        """
+        source = frame.native if self._passes(frame.native) else self._converted(frame)
+        picture = np.empty((self._height * 3 // 2, self._width), np.uint8)
+        for target, plane in zip(split(picture), source.planes, strict=True):
+            samples = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+            target[: plane.height, : plane.width] = samples[:, : plane.width]
+            target[plane.height :] = target[plane.height - 1]
+            target[:, plane.width :] = target[:, plane.width - 1 : plane.width]
+        return picture
+
+    def write(self, picture: Plane, frame: Frame) -> None:
+        """Encode a picture at its frame's time.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        import av
+
+        encoded = av.VideoFrame.from_numpy_buffer(picture, "yuv420p")
+        encoded.time_base = self._time_base
+        encoded.pts = self._time(frame.pts)
+        self._tag(encoded)
+        if self._shift is None:
+            self._shift = max(0, -encoded.pts)
+            if self._sound is not None:
+                begin = frame.seconds if frame.index else None
+                with self._failing():
+                    self._sound.start(begin, self._shift * self._time_base)
+        encoded.pts += self._shift
+        if frame.duration:
+            self._durations[encoded.pts] = self._time(frame.duration)
+        self._end = frame.seconds + (frame.duration or 0) * frame.time_base
+        with self._failing():
+            self._mux(encoded)
+            if self._sound is not None:
+                self._sound.mux_until(self._end)
+
+    def finish(self) -> None:
+        """End the file; one without a picture is removed.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        if self._shift is None:
+            self.discard()
+            return
+        with self._failing():
+            self._mux(None)
+            if self._sound is not None:
+                ends = self._sound.picture_end()
+                frame_time = Fraction(1, 2) / (self._info.frame_rate or 25)
+                if ends is not None and self._end >= ends - frame_time:
+                    self._sound.mux_until(None)
+                self._sound.finish()
+                self._sound.close()
+            self._container.close()
+
+    def discard(self) -> None:
+        """Close and remove the file, whatever state it is in."""
+        if self._sound is not None:
+            self._sound.close()
+        with suppress(OSError):
+            self._container.close()
+        self._path.unlink(missing_ok=True)
+
+    def _container_options(self) -> dict[str, str]:
+        """Index in front; edits counted finely enough to hold the start of the source."""
+        per_second = self._time_base.denominator
+        fine = per_second * -(-1000 // per_second)
+        return {"movflags": "faststart", "movie_timescale": str(fine)}
+
+    def _video_stream(self, crf: int, preset: str) -> Any:
+        options = {"crf": str(crf), "preset": preset}
+        rate = self._info.frame_rate or Fraction(25)
+        stream: Any = self._container.add_stream("libx264", rate=rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = self._width, self._height, "yuv420p"
+        stream.time_base = self._time_base
+        context = stream.codec_context
+        context.time_base = self._time_base
+        context.sample_aspect_ratio = self._info.sample_aspect_ratio
+        self._tag(context)
+        return stream
+
+    def _tag(self, target: Any) -> None:
+        """Write the colour tags; the encoder looks for them on its context and on each frame."""
+        colour = self._colour
+        target.color_primaries = UNSPECIFIED if colour.primaries is None else colour.primaries
+        target.color_trc = UNSPECIFIED if colour.transfer is None else colour.transfer
+        target.colorspace = UNSPECIFIED if colour.matrix is None else colour.matrix
+        target.color_range = 0 if colour.full_range is None else 1 + colour.full_range
+
+    def _passes(self, native: Any) -> bool:
+        """Whether the decoder's frame holds, sample by sample, what will be encoded."""
+        import av
+
+        if self._info.rotation or not isinstance(native, av.VideoFrame):
+            return False
+        full_range = native.color_range == 2 or native.format.name == "yuvj420p"
+        return (
+            native.format.name in ("yuv420p", "yuvj420p")
+            and (native.width, native.height) == (self._info.width, self._info.height)
+            and full_range == bool(self._colour.full_range)
+            and native.colorspace == (self._colour.matrix or UNSPECIFIED)
+        )
+
+    def _converted(self, frame: Frame) -> VideoFrame:
+        import av
+
+        matrix = assumed_matrix(self._info)
+        image = np.ascontiguousarray(frame.image)
+        return av.VideoFrame.from_numpy_buffer(image, "rgb24").reformat(
+            format="yuv420p",
+            dst_colorspace=_SWSCALE_MATRIX.get(matrix, matrix),
+            src_color_range=2,
+            dst_color_range=2 if self._colour.full_range else 1,
+            threads=1,
+        )
+
+    def _time(self, units: int) -> int:
+        return round(units * (self._info.time_base / self._time_base))
+
+    def _mux(self, frame: VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            duration = self._durations.pop(packet.pts, None)
+            if duration is not None:
+                packet.duration = duration
+            self._container.mux(packet)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        from av.error import FFmpegError
+
+        try:
+            yield
+        except (FFmpegError, OSError) as error:
+            reason = error.strerror or error
+            raise OutputError(f"cannot write {self._path}: {reason}") from error
+
+
+def split(picture: Plane) -> tuple[Plane, Plane, Plane]:
+    """Views of the planes in a picture of ``Mp4.planes_of``: (H, W) and twice (H / 2, W / 2)."""
+    height, width = picture.shape[0] * 2 // 3, picture.shape[1]
+    chroma = picture[height:].reshape(2, height // 2, width // 2)
+    return picture[:height], chroma[0], chroma[1]

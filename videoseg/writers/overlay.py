@@ -1,0 +1,184 @@
+"""The frames with what was found drawn on them: a video that every browser plays, or a picture.
+
+``overlay.mp4`` is H.264 in yuv420p with its index in front. Frames keep the times of the source
+(a source that starts before 0 is moved to 0 as a whole), its colour tags and the shape of its
+pixels; rotation has been applied. A width or height that is odd gains one column or row, a copy of
+the last. Sound is copied packet by packet where browsers play it in MP4 (AAC, MP3, Opus, FLAC) and
+encoded to AAC otherwise; of a part of the source only the packets that begin in that part are kept.
+
+A colour belongs to a track id. What is ``held`` without evidence is paler, with a dashed line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from annotated_types import Ge, Le
+from typing_extensions import Doc
+
+from videoseg.errors import OutputError, UsageError
+from videoseg.types import Frame, Prompt, Scene, StreamInfo
+from videoseg.writers._draw import RGB, Painter, yuv420
+from videoseg.writers._mp4 import LUMA_WEIGHTS, Mp4, assumed_matrix, split
+
+Preset = Literal[
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+]
+Opacity = Annotated[float, Doc("strength of the fill, 0 (outline alone) to 1"), Ge(0), Le(1)]
+Labels = Annotated[bool, Doc("write label and track id at each object")]
+
+
+@dataclass
+class Overlay:
+    """Draws into a video: ``overlay.mp4``, or ``overlay-STREAM.mp4`` each for several streams."""
+
+    needs_image: ClassVar[bool] = True
+
+    crf: Annotated[int, Doc("quality of x264, 0 (lossless) to 51 (worst)"), Ge(0), Le(51)] = 20
+    preset: Annotated[Preset, Doc("speed of x264; slower makes smaller files")] = "veryfast"
+    opacity: Opacity = 0.35
+    labels: Labels = True
+
+    _films: dict[str, tuple[Mp4, Painter]] = field(init=False, repr=False, default_factory=dict)
+
+    def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
+        """One video per stream.
+
+        Raises:
+            UsageError: A stream is a photograph.
+        """
+        return tuple(_names(streams, still=False).values())
+
+    def open(
+        self, folder: Path, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]
+    ) -> None:
+        """Begin the files.
+
+        Raises:
+            UsageError: A stream is a photograph.
+            OutputError: The folder cannot be written.
+            SourceError: The sound of the source cannot be read.
+        """
+        del prompts
+        for stream, name in _names(streams, still=False).items():
+            info = streams[stream]
+            film = Mp4(folder / name, info, crf=self.crf, preset=self.preset)
+            weights = LUMA_WEIGHTS[assumed_matrix(info)]
+            samples = yuv420(*weights, full_range=bool(info.colour.full_range))
+            painter = Painter(samples, info.width, info.height, self.opacity, self.labels)
+            self._films[stream] = (film, painter)
+
+    def write(self, scene: Scene, frame: Frame | None) -> None:
+        """Draw and encode one frame.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        if frame is None:
+            raise ValueError("an overlay needs the frame's image")
+        film, painter = self._films[scene.stream]
+        picture = film.planes_of(frame)
+        painter.paint(split(picture), scene)
+        film.write(picture, frame)
+
+    def close(self, *, complete: bool) -> None:
+        """End the files, or remove them. A second call does nothing.
+
+        Raises:
+            OutputError: A file cannot be written.
+        """
+        try:
+            while complete and self._films:
+                stream = next(iter(self._films))
+                self._films[stream][0].finish()
+                del self._films[stream]
+        finally:
+            for film, _ in self._films.values():
+                film.discard()
+            self._films.clear()
+
+
+@dataclass
+class OverlayPng:
+    """Draws into a picture, for photographs: ``overlay.png``."""
+
+    needs_image: ClassVar[bool] = True
+
+    opacity: Opacity = 0.35
+    labels: Labels = True
+
+    _paths: dict[str, Path] = field(init=False, repr=False, default_factory=dict)
+
+    def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
+        """One picture per stream.
+
+        Raises:
+            UsageError: A stream is no photograph.
+        """
+        return tuple(_names(streams, still=True).values())
+
+    def open(
+        self, folder: Path, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]
+    ) -> None:
+        """Begin.
+
+        Raises:
+            UsageError: A stream is no photograph.
+            OutputError: The folder cannot be written.
+        """
+        del prompts
+        if not folder.is_dir():
+            raise OutputError(f"cannot write to {folder}: there is no such folder")
+        self._paths = {name: folder / file for name, file in _names(streams, still=True).items()}
+
+    def write(self, scene: Scene, frame: Frame | None) -> None:
+        """Draw the photograph and write it.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        import cv2
+
+        if frame is None:
+            raise ValueError("an overlay needs the frame's image")
+        planes = [np.ascontiguousarray(frame.image[..., channel]) for channel in range(3)]
+        Painter(RGB, frame.width, frame.height, self.opacity, self.labels).paint(planes, scene)
+        _, png = cv2.imencode(".png", np.dstack(planes[::-1]))
+        path = self._paths[scene.stream]
+        try:
+            path.write_bytes(png.tobytes())
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def close(self, *, complete: bool) -> None:
+        """End, or remove what was written. A second call does nothing."""
+        if not complete:
+            for path in self._paths.values():
+                path.unlink(missing_ok=True)
+        self._paths.clear()
+
+
+PARTS = {"overlay": Overlay, "overlay-png": OverlayPng}
+
+
+def _names(streams: Mapping[str, StreamInfo], *, still: bool) -> dict[str, str]:
+    """File name for each stream."""
+    for info in streams.values():
+        if info.still != still:
+            kind, part = ("a photograph", "overlay-png") if info.still else ("video", "overlay")
+            raise UsageError(f"{info.stream} is {kind}: write {part} instead")
+    suffix = ".png" if still else ".mp4"
+    if len(streams) == 1:
+        return dict.fromkeys(streams, f"overlay{suffix}")
+    names: dict[str, str] = {}
+    for number, stream in enumerate(streams):
+        plain = re.sub(r"[^\w-]+", "_", stream).strip("_")
+        taken = {name.casefold() for name in names.values()}
+        name = f"overlay-{plain}{suffix}"
+        names[stream] = f"overlay-{plain}-{number}{suffix}" if name.casefold() in taken else name
+    return names
