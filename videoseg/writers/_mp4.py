@@ -9,28 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from videoseg.errors import OutputError
 from videoseg.types import Colour, Frame, StreamInfo
+from videoseg.writers._samples import LUMA_WEIGHTS, Plane
 from videoseg.writers._sound import Sound
 
 if TYPE_CHECKING:
     from av import VideoFrame
 
-Plane = npt.NDArray[np.uint8]
-
 UNSPECIFIED = 2
 """What H.273 writes for primaries, transfer and matrix that are not known."""
-LUMA_WEIGHTS = {
-    1: (0.2126, 0.0722),
-    4: (0.30, 0.11),
-    5: (0.299, 0.114),
-    6: (0.299, 0.114),
-    7: (0.212, 0.087),
-    9: (0.2627, 0.0593),
-}
-"""matrix_coefficients -> weights of red and blue in luma (ITU-T H.273, table 4)."""
 _SWSCALE_MATRIX = {6: 5}
 _FINEST = 100_000_000
 """Largest time base denominator whose gaps of 40 seconds still fit the container's 32 bits."""
@@ -94,7 +83,7 @@ class Mp4:
             self.discard()
             raise
 
-    def planes_of(self, frame: Frame) -> npt.NDArray[np.uint8]:
+    def planes_of(self, frame: Frame) -> Plane:
         """A fresh picture of a frame, to be drawn on and encoded.
 
         The decoder's own samples are taken where they are what will be encoded, else the RGB image

@@ -23,8 +23,9 @@ from typing_extensions import Doc
 
 from videoseg.errors import OutputError, UsageError
 from videoseg.types import Frame, Prompt, Scene, StreamInfo
-from videoseg.writers._draw import RGB, Painter, yuv420
-from videoseg.writers._mp4 import LUMA_WEIGHTS, Mp4, assumed_matrix, split
+from videoseg.writers._draw import Painter
+from videoseg.writers._mp4 import Mp4, assumed_matrix, split
+from videoseg.writers._samples import LUMA_WEIGHTS, RGB, yuv420
 
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
