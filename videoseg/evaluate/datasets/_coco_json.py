@@ -1,0 +1,173 @@
+"""What COCO-style json files share: an index by image, and masks of annotations."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from videoseg.errors import ConfigError, SourceError, SourceNotFoundError
+from videoseg.evaluate.readers import field, read_json, shown
+from videoseg.evaluate.regions import region
+from videoseg.evaluate.samples import OnBroken, Target
+from videoseg.types import Mask
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A category: its name in words, and whether it is countable."""
+
+    name: str
+    thing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CocoIndex:
+    """A COCO-style file in memory; masks are decoded when they are asked for.
+
+    Attributes:
+        file: Where it was read from.
+        images: Image entries by id, in the order of the file.
+        categories: By id, in the order of the file.
+        annotations: Annotation entries by image id, each with its place in the file.
+    """
+
+    file: Path
+    images: Mapping[int, Entry]
+    categories: Mapping[int, Category]
+    annotations: Mapping[int, Sequence[tuple[int, Entry]]]
+
+    @classmethod
+    def read(cls, file: Path, on_broken: OnBroken, speak: Callable[[str], str]) -> CocoIndex:
+        """Read and index a file; ``speak`` puts a category's name as written into words.
+
+        Raises:
+            SourceError: It is missing, not JSON, or lacks images, annotations or categories.
+        """
+        content = read_json(file)
+        lists = {
+            name: field(content, name, list, str(file))
+            for name in ("images", "annotations", "categories")
+        }
+        images: dict[int, Entry] = {}
+        for n, entry in enumerate(lists["images"]):
+            try:
+                where = f"{file}: images[{n}]"
+                for side in ("width", "height"):
+                    if field(entry, side, int, where) < 1:
+                        raise SourceError(f"{where}.{side}: must be at least 1, got {entry[side]}")
+                images[field(entry, "id", int, where)] = entry
+            except SourceError as error:
+                on_broken(error)
+        categories: dict[int, Category] = {}
+        for n, entry in enumerate(lists["categories"]):
+            where = f"{file}: categories[{n}]"
+            name = field(entry, "name", str, where)
+            categories[field(entry, "id", int, where)] = Category(
+                speak(name), bool(entry.get("isthing", 1))
+            )
+        annotations: dict[int, list[tuple[int, Entry]]] = {}
+        for n, entry in enumerate(lists["annotations"]):
+            try:
+                where = f"{file}: annotations[{n}]"
+                image = field(entry, "image_id", int, where)
+                if image not in images:
+                    raise SourceError(f"{where}.image_id: no image has the id {image}")
+                category = field(entry, "category_id", int, where)
+                if category not in categories:
+                    raise SourceError(f"{where}.category_id: no category has the id {category}")
+                field(entry, "id", int, where)
+                field(entry, "segmentation", (list, dict), where)
+                annotations.setdefault(image, []).append((n, entry))
+            except SourceError as error:
+                on_broken(error)
+        return cls(file, images, categories, annotations)
+
+    def targets(self, image: int) -> Iterator[Target]:
+        """Yield the annotations of an image."""
+        entry = self.images[image]
+        for n, annotation in self.annotations.get(image, ()):
+            category = self.categories[annotation["category_id"]]
+            load = functools.partial(
+                _mask, annotation, entry["width"], entry["height"], f"{self.file}: annotations[{n}]"
+            )
+            yield Target(
+                key=str(annotation["id"]),
+                name=category.name,
+                mask=load,
+                thing=category.thing,
+                crowd=bool(annotation.get("iscrowd", 0)),
+            )
+
+
+def _mask(annotation: Entry, width: int, height: int, where: str) -> Mask | None:
+    return region(
+        annotation["segmentation"], width=width, height=height, where=f"{where}.segmentation"
+    )
+
+
+def annotation_file(path: Path, name: str, patterns: Sequence[str]) -> Path:
+    """The json file of a data set: ``path`` itself, ``name`` below it, or the only one that fits.
+
+    Raises:
+        SourceError: There is none.
+        ConfigError: There are several to choose from.
+    """
+    if path.is_file():
+        return path
+    if name:
+        if not (path / name).is_file():
+            raise SourceNotFoundError(f"{path / name}: file does not exist")
+        return path / name
+    for pattern in patterns:
+        fitting = sorted(path.glob(pattern))
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            names = ", ".join(str(file.relative_to(path)) for file in fitting)
+            raise ConfigError(f"{path} has several annotation files ({names}); --set data.json=ONE")
+    raise SourceNotFoundError(f"{path}: has no {' or '.join(patterns)}")
+
+
+def image_folder(file: Path, name: str) -> Path:
+    """The folder of pictures that belongs to an annotation file.
+
+    Beside the file it is ``images``; in the published layout ``annotations/instances_val2017.json``
+    it is ``val2017``, beside ``annotations`` or below ``images`` there.
+
+    Raises:
+        SourceError: There is none.
+    """
+    if name:
+        return _existing((file.parent / name, file.parent.parent / name, Path(name)), file)
+    split = file.stem.rpartition("_")[2]
+    above = file.parent.parent
+    return _existing(
+        (file.parent / "images", above / split, above / "images" / split, above / "images"), file
+    )
+
+
+def _existing(folders: Sequence[Path], file: Path) -> Path:
+    for folder in folders:
+        if folder.is_dir():
+            return folder
+    tried = ", ".join(str(folder) for folder in folders)
+    raise SourceNotFoundError(
+        f"{file}: its folder of pictures is none of {tried}; --set data.images=FOLDER"
+    )
+
+
+def file_name(entry: Entry, where: str) -> str:
+    """The ``file_name`` of an image entry.
+
+    Raises:
+        SourceError: It is missing, or leads out of the folder of pictures.
+    """
+    name = field(entry, "file_name", str, where)
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise SourceError(f"{where}.file_name: leads out of the data set: {shown(name)}")
+    return name

@@ -1,0 +1,129 @@
+"""Reads pictures, label images and JSON, and names the file and field that is broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.errors import SourceError, SourceNotFoundError
+from videoseg.types import RgbImage
+
+Labels = npt.NDArray[np.uint8]
+T = TypeVar("T")
+
+
+def read_image(path: Path) -> RgbImage:
+    """Read a picture as it is stored: uint8 (H, W, 3) RGB, an orientation tag not applied.
+
+    Truth is drawn on the stored pixels, so they must not be turned.
+
+    Raises:
+        SourceError: It is missing or not a picture.
+    """
+    import cv2
+
+    _must_exist(path, "image")
+    decoded = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if decoded is None:
+        raise SourceError(f"{path}: not a picture that can be read")
+    image: RgbImage = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+    return image
+
+
+def decode_image(data: bytes, where: str) -> RgbImage:
+    """The same as ``read_image`` from bytes in memory.
+
+    Raises:
+        SourceError: They are not a picture; ``where`` is named.
+    """
+    import cv2
+
+    stored = np.frombuffer(data, dtype=np.uint8)
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    decoded = cv2.imdecode(stored, flags) if len(stored) else None
+    if decoded is None:
+        raise SourceError(f"{where}: not a picture that can be read")
+    image: RgbImage = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+    return image
+
+
+def read_labels(path: Path) -> Labels:
+    """Read a label image: the palette's *indices* where it has one, else grey levels.
+
+    Returns:
+        uint8 (H, W).
+
+    Raises:
+        SourceError: It is missing, not a picture, or shows colours instead of labels.
+    """
+    import av
+
+    _must_exist(path, "mask")
+    try:
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0))
+            plane = frame.planes[0]
+            name, width, height = frame.format.name, frame.width, frame.height
+            rows = np.frombuffer(bytes(plane), dtype=np.uint8).reshape(-1, plane.line_size)[:height]
+    except (av.FFmpegError, StopIteration, IndexError) as error:
+        raise SourceError(f"{path}: not a mask that can be read") from error
+    if name in ("pal8", "gray"):
+        return np.ascontiguousarray(rows[:, :width])
+    if name in ("monob", "monow"):
+        bits = np.unpackbits(rows, axis=1)[:, :width]
+        return bits if name == "monob" else 1 - bits
+    if name in ("rgb24", "rgba", "bgr24", "bgra"):
+        channels = len(name) if name in ("rgba", "bgra") else 3
+        pixels = rows[:, : width * channels].reshape(height, width, channels)
+        if (pixels[..., :3] == pixels[..., :1]).all():
+            return np.ascontiguousarray(pixels[..., 0])
+    raise SourceError(f"{path}: a mask must be a palette or grey picture, got {name} colours")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        SourceError: It is missing or not JSON.
+    """
+    _must_exist(path, "file")
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise SourceError(f"{path}: not JSON: {error}") from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def field(entry: object, name: str, kind: type[T] | tuple[type[T], ...], where: str) -> T:
+    """The value of a field that an entry must have.
+
+    Raises:
+        SourceError: Naming ``where`` and the field that is missing or of another type.
+    """
+    if not isinstance(entry, Mapping):
+        raise SourceError(f"{where}: must be an object with fields, got {shown(entry)}")
+    if name not in entry:
+        raise SourceError(f"{where}: field {name!r} is missing")
+    value = entry[name]
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        wanted = " or ".join(one.__name__ for one in kinds)
+        raise SourceError(f"{where}.{name}: must be {wanted}, got {shown(value)}")
+    return value
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: one line, short."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _must_exist(path: Path, what: str) -> None:
+    if not path.is_file():
+        raise SourceNotFoundError(f"{path}: {what} does not exist")
