@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.geometry.masks import overlap
 from videoseg.geometry.rings import flatten
 from videoseg.palette import colour_of
 from videoseg.types import Box, Scene, TrackedInstance
@@ -20,6 +21,8 @@ from videoseg.writers._label import DARK, pill_of
 from videoseg.writers._samples import Plane, Samples
 
 Points = npt.NDArray[np.float64]
+_Line = tuple[Points, Points]
+"""Points (P, 2) in pixels and, at each, the vector to a parallel line one pixel away."""
 
 _SHIFT = 4
 """Bits after the binary point of the coordinates that cv2 is given."""
@@ -58,13 +61,11 @@ class Painter:
             for each in drawn:
                 self._fill(planes, each)
         for each in drawn:
-            if each.held:
-                self._stroke_dashed(planes, each)
-            else:
-                self._stroke(planes, each)
+            self._stroke(planes, each)
         if self.labels:
+            taken: list[Box] = []
             for each in drawn:
-                self._label(planes, each)
+                self._label(planes, each, taken)
 
     def _fill(self, planes: Sequence[Plane], drawn: _Drawn) -> None:
         import cv2
@@ -82,7 +83,7 @@ class Painter:
                 cv2.copyTo(mixed, coverage, window)
 
     def _stroke(self, planes: Sequence[Plane], drawn: _Drawn) -> None:
-        """Line and dark edge of an outline.
+        """Line and dark edge of an outline, dashed where it is held.
 
         Antialiased lines thicker than a pixel are slow in cv2. Here a thick line without
         antialiasing has a thin one with it along each of its borders, and the dark edges are thin
@@ -91,56 +92,46 @@ class Painter:
         import cv2
 
         width, edge = self._line_width, self._edge_width
+        lines = _dashes(drawn.rings, period=8 * width) if drawn.held else drawn.rings
+        closed = not drawn.held
         dark = self.samples.whole(DARK)
         colour = self.samples.whole(drawn.colour)
-        offsets = ((width + edge) / 2, (width - 1) / 2)
-        sides = [
-            [_fixed(points + side * offset * across, 1) for side in (-1, 1)]
-            for points, across in drawn.rings
-            for offset in offsets
-        ]
-        beside = [line for lines in sides[::2] for line in lines]
-        border = [line for lines in sides[1::2] for line in lines]
         for number, (plane, step) in enumerate(zip(planes, self.samples.steps, strict=True)):
-            middle = drawn.fixed(step)
+            middle = [_fixed(points, step) for points, _ in lines]
             if step == 1:
-                cv2.polylines(plane, beside, True, dark[number], edge, cv2.LINE_AA, _SHIFT)
+                beside = _both_sides(lines, (width + edge) / 2)
+                cv2.polylines(plane, beside, closed, dark[number], edge, cv2.LINE_AA, _SHIFT)
                 if width > 1:
-                    cv2.polylines(plane, middle, True, colour[number], width - 1, 8, _SHIFT)
-                cv2.polylines(plane, border, True, colour[number], 1, cv2.LINE_AA, _SHIFT)
+                    cv2.polylines(plane, middle, closed, colour[number], width - 1, 8, _SHIFT)
+                border = _both_sides(lines, (width - 1) / 2)
+                cv2.polylines(plane, border, closed, colour[number], 1, cv2.LINE_AA, _SHIFT)
             else:
-                outer, inner = ((width + more) // step + 1 for more in (2 * edge, 0))
-                cv2.polylines(plane, middle, True, dark[number], outer, 8, _SHIFT)
-                cv2.polylines(plane, middle, True, colour[number], inner, 8, _SHIFT)
+                for value, thickness in ((dark, width + 2 * edge), (colour, width)):
+                    thick = max(1, round(thickness / step))
+                    cv2.polylines(plane, middle, closed, value[number], thick, 8, _SHIFT)
 
-    def _stroke_dashed(self, planes: Sequence[Plane], drawn: _Drawn) -> None:
-        import cv2
-
-        width = self._line_width
-        dashes = _dashes([points for points, _ in drawn.rings], period=8 * width)
-        for rgb, thickness in ((DARK, width + 2 * self._edge_width), (drawn.colour, width)):
-            colour = self.samples.whole(rgb)
-            for plane, step, value in zip(planes, self.samples.steps, colour, strict=True):
-                lines = [_fixed(dash, step) for dash in dashes]
-                thick = max(1, thickness // step)
-                cv2.polylines(plane, lines, False, value, thick, cv2.LINE_AA, _SHIFT)
-
-    def _label(self, planes: Sequence[Plane], drawn: _Drawn) -> None:
+    def _label(self, planes: Sequence[Plane], drawn: _Drawn, taken: list[Box]) -> None:
+        """Write above an object, or below it where another label stands above it."""
         size = max(10, round(self.height / 32))
         text = f"{drawn.tracked.label} {drawn.tracked.track_id}"
-        pill = pill_of(text, drawn.colour, size, self.width, self.samples)
+        room = min(self.width, max(self.width // 2, 8 * size))
+        pill = pill_of(text, drawn.colour, size, room, self.samples)
         if pill.width > self.width or pill.height > self.height:
             return
-        # On even pixels, so that a sample of colour lies on whole pixels of the pill.
+        gap = size / 4
         middle = (drawn.low[0] + drawn.high[0] - pill.width) / 2
         x = _even(middle, self.width - pill.width)
-        y = _even(drawn.low[1] - pill.height - size / 4, self.height - pill.height)
-        for plane, step, rest, paint in zip(
-            planes, self.samples.steps, pill.rest, pill.paint, strict=True
-        ):
-            rows, columns = rest.shape
-            window = plane[y // step : y // step + rows, x // step : x // step + columns]
-            window[:] = (window * rest + paint) >> 8
+        places = [
+            (x, top, x + pill.width, top + pill.height)
+            for top in (
+                _even(top, self.height - pill.height)
+                for top in (drawn.low[1] - pill.height - gap, drawn.high[1] + gap)
+            )
+        ]
+        free = (place for place in places if not any(overlap(place, other) for other in taken))
+        place = next(free, places[0])
+        taken.append(place)
+        pill.lay_over(planes, self.samples, place[0], place[1])
 
     @property
     def _line_width(self) -> int:
@@ -157,14 +148,13 @@ class _Drawn:
 
     Attributes:
         tracked: What it belongs to.
-        rings: For each ring its points (P, 2) in pixels and, at each, the vector by which a
-            parallel line one pixel away runs beside it.
+        rings: Its rings, simplified.
         low: Least x and y.
         high: Greatest x and y.
     """
 
     tracked: TrackedInstance
-    rings: list[tuple[Points, Points]]
+    rings: list[_Line]
     low: Points
     high: Points
 
@@ -189,10 +179,6 @@ class _Drawn:
     def colour(self) -> tuple[int, int, int]:
         return _colour_of(self.tracked.track_id)
 
-    def fixed(self, step: int) -> list[npt.NDArray[np.int32]]:
-        """The rings as ``_fixed`` gives them."""
-        return [_fixed(points, step) for points, _ in self.rings]
-
     def coverage(self, step: int, plane: Plane) -> tuple[Box, Plane]:
         """Which samples of a plane lie inside, by even-odd: their box, and 1 for each in it."""
         import cv2
@@ -203,7 +189,8 @@ class _Drawn:
         inside = np.zeros((max(0, y2 - y1), max(0, x2 - x1)), np.uint8)
         if inside.size:
             corner = np.array([x1, y1]) << _SHIFT
-            cv2.fillPoly(inside, [ring - corner for ring in self.fixed(step)], 1, 8, _SHIFT)
+            rings = [_fixed(points, step) - corner for points, _ in self.rings]
+            cv2.fillPoly(inside, rings, 1, 8, _SHIFT)
         return (int(x1), int(y1), int(x2), int(y2)), inside
 
 
@@ -226,16 +213,27 @@ def _fixed(points: Points, step: int) -> npt.NDArray[np.int32]:
 _colour_of = functools.lru_cache(maxsize=1024)(colour_of)
 
 
-def _dashes(rings: list[Points], period: float) -> list[Points]:
+def _both_sides(lines: Sequence[_Line], distance: float) -> list[npt.NDArray[np.int32]]:
+    """Parallels of lines on both sides of each, as ``_fixed``."""
+    return [
+        _fixed(points + side * across, 1)
+        for points, across in lines
+        for side in (-distance, distance)
+    ]
+
+
+def _dashes(rings: Sequence[_Line], period: float) -> list[_Line]:
     """Open lines along the rings with gaps between them, evenly over each ring."""
-    dashes: list[Points] = []
-    for ring in rings:
-        closed = np.concatenate([ring, ring[:1]])
-        along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
+    dashes: list[_Line] = []
+    for points, across in rings:
+        values = np.concatenate([points, across], axis=1)
+        values = np.concatenate([values, values[:1]])
+        steps = np.diff(values[:, :2], axis=0)
+        along = np.concatenate([[0], np.cumsum(np.hypot(steps[:, 0], steps[:, 1]))])
         count = max(2, round(along[-1] / period))
         places = (np.arange(count)[:, None] + _DASH_POINTS) * (along[-1] / count)
-        x, y = (np.interp(places, along, closed[:, axis]) for axis in (0, 1))
-        dashes.extend(np.stack([x, y], axis=-1))
+        between = np.stack([np.interp(places, along, each) for each in values.T], axis=-1)
+        dashes.extend((dash[:, :2], dash[:, 2:]) for dash in between)
     return dashes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,15 @@ class Pill:
     height: int
     rest: list[npt.NDArray[np.uint16]]
     paint: list[npt.NDArray[np.uint16]]
+
+    def lay_over(self, planes: Sequence[Plane], samples: Samples, x: int, y: int) -> None:
+        """Draw with the upper left corner at pixel (x, y), both even, all inside the picture."""
+        for plane, step, rest, paint in zip(
+            planes, samples.steps, self.rest, self.paint, strict=True
+        ):
+            rows, columns = rest.shape
+            window = plane[y // step : y // step + rows, x // step : x // step + columns]
+            window[:] = (window * rest + paint) >> 8
 
 
 @functools.lru_cache(maxsize=256)

@@ -48,7 +48,7 @@ class Mp4:
     Args:
         path: The file; made at once, so that a folder that cannot be written is found now.
         info: The stream.
-        crf: Quality of x264, 0 (lossless) to 51.
+        crf: Quality of x264, 1 (best) to 51.
         preset: Speed of x264.
 
     Raises:

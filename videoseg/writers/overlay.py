@@ -40,7 +40,8 @@ class Overlay:
 
     needs_image: ClassVar[bool] = True
 
-    crf: Annotated[int, Doc("quality of x264, 0 (lossless) to 51 (worst)"), Ge(0), Le(51)] = 20
+    # Not 0: that is lossless, in a profile that browsers do not play.
+    crf: Annotated[int, Doc("quality of x264, 1 (best) to 51 (worst)"), Ge(1), Le(51)] = 20
     preset: Annotated[Preset, Doc("speed of x264; slower makes smaller files")] = "veryfast"
     opacity: Opacity = 0.35
     labels: Labels = True
