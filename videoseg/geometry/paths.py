@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import PathDataError
-from videoseg.geometry.rings import signed_area
-from videoseg.types import Bezier, Part, Polygon, Ring, Shape
+from videoseg.types import Bezier, Polygon, Ring, Shape
 
 _Point = tuple[float, float]
 _Segment = tuple[_Point, ...]  # the end of a line, or two control points and the end of a cubic
@@ -45,27 +44,6 @@ def parse_path(data: str) -> tuple[Ring, ...]:
     """
     rings = (_ring(subpath) for subpath in _subpaths(data))
     return tuple(ring for ring in rings if ring is not None)
-
-
-def parse_shape(data: str) -> Shape:
-    """A shape from path data as ``format_path`` writes it.
-
-    A ring that is wound like the first begins a part; the others are holes of the part before.
-
-    Raises:
-        PathDataError: As for ``parse_path``.
-    """
-    parts: list[tuple[Ring, list[Ring]]] = []
-    clockwise = True
-    for ring in parse_path(data):
-        area = signed_area(ring)
-        if not parts:
-            clockwise = area > 0
-        if not parts or (area > 0) == clockwise:
-            parts.append((ring, []))
-        else:
-            parts[-1][1].append(ring)
-    return Shape(tuple(Part(outer, tuple(holes)) for outer, holes in parts))
 
 
 def format_path(shape: Shape, *, precision: int = 1) -> str:

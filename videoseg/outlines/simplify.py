@@ -2,8 +2,8 @@
 
 The middle line (see ``outlines.contours``) is cut down by the algorithm of Douglas and Peucker
 ("Algorithms for the reduction of the number of points required to represent a digitized line",
-1973), which takes most of the tolerance. Its vertices lie on the middle line, so its chords would
-shave every bulge; the rest of the tolerance lets each vertex move to where the least-squares lines
+1973), which takes half of the tolerance. Its vertices lie on the middle line, so its chords would
+shave every bulge; the other half lets each vertex move to where the least-squares lines
 through its two neighbouring stretches meet, which takes that bias away (the idea of P. Selinger,
 "Potrace: a polygon-based tracing algorithm", 2003, section 2.3.1).
 """
@@ -21,7 +21,7 @@ from videoseg.outlines.trace import Trace
 Points = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-_SHARE = 0.7  # of the tolerance for leaving points out; the rest for moving those that stay
+_SHARE = 0.5  # of the tolerance for leaving points out; the rest for moving those that stay
 _SMALLEST = 0.05  # px; below it leaving points out gains nothing
 _GRID = 256  # points lie on a grid of 1 / 256 px, which float32 holds exactly in any frame
 _STIFFNESS = 0.01  # keeps vertices between nearly parallel lines from running along them

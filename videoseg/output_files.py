@@ -1,0 +1,59 @@
+"""Names of output files, and errors that say which of them could not be written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from videoseg.errors import OutputError
+from videoseg.types import Scene, StreamInfo
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_LONGEST = 64
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses into an error that names ``path``.
+
+    Raises:
+        OutputError: The block raised an ``OSError``.
+    """
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def stream_names(streams: Mapping[str, StreamInfo]) -> dict[str, str]:
+    """For each stream a name that every file system takes, no two alike even without case.
+
+    A stream's own name may hold anything, slashes too.
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for stream in streams:
+        plain = _UNSAFE.sub("_", stream).strip("_")[:_LONGEST] or "stream"
+        name, number = plain, 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{plain}-{number}"
+        taken.add(name.lower())
+        names[stream] = name
+    return names
+
+
+def frame_folders(streams: Mapping[str, StreamInfo], top: str) -> dict[str, str]:
+    """Where each stream's numbered files go: ``top``, or a folder in it if there are several."""
+    if len(streams) == 1:
+        return dict.fromkeys(streams, top)
+    return {stream: f"{top}/{name}" for stream, name in stream_names(streams).items()}
+
+
+def frame_name(scene: Scene, info: StreamInfo, suffix: str) -> str:
+    """File name of a frame, numbered as the source's own files where these are: ``000012.svg``."""
+    return f"{info.start_number + scene.index:06d}{suffix}"
