@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from videoseg.writers.svg import SvgWriter
+from videoseg.writers.svg import Svg
 
 from tests.fakes import Colours
 from tests.media import clip, truncated
@@ -25,7 +25,7 @@ from videoseg.cli._app import run
 EXPECTED = {"svg", "animated.svg", "overlay.mp4", "masks", "masks.json", "run", "run.json"}
 
 
-class BrokenSvg(SvgWriter):
+class BrokenSvg(Svg):
     """A writer that fails in the middle."""
 
     def write(self, scene: Any, frame: Any) -> None:

@@ -56,8 +56,10 @@ def _options(
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; errors become one line on stderr."""
     try:
-        return app(args=list(arguments), standalone_mode=False) or 0
-    except (KeyboardInterrupt, typer.Abort):
+        code = app(args=list(arguments), standalone_mode=False) or 0
+        # Typer turns Ctrl-C into this code without a word.
+        return _say("interrupted; nothing was published", code) if code == INTERRUPTED else code
+    except KeyboardInterrupt:
         return _say("interrupted; nothing was published", INTERRUPTED)
     except (MissingDependencyError, UnknownPhraseError) as error:
         return _say(str(error), MISSING)
