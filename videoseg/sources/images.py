@@ -20,9 +20,10 @@ from videoseg.types import Frame, RgbImage, StreamInfo
 if TYPE_CHECKING:
     from types import ModuleType
 
-_EXTENSIONS = frozenset(
-    ".avif .bmp .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()
-)
+_EXTENSIONS = frozenset({
+    ".avif", ".bmp", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm",
+    ".tif", ".tiff", ".webp",
+})  # fmt: skip
 _COUNTER = re.compile(r"%(?:0(\d+))?d|(#+)")
 """``%d``, ``%04d`` or ``####`` in a file name."""
 _DIGITS = re.compile(r"(\d+)")

@@ -1,0 +1,192 @@
+"""What every source keeps to: the contract of ``FrameSource``, over all registered sources."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests import media
+from videoseg import registry
+from videoseg.errors import SourceError, SourceNotFoundError
+from videoseg.protocols import FrameSource
+
+WIDTH, HEIGHT, COUNT = 96, 64, 12
+UPRIGHT_BY_QUARTER_TURN = 6
+"""EXIF orientation: turn 90 degrees clockwise."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Makes inputs of one kind in a folder: 12 frames of ``media.moving_square``, 96 x 64."""
+
+    plain: Callable[[Path], Path]
+    sideways: Callable[[Path], Path]
+    truncated: Callable[[Path], Path]
+
+
+def exif_jpeg(image: np.ndarray[Any, np.dtype[np.uint8]], orientation: int) -> bytes:
+    """A JPEG of an RGB image with this EXIF orientation."""
+    jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    tag = b"\x01\x12\x00\x03\x00\x00\x00\x01" + orientation.to_bytes(2, "big") + b"\x00\x00"
+    body = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01" + tag + b"\x00\x00\x00\x00"
+    segment = b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
+    return bytes(jpeg[:2] + segment + jpeg[2:])
+
+
+def image_folder(folder: Path) -> Path:
+    for index in range(COUNT):
+        image = media.moving_square(index, WIDTH, HEIGHT)[..., ::-1]
+        assert cv2.imwrite(str(folder / f"frame{index}.png"), image)
+    return folder
+
+
+def sideways_images(folder: Path) -> Path:
+    for index in range(COUNT):
+        stored = np.rot90(media.moving_square(index, WIDTH, HEIGHT), 1)
+        (folder / f"{index}.jpg").write_bytes(exif_jpeg(stored, UPRIGHT_BY_QUARTER_TURN))
+    return folder
+
+
+def image_folder_with_a_broken_one(folder: Path) -> Path:
+    broken = image_folder(folder) / "frame7.png"
+    broken.write_bytes(broken.read_bytes()[:-200])
+    return folder
+
+
+SAMPLES = {
+    "video": Samples(
+        plain=lambda folder: media.clip(),
+        sideways=lambda folder: media.clip(rotation=90),
+        truncated=lambda folder: media.truncated(media.clip(frames=30)),
+    ),
+    "images": Samples(
+        plain=image_folder,
+        sideways=sideways_images,
+        truncated=image_folder_with_a_broken_one,
+    ),
+}
+
+
+@pytest.fixture(params=registry.names("sources"))
+def name(request: pytest.FixtureRequest) -> str:
+    assert request.param in SAMPLES, f"a new source needs samples in {__file__}"
+    return str(request.param)
+
+
+@pytest.fixture
+def source(name: str) -> Any:
+    return registry.factory("sources", name)()
+
+
+def test_is_a_frame_source(source: Any) -> None:
+    assert isinstance(source, FrameSource)
+
+
+def test_frames_agree_with_what_open_says(name: str, source: Any, tmp_path: Path) -> None:
+    (info,) = source.open(str(SAMPLES[name].plain(tmp_path))).values()
+    frames = list(source.frames())
+    assert (info.width, info.height) == (WIDTH, HEIGHT)
+    assert info.frame_count in (None, COUNT)
+    assert [frame.index for frame in frames] == list(range(COUNT))
+    assert [media.read_index(frame.image) for frame in frames] == list(range(COUNT))
+    assert frames[0].pts == info.start_pts
+    assert all(earlier.pts < later.pts for earlier, later in itertools.pairwise(frames))
+    for frame in frames:
+        assert (frame.stream, frame.time_base) == (info.stream, info.time_base)
+        assert frame.image.shape == (info.height, info.width, 3)
+        expected = media.moving_square(frame.index, WIDTH, HEIGHT)
+        assert np.abs(frame.image.astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "expected"),
+    [
+        (0, 1, [0]),
+        (5, 8, [5, 6, 7]),
+        (10, None, [10, 11]),
+        (11, 40, [11]),
+        (12, None, []),
+        (4, 4, []),
+    ],
+)
+def test_start_and_stop(
+    name: str, source: Any, tmp_path: Path, start: int, stop: int | None, expected: list[int]
+) -> None:
+    source.open(str(SAMPLES[name].plain(tmp_path)))
+    whole = list(source.frames())
+    frames = list(source.frames(start, stop))
+    assert [frame.index for frame in frames] == expected
+    assert [media.read_index(frame.image) for frame in frames] == expected
+    assert [frame.pts for frame in frames] == [whole[index].pts for index in expected]
+
+
+def test_rotation_is_applied_once(name: str, source: Any, tmp_path: Path) -> None:
+    (info,) = source.open(str(SAMPLES[name].sideways(tmp_path))).values()
+    assert (info.width, info.height) == (WIDTH, HEIGHT)
+    for frame in source.frames(stop=2):
+        expected = media.moving_square(frame.index, WIDTH, HEIGHT)
+        assert np.abs(frame.image.astype(int) - expected).mean() < 4
+
+
+def test_truncation_is_said_after_the_last_good_frame(
+    name: str, source: Any, tmp_path: Path
+) -> None:
+    location = str(SAMPLES[name].truncated(tmp_path))
+    source.open(location)
+    seen: list[int] = []
+    with pytest.raises(SourceError, match="incomplete") as caught:
+        seen.extend(media.read_index(frame.image) for frame in source.frames())
+    assert seen == list(range(len(seen)))
+    assert seen
+    assert location in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert [frame.index for frame in source.frames(stop=2)] == [0, 1]
+
+
+def test_missing_input(source: Any, tmp_path: Path) -> None:
+    location = str(tmp_path / "nothing.png")
+    with pytest.raises(SourceNotFoundError, match=r"nothing\.png: no such file") as caught:
+        source.open(location)
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+def test_close_twice_then_open_again(name: str, source: Any, tmp_path: Path) -> None:
+    location = str(SAMPLES[name].plain(tmp_path))
+    source.close()
+    source.open(location)
+    frames = source.frames()
+    next(frames)
+    source.close()
+    source.close()
+    with pytest.raises(SourceError, match="open"):
+        next(iter(source.frames()))
+    source.open(location)
+    assert sum(1 for _ in source.frames()) == COUNT
+
+
+def test_two_iterations_do_not_disturb_each_other(name: str, source: Any, tmp_path: Path) -> None:
+    source.open(str(SAMPLES[name].plain(tmp_path)))
+    for one, two in zip(source.frames(), source.frames(), strict=True):
+        assert one.index == two.index
+        assert (one.image == two.image).all()
+
+
+def test_every_location_finds_exactly_its_source(tmp_path: Path) -> None:
+    def taken(location: str) -> list[str]:
+        return [
+            name
+            for name in registry.names("sources")
+            if registry.part_class("sources", name).accepts(location)
+        ]
+
+    for location in (str(tmp_path), "a/photo.JPG", "shot.%04d.png", "shot.####.tiff"):
+        assert taken(location) == ["images", "video"]
+    for location in ("clip.mp4", "clip.MKV", "rtsp://camera/1", "clip", "loop.gif"):
+        assert taken(location) == ["video"]
