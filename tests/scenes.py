@@ -157,7 +157,7 @@ def frame_of(scene: Scene, *, width: int = WIDTH, height: int = HEIGHT) -> Frame
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """A finished run in memory, as exporters read it (``RunReader``)."""
 

@@ -39,8 +39,8 @@ milliseconds; so what is shown at a frame's own time is that frame and not the o
 class AnimatedSvg:
     """Writes an animation of all outlines that any browser plays.
 
-    A track is drawn while it is present. Several streams get a file each, in a folder. Memory stays
-    bounded however long the clip is; outlines wait in a temporary file.
+    A track is drawn while it is present. Several streams get a file each: ``animated-NAME.svg``.
+    Memory stays bounded however long the clip is; outlines wait in a temporary file.
     """
 
     precision: Annotated[int, Doc("decimals of the coordinates, 0 to 6"), Ge(0), Le(6)] = 1
@@ -50,7 +50,7 @@ class AnimatedSvg:
         """One file a stream."""
         if len(streams) == 1:
             return (_NAME,)
-        return tuple(f"animated/{name}.svg" for name in stream_names(streams).values())
+        return tuple(f"animated-{name}.svg" for name in stream_names(streams).values())
 
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the files from one pass over the run's Scenes."""
@@ -65,7 +65,6 @@ class AnimatedSvg:
                 timelines[scene.stream].add(scene)
             for stream, timeline in timelines.items():
                 path = folder / names[stream]
-                path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("w", encoding="utf-8", newline="\n") as picture:
                     picture.writelines(timeline.picture(loop=self.loop))
 

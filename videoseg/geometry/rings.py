@@ -7,9 +7,14 @@ import numpy.typing as npt
 
 from videoseg.types import Polygon, Ring
 
+_MOST_CHORDS = 4096
+
 
 def flatten(ring: Ring, *, error: float = 0.02) -> npt.NDArray[np.float64]:
-    """Corner points of a ring, float64 (P, 2); curves become chords at most ``error`` px away."""
+    """Corner points of a ring, float64 (P, 2).
+
+    Curves become chords at most ``error`` px away, but no more than 4096 each.
+    """
     if isinstance(ring, Polygon):
         return ring.points.astype(np.float64)
     ends = ring.segments[:, 2:].astype(np.float64)
@@ -17,7 +22,7 @@ def flatten(ring: Ring, *, error: float = 0.02) -> npt.NDArray[np.float64]:
     # n equal steps of t err by at most 6 d / (8 n^2), d the longest second difference of the
     # control points (Sederberg, "Computer Aided Geometric Design", 2012, section 10.6).
     bend = np.linalg.norm(np.diff(cubic, n=2, axis=1), axis=2).max(axis=1)
-    chords = np.maximum(1, np.ceil(np.sqrt(0.75 * bend / error))).astype(np.int64)
+    chords = np.clip(np.ceil(np.sqrt(0.75 * bend / error)), 1, _MOST_CHORDS).astype(np.int64)
     segment = np.repeat(np.arange(len(chords)), chords)
     step = np.arange(len(segment)) - np.repeat(np.cumsum(chords) - chords, chords) + 1
     t = (step / chords[segment])[:, None]
@@ -30,6 +35,6 @@ def flatten(ring: Ring, *, error: float = 0.02) -> npt.NDArray[np.float64]:
 
 def signed_area(ring: Ring) -> float:
     """Area inside a ring in square pixels; positive where it runs clockwise on screen."""
-    points = flatten(ring)
+    points = flatten(ring, error=0.001)
     x, y = (points - points[0]).T
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2

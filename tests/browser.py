@@ -1,0 +1,65 @@
+"""Pictures of pages as Chromium shows them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from videoseg.types import RgbImage
+
+REQUIRED = "VIDEOSEG_REQUIRE_BROWSER"
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--force-device-scale-factor=1",
+)
+
+
+def chromium() -> str:
+    """Path of a Chromium; without one the test is skipped, or fails where one is promised."""
+    for name in _NAMES:
+        path = shutil.which(name)
+        if path is not None:
+            return path
+    reason = f"no Chromium on PATH (looked for {', '.join(_NAMES)})"
+    if os.environ.get(REQUIRED):
+        pytest.fail(f"{reason}, and {REQUIRED} is set")
+    pytest.skip(reason)
+
+
+def screenshot(page: str, folder: Path, *, width: int, height: int) -> RgbImage:
+    """What a window of ``width`` x ``height`` shows of an HTML page once it has loaded."""
+    (folder / "page.html").write_text(page, encoding="utf-8")
+    picture = folder / "page.png"
+    subprocess.run(
+        [
+            chromium(),
+            *_FLAGS,
+            f"--user-data-dir={folder / 'profile'}",
+            f"--window-size={width},{height}",
+            f"--screenshot={picture}",
+            (folder / "page.html").as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    shown = cv2.imread(str(picture), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert shown.shape == (height, width, 3)
+    rgb: RgbImage = np.ascontiguousarray(shown[..., ::-1])
+    return rgb
