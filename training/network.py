@@ -5,7 +5,7 @@ Neural Networks", 2019, in the variant without squeeze-and-excitation and with R
 stride is replaced by a dilation (L.-C. Chen et al., "Rethinking Atrous Convolution for Semantic
 Image Segmentation", 2017), so that the deepest features stay at stride 16.
 
-Legend: B batch, C channels, H and W rows and columns.
+Legend of shape suffixes: b batch, c channels, h and w rows and columns.
 """
 
 from __future__ import annotations
@@ -130,9 +130,9 @@ class Backbone(nn.Module):
         self.classifier_weight = nn.Parameter(state["_fc.weight"], requires_grad=False)
         self.classifier_bias = nn.Parameter(state["_fc.bias"], requires_grad=False)
 
-    def features(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def features(self, x_bchw: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features at stride 4 (24), 8 (40), 16 (112) and, deepest, 16 (320 channels)."""
-        x = self.stem((x_BCHW - MEAN) / SCALE)
+        x = self.stem((x_bchw - MEAN) / SCALE)
         kept = []
         for index, stage in enumerate(self.stages):
             x = stage(x)
@@ -140,7 +140,7 @@ class Backbone(nn.Module):
                 kept.append(x)
         return kept[0], kept[1], kept[2], kept[3]
 
-    def imagenet(self, deep_BCHW: Tensor) -> Tensor:
-        """Dense ImageNet logits (B, 1000, H / 2, W / 2), pooled to stride 32."""
-        x = functional.avg_pool2d(self.head(deep_BCHW), 2)
+    def imagenet(self, top_bchw: Tensor) -> Tensor:
+        """Dense ImageNet logits (b, 1000, h / 2, w / 2) at stride 32, from the 1280 channels."""
+        x = functional.avg_pool2d(top_bchw, 2)
         return functional.conv2d(x, self.classifier_weight[:, :, None, None], self.classifier_bias)

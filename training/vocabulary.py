@@ -1,0 +1,319 @@
+"""Builds the table that takes a noun to the network's classes.
+
+A noun stands for the network's classes that are it or kinds of it ("animal": dogs, cats, every
+ImageNet animal). A noun that only names a kind of a trained class ("dachshund", "dancer") stands
+for that class and is marked as taken in general.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from training import classes
+from training.groups import IMAGENET_SYNSETS, below
+from training.wordnet import WordNet
+
+_MOST_WORDS = 3
+_COMMON_SENSES = 2
+
+SENSES: Mapping[str, tuple[str, ...]] = {
+    "motorcycle": ("motorcycle", "motor scooter"),
+    "stop sign": ("street sign",),
+    "cat": ("domestic cat",),
+    "cow": ("cattle",),
+    "skis": ("ski",),
+    "sports ball": ("ball",),
+    "kite": ("kite#3",),
+    "baseball glove": ("baseball glove",),
+    "tennis racket": ("racquet",),
+    "wine glass": ("drinking glass",),
+    "bowl": ("bowl#1", "bowl#3"),
+    "banana": ("banana#2",),
+    "broccoli": ("broccoli#2",),
+    "carrot": ("carrot#3",),
+    "hot dog": ("hot dog#2",),
+    "cake": ("cake#3",),
+    "potted plant": ("flowerpot",),
+    "tv": ("television receiver", "television monitor", "crt screen"),
+    "laptop": ("laptop", "notebook computer"),
+    "mouse": ("computer mouse",),
+    "remote": ("remote control",),
+    "keyboard": ("computer keyboard", "typewriter keyboard"),
+    "cell phone": ("cellular telephone",),
+    "oven": ("oven", "kitchen stove"),
+    "sink": ("washbasin#2", "sink"),
+    "teddy bear": ("teddy bear",),
+    "hair drier": ("hand blower",),
+    "book": ("book#2",),
+    "toilet": ("toilet#2", "toilet seat"),
+    "table": ("table#2", "table#3", "desk"),
+    "grass": ("grass",),
+    "pavement": ("sidewalk",),
+    "light": ("lamp", "lamp#2"),
+    "paper": (),
+    "floor": ("floor",),
+    "cabinet": ("cabinet",),
+    "food": ("dish#2", "vegetable"),
+    "playing field": ("playing field",),
+    "water": ("body of water",),
+    "sign": ("signboard",),
+    "shirt": ("shirt", "blouse"),
+    "shoe": ("shoe", "boot"),
+    "trousers": ("trouser",),
+    "coat": ("coat", "jacket", "suit"),
+    "stockings": ("stocking", "sock"),
+    "shorts": ("short pants",),
+    "hair": ("head of hair", "hair"),
+    "sunglasses": ("sunglasses", "spectacles"),
+    "watch": ("watch", "bracelet"),
+    "stairs": ("stairway",),
+    "date": ("date#8",),
+    "fig": ("fig#2",),
+    "wheel": ("car wheel", "wheel"),
+    "jeans": ("jean",),
+    "bonnet": ("hood#8",),
+    "boot lid": (),
+    "wing mirror": ("car mirror",),
+    "car window": ("windshield",),
+    "tail light": ("taillight",),
+    "object": (),
+}
+"""WordNet nouns, with the number of the sense where it is not the first, that a class stands for;
+a class that is not listed stands for the first sense of its name."""
+
+SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "person": ("people", "human", "man", "woman", "boy", "girl", "child", "kid", "baby", "toddler")
+    + ("lady", "guy", "model", "player", "pedestrian", "crowd", "rider", "dancer", "skater")
+    + ("cyclist", "bicyclist", "biker", "surfer", "skier", "snowboarder", "runner", "swimmer")
+    + (
+        "worker",
+        "police officer",
+        "driver",
+        "passenger",
+        "astronaut",
+        "spectator",
+        "parkour runner",
+    )
+    + ("player", "athlete", "someone", "somebody", "human being", "teenager", "adult"),
+    "bicycle": ("bike", "push bike", "pushbike", "bmx", "bmx bike", "cycle"),
+    "motorcycle": ("motorbike", "scooter", "motor bike"),
+    "airplane": ("plane", "jet", "aircraft", "airliner", "jet plane"),
+    "car": (
+        "sedan",
+        "hatchback",
+        "suv",
+        "race car",
+        "racing car",
+        "sports car",
+        "automobile",
+        "auto",
+    ),
+    "truck": ("lorry", "pickup truck"),
+    "cat": ("kitten", "kitty", "cat", "house cat", "pussycat", "tomcat", "tabby cat"),
+    "dog": ("puppy", "pup", "doggy", "doggie", "hound"),
+    "cow": ("cattle", "bull", "calf", "heifer", "steer"),
+    "horse": ("pony", "foal", "mare", "stallion", "colt"),
+    "sheep": ("lamb", "ewe"),
+    "cup": ("coffee cup", "tea cup", "teacup", "mug", "coffee mug", "beaker", "plastic cup")
+    + ("paper cup", "solo cup", "espresso cup", "cup of coffee", "tumbler"),
+    "wine glass": ("wineglass", "glass", "drinking glass"),
+    "couch": ("sofa", "settee"),
+    "potted plant": ("houseplant", "house plant", "pot plant"),
+    "tv": ("tv", "television", "television set", "monitor", "screen", "computer monitor"),
+    "cell phone": ("phone", "mobile phone", "smartphone", "mobile", "iphone", "cellphone"),
+    "remote": ("remote", "remote control", "tv remote"),
+    "hair drier": ("hair dryer", "hairdryer", "blow dryer"),
+    "donut": ("doughnut",),
+    "refrigerator": ("fridge",),
+    "handbag": ("handbag", "purse", "bag"),
+    "backpack": ("rucksack",),
+    "suitcase": ("luggage", "travel bag"),
+    "sports ball": ("ball", "football", "soccer ball", "sports ball"),
+    "frisbee": ("flying disc",),
+    "skis": ("ski", "skis"),
+    "stop sign": ("stop sign",),
+    "traffic light": ("stoplight", "traffic signal"),
+    "tennis racket": ("racket", "racquet", "tennis racquet"),
+    "tree": ("tree",),
+    "building": ("house",),
+    "pavement": ("sidewalk", "footpath"),
+    "road": ("street", "asphalt"),
+    "water": ("water", "sea", "river", "ocean", "lake"),
+    "grass": ("lawn",),
+    "playing field": ("pitch", "sports field"),
+    "rug": ("carpet",),
+    "stairs": ("stairs", "steps", "staircase"),
+    "rock": ("stone", "boulder"),
+    "shirt": ("t-shirt", "tee shirt", "top", "blouse"),
+    "trousers": ("pants", "trousers", "leggings"),
+    "jeans": ("jeans",),
+    "shorts": ("shorts",),
+    "coat": ("jacket", "blazer"),
+    "sweater": ("sweatshirt", "hoodie", "jumper", "cardigan", "pullover"),
+    "stockings": ("sock", "tights", "stocking"),
+    "sunglasses": ("glasses", "eyeglasses"),
+    "bonnet": ("car bonnet", "car hood"),
+    "boot lid": ("car boot", "car trunk"),
+    "wing mirror": ("side mirror",),
+    "car window": ("windscreen", "windshield"),
+    "headlight": ("headlamp",),
+    "light": ("lamp",),
+    "sign": ("road sign", "traffic sign"),
+    "dining table": ("dining table",),
+    "keyboard": ("keyboard",),
+    "mouse": ("mouse", "computer mouse"),
+}
+"""Everyday names that WordNet lacks, or whose first sense there is another."""
+
+IMAGENET_SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "swan": ("black swan",),
+    "camel": ("arabian camel",),
+    "dromedary camel": ("arabian camel",),
+    "ping pong ball": ("ping-pong ball",),
+    "table tennis ball": ("ping-pong ball",),
+    "chicken": ("cock", "hen"),
+    "seal": ("sea lion",),
+    "labrador": ("labrador retriever",),
+    "rocket": ("missile", "projectile", "space shuttle"),
+    "spaceship": ("space shuttle",),
+    "helmet": ("crash helmet", "football helmet", "pickelhaube"),
+    "ship": ("container ship", "liner", "pirate", "aircraft carrier", "schooner"),
+    "wristwatch": ("digital watch",),
+}
+"""Everyday names and the ImageNet classes that they mean."""
+
+NOT_MEANT = frozenset(
+    {"plant", "head", "plate", "stick", "ear", "spring", "block", "part", "piece", "one", "cloth"}
+    | {"cover", "covering", "container", "shield", "case", "top", "base", "bar", "line", "set"}
+)
+"""Nouns whose pictured sense in WordNet is not what people mean by them in front of a video."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a noun stands for: trained classes, ImageNet classes beyond them, a class around them."""
+
+    heads: tuple[int, ...]
+    imagenet: tuple[int, ...]
+    within: int | None = None
+
+
+class _Builder:
+    def __init__(self, wordnet: WordNet, groups: npt.NDArray[np.float32]) -> None:
+        self.wordnet, self.groups = wordnet, groups
+        self.under = below(wordnet)
+        self.anchors: dict[int, int] = {}
+        for head, name in enumerate(classes.NAMES):
+            for sense in SENSES.get(name, (name,)):
+                self.anchors.setdefault(self._sense(sense), head)
+        self.heads_under: dict[int, set[int]] = {}
+        for synset, head in self.anchors.items():
+            for ancestor, _ in wordnet.ancestors(synset):
+                self.heads_under.setdefault(ancestor, set()).add(head)
+
+    def _sense(self, text: str) -> int:
+        noun, _, number = text.partition("#")
+        senses = self.wordnet.senses.get(noun, ())
+        place = int(number or 1) - 1
+        if place >= len(senses):
+            raise ValueError(f"WordNet has no {text!r}")
+        return senses[place]
+
+    def target(self, synset: int) -> Target | None:
+        """What is shown by the synset itself and what lies under it."""
+        heads = self.heads_under.get(synset, set())
+        shown = {i for head in heads for i in np.flatnonzero(self.groups[head]).tolist()}
+        rest = [i for i in self.under.get(synset, ()) if i not in shown]
+        if not heads and not rest:
+            return None
+        return Target(tuple(sorted(heads)), tuple(rest)) if heads else self.only(tuple(rest))
+
+    def only(self, imagenet: tuple[int, ...]) -> Target:
+        """ImageNet classes alone, with the one trained class that they are all kinds of."""
+        owners = [set(np.flatnonzero(self.groups[:, i]).tolist()) for i in imagenet]
+        common = set.intersection(*owners)
+        return Target((), imagenet, min(common) if len(common) == 1 else None)
+
+    def noun(self, senses: tuple[int, ...]) -> Target | None:
+        """What a noun's common senses show together, and any sense that is itself a class."""
+        meant = [
+            target
+            for rank, sense in enumerate(senses)
+            if rank < _COMMON_SENSES or sense in self.anchors or sense in IMAGENET_SYNSETS
+            if (target := self.target(sense)) is not None
+        ]
+        if len(meant) < 2:
+            return meant[0] if meant else None
+        heads = {head for target in meant for head in target.heads}
+        rest = {index for target in meant for index in target.imagenet}
+        return Target(tuple(sorted(heads)), tuple(sorted(rest)))
+
+    def general(self, synset: int) -> Target | None:
+        """The nearest trained or ImageNet class that the synset is a kind of."""
+        for ancestor, _ in self.wordnet.ancestors(synset):
+            if ancestor in self.anchors:
+                return Target((self.anchors[ancestor],), ())
+            if ancestor in IMAGENET_SYNSETS:
+                return self.target(ancestor)
+        return None
+
+
+def build(wordnet: WordNet, groups: npt.NDArray[np.float32]) -> dict[str, Any]:
+    """The table as it is shipped: see ``write``."""
+    builder = _Builder(wordnet, groups)
+    nouns: dict[str, tuple[Target, bool]] = {}
+    for noun, senses in wordnet.senses.items():
+        if len(noun.split()) > _MOST_WORDS or not noun.replace(" ", "").replace("-", "").isalpha():
+            continue
+        if noun in NOT_MEANT:
+            continue
+        found = builder.noun(senses)
+        general = builder.general(senses[0]) if found is None else None
+        if found is not None:
+            nouns[noun] = (found, False)
+        elif general is not None:
+            nouns[noun] = (general, True)
+    for index, synset in enumerate(IMAGENET_SYNSETS):
+        alone = builder.target(synset) or Target((), (index,))
+        for name in wordnet.lemmas[synset]:
+            nouns.setdefault(name, (alone, False))
+    for word, names in IMAGENET_SYNONYMS.items():
+        shown = [
+            i for i, synset in enumerate(IMAGENET_SYNSETS) if wordnet.lemmas[synset][0] in names
+        ]
+        nouns[word] = (builder.only(tuple(shown)), False)
+    for head, name in enumerate(classes.NAMES):
+        for word in (name, *SYNONYMS.get(name, ())):
+            nouns[word] = (Target((head,), ()), False)
+    return _pack(nouns, wordnet, groups)
+
+
+def write(table: dict[str, Any], path: Path) -> None:
+    """Write the table as gzipped JSON, always the same bytes for the same table."""
+    text = json.dumps(table, separators=(",", ":"), sort_keys=True)
+    path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+
+def _pack(
+    nouns: dict[str, tuple[Target, bool]], wordnet: WordNet, groups: npt.NDArray[np.float32]
+) -> dict[str, Any]:
+    targets = list(dict.fromkeys(target for target, _ in nouns.values()))
+    number = {target: index for index, target in enumerate(targets)}
+    return {
+        "classes": list(classes.NAMES),
+        "things": [classes.NAMES.index(name) for name in classes.THINGS],
+        "stuff": [classes.NAMES.index(n) for n in classes.STUFF if n not in classes.THINGS],
+        "imagenet": [wordnet.lemmas[synset][0] for synset in IMAGENET_SYNSETS],
+        "groups": [np.flatnonzero(row).tolist() for row in groups],
+        "targets": [[list(t.heads), list(t.imagenet), t.within] for t in targets],
+        "nouns": {noun: number[target] for noun, (target, _) in nouns.items()},
+        "general": sorted(noun for noun, (_, general) in nouns.items() if general),
+    }

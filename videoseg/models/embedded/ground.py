@@ -1,0 +1,204 @@
+"""Grounds a phrase in a frame: evidence, candidates, and the choice among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.models.embedded.candidates import Candidate, candidates
+from videoseg.models.embedded.colours import colour_log_odds
+from videoseg.models.embedded.evidence import (
+    FloatMap,
+    Maps,
+    filled,
+    noun_evidence,
+    object_evidence,
+)
+from videoseg.models.embedded.features import fit
+from videoseg.models.embedded.phrases import Pick, Query, Things
+from videoseg.models.embedded.words import Noun, Vocabulary
+from videoseg.types import RgbImage
+
+_OUTSIDE = -6.0
+"""Log-odds of cells that belong to another candidate."""
+_WEAKEST = -2.5
+"""A noun with a colour needs at least this much evidence for the noun alone."""
+_GAIN, _BIAS = 1.0, -1.0
+"""Presence is the logistic function of ``_GAIN * strength + _BIAS``."""
+_LARGE, _SMALL = 0.5, 0.5
+"""A large thing has more than this share of the largest one's area, a small one less."""
+_TOUCH = 2
+"""Things this many cells apart touch."""
+_FINE = 2
+"""Colour alone is looked at on a grid so many times finer than the network's cells."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """One thing that the phrase means.
+
+    Attributes:
+        cells: bool (rows, columns) over the whole frame, where it was found.
+        evidence: Log-odds over the whole frame for this thing against everything else.
+        presence: Probability that it is what the phrase names.
+    """
+
+    cells: npt.NDArray[np.bool_]
+    evidence: FloatMap
+    presence: float
+
+
+def ground(
+    image: RgbImage, maps: Maps, query: Query, vocabulary: Vocabulary, *, least: float
+) -> tuple[list[Found], float]:
+    """Everything in the frame that the phrase means, and how likely the phrase is in it at all.
+
+    Args:
+        image: uint8 (H, W, 3).
+        maps: The network's outputs on that image.
+        query: The phrase, read.
+        vocabulary: The nouns that it was read with.
+        least: Presence from which a thing counts.
+    """
+    scene = _Scene(image, maps, vocabulary, least)
+    groups = [scene.find(things) for things in query.things]
+    presence = min(probability for _, probability in groups)
+    if len(groups) == 1:
+        return groups[0][0], presence
+    if presence < least:
+        return [], presence
+    return _composed([found for group, _ in groups for found in group]), presence
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scene:
+    image: RgbImage
+    maps: Maps
+    vocabulary: Vocabulary
+    least: float
+
+    def find(self, things: Things) -> tuple[list[Found], float]:
+        """Things of one kind, and the probability that the frame shows any."""
+        evidence, kind = self._evidence(things)
+        split = self.maps["offsets"] if kind == "thing" and things.noun is not None else None
+        every = candidates(evidence, split)
+        if kind == "stuff" and every:
+            cells = np.logical_or.reduce([candidate.cells for candidate in every])
+            every = [Candidate(cells, every[0].strength)]
+        chance = {id(item): _presence(item.strength) for item in every}
+        presence = max(chance.values(), default=0.0)
+        kept = [item for item in every if chance[id(item)] >= self.least]
+        for partner in things.near:
+            beside, likely = self.find(partner)
+            presence = min(presence, likely)
+            kept = [item for item in kept if any(_touch(item.cells, b.cells) for b in beside)]
+        kept = _sized(kept, things)
+        for pick in things.picks:
+            kept = _picked(kept, pick)
+        kept = kept[: things.count]
+        found = [Found(i.cells, _own(evidence, i, every), chance[id(i)]) for i in kept]
+        return found, presence
+
+    def _evidence(self, things: Things) -> tuple[FloatMap, str]:
+        """Log-odds per cell, and whether they are about things, parts or stuff."""
+        objects = object_evidence(self.maps, self.vocabulary)
+        if things.noun is None:
+            return self._coloured(objects, things.colour or "", _FINE), "thing"
+        kind = _kind(things.noun, self.vocabulary)
+        evidence = noun_evidence(self.maps, things.noun.target, self.vocabulary)
+        if kind == "thing":
+            evidence = filled(evidence, objects)
+        if things.colour is not None:
+            colour = self._coloured(objects, things.colour, 1)
+            evidence = np.where(evidence > _WEAKEST, evidence + colour, evidence + _OUTSIDE)
+        return evidence.astype(np.float32), kind
+
+    def _coloured(self, objects: FloatMap, colour: str, finer: int) -> FloatMap:
+        """Mean log-odds of the colour on a grid ``finer`` than the network's cells."""
+        import cv2
+
+        rows, columns = objects.shape
+        small = fit(self.image, 8 * max(rows, columns))
+        size = (columns * finer, rows * finer)
+        odds = colour_log_odds(small, colour)
+        return cv2.resize(odds, size, interpolation=cv2.INTER_AREA)
+
+
+def _kind(noun: Noun, vocabulary: Vocabulary) -> str:
+    if noun.target.imagenet or all(head in vocabulary.things for head in noun.target.heads):
+        return "thing"
+    return "stuff" if all(head in vocabulary.stuff for head in noun.target.heads) else "part"
+
+
+def _presence(strength: float) -> float:
+    return float(1 / (1 + np.exp(-(_GAIN * strength + _BIAS))))
+
+
+def _own(evidence: FloatMap, item: Candidate, every: Sequence[Candidate]) -> FloatMap:
+    """The evidence with the cells of all other candidates denied."""
+    others = np.logical_or.reduce([other.cells for other in every]) & ~item.cells
+    return np.where(others, _OUTSIDE, evidence).astype(np.float32)
+
+
+def _sized(kept: list[Candidate], things: Things) -> list[Candidate]:
+    if things.size is None or len(kept) < 2:
+        return kept
+    largest = max(item.area for item in kept)
+    if things.size == "large":
+        return [item for item in kept if item.area > _LARGE * largest]
+    return [item for item in kept if item.area < _SMALL * largest]
+
+
+def _picked(kept: list[Candidate], pick: Pick) -> list[Candidate]:
+    """The one of several that is meant, as a list of at most one."""
+    if pick.key == "middle":
+        across = sorted(kept, key=lambda item: item.centre[0])
+        if len(across) >= 3 and len(across) % 2:
+            return [across[len(across) // 2]]
+        return sorted(kept, key=lambda i: np.hypot(i.centre[0] - 0.5, i.centre[1] - 0.5))[:1]
+    order = {
+        "left": lambda item: item.centre[0],
+        "right": lambda item: -item.centre[0],
+        "top": lambda item: item.centre[1],
+        "bottom": lambda item: -item.centre[1],
+        "large": lambda item: -item.area,
+        "small": lambda item: item.area,
+    }[pick.key]
+    return sorted(kept, key=order)[pick.rank : pick.rank + 1]
+
+
+def _grown(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    import cv2
+
+    kernel = np.ones((2 * _TOUCH + 1, 2 * _TOUCH + 1), dtype=np.uint8)
+    return cv2.dilate(cells.astype(np.uint8), kernel).astype(np.bool_)
+
+
+def _touch(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> bool:
+    import cv2
+
+    if one.shape != other.shape:
+        size = one.shape[::-1]
+        other = cv2.resize(other.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    return bool((_grown(one) & other).any())
+
+
+def _composed(found: list[Found]) -> list[Found]:
+    """Things that touch, as one object each."""
+    groups: list[list[Found]] = []
+    for item in found:
+        near = [group for group in groups if any(_touch(item.cells, o.cells) for o in group)]
+        groups = [group for group in groups if group not in near]
+        groups.append([item, *(other for group in near for other in group)])
+    return [_union(group) for group in groups]
+
+
+def _union(group: list[Found]) -> Found:
+    if len(group) == 1:
+        return group[0]
+    cells = np.logical_or.reduce([item.cells for item in group])
+    evidence = np.maximum.reduce([item.evidence for item in group])
+    return Found(cells, evidence, min(item.presence for item in group))

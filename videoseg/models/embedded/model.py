@@ -1,0 +1,171 @@
+"""The embedded model: finds what a phrase names and outlines what a hand points at."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
+
+import numpy as np
+from annotated_types import Ge, Le
+from typing_extensions import Doc
+
+from videoseg.errors import PromptError
+from videoseg.models.embedded.features import Backbone
+from videoseg.models.embedded.ground import Found, ground
+from videoseg.models.embedded.evidence import OUTPUTS, Maps
+from videoseg.models.embedded.outline import Outlined, outline
+from videoseg.models.embedded.phrases import Query, read
+from videoseg.models.embedded.words import vocabulary
+from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Embedded:
+    """The default model: needs no GPU, no download and no torch.
+
+    Text goes through EfficientNet-Lite0 features, a small head trained on named segments, ImageNet
+    classes and a table of nouns; clicks, boxes and masks are outlined from the image alone.
+    """
+
+    card: ClassVar[ModelCard] = ModelCard(
+        name="embedded",
+        summary="Built in: clicks, boxes and 30,000 common nouns, on the CPU",
+        kinds=frozenset({"text", "point", "negative", "box", "mask"}),
+        open_vocabulary=False,
+        licence="Apache-2.0",
+        megabytes=10.3,
+        weights=("weights/network.onnx", "weights/words.json.gz"),
+    )
+
+    long_side: Annotated[
+        int, Doc("Longer side of what the network sees, pixels, 128 to 2048"), Ge(128), Le(2048)
+    ] = 512
+    present: Annotated[
+        float, Doc("Presence from which a phrase counts as found, 0 to 1"), Ge(0), Le(1)
+    ] = 0.5
+    threads: Annotated[int, Doc("CPU threads of the network, 0 = one per core"), Ge(0)] = 0
+
+    _backbone: Backbone | None = field(init=False, repr=False, default=None)
+    _queries: dict[str, Query] = field(init=False, repr=False, default_factory=dict)
+
+    def prepare(self, prompts: Sequence[Prompt]) -> None:
+        """Read the phrases and load the network if one needs it.
+
+        Raises:
+            UnknownPhraseError: A phrase names what the model does not know.
+            PromptError: A prompt has nothing but what is not meant.
+            MissingDependencyError: The weights are not where the package keeps them.
+        """
+        for prompt in prompts:
+            positive = any(_positive(cue) for cue in prompt.cues)
+            if prompt.text is None and not positive:
+                raise PromptError(
+                    f"prompt {prompt.label!r} only says what is not meant; add text, a point or a "
+                    "box on the object"
+                )
+            if prompt.text is not None:
+                self._query(prompt.text)
+
+    def segment(
+        self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
+    ) -> Sequence[Detections]:
+        """Answer each frame for itself; the network runs once a frame, and only for text."""
+        return [self._answer(frame, asked) for frame, asked in zip(frames, prompts, strict=True)]
+
+    def close(self) -> None:
+        """Let go of the network."""
+        self._backbone = None
+        self._queries.clear()
+
+    def _query(self, phrase: str) -> Query:
+        if phrase not in self._queries:
+            query = read(phrase, vocabulary())
+            for note in query.notes:
+                _log.warning("%r: %s", phrase, note)
+            self._queries[phrase] = query
+        return self._queries[phrase]
+
+    def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
+        maps: Maps | None = None
+        instances: list[Instance] = []
+        present: list[float | None] = []
+        for index, prompt in enumerate(prompts):
+            if prompt.text is None:
+                shown = _by_hand(frame, prompt, ())
+                present.append(None)
+            else:
+                maps = maps if maps is not None else self._maps(frame)
+                shown, probability = self._by_text(frame, prompt, maps)
+                present.append(probability)
+            shown.sort(key=lambda item: -item.score)
+            instances += [
+                Instance(item.mask, item.score, index) for item in shown[: prompt.max_instances]
+            ]
+        return Detections(frame.stream, frame.index, tuple(instances), tuple(present))
+
+    def _maps(self, frame: Frame) -> Maps:
+        if self._backbone is None:
+            self._backbone = Backbone(self.threads, self.long_side)
+        return self._backbone.run(frame.image, OUTPUTS)
+
+    def _by_text(self, frame: Frame, prompt: Prompt, maps: Maps) -> tuple[list[Outlined], float]:
+        assert prompt.text is not None  # noqa: S101
+        query = self._query(prompt.text)
+        found, presence = ground(frame.image, maps, query, vocabulary(), least=self.present)
+        if prompt.cues:
+            return _by_hand(frame, prompt, found), presence
+        outlined = []
+        for item in found:
+            result = outline(frame.image, evidence=item.evidence)
+            if result is not None:
+                outlined.append(Outlined(result.mask, item.presence))
+        return outlined, presence
+
+
+def _positive(cue: Cue) -> bool:
+    return (
+        cue.mask is not None
+        or any(positive for *_, positive in cue.points)
+        or any(positive for *_, positive in cue.boxes)
+    )
+
+
+def _by_hand(frame: Frame, prompt: Prompt, found: Sequence[Found]) -> list[Outlined]:
+    """The one object that the cues mean; the thing they lie on, if text found one, shapes it."""
+    points = tuple(point for cue in prompt.cues for point in cue.points)
+    boxes = tuple(box for cue in prompt.cues for box in cue.boxes)
+    prior = next((cue.mask for cue in reversed(prompt.cues) if cue.mask is not None), None)
+    hits = [_hits(frame, item, points, boxes) for item in found]
+    best = max(range(len(found)), key=hits.__getitem__, default=None)
+    evidence = found[best].evidence if best is not None and hits[best] > 0 else None
+    result = outline(frame.image, evidence=evidence, points=points, boxes=boxes, prior=prior)
+    return [] if result is None else [result]
+
+
+def _hits(
+    frame: Frame,
+    item: Found,
+    points: Sequence[tuple[float, float, bool]],
+    boxes: Sequence[tuple[float, float, float, float, bool]],
+) -> float:
+    """How far cues lie on a thing: right points count one each, boxes their overlap with it."""
+    rows, columns = item.cells.shape
+    down, across = rows / frame.height, columns / frame.width
+    score = 0.0
+    for x, y, positive in points:
+        row, column = min(int(y * down), rows - 1), min(int(x * across), columns - 1)
+        score += float(item.cells[max(row, 0), max(column, 0)]) * (1 if positive else -1)
+    for x1, y1, x2, y2, positive in boxes:
+        inside = np.zeros_like(item.cells)
+        top, left = max(int(y1 * down), 0), max(int(x1 * across), 0)
+        inside[top : int(np.ceil(y2 * down)), left : int(np.ceil(x2 * across))] = True
+        shared = float((inside & item.cells).sum()) / float((inside | item.cells).sum())
+        score += shared * (1 if positive else -1)
+    return score
+
+
+PARTS = {"embedded": Embedded}
