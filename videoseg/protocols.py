@@ -71,6 +71,41 @@ class Segmenter(Protocol):
 
 
 @runtime_checkable
+class VideoSegmenter(Protocol):
+    """A model that remembers objects and follows them through one stream, frame after frame."""
+
+    def start(self, prompts: Sequence[Prompt]) -> None:
+        """Forget everything and begin a stream.
+
+        Raises:
+            MissingDependencyError: Weights or a package are missing.
+        """
+        ...
+
+    def step(self, frame: Frame, detections: Detections | None) -> Detections:
+        """Find the remembered objects on the next frame.
+
+        Args:
+            frame: The frame after the one of the last step.
+            detections: Objects as they are known to lie on this very frame, by ``prompt`` and
+                ``object_id``: new ones to follow from here on, or corrections of followed ones.
+
+        Returns:
+            The given objects as given, and each other one that was found, with the ``prompt`` and
+            ``object_id`` it was given with. One that is out of sight is left out.
+        """
+        ...
+
+    def reset(self) -> None:
+        """A cut: the next frame does not follow the last. Looks are kept, places forgotten."""
+        ...
+
+    def finish(self) -> None:
+        """The stream ends: release what was kept of it. A second call does nothing."""
+        ...
+
+
+@runtime_checkable
 class Stage(Protocol):
     """Drives a model over frames; owns order and batching. The pipeline knows only this."""
 
