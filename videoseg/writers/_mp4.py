@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,10 +42,25 @@ def assumed_matrix(info: StreamInfo) -> int:
     return 5 if info.height < 720 else 1
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A picture to draw on.
+
+    Attributes:
+        encoded: What will be encoded.
+        planes: Views of its planes: uint8 (H, W) and twice (H / 2, W / 2), H and W even.
+        frame: What it is a picture of.
+    """
+
+    encoded: VideoFrame
+    planes: tuple[Plane, ...]
+    frame: Frame
+
+
 class Mp4:
     """Writes one stream of pictures and the sound of its source.
 
-    A width or height that is odd is made even by repeating the last column or row.
+    A width or height that is odd, or less than 4, grows by copies of the last column or row.
 
     Args:
         path: The file; made at once, so that a folder that cannot be written is found now.
@@ -62,7 +79,7 @@ class Mp4:
         self._path = path
         self._info = info
         self._colour = output_colour(info)
-        self._width, self._height = (size + size % 2 for size in (info.width, info.height))
+        self._width, self._height = (max(4, size + size % 2) for size in (info.width, info.height))
         self._time_base = info.time_base
         if info.time_base.denominator > _FINEST:
             self._time_base = Fraction(1, _FINEST)
@@ -73,46 +90,45 @@ class Mp4:
         with self._failing():
             path.write_bytes(b"")
             self._container = av.open(
-                str(path), "w", format="mp4", options=self._container_options()
+                str(path), "w", format="mp4", options={"movflags": "faststart"}
             )
         try:
             self._stream = self._video_stream(crf, preset)
             if info.has_audio and info.location is not None:
                 self._sound = Sound(info.location, self._container)
+            self._container.options["movie_timescale"] = str(self._movie_timescale())
         except BaseException:
             self.discard()
             raise
 
-    def planes_of(self, frame: Frame) -> Plane:
-        """A fresh picture of a frame, to be drawn on and encoded.
+    def picture_of(self, frame: Frame) -> Picture:
+        """A copy of a frame's picture, to be drawn on and written.
 
         The decoder's own samples are taken where they are what will be encoded, else the RGB image
         is converted.
-
-        Returns:
-            uint8 (3 * H / 2, W) with H and W even: the planes as FFmpeg lays out yuv420p.
         """
-        source = frame.native if self._passes(frame.native) else self._converted(frame)
-        picture = np.empty((self._height * 3 // 2, self._width), np.uint8)
-        for target, plane in zip(split(picture), source.planes, strict=True):
-            samples = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-            target[: plane.height, : plane.width] = samples[:, : plane.width]
-            target[plane.height :] = target[plane.height - 1]
-            target[:, plane.width :] = target[:, plane.width - 1 : plane.width]
-        return picture
+        import av
 
-    def write(self, picture: Plane, frame: Frame) -> None:
+        source = frame.native if self._passes(frame.native) else self._converted(frame)
+        picture = av.VideoFrame(self._width, self._height, "yuv420p")
+        picture.time_base = self._time_base
+        self._tag(picture)
+        planes = _planes(picture)
+        for target, given in zip(planes, _planes(source), strict=True):
+            height, width = given.shape
+            target[:height, :width] = given
+            target[:height, width:] = given[:, -1:]
+            target[height:] = target[height - 1]
+        return Picture(picture, planes, frame)
+
+    def write(self, picture: Picture) -> None:
         """Encode a picture at its frame's time.
 
         Raises:
             OutputError: The file cannot be written.
         """
-        import av
-
-        encoded = av.VideoFrame.from_numpy_buffer(picture, "yuv420p")
-        encoded.time_base = self._time_base
+        encoded, frame = picture.encoded, picture.frame
         encoded.pts = self._time(frame.pts)
-        self._tag(encoded)
         if self._shift is None:
             self._shift = max(0, -encoded.pts)
             if self._sound is not None:
@@ -156,14 +172,19 @@ class Mp4:
             self._container.close()
         self._path.unlink(missing_ok=True)
 
-    def _container_options(self) -> dict[str, str]:
-        """Index in front; edits counted finely enough to hold the start of the source."""
-        per_second = self._time_base.denominator
-        fine = per_second * -(-1000 // per_second)
-        return {"movflags": "faststart", "movie_timescale": str(fine)}
+    def _movie_timescale(self) -> int:
+        """Units per second in which starts of all tracks are whole, as far as 32 bits go."""
+        units = self._time_base.denominator
+        units *= -(-1000 // units)
+        for rate in self._sound.rates if self._sound is not None else ():
+            common = math.lcm(units, rate)
+            units = common if common < 2**31 else units
+        return units
 
     def _video_stream(self, crf: int, preset: str) -> Any:
-        options = {"crf": str(crf), "preset": preset}
+        # With its macroblock tree, x264 gives other bytes from run to run, even in one thread; at
+        # a crf higher by 2 it does as well without.
+        options = {"crf": str(crf), "preset": preset, "x264-params": "mbtree=0"}
         rate = self._info.frame_rate or Fraction(25)
         stream: Any = self._container.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = self._width, self._height, "yuv420p"
@@ -203,6 +224,7 @@ class Mp4:
         image = np.ascontiguousarray(frame.image)
         return av.VideoFrame.from_numpy_buffer(image, "rgb24").reformat(
             format="yuv420p",
+            interpolation="AREA",
             dst_colorspace=_SWSCALE_MATRIX.get(matrix, matrix),
             src_color_range=2,
             dst_color_range=2 if self._colour.full_range else 1,
@@ -230,8 +252,10 @@ class Mp4:
             raise OutputError(f"cannot write {self._path}: {reason}") from error
 
 
-def split(picture: Plane) -> tuple[Plane, Plane, Plane]:
-    """Views of the planes in a picture of ``Mp4.planes_of``: (H, W) and twice (H / 2, W / 2)."""
-    height, width = picture.shape[0] * 2 // 3, picture.shape[1]
-    chroma = picture[height:].reshape(2, height // 2, width // 2)
-    return picture[:height], chroma[0], chroma[1]
+def _planes(frame: VideoFrame) -> tuple[Plane, ...]:
+    """Views of a frame's planes without the padding of their rows."""
+    planes: list[Any] = list(frame.planes)
+    return tuple(
+        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        for plane in planes
+    )

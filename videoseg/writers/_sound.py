@@ -28,6 +28,9 @@ class Sound:
         location: File of the source.
         target: The MP4, before its first packet.
 
+    Attributes:
+        rates: Samples per second of each track.
+
     Raises:
         SourceError: The file cannot be read any more.
     """
@@ -55,6 +58,7 @@ class Sound:
             )
             for track in tracks
         }
+        self.rates = [track.codec_context.sample_rate for track in tracks]
         self._packets: Iterator[Any] = self._source.demux(tracks) if tracks else iter(())
         self._next: Packet[AudioStream] | None = None
         self._begin: Fraction | None = None

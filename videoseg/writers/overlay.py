@@ -3,8 +3,9 @@
 ``overlay.mp4`` is H.264 in yuv420p with its index in front. Frames keep the times of the source
 (a source that starts before 0 is moved to 0 as a whole), its colour tags and the shape of its
 pixels; rotation has been applied. A width or height that is odd gains one column or row, a copy of
-the last. Sound is copied packet by packet where browsers play it in MP4 (AAC, MP3, Opus, FLAC) and
-encoded to AAC otherwise; of a part of the source only the packets that begin in that part are kept.
+the last (below 4 pixels, as many as make 4). Sound is copied packet by packet where browsers play
+it in MP4 (AAC, MP3, Opus, FLAC) and encoded to AAC otherwise; of a part of the source only the
+packets that begin in that part are kept.
 
 A colour belongs to a track id. What is ``held`` without evidence is paler, with a dashed line.
 """
@@ -24,7 +25,7 @@ from typing_extensions import Doc
 from videoseg.errors import OutputError, UsageError
 from videoseg.types import Frame, Prompt, Scene, StreamInfo
 from videoseg.writers._draw import Painter
-from videoseg.writers._mp4 import Mp4, assumed_matrix, split
+from videoseg.writers._mp4 import Mp4, assumed_matrix
 from videoseg.writers._samples import LUMA_WEIGHTS, RGB, yuv420
 
 Preset = Literal[
@@ -41,7 +42,7 @@ class Overlay:
     needs_image: ClassVar[bool] = True
 
     # Not 0: that is lossless, in a profile that browsers do not play.
-    crf: Annotated[int, Doc("quality of x264, 1 (best) to 51 (worst)"), Ge(1), Le(51)] = 20
+    crf: Annotated[int, Doc("quality of x264, 1 (best) to 51 (worst)"), Ge(1), Le(51)] = 22
     preset: Annotated[Preset, Doc("speed of x264; slower makes smaller files")] = "veryfast"
     opacity: Opacity = 0.35
     labels: Labels = True
@@ -84,9 +85,9 @@ class Overlay:
         if frame is None:
             raise ValueError("an overlay needs the frame's image")
         film, painter = self._films[scene.stream]
-        picture = film.planes_of(frame)
-        painter.paint(split(picture), scene)
-        film.write(picture, frame)
+        picture = film.picture_of(frame)
+        painter.paint(picture.planes, scene)
+        film.write(picture)
 
     def close(self, *, complete: bool) -> None:
         """End the files, or remove them. A second call does nothing.
