@@ -14,7 +14,16 @@ $(VENV)/.installed-$(EXTRAS): pyproject.toml constraints.txt
 	touch $@
 
 demo: setup
-	$(BIN)/python -m sample_media.demo
+	$(BIN)/videoseg segment sample_media/cat.mp4 "the cat" -o demo_out/cat --overwrite
+	$(BIN)/videoseg segment sample_media/coffee.mp4 "the coffee cup" -o demo_out/coffee --overwrite
+	$(BIN)/videoseg segment sample_media/astronaut.mp4 "the astronaut" -o demo_out/astronaut --overwrite
+	$(BIN)/videoseg segment sample_media/coffee.jpg "the coffee cup" -o demo_out/still --overwrite
+	@echo
+	@echo "Made in demo_out/, one folder for each of a cat, a coffee cup, an astronaut and a still:"
+	@echo "  overlay.mp4   the clip with outlines drawn on it: look at demo_out/cat/overlay.mp4 first"
+	@echo "  animated.svg  the outlines as one animation: open it in a browser"
+	@echo "  svg/          an SVG for every frame"
+	@echo "  masks.json    COCO annotations; masks/ holds label pictures"
 
 check: setup
 	$(BIN)/ruff format --check .
