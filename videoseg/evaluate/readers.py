@@ -31,8 +31,7 @@ def read_image(path: Path) -> RgbImage:
     decoded = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if decoded is None:
         raise SourceError(f"{path}: not a picture that can be read")
-    image: RgbImage = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-    return image
+    return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
 
 
 def decode_image(data: bytes, where: str) -> RgbImage:
@@ -48,8 +47,7 @@ def decode_image(data: bytes, where: str) -> RgbImage:
     decoded = cv2.imdecode(stored, flags) if len(stored) else None
     if decoded is None:
         raise SourceError(f"{where}: not a picture that can be read")
-    image: RgbImage = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-    return image
+    return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
 
 
 def read_labels(path: Path) -> Labels:

@@ -17,7 +17,7 @@ from videoseg.types import Bitmap, Cue, Frame, Mask, RgbImage
 
 Media: TypeAlias = Literal["images", "videos"]
 OnBroken: TypeAlias = Callable[[SourceError], None]
-"""Called with what is wrong with a piece of data: raises it, or counts it, which skips the piece."""
+"""Called with what is wrong with a piece of data: raises it, or counts it so that it is skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,7 @@ Sample: TypeAlias = ImageSample | VideoSample
 class DataSet(Protocol):
     """A data set in one published layout: a dataclass whose fields after ``path`` are settings."""
 
+    name: ClassVar[str]
     media: ClassVar[Media]
     path: Path
 

@@ -1,10 +1,11 @@
-"""Settings of data sets and tasks: checked like those of parts, from ``--set data.key=value``."""
+"""Settings of data sets, tasks and baselines, checked like those of parts."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable, Mapping
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from videoseg.errors import ConfigError
@@ -34,6 +35,33 @@ def made(cls: type[Any], table: str, given: Mapping[str, Any], settings: Mapping
         first = error.errors(include_url=False)[0]
         key = ".".join(str(piece) for piece in first["loc"])
         raise ConfigError(f"{table}.{key} = {first['input']!r}: {first['msg']}") from error
+
+
+def parted(
+    assignments: Sequence[str], tables: Sequence[str]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Take the assignments of some tables out of a list; a value that is not TOML is a string.
+
+    Args:
+        assignments: ``table.key=value``.
+        tables: Names of tables, which may have dots.
+
+    Returns:
+        For each of the tables its settings, and the assignments that belong to none of them.
+    """
+    settings: dict[str, dict[str, Any]] = {table: {} for table in tables}
+    others = []
+    for text in assignments:
+        path, equals, value = text.partition("=")
+        table, _, key = path.strip().rpartition(".")
+        if not equals or table not in settings:
+            others.append(text)
+            continue
+        try:
+            settings[table][key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            settings[table][key] = value.strip()
+    return settings, others
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

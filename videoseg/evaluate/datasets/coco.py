@@ -33,6 +33,7 @@ _PATTERNS = ("annotations.json", "annotations/instances_*.json", "_annotations.c
 class Coco:
     """Images with segments by category; a category without ``isthing`` is a thing."""
 
+    name: ClassVar[str] = "coco"
     media: ClassVar[Media] = "images"
     path: Path
     json: Annotated[str, Doc("annotation file below the folder; empty = the only one there")] = ""
@@ -79,4 +80,4 @@ def spoken(name: str) -> str:
     return " ".join(reversed(words) if words[:1] in (["wall"], ["floor"]) else words) or name
 
 
-DATA_SETS = {"coco": Coco}
+DATA_SETS = {Coco.name: Coco}

@@ -32,6 +32,7 @@ _VOID = 255
 class Davis:
     """Sequences with a mask of every object on every frame."""
 
+    name: ClassVar[str] = "davis"
     media: ClassVar[Media] = "videos"
     path: Path
     resolution: Annotated[str, Doc("folder below JPEGImages and Annotations")] = "480p"
@@ -158,4 +159,4 @@ def _is_published(path: Path) -> bool:
     return (path / "JPEGImages").is_dir() and (path / "Annotations").is_dir()
 
 
-DATA_SETS = {"davis": Davis}
+DATA_SETS = {Davis.name: Davis}

@@ -32,6 +32,7 @@ _IGNORED, _OBJECT, _BACKGROUND = 128, 1, 2
 class GrabCut:
     """Images with one object each."""
 
+    name: ClassVar[str] = "grabcut"
     media: ClassVar[Media] = "images"
     path: Path
     points: Annotated[
@@ -127,4 +128,4 @@ def _cue(path: Path, count: int) -> Cue:
     return Cue(points=tuple((float(x), float(y), positive) for x, y, positive in points))
 
 
-DATA_SETS = {"grabcut": GrabCut}
+DATA_SETS = {GrabCut.name: GrabCut}

@@ -29,6 +29,7 @@ _PATTERNS = ("lvis_v1_*.json", "annotations/lvis_v1_*.json")
 class Lvis:
     """Images with instances of about 1,200 categories."""
 
+    name: ClassVar[str] = "lvis"
     media: ClassVar[Media] = "images"
     path: Path
     json: Annotated[str, Doc("annotation file below the folder; empty = the only one there")] = ""
@@ -94,4 +95,4 @@ def _names(index: CocoIndex, entry: Entry, name: str, where: str) -> tuple[str, 
     return tuple(found)
 
 
-DATA_SETS = {"lvis": Lvis}
+DATA_SETS = {Lvis.name: Lvis}

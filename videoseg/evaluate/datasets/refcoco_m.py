@@ -29,6 +29,7 @@ _ROWS_AT_ONCE = 8
 class RefCocoM:
     """Images with expressions; pictures lie inside the parquet files or in a folder."""
 
+    name: ClassVar[str] = "refcoco-m"
     media: ClassVar[Media] = "images"
     path: Path
     images: Annotated[str, Doc("folder of pictures; empty = they are inside the file")] = ""
@@ -131,4 +132,4 @@ def _parquets(path: Path) -> list[Path]:
     return sorted(path.glob("**/*.parquet"))
 
 
-DATA_SETS = {"refcoco-m": RefCocoM}
+DATA_SETS = {RefCocoM.name: RefCocoM}

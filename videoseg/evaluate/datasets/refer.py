@@ -31,6 +31,7 @@ _PUBLISHED = "images/mscoco/images/train2014"
 class Refer:
     """Images with expressions that each name one object."""
 
+    name: ClassVar[str] = "refer"
     media: ClassVar[Media] = "images"
     path: Path
     split: Annotated[str, Doc("val, testA, testB, test or train; empty = all")] = "val"
@@ -154,4 +155,4 @@ def _targets(index: CocoIndex, image: int, said_of: Mapping[int, list[str]]) -> 
     return tuple(targets)
 
 
-DATA_SETS = {"refer": Refer}
+DATA_SETS = {Refer.name: Refer}

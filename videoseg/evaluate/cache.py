@@ -1,0 +1,202 @@
+"""Keeps every answer of a model in a run folder.
+
+Work goes on after an interruption, and metrics can be taken again without the model.
+
+``eval.json`` says what was asked of whom about which data; a folder is used again only where all of
+it is the same. ``predictions.jsonl`` has one line per sample, only ever appended; a line that an
+interruption cut short is dropped and its sample asked again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from videoseg.errors import OutputExistsError, RunLogError, SourceNotFoundError
+from videoseg.evaluate.answers import Answer
+from videoseg.evaluate.machine import Session
+from videoseg.evaluate.samples import DataSet
+from videoseg.output_files import writing
+
+IDENTITY, PREDICTIONS = "eval.json", "predictions.jsonl"
+FORMAT, VERSION = "videoseg-eval", 1
+
+
+class Cache(AbstractContextManager["Cache"]):
+    """The answers in one run folder.
+
+    Args:
+        folder: The run folder; made if need be.
+        identity: What is asked of whom about which data, plain JSON values.
+
+    Raises:
+        OutputExistsError: On entering: the folder holds answers to something else.
+        RunLogError: On entering: the folder's files are damaged.
+        OutputError: On entering: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self._identity = {"format": FORMAT, "version": VERSION, **identity}
+        self._places: dict[str, int] = {}
+        self._sessions: list[Session] = []
+        self._asked_here = False
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        with writing(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / IDENTITY
+        if path.exists():
+            _refuse_others(read_identity(self._folder), self._identity, self._folder)
+        with writing(path):
+            text = json.dumps(self._identity, indent=2, ensure_ascii=False, sort_keys=True)
+            path.write_text(text + "\n", encoding="utf-8")
+        with writing(self._folder / PREDICTIONS):
+            self._file = (self._folder / PREDICTIONS).open("a+b")
+        self._index()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __contains__(self, sample: str) -> bool:
+        return sample in self._places
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """When and on what machines the answers were given."""
+        return tuple(self._sessions)
+
+    def append(self, sample: str, answers: Iterable[Answer]) -> None:
+        """Keep all answers about a sample."""
+        if not self._asked_here:
+            session = Session.now()
+            if session not in self._sessions:
+                self._write({"session": dataclasses.asdict(session)})
+                self._sessions.append(session)
+            self._asked_here = True
+        value = {"sample": sample, "answers": [answer.to_json() for answer in answers]}
+        self._places[sample] = self._write(value)
+
+    def read(self, sample: str) -> tuple[Answer, ...]:
+        """The answers about a sample, in the order in which they were given.
+
+        Raises:
+            RunLogError: Its line is damaged.
+        """
+        file = self._opened()
+        file.seek(self._places[sample])
+        try:
+            value = json.loads(file.readline())
+            return tuple(Answer.from_json(answer) for answer in value["answers"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunLogError(
+                f"{self._folder / PREDICTIONS}: the answers about {sample!r} are damaged "
+                f"({error}); delete the file to ask again"
+            ) from error
+
+    def _index(self) -> None:
+        """Find where each sample's line begins, and drop a last line that was cut short."""
+        file = self._opened()
+        file.seek(0)
+        start = 0
+        for number, line in enumerate(_lines(file), start=1):
+            if not line.endswith(b"\n"):
+                file.truncate(start)
+                break
+            try:
+                value = json.loads(line)
+                if "session" in value:
+                    self._sessions.append(Session(**value["session"]))
+                else:
+                    self._places[value["sample"]] = start
+            except (KeyError, TypeError, ValueError) as error:
+                raise RunLogError(
+                    f"{self._folder / PREDICTIONS}: line {number} is damaged; "
+                    "delete the file to ask again"
+                ) from error
+            start += len(line)
+
+    def _write(self, value: Mapping[str, Any]) -> int:
+        file = self._opened()
+        with writing(self._folder / PREDICTIONS):
+            place = file.seek(0, 2)
+            file.write(json.dumps(value, ensure_ascii=False).encode("utf-8") + b"\n")
+            file.flush()
+        return place
+
+    def _opened(self) -> BinaryIO:
+        assert self._file is not None, "the cache is used inside its context"  # noqa: S101
+        return self._file
+
+
+def read_identity(folder: Path) -> dict[str, Any]:
+    """What ``eval.json`` of a run folder says.
+
+    Raises:
+        RunLogError: It is missing, damaged, or of another format.
+    """
+    path = folder / IDENTITY
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunLogError(f"{folder} is not a folder of an evaluation: no {IDENTITY}") from error
+    except (OSError, ValueError) as error:
+        raise RunLogError(f"{path} cannot be read: {error}") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise RunLogError(f"{path} is not of an evaluation")
+    if found.get("version") != VERSION:
+        raise RunLogError(f"{path} has version {found.get('version')!r}; this reads {VERSION}")
+    return found
+
+
+def digest_of(data_set: DataSet) -> str:
+    """SHA-256 over names and contents of the files that are a data set's truth.
+
+    Raises:
+        SourceError: One of them is missing.
+    """
+    root = data_set.path if data_set.path.is_dir() else data_set.path.parent
+    digest = hashlib.sha256()
+    for file in data_set.truth_files():
+        if not file.is_file():
+            raise SourceNotFoundError(f"{file}: file does not exist")
+        digest.update(str(file.relative_to(root)).encode("utf-8", errors="surrogateescape"))
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _refuse_others(there: Mapping[str, Any], here: Mapping[str, Any], folder: Path) -> None:
+    for key, value in _flat(here):
+        old = dict(_flat(there)).get(key)
+        if old != value:
+            raise OutputExistsError(
+                f"{folder} holds answers for {key} = {old!r}, not {value!r}; use another folder"
+            )
+    for key, old in _flat(there):
+        if key not in dict(_flat(here)):
+            raise OutputExistsError(
+                f"{folder} holds answers for {key} = {old!r}, which is not set; use another folder"
+            )
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from _flat(inner, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", inner
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    while line := file.readline():
+        yield line

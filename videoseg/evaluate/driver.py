@@ -1,0 +1,115 @@
+"""Asks a model one question at a time through the public protocols, and times every call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from videoseg.errors import UnknownPhraseError
+from videoseg.evaluate.answers import Answer, Found
+from videoseg.protocols import Segmenter
+from videoseg.types import Detections, Frame, Prompt
+
+
+class Driver(AbstractContextManager["Driver"]):
+    """A model that is opened when the first question comes, and closed on leaving.
+
+    Where every answer is in the cache already, the model is never opened.
+
+    Args:
+        make: Makes the model.
+    """
+
+    def __init__(self, make: Callable[[], Segmenter]) -> None:
+        self._make = make
+        self._model: Segmenter | None = None
+        self._refusals: dict[str, str | None] = {}
+
+    def __exit__(self, *_: object) -> None:
+        if self._model is not None:
+            self._model.close()
+
+    def ask(self, frame: Frame, question: str, prompt: Prompt) -> Answer:
+        """Ask one thing about one image, alone: no other question can help or harm the answer.
+
+        Raises:
+            VideosegError: The model fails, or a package or weight file is missing.
+        """
+        refused = self._refusal(prompt)
+        if refused is not None:
+            return Answer(question, (), 0.0, refused=refused)
+        model = self._opened()
+        start = time.perf_counter()
+        (detections,) = model.segment([frame], [(prompt,)])
+        return _answer(question, 0, prompt, detections, time.perf_counter() - start)
+
+    def follow(
+        self, frames: Iterable[Frame], questions: Mapping[str, Prompt], *, carry: bool
+    ) -> Iterator[Answer]:
+        """Ask about the objects of a sequence together, by the stage that a run would use.
+
+        Args:
+            frames: In order, from the first.
+            questions: A prompt for each object; those that the model refuses are answered once.
+            carry: Carry cues from the frame they are anchored at; else ask as given on every frame.
+        """
+        from videoseg.stages.batched import Batched
+        from videoseg.stages.carried import Carried
+
+        asked: dict[str, Prompt] = {}
+        for question, prompt in questions.items():
+            refused = self._refusal(prompt)
+            if refused is None:
+                asked[question] = prompt
+            else:
+                yield Answer(question, (), 0.0, refused=refused)
+        if not asked:
+            return
+        model, prompts = self._opened(), tuple(asked.values())
+        model.prepare(prompts)
+        stage = Carried(model, prompts) if carry else Batched(model, prompts)
+        start = time.perf_counter()
+        for frame, detections in stage.run(frames):
+            seconds = (time.perf_counter() - start) / len(asked)
+            if detections is not None:
+                for n, (question, prompt) in enumerate(asked.items()):
+                    yield _answer(question, n, prompt, detections, seconds, frame.index)
+            start = time.perf_counter()
+
+    def _opened(self) -> Segmenter:
+        if self._model is None:
+            self._model = self._make()
+        return self._model
+
+    def _refusal(self, prompt: Prompt) -> str | None:
+        """Why the model cannot take this phrase, or None; each phrase is tried once."""
+        phrase = prompt.text or ""
+        if phrase not in self._refusals:
+            try:
+                self._opened().prepare((prompt,))
+                self._refusals[phrase] = None
+            except UnknownPhraseError as error:
+                self._refusals[phrase] = str(error)
+        return self._refusals[phrase]
+
+
+def _answer(
+    question: str,
+    position: int,
+    prompt: Prompt,
+    detections: Detections,
+    seconds: float,
+    frame: int = 0,
+) -> Answer:
+    """The part of the detections that answers the prompt at this position, best first."""
+    found = [
+        Found(replace(one.mask, logits=None), one.score)
+        for one in detections.instances
+        if one.prompt == position
+    ]
+    found.sort(key=lambda one: -one.score)
+    presence = detections.presence[position] if detections.presence else None
+    kept = tuple(found[: prompt.max_instances])
+    return Answer(question, kept, seconds, frame=frame, presence=presence)

@@ -1,0 +1,181 @@
+"""Measures one model on one task over one data set: asks what is not cached, scores, sums up."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from videoseg import __version__
+from videoseg.errors import SourceError
+from videoseg.evaluate.answers import Answer
+from videoseg.evaluate.cache import Cache, digest_of
+from videoseg.evaluate.candidates import Candidate
+from videoseg.evaluate.driver import Driver
+from videoseg.evaluate.machine import Session
+from videoseg.evaluate.metrics.latency import Latency, latency
+from videoseg.evaluate.samples import DataSet, Sample
+from videoseg.evaluate.tables import Entry, Row, summarise
+from videoseg.evaluate.tasks import Task, WithCurve
+from videoseg.run.manifest import plain
+
+WORST_CASES = 12
+"""Cases on the contact sheet."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Worst:
+    """A case for the contact sheet: a row with its picture, and the sample it came from."""
+
+    value: float
+    sample: Sample
+    row: Row
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What was measured.
+
+    Attributes:
+        identity: What was asked of whom about which data.
+        sessions: When and on what machines the answers were given.
+        rows: One per question.
+        entries: The table.
+        curve: Points of a trade-off, empty where the task has none.
+        latency: Of the calls of the model; None where none was timed.
+        samples: Samples that were measured.
+        skipped: What was wrong with data that was skipped, one line each.
+        worst: Cases for the contact sheet, worst first.
+    """
+
+    identity: Mapping[str, Any]
+    sessions: Sequence[Session]
+    rows: Sequence[Row]
+    entries: Sequence[Entry]
+    curve: Sequence[Mapping[str, float]]
+    latency: Latency | None
+    samples: int
+    skipped: Sequence[str]
+    worst: Sequence[Worst]
+
+
+@dataclass
+class _Collected:
+    """What is kept while samples go by: no picture but those of the worst cases."""
+
+    rows: list[Row] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    samples: int = 0
+    worst: list[tuple[float, int, Worst]] = field(default_factory=list)
+
+    def add(self, sample: Sample, rows: Sequence[Row], answers: Sequence[Answer], by: str) -> None:
+        self.samples += 1
+        self.seconds += [answer.seconds for answer in answers if answer.refused is None]
+        for row in rows:
+            value = row.value(by)
+            if value is not None and row.picture is not None:
+                case = (-value, -len(self.rows), Worst(value, sample, row))
+                keep = heapq.heappush if len(self.worst) < WORST_CASES else heapq.heappushpop
+                keep(self.worst, case)
+            self.rows.append(dataclasses.replace(row, picture=None))
+
+
+def evaluate(
+    data_set: DataSet,
+    task: Task,
+    model: Candidate,
+    out: Path,
+    *,
+    limit: int | None = None,
+    skip_broken: bool = False,
+    on_sample: Callable[[int], None] = lambda _: None,
+) -> Result:
+    """Measure; answers that the folder ``out`` holds already are not asked again.
+
+    Args:
+        data_set: The data.
+        task: What is asked and measured.
+        model: Whom to ask.
+        out: The run folder, which keeps the answers.
+        limit: Take only the first samples.
+        skip_broken: Count broken data and go on instead of refusing it.
+        on_sample: Called with the number of samples done.
+
+    Raises:
+        PromptError: The model does not take what the task asks.
+        SourceError: Data is broken, or nothing was left to measure.
+        OutputExistsError: ``out`` holds answers to something else.
+        VideosegError: The model fails, or ``out`` cannot be written.
+    """
+    if data_set.media != task.media:
+        raise SourceError(f"{data_set.path} holds {data_set.media}; {task.name} needs {task.media}")
+    model.check_kinds(task.kinds, f"task {task.name!r}")
+    skipped: list[str] = []
+
+    def on_broken(error: SourceError) -> None:
+        if not skip_broken:
+            raise error
+        skipped.append(str(error))
+
+    identity = identity_of(data_set, task, model)
+    collected = _Collected()
+    with Cache(out, identity) as cache, Driver(model.make) as driver:
+        for sample in _unlike(data_set.samples(on_broken), on_broken):
+            if limit is not None and collected.samples >= limit:
+                break
+            try:
+                if sample.key not in cache:
+                    cache.append(sample.key, list(task.ask(sample, driver)))
+                answers = cache.read(sample.key)
+                rows = list(task.score(sample, answers))
+            except SourceError as error:
+                on_broken(error)
+                continue
+            collected.add(sample, rows, answers, task.worst)
+            on_sample(collected.samples)
+        sessions = cache.sessions
+    if not collected.rows:
+        raise SourceError(f"{data_set.path}: nothing in it fits the task {task.name!r}")
+    return Result(
+        identity=identity,
+        sessions=sessions,
+        rows=collected.rows,
+        entries=summarise(collected.rows, task.figures),
+        curve=task.curve(collected.rows) if isinstance(task, WithCurve) else (),
+        latency=latency(collected.seconds) if collected.seconds else None,
+        samples=collected.samples,
+        skipped=skipped,
+        worst=[case for *_, case in sorted(collected.worst, reverse=True, key=lambda c: c[:2])],
+    )
+
+
+def identity_of(data_set: DataSet, task: Task, model: Candidate) -> dict[str, Any]:
+    """What was asked of whom about which data, as plain JSON values; not where the data lies."""
+    settings = {name: value for name, value in plain(data_set).items() if name != "path"}
+    return {
+        "data": {
+            "name": data_set.path.resolve().name,
+            "layout": data_set.name,
+            "settings": settings,
+            "truth": digest_of(data_set),
+        },
+        "task": {"name": task.name, "settings": plain(task)},
+        "model": model.identity(),
+        "videoseg": __version__,
+    }
+
+
+def _unlike(
+    samples: Iterator[Sample], on_broken: Callable[[SourceError], None]
+) -> Iterator[Sample]:
+    """The samples, without those whose name another had before: their answers would be mixed up."""
+    seen: set[str] = set()
+    for sample in samples:
+        if sample.key in seen:
+            on_broken(SourceError(f"two samples are called {sample.key!r}"))
+            continue
+        seen.add(sample.key)
+        yield sample

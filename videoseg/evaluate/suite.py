@@ -1,0 +1,209 @@
+"""The whole table of one model with baselines beside it, over a folder of measuring data.
+
+The folder holds ``images/coco_val`` (COCO-style), ``clicks/grabcut`` (GrabCut-style) and ``davis``
+(DAVIS-style). What is not there, or what a model does not take, is left out with the reason.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from videoseg.errors import MissingDependencyError, PromptError
+from videoseg.evaluate.candidates import Candidate, baseline
+from videoseg.evaluate.datasets import open_data_set
+from videoseg.evaluate.harness import Result, evaluate
+from videoseg.evaluate.report import as_json, json_text, tables, write_report, write_text
+from videoseg.evaluate.tables import Entry
+from videoseg.evaluate.tasks import Task, open_task
+
+Settings = Mapping[str, Any]
+_BOX, _GRABCUT, _U2NET = "baseline-box", "baseline-grabcut", "baseline-u2netp"
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A baseline in one line of the suite.
+
+    Attributes:
+        name: Of the baseline.
+        called: What the table calls it.
+        task: Settings of the task that differ for it.
+    """
+
+    name: str
+    called: str
+    task: Settings = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One task over one data set, and who is measured beside the model."""
+
+    path: str
+    layout: str
+    task: str
+    rivals: tuple[Rival, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return f"{Path(self.path).name}-{self.task}"
+
+
+_CUT = Rival(_GRABCUT, "GrabCut of OpenCV")
+_FROM_BOX = (
+    Rival(_BOX, "the box as mask"),
+    Rival(_GRABCUT, "GrabCut of OpenCV"),
+    Rival(_U2NET, "U2-Net-P on the crop"),
+)
+TRIALS = (
+    Trial("images/coco_val", "coco", "names"),
+    Trial("images/coco_val", "coco", "boxes", _FROM_BOX),
+    Trial("images/coco_val", "coco", "clicks", (_CUT,)),
+    Trial("clicks/grabcut", "grabcut", "boxes", _FROM_BOX),
+    Trial("clicks/grabcut", "grabcut", "clicks", (_CUT,)),
+    Trial("clicks/grabcut", "grabcut", "scribbles", (_CUT,)),
+    Trial(
+        "davis",
+        "davis",
+        "carried",
+        (
+            Rival(_BOX, "the box repeated as mask", {"repeat": True}),
+            Rival(_BOX, "the true first mask carried by flow alone", {"start": "mask"}),
+        ),
+    ),
+    Trial("davis", "davis", "text-video"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One model or baseline in one trial: its result, or why there is none."""
+
+    trial: Trial
+    called: str
+    result: Result | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entrant:
+    """The model or a baseline in a trial, with the name of its run folder."""
+
+    called: str
+    candidate: Candidate
+    task: Settings
+    where: str
+
+
+def run_suite(
+    folder: Path,
+    model: Candidate,
+    out: Path,
+    *,
+    trials: Sequence[Trial] = TRIALS,
+    settings: Mapping[str, Settings] | None = None,
+    baselines: bool = True,
+    limit: int | None = None,
+    skip_broken: bool = False,
+    on_start: Callable[[str], None] = lambda _: None,
+    on_sample: Callable[[int], None] = lambda _: None,
+) -> list[Measured]:
+    """Measure the model and the baselines in every trial; each keeps a run folder below ``out``.
+
+    Args:
+        folder: The measuring data.
+        model: The model to measure.
+        out: Where the run folders and the whole table go.
+        trials: What to measure.
+        settings: Settings of baselines by name (``python`` of the one that needs its own).
+        baselines: Measure them too.
+        limit: Take only the first samples of each data set.
+        skip_broken: Count broken data and go on.
+        on_start: Called with the name of what is measured next.
+        on_sample: Called with the number of samples done in it.
+
+    Raises:
+        VideosegError: As of ``evaluate``, but for what is left out with the reason: data that is
+            not there, questions that the model does not take, a baseline that is not installed.
+    """
+    found: list[Measured] = []
+    for trial in trials:
+        rivals = [_Entrant(model.card.name, model, {}, model.card.name)]
+        for rival in trial.rivals if baselines else ():
+            made = baseline(rival.name, (settings or {}).get(rival.name))
+            where = f"{rival.name}-{len(rivals)}"
+            rivals.append(_Entrant(rival.called, made, rival.task, where))
+        for entrant in rivals:
+            on_start(f"{trial.name}: {entrant.called}")
+            task = open_task(trial.task, entrant.task)
+            reason = _obstacle(folder / trial.path, task, entrant)
+            result = None
+            if reason is None:
+                try:
+                    result = evaluate(
+                        open_data_set(folder / trial.path, trial.layout),
+                        task,
+                        entrant.candidate,
+                        out / trial.name / entrant.where,
+                        limit=limit,
+                        skip_broken=skip_broken,
+                        on_sample=on_sample,
+                    )
+                    write_report(result, out / trial.name / entrant.where)
+                except MissingDependencyError as error:
+                    if entrant.candidate is model:
+                        raise
+                    reason = str(error)
+            found.append(Measured(trial, entrant.called, result, reason))
+    write_text(out / "suite.md", suite_markdown(found))
+    write_text(out / "suite.json", json_text([_as_json(one) for one in found]))
+    return found
+
+
+def suite_markdown(found: Sequence[Measured]) -> str:
+    """The whole table as people read it."""
+    sessions = {session: None for one in found if one.result for session in one.result.sessions}
+    lines = ["# The whole table", "", *(f"- measured: {session}" for session in sessions)]
+    lines.append("- in brackets: 95 % bootstrap interval over images or sequences (units)")
+    for trial in dict.fromkeys(one.trial for one in found):
+        lines += ["", f"## {trial.task} on {Path(trial.path).name}", ""]
+        members = [one for one in found if one.trial == trial]
+        lines += tables([entry for one in members for entry in _called(one)])
+        times = [
+            f"{one.called} {one.result.latency.p50:.3f} s"
+            for one in members
+            if one.result is not None and one.result.latency is not None
+        ]
+        if times:
+            lines += ["", f"Median time per question: {', '.join(times)}."]
+        lines += [
+            f"\nNot measured: {one.called} ({one.reason})" for one in members if not one.result
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _obstacle(data: Path, task: Task, entrant: _Entrant) -> str | None:
+    """Why this cannot be measured, or None."""
+    if not data.exists():
+        return f"{data} does not exist"
+    try:
+        entrant.candidate.check_kinds(task.kinds, f"task {task.name!r}")
+    except PromptError as error:
+        return str(error)
+    return None
+
+
+def _called(one: Measured) -> list[Entry]:
+    """The entries of a result with its name before each group."""
+    entries = one.result.entries if one.result else ()
+    return [dataclasses.replace(entry, group=f"{one.called}: {entry.group}") for entry in entries]
+
+
+def _as_json(one: Measured) -> dict[str, Any]:
+    shown: dict[str, Any] = {"trial": one.trial.name, "called": one.called}
+    return shown | ({"result": as_json(one.result)} if one.result else {"reason": one.reason})

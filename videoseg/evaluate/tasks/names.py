@@ -1,0 +1,155 @@
+"""Class name -> union mask of everything of that class on the image; and names that are not there.
+
+Every name that is on an image is asked, things and stuff apart, and a few that are not. The table
+takes the model's answers as they are, under the one threshold that its settings give for all names
+and images; the curve shows what every higher threshold would give.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+import numpy as np
+from annotated_types import Ge
+from typing_extensions import Doc
+
+from videoseg.evaluate.answers import Answer, union
+from videoseg.evaluate.driver import Driver
+from videoseg.evaluate.metrics.presence import matthews, trade_off
+from videoseg.evaluate.samples import ImageSample, Media
+from videoseg.evaluate.tables import Figure, Picture, Row, mean, region_figures
+from videoseg.evaluate.tasks._truth import check_size, mask_row
+from videoseg.types import Mask, Prompt, PromptKind
+
+THINGS, STUFF, ABSENT, ALL = "things", "stuff", "absent", "all names"
+_OUTCOMES = ("tp", "fp", "tn", "fn")
+"""Columns in the order that ``matthews`` takes them."""
+
+
+@dataclass
+class Names:
+    """Names that are on an image, and names that are not."""
+
+    name: ClassVar[str] = "names"
+    media: ClassVar[Media] = "images"
+    worst: ClassVar[str] = "iou"
+    absent: Annotated[int, Ge(0), Doc("names per image that are not on it, at least 0")] = 3
+    seed: Annotated[int, Doc("of the choice of absent names; each image draws for itself")] = 0
+
+    @property
+    def kinds(self) -> frozenset[PromptKind]:
+        """Text."""
+        return frozenset({"text"})
+
+    @property
+    def figures(self) -> Sequence[Figure]:
+        """Overlap on names that are there, false alarms on those that are not, and both at once."""
+        present = [
+            Figure(each.name, each.columns, each.statistic, group)
+            for group in (THINGS, STUFF)
+            for each in (*region_figures(), mean("boundary F", "f"), mean("found", "tp"))
+        ]
+        return (
+            *present,
+            mean("false-alarm rate", "fp", group=ABSENT, higher_is_better=False),
+            mean("presence accuracy", "right", group=ALL),
+            Figure("presence MCC", _OUTCOMES, matthews, ALL),
+            mean("phrases refused", "refused", higher_is_better=False),
+        )
+
+    def ask(self, sample: ImageSample, driver: Driver) -> Iterator[Answer]:
+        """Ask every name alone."""
+        frame = sample.frame()
+        present = _present(sample)
+        check_size(frame, (mask for mask, _ in present.values()), sample.key)
+        for name in (*present, *self._chosen(sample)):
+            yield driver.ask(frame, name, Prompt(label=name, text=name))
+
+    def score(self, sample: ImageSample, answers: Sequence[Answer]) -> Iterator[Row]:
+        """One row per name."""
+        present = _present(sample)
+        for answer in answers:
+            found = bool(answer.found)
+            common = {
+                "score": answer.score,
+                "refused": float(answer.refused is not None),
+            }
+            if answer.question in present:
+                truth, thing = present[answer.question]
+                groups = (THINGS if thing else STUFF, ALL)
+                row = mask_row(
+                    sample.key, answer.question, answer.question, groups, answer.union, truth
+                )
+                values = {**row.values, **common, **_outcome(present=True, found=found)}
+                yield replace(row, values=values)
+            else:
+                yield Row(
+                    sample.key,
+                    answer.question,
+                    f"{answer.question} (absent)",
+                    (ABSENT, ALL),
+                    {**common, **_outcome(present=False, found=found)},
+                    Picture(0, None, answer.union) if found else None,
+                )
+
+    def curve(self, rows: Sequence[Row]) -> list[dict[str, float]]:
+        """What each threshold would give: false-alarm rate, recall, accuracy, MCC, and mIoU.
+
+        A name of lower score is answered "not there", so its IoU is 0. From the strictest threshold
+        that finds anything to the laxest.
+        """
+        scores = np.asarray([row.values["score"] for row in rows])
+        present = np.asarray([ABSENT not in row.groups for row in rows])
+        if not len(rows) or present.all() or not present.any():
+            return []
+        found = trade_off(scores, present)
+        overlaps = np.asarray([row.values.get("iou", 0.0) for row in rows])[present]
+        kept = scores[present]
+        return [
+            {
+                "threshold": float(threshold),
+                "false_alarm_rate": float(found.false_alarm_rate[n]),
+                "recall": float(found.recall[n]),
+                "accuracy": float(found.accuracy[n]),
+                "mcc": float(found.mcc[n]),
+                "mean_iou": float(np.where(kept >= threshold, overlaps, 0.0).mean()),
+            }
+            for n, threshold in enumerate(found.thresholds.tolist())
+            if threshold > 0
+        ]
+
+    def _chosen(self, sample: ImageSample) -> list[str]:
+        """The absent names to ask, the same for an image whatever else is measured."""
+        draw = random.Random(f"{self.seed}:{sample.key}")  # noqa: S311 - not for secrets
+        return draw.sample(sample.absent, min(self.absent, len(sample.absent)))
+
+
+def _present(sample: ImageSample) -> dict[str, tuple[Mask, bool]]:
+    """For each name that is there the union of its masks, and whether it is a thing."""
+    parts: dict[str, list[Mask]] = {}
+    things: dict[str, bool] = {}
+    for target in sample.targets:
+        mask = None if target.name in sample.partly else target.mask()
+        if mask is not None:
+            parts.setdefault(target.name, []).append(mask)
+            things[target.name] = target.thing
+    merged = {name: union(found) for name, found in parts.items()}
+    return {name: (mask, things[name]) for name, mask in merged.items() if mask is not None}
+
+
+def _outcome(*, present: bool, found: bool) -> dict[str, float]:
+    """The four outcomes of a question about presence, and whether it was answered rightly."""
+    columns = {
+        "tp": present and found,
+        "fp": not present and found,
+        "tn": not present and not found,
+        "fn": present and not found,
+        "right": present == found,
+    }
+    return {name: float(value) for name, value in columns.items()}
+
+
+TASKS = {Names.name: Names}

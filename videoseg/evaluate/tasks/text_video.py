@@ -1,0 +1,64 @@
+"""A phrase for each object of a sequence, answered on every frame; all frames are scored.
+
+What the model says is taken as it is, frame by frame: tracking, which drops flickers and bridges
+gaps, comes after the model and is measured on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from videoseg.evaluate.answers import Answer
+from videoseg.evaluate.driver import Driver
+from videoseg.evaluate.samples import Media, VideoSample
+from videoseg.evaluate.tables import Figure, Row, mean
+from videoseg.evaluate.tasks._truth import check_size
+from videoseg.evaluate.tasks._video import FIGURES, object_row
+from videoseg.types import Prompt, PromptKind
+
+
+@dataclass
+class TextVideo:
+    """Every phrase of every object; everything that is found for a phrase counts."""
+
+    name: ClassVar[str] = "text-video"
+    media: ClassVar[Media] = "videos"
+    worst: ClassVar[str] = "j"
+
+    @property
+    def kinds(self) -> frozenset[PromptKind]:
+        """Text."""
+        return frozenset({"text"})
+
+    @property
+    def figures(self) -> Sequence[Figure]:
+        """J&F and its parts, and how many phrases the model would not take."""
+        return (*FIGURES, mean("phrases refused", "refused", higher_is_better=False))
+
+    def ask(self, sample: VideoSample, driver: Driver) -> Iterator[Answer]:
+        """Ask each phrase through the whole sequence, alone."""
+        for target in sample.targets:
+            truth = target.mask(0)
+            check_size(next(sample.frames()), () if truth is None else (truth,), sample.key)
+            for n, phrase in enumerate(target.phrases):
+                question = {f"{target.key}/{n}": Prompt(label=phrase, text=phrase)}
+                yield from driver.follow(sample.frames(), question, carry=False)
+
+    def score(self, sample: VideoSample, answers: Sequence[Answer]) -> Iterator[Row]:
+        """One row per phrase."""
+        for target in sample.targets:
+            for n, phrase in enumerate(target.phrases):
+                key = f"{target.key}/{n}"
+                given = [answer for answer in answers if answer.question == key]
+                if not given:
+                    continue
+                predicted = {answer.frame: answer.union for answer in given}
+                row = object_row(sample, target, predicted, "unsupervised")
+                refused = float(any(answer.refused for answer in given))
+                values = {**row.values, "refused": refused}
+                yield replace(row, question=key, label=phrase, values=values)
+
+
+TASKS = {TextVideo.name: TextVideo}
