@@ -79,14 +79,21 @@ def middle_line(traced: Trace) -> tuple[Points, Indices, Indices]:
     step = (length == 1) & bends
     cut = step | step[before] | traced.saddle
 
-    # A cut corner becomes two points, one on either edge: the middle of an edge along a slope, else
-    # half a pixel from the corner. Two that coincide are one, which the later corner has.
-    reach = np.where(bends, length / 2, 0.5)
-    doubled = cut & ~(cut[after] & (2 * reach == length))
+    # A cut corner becomes two points, one on either edge. Along a slope that is the middle of the
+    # edge. Where the slope ends at a step, it goes on as far as it came from on the other side.
+    half = length / 2
+    onward = np.where(
+        bends, half, np.where(step[before], np.minimum(half, half[before[before]]), 0.5)
+    )
+    backward = np.where(
+        bends[before], half[before], np.where(step, np.minimum(half[before], half[after]), 0.5)
+    )
+    # Two that coincide are one, which the later corner has.
+    doubled = cut & ~(cut[after] & (onward + backward[after] == length))
     where = np.arange(len(corners)) + np.cumsum(doubled) - doubled
     points = np.empty((len(corners) + int(doubled.sum()), 2))
-    points[where] = corners - (reach[before] * cut)[:, None] * incoming
-    points[where[doubled] + 1] = corners[doubled] + (reach[:, None] * direction)[doubled]
+    points[where] = corners - (backward * cut)[:, None] * incoming
+    points[where[doubled] + 1] = corners[doubled] + (onward[:, None] * direction)[doubled]
     return _turned(points, np.append(where, len(points))[starts])
 
 

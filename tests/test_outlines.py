@@ -1,0 +1,221 @@
+"""Outlines of masks: exact at tolerance 0, bounded and sound above it."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import hypothesis.extra.numpy as arrays
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import scenes
+from videoseg.geometry import masks
+from videoseg.geometry.rings import flatten, signed_area
+from videoseg.outlines.contours import MIDDLE_LINE_ERROR, outline_of, rasterise, shape_area
+from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Shape
+
+TOLERANCES = (0.25, 0.5, 1.0, 3.0)
+bitmaps = st.tuples(st.integers(1, 14), st.integers(1, 14)).flatmap(
+    lambda shape: arrays.arrays(np.bool_, shape)
+)
+some_masks = bitmaps.filter(lambda bitmap: bool(bitmap.any())).map(scenes.mask_of)
+
+
+def polygons(shape: Shape) -> shapely.MultiPolygon:
+    """The shape as shapely sees it."""
+    return shapely.MultiPolygon(
+        [
+            shapely.Polygon(flatten(part.outer), [flatten(hole) for hole in part.holes])
+            for part in shape.parts
+        ]
+    )
+
+
+def boundary(shape: Shape) -> shapely.MultiLineString:
+    return shapely.MultiLineString([shapely.LinearRing(flatten(ring)) for ring in shape.rings])
+
+
+def count_parts_and_holes(bitmap: Bitmap) -> tuple[int, int]:
+    parts, _ = cv2.connectedComponents(bitmap.astype(np.uint8), connectivity=8)
+    outside = np.pad(~bitmap, 1, constant_values=True).astype(np.uint8)
+    holes, _ = cv2.connectedComponents(outside, connectivity=4)
+    return parts - 1, holes - 2
+
+
+def blob(seed: int, *, size: int = 160, scale: float = 5.0) -> Mask:
+    """A rough mask with several parts and holes."""
+    noise = np.random.default_rng(seed).standard_normal((size, size))
+    smooth = cv2.GaussianBlur(noise, (0, 0), scale)
+    return scenes.mask_of(smooth > np.quantile(smooth, 0.75))
+
+
+@given(some_masks)
+def test_tolerance_0_is_exact(mask: Mask) -> None:
+    shape = outline_of(mask, tolerance=0)
+    assert shape_area(shape) == masks.area(mask)
+    again = rasterise(shape, mask.frame_width, mask.frame_height)
+    assert again is not None
+    assert (masks.to_bitmap(again) == masks.to_bitmap(mask)).all()
+
+
+@given(some_masks, st.sampled_from((0.0, *TOLERANCES)))
+def test_parts_are_8_connected_and_holes_4_connected(mask: Mask, tolerance: float) -> None:
+    shape = outline_of(mask, tolerance=tolerance)
+    holes = sum(len(part.holes) for part in shape.parts)
+    assert (len(shape.parts), holes) == count_parts_and_holes(masks.to_bitmap(mask))
+
+
+@given(some_masks, st.sampled_from((0.0, *TOLERANCES)))
+def test_outer_rings_run_clockwise_and_holes_against_it(mask: Mask, tolerance: float) -> None:
+    for part in outline_of(mask, tolerance=tolerance).parts:
+        assert signed_area(part.outer) > 0
+        assert all(signed_area(hole) < 0 for hole in part.holes)
+
+
+@given(some_masks, st.sampled_from(TOLERANCES))
+def test_rings_neither_touch_nor_cross(mask: Mask, tolerance: float) -> None:
+    made = polygons(outline_of(mask, tolerance=tolerance))
+    assert shapely.is_valid(made), shapely.is_valid_reason(made)
+    rings = boundary(outline_of(mask, tolerance=tolerance))
+    assert shapely.is_simple(rings)
+
+
+@given(some_masks, st.sampled_from(TOLERANCES))
+def test_the_outline_stays_within_the_tolerance(mask: Mask, tolerance: float) -> None:
+    _check_distance(mask, tolerance)
+
+
+@pytest.mark.parametrize("tolerance", TOLERANCES)
+def test_the_outline_of_a_large_mask_stays_within_the_tolerance(tolerance: float) -> None:
+    _check_distance(blob(1), tolerance)
+
+
+def _check_distance(mask: Mask, tolerance: float) -> None:
+    exact = boundary(outline_of(mask, tolerance=0))
+    found = boundary(outline_of(mask, tolerance=tolerance))
+    distance = shapely.hausdorff_distance(exact, found, densify=0.05)
+    assert distance <= tolerance + MIDDLE_LINE_ERROR + 0.01
+
+
+@pytest.mark.parametrize("tolerance", [0.0, *TOLERANCES])
+def test_a_square_keeps_its_corners_and_its_area(tolerance: float) -> None:
+    shape = outline_of(scenes.rectangle(3, 4, 13, 14), tolerance=tolerance)
+    assert shape_area(shape) == 100
+    corners = {tuple(point) for point in flatten(shape.parts[0].outer).tolist()}
+    assert corners == {(3, 4), (13, 4), (13, 14), (3, 14)}
+
+
+@pytest.mark.parametrize("slope", [0.1, 0.37, 0.5, 0.618, 0.9, 1.0, 1.7])
+def test_a_slanted_edge_comes_out_smooth(slope: float) -> None:
+    rows, columns = np.mgrid[:200, :200] + 0.5
+    mask = scenes.mask_of(rows - 101 > slope * (columns - 99))
+    exact, found = (flatten(outline_of(mask, tolerance=t).parts[0].outer) for t in (0, 0.5))
+    assert len(found) < len(exact) / 2
+    slanted = found[(np.abs(found - 100) < 85).all(axis=1)]
+    distance = np.abs((slanted - (99, 101)) @ (-slope, 1)) / math.hypot(1, slope)
+    assert distance.max(initial=0) < 0.36  # half of what the corners of the pixels reach
+
+
+def test_a_disc_keeps_its_area_in_few_points() -> None:
+    for radius in (20.2, 41.7, 90.5):
+        shape = outline_of(scenes.disc(100.3, 99.6, radius, width=200, height=200))
+        assert shape_area(shape) == pytest.approx(math.pi * radius**2, rel=0.01)
+        assert len(flatten(shape.parts[0].outer)) < 2 * radius
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_default_tolerance_keeps_the_pixels(seed: int) -> None:
+    mask = blob(seed, scale=3 + seed)
+    again = rasterise(outline_of(mask), mask.frame_width, mask.frame_height)
+    assert again is not None
+    assert masks.iou(mask, again) >= 0.99
+
+
+def test_a_crop_lies_where_it_lies_in_the_frame() -> None:
+    mask = Mask(40, 30, 200, 100, np.ones((5, 7), dtype=np.bool_))
+    ring = flatten(outline_of(mask).parts[0].outer)
+    assert (*ring.min(axis=0), *ring.max(axis=0)) == (40, 30, 47, 35)
+
+
+def test_small_parts_and_holes_go_only_when_asked() -> None:
+    bitmap = np.zeros((40, 60), dtype=np.bool_)
+    bitmap[5:30, 5:30] = True
+    bitmap[10:12, 10:12] = False
+    bitmap[20, 20] = False
+    bitmap[35, 50] = True
+    mask = scenes.mask_of(bitmap)
+    assert count_rings(outline_of(mask)) == [3, 1]
+    assert count_rings(outline_of(mask, min_area=2)) == [2]
+    assert count_rings(outline_of(mask, min_area=5)) == [1]
+    assert count_rings(outline_of(mask, min_area=10_000)) == [1]
+
+
+def count_rings(shape: Shape) -> list[int]:
+    return [1 + len(part.holes) for part in shape.parts]
+
+
+def test_a_part_in_a_hole_is_a_part() -> None:
+    bitmap = np.zeros((40, 40), dtype=np.bool_)
+    bitmap[2:38, 2:38] = True
+    bitmap[8:32, 8:32] = False
+    bitmap[14:26, 14:26] = True
+    bitmap[18:22, 18:22] = False
+    shape = outline_of(scenes.mask_of(bitmap))
+    assert count_rings(shape) == [2, 2]
+    assert shape_area(shape) == np.count_nonzero(bitmap)
+
+
+@pytest.mark.parametrize("tolerance", [-1, math.nan, math.inf])
+def test_a_senseless_tolerance_is_refused(tolerance: float) -> None:
+    with pytest.raises(ValueError, match="tolerance"):
+        outline_of(scenes.rectangle(0, 0, 4, 4), tolerance=tolerance)
+
+
+def test_an_absurd_tolerance_still_gives_a_sound_outline() -> None:
+    shape = outline_of(blob(3), tolerance=1000)
+    assert shapely.is_valid(polygons(shape))
+    assert all(signed_area(part.outer) > 0 for part in shape.parts)
+
+
+def test_the_same_mask_gives_the_same_outline() -> None:
+    one, other = (outline_of(blob(5)) for _ in range(2))
+    for a, b in zip(one.rings, other.rings, strict=True):
+        assert (flatten(a) == flatten(b)).all()
+
+
+def test_rasterise_clips_to_the_frame() -> None:
+    ring = Polygon(np.array([(-50, -50), (5, -50), (5, 60), (-50, 60)], dtype=np.float32))
+    mask = rasterise(Shape((Part(ring),)), 20, 10)
+    assert mask is not None
+    assert mask.crop == (0, 0, 5, 10)
+    assert mask.bitmap.all()
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(-9, -9), (-2, -9), (-2, -2)],
+        [(30, 30), (40, 30), (40, 40)],
+        [(3.6, 3.6), (4.4, 3.6), (4.4, 4.4)],
+    ],
+)
+def test_nothing_to_rasterise(points: list[tuple[float, float]]) -> None:
+    ring = Polygon(np.array(points, dtype=np.float32))
+    assert rasterise(Shape((Part(ring),)), 20, 10) is None
+    assert rasterise(Shape(()), 20, 10) is None
+
+
+def test_curves_are_rasterised() -> None:
+    kappa = 4 / 3 * (math.sqrt(2) - 1)
+    quarter = [[(1, kappa), (kappa, 1), (0, 1)]]
+    for _ in range(3):
+        quarter.append([(-y, x) for x, y in quarter[-1]])
+    ring = Bezier(np.array(quarter, dtype=np.float32) * 25 + 32)
+    mask = rasterise(Shape((Part(ring),)), 64, 64)
+    assert mask is not None
+    assert masks.iou(mask, scenes.disc(32, 32, 25, width=64, height=64)) > 0.995
+    assert shape_area(Shape((Part(ring),))) == pytest.approx(math.pi * 25**2, rel=1e-3)
