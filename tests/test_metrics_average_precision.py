@@ -140,6 +140,17 @@ def test_pycocotools_agrees(seed: int) -> None:
     assert 0 < result.ap < 1
 
 
+def test_of_equal_overlaps_the_later_instance_is_taken() -> None:
+    # The first detection overlaps both by 7/9, the second is the first instance exactly. Had the
+    # first detection taken that one, the second would be left with an IoU of 0.6.
+    truth = [box_mask((0, 0, 8, 4)), box_mask((2, 0, 8, 4))]
+    predicted = [box_mask((1, 0, 8, 4)), box_mask((0, 0, 8, 4))]
+    categories = {"thing": [ImageInstances(truth, [False, False], predicted, [0.9, 0.8])]}
+    table = average_precision(categories).table
+    assert table[0] == pytest.approx([1] * 6 + [0.5 * 51 / 101] * 4)
+    assert table[0] == pytest.approx(official(categories)[0][:, 0])
+
+
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="1 predicted masks with 0 scores"):
         ImageInstances([], [], [box_mask((0, 0, 4, 4))], [])

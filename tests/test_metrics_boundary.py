@@ -110,7 +110,7 @@ sizes = st.tuples(st.integers(1, 14), st.integers(1, 14))
 sparse = st.one_of(st.just(False), st.just(False), st.just(False), st.booleans())
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(
     sizes.flatmap(lambda s: st.tuples(*[arrays.arrays(np.bool_, s, elements=sparse)] * 2)),
     st.sampled_from([0.008, 0.1, 0.2]),

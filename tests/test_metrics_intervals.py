@@ -21,7 +21,7 @@ from videoseg.evaluate.metrics.presence import matthews, outcomes
 floats = st.lists(st.floats(-100, 100), min_size=2, max_size=20)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(floats)
 def test_an_interval_lies_within_the_values_and_repeats(values: list[float]) -> None:
     interval = bootstrap(mean_columns(values), resamples=200)

@@ -119,6 +119,9 @@ def test_a_match_is_kept_while_it_is_close_enough() -> None:
     rival = FrameTracks(np.array([7]), np.array([1, 2]), np.array([[0.6, 0.9]]))
     assert clear_mot([*steady([1]), rival]) == ClearMot(2, 0, 1, 0)
     assert clear_mot([rival, *steady([1])]).switches == 1
+    # While it was away something else was seen, so it starts anew with the closest.
+    other = FrameTracks(np.array([8]), np.array([3]), np.ones((1, 1)))
+    assert clear_mot([*steady([1]), other, rival]) == ClearMot(3, 0, 1, 1)
 
 
 # HOTA, DetA, AssA, LocA, then CLEAR TP, FN, FP, IDSW, MOTA, then IDTP, IDFN, IDFP, IDF1: what

@@ -154,15 +154,15 @@ def _full_size(flow: Flow) -> npt.NDArray[np.float32]:
     return np.asarray(field * (flow.scale_x, flow.scale_y), dtype=np.float32)
 
 
-def _nearest(marked: Bitmap) -> npt.NDArray[np.int64]:
-    """Column and row of a marked pixel nearest to each pixel, int64 (H, W, 2)."""
+def _nearest(marked: Bitmap) -> npt.NDArray[np.int32]:
+    """Column and row of a marked pixel nearest to each pixel, int32 (H, W, 2)."""
     import cv2
 
     _, labels = cv2.distanceTransformWithLabels(
         (~marked).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     rows, columns = np.nonzero(marked)
-    places = np.zeros((int(labels.max()) + 1, 2), dtype=np.int64)
+    places = np.zeros((int(labels.max()) + 1, 2), dtype=np.int32)
     places[labels[rows, columns]] = np.stack([columns, rows], axis=1)
     return np.asarray(places[labels])
 
