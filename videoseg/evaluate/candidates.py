@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,5 @@ def baseline(name: str, settings: Mapping[str, Any] | None = None) -> Candidate:
     Raises:
         ConfigError: A setting does not fit.
     """
-    cls = BASELINES[name]
-    part = made(cls, f"models.{name}", {}, settings or {})
-    return Candidate(cls.card, plain(part), lambda: part)
+    make = functools.partial(made, BASELINES[name], f"models.{name}", {}, settings or {})
+    return Candidate(BASELINES[name].card, plain(make()), make)

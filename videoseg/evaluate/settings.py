@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -26,15 +27,17 @@ def made(cls: type[Any], table: str, given: Mapping[str, Any], settings: Mapping
     from pydantic import TypeAdapter, ValidationError
 
     known = [item.name for item in dataclasses.fields(cls) if item.init and item.name not in given]
-    for key in settings:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    checked: dict[str, Any] = {}
+    for key, value in settings.items():
         if key not in known:
             raise ConfigError(f"{table} has no setting {key!r}; {nearest(key, known)}")
-    try:
-        return TypeAdapter(cls).validate_python({**settings, **given})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(piece) for piece in first["loc"])
-        raise ConfigError(f"{table}.{key} = {first['input']!r}: {first['msg']}") from error
+        try:
+            checked[key] = TypeAdapter(hints[key]).validate_python(value)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise ConfigError(f"{table}.{key} = {value!r}: {first['msg']}") from error
+    return cls(**given, **checked)
 
 
 def parted(

@@ -19,6 +19,8 @@ from videoseg.evaluate.metrics.intervals import (
 from videoseg.evaluate.metrics.region import PRECISION_THRESHOLDS, Overlap
 from videoseg.types import Mask
 
+GROUPS = ("all", "things", "stuff", "absent", "all names", "small", "medium", "large")
+"""Groups that tables show first, in this order; others follow by name."""
 COUNT = "1"
 """Name of the column that is 1 in every row: what a mean divides by."""
 
@@ -109,7 +111,7 @@ class Entry:
 
 
 def summarise(rows: Sequence[Row], figures: Sequence[Figure]) -> tuple[Entry, ...]:
-    """Every figure over every group, in the order of groups as they first appear."""
+    """Every figure over every group, groups in the order of ``GROUPS``."""
     entries = []
     for group, members in _by_group(rows).items():
         for figure in figures:
@@ -184,4 +186,8 @@ def _by_group(rows: Iterable[Row]) -> dict[str, list[Row]]:
     for row in rows:
         for group in row.groups:
             groups.setdefault(group, []).append(row)
-    return groups
+    return {group: groups[group] for group in sorted(groups, key=_place)}
+
+
+def _place(group: str) -> tuple[int, str]:
+    return (GROUPS.index(group) if group in GROUPS else len(GROUPS), group)

@@ -118,7 +118,7 @@ class Names:
                 "mean_iou": float(np.where(kept >= threshold, overlaps, 0.0).mean()),
             }
             for n, threshold in enumerate(found.thresholds.tolist())
-            if threshold > 0
+            if 0 < threshold <= 1
         ]
 
     def _chosen(self, sample: ImageSample) -> list[str]:
