@@ -15,15 +15,16 @@ from typing_extensions import Doc
 
 from videoseg.motion import Flow, flow_between
 from videoseg.outlines.contours import outline_of
-from videoseg.tracking.associate import Track, associate, shifted
+from videoseg.tracking import smooth
+from videoseg.tracking.associate import Track, associate
 from videoseg.tracking.cuts import CutDetector
 from videoseg.types import (
+    Box,
     Detections,
     Frame,
     Instance,
     RgbImage,
     Scene,
-    Shape,
     State,
     TrackedInstance,
 )
@@ -67,25 +68,45 @@ class Settings:
 
 
 @dataclass(slots=True, eq=False)
+class _Drawn:
+    """A track as it is drawn on one Scene.
+
+    Attributes:
+        instance: With the mask that is drawn.
+        field: The distance field behind that mask, where one was made.
+        misses: Asked frames in a row, up to this one, on which it was not seen.
+    """
+
+    instance: Instance
+    field: smooth.Field | None = None
+    misses: int = 0
+
+
+@dataclass(slots=True, eq=False)
 class _Held:
     """A frame whose Scene has not left yet.
 
     Attributes:
         scene: Its facts; shot and instances are still to come.
-        small: The frame, small, until the next one has been compared with it.
+        small: The frame, small, to be compared with its neighbours.
+        frame_width: Width of the whole frame, pixels.
+        frame_height: Height of the whole frame, pixels.
         detections: What the model found, None where it was not asked.
-        flow: Motion from the frame before, None at the beginning of a shot.
+        flow: Motion from the frame before, where there was something to follow.
+        trust: How far that motion is to be believed, once it was asked for.
         seen: The tracks that were seen on it.
-        filled: What is drawn of tracks that were missed on it between two sightings.
+        filled: How tracks are drawn that were missed on it between two sightings.
     """
 
     scene: Scene
     small: RgbImage
-    frame_size: tuple[int, int]
+    frame_width: int
+    frame_height: int
     detections: Detections | None
     flow: Flow | None = None
-    seen: dict[Track, Instance] = field(default_factory=dict)
-    filled: dict[Track, Instance] = field(default_factory=dict)
+    trust: smooth.Map | None = None
+    seen: dict[Track, Instance] = dataclasses.field(default_factory=dict)
+    filled: dict[Track, _Drawn] = dataclasses.field(default_factory=dict)
 
     @property
     def seconds(self) -> Fraction:
@@ -94,14 +115,6 @@ class _Held:
     @property
     def asked(self) -> bool:
         return self.detections is not None
-
-
-@dataclass(slots=True, eq=False)
-class _Drawn:
-    """A track as it was drawn on the last Scene that left."""
-
-    instance: Instance
-    misses: int = 0
 
 
 @dataclass(slots=True)
@@ -123,6 +136,7 @@ class Timeline:
     _drawn: dict[Track, _Drawn] = field(init=False, repr=False, default_factory=dict)
     _known: dict[tuple[int, int], int] = field(init=False, repr=False, default_factory=dict)
     _last: _Held | None = field(init=False, repr=False, default=None)
+    _before: _Held | None = field(init=False, repr=False, default=None)
     _asked_in_shot: int = field(init=False, repr=False, default=0)
 
     def __post_init__(self) -> None:
@@ -132,7 +146,7 @@ class Timeline:
         """Take the next frame; give the Scenes that are now certain, in order."""
         scene = Scene(frame.stream, frame.index, frame.pts, frame.time_base, frame.duration)
         small = _small(frame.image)
-        self._judged.append(_Held(scene, small, (frame.width, frame.height), detections))
+        self._judged.append(_Held(scene, small, frame.width, frame.height, detections))
         verdicts = self._cuts.push(small) if self.settings.cuts else [False]
         return self._take(verdicts)
 
@@ -271,27 +285,38 @@ class Timeline:
         return True
 
     def _fill(self, track: Track, drawn: _Drawn, distance: int) -> None:
-        """Draw a track on the first ``distance`` held frames, on the way to where it is seen."""
+        """Draw a track on the first ``distance`` held frames, on the way to where it is seen.
+
+        It is carried from both sides, and each counts the more the nearer it is.
+        """
         before, after = drawn.instance, self._held[distance].seen[track]
-        x1, y1, x2, y2 = before.mask.crop
-        u1, v1, u2, v2 = after.mask.crop
-        way = np.array([(u1 + u2 - x1 - x2) / 2, (v1 + v2 - y1 - y2) / 2])
-        for step in range(distance):
-            share = (step + 1) / (distance + 1)
-            nearest, left = (before, way * share) if share <= 0.5 else (after, way * (share - 1))
-            mask = shifted(nearest.mask, round(left[0]), round(left[1]))
+        path = [self._held[step] for step in range(distance + 1)]
+        start, end = drawn.field or smooth.field_of(before.mask), smooth.field_of(after.mask)
+        box = _way(start, end)
+        forward: list[smooth.Field] = []
+        for held in path[:-1]:
+            start = smooth.carried(start, held.flow, box)
+            forward.append(start)
+        backward: list[smooth.Field] = []
+        for earlier, later in zip(path[-2::-1], path[:0:-1], strict=True):
+            end = smooth.carried(end, _flow(later, earlier), box)
+            backward.append(end)
+        misses = drawn.misses
+        for step, (one, other) in enumerate(zip(forward, reversed(backward), strict=True)):
+            misses += path[step].asked
+            field = smooth.blended(one, other, (step + 1) / (distance + 1))
+            mask = smooth.mask_of(field)
             if mask is not None:
                 score = min(before.score, after.score)
-                self._held[step].filled[track] = dataclasses.replace(
-                    nearest, mask=mask, score=score, outline=None, embedding=None
-                )
+                instance = Instance(mask, score, track.prompt, track.object_id)
+                path[step].filled[track] = _Drawn(instance, field, misses)
 
     def _end_shot(self) -> list[Scene]:
         """Let everything go and forget the tracks."""
         scenes = self._release(at_end=True)
         self._tracks.clear()
         self._drawn.clear()
-        self._last = None
+        self._last = self._before = None
         self._asked_in_shot = 0
         return scenes
 
@@ -301,25 +326,45 @@ class Timeline:
         """The Scene of a frame that is settled."""
         drawn: dict[Track, _Drawn] = {}
         tracked: list[TrackedInstance] = []
-        for track, instance in (head.seen | head.filled).items():
-            if not track.confirmed:
-                continue
-            state: State = "matched" if track in head.seen else "interpolated"
-            before = self._drawn.get(track)
-            missed = head.asked and track not in head.seen
-            misses = (before.misses if before else 0) + missed if state == "interpolated" else 0
-            drawn[track] = _Drawn(instance, misses)
-            shape = self._outline(instance)
-            label = self.labels[instance.prompt]
-            tracked.append(TrackedInstance(self._id(track), instance, shape, label, state))
-        self._drawn = drawn
+        for track, instance in head.seen.items():
+            if track.confirmed:
+                drawn[track] = self._steadied(track, instance, head)
+                tracked.append(self._tracked(track, drawn[track].instance, "matched"))
+        for track, filled in head.filled.items():
+            drawn[track] = filled
+            tracked.append(self._tracked(track, filled.instance, "interpolated"))
+        self._drawn, self._before = drawn, head
         tracked.sort(key=lambda item: item.track_id)
         return dataclasses.replace(head.scene, shot=self.shot, instances=tuple(tracked))
 
-    def _outline(self, instance: Instance) -> Shape:
-        if instance.outline is not None:
-            return instance.outline
-        return outline_of(instance.mask, tolerance=self.settings.tolerance)
+    def _steadied(self, track: Track, instance: Instance, head: _Held) -> _Drawn:
+        """A sighting as it is to be drawn."""
+        strength = self.settings.smoothing
+        if strength == 0:
+            return _Drawn(instance)
+        field = present = smooth.field_of(instance.mask)
+        past = self._drawn.get(track)
+        trust = self._trust(head)
+        if past is None or past.field is None or head.flow is None or trust is None:
+            return _Drawn(instance, field)
+        field = smooth.steadied(past.field, head.flow, trust, present, strength=strength)
+        mask = smooth.mask_of(field)
+        if mask is None or np.array_equal(field.bitmap, present.bitmap):
+            return _Drawn(instance, field)
+        return _Drawn(dataclasses.replace(instance, mask=mask, outline=None), field)
+
+    def _trust(self, head: _Held) -> smooth.Map | None:
+        """How far the motion towards a frame is to be believed."""
+        if head.trust is None and head.flow is not None and self._before is not None:
+            head.trust = smooth.trust_in(head.flow, self._before.small, head.small)
+        return head.trust
+
+    def _tracked(self, track: Track, instance: Instance, state: State) -> TrackedInstance:
+        shape = instance.outline
+        if shape is None:
+            shape = outline_of(instance.mask, tolerance=self.settings.tolerance)
+        label = self.labels[instance.prompt]
+        return TrackedInstance(self._id(track), instance, shape, label, state)
 
     def _id(self, track: Track) -> int:
         """The id of a track, given when it first appears; an identity of the model's keeps it."""
@@ -354,5 +399,13 @@ def _flow(before: _Held, after: _Held) -> Flow | None:
     if before.small.shape != after.small.shape:
         return None
     found = flow_between(before.small, after.small, long_side=SMALL_SIDE)
-    width, height = after.frame_size
-    return Flow(found.backward, width, height)
+    return Flow(found.backward, after.frame_width, after.frame_height)
+
+
+def _way(start: smooth.Field, end: smooth.Field) -> Box:
+    """A window in which an object stays on its way from one place to another."""
+    boxes = np.array([start.box, end.box])
+    x1, y1 = (int(value) for value in boxes[:, :2].min(axis=0))
+    x2, y2 = (int(value) for value in boxes[:, 2:].max(axis=0))
+    detour = max(x2 - x1, y2 - y1) // 4
+    return smooth.padded((x1, y1, x2, y2), detour, end.frame_width, end.frame_height)
