@@ -270,7 +270,8 @@ def _floats_to_text(values: npt.NDArray[np.float32]) -> str:
 
 
 def _floats_from_json(made: Json) -> npt.NDArray[np.float32]:
-    values = np.asarray(made, dtype=np.float64)
-    if not (np.abs(values) <= np.finfo(np.float32).max).all():
+    with np.errstate(over="ignore"):
+        values = np.asarray(made, dtype=np.float64).astype(np.float32)
+    if not np.isfinite(values).all():
         raise ValueError("an outline holds a coordinate that is no finite float32")
-    return values.astype(np.float32)
+    return values

@@ -1,0 +1,360 @@
+"""The run log: what is read is what was written, and damage is named."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from tests import scenes
+from videoseg.errors import OutputError, RunLogError
+from videoseg.run.log import RunLog
+from videoseg.run.reader import RunFolder, read_run
+from videoseg.types import (
+    Bezier,
+    Colour,
+    Cue,
+    Detections,
+    Instance,
+    Mask,
+    Part,
+    Polygon,
+    Prompt,
+    Scene,
+    Shape,
+    StreamInfo,
+    TrackedInstance,
+)
+
+WIDTH, HEIGHT = 9, 7
+Answer = tuple[str, int, Detections | None]
+
+floats = st.floats(width=32, allow_nan=False, allow_infinity=False)
+probabilities = st.floats(0, 1)
+labels = st.text() | st.just(scenes.HOSTILE) | st.just("\udce9")
+names = st.sampled_from(["front", "/camera/left", "日本語"])
+
+
+@st.composite
+def mask(draw: st.DrawFn) -> Mask:
+    """A mask whose crop may be larger than its object."""
+    x, y = draw(st.integers(0, WIDTH - 1)), draw(st.integers(0, HEIGHT - 1))
+    shape = draw(st.tuples(st.integers(1, HEIGHT - y), st.integers(1, WIDTH - x)))
+    bitmap = draw(arrays.arrays(np.bool_, shape))
+    bitmap[draw(st.integers(0, shape[0] - 1)), draw(st.integers(0, shape[1] - 1))] = True
+    return Mask(x, y, WIDTH, HEIGHT, bitmap)
+
+
+polygons = st.builds(
+    Polygon, st.integers(3, 6).flatmap(lambda n: arrays.arrays(np.float32, (n, 2), elements=floats))
+)
+beziers = st.builds(
+    Bezier,
+    st.integers(1, 3).flatmap(lambda n: arrays.arrays(np.float32, (n, 3, 2), elements=floats)),
+)
+rings = polygons | beziers
+parts = st.builds(Part, rings, st.lists(rings, max_size=2).map(tuple))
+shapes = st.builds(Shape, st.lists(parts, max_size=2).map(tuple))
+instances = st.builds(
+    Instance,
+    mask=mask(),
+    score=probabilities,
+    prompt=st.integers(0, 3),
+    object_id=st.none() | st.integers(),
+    outline=st.none() | shapes,
+    embedding=st.none() | arrays.arrays(np.float32, 3, elements=floats),
+)
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> tuple[list[Answer], list[Scene]]:
+    """Answers and Scenes of two interleaved streams, the Scenes in another order of streams."""
+    answers: list[Answer] = []
+    made: list[Scene] = []
+    for stream in draw(st.lists(names, min_size=1, max_size=2, unique=True)):
+        for index in range(draw(st.integers(0, 3))):
+            found = draw(st.none() | st.lists(instances, max_size=3).map(tuple))
+            presence = draw(st.lists(st.none() | probabilities, max_size=2).map(tuple))
+            answer = None if found is None else Detections(stream, index, found, presence)
+            answers.append((stream, index, answer))
+            made.append(draw(scene_of(stream, index, found or ())))
+    return draw(st.permutations(answers)), made
+
+
+@st.composite
+def scene_of(draw: st.DrawFn, stream: str, index: int, found: tuple[Instance, ...]) -> Scene:
+    known = instances | st.sampled_from(found) if found else instances
+    tracked = st.builds(
+        TrackedInstance,
+        track_id=st.integers(1),
+        instance=known,
+        shape=shapes,
+        label=labels,
+        state=st.sampled_from(["matched", "interpolated", "held"]),
+    )
+    return Scene(
+        stream=stream,
+        index=index,
+        pts=draw(st.integers()),
+        time_base=draw(st.fractions(min_value=Fraction(1, 10**9)).filter(bool)),
+        duration=draw(st.none() | st.integers(0)),
+        shot=draw(st.integers(0)),
+        instances=draw(st.lists(tracked, max_size=3).map(tuple)),
+    )
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equality of values of ``types`` all the way down, arrays by type and content."""
+    if isinstance(a, np.ndarray):
+        return bool(a.dtype == b.dtype and a.shape == b.shape and (a == b).all())
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(itertools.starmap(same, zip(a, b, strict=True)))
+    if hasattr(a, "__dataclass_fields__"):
+        return type(a) is type(b) and all(
+            same(getattr(a, name), getattr(b, name)) for name in a.__dataclass_fields__
+        )
+    return bool(a == b)
+
+
+def write(folder: Path, answers: list[Answer], made: list[Scene]) -> RunFolder:
+    streams = scenes.streams(*(scenes.stream(name) for name, _, _ in answers))
+    with RunLog(folder, streams, scenes.prompts()) as log:
+        for answer in answers:
+            log.append_detections(*answer)
+        for scene in made:
+            log.append_scene(scene)
+    return read_run(folder)
+
+
+def sample(folder: Path) -> tuple[list[Answer], list[Scene]]:
+    """A run of six frames, logged as a tracker that looks two frames ahead would."""
+    made = scenes.moving()
+    answers: list[Answer] = []
+    with RunLog(folder, scenes.streams(), scenes.prompts()) as log:
+        for index, scene in enumerate([*made, None, None]):
+            if scene is not None:
+                found = tuple(tracked.instance for tracked in scene.instances)
+                answers.append((scene.stream, index, Detections(scene.stream, index, found)))
+                log.append_detections(*answers[-1])
+            if index >= 2:
+                log.append_scene(made[index - 2])
+    return answers, made
+
+
+@given(runs())
+def test_what_is_read_is_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, run: tuple[list[Answer], list[Scene]]
+) -> None:
+    answers, made = run
+    reader = write(tmp_path_factory.mktemp("log") / "run", answers, made)
+    assert same(tuple(reader.detections()), tuple(answers))
+    assert same(tuple(reader.scenes()), tuple(made))
+    assert reader.count() == (len(answers), len(made))
+
+
+def test_scenes_share_the_instances_of_their_frame(tmp_path: Path) -> None:
+    sample(tmp_path / "run")
+    records = (tmp_path / "run" / "scenes.jsonl").read_text().splitlines()[1:]
+    named = [each["instance"] for line in records for each in json.loads(line)["instances"]]
+    assert named == [0, 1, 0, 1, 0, 0, 0, 1, 0, 1]
+
+
+def test_logits_are_the_one_thing_left_out(tmp_path: Path) -> None:
+    found = scenes.disc(30, 30, 10)
+    deep = replace(found, logits=np.where(found.bitmap, 1, -1).astype(np.float16))
+    answer = Detections("clip", 0, (Instance(deep, 0.5, 0),))
+    reader = write(tmp_path / "run", [("clip", 0, answer)], [])
+    ((_, _, read),) = reader.detections()
+    assert read is not None
+    assert same(read.instances[0].mask, found)
+
+
+def test_streams_and_prompts_come_back(tmp_path: Path) -> None:
+    infos = [
+        scenes.stream(),
+        StreamInfo(
+            "b", 4, 3, Fraction(1001, 30000), None, 7, -3, 1001, 10, Fraction(64, 45), 90,
+            Colour(9, 16, 9, True), "01:00:00;00", True, True, False, "日本/\udce9.mov",
+        ),
+    ]  # fmt: skip
+    prompts = (
+        Prompt(scenes.HOSTILE, "the dog", max_instances=2),
+        Prompt(
+            "cup",
+            cues=(
+                Cue(3, points=((0.1, 2, True), (5, 1e-9, False))),
+                Cue(boxes=((1, 2, 3.5, 4, True),), mask=scenes.disc(20, 20, 5)),
+            ),
+        ),
+    )
+    RunLog(tmp_path / "run", scenes.streams(*infos), prompts).close()
+    reader = read_run(tmp_path)
+    assert list(reader.streams.values()) == infos
+    assert list(reader.streams) == ["clip", "b"]
+    assert same(reader.prompts, prompts)
+
+
+@pytest.mark.parametrize("name", ["detections.jsonl", "scenes.jsonl"])
+def test_a_torn_last_line_is_left_out(name: str, tmp_path: Path) -> None:
+    answers, made = sample(tmp_path / "run")
+    path = tmp_path / "run" / name
+    whole = path.read_bytes()
+    last = whole.rindex(b"\n", 0, -1) + 1
+    for cut in (last, last + 1, (last + len(whole)) // 2, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        reader = read_run(tmp_path / "run")
+        found, drawn = reader.count()
+        if name == "scenes.jsonl":
+            assert (found, drawn) == (6, 5)
+            assert same(tuple(reader.scenes()), tuple(made[:5]))
+        else:
+            assert (found, drawn) == (5, 6)
+            assert same(tuple(reader.detections()), tuple(answers[:5]))
+
+
+@given(data=st.data())
+def test_damage_raises_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("log") / "run"
+    _, made = sample(folder)
+    path = folder / data.draw(st.sampled_from(["detections.jsonl", "scenes.jsonl"]))
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    with contextlib.suppress(RunLogError):
+        reader = read_run(folder)
+        list(reader.detections())
+        assert len(list(reader.scenes())) <= len(made)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda lines: [*lines[:3], b"{", *lines[4:]], "line 4 is damaged: JSONDecodeError"),
+        (lambda lines: [*lines[:3], b"[]", *lines[4:]], "line 4 is damaged: TypeError"),
+        (lambda lines: [*lines[:3], b"{}", *lines[4:]], "line 4 is damaged: KeyError"),
+        (lambda lines: [*lines[:3], b"\xff\x00", *lines[4:]], "line 4 is damaged: Unicode"),
+        (lambda lines: [*lines[:3], b"[" * 99999, *lines[4:]], "line 4 is damaged: a value of"),
+        (lambda lines: [x.replace(b'"counts":"', b'"counts":"~') for x in lines], "no character"),
+        (lambda lines: [x.replace(b'"score":0.', b'"score":7.') for x in lines], "in .0, 1."),
+        (lambda lines: [x.replace(b"[64,96]", b"[640000,960000]") for x in lines], "add up to"),
+        (lambda lines: [x.replace(b'"crop":[', b'"crop":[9,9,10,10],"":[') for x in lines], "cut"),
+    ],
+)  # fmt: skip
+def test_damage_is_named(damage: Any, message: str, tmp_path: Path) -> None:
+    sample(tmp_path)
+    path = tmp_path / "detections.jsonl"
+    path.write_bytes(b"\n".join(damage(path.read_bytes().split(b"\n"))))
+    with pytest.raises(RunLogError, match=message):
+        list(read_run(tmp_path).detections())
+    with pytest.raises(RunLogError, match=r"detections\.jsonl, line"):
+        list(read_run(tmp_path).scenes())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b'"instance":1}', b'"instance":8}', "line 2 is damaged: .*instance 8 of a frame with 2"),
+        (b'"state":"matched"', b'"state":"lost"', "unknown state 'lost'"),
+        (
+            b'"index":3',
+            b'"index":99',
+            r"line 5 is damaged: no answer of the model for \('clip', 99",
+        ),
+        (b'{"points":[', b'{"points":[1e39,', "no finite float32"),
+        (b'{"points":[', b'{"points":[1,', "reshape"),
+    ],
+)
+def test_damage_of_scenes_is_named(old: bytes, new: bytes, message: str, tmp_path: Path) -> None:
+    sample(tmp_path)
+    path = tmp_path / "scenes.jsonl"
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with pytest.raises(RunLogError, match=message):
+        list(read_run(tmp_path).scenes())
+
+
+def test_what_is_no_run_folder_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RunLogError, match="is not a run folder"):
+        read_run(tmp_path)
+    sample(tmp_path)
+    detections = tmp_path / "detections.jsonl"
+    header, rest = detections.read_bytes().split(b"\n", 1)
+    for text, message in (
+        (b"", "not the log of a run"),
+        (b"hello\n", "line 1 is damaged: JSONDecodeError"),
+        (b"[]\n", "not the log of a run"),
+        (header.replace(b'"version": 1', b'"version": 2') + b"\n", "this videoseg reads version 1"),
+        (header.replace(b"1/600", b"1/0") + b"\n", "line 1 is damaged: ZeroDivisionError"),
+        ((tmp_path / "scenes.jsonl").read_bytes(), "holds 'scenes', not detections"),
+    ):
+        detections.write_bytes(text + rest)
+        with pytest.raises(RunLogError, match=message):
+            read_run(tmp_path)
+
+
+def test_a_log_without_a_header_says_so(tmp_path: Path) -> None:
+    sample(tmp_path)
+    (tmp_path / "detections.jsonl").write_bytes(b'{"format":')
+    with pytest.raises(RunLogError, match="line 1 is damaged: the header is missing or torn"):
+        read_run(tmp_path)
+
+
+def test_a_log_is_never_written_over(tmp_path: Path) -> None:
+    sample(tmp_path)
+    before = (tmp_path / "detections.jsonl").read_bytes()
+    with pytest.raises(OutputError, match="cannot write the run log in"):
+        RunLog(tmp_path, scenes.streams(), scenes.prompts())
+    assert (tmp_path / "detections.jsonl").read_bytes() == before
+
+
+def test_a_full_disk_says_so(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, scenes.streams(), scenes.prompts())
+    with Path("/dev/full").open("wb") as full:
+        log._detections = full
+        with pytest.raises(OutputError, match="No space left"):
+            log.append_detections("clip", 0, None)
+        with pytest.raises(OSError, match="No space left"):
+            full.close()
+    log.close()
+    log.close()
+
+
+def test_a_scene_needs_its_detections(tmp_path: Path) -> None:
+    with RunLog(tmp_path, scenes.streams(), scenes.prompts()) as log:
+        with pytest.raises(ValueError, match="before its Detections"):
+            log.append_scene(scenes.scene())
+        log.append_detections("clip", 0, None)
+        log.append_scene(scenes.scene())
+        with pytest.raises(ValueError, match="logged twice"):
+            log.append_scene(scenes.scene())
+
+
+def test_an_outline_that_is_not_finite_is_refused(tmp_path: Path) -> None:
+    ring = Polygon(np.array([(0, 0), (1, np.nan), (1, 1)], np.float32))
+    made = replace(scenes.tracked(scenes.disc(20, 20, 5)), shape=Shape((Part(ring),)))
+    with RunLog(tmp_path, scenes.streams(), scenes.prompts()) as log:
+        log.append_detections("clip", 0, None)
+        with pytest.raises(ValueError, match="no finite number"):
+            log.append_scene(scenes.scene(made))
+    assert read_run(tmp_path).count() == (1, 0)
+
+
+def test_records_reach_the_disk_as_they_are_appended(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, scenes.streams(), scenes.prompts())
+    log.append_detections("clip", 0, None)
+    assert read_run(tmp_path).count() == (1, 0)
+    log.append_scene(scenes.scene())
+    assert read_run(tmp_path).count() == (1, 1)
+    log.close()
