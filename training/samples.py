@@ -74,8 +74,8 @@ class Sample:
         key: Folder and file name of the photograph.
         image: uint8 (H, W, 3) RGB, sides multiples of 32.
         targets: uint8 (classes, H / 8, W / 8): covered share in 0..254, or 255 = unknown.
-        offsets: float16 (2, H / 8, W / 8): x and y to the centre of the thing there, in pixels / 64,
-            NaN where there is none.
+        offsets: float16 (2, H / 8, W / 8): x and y to the centre of the thing there, in pixels
+            / 64, NaN where there is none.
     """
 
     key: str

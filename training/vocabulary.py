@@ -89,90 +89,6 @@ SENSES: Mapping[str, tuple[str, ...]] = {
 """WordNet nouns, with the number of the sense where it is not the first, that a class stands for;
 a class that is not listed stands for the first sense of its name."""
 
-SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "person": ("people", "human", "man", "woman", "boy", "girl", "child", "kid", "baby", "toddler")
-    + ("lady", "guy", "model", "player", "pedestrian", "crowd", "rider", "dancer", "skater")
-    + ("cyclist", "bicyclist", "biker", "surfer", "skier", "snowboarder", "runner", "swimmer")
-    + (
-        "worker",
-        "police officer",
-        "driver",
-        "passenger",
-        "astronaut",
-        "spectator",
-        "parkour runner",
-    )
-    + ("player", "athlete", "someone", "somebody", "human being", "teenager", "adult"),
-    "bicycle": ("bike", "push bike", "pushbike", "bmx", "bmx bike", "cycle"),
-    "motorcycle": ("motorbike", "scooter", "motor bike"),
-    "airplane": ("plane", "jet", "aircraft", "airliner", "jet plane"),
-    "car": (
-        "sedan",
-        "hatchback",
-        "suv",
-        "race car",
-        "racing car",
-        "sports car",
-        "automobile",
-        "auto",
-    ),
-    "truck": ("lorry", "pickup truck"),
-    "cat": ("kitten", "kitty", "cat", "house cat", "pussycat", "tomcat", "tabby cat"),
-    "dog": ("puppy", "pup", "doggy", "doggie", "hound"),
-    "cow": ("cattle", "bull", "calf", "heifer", "steer"),
-    "horse": ("pony", "foal", "mare", "stallion", "colt"),
-    "sheep": ("lamb", "ewe"),
-    "cup": ("coffee cup", "tea cup", "teacup", "mug", "coffee mug", "beaker", "plastic cup")
-    + ("paper cup", "solo cup", "espresso cup", "cup of coffee", "tumbler"),
-    "wine glass": ("wineglass", "glass", "drinking glass"),
-    "couch": ("sofa", "settee"),
-    "potted plant": ("houseplant", "house plant", "pot plant"),
-    "tv": ("tv", "television", "television set", "monitor", "screen", "computer monitor"),
-    "cell phone": ("phone", "mobile phone", "smartphone", "mobile", "iphone", "cellphone"),
-    "remote": ("remote", "remote control", "tv remote"),
-    "hair drier": ("hair dryer", "hairdryer", "blow dryer"),
-    "donut": ("doughnut",),
-    "refrigerator": ("fridge",),
-    "handbag": ("handbag", "purse", "bag"),
-    "backpack": ("rucksack",),
-    "suitcase": ("luggage", "travel bag"),
-    "sports ball": ("ball", "football", "soccer ball", "sports ball"),
-    "frisbee": ("flying disc",),
-    "skis": ("ski", "skis"),
-    "stop sign": ("stop sign",),
-    "traffic light": ("stoplight", "traffic signal"),
-    "tennis racket": ("racket", "racquet", "tennis racquet"),
-    "tree": ("tree",),
-    "building": ("house",),
-    "pavement": ("sidewalk", "footpath"),
-    "road": ("street", "asphalt"),
-    "water": ("water", "sea", "river", "ocean", "lake"),
-    "grass": ("lawn",),
-    "playing field": ("pitch", "sports field"),
-    "rug": ("carpet",),
-    "stairs": ("stairs", "steps", "staircase"),
-    "rock": ("stone", "boulder"),
-    "shirt": ("t-shirt", "tee shirt", "top", "blouse"),
-    "trousers": ("pants", "trousers", "leggings"),
-    "jeans": ("jeans",),
-    "shorts": ("shorts",),
-    "coat": ("jacket", "blazer"),
-    "sweater": ("sweatshirt", "hoodie", "jumper", "cardigan", "pullover"),
-    "stockings": ("sock", "tights", "stocking"),
-    "sunglasses": ("glasses", "eyeglasses"),
-    "bonnet": ("car bonnet", "car hood"),
-    "boot lid": ("car boot", "car trunk"),
-    "wing mirror": ("side mirror",),
-    "car window": ("windscreen", "windshield"),
-    "headlight": ("headlamp",),
-    "light": ("lamp",),
-    "sign": ("road sign", "traffic sign"),
-    "dining table": ("dining table",),
-    "keyboard": ("keyboard",),
-    "mouse": ("mouse", "computer mouse"),
-}
-"""Everyday names that WordNet lacks, or whose first sense there is another."""
-
 IMAGENET_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "swan": ("black swan",),
     "camel": ("arabian camel",),
@@ -199,7 +115,7 @@ NOT_MEANT = frozenset(
 
 @dataclass(frozen=True)
 class Target:
-    """What a noun stands for: trained classes, ImageNet classes beyond them, a class around them."""
+    """What a noun stands for: trained and further ImageNet classes, and a class around those."""
 
     heads: tuple[int, ...]
     imagenet: tuple[int, ...]
@@ -290,8 +206,9 @@ def build(wordnet: WordNet, groups: npt.NDArray[np.float32]) -> dict[str, Any]:
             i for i, synset in enumerate(IMAGENET_SYNSETS) if wordnet.lemmas[synset][0] in names
         ]
         nouns[word] = (builder.only(tuple(shown)), False)
+    synonyms = _synonyms()
     for head, name in enumerate(classes.NAMES):
-        for word in (name, *SYNONYMS.get(name, ())):
+        for word in (name, *synonyms.get(name, ())):
             nouns[word] = (Target((head,), ()), False)
     return _pack(nouns, wordnet, groups)
 
@@ -300,6 +217,12 @@ def write(table: dict[str, Any], path: Path) -> None:
     """Write the table as gzipped JSON, always the same bytes for the same table."""
     text = json.dumps(table, separators=(",", ":"), sort_keys=True)
     path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+
+def _synonyms() -> dict[str, list[str]]:
+    lines = Path(__file__).with_name("synonyms.txt").read_text().splitlines()
+    pairs = (line.split(": ") for line in lines if not line.startswith("#"))
+    return {name: words.split(", ") for name, words in pairs}
 
 
 def _pack(

@@ -13,10 +13,15 @@ _REACH = 8.0
 """Cells per unit of the network's offsets (64 network pixels at stride 8)."""
 _SMALLEST = 3
 """Candidates of fewer cells are dropped."""
-_APART = 0.45
-"""Two centres closer than this share of the smaller thing's size are one thing."""
-_STRONGEST = 0.25
-"""The share of a candidate's cells, strongest first, that says how sure it is."""
+_FRAGMENT = 0.35
+"""A part with less than this share of its neighbour's area belongs to the neighbour."""
+_ALIKE = 0.5
+"""Touching parts are one thing where their centres are closer than this share of their mean size,
+size being the square root of the area."""
+_GAP = 2
+"""Parts so many cells apart touch."""
+_STRONGEST = 12
+"""So many of a candidate's cells, strongest first, say how sure it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,34 +49,31 @@ class Candidate:
         return (float(x.mean() + 0.5) / columns, float(y.mean() + 0.5) / rows)
 
 
-def candidates(
-    evidence: FloatMap, offsets: FloatMap | None, *, threshold: float = 0.0
-) -> list[Candidate]:
-    """Things in the evidence, strongest first.
+def candidates(shape: FloatMap, kind: FloatMap, offsets: FloatMap | None) -> list[Candidate]:
+    """Things where ``shape`` is positive, strongest first.
 
     Args:
-        evidence: Log-odds (rows, columns).
+        shape: Log-odds (rows, columns) that say which cells belong to things.
+        kind: Log-odds (rows, columns) that say how sure it is what they are.
         offsets: (2, rows, columns), x and y to the centre of the thing, in 64 network pixels; None
             where things are told apart by the gaps between them alone.
-        threshold: Cells above it belong to things.
     """
     import cv2
 
-    inside = evidence > threshold
-    number, labels = cv2.connectedComponents(inside.astype(np.uint8), connectivity=8)
-    found = []
-    for label in range(1, number):
-        cells = labels == label
-        pieces = [cells] if offsets is None else _split(cells, offsets)
-        for piece in pieces:
-            if np.count_nonzero(piece) >= _SMALLEST:
-                found.append(Candidate(piece, _strength(evidence, piece)))
+    number, labels = cv2.connectedComponents((shape > 0).astype(np.uint8), connectivity=8)
+    regions = [labels == label for label in range(1, number)]
+    if offsets is not None:
+        regions = _things([part for region in regions for part in _split(region, offsets)], offsets)
+    found = [
+        Candidate(cells, _strength(kind, cells))
+        for cells in regions
+        if np.count_nonzero(cells) >= _SMALLEST
+    ]
     return sorted(found, key=lambda candidate: -candidate.strength)
 
 
-def _strength(evidence: FloatMap, cells: npt.NDArray[np.bool_]) -> float:
-    values = np.sort(evidence[cells])
-    return float(values[-max(int(len(values) * _STRONGEST), 2) :].mean())
+def _strength(kind: FloatMap, cells: npt.NDArray[np.bool_]) -> float:
+    return float(np.sort(kind[cells])[-_STRONGEST:].mean())
 
 
 def _split(cells: npt.NDArray[np.bool_], offsets: FloatMap) -> list[npt.NDArray[np.bool_]]:
@@ -88,8 +90,7 @@ def _split(cells: npt.NDArray[np.bool_], offsets: FloatMap) -> list[npt.NDArray[
     at_y = np.clip(np.round(to_y), 0, rows - 1).astype(np.int64)
     np.add.at(votes, (at_y, at_x), 1.0)
     blur = max(0.1 * float(np.sqrt(len(x))), 0.8)
-    votes = cv2.GaussianBlur(votes, (0, 0), blur)
-    peaks = _peaks(votes)
+    peaks = _peaks(np.asarray(cv2.GaussianBlur(votes, (0, 0), blur), dtype=np.float32))
     if len(peaks) < 2:
         return [cells]
     centres = np.array(peaks, dtype=np.float32)
@@ -100,8 +101,9 @@ def _split(cells: npt.NDArray[np.bool_], offsets: FloatMap) -> list[npt.NDArray[
     for index in range(len(peaks)):
         part = np.zeros_like(cells)
         part[y[nearest == index], x[nearest == index]] = True
-        parts.append(part)
-    return _joined(parts, centres)
+        if part.any():
+            parts.append(part)
+    return parts
 
 
 def _peaks(votes: FloatMap) -> list[tuple[float, float]]:
@@ -113,18 +115,58 @@ def _peaks(votes: FloatMap) -> list[tuple[float, float]]:
     return [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
 
 
-def _joined(
-    parts: list[npt.NDArray[np.bool_]], centres: npt.NDArray[np.float32]
-) -> list[npt.NDArray[np.bool_]]:
-    """Join parts whose centres lie close together for their size."""
-    groups = [[index] for index in range(len(parts))]
-    sizes = [float(np.sqrt(np.count_nonzero(part))) for part in parts]
-    for first in range(len(parts)):
-        for second in range(first):
-            distance = float(np.hypot(*(centres[first] - centres[second])))
-            one = next(group for group in groups if first in group)
-            other = next(group for group in groups if second in group)
-            if one is not other and distance < _APART * min(sizes[first], sizes[second]) * 2:
-                one += other
-                groups.remove(other)
-    return [np.logical_or.reduce([parts[index] for index in group]) for group in groups]
+def _things(parts: list[npt.NDArray[np.bool_]], offsets: FloatMap) -> list[npt.NDArray[np.bool_]]:
+    """Join parts that are fragments of one thing, the closest in size last."""
+    things = sorted(parts, key=np.count_nonzero)
+    index = 0
+    while index < len(things):
+        small = things[index]
+        grown = _grown(small)
+        owner = next(
+            (
+                other
+                for other in range(len(things) - 1, index, -1)
+                if _one_thing(small, grown, things[other], offsets)
+            ),
+            None,
+        )
+        if owner is None:
+            index += 1
+            continue
+        joined = things[owner] | small
+        things = [t for i, t in enumerate(things) if i not in (index, owner)]
+        things = sorted([*things, joined], key=np.count_nonzero)
+    return things
+
+
+def _one_thing(
+    small: npt.NDArray[np.bool_],
+    grown: npt.NDArray[np.bool_],
+    big: npt.NDArray[np.bool_],
+    offsets: FloatMap,
+) -> bool:
+    """Whether a part and a larger one are the same thing; ``grown`` is ``small`` with a margin."""
+    area, other = np.count_nonzero(small), np.count_nonzero(big)
+    x, y = _aim(small, offsets)
+    if not (grown & big).any():
+        rows, columns = np.nonzero(big)
+        within = columns.min() <= x <= columns.max() and rows.min() <= y <= rows.max()
+        return bool(within and area < _FRAGMENT * other)
+    away = float(np.hypot(x - _aim(big, offsets)[0], y - _aim(big, offsets)[1]))
+    return bool(area < _FRAGMENT * other or away < _ALIKE * 0.5 * (np.sqrt(area) + np.sqrt(other)))
+
+
+def _aim(part: npt.NDArray[np.bool_], offsets: FloatMap) -> tuple[float, float]:
+    """The centre that a part's cells point at, x and y in cells."""
+    y, x = np.nonzero(part)
+    return (
+        float((x + _REACH * offsets[0][part]).mean()),
+        float((y + _REACH * offsets[1][part]).mean()),
+    )
+
+
+def _grown(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    import cv2
+
+    kernel = np.ones((2 * _GAP + 1, 2 * _GAP + 1), dtype=np.uint8)
+    return cv2.dilate(cells.astype(np.uint8), kernel).astype(np.bool_)

@@ -84,7 +84,7 @@ def colour_log_odds(image: RgbImage, colour: str) -> _FloatMap:
         low, high = _LIGHT[colour]
         terms += [(light - low) / 4, (high - light) / 4]
     least = np.minimum.reduce(terms)
-    return np.clip(least, -_MOST, _MOST).astype(np.float32)
+    return np.asarray(np.clip(least, -_MOST, _MOST), dtype=np.float32)
 
 
 def _least_chroma(colour: str) -> float:

@@ -18,7 +18,7 @@ OUTPUTS = ("classes", "offsets", "imagenet")
 _IMAGENET_GAIN, _IMAGENET_BIAS = 0.9, 1.0
 """Log-odds of an ImageNet class in a cell of the frame, from those of the classifier, which was
 trained on whole photographs."""
-_LENIENCE = 3.0
+_LENIENCE = 4.0
 """A cell that clearly belongs to some object needs so much less evidence for its class."""
 _FLOOR = 1e-4
 
@@ -29,17 +29,18 @@ def noun_evidence(maps: Maps, target: Target, vocabulary: Vocabulary) -> FloatMa
     found = [classes[head] for head in target.heads]
     if target.imagenet:
         found.append(_imagenet_evidence(maps, target, vocabulary))
-    return np.maximum.reduce(found)
+    return np.asarray(np.maximum.reduce(found), dtype=np.float32)
 
 
 def object_evidence(maps: Maps, vocabulary: Vocabulary) -> FloatMap:
     """Log-odds at stride 8 that a cell shows any countable thing."""
-    return maps["classes"][vocabulary.head("object")]
+    return np.asarray(maps["classes"][vocabulary.head("object")], dtype=np.float32)
 
 
 def filled(evidence: FloatMap, objects: FloatMap) -> FloatMap:
     """Evidence for a kind of thing, completed where its cells clearly belong to some object."""
-    return np.maximum(evidence, np.minimum(objects, evidence + _LENIENCE))
+    completed = np.minimum(objects, evidence + _LENIENCE)
+    return np.asarray(np.maximum(evidence, completed), dtype=np.float32)
 
 
 def _imagenet_evidence(maps: Maps, target: Target, vocabulary: Vocabulary) -> FloatMap:
@@ -59,4 +60,4 @@ def _imagenet_evidence(maps: Maps, target: Target, vocabulary: Vocabulary) -> Fl
     coarse = _IMAGENET_GAIN * np.log(odds).astype(np.float32) + _IMAGENET_BIAS
     region = maps["classes"][around]
     fine = cv2.resize(coarse, region.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.minimum(fine, region)
+    return np.asarray(np.minimum(fine, region), dtype=np.float32)

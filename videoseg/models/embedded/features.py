@@ -63,8 +63,8 @@ def fit(image: RgbImage, long_side: int) -> RgbImage:
     size = [max(round(side * scale / CELL), 1) * CELL for side in (width, height)]
     smaller = size[0] < width
     how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    resized: RgbImage = cv2.resize(image, (size[0], size[1]), interpolation=how)
-    return resized
+    resized = cv2.resize(image, (size[0], size[1]), interpolation=how)
+    return np.asarray(resized, dtype=np.uint8)
 
 
 def _session(threads: int) -> Any:

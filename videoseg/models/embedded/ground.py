@@ -26,7 +26,9 @@ _OUTSIDE = -6.0
 """Log-odds of cells that belong to another candidate."""
 _WEAKEST = -2.5
 """A noun with a colour needs at least this much evidence for the noun alone."""
-_GAIN, _BIAS = 1.0, -1.0
+_COLOUR_BONUS = 1.0
+"""The right colour adds at most so much to how sure a noun is."""
+_GAIN, _BIAS = 1.0, 0.0
 """Presence is the logistic function of ``_GAIN * strength + _BIAS``."""
 _LARGE, _SMALL = 0.5, 0.5
 """A large thing has more than this share of the largest one's area, a small one less."""
@@ -74,6 +76,23 @@ def ground(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """Evidence for things of one kind.
+
+    Attributes:
+        shape: Log-odds that say which cells belong to such things.
+        kind: Log-odds that say how sure it is what they are.
+        offsets: Where each cell's thing has its centre, or None where it is not known.
+        whole: All of it is one thing: sky, grass.
+    """
+
+    shape: FloatMap
+    kind: FloatMap
+    offsets: FloatMap | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Scene:
     image: RgbImage
     maps: Maps
@@ -82,10 +101,9 @@ class _Scene:
 
     def find(self, things: Things) -> tuple[list[Found], float]:
         """Things of one kind, and the probability that the frame shows any."""
-        evidence, kind = self._evidence(things)
-        split = self.maps["offsets"] if kind == "thing" and things.noun is not None else None
-        every = candidates(evidence, split)
-        if kind == "stuff" and every:
+        look = self._look(things)
+        every = candidates(look.shape, look.kind, look.offsets)
+        if look.whole and every:
             cells = np.logical_or.reduce([candidate.cells for candidate in every])
             every = [Candidate(cells, every[0].strength)]
         chance = {id(item): _presence(item.strength) for item in every}
@@ -99,22 +117,28 @@ class _Scene:
         for pick in things.picks:
             kept = _picked(kept, pick)
         kept = kept[: things.count]
-        found = [Found(i.cells, _own(evidence, i, every), chance[id(i)]) for i in kept]
+        found = [Found(i.cells, _own(look.shape, i, every), chance[id(i)]) for i in kept]
         return found, presence
 
-    def _evidence(self, things: Things) -> tuple[FloatMap, str]:
-        """Log-odds per cell, and whether they are about things, parts or stuff."""
+    def _look(self, things: Things) -> _Look:
+        """What the network and the colours say about things of one kind."""
         objects = object_evidence(self.maps, self.vocabulary)
         if things.noun is None:
-            return self._coloured(objects, things.colour or "", _FINE), "thing"
-        kind = _kind(things.noun, self.vocabulary)
-        evidence = noun_evidence(self.maps, things.noun.target, self.vocabulary)
-        if kind == "thing":
-            evidence = filled(evidence, objects)
+            odds = self._coloured(objects, things.colour or "", _FINE)
+            return _Look(odds, odds)
+        kind = noun_evidence(self.maps, things.noun.target, self.vocabulary)
+        things_named = _are(things.noun, self.vocabulary.things)
+        shape = filled(kind, objects) if things_named else kind
         if things.colour is not None:
             colour = self._coloured(objects, things.colour, 1)
-            evidence = np.where(evidence > _WEAKEST, evidence + colour, evidence + _OUTSIDE)
-        return evidence.astype(np.float32), kind
+            shape = np.where(kind > _WEAKEST, shape + colour, _OUTSIDE)
+            kind = kind + np.minimum(colour, _COLOUR_BONUS)
+        return _Look(
+            shape.astype(np.float32),
+            kind,
+            self.maps["offsets"] if things_named else None,
+            whole=_are(things.noun, self.vocabulary.stuff),
+        )
 
     def _coloured(self, objects: FloatMap, colour: str, finer: int) -> FloatMap:
         """Mean log-odds of the colour on a grid ``finer`` than the network's cells."""
@@ -124,13 +148,13 @@ class _Scene:
         small = fit(self.image, 8 * max(rows, columns))
         size = (columns * finer, rows * finer)
         odds = colour_log_odds(small, colour)
-        return cv2.resize(odds, size, interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(odds, size, interpolation=cv2.INTER_AREA)
+        return np.asarray(resized, dtype=np.float32)
 
 
-def _kind(noun: Noun, vocabulary: Vocabulary) -> str:
-    if noun.target.imagenet or all(head in vocabulary.things for head in noun.target.heads):
-        return "thing"
-    return "stuff" if all(head in vocabulary.stuff for head in noun.target.heads) else "part"
+def _are(noun: Noun, heads: frozenset[int]) -> bool:
+    """Whether a noun names nothing but these trained classes; ImageNet's are all things."""
+    return all(head in heads for head in noun.target.heads)
 
 
 def _presence(strength: float) -> float:

@@ -12,9 +12,9 @@ from annotated_types import Ge, Le
 from typing_extensions import Doc
 
 from videoseg.errors import PromptError
+from videoseg.models.embedded.evidence import OUTPUTS, Maps
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.ground import Found, ground
-from videoseg.models.embedded.evidence import OUTPUTS, Maps
 from videoseg.models.embedded.outline import Outlined, outline
 from videoseg.models.embedded.phrases import Query, read
 from videoseg.models.embedded.words import vocabulary

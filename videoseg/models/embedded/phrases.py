@@ -25,13 +25,18 @@ from videoseg.models.embedded.words import LONGEST, Noun, Vocabulary
 
 Key: TypeAlias = Literal["left", "right", "top", "bottom", "middle", "large", "small"]
 
-_AND = frozenset({"and", ",", "&"})
-_SILENT = frozenset(
-    "the a an this that these those my your his her its their our some any all every each".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_AND = _words("and , &")
+_SILENT = _words(
+    "the a an this that these those my your his her its their our some any all every each"
 )
-_GENERIC = frozenset(
-    "thing object block cube brick toy item shape piece part box square circle spot patch marker"
-    " one stuff area region".split()
+_GENERIC = _words(
+    "thing object item one shape piece part block cube brick box square circle spot patch marker"
+    " area region"
 )
 _SIDES: dict[str, Key] = {
     "left": "left",
@@ -84,6 +89,8 @@ _COUNTS = {
 }
 _MOST: dict[str, Key] = {side: key for side, key in _SIDES.items() if side.endswith("most")}
 _DESCRIBING = frozenset((*COLOURS, *_SIZES, *_COUNTS, *_SIDES, *_EXTREMES))
+_MOST_TOLD, _LONGEST_TOLD = 5, 80
+"""A refusal quotes so many words and characters of a phrase."""
 _RELATIONS = (
     ("next", "to"),
     ("on", "top", "of"),
@@ -189,7 +196,7 @@ def read(phrase: str, vocabulary: Vocabulary) -> Query:
         UnknownPhraseError: Some of it is not understood, or it names nothing in particular.
     """
     tokens = re.findall(r"[\w'-]+|[,&]", phrase.lower().replace("\u2019", "'"))
-    reader = _Reader(vocabulary, tokens)
+    reader = _Reader(vocabulary, _gathered(tokens))
     groups = []
     while reader.left:
         if reader.word in _AND:
@@ -200,6 +207,19 @@ def read(phrase: str, vocabulary: Vocabulary) -> Query:
     if reader.unknown or vague or not groups:
         raise UnknownPhraseError(_refusal(phrase, reader), phrase=phrase)
     return Query(phrase, tuple(groups), tuple(_notes(groups, vocabulary)))
+
+
+def _gathered(tokens: list[str]) -> list[str]:
+    """Tokens with "from the left" moved to its ordinal: "second cup from the left"."""
+    for first, token in enumerate(tokens):
+        if token in _ORDINALS and "from" in tokens[first + 1 :]:
+            last = tokens.index("from", first)
+            end = last + 1 + (tokens[last + 1 : last + 2] == ["the"])
+            if tokens[end : end + 1] and tokens[end] in _SIDES:
+                side = tokens[last : end + 1]
+                between = tokens[first + 1 : last]
+                return [*tokens[: first + 1], *side, *between, *tokens[end + 1 :]]
+    return tokens
 
 
 def _things(reader: _Reader) -> Things:
@@ -268,23 +288,28 @@ def _describe(reader: _Reader, things: Things) -> Things | None:
 def _pick(reader: _Reader) -> tuple[Pick, int] | None:
     """An order that comes next ("second from the left", "largest", "left") and its length."""
     words = reader.ahead(4)
-    rank = _ORDINALS.get(words[0])
-    if rank is not None:
-        rest = [word for word in words[1:] if word not in ("the", "from")]
-        skipped = next((i for i, w in enumerate(words[1:], 1) if w not in ("the", "from")), None)
-        if not rest or skipped is None:
-            return None
-        key = _EXTREMES.get(rest[0]) or (_SIDES.get(rest[0]) if skipped > 1 else None)
-        key = key or _MOST.get(rest[0])
-        return (Pick(key, rank), skipped + 1) if key else None
+    if words[0] in _ORDINALS:
+        return _ordinal(words)
     key = _SIDES.get(words[0]) or _EXTREMES.get(words[0])
     if key:
         return Pick(key), 1
-    if words[0] in ("on", "at", "in", "to"):
+    if words[0] in ("on", "at", "in", "to", "from"):
         rest = [word for word in words[1:3] if word != "the"]
-        if rest and rest[0] in _SIDES and words[-1] != "of":
+        if rest and rest[0] in _SIDES and "of" not in words:
             return Pick(_SIDES[rest[0]]), words.index(rest[0]) + 1
     return None
+
+
+def _ordinal(words: Sequence[str]) -> tuple[Pick, int] | None:
+    """A ranked order ("second largest", "second from the left") and its number of tokens."""
+    number = 1
+    while number < len(words) and words[number] in ("from", "the"):
+        number += 1
+    if number == len(words):
+        return None
+    keys = {**_EXTREMES, **_MOST} if number == 1 else _SIDES
+    key = keys.get(words[number])
+    return (Pick(key, _ORDINALS[words[0]]), number + 1) if key else None
 
 
 def _relation(reader: _Reader) -> int:
@@ -298,13 +323,14 @@ def _relation(reader: _Reader) -> int:
 
 
 def _refusal(phrase: str, reader: _Reader) -> str:
-    understood = ", ".join(repr(word) for word in reader.understood) or "nothing"
+    understood = ", ".join(map(repr, reader.understood[:_MOST_TOLD])) or "nothing"
     if reader.unknown:
-        what = f"understood {understood}, not {', '.join(map(repr, reader.unknown))}"
+        unknown = ", ".join(map(repr, reader.unknown[:_MOST_TOLD]))
+        what = f"understood {understood}, not {unknown}"
     else:
         what = f"understood {understood}, which singles nothing out"
     return (
-        f"the embedded model cannot ground {phrase!r}: {what}; "
+        f"the embedded model cannot ground {phrase[:_LONGEST_TOLD]!r}: {what}; "
         "outline it with --box or --point, or use an open-vocabulary model"
     )
 
