@@ -32,8 +32,8 @@ def write_mp4(
 ) -> None:
     """Encode frames of one size, BT.709 in limited range, with a melody (MIDI note numbers)."""
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        # One thread: how x264 cuts the work up changes the bytes.
-        options = {"crf": "20", "preset": "slow", "threads": "1"}
+        # x264's macroblock tree gives other bytes on other runs, even on one thread.
+        options = {"crf": "20", "preset": "slow", "x264-params": "threads=1:mbtree=0"}
         video = container.add_stream("libx264", rate=frame_rate, options=options)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         context = video.codec_context

@@ -89,7 +89,8 @@ class ClipSpec:
         time_base: Seconds per unit of ``pts``.
         rotation: Degrees clockwise that a player has to turn the coded frames by.
         sample_aspect_ratio: Width over height of a pixel.
-        matrix: matrix_coefficients to encode with and to write down; None = BT.601, not written.
+        matrix: matrix_coefficients to encode with and to write down; None = not written, and as
+            players then guess: BT.601 below 720 lines, else BT.709.
         full_range: Range to encode in and to write down; None = limited, not written.
         pixel_format: FFmpeg's name, yuv420p or yuv444p.
         codec: FFmpeg's name of the encoder.
@@ -201,7 +202,7 @@ def _video_stream(container: Any, spec: ClipSpec) -> Any:
 def _frame(index: int, spec: ClipSpec) -> av.VideoFrame:
     upright = spec.picture(index, spec.width, spec.height)
     stored = np.rot90(upright, spec.rotation // 90)
-    matrix = 5 if spec.matrix is None else spec.matrix
+    matrix = spec.matrix or (5 if stored.shape[0] < 720 else 1)
     planes = to_yuv(stored, matrix, full_range=bool(spec.full_range))
     frame = av.VideoFrame(stored.shape[1], stored.shape[0], spec.pixel_format)
     for plane, values in zip(frame.planes, planes, strict=True):

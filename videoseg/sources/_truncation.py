@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-_TOLERANCE = Fraction(1, 4)
-"""Seconds that a container without an index may promise too much; muxers round."""
+_TOLERANCE = Fraction(1, 10)
+"""Seconds, or else two frames, that a container without an index may promise too much."""
 _ADVICE = "the file is incomplete: copy, download or export it again"
 _MICROSECONDS = Fraction(1, 1_000_000)
 
@@ -25,18 +25,25 @@ class EndOfStream:
 
     frames: int = 0
     end_pts: int = 0
-    last_packet_corrupt: bool = False
+    frame_duration: int = 0
+    torn: bool = False
 
-    def see_packet(self, packet: Packet[VideoStream]) -> None:
-        """Note one demuxed packet; the empty one that flushes the decoder counts for nothing."""
-        if packet.size:
-            self.last_packet_corrupt = packet.is_corrupt
+    def is_torn(self, packet: Packet[VideoStream], container: InputContainer) -> bool:
+        """Whether only the first part of this packet is left, because the file ends in it.
+
+        A transport stream marks packets in this way wherever a piece is lost; there a decoder
+        makes what it can of them.
+        """
+        torn = bool(packet.is_corrupt) and container.format.name != "mpegts"
+        self.torn = self.torn or torn
+        return torn
 
     def see_frame(self, frame: VideoFrame) -> None:
         """Note one decoded frame."""
         self.frames += 1
         if frame.pts is not None:
-            self.end_pts = frame.pts + (frame.duration or 0)
+            self.frame_duration = frame.duration or 0
+            self.end_pts = frame.pts + self.frame_duration
 
     def broken(self, location: str, error: Exception) -> str:
         """The message for a file that could not be read on."""
@@ -49,10 +56,12 @@ class EndOfStream:
 
     def missing(self, container: InputContainer, stream: VideoStream, location: str) -> str | None:
         """The message for a stream that ended too early, or None where it ended as promised."""
-        if not (self.last_packet_corrupt or _index_beyond_end(container, stream)):
+        if not (self.torn or _index_beyond_end(container, stream)):
             promised = _promised_seconds(container, stream)
-            got = (self.end_pts - (stream.start_time or 0)) * (stream.time_base or 1)
-            if promised is None or not self.frames or promised - got <= _TOLERANCE:
+            unit = stream.time_base or Fraction(1)
+            got = (self.end_pts - (stream.start_time or 0)) * unit
+            tolerance = max(_TOLERANCE, 2 * self.frame_duration * unit)
+            if promised is None or not self.frames or promised - got <= tolerance:
                 return None
         return f"{location}: breaks off after {self.frames} frames; {_ADVICE}"
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from videoseg.errors import SourceError, SourceNotFoundError
 from videoseg.sources import _truncation
+from videoseg.sources._clock import Clock
 from videoseg.types import Colour, Frame, RgbImage, StreamInfo
 
 if TYPE_CHECKING:
@@ -119,18 +120,13 @@ class VideoSource:
         self, container: InputContainer, stream: VideoStream, location: str, info: StreamInfo
     ) -> Iterator[tuple[VideoFrame, int]]:
         """Decoded frames with a time each; frames whose time does not rise are dropped."""
-        previous: int | None = None
-        step = _nominal_step(info)
+        clock = Clock(info.start_pts, _nominal_step(info))
         for frame in self._decoded(container, stream, location):
-            pts = frame.pts
+            pts = clock.time(frame)
             if pts is None:
-                pts = info.start_pts if previous is None else previous + step
-            if previous is not None and pts <= previous:
                 self.dropped += 1
-                continue
-            previous = pts
-            step = frame.duration or step
-            yield frame, pts
+            else:
+                yield frame, pts
 
     def _decoded(
         self, container: InputContainer, stream: VideoStream, location: str
@@ -145,7 +141,9 @@ class VideoSource:
         end = _truncation.EndOfStream()
         try:
             for packet in container.demux(stream):
-                end.see_packet(packet)
+                if end.is_torn(packet, container):
+                    self.dropped += 1
+                    continue
                 try:
                     decoded = packet.decode()
                 except InvalidDataError:
@@ -188,10 +186,10 @@ def _picture_stream(container: InputContainer, location: str) -> VideoStream:
     cover = Disposition.attached_pic | Disposition.timed_thumbnails
     candidates = [stream for stream in container.streams.video if not stream.disposition & cover]
     if not candidates or container.format.name == "tty":
-        held = sorted({stream.type for stream in container.streams if stream.type != "video"})
+        others = {"text" if stream.type == "video" else stream.type for stream in container.streams}
         raise SourceError(
-            f"{location}: holds no video, only {' and '.join(held) or 'text'}; give a file with a "
-            "picture stream"
+            f"{location}: holds no video, only {' and '.join(sorted(others)) or 'a header'}; "
+            "give a file with a picture stream"
         )
     best = container.streams.best("video")
     return next((stream for stream in candidates if stream is best), candidates[0])
