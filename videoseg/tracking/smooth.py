@@ -61,11 +61,14 @@ def field_of(mask: Mask) -> Field:
     box = padded(mask.crop, BAND, mask.frame_width, mask.frame_height)
     inside = np.zeros((box[3] - box[1], box[2] - box[0]), dtype=np.uint8)
     inside[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]] = mask.bitmap
-    # Pixel centres lie half a pixel from the edge between them; the frame's border is no edge.
-    values = _float32(cv2.distanceTransform(inside, cv2.DIST_L2, 5))
-    values -= _float32(cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5))
-    values += np.float32(0.5) - inside
-    return Field(box, np.clip(values, -BAND, BAND), mask.frame_width, mask.frame_height)
+    # The nearest inner pixel of a pixel outside lies on the rim; the nearest outer one of a pixel
+    # inside is one further than the rim. Either is half a pixel beyond the edge between them. The
+    # frame's border is no edge.
+    rim = inside - _eroded(inside)
+    distance = _float32(cv2.distanceTransform(1 - rim, cv2.DIST_L2, 5))
+    np.negative(distance, out=distance, where=inside == 0)
+    distance += np.float32(0.5)
+    return Field(box, np.clip(distance, -BAND, BAND), mask.frame_width, mask.frame_height)
 
 
 def mask_of(field: Field) -> Mask | None:
@@ -79,14 +82,7 @@ def mask_of(field: Field) -> Mask | None:
 
 def carried(field: Field, flow: Flow | None, box: Box) -> Field:
     """A field of the previous frame in a window of this one; without a flow nothing has moved."""
-    was = np.zeros((box[3] - box[1], box[2] - box[0], 2), dtype=np.float32)
-    if flow is not None:
-        was += _magnified(flow.backward, flow, box)
-        was *= np.array([flow.scale_x, flow.scale_y], dtype=np.float32)
-    was[..., 0] += np.arange(box[0] - field.box[0], box[2] - field.box[0], dtype=np.float32)
-    rows = np.arange(box[1] - field.box[1], box[3] - field.box[1], dtype=np.float32)
-    was[..., 1] += rows[:, None]
-    moved = _sampled(field.values, was, outside=-BAND)
+    moved = _carried(field, flow, box, (box[3] - box[1], box[2] - box[0]))
     return Field(box, moved, field.frame_width, field.frame_height)
 
 
@@ -100,15 +96,23 @@ def steadied(previous: Field, flow: Flow, trust: Map, present: Field, *, strengt
         present: Of the present frame's own mask.
         strength: 0 for nothing, 1 for the most.
     """
-    past = _fitted(carried(previous, flow, present.box), present)
-    apart = past.values - present.values
+    import cv2
+
+    box = present.box
+    height, width = present.values.shape
+    # What is added to the present field is smooth: a coarse grid does, and where nothing is added
+    # the present one stays exact.
+    shape = (-(-height // _GRAIN), -(-width // _GRAIN))
+    now = _float32(cv2.resize(present.values, shape[::-1], interpolation=cv2.INTER_AREA))
+    apart = _fitted(_carried(previous, flow, box, shape), now, width / shape[1])
+    apart -= now
     # Tukey's biweight: what is out of reach has no say.
     weight = np.square(np.maximum(1 - np.square(apart * np.float32(1 / BAND)), 0))
-    weight *= _magnified(trust, flow, present.box)
+    weight *= _magnified(trust, flow, box, shape)
     weight *= np.float32(MEMORY * strength / (1 + MEMORY * strength))
-    apart *= weight
-    apart += present.values
-    return Field(present.box, apart, present.frame_width, present.frame_height)
+    values = _float32(cv2.resize(apart * weight, (width, height), interpolation=cv2.INTER_LINEAR))
+    values += present.values
+    return Field(box, values, present.frame_width, present.frame_height)
 
 
 def blended(before: Field, after: Field, share: float) -> Field:
@@ -134,8 +138,10 @@ def trust_in(flow: Flow, previous: RgbImage, current: RgbImage) -> Map:
     before = cv2.cvtColor(previous, cv2.COLOR_RGB2GRAY)
     now = cv2.cvtColor(current, cv2.COLOR_RGB2GRAY)
     height, width = now.shape
-    was = flow.backward + np.dstack(np.meshgrid(np.arange(width), np.arange(height)))
-    moved = _sampled(before.astype(np.float32), was.astype(np.float32))
+    was = flow.backward.copy()
+    was[..., 0] += np.arange(width, dtype=np.float32)
+    was[..., 1] += np.arange(height, dtype=np.float32)[:, None]
+    moved = _sampled(before.astype(np.float32), was)
     slope = cv2.magnitude(
         cv2.Sobel(now, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(now, cv2.CV_32F, 0, 1, scale=1 / 8)
     )
@@ -164,45 +170,77 @@ _TRUSTED_ERROR = 0.45
 """Motion that is this far off, pixels of the flow's field, is trusted 1/e as much."""
 
 
+_GRAIN = 2
+"""Side of the cells in which outlines are compared, pixels."""
 _FIT_POINTS = 1000
-"""Edge pixels that are looked at to fit one outline to another."""
+"""Edge cells that are looked at to fit one outline to another."""
+_FIT_LEAST = 6
+"""Fewest edge cells that can tell an affine motion."""
 _FIT_PRIOR = 0.002
-"""How much evidence an edge pixel must give before it moves the past."""
+"""How much evidence an edge cell must give before it moves the past."""
 
 
-def _fitted(past: Field, present: Field) -> Field:
-    """A field moved, turned and scaled as a whole (affinely) on to another in the same window.
+def _fitted(past: Map, present: Map, grain: float) -> Map:
+    """A distance map moved, turned and scaled as a whole (affinely) on to another one.
 
-    One step of least squares over the present edge: there the past field, read ``u(p)`` further
-    on, ought to be zero. An affine motion has too few degrees of freedom to follow jitter.
+    One step of least squares over the present edge: there the past map, read ``u(p)`` further on,
+    ought to be zero. An affine motion has too few degrees of freedom to follow jitter.
+
+    Args:
+        past: float32 (h, w), pixels.
+        present: float32 (h, w), pixels.
+        grain: Pixels per cell of the two.
     """
     import cv2
 
-    height, width = present.values.shape
-    apart = past.values - present.values
-    edge = (np.abs(present.values) < 2) & (np.abs(apart) < BAND - 1)
-    rows, columns = np.nonzero(edge[1:-1, 1:-1])
-    stride = max(1, len(rows) // _FIT_POINTS)
-    rows, columns = rows[::stride] + 1, columns[::stride] + 1
-    if len(rows) < 6:
+    height, width = present.shape
+    edge = np.abs(present[1:-1, 1:-1]) < grain
+    edge &= np.abs(past[1:-1, 1:-1]) < BAND - 1
+    places = np.flatnonzero(edge)
+    if len(places) < _FIT_LEAST:
         return past
-    near = apart[rows, columns]
-    slope_x = (past.values[rows, columns + 1] - past.values[rows, columns - 1]) / 2
-    slope_y = (past.values[rows + 1, columns] - past.values[rows - 1, columns]) / 2
+    rows, columns = np.divmod(places[:: max(1, len(places) // _FIT_POINTS)], width - 2)
+    rows, columns = rows + 1, columns + 1
+    apart = past[rows, columns] - present[rows, columns]
+    slope_x = (past[rows, columns + 1] - past[rows, columns - 1]) / 2
+    slope_y = (past[rows + 1, columns] - past[rows - 1, columns]) / 2
+    # Offsets are unknown in cells, slopes are pixels per cell; positions run from -1 to 1.
     unit = max(height, width) / 2
-    x, y = (columns - width / 2) / unit, (rows - height / 2) / unit
+    x, y = (columns + 0.5 - width / 2) / unit, (rows + 0.5 - height / 2) / unit
     terms = np.stack([slope_x * x, slope_x * y, slope_x, slope_y * x, slope_y * y, slope_y], axis=1)
-    weighted = terms * np.exp(-np.square(near / 4))[:, None]
-    normal = weighted.T @ terms + _FIT_PRIOR * len(rows) * np.eye(6)
-    step = np.linalg.solve(normal, weighted.T @ -near).reshape(2, 3)
+    weighted = terms * np.exp(-np.square(apart / 4))[:, None]
+    normal = weighted.T @ terms + _FIT_PRIOR * grain**2 * len(rows) * np.eye(6)
+    step = np.linalg.solve(normal, weighted.T @ -apart).reshape(2, 3)
     to_past = np.eye(2, 3)
     to_past[:, :2] += step[:, :2] / unit
-    to_past[:, 2] = step[:, 2] - step[:, :2] @ (width / 2 / unit, height / 2 / unit)
+    centre = np.array([width - 1, height - 1]) / 2
+    to_past[:, 2] = step[:, 2] - step[:, :2] @ centre / unit
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    moved = cv2.warpAffine(
-        past.values, to_past, (width, height), None, how, cv2.BORDER_CONSTANT, -float(BAND)
+    return _float32(
+        cv2.warpAffine(past, to_past, (width, height), None, how, cv2.BORDER_CONSTANT, -float(BAND))
     )
-    return Field(past.box, _float32(moved), past.frame_width, past.frame_height)
+
+
+def _carried(field: Field, flow: Flow | None, box: Box, shape: tuple[int, int]) -> Map:
+    """A field of the previous frame in a window of this one, on a grid of (rows, columns)."""
+    step_x, step_y = (box[2] - box[0]) / shape[1], (box[3] - box[1]) / shape[0]
+    was = np.zeros((*shape, 2), dtype=np.float32)
+    if flow is not None:
+        was += _magnified(flow.backward, flow, box, shape)
+        was *= np.array([flow.scale_x, flow.scale_y], dtype=np.float32)
+    columns = np.arange(shape[1]) * step_x + (step_x - 1) / 2 + box[0] - field.box[0]
+    rows = np.arange(shape[0]) * step_y + (step_y - 1) / 2 + box[1] - field.box[1]
+    was[..., 0] += columns.astype(np.float32)
+    was[..., 1] += rows.astype(np.float32)[:, None]
+    return _sampled(field.values, was, outside=-BAND)
+
+
+def _eroded(inside: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The pixels whose four neighbours are all inside; beyond the border counts as inside."""
+    import cv2
+
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    return np.asarray(cv2.erode(inside, cross), dtype=np.uint8)
 
 
 def _sampled(values: Map, at: Map, *, outside: float | None = None) -> Map:
@@ -221,18 +259,18 @@ def _float32(values: npt.NDArray[Any]) -> Map:
     return np.asarray(values, dtype=np.float32)
 
 
-def _magnified(values: Map, flow: Flow, box: Box) -> Map:
-    """A map of the flow's size at the pixels of a window of the frame."""
+def _magnified(values: Map, flow: Flow, box: Box, shape: tuple[int, int]) -> Map:
+    """A map of the flow's size in a window of the frame, on a grid (rows, columns)."""
     import cv2
 
-    x1, y1, x2, y2 = box
-    # Pixel centres of the frame in the field's coordinates.
-    to_field = np.array(
+    # Centres of the grid's cells in the flow's own pixels.
+    step_x = (box[2] - box[0]) / shape[1] / flow.scale_x
+    step_y = (box[3] - box[1]) / shape[0] / flow.scale_y
+    to_flow = np.array(
         [
-            [1 / flow.scale_x, 0, (x1 + 0.5) / flow.scale_x - 0.5],
-            [0, 1 / flow.scale_y, (y1 + 0.5) / flow.scale_y - 0.5],
+            [step_x, 0, step_x / 2 + box[0] / flow.scale_x - 0.5],
+            [0, step_y, step_y / 2 + box[1] / flow.scale_y - 0.5],
         ]
     )
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    size = (x2 - x1, y2 - y1)
-    return _float32(cv2.warpAffine(values, to_field, size, None, how, cv2.BORDER_REPLICATE))
+    return _float32(cv2.warpAffine(values, to_flow, shape[::-1], None, how, cv2.BORDER_REPLICATE))
