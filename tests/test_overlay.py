@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from tests import media, scenes
-from videoseg.errors import OutputError, UsageError
+from videoseg.errors import OutputError, SourceError, UsageError
 from videoseg.palette import colour_of
 from videoseg.sources.video import VideoSource
 from videoseg.types import Colour, Frame, RgbImage, Scene, StreamInfo
@@ -284,28 +284,94 @@ def test_sound_moves_with_a_picture_that_starts_before_zero(tmp_path: Path) -> N
     assert moved[0][0] - given[0][0] == pytest.approx(Fraction(1, 10), abs=1e-4)
 
 
-def test_sound_that_browsers_do_not_play_becomes_aac(tmp_path: Path) -> None:
-    clip = tmp_path / "clip.mov"
-    samples = np.sin(np.arange(48000) * 440 / 48000 * 2 * np.pi) * 8000
-    with av.open(str(media.clip(frames=25))) as given, av.open(str(clip), "w") as made:
+def with_sound(path: Path, codec: str, layout: str = "stereo") -> Path:
+    """Two seconds of film with a tone of 440 Hz in this codec."""
+    with av.open(str(media.clip(frames=50))) as given, av.open(str(path), "w") as made:
         picture = made.add_stream_from_template(given.streams.video[0])
-        sound = made.add_stream("pcm_s16le", rate=48000, layout="mono")
+        sound: Any = made.add_stream(codec, rate=48000, layout=layout)
         for packet in given.demux(video=0):
             if packet.dts is not None:
                 packet.stream = picture
                 made.mux(packet)
-        frame = av.AudioFrame.from_ndarray(samples.astype(np.int16)[None], "s16", "mono")
+        context = sound.codec_context
+        tone = 0.25 * np.sin(np.arange(96000) * 440 / 48000 * 2 * np.pi)
+        samples = np.repeat(tone[None], context.layout.nb_channels, axis=0).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(samples, "fltp", layout)
         frame.sample_rate = 48000
-        made.mux(sound.encode(frame))
-    path = overlay(clip, tmp_path)
+        frame.pts = 0
+        resampler = av.AudioResampler(
+            context.format.name, layout, 48000, frame_size=context.frame_size or 1024
+        )
+        for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
+            made.mux(sound.encode(piece))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("aac", "a.mkv"), ("libmp3lame", "a.mkv"), ("libopus", "a.mkv"), ("flac", "a.mkv")],
+)
+def test_sound_that_browsers_play_is_copied(codec: str, name: str, tmp_path: Path) -> None:
+    clip = with_sound(tmp_path / name, codec)
+    copied, given = packets_of(overlay(clip, tmp_path)), packets_of(clip)
+    assert [data for _, data in copied] == [data for _, data in given]
+    late = [float(one - other) for (one, _), (other, _) in zip(copied, given, strict=True)]
+    assert max(map(abs, late)) <= 0.001  # Matroska counts milliseconds
+
+
+def test_a_part_of_a_film_that_cannot_be_searched(tmp_path: Path) -> None:
+    clip = with_sound(tmp_path / "clip.ts", "aac")
+    frames = frames_of(clip)
+    path = overlay(clip, tmp_path, start=25, stop=40)
+    begin, end = frames[25].seconds, frames[40].seconds
+    wanted = [time for time, _ in packets_of(clip) if begin <= time < end]
+    assert [float(time) for time, _ in packets_of(path)] == pytest.approx(
+        [float(time) for time in wanted], abs=0.001
+    )
+    assert times(frames_of(path)) == times(frames[25:40])
+
+
+@pytest.mark.parametrize(
+    ("codec", "name", "layout"),
+    [
+        ("pcm_s16le", "a.mov", "mono"),
+        ("pcm_s16le", "a.mkv", "5.1"),
+        ("ac3", "a.mkv", "stereo"),
+        ("alac", "a.mp4", "stereo"),
+    ],
+)
+def test_sound_that_browsers_do_not_play_becomes_aac(
+    codec: str, name: str, layout: str, tmp_path: Path
+) -> None:
+    path = overlay(with_sound(tmp_path / name, codec, layout), tmp_path)
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
         assert stream.codec_context.name == "aac"
-        heard = np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])
-    assert len(heard) == pytest.approx(48000, abs=2048)
-    spectrum = np.abs(np.fft.rfft(heard[:48000]))
-    assert np.argmax(spectrum) == pytest.approx(440, abs=3)
-    assert np.abs(heard[8000:40000]).max() == pytest.approx(8000 / 32768, rel=0.1)
+        assert stream.codec_context.layout.nb_channels == (1 if layout == "mono" else 2)
+        frames = list(container.decode(audio=0))
+    heard = np.concatenate([frame.to_ndarray()[0] for frame in frames])
+    begin = frames[0].time
+    assert begin is not None
+    # An encoder may put silence before and after the two seconds.
+    assert begin + len(heard) / 48000 == pytest.approx(2, abs=0.05)
+    spectrum = np.abs(np.fft.rfft(heard[24000:72000]))
+    assert np.argmax(spectrum) == 440
+
+
+def test_sound_that_is_gone_says_so(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(media.clip(audio=True).read_bytes())
+    streams = {"clip": info_of(clip)}
+    clip.unlink()
+    with pytest.raises(SourceError, match=r"^cannot read the sound of .*: No such file"):
+        Overlay().open(tmp_path, streams, ())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_film_may_claim_sound_that_it_has_not(tmp_path: Path) -> None:
+    info = replace(info_of(media.clip()), has_audio=True)
+    with av.open(str(overlay_of([grey(info)], tmp_path, info, (0,)))) as container:
+        assert not container.streams.audio
 
 
 def test_a_silent_source_makes_a_silent_film(tmp_path: Path) -> None:

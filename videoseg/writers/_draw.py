@@ -106,9 +106,10 @@ class Painter:
                 border = _both_sides(lines, (width - 1) / 2)
                 cv2.polylines(plane, border, closed, colour[number], 1, cv2.LINE_AA, _SHIFT)
             else:
-                for value, thickness in ((dark, width + 2 * edge), (colour, width)):
-                    thick = max(1, round(thickness / step))
-                    cv2.polylines(plane, middle, closed, value[number], thick, 8, _SHIFT)
+                inner, outer = (max(1, round(w / step)) for w in (width, width + 2 * edge))
+                if outer > inner:
+                    cv2.polylines(plane, middle, closed, dark[number], outer, 8, _SHIFT)
+                cv2.polylines(plane, middle, closed, colour[number], inner, 8, _SHIFT)
 
     def _label(self, planes: Sequence[Plane], drawn: _Drawn, taken: list[Box]) -> None:
         """Write above an object, or below it where another label stands above it."""

@@ -83,6 +83,7 @@ class Mp4:
         self._time_base = info.time_base
         if info.time_base.denominator > _FINEST:
             self._time_base = Fraction(1, _FINEST)
+        self._rate = info.frame_rate or Fraction(25)
         self._shift: int | None = None
         self._end = Fraction(0)
         self._durations: dict[int, int] = {}
@@ -138,7 +139,9 @@ class Mp4:
         encoded.pts += self._shift
         if frame.duration:
             self._durations[encoded.pts] = self._time(frame.duration)
-        self._end = frame.seconds + (frame.duration or 0) * frame.time_base
+        self._end = frame.seconds + (
+            frame.duration * frame.time_base if frame.duration else 1 / self._rate
+        )
         with self._failing():
             self._mux(encoded)
             if self._sound is not None:
@@ -157,8 +160,7 @@ class Mp4:
             self._mux(None)
             if self._sound is not None:
                 ends = self._sound.picture_end()
-                frame_time = Fraction(1, 2) / (self._info.frame_rate or 25)
-                if ends is not None and self._end >= ends - frame_time:
+                if ends is not None and self._end >= ends - 1 / self._rate / 2:
                     self._sound.mux_until(None)
                 self._sound.finish()
                 self._sound.close()
@@ -185,8 +187,7 @@ class Mp4:
         # With its macroblock tree, x264 gives other bytes from run to run, even in one thread; at
         # a crf higher by 2 it does as well without.
         options = {"crf": str(crf), "preset": preset, "x264-params": "mbtree=0"}
-        rate = self._info.frame_rate or Fraction(25)
-        stream: Any = self._container.add_stream("libx264", rate=rate, options=options)
+        stream: Any = self._container.add_stream("libx264", rate=self._rate, options=options)
         stream.width, stream.height, stream.pix_fmt = self._width, self._height, "yuv420p"
         stream.time_base = self._time_base
         context = stream.codec_context

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 PLAYABLE = ("aac", "mp3", "opus", "flac")
 """Codecs that every browser plays in MP4; their packets are copied. Others become AAC."""
+_EARLIER = 2
+"""Seconds to seek before the first packet wanted: sound may be stored well behind its picture."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,9 +56,9 @@ class Sound:
             if track.codec_context is not None  # type: ignore[redundant-expr]
         ]
         self._tracks: dict[int, _Copied | _Encoded] = {
-            track.index: (_Copied if track.codec_context.name in PLAYABLE else _Encoded)(
-                track, target
-            )
+            track.index: _Copied(track, target)
+            if track.codec_context.codec.canonical_name in PLAYABLE
+            else _Encoded(track, target)
             for track in tracks
         }
         self.rates = [track.codec_context.sample_rate for track in tracks]
@@ -71,10 +74,13 @@ class Sound:
             begin: Seconds before which no packet is wanted, or None for all.
             shift: Seconds to add to every time.
         """
+        from av.error import FFmpegError
+
         self._begin, self._shift = begin, shift
-        if begin is not None and begin > 0:
-            # To a key frame of the picture at or before it; what is too early is left out below.
-            self._source.seek(int(begin * 1_000_000))
+        if begin is not None and begin > _EARLIER:
+            # What is too early is left out again; where seeking fails, that is everything.
+            with suppress(FFmpegError):
+                self._source.seek(int((begin - _EARLIER) * 1_000_000))
         self._advance()
 
     def mux_until(self, end: Fraction | None) -> None:
