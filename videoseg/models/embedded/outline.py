@@ -174,12 +174,13 @@ def _pulls(hints: _Hints, work: _Work) -> tuple[FloatMap, FloatMap]:
             across = (2 * x - x1 - x2) / max(x2 - x1, 1.0)
             down = (2 * y - y1 - y2) / max(y2 - y1, 1.0)
             within = (np.abs(across) <= 1 + 2 / (x2 - x1)) & (np.abs(down) <= 1 + 2 / (y2 - y1))
-            here = np.where(within, 2.1 - 3.0 * (across**2 + down**2), -_SURE)
+            here = np.where(within, 0.96 - 1.2 * (across**2 + down**2), -_SURE)
             best = np.maximum(best, here.astype(np.float32))
         pull += best
         settled[best <= -_SURE] = -1
     if hints.prior is not None:
-        pull += _prior_pull(hints.prior, work)
+        # Where evidence says what, an earlier mask only says where.
+        pull += (1.0 if hints.evidence is None else 0.1) * _prior_pull(hints.prior, work)
     if hints.evidence is not None:
         pull += _evidence_pull(hints, work)
     if not positive and hints.prior is None and hints.evidence is None:
@@ -249,7 +250,7 @@ def _solve(work: _Work, pull: FloatMap, settled: FloatMap) -> FloatMap:
     bins = _colour_bins(work.lab)
     for _ in range(_ROUNDS):
         colour = _colour_odds(bins, inside)
-        inside = cut(work.lab, np.where(settled == 0, pull + 0.8 * colour, pull), start=inside)
+        inside = cut(work.lab, np.where(settled == 0, pull + colour, pull), start=inside)
     return inside
 
 
