@@ -233,6 +233,10 @@ def replaced(name: str, content: bytes) -> Callable[[Path], None]:
     return write
 
 
+def shorten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
 INSTANCES = "annotations/instances_val2017.json"
 BROKEN: dict[str, tuple[Callable[[Path], Path], Callable[[Path], None], str]] = {
     "image missing": (
@@ -244,6 +248,11 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], Callable[[Path], None], str]] = 
         datasets.coco,
         replaced("val2017/a.png", b"no picture"),
         r"a\.png: not a picture",
+    ),
+    "image cut short": (
+        datasets.lvis,
+        lambda root: shorten(root / "val2017" / "000000000007.jpg"),
+        r"000000000007\.jpg: the picture is cut short",
     ),
     "no such category": (
         datasets.coco,
@@ -379,6 +388,7 @@ def test_labels_are_indices_at_any_depth(tmp_path: Path, palette: bool, depth: i
 corner = st.tuples(st.floats(-8, 40), st.floats(-8, 30))
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @given(st.lists(corner, min_size=3, max_size=8), st.booleans())
 def test_polygons_are_filled_as_pycocotools_does(
     corners: list[tuple[float, float]], whole: bool

@@ -16,6 +16,10 @@ from videoseg.types import RgbImage
 Labels = npt.NDArray[np.uint8]
 T = TypeVar("T")
 
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_JPEG_TAIL = 4096
+"""Last bytes among which a whole JPEG has its end marker; some files have padding after it."""
+
 
 def read_image(path: Path) -> RgbImage:
     """Read a picture as it is stored: uint8 (H, W, 3) RGB, an orientation tag not applied.
@@ -25,13 +29,13 @@ def read_image(path: Path) -> RgbImage:
     Raises:
         SourceError: It is missing or not a picture.
     """
-    import cv2
-
     _must_exist(path, "image")
-    decoded = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if decoded is None:
-        raise SourceError(f"{path}: not a picture that can be read")
-    return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
+    try:
+        return decode_image(path.read_bytes(), str(path))
+    except OSError as error:
+        if isinstance(error, SourceError):
+            raise
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def decode_image(data: bytes, where: str) -> RgbImage:
@@ -42,9 +46,11 @@ def decode_image(data: bytes, where: str) -> RgbImage:
     """
     import cv2
 
-    stored = np.frombuffer(data, dtype=np.uint8)
+    if data.startswith(_JPEG_START) and _JPEG_END not in data[-_JPEG_TAIL:]:
+        # The decoder would fill in what is missing with grey.
+        raise SourceError(f"{where}: the picture is cut short")
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    decoded = cv2.imdecode(stored, flags) if len(stored) else None
+    decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags) if data else None
     if decoded is None:
         raise SourceError(f"{where}: not a picture that can be read")
     return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
