@@ -15,7 +15,7 @@ _SMALLEST = 3
 """Candidates of fewer cells are dropped."""
 _FRAGMENT = 0.35
 """A part with less than this share of its neighbour's area belongs to the neighbour."""
-_ALIKE = 0.5
+_ALIKE = 0.9
 """Touching parts are one thing where their centres are closer than this share of their mean size,
 size being the square root of the area."""
 _GAP = 2

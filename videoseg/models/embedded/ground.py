@@ -24,9 +24,9 @@ from videoseg.types import RgbImage
 
 _OUTSIDE = -6.0
 """Log-odds of cells that belong to another candidate."""
-_WEAKEST = -2.5
+_WEAKEST = -4.0
 """A noun with a colour needs at least this much evidence for the noun alone."""
-_COLOUR_BONUS = 1.0
+_COLOUR_BONUS = 2.5
 """The right colour adds at most so much to how sure a noun is."""
 _GAIN, _BIAS = 1.0, 0.0
 """Presence is the logistic function of ``_GAIN * strength + _BIAS``."""
