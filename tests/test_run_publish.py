@@ -242,14 +242,29 @@ def test_what_a_killed_run_left_is_replaced(tmp_path: Path) -> None:
     assert "svg/half" not in tree(tmp_path)
 
 
-def test_what_a_killed_run_had_moved_aside_comes_back(tmp_path: Path) -> None:
-    run(tmp_path, "one")
-    aside = tmp_path / ".videoseg-part" / "old"
-    aside.mkdir(parents=True)
-    (tmp_path / "svg").rename(aside / "svg")
-    with pytest.raises(OutputExistsError):
-        run(tmp_path, "two")
-    with pytest.raises(RuntimeError), Staging(tmp_path, NAMES, overwrite=True):
+def test_what_a_run_killed_while_it_published_had_moved_aside_comes_back(tmp_path: Path) -> None:
+    names = ("svg", "a/b.txt", "overlay.mp4")
+    for text in ("one", "two"):
+        (tmp_path / "run.json").write_text(json.dumps({"outputs": names}))
+        code = (
+            "import os, sys; from pathlib import Path; from videoseg.run.publish import Staging\n"
+            f"with Staging(Path(sys.argv[1]), {names}, overwrite=True) as staging:\n"
+            "    new = staging.folder; (new / 'svg').mkdir(); (new / 'a').mkdir()\n"
+            "    for name in ('svg/0.svg', 'a/b.txt', 'overlay.mp4'):\n"
+            f"        (new / name).write_text('{text}')\n"
+            f"    if '{text}' == 'two':\n"
+            "        rename = Path.rename\n"
+            "        Path.rename = lambda path, to: "
+            "os._exit(9) if path.name == 'b.txt' and path.parent.parent == new "
+            "else rename(path, to)\n"
+            "    staging.publish()\n"
+        )
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+        assert done.returncode == (0 if text == "one" else 9)
+    assert not (tmp_path / "a" / "b.txt").exists()
+    # A later run that makes something else puts it back, too.
+    with pytest.raises(RuntimeError), Staging(tmp_path, ["masks"]):
         raise RuntimeError
-    assert tree(tmp_path)["svg/0.svg"] == "one"
-    assert sorted(os.listdir(tmp_path)) == sorted(NAMES)
+    made = tree(tmp_path)
+    assert made.pop("run.json")
+    assert made == {"svg/0.svg": "two", "a/b.txt": "one", "overlay.mp4": "one"}

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO
+from urllib.parse import quote, unquote
 
 from videoseg.errors import OutputError, OutputExistsError, UsageError
 from videoseg.run.manifest import NAME as MANIFEST
@@ -52,6 +53,11 @@ class Staging:
     def folder(self) -> Path:
         """Where writers write."""
         return self._staging / "new"
+
+    @property
+    def _aside(self) -> Path:
+        """Where what is replaced waits until all is in place."""
+        return self._staging / "old"
 
     def __enter__(self) -> Staging:
         self._refuse_existing()
@@ -91,16 +97,17 @@ class Staging:
         self._refuse_existing()
         made = [name for name in self._pieces if os.path.lexists(self.folder / name)]
         made.sort(key=lambda name: name == MANIFEST)
-        aside = self._staging / "old"
         undo: list[tuple[Path, Path]] = []
         try:
             for name in made:
                 final = self.out / name
                 final.parent.mkdir(parents=True, exist_ok=True)
                 if os.path.lexists(final):
-                    (aside / name).parent.mkdir(parents=True, exist_ok=True)
-                    final.rename(aside / name)
-                    undo.append((aside / name, final))
+                    # One flat name for each piece, from which a later run can tell where it was.
+                    aside = self._aside / quote(name, safe="")
+                    self._aside.mkdir(exist_ok=True)
+                    final.rename(aside)
+                    undo.append((aside, final))
                 (self.folder / name).rename(final)
                 undo.append((final, self.folder / name))
         except BaseException as error:
@@ -173,11 +180,12 @@ class Staging:
 
     def _take_over(self) -> None:
         """Put back what a killed run had moved aside, and remove what it had begun."""
-        aside = self._staging / "old"
-        for name in self._pieces:
-            if os.path.lexists(aside / name) and not os.path.lexists(self.out / name):
-                (aside / name).rename(self.out / name)
-        for leftover in (self.folder, aside):
+        if self._aside.exists():
+            for piece in list(self._aside.iterdir()):
+                final = self.out / unquote(piece.name)
+                if not os.path.lexists(final):
+                    piece.rename(final)
+        for leftover in (self.folder, self._aside):
             if leftover.exists():
                 shutil.rmtree(leftover)
 
