@@ -176,6 +176,12 @@ _FIT_POINTS = 1000
 """Edge cells that are looked at to fit one outline to another."""
 _FIT_LEAST = 6
 """Fewest edge cells that can tell an affine motion."""
+_FIT_ROUNDS = 3
+"""Most rounds of fitting."""
+_FIT_ENOUGH = 2.0
+"""A round that moves the edge by less than this, pixels, is the last."""
+_FIT_SCALE = 4.0
+"""An edge this far off, pixels, counts 1/e in a round of fitting."""
 _FIT_PRIOR = 0.002
 """How much evidence an edge cell must give before it moves the past."""
 
@@ -183,8 +189,9 @@ _FIT_PRIOR = 0.002
 def _fitted(past: Map, present: Map, grain: float) -> Map:
     """A distance map moved, turned and scaled as a whole (affinely) on to another one.
 
-    One step of least squares over the present edge: there the past map, read ``u(p)`` further on,
-    ought to be zero. An affine motion has too few degrees of freedom to follow jitter.
+    Least squares over the present edge: there the past map, read ``u(p)`` further on, ought to be
+    zero. Repeated while it moves much (Gauss-Newton). An affine motion has too few degrees of
+    freedom to follow jitter.
 
     Args:
         past: float32 (h, w), pixels.
@@ -194,31 +201,51 @@ def _fitted(past: Map, present: Map, grain: float) -> Map:
     import cv2
 
     height, width = present.shape
-    edge = np.abs(present[1:-1, 1:-1]) < grain
-    edge &= np.abs(past[1:-1, 1:-1]) < BAND - 1
-    places = np.flatnonzero(edge)
-    if len(places) < _FIT_LEAST:
-        return past
-    rows, columns = np.divmod(places[:: max(1, len(places) // _FIT_POINTS)], width - 2)
-    rows, columns = rows + 1, columns + 1
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    rim = np.abs(present[1:-1, 1:-1]) < grain
+    for _ in range(_FIT_ROUNDS):
+        places = np.flatnonzero(rim & (np.abs(past[1:-1, 1:-1]) < BAND - 1))
+        if len(places) < _FIT_LEAST:
+            return past
+        rows, columns = np.divmod(places[:: max(1, len(places) // _FIT_POINTS)], width - 2)
+        step, moves = _affine_step(past, present, rows + 1, columns + 1, grain)
+        past = _float32(
+            cv2.warpAffine(past, step, (width, height), None, how, cv2.BORDER_CONSTANT, -BAND)
+        )
+        if moves < _FIT_ENOUGH:
+            break
+    return past
+
+
+def _affine_step(
+    past: Map,
+    present: Map,
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    grain: float,
+) -> tuple[npt.NDArray[np.float64], float]:
+    """The affine map (2, 3), in cells, that brings ``past`` nearer to ``present``.
+
+    Returns:
+        The map from the present place to the past one, and how far it moves the edge, pixels.
+    """
+    height, width = present.shape
     apart = past[rows, columns] - present[rows, columns]
     slope_x = (past[rows, columns + 1] - past[rows, columns - 1]) / 2
     slope_y = (past[rows + 1, columns] - past[rows - 1, columns]) / 2
     # Offsets are unknown in cells, slopes are pixels per cell; positions run from -1 to 1.
-    unit = max(height, width) / 2
-    x, y = (columns + 0.5 - width / 2) / unit, (rows + 0.5 - height / 2) / unit
+    centre, unit = np.array([width - 1, height - 1]) / 2, max(height, width) / 2
+    x, y = (columns - centre[0]) / unit, (rows - centre[1]) / unit
     terms = np.stack([slope_x * x, slope_x * y, slope_x, slope_y * x, slope_y * y, slope_y], axis=1)
-    weighted = terms * np.exp(-np.square(apart / 4))[:, None]
+    weighted = terms * np.exp(-np.square(apart / _FIT_SCALE))[:, None]
     normal = weighted.T @ terms + _FIT_PRIOR * grain**2 * len(rows) * np.eye(6)
-    step = np.linalg.solve(normal, weighted.T @ -apart).reshape(2, 3)
+    found = np.linalg.solve(normal, weighted.T @ -apart)
+    moves = float(np.sqrt(np.mean(np.square(terms @ found))))
+    step = found.reshape(2, 3)
     to_past = np.eye(2, 3)
     to_past[:, :2] += step[:, :2] / unit
-    centre = np.array([width - 1, height - 1]) / 2
     to_past[:, 2] = step[:, 2] - step[:, :2] @ centre / unit
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return _float32(
-        cv2.warpAffine(past, to_past, (width, height), None, how, cv2.BORDER_CONSTANT, -float(BAND))
-    )
+    return to_past, moves
 
 
 def _carried(field: Field, flow: Flow | None, box: Box, shape: tuple[int, int]) -> Map:
