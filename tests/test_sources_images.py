@@ -28,7 +28,7 @@ def save(path: Path, image: npt.NDArray[Any]) -> Path:
     """Write grey (H, W), RGB or RGBA (H, W, 3 or 4), in its own depth."""
     if image.ndim == 3:
         image = image[..., [2, 1, 0, *range(3, image.shape[2])]]
-    assert cv2.imwrite(str(path), image)
+    assert cv2.imwrite(str(path), image, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
     return path
 
 
@@ -178,6 +178,29 @@ def test_files_that_are_no_images(
         ImageSource().open(str(path))
     assert str(caught.value).startswith(str(path))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".tif", ".bmp"])
+def test_half_an_image_is_none(tmp_path: Path, ending: str) -> None:
+    path = save(tmp_path / f"photo{ending}", picture(7))
+    assert len(read(path)[1]) == 1
+    data = path.read_bytes()
+    for keep in (0.1, 0.5, 0.9):
+        path.write_bytes(data[: int(len(data) * keep)])
+        with pytest.raises(SourceError, match="incomplete"):
+            ImageSource().open(str(path))
+
+
+def test_half_a_jpeg_with_a_thumbnail_is_none(tmp_path: Path) -> None:
+    thumbnail = cv2.imencode(".jpg", picture(7))[1].tobytes()
+    data = exif_jpeg(picture(7), 1)
+    segment = b"\xff\xe2" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(data[:2] + segment + data[2:] + b"more of a live photo")
+    assert indices(read(path)[1]) == [7]
+    path.write_bytes(data[:2] + segment + data[2:-200])
+    with pytest.raises(SourceError, match="incomplete"):
+        ImageSource().open(str(path))
 
 
 def test_nothing_there(tmp_path: Path) -> None:

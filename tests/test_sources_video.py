@@ -163,6 +163,7 @@ def test_every_container_says_that_it_is_truncated(name: str, keep: float) -> No
         seen.extend(media.read_index(frame.image) for frame in source.frames())
     assert 0.1 * 60 < len(seen) < 60
     assert seen == sorted(seen)
+    assert len(list(source.frames(stop=len(seen)))) == len(seen), "stops before the break"
 
 
 def test_sound_that_outlasts_the_picture_is_no_truncation(tmp_path: Path) -> None:
@@ -211,6 +212,8 @@ def test_no_picture_no_index_no_frame(tmp_path: Path) -> None:
     unfinished = media.clip(name="clip.mov").read_bytes().replace(b"moov", b"gone")
     assert_refused(write(tmp_path / "unfinished.mov", unfinished), "its index is missing")
     assert_refused(film_without_frames(tmp_path / "none.mp4"), "holds no video, only a header")
+    unknown = media.clip(name="clip.mov").read_bytes().replace(b"avc1", b"zzzz")
+    assert_refused(write(tmp_path / "unknown.mov", unknown), "codec cannot be decoded")
     head = media.clip(name="clip.mkv").read_bytes()[:700]
     assert_refused(write(tmp_path / "head.mkv", head), "breaks off|no frame|not a video")
 

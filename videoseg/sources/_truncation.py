@@ -81,15 +81,20 @@ def unreadable(location: str, error: Exception) -> str:
     path = Path(location)
     if path.is_dir():
         return f"{location}: is a folder without images; give a video file or a folder of images"
-    if path.is_file():
-        if not path.stat().st_size:
-            return f"{location}: is empty; {_ADVICE}"
-        with path.open("rb") as file:
-            head = file.read(12)
-        # A QuickTime or MP4 file begins with "ftyp"; one that was not finished lacks its index.
-        if head[4:8] == b"ftyp":
-            return f"{location}: its index is missing ({_reason(error)}); {_ADVICE}"
+    if path.is_file() and not path.stat().st_size:
+        return f"{location}: is empty; {_ADVICE}"
+    # A QuickTime or MP4 file begins with "ftyp"; one that was not finished lacks its index.
+    if _head(path)[4:8] == b"ftyp":
+        return f"{location}: its index is missing ({_reason(error)}); {_ADVICE}"
     return f"{location}: is not a video that can be read ({_reason(error)}); give a video file"
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(12)
+    except OSError:
+        return b""
 
 
 def _reason(error: Exception) -> str:

@@ -194,15 +194,31 @@ def _decoded(path: Path) -> npt.NDArray[Any]:
 
 def _quietly_decoded(cv2: ModuleType, data: npt.NDArray[np.uint8]) -> npt.NDArray[Any] | None:
     """Decode without OpenCV's own words on standard error; our error says it."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    if _is_torn_jpeg(data.tobytes()):
+        return None
+    logging = getattr(cv2.utils, "logging", cv2)  # OpenCV 5, else 4
+    level = logging.getLogLevel()
+    logging.setLogLevel(0)
     try:
         image: npt.NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error:  # a size beyond its limits, for one
         return None
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        logging.setLogLevel(level)
     return image
+
+
+def _is_torn_jpeg(data: bytes) -> bool:
+    """Whether this is a JPEG without its end; OpenCV 4 would fill the rest with grey.
+
+    Walks the segments (ITU-T T.81, B.1) up to the picture, past thumbnails with ends of their own.
+    """
+    position = 2
+    while data[:3] == b"\xff\xd8\xff" and data[position : position + 1] == b"\xff":
+        if data[position + 1 : position + 2] == b"\xda":
+            return data.find(b"\xff\xd9", position) < 0
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return False
 
 
 def _rgb8(image: npt.NDArray[Any]) -> RgbImage:
