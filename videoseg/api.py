@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
@@ -190,7 +191,7 @@ class Job(AbstractContextManager["Job"]):
             streams=tuple(self.streams.values()),
             prompts=self.prompts,
             model=card.name,
-            weights=[_weights(name) for name in card.weights],
+            weights=[_weights(self._model, name) for name in card.weights],
             settings={**settings, **self.outputs},
             stages={
                 name: StageTime(seconds, summary.frames)
@@ -264,9 +265,9 @@ def segment(
             yield step.frame, step.scene
 
 
-def _weights(name: str) -> FileRecord:
-    """The record of a weight file of the package, or of weights that live elsewhere by name."""
-    path = Path(__file__).parent / name
+def _weights(model: Segmenter, name: str) -> FileRecord:
+    """The record of a weight file beside the model's module, or of weights known by name alone."""
+    path = Path(inspect.getfile(type(model))).parent / name
     return record_file(path, name) if path.is_file() else FileRecord(name, None, None)
 
 

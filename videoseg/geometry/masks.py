@@ -98,13 +98,15 @@ def decode_rle(counts: str, *, width: int, height: int) -> Mask | None:
 
 def _run_lengths(mask: Mask) -> npt.NDArray[np.int64]:
     """Column-major run lengths of the full frame, zeros first, computed on the crop alone."""
-    padded = np.zeros((mask.bitmap.shape[1], mask.bitmap.shape[0] + 2), dtype=np.int8)
+    height, width = mask.bitmap.shape
+    padded = np.zeros((width, height + 2), dtype=np.bool_)
     padded[:, 1:-1] = mask.bitmap.T
-    columns, steps = np.nonzero(np.diff(padded, axis=1))
+    columns, steps = np.divmod(np.flatnonzero(padded[:, 1:] != padded[:, :-1]), height + 1)
     edges = (mask.x + columns) * mask.frame_height + mask.y + steps
     # A run that reaches the frame's bottom goes on at the top of the next column.
     joined = np.flatnonzero(edges[1:-1:2] == edges[2::2])
-    edges = np.delete(edges, np.concatenate([2 * joined + 1, 2 * joined + 2]))
+    if len(joined):
+        edges = np.delete(edges, np.concatenate([2 * joined + 1, 2 * joined + 2]))
     total = mask.frame_width * mask.frame_height
     runs = np.diff(np.concatenate([[0], edges, [total]]))
     return runs[:-1] if runs[-1] == 0 else runs
