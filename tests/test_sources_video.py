@@ -72,6 +72,13 @@ def test_a_colour_card_comes_back(matrix: int, full_range: bool, pixel_format: s
     assert_is_colour_card(frames[1])
 
 
+def test_full_range_is_told_by_the_tag_where_the_pixel_format_is_the_same() -> None:
+    card: dict[str, Any] = {"picture": media.colour_card, "frames": 1, "width": 288, "height": 96}
+    _, frames = decoded(media.clip(name="clip.mkv", codec="ffv1", full_range=True, **card))
+    assert frames[0].native.format.name == "yuv420p"
+    assert_is_colour_card(frames[0])
+
+
 def assert_is_colour_card(frame: Frame) -> None:
     """Every patch's middle is within 3 levels; 8-bit YUV alone costs up to 2."""
     expected = media.colour_card(0, frame.width, frame.height)
@@ -151,10 +158,11 @@ def test_damage_in_the_middle_costs_single_frames_only(tmp_path: Path) -> None:
     assert media.read_index(frames[-1].image) == 59
 
 
-@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.avi", "clip.mov"])
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.avi", "clip.flv", "clip.ivf"])
 @pytest.mark.parametrize("keep", [0.5, 0.9])
 def test_every_container_says_that_it_is_truncated(name: str, keep: float) -> None:
-    whole = media.clip(name=name, frames=60, audio=name == "clip.mp4")
+    codec = "libvpx" if name == "clip.ivf" else "libx264"
+    whole = media.clip(name=name, codec=codec, frames=60, audio=name == "clip.mp4")
     assert len(decoded(whole)[1]) == 60
     source = VideoSource()
     source.open(str(media.truncated(whole, keep)))
@@ -166,10 +174,11 @@ def test_every_container_says_that_it_is_truncated(name: str, keep: float) -> No
     assert len(list(source.frames(stop=len(seen)))) == len(seen), "stops before the break"
 
 
-def test_sound_that_outlasts_the_picture_is_no_truncation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["long_sound.mkv", "long_sound.flv"])
+def test_sound_that_outlasts_the_picture_is_no_truncation(tmp_path: Path, name: str) -> None:
     import av
 
-    path = tmp_path / "long_sound.mkv"
+    path = tmp_path / name
     with (
         av.open(str(media.clip())) as picture,
         av.open(str(media.tone(seconds=4))) as sound,
