@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import cv2
@@ -16,6 +17,8 @@ from tests import scenes
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten, signed_area
 from videoseg.outlines.contours import MIDDLE_LINE_ERROR, outline_of, rasterise, shape_area
+from videoseg.outlines.simplify import middle_line
+from videoseg.outlines.trace import trace
 from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Shape
 
 TOLERANCES = (0.25, 0.5, 1.0, 3.0)
@@ -99,6 +102,25 @@ def _check_distance(mask: Mask, tolerance: float) -> None:
     found = boundary(outline_of(mask, tolerance=tolerance))
     distance = shapely.hausdorff_distance(exact, found, densify=0.05)
     assert distance <= tolerance + MIDDLE_LINE_ERROR + 0.01
+
+
+@pytest.mark.parametrize("density", [0.3, 0.5, 0.6])
+def test_the_middle_line_of_noise_is_sound(density: float) -> None:
+    """Noise has every corner there is; the middle line is what all outlines fall back to."""
+    bitmap = np.random.default_rng(7).random((100, 100)) < density
+    traced = trace(bitmap)
+    points, starts, _ = middle_line(traced)
+    rings = [shapely.LinearRing(points[a:b]) for a, b in itertools.pairwise(starts.tolist())]
+    assert shapely.is_simple(shapely.MultiLineString(rings))
+    exact = boundary(outline_of(scenes.mask_of(bitmap), tolerance=0))
+    middles = (points + np.roll(points, -1, axis=0)) / 2
+    middles = np.delete(middles, starts[1:] - 1, axis=0)  # what lies between two rings is none
+    shapely.prepare(exact)
+    assert shapely.dwithin(exact, shapely.points(points), MIDDLE_LINE_ERROR).all()
+    assert shapely.dwithin(exact, shapely.points(middles), MIDDLE_LINE_ERROR).all()
+    found = outline_of(scenes.mask_of(bitmap))
+    assert shapely.is_valid(polygons(found))
+    assert len(found.rings) == len(rings)
 
 
 @pytest.mark.parametrize("tolerance", [0.0, *TOLERANCES])

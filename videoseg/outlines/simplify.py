@@ -52,6 +52,8 @@ def simplify(
         broken = _broken(rings, groups)
         if not len(broken):
             return rings
+        if not tolerances[broken].any():
+            break
         tolerances[broken] /= 2
     return _split(points, starts)
 
@@ -88,6 +90,8 @@ def middle_line(traced: Trace) -> tuple[Points, Indices, Indices]:
     backward = np.where(
         bends[before], half[before], np.where(step, np.minimum(half[before], half[after]), 0.5)
     )
+    no_slope = traced.saddle & ~step & ~step[before]
+    onward[no_slope] = backward[no_slope] = 0.5
     # Two that coincide are one, which the later corner has.
     doubled = cut & ~(cut[after] & (onward + backward[after] == length))
     where = np.arange(len(corners)) + np.cumsum(doubled) - doubled
