@@ -126,37 +126,37 @@ class _Work:
 
 def _window(hints: _Hints) -> Box | None:
     """The part of the frame in which the object and some of its surroundings lie."""
-    spans: list[tuple[float, float, float, float]] = [box[:4] for box in hints.inside()]
+    clicks = [(x, y, x, y) for x, y, positive in hints.points if positive]
+    spans = [box[:4] for box in hints.inside()]
     if not spans and hints.prior is not None:
-        spans = [tuple(map(float, hints.prior.crop))]  # type: ignore[list-item]
-        spans += [(x, y, x, y) for x, y, positive in hints.points if positive]
-    if not spans and hints.evidence is not None:
-        found = hints.evidence > 0
-        rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
-        if len(rows):
-            step_x = hints.width / found.shape[1]
-            step_y = hints.height / found.shape[0]
-            spans = [
-                (
-                    columns[0] * step_x,
-                    rows[0] * step_y,
-                    (columns[-1] + 1) * step_x,
-                    (rows[-1] + 1) * step_y,
-                )
-            ]
-            spans += [(x, y, x, y) for x, y, positive in hints.points if positive]
-    if not spans:
-        if any(positive for _, _, positive in hints.points):
-            return (0, 0, hints.width, hints.height)
-        if hints.evidence is None:
+        left, top, right, bottom = hints.prior.crop
+        spans = [(float(left), float(top), float(right), float(bottom)), *clicks]
+    elif not spans and hints.evidence is not None:
+        span = _evidence_span(hints.evidence, hints)
+        if span is None:
+            return (0, 0, hints.width, hints.height) if clicks else None
+        spans = [span, *clicks]
+    elif not spans:
+        if not clicks:
             raise ValueError("an outline needs evidence, a positive point or box, or a prior mask")
-        return None
+        return (0, 0, hints.width, hints.height)
     x1, y1 = min(span[0] for span in spans), min(span[1] for span in spans)
     x2, y2 = max(span[2] for span in spans), max(span[3] for span in spans)
     margin = 0.2 * max(x2 - x1, y2 - y1) + 8
     left, top = max(0, int(x1 - margin)), max(0, int(y1 - margin))
     right, bottom = min(hints.width, int(x2 + margin) + 1), min(hints.height, int(y2 + margin) + 1)
     return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _evidence_span(evidence: FloatMap, hints: _Hints) -> tuple[float, float, float, float] | None:
+    """The box around all that speaks for the object, in frame pixels."""
+    found = evidence > 0
+    rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
+    if not len(rows):
+        return None
+    step_x, step_y = hints.width / found.shape[1], hints.height / found.shape[0]
+    left, right = columns[0] * step_x, (columns[-1] + 1) * step_x
+    return (float(left), float(rows[0] * step_y), float(right), float((rows[-1] + 1) * step_y))
 
 
 def _pulls(hints: _Hints, work: _Work) -> tuple[FloatMap, FloatMap]:
