@@ -46,11 +46,11 @@ def main() -> None:
             rows.append((overlap, points, name))
     if not rows:
         sys.exit(f"no mask of at least {SMALLEST} px")
-    overlaps, points = [row[0] for row in rows], [row[1] for row in rows]
+    overlaps, counts = [row[0] for row in rows], [row[1] for row in rows]
     worst = min(rows)
     print(f"instances of at least {SMALLEST} px: {len(rows)}")
     print(f"IoU, lowest: {worst[0]:.4f} ({worst[2]})   mean: {statistics.mean(overlaps):.4f}")
-    print(f"points an outline, median: {statistics.median(points):.0f}   most: {max(points)}")
+    print(f"points an outline, median: {statistics.median(counts):.0f}   most: {max(counts)}")
     milliseconds = speed(arguments.tolerance)
     print(f"five objects of about 200 x 300 px: {milliseconds:.2f} ms of CPU a frame, median")
     sys.exit(0 if worst[0] >= BAR else 1)

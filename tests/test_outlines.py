@@ -118,6 +118,12 @@ def test_the_middle_line_of_noise_is_sound(density: float) -> None:
     shapely.prepare(exact)
     assert shapely.dwithin(exact, shapely.points(points), MIDDLE_LINE_ERROR).all()
     assert shapely.dwithin(exact, shapely.points(middles), MIDDLE_LINE_ERROR).all()
+    line = Shape(
+        tuple(Part(Polygon(flat.astype(np.float32))) for flat in np.split(points, starts[1:-1]))
+    )
+    pixels = rasterise(line, *bitmap.shape[::-1])
+    assert pixels is not None
+    assert (masks.to_bitmap(pixels) == bitmap).all()
     found = outline_of(scenes.mask_of(bitmap))
     assert shapely.is_valid(polygons(found))
     assert len(found.rings) == len(rings)

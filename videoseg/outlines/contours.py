@@ -34,8 +34,8 @@ def outline_of(mask: Mask, *, tolerance: float = 0.5, min_area: int = 0) -> Shap
     Args:
         mask: The pixels; ``logits`` are not looked at.
         tolerance: How far the outline may run from the middle line, in pixels (see the module). At
-            0 it is exact. Above 0 rings
-            neither cross nor touch themselves or one another, and each hole stays in its part.
+            0 it is exact. Above 0 rings neither cross nor touch themselves or one another, and each
+            hole stays in its part.
         min_area: Parts and holes of fewer pixels are left out; the largest part always stays.
 
     Raises:
