@@ -199,7 +199,7 @@ def test_it_can_be_used_after_close() -> None:
 
 def test_maps_cover_the_frame() -> None:
     maps = Backbone(threads=1, long_side=256).run(
-        np.zeros((180, 320, 3), np.uint8), ("stride8", "stride16", "deep16", "imagenet")
+        np.zeros((200, 320, 3), np.uint8), ("stride8", "stride16", "deep16", "imagenet")
     )
     shapes = {name: values.shape for name, values in maps.items()}
     assert shapes == {

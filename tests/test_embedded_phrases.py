@@ -107,7 +107,7 @@ def test_and_names_several_things() -> None:
 
 
 def test_a_colour_grounds_a_generic_noun_and_says_so() -> None:
-    query = _read("blue block")
+    query = _read("blue blocks")
     assert query.things[0].noun is None
     assert query.things[0].colour == "blue"
     assert "colour alone" in query.notes[0]

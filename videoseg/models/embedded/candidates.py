@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.models.embedded.evidence import FloatMap
+from videoseg.models.embedded.evidence import FloatMap, strength
 
 _REACH = 8.0
 """Cells per unit of the network's offsets (64 network pixels at stride 8)."""
@@ -20,8 +20,6 @@ _ALIKE = 0.9
 size being the square root of the area."""
 _GAP = 2
 """Parts so many cells apart touch."""
-_STRONGEST = 12
-"""So many of a candidate's cells, strongest first, say how sure it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,15 +63,11 @@ def candidates(shape: FloatMap, kind: FloatMap, offsets: FloatMap | None) -> lis
     if offsets is not None:
         regions = _things([part for region in regions for part in _split(region, offsets)], offsets)
     found = [
-        Candidate(cells, _strength(kind, cells))
+        Candidate(cells, strength(kind, cells))
         for cells in regions
         if np.count_nonzero(cells) >= _SMALLEST
     ]
     return sorted(found, key=lambda candidate: -candidate.strength)
-
-
-def _strength(kind: FloatMap, cells: npt.NDArray[np.bool_]) -> float:
-    return float(np.sort(kind[cells])[-_STRONGEST:].mean())
 
 
 def _split(cells: npt.NDArray[np.bool_], offsets: FloatMap) -> list[npt.NDArray[np.bool_]]:

@@ -45,7 +45,7 @@ _HUES: Mapping[str, tuple[float, float]] = {
     "yellow": (94.0, 20.0),
     "green": (145.0, 37.0),
     "blue": (265.0, 45.0),
-    "purple": (318.0, 22.0),
+    "purple": (321.0, 20.0),
     "pink": (0.0, 42.0),
     "brown": (62.0, 32.0),
 }
@@ -60,7 +60,14 @@ _LIGHT: Mapping[str, tuple[float, float]] = {
     "white": (76.0, 101.0),
 }
 """Range of L* where it matters, 0 to 100."""
-_LEAST_CHROMA = 20.0
+_CHROMA: Mapping[str, tuple[float, float]] = {
+    "orange": (35.0, 200.0),
+    "yellow": (25.0, 200.0),
+    "pink": (12.0, 200.0),
+    "brown": (12.0, 60.0),
+}
+"""Range of chroma where it is not ``_USUAL_CHROMA``: skin is no orange, a fire engine not brown."""
+_USUAL_CHROMA = (20.0, 200.0)
 _GREYEST_CHROMA = 15.0
 _MOST = 4.0
 
@@ -77,7 +84,8 @@ def colour_log_odds(image: RgbImage, colour: str) -> _FloatMap:
         middle, width = _HUES[colour]
         hue = np.degrees(np.arctan2(b, a))
         away = np.abs((hue - middle + 180) % 360 - 180)
-        terms += [(width - away) / 5, (chroma - _least_chroma(colour)) / 5]
+        dull, vivid = _CHROMA.get(colour, _USUAL_CHROMA)
+        terms += [(width - away) / 5, (chroma - dull) / 5, (vivid - chroma) / 5]
     else:
         terms.append((_GREYEST_CHROMA - chroma) / 3)
     if colour in _LIGHT:
@@ -85,8 +93,3 @@ def colour_log_odds(image: RgbImage, colour: str) -> _FloatMap:
         terms += [(light - low) / 4, (high - light) / 4]
     least = np.minimum.reduce(terms)
     return np.asarray(np.clip(least, -_MOST, _MOST), dtype=np.float32)
-
-
-def _least_chroma(colour: str) -> float:
-    """Brown and pink are pale colours; the others need more chroma to be named."""
-    return _LEAST_CHROMA * (0.6 if colour in ("brown", "pink") else 1.0)

@@ -45,10 +45,14 @@ class Backbone:
         self._long_side = long_side
 
     def run(
-        self, image: RgbImage, outputs: Sequence[str] = ("stride8", "stride16")
+        self,
+        image: RgbImage,
+        outputs: Sequence[str] = ("stride8", "stride16"),
+        *,
+        long_side: int | None = None,
     ) -> Mapping[str, npt.NDArray[np.float32]]:
-        """The named maps of one frame; computes only what they need."""
-        pixels = fit(image, self._long_side)
+        """The named maps of one frame, at its usual or another size; computes what they need."""
+        pixels = fit(image, long_side or self._long_side)
         tensor = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], dtype=np.float32)
         maps = self._session.run(list(outputs), {"image": tensor})
         return {name: values[0] for name, values in zip(outputs, maps, strict=True)}

@@ -13,7 +13,7 @@ from videoseg.models.embedded.colours import colour_log_odds
 from videoseg.models.embedded.evidence import (
     FloatMap,
     Maps,
-    filled,
+    covered,
     noun_evidence,
     object_evidence,
 )
@@ -128,7 +128,8 @@ class _Scene:
             return _Look(odds, odds)
         kind = noun_evidence(self.maps, things.noun.target, self.vocabulary)
         things_named = _are(things.noun, self.vocabulary.things)
-        shape = filled(kind, objects) if things_named else kind
+        target = things.noun.target
+        shape = covered(self.maps, kind, target, self.vocabulary) if things_named else kind
         if things.colour is not None:
             colour = self._coloured(objects, things.colour, 1)
             shape = np.where(kind > _WEAKEST, shape + colour, _OUTSIDE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,15 +13,37 @@ from annotated_types import Ge, Le
 from typing_extensions import Doc
 
 from videoseg.errors import PromptError
-from videoseg.models.embedded.evidence import OUTPUTS, Maps
+from videoseg.models.embedded.evidence import OUTPUTS, Maps, averaged
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.ground import Found, ground
 from videoseg.models.embedded.outline import Outlined, outline
 from videoseg.models.embedded.phrases import Query, read
 from videoseg.models.embedded.words import vocabulary
-from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt
+from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt, RgbImage
 
+_CLOSE = 0.2
+"""A thing that covers more than this share of the frame is looked at again from further away."""
+_FAR = 320
+"""Longer side of the frame for that second look, pixels."""
 _log = logging.getLogger(__name__)
+
+
+class _Looks:
+    """What the network says about a frame, from near and, where asked for, from further away."""
+
+    def __init__(self, network: Backbone, image: RgbImage) -> None:
+        self._network, self._image = network, image
+
+    @functools.cached_property
+    def near(self) -> Maps:
+        """Maps at the network's usual size."""
+        return self._network.run(self._image, OUTPUTS)
+
+    @functools.cached_property
+    def both(self) -> Maps:
+        """Maps of two looks together: a thing that fills the frame is better known from afar."""
+        far = self._network.run(self._image, OUTPUTS, long_side=_FAR)
+        return averaged(self.near, far)
 
 
 @dataclass
@@ -90,7 +113,7 @@ class Embedded:
         return self._queries[phrase]
 
     def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
-        maps: Maps | None = None
+        looks: _Looks | None = None
         instances: list[Instance] = []
         present: list[float | None] = []
         for index, prompt in enumerate(prompts):
@@ -98,8 +121,8 @@ class Embedded:
                 shown = _by_hand(frame, prompt, ())
                 present.append(None)
             else:
-                maps = maps if maps is not None else self._maps(frame)
-                shown, probability = self._by_text(frame, prompt, maps)
+                looks = looks if looks is not None else _Looks(self._network(), frame.image)
+                shown, probability = self._by_text(frame, prompt, looks)
                 present.append(probability)
             shown.sort(key=lambda item: -item.score)
             instances += [
@@ -107,15 +130,19 @@ class Embedded:
             ]
         return Detections(frame.stream, frame.index, tuple(instances), tuple(present))
 
-    def _maps(self, frame: Frame) -> Maps:
+    def _network(self) -> Backbone:
         if self._backbone is None:
             self._backbone = Backbone(self.threads, self.long_side)
-        return self._backbone.run(frame.image, OUTPUTS)
+        return self._backbone
 
-    def _by_text(self, frame: Frame, prompt: Prompt, maps: Maps) -> tuple[list[Outlined], float]:
+    def _by_text(self, frame: Frame, prompt: Prompt, looks: _Looks) -> tuple[list[Outlined], float]:
         assert prompt.text is not None  # noqa: S101
         query = self._query(prompt.text)
-        found, presence = ground(frame.image, maps, query, vocabulary(), least=self.present)
+        found, presence = ground(frame.image, looks.near, query, vocabulary(), least=self.present)
+        if any(item.cells.mean() > _CLOSE for item in found):
+            found, presence = ground(
+                frame.image, looks.both, query, vocabulary(), least=self.present
+            )
         if prompt.cues:
             return _by_hand(frame, prompt, found), presence
         outlined = []

@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias
 
 from videoseg.errors import UnknownPhraseError
 from videoseg.models.embedded.colours import COLOURS
-from videoseg.models.embedded.words import LONGEST, Noun, Vocabulary
+from videoseg.models.embedded.words import LONGEST, Noun, Vocabulary, singulars
 
 Key: TypeAlias = Literal["left", "right", "top", "bottom", "middle", "large", "small"]
 
@@ -239,7 +239,7 @@ def _things(reader: _Reader) -> Things:
                 reader.unknown.append(reader.understood.pop())
             reader.take(number)
             things, named = replace(things, noun=noun), True
-        elif reader.word in _GENERIC and not _describes(reader, named):
+        elif _GENERIC.intersection(singulars([reader.word])) and not _describes(reader, named):
             reader.take()
             named = True
         elif (described := _describe(reader, things)) is not None:

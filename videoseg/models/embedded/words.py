@@ -77,7 +77,7 @@ class Vocabulary:
 
     def find(self, words: Sequence[str]) -> Noun | None:
         """The noun that these words together are, in singular or plural, or None."""
-        for name in _forms(words):
+        for name in singulars(words):
             if name in self._nouns:
                 return Noun(name, self._targets[self._nouns[name]], name in self._general)
         return None
@@ -103,7 +103,7 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(json.loads(gzip.decompress(path.read_bytes())))
 
 
-def _forms(words: Sequence[str]) -> list[str]:
+def singulars(words: Sequence[str]) -> list[str]:
     """The name as written, then with its last word in the singular, likeliest first."""
     before, last = list(words[:-1]), words[-1]
     forms = [last]
