@@ -59,7 +59,11 @@ class Cache(AbstractContextManager["Cache"]):
             path.write_text(text + "\n", encoding="utf-8")
         with writing(self._folder / PREDICTIONS):
             self._file = (self._folder / PREDICTIONS).open("a+b")
-        self._index()
+        try:
+            self._index()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

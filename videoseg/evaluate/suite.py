@@ -57,13 +57,13 @@ class Trial:
 _CUT = Rival(_GRABCUT, "GrabCut of OpenCV")
 _FROM_BOX = (
     Rival(_BOX, "the box as mask"),
-    Rival(_GRABCUT, "GrabCut of OpenCV"),
+    _CUT,
     Rival(_U2NET, "U2-Net-P on the crop"),
 )
 TRIALS = (
     Trial("images/coco_val", "coco", "names"),
     Trial("images/coco_val", "coco", "boxes", _FROM_BOX),
-    Trial("images/coco_val", "coco", "clicks", (_CUT,)),
+    Trial("images/coco_val", "coco", "clicks"),
     Trial("clicks/grabcut", "grabcut", "boxes", _FROM_BOX),
     Trial("clicks/grabcut", "grabcut", "clicks", (_CUT,)),
     Trial("clicks/grabcut", "grabcut", "scribbles", (_CUT,)),
@@ -170,9 +170,9 @@ def suite_markdown(found: Sequence[Measured]) -> str:
     sessions = {session: None for one in found if one.result for session in one.result.sessions}
     lines = ["# The whole table", "", *(f"- measured: {session}" for session in sessions)]
     lines.append("- in brackets: 95 % bootstrap interval over images or sequences (units)")
-    for trial in dict.fromkeys(one.trial for one in found):
+    for members in _by_trial(found).values():
+        trial = members[0].trial
         lines += ["", f"## {trial.task} on {Path(trial.path).name}", ""]
-        members = [one for one in found if one.trial == trial]
         lines += tables([entry for one in members for entry in _called(one)])
         times = [
             f"{one.called} {one.result.latency.p50:.3f} s"
@@ -196,6 +196,13 @@ def _obstacle(data: Path, task: Task, entrant: _Entrant) -> str | None:
     except PromptError as error:
         return str(error)
     return None
+
+
+def _by_trial(found: Sequence[Measured]) -> dict[str, list[Measured]]:
+    trials: dict[str, list[Measured]] = {}
+    for one in found:
+        trials.setdefault(one.trial.name, []).append(one)
+    return trials
 
 
 def _called(one: Measured) -> list[Entry]:
