@@ -387,7 +387,8 @@ class TrackedInstance:
 
     Attributes:
         track_id: From 1, never reused in a run.
-        instance: What the model found (``instance.mask`` is the model's, not the smoothed one).
+        instance: What the model found, with the mask that ``shape`` outlines: the model's own, or
+            the smoothed one. The run log keeps the model's in its Detections.
         shape: The outline to draw, after smoothing.
         label: The prompt's label.
         state: ``matched`` (seen), ``interpolated`` (between two sightings) or ``held`` (no

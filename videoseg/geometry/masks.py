@@ -115,15 +115,18 @@ def _run_lengths(mask: Mask) -> npt.NDArray[np.int64]:
 def _compress(runs: npt.NDArray[np.int64]) -> str:
     deltas = runs.copy()
     deltas[3:] -= runs[1:-2]
-    characters = bytearray()
-    for delta in deltas.tolist():
-        more = True
-        while more:
-            bits = delta & 0x1F
-            delta >>= 5
-            more = delta != (-1 if bits & 0x10 else 0)
-            characters.append((bits | 0x20 if more else bits) + 48)
-    return characters.decode("ascii")
+    # Characters of each number: as many groups of 5 bits as hold it with its sign bit.
+    lengths = np.ones(len(deltas), np.int64)
+    rest = np.where(deltas < 0, ~deltas, deltas) >> 4
+    while rest.any():
+        lengths += rest > 0
+        rest >>= 5
+    number = np.repeat(np.arange(len(deltas)), lengths)
+    ends = np.cumsum(lengths)
+    place = np.arange(len(number)) - np.repeat(ends - lengths, lengths)
+    groups = (deltas[number] >> (5 * place)) & 0x1F
+    groups[place < lengths[number] - 1] |= 0x20
+    return (groups + 48).astype(np.uint8).tobytes().decode("ascii")
 
 
 def _expand(counts: str) -> npt.NDArray[np.int64]:
