@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,22 +29,29 @@ class Candidate:
         card: Its card.
         settings: Its settings as plain JSON values.
         make: Makes it.
+        code: The files that its code is in.
     """
 
     card: ModelCard
     settings: Mapping[str, Any]
     make: Callable[[], Segmenter]
+    code: tuple[Path, ...] = ()
 
     def identity(self) -> dict[str, Any]:
-        """What tells its answers from those of another: name, settings, weight files by content."""
-        package = Path(videoseg.__file__).parent
+        """What tells its answers from those of another: name, settings, weights and code."""
+        digests = "".join(str(record_file(file).sha256) for file in self.code)
         return {
             "name": self.card.name,
             "settings": dict(self.settings),
-            "weights": {
-                name: record_file(package / name, name).sha256 for name in self.card.weights
-            },
+            "weights": {name: self._digest(name) for name in self.card.weights},
+            "code": hashlib.sha256(digests.encode()).hexdigest(),
         }
+
+    def _digest(self, weights: str) -> str | None:
+        """Of a weight file of the package, or beside the code; None for weights by name."""
+        folders = (Path(videoseg.__file__).parent, *(file.parent for file in self.code[:1]))
+        files = (folder / weights for folder in folders)
+        return next((record_file(file).sha256 for file in files if file.is_file()), None)
 
     def check_kinds(self, kinds: frozenset[PromptKind], what: str) -> None:
         """Refuse a task that asks what the model cannot take.
@@ -66,7 +75,8 @@ def candidate(config: RunConfig) -> Candidate:
     """
     name = config.run.model
     settings = plain(config.part("models", name))
-    return Candidate(registry.card(name), settings, lambda: config.part("models", name))
+    code = _code_of(registry.part_class("models", name))
+    return Candidate(registry.card(name), settings, lambda: config.part("models", name), code)
 
 
 def baseline(name: str, settings: Mapping[str, Any] | None = None) -> Candidate:
@@ -76,4 +86,11 @@ def baseline(name: str, settings: Mapping[str, Any] | None = None) -> Candidate:
         ConfigError: A setting does not fit.
     """
     make = functools.partial(made, BASELINES[name], f"models.{name}", {}, settings or {})
-    return Candidate(BASELINES[name].card, plain(make()), make)
+    return Candidate(BASELINES[name].card, plain(make()), make, _code_of(BASELINES[name]))
+
+
+def _code_of(part: type[Any]) -> tuple[Path, ...]:
+    """The file of a part, and those beside it where a family of models has a folder."""
+    file = Path(inspect.getfile(part))
+    family = part.__module__.startswith("videoseg.models.") and part.__module__.count(".") > 2
+    return tuple(sorted(file.parent.glob("*.py"))) if family else (file,)

@@ -74,13 +74,18 @@ class _Collected:
     def add(self, sample: Sample, rows: Sequence[Row], answers: Sequence[Answer], by: str) -> None:
         self.samples += 1
         self.seconds += [answer.seconds for answer in answers if answer.refused is None]
-        for row in rows:
-            value = row.value(by)
-            if value is not None and row.picture is not None:
-                case = (-value, -len(self.rows), Worst(value, sample, row))
-                keep = heapq.heappush if len(self.worst) < WORST_CASES else heapq.heappushpop
-                keep(self.worst, case)
-            self.rows.append(dataclasses.replace(row, picture=None))
+        self._keep_worst(sample, rows, by)
+        self.rows += [dataclasses.replace(row, picture=None) for row in rows]
+
+    def _keep_worst(self, sample: Sample, rows: Sequence[Row], by: str) -> None:
+        """At most one case of a sample, so that one bad picture does not fill the sheet."""
+        shown = [(row.value(by), row) for row in rows if row.picture is not None]
+        measured = [(value, row) for value, row in shown if value is not None]
+        if measured:
+            value, row = min(measured, key=lambda case: case[0])
+            entry = (-value, -self.samples, Worst(value, sample, row))
+            keep = heapq.heappush if len(self.worst) < WORST_CASES else heapq.heappushpop
+            keep(self.worst, entry)
 
 
 def evaluate(
