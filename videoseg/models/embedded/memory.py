@@ -36,7 +36,7 @@ _REACH = 0.5
 """Softness of the likeness of places, in object sizes."""
 _RIDGE = 1e-3
 """Weight of the rule's own size in its regression."""
-_RULE_GAIN = 3.0
+_RULE_GAIN = 4.5
 """Log odds of a cell that the rule puts squarely on one side."""
 _RECENT_SHARE = 0.1
 """Share of the newest frame in what the rule keeps of the recent ones."""
