@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import stat
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,9 +23,11 @@ from videoseg.errors import MissingDependencyError, OutputExistsError, RunLogErr
 from videoseg.evaluate.baselines import FilledBox
 from videoseg.evaluate.candidates import Candidate, baseline
 from videoseg.evaluate.compare import compare, comparison_markdown
+from videoseg.evaluate.datasets import found as layouts
 from videoseg.evaluate.datasets import open_data_set
 from videoseg.evaluate.harness import Result, evaluate
 from videoseg.evaluate.report import write_report
+from videoseg.evaluate.tasks import found as tasks
 from videoseg.evaluate.tasks import open_task
 from videoseg.protocols import Segmenter
 from videoseg.types import Detections, Frame, Prompt
@@ -219,6 +223,42 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "| all | mIoU | 3 | 0.917" in capsys.readouterr().out
     assert run(["eval", "compare", str(out), str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["common"] == 3
+
+
+def test_help_names_all_tasks_and_layouts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["eval", "--help"]) == 0
+    text = capsys.readouterr().out
+    for name in (*layouts(), *tasks()):
+        assert re.search(rf"\b{re.escape(name)}\b", text), name
+
+
+def test_an_interruption_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = datasets.coco(tmp_path / "data")
+    asked = ["eval", str(data), "--task", "boxes", "--model", "baseline-box"]
+    asked += ["-o", str(tmp_path / "out")]
+    with monkeypatch.context() as patch:
+        patch.setattr(FilledBox, "segment", interrupted)
+        assert run(asked) == 130
+    assert capsys.readouterr().err.startswith("videoseg: interrupted")
+    assert run(asked) == 0
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_importing_all_of_it_stays_light() -> None:
+    script = (
+        "import importlib, pkgutil, sys, videoseg.evaluate as e;"
+        "[importlib.import_module(m.name) for m in pkgutil.walk_packages(e.__path__, e.__name__"
+        " + '.')];"
+        "heavy = {'torch', 'av', 'cv2', 'onnxruntime', 'scipy', 'pyarrow', 'pydantic'};"
+        "print(sorted(heavy & set(sys.modules)), 'videoseg.evaluate.tasks.names' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "[] True\n", done.stderr
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from videoseg.evaluate.candidates import Candidate
 
 EPILOG = """
+Tasks: names, boxes, clicks, scribbles, expressions (images); carried, text-video (videos).
+
+Layouts: coco, lvis, grabcut, refer, refcoco-m (images); davis (videos).
+
 Examples:
 
 videoseg eval coco/ --data-set coco --task names --model embedded -o out/

@@ -10,6 +10,8 @@ from dataclasses import replace
 from videoseg.errors import UnknownPhraseError
 from videoseg.evaluate.answers import Answer, Found
 from videoseg.protocols import Segmenter
+from videoseg.stages.batched import Batched
+from videoseg.stages.carried import Carried
 from videoseg.types import Detections, Frame, Prompt
 
 
@@ -55,9 +57,6 @@ class Driver(AbstractContextManager["Driver"]):
             questions: A prompt for each object; those that the model refuses are answered once.
             carry: Carry cues from the frame they are anchored at; else ask as given on every frame.
         """
-        from videoseg.stages.batched import Batched
-        from videoseg.stages.carried import Carried
-
         asked: dict[str, Prompt] = {}
         for question, prompt in questions.items():
             refused = self._refusal(prompt)
