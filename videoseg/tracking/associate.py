@@ -182,7 +182,7 @@ def associate(
     return pairs, [instance for instance in strong if id(instance) not in matched]
 
 
-_SAMPLES = 400
+_SAMPLES = 200
 """Flow vectors that are looked at for one object."""
 
 

@@ -11,7 +11,7 @@ Nothing outlives its object: without a mask of the present frame nothing is draw
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,10 @@ from videoseg.geometry import masks
 from videoseg.motion import Flow
 from videoseg.types import Bitmap, Box, Mask, RgbImage
 
-Map = npt.NDArray[np.float32]
+Map: TypeAlias = npt.NDArray[np.float32]
 """float32 (h, w)."""
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+"""uint8 (h, w)."""
 
 BAND = 10
 """Distances are known up to this far from an edge, and outlines further apart are not blended,
@@ -31,13 +33,27 @@ MEMORY = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """How a frame came from the one before it, and how far that is to be believed.
+
+    Attributes:
+        flow: The motion.
+        evidence: float32 (h, w, 3) of the flow's size: where each of its pixels was in the previous
+            one, x and y in the flow's own pixels, and trust: 1 = fully, 0 = not at all.
+    """
+
+    flow: Flow
+    evidence: Map
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """Signed distance to an object's edge in a window of the frame: positive inside.
+    """Signed distance to an object's edge on a grid over a window of the frame: positive inside.
 
     Attributes:
         box: The window.
-        values: float32 (h, w) of the window, pixels, at most ``BAND`` either way; outside the
-            window it is ``-BAND``.
+        values: float32 (rows, columns), pixels, at most ``BAND`` either way; outside the window it
+            is ``-BAND``. The window is split evenly; where it is as many pixels, cells are pixels.
         frame_width: Width of the whole frame, pixels.
         frame_height: Height of the whole frame, pixels.
     """
@@ -47,86 +63,82 @@ class Field:
     frame_width: int
     frame_height: int
 
-    @property
-    def bitmap(self) -> Bitmap:
-        """The pixels inside, bool (h, w) of the window."""
-        return np.asarray(self.values > 0)
-
 
 def field_of(mask: Mask) -> Field:
-    """The field whose positive pixels are exactly the mask's."""
-    import cv2
-
-    x1, y1, x2, y2 = mask.crop
-    box = padded(mask.crop, BAND, mask.frame_width, mask.frame_height)
-    inside = np.zeros((box[3] - box[1], box[2] - box[0]), dtype=np.uint8)
-    inside[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]] = mask.bitmap
-    # The nearest inner pixel of a pixel outside lies on the rim; the nearest outer one of a pixel
-    # inside is one further than the rim. Either is half a pixel beyond the edge between them. The
-    # frame's border is no edge.
-    rim = inside - _eroded(inside)
-    distance = _float32(cv2.distanceTransform(1 - rim, cv2.DIST_L2, 5))
-    np.negative(distance, out=distance, where=inside == 0)
-    distance += np.float32(0.5)
-    return Field(box, np.clip(distance, -BAND, BAND), mask.frame_width, mask.frame_height)
+    """The field, on the frame's pixels, whose positive ones are exactly the mask's."""
+    box, inside = _windowed(mask)
+    return Field(box, _distances(inside, 1.0), mask.frame_width, mask.frame_height)
 
 
 def mask_of(field: Field) -> Mask | None:
-    """The pixels inside; None where there are none."""
-    crop = masks.from_bitmap(field.bitmap)
-    if crop is None:
-        return None
-    x, y = field.box[0] + crop.x, field.box[1] + crop.y
-    return Mask(x, y, field.frame_width, field.frame_height, crop.bitmap)
+    """The pixels inside a field on the frame's pixels; None where there are none."""
+    return _cropped(np.asarray(field.values > 0), field.box, field)
 
 
 def carried(field: Field, flow: Flow | None, box: Box) -> Field:
-    """A field of the previous frame in a window of this one; without a flow nothing has moved."""
-    moved = _carried(field, flow, box, (box[3] - box[1], box[2] - box[0]))
+    """A field of the previous frame on the pixels of a window of this one.
+
+    Without a flow nothing has moved.
+    """
+    shape = (box[3] - box[1], box[2] - box[0])
+    flow = flow or Flow(np.zeros((1, 1, 2), np.float32), field.frame_width, field.frame_height)
+    came_from = _magnified(np.dstack(_origins(flow)), flow, box, shape)
+    moved = _sampled(field, came_from, flow)
     return Field(box, moved, field.frame_width, field.frame_height)
 
 
-def steadied(previous: Field, flow: Flow, trust: Map, present: Field, *, strength: float) -> Field:
-    """The present field, drawn towards where the previous one has moved.
-
-    Args:
-        previous: As it was drawn on the frame before.
-        flow: Motion between the two frames.
-        trust: How far the motion is to be believed, see ``trust_in``.
-        present: Of the present frame's own mask.
-        strength: 0 for nothing, 1 for the most.
-    """
-    import cv2
-
-    box = present.box
-    height, width = present.values.shape
-    # What is added to the present field is smooth: a coarse grid does, and where nothing is added
-    # the present one stays exact.
-    shape = (-(-height // _GRAIN), -(-width // _GRAIN))
-    now = _float32(cv2.resize(present.values, shape[::-1], interpolation=cv2.INTER_AREA))
-    apart = _fitted(_carried(previous, flow, box, shape), now, width / shape[1])
-    apart -= now
-    # Tukey's biweight: what is out of reach has no say.
-    weight = np.square(np.maximum(1 - np.square(apart * np.float32(1 / BAND)), 0))
-    weight *= _magnified(trust, flow, box, shape)
-    weight *= np.float32(MEMORY * strength / (1 + MEMORY * strength))
-    values = _float32(cv2.resize(apart * weight, (width, height), interpolation=cv2.INTER_LINEAR))
-    values += present.values
-    return Field(box, values, present.frame_width, present.frame_height)
-
-
 def blended(before: Field, after: Field, share: float) -> Field:
-    """The field ``share`` of the way from one field to another, both in the same window."""
+    """The field ``share`` of the way from one to another, both on the same window's pixels."""
     values = (1 - share) * before.values + share * after.values
     return Field(before.box, values.astype(np.float32), before.frame_width, before.frame_height)
 
 
-def trust_in(flow: Flow, previous: RgbImage, current: RgbImage) -> Map:
-    """How far the pictures confirm a flow: float32 of the flow's size, 1 = fully, 0 = not at all.
+def begun(mask: Mask) -> Field:
+    """The field that ``steadied`` goes on with, of a mask that has no past."""
+    box, inside = _windowed(mask)
+    return Field(box, _coarse(inside), mask.frame_width, mask.frame_height)
+
+
+def steadied(
+    previous: Field, motion: Motion, found: Mask, *, strength: float
+) -> tuple[Mask, Field]:
+    """The present mask, its edge drawn towards where the previous one has moved.
+
+    How far the edge moves is smooth, so it is computed on a coarser grid; where it does not move,
+    the mask stays exactly as it was found.
+
+    Args:
+        previous: What the frame before ended with.
+        motion: Between the two frames, see ``motion_between``.
+        found: The present frame's own mask.
+        strength: 0 for nothing, 1 for the most.
+
+    Returns:
+        The mask, the same object if nothing changed, and the field to go on with.
+    """
+    box, inside = _windowed(found)
+    present = _coarse(inside)
+    cell = (box[3] - box[1]) / present.shape[0]
+    evidence = _magnified(motion.evidence, motion.flow, box, present.shape)
+    shift = _fitted(_sampled(previous, evidence, motion.flow), present, cell)
+    shift -= present
+    # Tukey's biweight: what is out of reach has no say.
+    weight = np.square(np.maximum(1 - np.square(shift * np.float32(1 / BAND)), 0))
+    weight *= evidence[..., 2]
+    weight *= np.float32(MEMORY * strength / (1 + MEMORY * strength))
+    shift *= weight
+    field = Field(box, present + shift, found.frame_width, found.frame_height)
+    bitmap = _moved_edge(inside, shift)
+    mask = None if bitmap is None else _cropped(bitmap, box, found)
+    return mask or found, field
+
+
+def motion_between(flow: Flow, previous: RgbImage, current: RgbImage) -> Motion:
+    """A flow, with how far the pictures confirm it.
 
     What the previous picture, moved, differs from the current one, over the picture's slope there,
-    is how far the motion is off, in pixels of the field (the normal flow of Horn and Schunck,
-    "Determining Optical Flow", 1981).
+    is how far the motion is off (the normal flow of Horn and Schunck, "Determining Optical Flow",
+    1981).
 
     Args:
         flow: The motion.
@@ -137,18 +149,16 @@ def trust_in(flow: Flow, previous: RgbImage, current: RgbImage) -> Map:
 
     before = cv2.cvtColor(previous, cv2.COLOR_RGB2GRAY)
     now = cv2.cvtColor(current, cv2.COLOR_RGB2GRAY)
-    height, width = now.shape
-    was = flow.backward.copy()
-    was[..., 0] += np.arange(width, dtype=np.float32)
-    was[..., 1] += np.arange(height, dtype=np.float32)[:, None]
-    moved = _sampled(before.astype(np.float32), was)
+    origins = _origins(flow)
+    moved = _remapped(before, *origins)
     slope = cv2.magnitude(
         cv2.Sobel(now, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(now, cv2.CV_32F, 0, 1, scale=1 / 8)
     )
     around = (_TRUST_WINDOW, _TRUST_WINDOW)
-    differs = cv2.blur(np.abs(moved - now), around)
+    differs = cv2.boxFilter(cv2.absdiff(moved, now), cv2.CV_32F, around)
     off = differs / (cv2.blur(slope, around) + np.float32(_FLAT))
-    return np.asarray(np.exp(np.square(off) * np.float32(-1 / _TRUSTED_ERROR**2)), np.float32)
+    trust = np.exp(np.square(off) * np.float32(-1 / _TRUSTED_ERROR**2))
+    return Motion(flow, _float32(cv2.merge([*origins, _float32(trust)])))
 
 
 def padded(box: Box, margin: int, frame_width: int, frame_height: int) -> Box:
@@ -168,11 +178,13 @@ _FLAT = 4.0
 """Slopes well below this, grey levels a pixel, are noise and tell nothing of motion."""
 _TRUSTED_ERROR = 0.45
 """Motion that is this far off, pixels of the flow's field, is trusted 1/e as much."""
-
-
+_FINE_WINDOW = 96
+"""Windows with a shorter side than this, pixels, are compared pixel by pixel."""
 _GRAIN = 2
-"""Side of the cells in which outlines are compared, pixels."""
-_FIT_POINTS = 1000
+"""All others in cells of this side, pixels."""
+_RAMP = 7
+"""Side of the squares, pixels, that tell how deep a pixel lies: up to half of it. Odd."""
+_FIT_POINTS = 500
 """Edge cells that are looked at to fit one outline to another."""
 _FIT_LEAST = 6
 """Fewest edge cells that can tell an affine motion."""
@@ -186,7 +198,84 @@ _FIT_PRIOR = 0.002
 """How much evidence an edge cell must give before it moves the past."""
 
 
-def _fitted(past: Map, present: Map, grain: float) -> Map:
+def _windowed(mask: Mask) -> tuple[Box, Bytes]:
+    """A window around a mask with room for its edge to move, and its pixels there, 0 or 1."""
+    x1, y1, x2, y2 = mask.crop
+    box = padded(mask.crop, BAND, mask.frame_width, mask.frame_height)
+    inside = np.zeros((box[3] - box[1], box[2] - box[0]), dtype=np.uint8)
+    inside[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]] = mask.bitmap
+    return box, inside
+
+
+def _cropped(bitmap: Bitmap, box: Box, frame: Field | Mask) -> Mask | None:
+    """The mask of what is set in a window; None where nothing is."""
+    crop = masks.from_bitmap(bitmap)
+    if crop is None:
+        return None
+    x, y = box[0] + crop.x, box[1] + crop.y
+    return Mask(x, y, frame.frame_width, frame.frame_height, crop.bitmap)
+
+
+def _coarse(inside: Bytes) -> Map:
+    """Signed distances in a window, on the grid that its size asks for."""
+    import cv2
+
+    height, width = inside.shape
+    if min(height, width) < _FINE_WINDOW:
+        return _distances(inside, 1.0)
+    size = (-(-width // _GRAIN), -(-height // _GRAIN))
+    shares = cv2.resize(inside * np.uint8(2), size, interpolation=cv2.INTER_AREA)
+    return _distances(np.minimum(shares, 1, dtype=np.uint8), height / size[1])
+
+
+def _distances(inside: Bytes, cell: float) -> Map:
+    """Signed distance to the edge between 0 and 1, pixels; cells are ``cell`` pixels wide.
+
+    The nearest inner cell of a cell outside lies on the rim; the nearest outer one of a cell inside
+    is one further than the rim. Either is half a cell beyond the edge between them. The frame's
+    border is no edge.
+    """
+    import cv2
+
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    rim = inside - np.asarray(cv2.erode(inside, cross), dtype=np.uint8)
+    distance = _float32(cv2.distanceTransform(1 - rim, cv2.DIST_L2, 5))
+    np.minimum(distance, BAND, out=distance)
+    np.negative(distance, out=distance, where=inside == 0)
+    distance += np.float32(0.5)
+    distance *= np.float32(cell)
+    return np.clip(distance, -BAND, BAND, out=distance)
+
+
+def _moved_edge(inside: Bytes, shift: Map) -> Bitmap | None:
+    """The pixels of a window with their edge moved outwards by ``shift`` pixels, on a coarser grid.
+
+    How deep a pixel lies is read off the share of object in a square around it, which is a ramp
+    across the edge; a pixel lies at least half a pixel deep on its own side.
+
+    Returns:
+        bool (h, w), or None where no pixel changes sides.
+    """
+    import cv2
+
+    if max(shift.max(), -shift.min()) < 0.5:
+        return None
+    height, width = inside.shape
+    # Bytes, in units of 1 / _RAMP pixel, with 128 for no shift.
+    full, half_pixel = _RAMP**2, (_RAMP + 1) // 2
+    steps = np.clip(np.rint(shift * np.float32(_RAMP)), -full, full) + np.float32(128)
+    moves = cv2.resize(steps.astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)
+    share = cv2.boxFilter(
+        inside, cv2.CV_8U, (_RAMP, _RAMP), normalize=False, borderType=cv2.BORDER_REPLICATE
+    )
+    now_in = np.asarray(share + moves > 128 + full // 2)
+    leaves = ~now_in & (moves <= 128 - half_pixel) & (share < full) & (inside == 1)
+    enters = now_in & (moves >= 128 + half_pixel) & (share > 0) & (inside == 0)
+    changes = leaves | enters
+    return inside.view(np.bool_) ^ changes if changes.any() else None
+
+
+def _fitted(past: Map, present: Map, cell: float) -> Map:
     """A distance map moved, turned and scaled as a whole (affinely) on to another one.
 
     Least squares over the present edge: there the past map, read ``u(p)`` further on, ought to be
@@ -196,19 +285,19 @@ def _fitted(past: Map, present: Map, grain: float) -> Map:
     Args:
         past: float32 (h, w), pixels.
         present: float32 (h, w), pixels.
-        grain: Pixels per cell of the two.
+        cell: Pixels per cell of the two.
     """
     import cv2
 
     height, width = present.shape
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    rim = np.abs(present[1:-1, 1:-1]) < grain
+    rim = np.abs(present[1:-1, 1:-1]) < max(cell, 2)
     for _ in range(_FIT_ROUNDS):
         places = np.flatnonzero(rim & (np.abs(past[1:-1, 1:-1]) < BAND - 1))
         if len(places) < _FIT_LEAST:
             return past
         rows, columns = np.divmod(places[:: max(1, len(places) // _FIT_POINTS)], width - 2)
-        step, moves = _affine_step(past, present, rows + 1, columns + 1, grain)
+        step, moves = _affine_step(past, present, rows + 1, columns + 1, cell)
         past = _float32(
             cv2.warpAffine(past, step, (width, height), None, how, cv2.BORDER_CONSTANT, -BAND)
         )
@@ -222,7 +311,7 @@ def _affine_step(
     present: Map,
     rows: npt.NDArray[np.intp],
     columns: npt.NDArray[np.intp],
-    grain: float,
+    cell: float,
 ) -> tuple[npt.NDArray[np.float64], float]:
     """The affine map (2, 3), in cells, that brings ``past`` nearer to ``present``.
 
@@ -238,7 +327,7 @@ def _affine_step(
     x, y = (columns - centre[0]) / unit, (rows - centre[1]) / unit
     terms = np.stack([slope_x * x, slope_x * y, slope_x, slope_y * x, slope_y * y, slope_y], axis=1)
     weighted = terms * np.exp(-np.square(apart / _FIT_SCALE))[:, None]
-    normal = weighted.T @ terms + _FIT_PRIOR * grain**2 * len(rows) * np.eye(6)
+    normal = weighted.T @ terms + _FIT_PRIOR * cell**2 * len(rows) * np.eye(6)
     found = np.linalg.solve(normal, weighted.T @ -apart)
     moves = float(np.sqrt(np.mean(np.square(terms @ found))))
     step = found.reshape(2, 3)
@@ -248,36 +337,45 @@ def _affine_step(
     return to_past, moves
 
 
-def _carried(field: Field, flow: Flow | None, box: Box, shape: tuple[int, int]) -> Map:
-    """A field of the previous frame in a window of this one, on a grid of (rows, columns)."""
-    step_x, step_y = (box[2] - box[0]) / shape[1], (box[3] - box[1]) / shape[0]
-    was = np.zeros((*shape, 2), dtype=np.float32)
-    if flow is not None:
-        was += _magnified(flow.backward, flow, box, shape)
-        was *= np.array([flow.scale_x, flow.scale_y], dtype=np.float32)
-    columns = np.arange(shape[1]) * step_x + (step_x - 1) / 2 + box[0] - field.box[0]
-    rows = np.arange(shape[0]) * step_y + (step_y - 1) / 2 + box[1] - field.box[1]
-    was[..., 0] += columns.astype(np.float32)
-    was[..., 1] += rows.astype(np.float32)[:, None]
-    return _sampled(field.values, was, outside=-BAND)
+def _origins(flow: Flow) -> tuple[Map, Map]:
+    """Where each pixel of a flow was in the previous frame: x, and y, in the flow's own pixels."""
+    height, width = flow.backward.shape[:2]
+    x = flow.backward[..., 0] + np.arange(width, dtype=np.float32)
+    y = flow.backward[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    return x, y
 
 
-def _eroded(inside: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The pixels whose four neighbours are all inside; beyond the border counts as inside."""
+def _sampled(field: Field, came_from: Map, flow: Flow) -> Map:
+    """A field's values at places given in the flow's own pixels, (h, w, 2 or more): x and y first.
+
+    Beyond the field's window they are ``-BAND``.
+    """
     import cv2
 
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    return np.asarray(cv2.erode(inside, cross), dtype=np.uint8)
+    rows, columns = field.values.shape
+    x1, y1, x2, y2 = field.box
+    to_x, to_y = columns / (x2 - x1), rows / (y2 - y1)
+    to_cells = np.zeros((2, came_from.shape[2] + 1))
+    to_cells[0, 0], to_cells[1, 1] = flow.scale_x * to_x, flow.scale_y * to_y
+    to_cells[0, -1] = (0.5 * flow.scale_x - x1) * to_x - 0.5
+    to_cells[1, -1] = (0.5 * flow.scale_y - y1) * to_y - 0.5
+    places = _float32(cv2.transform(came_from, to_cells))
+    return _float32(_remapped(field.values, places, outside=-BAND))
 
 
-def _sampled(values: Map, at: Map, *, outside: float | None = None) -> Map:
-    """Values at the places ``at``, float32 (h, w, 2); beyond the border ``outside`` or the edge."""
+def _remapped(
+    values: npt.NDArray[Any], x: Map, y: Map | None = None, *, outside: float | None = None
+) -> npt.NDArray[Any]:
+    """Values at the places ``x, y``, or at ``x`` of two channels.
+
+    Beyond the border they are ``outside``, or as at the border.
+    """
     import cv2
 
     border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
     # OpenCV's stubs do not know that a map of two channels needs no second one.
-    return _float32(
-        cv2.remap(values, at, None, cv2.INTER_LINEAR, None, border, outside or 0.0)  # type: ignore[call-overload]
+    return np.asarray(
+        cv2.remap(values, x, y, cv2.INTER_LINEAR, None, border, outside or 0.0)  # type: ignore[call-overload]
     )
 
 
@@ -286,13 +384,14 @@ def _float32(values: npt.NDArray[Any]) -> Map:
     return np.asarray(values, dtype=np.float32)
 
 
-def _magnified(values: Map, flow: Flow, box: Box, shape: tuple[int, int]) -> Map:
-    """A map of the flow's size in a window of the frame, on a grid (rows, columns)."""
+def _magnified(values: Map, flow: Flow, box: Box, shape: tuple[int, ...]) -> Map:
+    """A map of the flow's size in a window of the frame, on a grid of (rows, columns)."""
     import cv2
 
+    rows, columns = shape
     # Centres of the grid's cells in the flow's own pixels.
-    step_x = (box[2] - box[0]) / shape[1] / flow.scale_x
-    step_y = (box[3] - box[1]) / shape[0] / flow.scale_y
+    step_x = (box[2] - box[0]) / columns / flow.scale_x
+    step_y = (box[3] - box[1]) / rows / flow.scale_y
     to_flow = np.array(
         [
             [step_x, 0, step_x / 2 + box[0] / flow.scale_x - 0.5],
@@ -300,4 +399,5 @@ def _magnified(values: Map, flow: Flow, box: Box, shape: tuple[int, int]) -> Map
         ]
     )
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return _float32(cv2.warpAffine(values, to_flow, shape[::-1], None, how, cv2.BORDER_REPLICATE))
+    size = (columns, rows)
+    return _float32(cv2.warpAffine(values, to_flow, size, None, how, cv2.BORDER_REPLICATE))
