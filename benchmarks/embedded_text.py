@@ -143,8 +143,10 @@ def _coco_images(
         size = {"width": entry["width"], "height": entry["height"]}
         truths: dict[str, tuple[bool, _Bitmap]] = {}
         for note in notes["annotations"]:
+            if note["image_id"] != entry["id"]:
+                continue
             mask = decode_rle(note["segmentation"]["counts"], **size)
-            if note["image_id"] != entry["id"] or mask is None:
+            if mask is None:
                 continue
             category = categories[note["category_id"]]
             name = _plain(category["name"])

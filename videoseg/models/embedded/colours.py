@@ -57,7 +57,7 @@ _LIGHT: Mapping[str, tuple[float, float]] = {
     "brown": (12.0, 56.0),
     "black": (-1.0, 24.0),
     "grey": (26.0, 80.0),
-    "white": (76.0, 101.0),
+    "white": (70.0, 101.0),
 }
 """Range of L* where it matters, 0 to 100."""
 _CHROMA: Mapping[str, tuple[float, float]] = {

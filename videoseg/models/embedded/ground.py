@@ -24,10 +24,10 @@ from videoseg.types import RgbImage
 
 _OUTSIDE = -6.0
 """Log-odds of cells that belong to another candidate."""
-_WEAKEST = -4.0
-"""A noun with a colour needs at least this much evidence for the noun alone."""
-_COLOUR_BONUS = 2.5
-"""The right colour adds at most so much to how sure a noun is."""
+_COLOURED = 0.3
+"""A thing has a colour where more than this share of its cells has it."""
+_COLOUR_BONUS = 2.0
+"""So much surer is a noun where an object has the colour that the phrase gives it."""
 _GAIN, _BIAS = 1.0, 0.0
 """Presence is the logistic function of ``_GAIN * strength + _BIAS``."""
 _LARGE, _SMALL = 0.5, 0.5
@@ -106,6 +106,8 @@ class _Scene:
         if look.whole and every:
             cells = np.logical_or.reduce([candidate.cells for candidate in every])
             every = [Candidate(cells, every[0].strength)]
+        if things.colour is not None and things.noun is not None:
+            look, every = self._with_colour(look, every, things.colour)
         chance = {id(item): _presence(item.strength) for item in every}
         presence = max(chance.values(), default=0.0)
         kept = [item for item in every if chance[id(item)] >= self.least]
@@ -130,16 +132,30 @@ class _Scene:
         things_named = _are(things.noun, self.vocabulary.things)
         target = things.noun.target
         shape = covered(self.maps, kind, target, self.vocabulary) if things_named else kind
-        if things.colour is not None:
-            colour = self._coloured(objects, things.colour, 1)
-            shape = np.where(kind > _WEAKEST, shape + colour, _OUTSIDE)
-            kind = kind + np.minimum(colour, _COLOUR_BONUS)
         return _Look(
-            shape.astype(np.float32),
+            shape,
             kind,
             self.maps["offsets"] if things_named else None,
             whole=_are(things.noun, self.vocabulary.stuff),
         )
+
+    def _with_colour(
+        self, look: _Look, every: list[Candidate], name: str
+    ) -> tuple[_Look, list[Candidate]]:
+        """Those of the things that have the colour; without any things, coloured objects.
+
+        A thing of an unusual make is known less by its parts than by the colour that the phrase
+        gives it: then all of one coloured object is one thing.
+        """
+        objects = object_evidence(self.maps, self.vocabulary)
+        colour = self._coloured(objects, name, 1)
+        kept = [item for item in every if (colour[item.cells] > 0).mean() > _COLOURED]
+        if any(_presence(item.strength) >= self.least for item in every):
+            return look, kept
+        shape = np.minimum(colour, objects)
+        every = candidates(shape, look.kind, None)
+        kept = [Candidate(item.cells, item.strength + _COLOUR_BONUS) for item in every]
+        return _Look(shape, look.kind), kept
 
     def _coloured(self, objects: FloatMap, colour: str, finer: int) -> FloatMap:
         """Mean log-odds of the colour on a grid ``finer`` than the network's cells."""

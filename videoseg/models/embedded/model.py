@@ -23,6 +23,9 @@ from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt, 
 
 _CLOSE = 0.2
 """A thing that covers more than this share of the frame is looked at again from further away."""
+_DETAIL, _LEAST_SIDE = 0.8, 320
+"""Frames are looked at with this share of their own resolution: compressed video holds no more.
+Small ones at this many pixels."""
 _FAR = 320
 """Longer side of the frame for that second look, pixels."""
 _log = logging.getLogger(__name__)
@@ -31,13 +34,14 @@ _log = logging.getLogger(__name__)
 class _Looks:
     """What the network says about a frame, from near and, where asked for, from further away."""
 
-    def __init__(self, network: Backbone, image: RgbImage) -> None:
-        self._network, self._image = network, image
+    def __init__(self, network: Backbone, image: RgbImage, long_side: int) -> None:
+        self._network, self._image, self._long_side = network, image, long_side
 
     @functools.cached_property
     def near(self) -> Maps:
         """Maps at the network's usual size."""
-        return self._network.run(self._image, OUTPUTS)
+        side = max(_LEAST_SIDE, round(_DETAIL * max(self._image.shape[:2])))
+        return self._network.run(self._image, OUTPUTS, long_side=min(side, self._long_side))
 
     @functools.cached_property
     def both(self) -> Maps:
@@ -65,8 +69,11 @@ class Embedded:
     )
 
     long_side: Annotated[
-        int, Doc("Longer side of what the network sees, pixels, 128 to 2048"), Ge(128), Le(2048)
-    ] = 512
+        int,
+        Doc("Longest side that the network sees a frame at, pixels, 128 to 2048"),
+        Ge(128),
+        Le(2048),
+    ] = 640
     present: Annotated[
         float, Doc("Presence from which a phrase counts as found, 0 to 1"), Ge(0), Le(1)
     ] = 0.5
@@ -121,7 +128,11 @@ class Embedded:
                 shown = _by_hand(frame, prompt, ())
                 present.append(None)
             else:
-                looks = looks if looks is not None else _Looks(self._network(), frame.image)
+                looks = (
+                    looks
+                    if looks is not None
+                    else _Looks(self._network(), frame.image, self.long_side)
+                )
                 shown, probability = self._by_text(frame, prompt, looks)
                 present.append(probability)
             shown.sort(key=lambda item: -item.score)
