@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -26,7 +26,7 @@ from videoseg.evaluate.compare import compare, comparison_markdown
 from videoseg.evaluate.datasets import found as layouts
 from videoseg.evaluate.datasets import open_data_set
 from videoseg.evaluate.harness import Result, evaluate
-from videoseg.evaluate.report import write_report
+from videoseg.evaluate.report import markdown, write_report
 from videoseg.evaluate.tasks import found as tasks
 from videoseg.evaluate.tasks import open_task
 from videoseg.protocols import Segmenter
@@ -162,6 +162,14 @@ def test_the_report(tmp_path: Path) -> None:
     assert {(60, 220, 60), (40, 80, 255)} <= shown, "both outlines are drawn"
 
 
+def test_the_cost_of_a_thousand_images(tmp_path: Path) -> None:
+    data = datasets.coco(tmp_path / "data")
+    result = replace(go(data, Watched(), tmp_path / "out"), seconds_per_sample=1.5)
+    line = "- time in the model per sample: 1.500 s; 1.00 per 1,000 samples at 2.4 per hour"
+    assert line in markdown(result, 2.4)
+    assert "per 1,000" not in markdown(result)
+
+
 def test_compare(tmp_path: Path) -> None:
     data = datasets.coco(tmp_path / "data")
     for name, model in (("box", Watched()), ("again", Watched())):
@@ -188,8 +196,6 @@ class HalfBox(FilledBox):
     def segment(
         self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
     ) -> Sequence[Detections]:
-        from dataclasses import replace
-
         narrow = []
         for (prompt,) in prompts:
             x1, y1, x2, y2, positive = prompt.cues[0].boxes[0]

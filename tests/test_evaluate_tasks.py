@@ -174,6 +174,8 @@ def test_a_box_repeated_through_a_sequence(tmp_path: Path) -> None:
     assert by_object["1"]["j"] == pytest.approx((12 / 20 + 8 / 24 + 4 / 28) / 3)
     assert by_object["1"]["j recall"] == pytest.approx(1 / 3)
     assert by_object["2"]["j&f"] == 1
+    assert by_object["2"]["instability"] == 0
+    assert by_object["1"]["instability"] > 1, "the box stays where the motion says it moves on"
 
 
 def test_the_first_mask_carried_through_a_sequence(tmp_path: Path) -> None:

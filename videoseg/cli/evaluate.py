@@ -92,6 +92,10 @@ def run(
     ] = None,
     limit: Limit = None,
     skip_broken: SkipBroken = False,
+    price: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="PER_HOUR", help="Price of the machine: cost per 1,000."),
+    ] = None,
     preset: Preset = None,
     config: Config = None,
     assign: Assign = None,
@@ -125,7 +129,7 @@ def run(
             skip_broken=skip_broken,
             on_sample=on_sample,
         )
-    write_report(result, folder)
+    write_report(result, folder, price)
     if as_json:
         typer.echo(json.dumps(plain(result), indent=2, ensure_ascii=False))
     elif not quiet:

@@ -46,6 +46,7 @@ class Result:
         entries: The table.
         curve: Points of a trade-off, empty where the task has none.
         latency: Of the calls of the model; None where none was timed.
+        seconds_per_sample: Time in the model for all questions about a sample, mean.
         samples: Samples that were measured.
         skipped: What was wrong with data that was skipped, one line each.
         worst: Cases for the contact sheet, worst first.
@@ -57,6 +58,7 @@ class Result:
     entries: Sequence[Entry]
     curve: Sequence[Mapping[str, float]]
     latency: Latency | None
+    seconds_per_sample: float
     samples: int
     skipped: Sequence[str]
     worst: Sequence[Worst]
@@ -151,6 +153,7 @@ def evaluate(
         entries=summarise(collected.rows, task.figures),
         curve=task.curve(collected.rows) if isinstance(task, WithCurve) else (),
         latency=latency(collected.seconds) if collected.seconds else None,
+        seconds_per_sample=sum(collected.seconds) / collected.samples,
         samples=collected.samples,
         skipped=skipped,
         worst=[case for *_, case in sorted(collected.worst, reverse=True, key=lambda c: c[:2])],

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from videoseg.evaluate.harness import Result
+from videoseg.evaluate.metrics.latency import cost_per_thousand
 from videoseg.evaluate.sheet import draw_sheet
 from videoseg.evaluate.tables import Entry, shown
 from videoseg.output_files import writing
@@ -25,14 +26,19 @@ _FALSE_ALARMS = (0.02, 0.05, 0.1, 0.2)
 """False-alarm rates at which the table shows the trade-off."""
 
 
-def write_report(result: Result, out: Path) -> None:
+def write_report(result: Result, out: Path, price_per_hour: float | None = None) -> None:
     """Write everything into the run folder.
+
+    Args:
+        result: What was measured.
+        out: The run folder.
+        price_per_hour: Of the machine, to say what a thousand samples cost; None = not said.
 
     Raises:
         OutputError: A file cannot be written.
         SourceError: A picture of the contact sheet cannot be read.
     """
-    write_text(out / f"{RESULTS}.md", markdown(result))
+    write_text(out / f"{RESULTS}.md", markdown(result, price_per_hour))
     write_text(out / f"{RESULTS}.csv", table_csv(result.entries))
     write_text(out / f"{RESULTS}.json", json_text(as_json(result)))
     rows = [
@@ -53,8 +59,8 @@ def write_report(result: Result, out: Path) -> None:
         draw_sheet(result.worst, out / WORST)
 
 
-def markdown(result: Result) -> str:
-    """The report as people read it."""
+def markdown(result: Result, price_per_hour: float | None = None) -> str:
+    """The report as people read it; arguments as of ``write_report``."""
     identity = result.identity
     data, task, model = identity["data"], identity["task"], identity["model"]
     lines = [
@@ -75,6 +81,12 @@ def markdown(result: Result) -> str:
             f"p95 {times.p95:.3f} s, p99 {times.p99:.3f} s, longest {times.maximum:.3f} s "
             f"(n = {times.count})"
         )
+        spent = result.seconds_per_sample
+        cost = ""
+        if price_per_hour is not None:
+            thousand = cost_per_thousand(spent, price_per_hour)
+            cost = f"; {thousand:.2f} per 1,000 samples at {price_per_hour:g} per hour"
+        lines.append(f"- time in the model per sample: {spent:.3f} s{cost}")
     lines += ["", *tables(result.entries), *_trade_off(result.curve)]
     lines += ["", "In brackets: 95 % bootstrap interval over images or sequences (units)."]
     return "\n".join(lines) + "\n"
@@ -119,6 +131,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "questions": len(result.rows),
         "skipped": list(result.skipped),
         "latency_seconds": asdict(result.latency) if result.latency else None,
+        "seconds_per_sample": result.seconds_per_sample,
         "table": entries_json(result.entries),
         "curve": list(result.curve),
     }

@@ -18,7 +18,7 @@ from videoseg.evaluate.driver import Driver
 from videoseg.evaluate.samples import Media, VideoSample, VideoTarget
 from videoseg.evaluate.tables import Figure, Row
 from videoseg.evaluate.tasks._truth import box_cue, check_size
-from videoseg.evaluate.tasks._video import FIGURES, object_row
+from videoseg.evaluate.tasks._video import FIGURES, Followed, object_rows
 from videoseg.types import Cue, Prompt, PromptKind
 
 
@@ -55,9 +55,16 @@ class Carried:
 
     def score(self, sample: VideoSample, answers: Sequence[Answer]) -> Iterator[Row]:
         """One row per object."""
-        for target in sample.targets:
-            predicted = {a.frame: a.best for a in answers if a.question == target.key}
-            yield object_row(sample, target, predicted, "semi-supervised")
+        followed = [
+            Followed(
+                target.key,
+                target.name,
+                target,
+                {a.frame: a.best for a in answers if a.question == target.key},
+            )
+            for target in sample.targets
+        ]
+        yield from object_rows(sample, followed, "semi-supervised")
 
     def _prompt(self, sample: VideoSample, target: VideoTarget) -> Prompt:
         truth = target.mask(0)

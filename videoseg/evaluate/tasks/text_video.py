@@ -15,7 +15,7 @@ from videoseg.evaluate.driver import Driver
 from videoseg.evaluate.samples import Media, VideoSample
 from videoseg.evaluate.tables import Figure, Row, mean
 from videoseg.evaluate.tasks._truth import check_size
-from videoseg.evaluate.tasks._video import FIGURES, object_row
+from videoseg.evaluate.tasks._video import FIGURES, Followed, object_rows
 from videoseg.types import Prompt, PromptKind
 
 
@@ -48,17 +48,18 @@ class TextVideo:
 
     def score(self, sample: VideoSample, answers: Sequence[Answer]) -> Iterator[Row]:
         """One row per phrase."""
-        for target in sample.targets:
-            for n, phrase in enumerate(target.phrases):
-                key = f"{target.key}/{n}"
-                given = [answer for answer in answers if answer.question == key]
-                if not given:
-                    continue
-                predicted = {answer.frame: answer.union for answer in given}
-                row = object_row(sample, target, predicted, "unsupervised")
-                refused = float(any(answer.refused for answer in given))
-                values = {**row.values, "refused": refused}
-                yield replace(row, question=key, label=phrase, values=values)
+        given: dict[str, list[Answer]] = {}
+        for answer in answers:
+            given.setdefault(answer.question, []).append(answer)
+        followed = [
+            Followed(key, phrase, target, {answer.frame: answer.union for answer in given[key]})
+            for target in sample.targets
+            for n, phrase in enumerate(target.phrases)
+            if (key := f"{target.key}/{n}") in given
+        ]
+        for row in object_rows(sample, followed, "unsupervised"):
+            refused = float(any(answer.refused for answer in given[row.question]))
+            yield replace(row, values={**row.values, "refused": refused})
 
 
 TASKS = {TextVideo.name: TextVideo}
