@@ -342,7 +342,7 @@ def _origins(flow: Flow) -> tuple[Map, Map]:
     height, width = flow.backward.shape[:2]
     x = flow.backward[..., 0] + np.arange(width, dtype=np.float32)
     y = flow.backward[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return x, y
+    return _float32(x), _float32(y)
 
 
 def _sampled(field: Field, came_from: Map, flow: Flow) -> Map:
@@ -373,10 +373,8 @@ def _remapped(
     import cv2
 
     border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
-    # OpenCV's stubs do not know that a map of two channels needs no second one.
-    return np.asarray(
-        cv2.remap(values, x, y, cv2.INTER_LINEAR, None, border, outside or 0.0)  # type: ignore[call-overload]
-    )
+    second: Any = y  # OpenCV's stubs do not know that a map of two channels needs no second one
+    return np.asarray(cv2.remap(values, x, second, cv2.INTER_LINEAR, None, border, outside or 0.0))
 
 
 def _float32(values: npt.NDArray[Any]) -> Map:
