@@ -97,6 +97,30 @@ def coco(root: Path) -> Path:
     return root
 
 
+def coco_panoptic(root: Path) -> Path:
+    """COCO panoptic's layout: segments as colours of a PNG, one with a number beyond a byte."""
+    write_picture(root / "val2017" / "a.jpg", picture(("red", (16, 16, 32, 32))))
+    numbers = np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8)
+    numbers[block(16, 16, 32, 32)] = (5, 1, 2)
+    numbers[block(0, 0, 64, 16)] = (7, 0, 0)
+    write_picture(root / "annotations" / "panoptic_val2017" / "a.png", numbers)
+    segments = [
+        {"id": 5 + 256 + 2 * 65536, "category_id": 1, "iscrowd": 0},
+        {"id": 7, "category_id": 2, "iscrowd": 0},
+    ]
+    content = {
+        "images": [{"id": 3, "file_name": "a.jpg", "width": WIDTH, "height": HEIGHT}],
+        "annotations": [{"image_id": 3, "file_name": "a.png", "segments_info": segments}],
+        "categories": [
+            {"id": 1, "name": "red", "isthing": 1},
+            {"id": 2, "name": "sky-other-merged", "isthing": 0},
+            {"id": 3, "name": "sand", "isthing": 0},
+        ],
+    }
+    write_json(root / "annotations" / "panoptic_val2017.json", content)
+    return root
+
+
 def lvis(root: Path) -> Path:
     """LVIS v1: no file names, only addresses; few categories are judged on each image."""
     write_picture(root / "val2017" / "000000000007.jpg", picture(("red", (16, 16, 32, 32))))

@@ -72,6 +72,18 @@ def test_coco_beside_its_images_or_as_a_file(tmp_path: Path) -> None:
     assert [sample.frame().width for sample in read(flat)] == [64, 64]
 
 
+def test_coco_panoptic(tmp_path: Path) -> None:
+    (sample,) = read(datasets.coco_panoptic(tmp_path))
+    assert [(target.name, target.thing) for target in sample.targets] == [
+        ("red", True),
+        ("sky", False),
+    ]
+    assert (pixels(sample.targets[0].mask()) == datasets.block(16, 16, 32, 32)).all()
+    assert pixels(sample.targets[1].mask()).sum() == 64 * 16
+    assert sample.absent == ("sand",)
+    assert sample.frame().height == 48
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
@@ -294,6 +306,16 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], Callable[[Path], None], str]] = 
         replaced(INSTANCES, b'{"images": ['),
         r"instances_val2017\.json: not JSON",
     ),
+    "panoptic segment without pixels": (
+        datasets.coco_panoptic,
+        edited("annotations/panoptic_val2017.json", annotations__0__segments_info__1__id=8),
+        r"annotations\[0\]\.segments_info\[1\]\.id: .*a\.png has no pixel of segment 8",
+    ),
+    "panoptic mask missing": (
+        datasets.coco_panoptic,
+        removed("annotations/panoptic_val2017/a.png"),
+        r"panoptic_val2017/a\.png: image does not exist",
+    ),
     "lvis address": (
         datasets.lvis,
         edited("lvis_v1_val.json", images__0__coco_url="nowhere"),
@@ -372,7 +394,15 @@ def test_what_looks_like_nothing_is_refused(tmp_path: Path) -> None:
         open_data_set(datasets.coco(tmp_path), "coco", {"jsn": "x"})
     with pytest.raises(ConfigError, match=r"data\.points = 0"):
         open_data_set(tmp_path, "grabcut", {"points": 0})
-    assert sorted(found()) == ["coco", "davis", "grabcut", "lvis", "refcoco-m", "refer"]
+    assert sorted(found()) == [
+        "coco",
+        "coco-panoptic",
+        "davis",
+        "grabcut",
+        "lvis",
+        "refcoco-m",
+        "refer",
+    ]
 
 
 @pytest.mark.parametrize(

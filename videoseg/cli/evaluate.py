@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EPILOG = """
 Tasks: names, boxes, clicks, scribbles, expressions (images); carried, text-video (videos).
 
-Layouts: coco, lvis, grabcut, refer, refcoco-m (images); davis (videos).
+Layouts: coco, coco-panoptic, lvis, grabcut, refer, refcoco-m (images); davis (videos).
 
 Examples:
 

@@ -49,10 +49,7 @@ class CocoIndex:
             SourceError: It is missing, not JSON, or lacks images, annotations or categories.
         """
         content = read_json(file)
-        lists = {
-            name: field(content, name, list, str(file))
-            for name in ("images", "annotations", "categories")
-        }
+        lists = {name: field(content, name, list, str(file)) for name in ("images", "annotations")}
         images: dict[int, Entry] = {}
         for n, entry in enumerate(lists["images"]):
             try:
@@ -63,13 +60,7 @@ class CocoIndex:
                 images[field(entry, "id", int, where)] = entry
             except SourceError as error:
                 on_broken(error)
-        categories: dict[int, Category] = {}
-        for n, entry in enumerate(lists["categories"]):
-            where = f"{file}: categories[{n}]"
-            name = field(entry, "name", str, where)
-            categories[field(entry, "id", int, where)] = Category(
-                speak(name), bool(entry.get("isthing", 1))
-            )
+        categories = categories_of(content, file, speak)
         annotations: dict[int, list[tuple[int, Entry]]] = {}
         for n, entry in enumerate(lists["annotations"]):
             try:
@@ -102,6 +93,20 @@ class CocoIndex:
                 thing=category.thing,
                 crowd=bool(annotation.get("iscrowd", 0)),
             )
+
+
+def categories_of(content: object, file: Path, speak: Callable[[str], str]) -> dict[int, Category]:
+    """The categories of a file by id, in its order; one without ``isthing`` is a thing.
+
+    Raises:
+        SourceError: They are missing, or one lacks a field.
+    """
+    categories: dict[int, Category] = {}
+    for n, entry in enumerate(field(content, "categories", list, str(file))):
+        where = f"{file}: categories[{n}]"
+        name = speak(field(entry, "name", str, where))
+        categories[field(entry, "id", int, where)] = Category(name, bool(entry.get("isthing", 1)))
+    return categories
 
 
 def _mask(annotation: Entry, width: int, height: int, where: str) -> Mask | None:

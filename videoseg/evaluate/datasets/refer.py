@@ -62,10 +62,8 @@ class Refer:
             try:
                 if self.split and field(ref, "split", str, where) != self.split:
                     continue
-                image, annotation = (
-                    field(ref, "image_id", int, where),
-                    field(ref, "ann_id", int, where),
-                )
+                image = field(ref, "image_id", int, where)
+                annotation = field(ref, "ann_id", int, where)
                 if image not in index.images:
                     raise SourceError(f"{where}.image_id: no image has the id {image}")
                 said = by_image.setdefault(image, {}).setdefault(annotation, [])
