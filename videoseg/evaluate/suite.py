@@ -7,6 +7,7 @@ The folder holds ``images/coco_val`` (COCO-style), ``clicks/grabcut`` (GrabCut-s
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +99,7 @@ class _Entrant:
     candidate: Candidate
     task: Settings
     where: str
+    optional: bool = False
 
 
 def run_suite(
@@ -133,36 +135,46 @@ def run_suite(
     """
     found: list[Measured] = []
     for trial in trials:
-        rivals = [_Entrant(model.card.name, model, {}, model.card.name)]
-        for rival in trial.rivals if baselines else ():
-            made = baseline(rival.name, (settings or {}).get(rival.name))
-            where = f"{rival.name}-{len(rivals)}"
-            rivals.append(_Entrant(rival.called, made, rival.task, where))
-        for entrant in rivals:
+        for entrant in _entrants(trial, model, settings or {}, baselines=baselines):
             on_start(f"{trial.name}: {entrant.called}")
-            task = open_task(trial.task, entrant.task)
-            reason = _obstacle(folder / trial.path, task, entrant)
-            result = None
-            if reason is None:
-                try:
-                    result = evaluate(
-                        open_data_set(folder / trial.path, trial.layout),
-                        task,
-                        entrant.candidate,
-                        out / trial.name / entrant.where,
-                        limit=limit,
-                        skip_broken=skip_broken,
-                        on_sample=on_sample,
-                    )
-                    write_report(result, out / trial.name / entrant.where)
-                except MissingDependencyError as error:
-                    if entrant.candidate is model:
-                        raise
-                    reason = str(error)
-            found.append(Measured(trial, entrant.called, result, reason))
+            measure = functools.partial(
+                evaluate, limit=limit, skip_broken=skip_broken, on_sample=on_sample
+            )
+            found.append(_measured(folder / trial.path, trial, entrant, out, measure))
     write_text(out / "suite.md", suite_markdown(found))
     write_text(out / "suite.json", json_text([_as_json(one) for one in found]))
     return found
+
+
+def _entrants(
+    trial: Trial, model: Candidate, settings: Mapping[str, Settings], *, baselines: bool
+) -> list[_Entrant]:
+    """The model, then the baselines of a trial."""
+    entrants = [_Entrant(model.card.name, model, {}, model.card.name)]
+    for rival in trial.rivals if baselines else ():
+        made = baseline(rival.name, settings.get(rival.name))
+        where = f"{rival.name}-{len(entrants)}"
+        entrants.append(_Entrant(rival.called, made, rival.task, where, optional=True))
+    return entrants
+
+
+def _measured(
+    data: Path, trial: Trial, entrant: _Entrant, out: Path, measure: Callable[..., Result]
+) -> Measured:
+    """Measure one entrant and write its report, or say why not."""
+    task = open_task(trial.task, entrant.task)
+    reason = _obstacle(data, task, entrant)
+    if reason is not None:
+        return Measured(trial, entrant.called, None, reason)
+    folder = out / trial.name / entrant.where
+    try:
+        result = measure(open_data_set(data, trial.layout), task, entrant.candidate, folder)
+    except MissingDependencyError as error:
+        if not entrant.optional:
+            raise
+        return Measured(trial, entrant.called, None, str(error))
+    write_report(result, folder)
+    return Measured(trial, entrant.called, result, None)
 
 
 def suite_markdown(found: Sequence[Measured]) -> str:
