@@ -107,6 +107,14 @@ def test_a_cache_of_something_else_is_refused(tmp_path: Path) -> None:
         go(data, Watched(), out)
 
 
+def test_answers_that_do_not_say_to_what_are_refused(tmp_path: Path) -> None:
+    data, out = datasets.coco(tmp_path / "data"), tmp_path / "out"
+    go(data, Watched(), out)
+    (out / "eval.json").unlink()
+    with pytest.raises(RunLogError, match=r"no eval\.json"):
+        go(data, Watched(), out)
+
+
 @pytest.mark.parametrize("damage", [b"no json\n", b'{"sample": "a.png", "answers": [{}]}\n'])
 def test_a_damaged_cache_is_said_to_be_so(tmp_path: Path, damage: bytes) -> None:
     data, out = datasets.coco(tmp_path / "data"), tmp_path / "out"

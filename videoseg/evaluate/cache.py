@@ -52,7 +52,7 @@ class Cache(AbstractContextManager["Cache"]):
         with writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / IDENTITY
-        if path.exists():
+        if path.exists() or (self._folder / PREDICTIONS).exists():
             _refuse_others(read_identity(self._folder), self._identity, self._folder)
         with writing(path):
             text = json.dumps(self._identity, indent=2, ensure_ascii=False, sort_keys=True)

@@ -26,7 +26,7 @@ from videoseg.evaluate.samples import ImageSample, Media, OnBroken
 
 _NOT_SAID = frozenset({"merged", "other", "stuff"})
 """Endings that panoptic COCO adds to names of stuff."""
-_PATTERNS = ("annotations.json", "annotations/instances_*.json", "_annotations.coco.json")
+_PATTERNS = ("annotations.json", "annotations/instances_*.json")
 
 
 @dataclass
