@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,11 @@ class Candidate:
 
     def identity(self) -> dict[str, Any]:
         """What tells its answers from those of another: name, settings, weights and code."""
-        digests = "".join(str(record_file(file).sha256) for file in self.code)
         return {
             "name": self.card.name,
             "settings": dict(self.settings),
             "weights": {name: self._digest(name) for name in self.card.weights},
-            "code": hashlib.sha256(digests.encode()).hexdigest(),
+            "code": digest_of_files(self.code),
         }
 
     def _digest(self, weights: str) -> str | None:
@@ -65,6 +64,12 @@ class Candidate:
                 f"model {self.card.name!r} takes {', '.join(sorted(self.card.kinds))}, but "
                 f"{what} asks with {', '.join(sorted(missing))}"
             )
+
+
+def digest_of_files(files: Iterable[Path]) -> str:
+    """SHA-256 over the contents of files, in their order."""
+    digests = "".join(str(record_file(file).sha256) for file in files)
+    return hashlib.sha256(digests.encode()).hexdigest()
 
 
 def candidate(config: RunConfig) -> Candidate:

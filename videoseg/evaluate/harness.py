@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from videoseg import __version__
+import videoseg
 from videoseg.errors import SourceError
 from videoseg.evaluate.answers import Answer
 from videoseg.evaluate.cache import Cache, digest_of
-from videoseg.evaluate.candidates import Candidate
+from videoseg.evaluate.candidates import Candidate, digest_of_files
 from videoseg.evaluate.driver import Driver
 from videoseg.evaluate.machine import Session
 from videoseg.evaluate.metrics.latency import Latency, latency
@@ -163,6 +163,8 @@ def evaluate(
 def identity_of(data_set: DataSet, task: Task, model: Candidate) -> dict[str, Any]:
     """What was asked of whom about which data, as plain JSON values; not where the data lies."""
     settings = {name: value for name, value in plain(data_set).items() if name != "path"}
+    package = Path(videoseg.__file__).parent
+    stages = [*sorted((package / "stages").glob("*.py")), package / "motion.py"]
     return {
         "data": {
             "name": data_set.path.resolve().name,
@@ -172,7 +174,8 @@ def identity_of(data_set: DataSet, task: Task, model: Candidate) -> dict[str, An
         },
         "task": {"name": task.name, "settings": plain(task)},
         "model": model.identity(),
-        "videoseg": __version__,
+        "videoseg": videoseg.__version__,
+        "stages": digest_of_files(stages) if task.media == "videos" else "not used",
     }
 
 
