@@ -63,7 +63,12 @@ def flow_between(previous: RgbImage, current: RgbImage, *, long_side: int = 320)
     height, width = current.shape[:2]
     scale = min(1.0, long_side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    # Finer than the fast preset and longer descents, but no variational refinement: on DAVIS it
+    # carries masks no worse than the medium preset, in less than half its time.
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    dis.setFinestScale(1)
+    dis.setGradientDescentIterations(16)
+    dis.setVariationalRefinementIterations(0)
     start = np.zeros((max(size[1], _SMALLEST_SIDE), max(size[0], _SMALLEST_SIDE), 2), np.float32)
     field = dis.calc(_small_grey(current, size), _small_grey(previous, size), start)
     backward = np.ascontiguousarray(field[: size[1], : size[0]], dtype=np.float32)
