@@ -16,9 +16,11 @@ from videoseg.errors import PromptError
 from videoseg.models.embedded.evidence import OUTPUTS, Maps, averaged
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.ground import Found, ground
+from videoseg.models.embedded.memory import Memory
 from videoseg.models.embedded.outline import Outlined, outline
 from videoseg.models.embedded.phrases import Query, read
 from videoseg.models.embedded.words import vocabulary
+from videoseg.protocols import VideoSegmenter
 from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt, RgbImage
 
 _CLOSE = 0.2
@@ -105,6 +107,10 @@ class Embedded:
     ) -> Sequence[Detections]:
         """Answer each frame for itself; the network runs once a frame, and only for text."""
         return [self._answer(frame, asked) for frame, asked in zip(frames, prompts, strict=True)]
+
+    def follower(self) -> VideoSegmenter:
+        """A memory that follows objects through one stream (``stages.carried.Follows``)."""
+        return Memory(self.threads)
 
     def close(self) -> None:
         """Let go of the network."""
