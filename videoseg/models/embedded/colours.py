@@ -61,6 +61,7 @@ _LIGHT: Mapping[str, tuple[float, float]] = {
 }
 """Range of L* where it matters, 0 to 100."""
 _CHROMA: Mapping[str, tuple[float, float]] = {
+    "red": (38.0, 200.0),
     "orange": (35.0, 200.0),
     "yellow": (25.0, 200.0),
     "pink": (12.0, 200.0),

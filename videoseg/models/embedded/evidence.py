@@ -24,6 +24,8 @@ _KIND, _OBJECT, _RIVAL, _SURE, _BOTH, _BIAS = 0.69, 0.48, -0.48, -0.046, 0.034, 
 """Weights of the evidence for which cells a thing covers: logistic regression on photographs that
 the head was not trained on, doubled, with the threshold of the best mean IoU there."""
 _LEAST_RIVAL = -3.0
+_SHADE, _SHADE_FROM, _SHADE_MOST = 0.15, 0.5, 3.0
+"""The threshold rises by this share of the strongest evidence, less an offset, up to a bound."""
 _FLOOR = 1e-4
 
 
@@ -80,7 +82,9 @@ def covered(maps: Maps, kind: FloatMap, target: Target, vocabulary: Vocabulary) 
         + _SURE * sure
         + _BIAS
     )
-    return np.asarray(shape, dtype=np.float32)
+    # Where a thing stands out, its surroundings stand out a little too: ask for more there.
+    doubt = np.clip(_SHADE * strength(shape) - _SHADE_FROM, 0, _SHADE_MOST)
+    return np.asarray(shape - doubt, dtype=np.float32)
 
 
 def _imagenet_evidence(maps: Maps, target: Target, vocabulary: Vocabulary) -> FloatMap:

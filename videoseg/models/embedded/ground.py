@@ -26,9 +26,9 @@ _OUTSIDE = -6.0
 """Log-odds of cells that belong to another candidate."""
 _COLOURED = 0.3
 """A thing has a colour where more than this share of its cells has it."""
-_COLOUR_BONUS = 2.0
+_COLOUR_BONUS = 1.8
 """So much surer is a noun where an object has the colour that the phrase gives it."""
-_GAIN, _BIAS = 1.0, 0.0
+_GAIN, _BIAS = 1.0, 0.3
 """Presence is the logistic function of ``_GAIN * strength + _BIAS``."""
 _LARGE, _SMALL = 0.5, 0.5
 """A large thing has more than this share of the largest one's area, a small one less."""
@@ -124,9 +124,15 @@ class _Scene:
 
     def _look(self, things: Things) -> _Look:
         """What the network and the colours say about things of one kind."""
+        import cv2
+
         objects = object_evidence(self.maps, self.vocabulary)
         if things.noun is None:
             odds = self._coloured(objects, things.colour or "", _FINE)
+            # A hand is no red block, however red it is.
+            skin = self.maps["classes"][self.vocabulary.head("skin")]
+            size = (odds.shape[1], odds.shape[0])
+            odds = odds - np.maximum(cv2.resize(skin, size, interpolation=cv2.INTER_LINEAR), 0)
             return _Look(odds, odds)
         kind = noun_evidence(self.maps, things.noun.target, self.vocabulary)
         things_named = _are(things.noun, self.vocabulary.things)
