@@ -127,7 +127,7 @@ class Job(AbstractContextManager["Job"]):
                 self._model.prepare(self.prompts)
             except UnknownPhraseError as error:
                 raise UnknownPhraseError(
-                    f"{error}; {_who_could(self.card)}", phrase=error.phrase
+                    f"{error}; {models_that_could(self.card)}", phrase=error.phrase
                 ) from error
         self._tracker.start(self.streams, self.prompts)
         return pipeline.follow(self._source.frames(), self._stage(), self._tracker, self.clock)
@@ -265,6 +265,15 @@ def segment(
             yield step.frame, step.scene
 
 
+def models_that_could(card: ModelCard) -> str:
+    """A clause for a message: which models take any phrase, where this one has failed."""
+    cards = [registry.card(name) for name in registry.names("models")]
+    able = [c.name for c in cards if c.open_vocabulary and "text" in c.kinds and c != card]
+    if able:
+        return f"models that take any phrase: {', '.join(able)} (--model NAME)"
+    return "a model that takes any phrase (SAM 3, Moondream, Gemini) is not part of this release"
+
+
 def _weights(model: Segmenter, name: str) -> FileRecord:
     """The record of a weight file beside the model's module, or of weights known by name alone."""
     path = Path(inspect.getfile(type(model))).parent / name
@@ -279,11 +288,3 @@ def _check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:
                 f"model {card.name!r} takes {', '.join(sorted(card.kinds))}, but prompt "
                 f"{prompt.label!r} needs {', '.join(sorted(missing))}; `videoseg models` lists more"
             )
-
-
-def _who_could(card: ModelCard) -> str:
-    cards = [registry.card(name) for name in registry.names("models")]
-    able = [c.name for c in cards if c.open_vocabulary and "text" in c.kinds and c != card]
-    if able:
-        return f"models that take any phrase: {', '.join(able)} (--model NAME)"
-    return "a model that takes any phrase (SAM 3, Moondream, Gemini) is not part of this release"

@@ -105,7 +105,7 @@ def segment(
             return
         summary = _run(job, folder, overwrite=overwrite, quiet=quiet)
     if not quiet:
-        _say_summary(summary)
+        _say_summary(summary, job)
     if as_json:
         typer.echo(json.dumps(_as_json(summary), indent=2, ensure_ascii=False))
 
@@ -173,13 +173,19 @@ def _say_plan(job: Job, folder: Path, as_json: bool) -> None:
         typer.echo(f"{key:8} {shown}", err=True)
 
 
-def _say_summary(summary: Summary) -> None:
+def _say_summary(summary: Summary, job: Job) -> None:
+    from videoseg.api import models_that_could
+
     missing = summary.not_found
     for prompt, tracks, count in zip(
         summary.prompts, summary.tracks, summary.instances, strict=True
     ):
         if prompt in missing:
-            typer.echo(f"not found: {prompt.label} (on none of {summary.frames} frames)", err=True)
+            typer.echo(
+                f"not found: {prompt.label} (on none of {summary.frames} frames); try other words, "
+                f"or point at it with --box or --point; {models_that_could(job.card)}",
+                err=True,
+            )
         else:
             plural = "object" if tracks == 1 else "objects"
             typer.echo(f"{prompt.label}: {tracks} {plural}, {count} outlines", err=True)
