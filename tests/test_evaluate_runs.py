@@ -339,7 +339,6 @@ def test_the_suite_measures_what_is_there(
     assert {one["trial"] for one in measured if "result" in one} == {
         "coco_val-boxes",
         "grabcut-boxes",
-        "grabcut-clicks",
         "grabcut-scribbles",
     }
 

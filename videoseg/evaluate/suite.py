@@ -66,7 +66,7 @@ TRIALS = (
     Trial("images/coco_val", "coco", "boxes", _FROM_BOX),
     Trial("images/coco_val", "coco", "clicks"),
     Trial("clicks/grabcut", "grabcut", "boxes", _FROM_BOX),
-    Trial("clicks/grabcut", "grabcut", "clicks", (_CUT,)),
+    Trial("clicks/grabcut", "grabcut", "clicks"),
     Trial("clicks/grabcut", "grabcut", "scribbles", (_CUT,)),
     Trial(
         "davis",
