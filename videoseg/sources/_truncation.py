@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
+    from av.stream import Stream
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -17,33 +18,62 @@ _TOLERANCE = Fraction(1, 10)
 """Seconds, or else two frames, that a container without an index may promise too much."""
 _ADVICE = "the file is incomplete: copy, download or export it again"
 _MICROSECONDS = Fraction(1, 1_000_000)
+_BARE = frozenset({"h264", "hevc", "vvc", "mpegvideo", "m4v", "mpeg", "mpegts"})
+"""Formats that say nothing about their own end: only the last packet shows whether it is whole."""
+_TS_PACKETS = (188, 192, 204)
+"""Sizes of a transport stream's packets, in bytes."""
+_TS_SYNC = 0x47
 
 
 @dataclass
 class EndOfStream:
-    """Watches packets and frames go by, and judges at the end whether it came too early."""
+    """Watches packets and frames go by, and judges at the end whether it came too early.
+
+    Attributes:
+        frames: Frames decoded so far.
+        torn: Whether a packet was cut short by the file's end.
+    """
 
     frames: int = 0
-    end_pts: int = 0
-    frame_duration: int = 0
     torn: bool = False
+    _end_pts: int = 0
+    _frame_duration: int = 0
+    _end_seconds: Fraction = Fraction(0)
+    _end_position: int = 0
+    _sent: int = 0
+    _last_whole: int = 0
+    _fields: bool = False
 
-    def is_torn(self, packet: Packet[VideoStream], container: InputContainer) -> bool:
-        """Whether only the first part of this packet is left, because the file ends in it.
+    def see_packet(self, packet: Packet[Stream], container: InputContainer) -> bool:
+        """Note a packet of picture or sound; whether only its first part is left.
 
         A transport stream marks packets in this way wherever a piece is lost; there a decoder
         makes what it can of them.
         """
+        if packet.size:
+            self._end_position = max(self._end_position, (packet.pos or 0) + packet.size)
+        if packet.pts is not None:
+            end = (packet.pts + (packet.duration or 0)) * packet.time_base
+            self._end_seconds = max(self._end_seconds, end)
         torn = bool(packet.is_corrupt) and container.format.name != "mpegts"
         self.torn = self.torn or torn
         return torn
 
+    def number(self, packet: Packet[VideoStream]) -> None:
+        """Number a packet that is about to be decoded; its frame comes out with the number."""
+        if packet.size:
+            self._sent += 1
+            packet.opaque = self._sent
+
     def see_frame(self, frame: VideoFrame) -> None:
         """Note one decoded frame."""
         self.frames += 1
+        if isinstance(frame.opaque, int) and not frame.is_corrupt:
+            self._last_whole = max(self._last_whole, frame.opaque)
+            self._fields = frame.interlaced_frame
         if frame.pts is not None:
-            self.frame_duration = frame.duration or 0
-            self.end_pts = frame.pts + self.frame_duration
+            self._frame_duration = frame.duration or 0
+            self._end_pts = frame.pts + self._frame_duration
 
     def broken(self, location: str, error: Exception) -> str:
         """The message for a file that could not be read on."""
@@ -56,14 +86,55 @@ class EndOfStream:
 
     def missing(self, container: InputContainer, stream: VideoStream, location: str) -> str | None:
         """The message for a stream that ended too early, or None where it ended as promised."""
-        if not (self.torn or _index_beyond_end(container, stream)):
-            promised = _promised_seconds(container, stream)
-            unit = stream.time_base or Fraction(1)
-            got = (self.end_pts - (stream.start_time or 0)) * unit
-            tolerance = max(_TOLERANCE, 2 * self.frame_duration * unit)
-            if promised is None or not self.frames or promised - got <= tolerance:
-                return None
-        return f"{location}: breaks off after {self.frames} frames; {_ADVICE}"
+        if self.frames and (
+            self.torn
+            or _index_beyond_end(container, stream)
+            or self._ends_in_damage(container)
+            or self._ends_in_a_piece(container, location)
+            or self._ends_before_promised(container, stream)
+        ):
+            return f"{location}: breaks off after {self.frames} frames; {_ADVICE}"
+        return None
+
+    def _ends_in_damage(self, container: InputContainer) -> bool:
+        """Whether nothing whole came of the last packet, in formats where that says something.
+
+        Two packets may hold one field each of the same frame.
+        """
+        if container.format.name not in _BARE:
+            return False
+        return self._last_whole < self._sent - (1 if self._fields else 0)
+
+    def _ends_in_a_piece(self, container: InputContainer, location: str) -> bool:
+        """Whether bytes follow the last whole packet, in formats where none may."""
+        size, name = container.size, container.format.name
+        if size <= 0:
+            return False
+        if name == "mpegts":
+            packet = _ts_packet_size(Path(location))
+            return packet is not None and size % packet > 0
+        if name == "yuv4mpegpipe":
+            return 0 < self._end_position < size
+        return False
+
+    def _ends_before_promised(self, container: InputContainer, stream: VideoStream) -> bool:
+        """Whether the picture, or else all streams together, end before the header says so.
+
+        An index (MP4, QuickTime) is exact and is judged by itself: there the header's duration
+        still counts what an edit list cuts away. A container's own duration also covers sound,
+        which may well go on after the picture.
+        """
+        if len(stream.index_entries) and stream.frames:
+            return False
+        unit = stream.time_base or Fraction(1)
+        tolerance = max(_TOLERANCE, 2 * self._frame_duration * unit)
+        own = _promised_seconds(stream)
+        if own is not None:
+            return own - (self._end_pts - (stream.start_time or 0)) * unit > tolerance
+        if not container.duration or not self._end_seconds or container.format.name in _BARE:
+            return False
+        start = (container.start_time or 0) * _MICROSECONDS
+        return container.duration * _MICROSECONDS - (self._end_seconds - start) > tolerance
 
 
 def empty(container: InputContainer, stream: VideoStream, location: str) -> str:
@@ -78,27 +149,45 @@ def empty(container: InputContainer, stream: VideoStream, location: str) -> str:
 
 def unreadable(location: str, error: Exception) -> str:
     """The message for a file that cannot be opened at all."""
+    if "://" in location:
+        return f"{location}: cannot be opened ({_reason(error)}); check the address"
+    if location == "-":
+        return (
+            f"-: standard input is not a video that can be read in one go ({_reason(error)}); an "
+            "MP4 needs its index in front (ffmpeg -movflags +faststart), or give the file by name"
+        )
     path = Path(location)
     if path.is_dir():
         return f"{location}: is a folder without images; give a video file or a folder of images"
     if path.is_file() and not path.stat().st_size:
         return f"{location}: is empty; {_ADVICE}"
     # A QuickTime or MP4 file begins with "ftyp"; one that was not finished lacks its index.
-    if _head(path)[4:8] == b"ftyp":
+    if _head(path, 12)[4:8] == b"ftyp":
         return f"{location}: its index is missing ({_reason(error)}); {_ADVICE}"
     return f"{location}: is not a video that can be read ({_reason(error)}); give a video file"
 
 
-def _head(path: Path) -> bytes:
+def _head(path: Path, size: int) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(12)
+            return file.read(size)
     except OSError:
         return b""
 
 
 def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
+
+
+def _ts_packet_size(path: Path) -> int | None:
+    """The distance between the sync bytes of a transport stream's first packets."""
+    head = _head(path, 4096) if path.is_file() else b""
+    for size in _TS_PACKETS:
+        first = size - 188 if size == 192 else 0  # M2TS puts a time before each packet
+        syncs = head[first::size]
+        if len(syncs) > 1 and set(syncs) == {_TS_SYNC}:
+            return size
+    return None
 
 
 def _index_beyond_end(container: InputContainer, stream: VideoStream) -> bool:
@@ -110,20 +199,11 @@ def _index_beyond_end(container: InputContainer, stream: VideoStream) -> bool:
     return last.pos + last.size > container.size
 
 
-def _promised_seconds(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """How long the picture lasts by its header; None where that cannot be known.
-
-    An index (MP4, QuickTime) is exact and is judged by itself: there the header's duration still
-    counts what an edit list cuts away. A container's own duration also covers sound, which may
-    well go on after the picture.
-    """
-    if len(stream.index_entries) and stream.frames:
-        return None
+def _promised_seconds(stream: VideoStream) -> Fraction | None:
+    """How long the picture itself lasts by its header; None where that is not said."""
     if tag := stream.metadata.get("DURATION"):
         hours, minutes, seconds = tag.split(":")
         return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base
-    if container.duration and len(container.streams) == 1:
-        return container.duration * _MICROSECONDS
     return None

@@ -1,50 +1,68 @@
-"""Video files and addresses through FFmpeg's libraries (PyAV)."""
+"""Video files, addresses and pipes through FFmpeg's libraries (PyAV)."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
+from annotated_types import Ge, Gt
+from typing_extensions import Doc
 
-from videoseg.errors import SourceError, SourceNotFoundError
-from videoseg.sources import _truncation
+from videoseg.errors import SourceError
 from videoseg.sources._clock import Clock
-from videoseg.types import Colour, Frame, RgbImage, StreamInfo
+from videoseg.sources._colour import Background, Converter
+from videoseg.sources._container import Opened, Place
+from videoseg.sources._decoding import Decoding, OnBadFrame, OnTruncation, Policy
+from videoseg.sources._deinterlace import FIELDS, bob
+from videoseg.sources._description import by_fields, described, remarks
+from videoseg.sources._orientation import Orientation, orientation_of
+from videoseg.types import Frame, StreamInfo
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
     from av.video.frame import VideoFrame
-    from av.video.reformatter import VideoReformatter
-    from av.video.stream import VideoStream
-
-_BT601, _BT709 = 5, 1
-_SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
-"""ITU-T H.273 matrix_coefficients -> the constant libswscale knows the same matrix by."""
-_LIMITED, _FULL = 1, 2
-_UNSPECIFIED = 2
 
 
 @dataclass
 class VideoSource:
-    """Frames of the main picture stream of anything that FFmpeg can open.
+    """Frames of one picture stream of anything that FFmpeg can open; ``-`` is standard input.
 
-    Frames come upright: the rotation that a camera wrote into the file is applied here, once.
-    Colour becomes RGB by the stream's own matrix and range; a stream that names none is read as
-    BT.601 below 720 lines and as BT.709 from there on, in limited range, as players do.
+    Frames come upright: the turn and mirroring that a camera wrote into the file are applied here,
+    once; ``Frame.native`` is as decoded, and None where the stream's rotation does not say how it
+    lies. Colour becomes RGB by the stream's own matrix and range; HDR (PQ, HLG) is shown as on an
+    SDR screen, in ``Frame.image`` alone. A pipe or a live address can be read once: the first call
+    of ``frames`` goes on from what ``open`` has read.
 
     Attributes:
-        dropped: Packets and frames that the last call of ``frames`` had to leave out, because they
-            could not be decoded or their time did not rise.
+        notes: Lines for people about what was found and what was done about it; grows while frames
+            are read.
+        dropped: Frames that the latest pass left out: damaged, or with a time that did not rise.
+        repeated: Damaged frames that the latest pass replaced by the one before.
     """
 
-    dropped: int = field(init=False, repr=False, default=0)
+    stream: Annotated[
+        int | None, Ge(0), Doc("number of the picture stream, from 0; none = the main one")
+    ] = None
+    on_bad_frame: Annotated[
+        OnBadFrame, Doc("damaged frame: fail, skip it, or repeat the one before it")
+    ] = "skip"
+    on_truncation: Annotated[
+        OnTruncation, Doc("file that breaks off: fail, or accept what is there")
+    ] = "fail"
+    deinterlace: Annotated[
+        Literal["off", "auto", "bob"],
+        Doc("make a frame of every field: never, where frames are marked, or always"),
+    ] = "off"
+    background: Background = "#000000"
+    timeout: Annotated[float, Gt(0), Doc("seconds to wait for an address, > 0")] = 20.0
     _info: StreamInfo | None = field(init=False, repr=False, default=None)
+    _place: Place | None = field(init=False, repr=False, default=None)
+    _fields: bool = field(init=False, repr=False, default=False)
+    _found: tuple[str, ...] = field(init=False, repr=False, default=())
+    _ready: Decoding | None = field(init=False, repr=False, default=None)
+    _latest: Decoding | None = field(init=False, repr=False, default=None)
     _running: weakref.WeakSet[Generator[Frame]] = field(
         init=False, repr=False, default_factory=weakref.WeakSet
     )
@@ -54,19 +72,38 @@ class VideoSource:
         """Whether this source is the one to try for ``location``; it is, where no other is."""
         return True
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know about this input; see the class."""
+        return (*self._found, *(self._latest.losses.notes() if self._latest is not None else ()))
+
+    @property
+    def dropped(self) -> int:
+        """Frames that the latest pass left out."""
+        return self._latest.losses.dropped if self._latest is not None else 0
+
+    @property
+    def repeated(self) -> int:
+        """Damaged frames that the latest pass replaced by the one before."""
+        return self._latest.losses.repeated if self._latest is not None else 0
+
     def open(self, location: str) -> Mapping[str, StreamInfo]:
-        """Open a file or address and decode its first frame, to learn what it holds.
+        """Open a file, address or pipe and decode its first frame, to learn what it holds.
 
         Raises:
             SourceNotFoundError: There is no such file.
-            SourceError: It is no video, holds no picture, or its first frame cannot be decoded.
+            SourceError: It is no video, holds no picture, or no frame can be decoded.
         """
         self.close()
-        with _opened(location) as (container, stream):
-            first = next(self._decoded(container, stream, location), None)
-            if first is None:
-                raise SourceError(_truncation.empty(container, stream, location))
-            self._info = _describe(location, container, stream, first)
+        self._place = Place(location)
+        decoding, video, first = self._decoding(self._place)
+        info = described(self._place, video, first)
+        self._fields = self.deinterlace == "bob" or (
+            self.deinterlace == "auto" and first.interlaced_frame
+        )
+        self._found = tuple(remarks(video, first, self.deinterlace))
+        self._info = by_fields(info) if self._fields else info
+        self._ready = decoding
         return {self._info.stream: self._info}
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
@@ -76,180 +113,97 @@ class VideoSource:
         promise the same index in every container.
 
         Raises:
-            SourceError: No file is open, or it breaks off before it should. What could be decoded
-                before the break has been yielded by then.
+            SourceError: No file is open, it was a pipe and has been read, or it breaks off before
+                it should. What could be decoded before the break has been yielded by then.
         """
-        if self._info is None or self._info.location is None:
+        if self._info is None or self._place is None:
             raise SourceError("no video is open; call open() with a file first")
-        frames = self._frames(self._info, self._info.location, start, stop)
+        frames = self._frames(self._info, self._place, start, stop)
         self._running.add(frames)
         return frames
+
+    def index_at(self, seconds: Fraction) -> int:
+        """Index of the first frame that begins at this time or later; their number if none does.
+
+        Times count from zero of the file's own clock, as ``Frame.seconds`` does. Decodes up to
+        there, without conversion.
+
+        Raises:
+            SourceError: As ``frames``; a pipe cannot be read for this and again for its frames.
+        """
+        if self._info is None or self._place is None:
+            raise SourceError("no video is open; call open() with a file first")
+        if self._place.is_read_once:
+            raise SourceError(
+                f"{self._place.location}: a pipe is read once, so the frame at a time cannot be "
+                "looked up beforehand; give a frame number"
+            )
+        decoding, _, first = self._decoding(self._place)
+        try:
+            for index, (_, pts) in enumerate(self._pictures(decoding, first, self._info)):
+                if pts * self._info.time_base >= seconds:
+                    return index
+            return index + 1
+        finally:
+            decoding.close()
 
     def close(self) -> None:
         """End every iteration that still runs and close its file. A second call does nothing."""
         for frames in tuple(self._running):
             frames.close()
         self._running.clear()
-        self._info = None
+        if self._ready is not None:
+            self._ready.close()
+        self._info = self._place = self._ready = None
+
+    def _decoding(self, place: Place) -> tuple[Decoding, Opened, VideoFrame]:
+        policy = Policy(self.on_bad_frame, self.on_truncation)
+        decoding = Decoding(place, policy, self.stream, self.timeout)
+        video, first = decoding.open()
+        return decoding, video, first
+
+    def _taken(self, place: Place) -> tuple[Decoding, VideoFrame]:
+        """The pass that ``open`` began, or else a new one."""
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            return ready, ready.first
+        if place.is_read_once:
+            raise SourceError(
+                f"{place.location}: has been read already, and a pipe cannot be read again; open "
+                "it anew, or save it to a file"
+            )
+        decoding, _, first = self._decoding(place)
+        return decoding, first
 
     def _frames(
-        self, info: StreamInfo, location: str, start: int, stop: int | None
+        self, info: StreamInfo, place: Place, start: int, stop: int | None
     ) -> Generator[Frame]:
-        from av.video.reformatter import VideoReformatter
-
-        reformatter = VideoReformatter()
-        self.dropped = 0
         if stop is not None and stop <= start:
             return
-        with _opened(location) as (container, stream):
-            for index, (frame, pts, duration) in enumerate(
-                _timed(self._rising(container, stream, location, info))
-            ):
+        decoding, first = self._taken(place)
+        self._latest = decoding
+        pictures = _timed(self._pictures(decoding, first, info))
+        converter = Converter(self.background)
+        try:
+            for index, (frame, pts, duration) in enumerate(pictures):
                 if index >= start:
-                    yield Frame(
-                        stream=info.stream,
-                        index=index,
-                        pts=pts,
-                        time_base=info.time_base,
-                        image=_upright_rgb(frame, info, reformatter),
-                        duration=duration,
-                        native=frame,
-                    )
+                    yield _framed(frame, converter, info, index, pts, duration)
                 if index + 1 == stop:
                     return
+        finally:
+            decoding.close()
 
-    def _rising(
-        self, container: InputContainer, stream: VideoStream, location: str, info: StreamInfo
+    def _pictures(
+        self, decoding: Decoding, first: VideoFrame, info: StreamInfo
     ) -> Iterator[tuple[VideoFrame, int]]:
-        """Decoded frames with a time each; frames whose time does not rise are dropped."""
-        clock = Clock(info.start_pts, _nominal_step(info))
-        for frame in self._decoded(container, stream, location):
-            pts = clock.time(frame)
-            if pts is None:
-                self.dropped += 1
-            else:
-                yield frame, pts
-
-    def _decoded(
-        self, container: InputContainer, stream: VideoStream, location: str
-    ) -> Iterator[VideoFrame]:
-        """Decode to the end; single packets that cannot be decoded are dropped.
-
-        Raises:
-            SourceError: The file broke off; raised after its last frame.
-        """
-        from av.error import FFmpegError, InvalidDataError
-
-        end = _truncation.EndOfStream()
-        try:
-            for packet in container.demux(stream):
-                if end.is_torn(packet, container):
-                    self.dropped += 1
-                    continue
-                try:
-                    decoded = packet.decode()
-                except InvalidDataError:
-                    self.dropped += 1
-                    continue
-                for frame in decoded:
-                    end.see_frame(frame)
-                    yield frame
-        except FFmpegError as error:
-            raise SourceError(end.broken(location, error)) from error
-        broken = end.missing(container, stream, location)
-        if broken:
-            raise SourceError(broken)
+        """Whole pictures with their times, in order."""
+        frames = decoding.frames(Clock(first.pts or 0, _nominal_step(info)))
+        if not self._fields:
+            return frames
+        return bob(frames, info.time_base * FIELDS, only_flagged=self.deinterlace == "auto")
 
 
 PARTS = {"video": VideoSource}
-
-
-@contextmanager
-def _opened(location: str) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a container and pick its main picture stream; closed at the end, whatever happens."""
-    import av
-
-    if "://" not in location and not Path(location).exists():
-        raise SourceNotFoundError(f"{location}: no such file; check the path")
-    try:
-        container = av.open(location, metadata_errors="replace")
-    except (av.error.FFmpegError, OSError) as error:
-        raise SourceError(_truncation.unreadable(location, error)) from error
-    with container:
-        stream = _picture_stream(container, location)
-        if not getattr(stream, "codec_context", None):
-            raise SourceError(
-                f"{location}: its video codec cannot be decoded here; convert it to H.264"
-            )
-        # Whole frames side by side: with two cores 1.3 to 1.9 times as fast as slices of one.
-        stream.thread_type = "AUTO"
-        yield container, stream
-
-
-def _picture_stream(container: InputContainer, location: str) -> VideoStream:
-    """The main video stream, passing over cover pictures and text that FFmpeg draws as video."""
-    from av.stream import Disposition
-
-    cover = Disposition.attached_pic | Disposition.timed_thumbnails
-    candidates = [stream for stream in container.streams.video if not stream.disposition & cover]
-    if not candidates or container.format.name == "tty":
-        others = {"text" if stream.type == "video" else stream.type for stream in container.streams}
-        raise SourceError(
-            f"{location}: holds no video, only {' and '.join(sorted(others)) or 'a header'}; "
-            "give a file with a picture stream"
-        )
-    best = container.streams.best("video")
-    return next((stream for stream in candidates if stream is best), candidates[0])
-
-
-def _describe(
-    location: str, container: InputContainer, stream: VideoStream, first: VideoFrame
-) -> StreamInfo:
-    context = stream.codec_context
-    info = StreamInfo(
-        stream=Path(location).stem or "video",
-        width=first.width,
-        height=first.height,
-        time_base=Fraction(stream.time_base or 1),
-        frame_rate=Fraction(rate) if (rate := stream.average_rate) else None,
-        frame_count=stream.frames or None,
-        start_pts=first.pts or 0,
-        bit_depth=max(component.bits for component in first.format.components),
-        sample_aspect_ratio=Fraction(ratio)
-        if (ratio := stream.sample_aspect_ratio)
-        else Fraction(1),
-        rotation=round(-first.rotation / 90) * 90 % 360,  # the library counts counterclockwise
-        colour=Colour(
-            primaries=_tag(context.color_primaries),
-            transfer=_tag(context.color_trc),
-            matrix=_tag(context.colorspace),
-            full_range={_LIMITED: False, _FULL: True}.get(int(context.color_range)),
-        ),
-        timecode=_timecode(container, stream),
-        has_audio=bool(container.streams.audio),
-        location=location,
-    )
-    if info.rotation in (90, 270):
-        return replace(
-            info,
-            width=info.height,
-            height=info.width,
-            sample_aspect_ratio=1 / info.sample_aspect_ratio,
-        )
-    return info
-
-
-def _tag(value: int) -> int | None:
-    return None if value == _UNSPECIFIED else int(value)
-
-
-def _timecode(container: InputContainer, stream: VideoStream) -> str | None:
-    """The start timecode; MP4 keeps it on a stream of its own, MXF and Matroska on the file."""
-    for holder in (stream, container, *container.streams):
-        found: str | None = holder.metadata.get("timecode")
-        if found:
-            return found
-    return None
 
 
 def _nominal_step(info: StreamInfo) -> int:
@@ -275,35 +229,25 @@ def _timed(
         yield *held, held[0].duration or None
 
 
-def _upright_rgb(frame: VideoFrame, info: StreamInfo, reformatter: VideoReformatter) -> RgbImage:
-    """uint8 (H, W, 3) of the stream's size, whatever size this frame was coded in."""
-    turned = info.rotation in (90, 270)
-    width, height = (info.height, info.width) if turned else (info.width, info.height)
-    colour: dict[str, Any] = {}
-    if not frame.format.is_rgb:
-        matrix = _BT601 if frame.height < 720 else _BT709
-        colour = {
-            "src_colorspace": _SWSCALE_MATRIX.get(int(frame.colorspace), matrix),
-            "src_color_range": _FULL if _is_full_range(frame) else _LIMITED,
-            "dst_color_range": _FULL,
-        }
-    converted = reformatter.reformat(frame, width, height, "rgb24", threads=1, **colour)
-    return _turned(np.asarray(converted.to_ndarray(), dtype=np.uint8), info.rotation)
-
-
-def _is_full_range(frame: VideoFrame) -> bool:
-    return int(frame.color_range) == _FULL or frame.format.name.startswith("yuvj")
-
-
-def _turned(image: RgbImage, degrees: int) -> RgbImage:
-    """Turn clockwise."""
-    if not degrees:
-        return image
-    import cv2
-
-    code = {
-        90: cv2.ROTATE_90_CLOCKWISE,
-        180: cv2.ROTATE_180,
-        270: cv2.ROTATE_90_COUNTERCLOCKWISE,
-    }[degrees]
-    return np.asarray(cv2.rotate(image, code), dtype=np.uint8)
+def _framed(
+    frame: VideoFrame,
+    converter: Converter,
+    info: StreamInfo,
+    index: int,
+    pts: int,
+    duration: int | None,
+) -> Frame:
+    """The upright frame of the stream's size, however this one lies and is coded."""
+    orientation = orientation_of(frame)
+    width, height = info.width, info.height
+    if orientation.sideways:
+        width, height = height, width
+    return Frame(
+        stream=info.stream,
+        index=index,
+        pts=pts,
+        time_base=info.time_base,
+        image=orientation.applied(converter.rgb(frame, width, height)),
+        duration=duration,
+        native=frame if orientation == Orientation(info.rotation) else None,
+    )

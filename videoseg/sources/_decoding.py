@@ -1,0 +1,236 @@
+"""One pass over a video: frames in order of presentation, each with a time, damage dealt with."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from videoseg.errors import SourceError
+from videoseg.sources._clock import Clock
+from videoseg.sources._container import Opened, Place, opened
+from videoseg.sources._truncation import EndOfStream, empty
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+OnBadFrame: TypeAlias = Literal["fail", "skip", "repeat"]
+OnTruncation: TypeAlias = Literal["fail", "accept"]
+
+
+@dataclass
+class Policy:
+    """What to do about damage.
+
+    Attributes:
+        on_bad_frame: ``fail`` raises, ``skip`` leaves a damaged frame out, ``repeat`` shows the one
+            before it again in its place.
+        on_truncation: ``fail`` raises at the end of a file that breaks off, ``accept`` ends there.
+    """
+
+    on_bad_frame: OnBadFrame
+    on_truncation: OnTruncation
+
+
+@dataclass
+class Losses:
+    """What a pass had to leave out or to replace.
+
+    Attributes:
+        dropped: Frames left out, because they were damaged or their time did not rise.
+        repeated: Frames replaced by the one before them.
+        truncated: What was missing at the end, where that was accepted.
+    """
+
+    dropped: int = 0
+    repeated: int = 0
+    truncated: str | None = None
+
+    def notes(self) -> list[str]:
+        """One line each for people to read."""
+        found = []
+        if self.dropped:
+            found.append(
+                f"{self.dropped} damaged or misplaced frames were left out (on_bad_frame=repeat "
+                "puts the frame before in the place of damaged ones)"
+            )
+        if self.repeated:
+            found.append(f"{self.repeated} damaged frames were replaced by the one before them")
+        if self.truncated:
+            found.append(self.truncated)
+        return found
+
+
+@dataclass
+class Decoding:
+    """An open video that is being decoded, once, from its first frame on.
+
+    Attributes:
+        place: Where it is.
+        policy: What to do about damage.
+        number: Which picture stream, from 0; None = the main one.
+        timeout: Seconds to wait for an address.
+        losses: What had to be left out so far.
+    """
+
+    place: Place
+    policy: Policy
+    number: int | None
+    timeout: float
+    losses: Losses = field(default_factory=Losses)
+    _files: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
+    _opened: Opened | None = field(init=False, repr=False, default=None)
+    _frames: Iterator[VideoFrame] = field(init=False, repr=False, default=iter(()))
+    _first: VideoFrame | None = field(init=False, repr=False, default=None)
+    _pending: list[int] = field(init=False, repr=False, default_factory=list)
+    _errors: int = field(init=False, repr=False, default=0)
+    _started: bool = field(init=False, repr=False, default=False)
+
+    def open(self) -> tuple[Opened, VideoFrame]:
+        """Open it and decode its first whole frame.
+
+        Raises:
+            SourceError: It is no video, holds no picture, or none of its frames can be decoded.
+        """
+        self._opened = self._files.enter_context(opened(self.place, self.number, self.timeout))
+        self._frames = self._decoded(self._opened)
+        try:
+            self._first = next((f for f in self._frames if not self._is_bad_start(f)), None)
+            if self._first is None:
+                raise SourceError(
+                    empty(self._opened.container, self._opened.stream, self.place.location)
+                )
+        except BaseException:
+            self.close()
+            raise
+        self._started = True
+        return self._opened, self._first
+
+    @property
+    def first(self) -> VideoFrame:
+        """The first whole frame, as long as ``frames`` has not begun."""
+        assert self._first is not None  # noqa: S101 (opened, and not begun)
+        return self._first
+
+    def close(self) -> None:
+        """Close the file. A second call does nothing."""
+        self._files.close()
+
+    def frames(self, clock: Clock) -> Iterator[tuple[VideoFrame, int]]:
+        """Yield frames from the first on, each with its time; times rise.
+
+        Raises:
+            SourceError: A frame is damaged or the file breaks off, and the policy is to fail.
+        """
+        before: tuple[VideoFrame, int] | None = None
+        for frame in self._from_first():
+            pts = clock.time(frame)
+            if pts is None:
+                self.losses.dropped += 1
+                continue
+            yield from self._repeats(before, pts)
+            if not frame.is_corrupt:
+                before = frame, pts
+                yield before
+            elif self._replaces("is damaged") and before is not None:
+                self.losses.repeated += 1
+                yield before[0], pts
+            else:
+                self.losses.dropped += 1
+        yield from self._repeats(before, None)
+
+    def _from_first(self) -> Iterator[VideoFrame]:
+        if self._first is not None:
+            yield self._first
+            self._first = None
+        yield from self._frames
+
+    def _is_bad_start(self, frame: VideoFrame) -> bool:
+        """Damaged frames before the first whole one: a recording may begin between key frames."""
+        self.losses.dropped += frame.is_corrupt
+        return frame.is_corrupt
+
+    def _replaces(self, what: str) -> bool:
+        """Whether to repeat the frame before.
+
+        Raises:
+            SourceError: The policy is to fail.
+        """
+        if self.policy.on_bad_frame == "fail":
+            raise SourceError(
+                f"{self.place.location}: a frame {what}; copy or export the file again, or leave "
+                "such frames out (on_bad_frame=skip)"
+            )
+        return self.policy.on_bad_frame == "repeat"
+
+    def _repeats(
+        self, before: tuple[VideoFrame, int] | None, until: int | None
+    ) -> Iterator[tuple[VideoFrame, int]]:
+        """The frame before, at each time before ``until`` that had a packet but gave no frame.
+
+        Decoders with several threads say late that a packet is damaged; which one it was shows
+        when a frame comes out whose time is later.
+        """
+        while self._pending and (until is None or self._pending[0] <= until):
+            time = heapq.heappop(self._pending)
+            if time != until and self._errors and before is not None and time > before[1]:
+                self._errors -= 1
+                self.losses.repeated += 1
+                yield before[0], time
+
+    def _decoded(self, video: Opened) -> Iterator[VideoFrame]:
+        """Decode to the end, whole frames and damaged ones.
+
+        Raises:
+            SourceError: The file broke off, after its last frame.
+        """
+        from av.error import FFmpegError
+
+        location, end = self.place.location, EndOfStream()
+        video.decoder.copy_opaque = True
+        try:
+            packets: Iterator[Packet[Any]] = video.container.demux(
+                video.stream, *video.container.streams.audio
+            )
+            for packet in packets:
+                if packet.stream is not video.stream:
+                    end.see_packet(packet, video.container)
+                elif end.see_packet(packet, video.container):
+                    self.losses.dropped += 1
+                else:
+                    end.number(packet)
+                    for frame in self._decoded_packet(video, packet):
+                        end.see_frame(frame)
+                        yield frame
+        except FFmpegError as error:
+            self._break_off(end.broken(location, error), error)
+            return
+        missing = end.missing(video.container, video.stream, location)
+        if missing is not None:
+            self._break_off(missing, None)
+
+    def _decoded_packet(self, video: Opened, packet: Packet[VideoStream]) -> list[VideoFrame]:
+        from av.error import InvalidDataError
+
+        repeating = self.policy.on_bad_frame == "repeat"
+        if repeating and packet.pts is not None and not packet.is_discard:
+            heapq.heappush(self._pending, packet.pts)
+        try:
+            return video.decode(packet)
+        except EOFError:  # a decoder that gave up has nothing left to give
+            return []
+        except InvalidDataError:
+            if self._started and self._replaces("cannot be decoded"):
+                self._errors += 1
+            else:
+                self.losses.dropped += 1
+            return []
+
+    def _break_off(self, message: str, error: Exception | None) -> None:
+        if self.policy.on_truncation == "fail":
+            raise SourceError(message) from error
+        self.losses.truncated = message

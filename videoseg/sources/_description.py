@@ -1,0 +1,101 @@
+"""Says what a video holds, from its container and its first frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from videoseg.sources._colour import unknown_matrix
+from videoseg.sources._container import Opened, Place
+from videoseg.sources._deinterlace import FIELDS
+from videoseg.sources._hdr import HLG, PQ
+from videoseg.sources._orientation import orientation_of
+from videoseg.types import Colour, StreamInfo
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_LIMITED, _FULL = 1, 2
+_UNSPECIFIED = 2
+
+
+def described(place: Place, video: Opened, first: VideoFrame) -> StreamInfo:
+    """The stream as it is coded, but upright."""
+    container, stream = video.container, video.stream
+    orientation = orientation_of(first)
+    width, height = first.width, first.height
+    aspect = Fraction(stream.sample_aspect_ratio or 1)
+    if orientation.sideways:
+        width, height, aspect = height, width, 1 / aspect
+    return StreamInfo(
+        stream=place.name,
+        width=width,
+        height=height,
+        time_base=Fraction(stream.time_base or 1),
+        frame_rate=Fraction(rate) if (rate := stream.average_rate) else None,
+        frame_count=stream.frames or None,
+        start_pts=first.pts or 0,
+        bit_depth=max(component.bits for component in first.format.components),
+        sample_aspect_ratio=aspect,
+        rotation=orientation.rotation,
+        colour=Colour(
+            primaries=_tag(first.color_primaries),
+            transfer=_tag(first.color_trc),
+            matrix=_tag(first.colorspace),
+            full_range={_LIMITED: False, _FULL: True}.get(int(first.color_range)),
+        ),
+        timecode=_timecode(container, stream),
+        has_audio=bool(container.streams.audio) and not place.is_read_once,
+        live=place.is_live,
+        location=None if place.is_read_once else place.location,
+    )
+
+
+def by_fields(info: StreamInfo) -> StreamInfo:
+    """The stream with a frame for every field."""
+    return replace(
+        info,
+        time_base=info.time_base / FIELDS,
+        frame_rate=info.frame_rate and info.frame_rate * FIELDS,
+        frame_count=info.frame_count and info.frame_count * FIELDS,
+        start_pts=info.start_pts * FIELDS,
+    )
+
+
+def remarks(video: Opened, first: VideoFrame, deinterlace: str) -> Iterator[str]:
+    """Lines for people about what they may not expect of this stream."""
+    if video.pictures > 1:
+        yield (
+            f"the file holds {video.pictures} picture streams; stream {video.number} is read "
+            "(stream=N reads another)"
+        )
+    if first.interlaced_frame and deinterlace == "off":
+        yield "the video is interlaced and is read as it is; deinterlace=bob splits its fields"
+    if deinterlace == "auto" and first.interlaced_frame:
+        yield "the video is interlaced; every field becomes a frame"
+    if int(first.color_trc) in (PQ, HLG):
+        yield "the video is HDR; models see it as on an SDR screen"
+    if unknown_matrix(int(first.colorspace)):
+        yield (
+            f"colours coded by matrix {int(first.colorspace)} of H.273 cannot be read; they are "
+            "shown as if by the usual one"
+        )
+    if orientation_of(first).mirrored:
+        yield "the video is marked as mirrored and is shown so; its frames are not passed through"
+
+
+def _tag(value: int) -> int | None:
+    return None if value == _UNSPECIFIED else int(value)
+
+
+def _timecode(container: InputContainer, stream: VideoStream) -> str | None:
+    """The start timecode; MP4 keeps it on a stream of its own, MXF and Matroska on the file."""
+    for holder in (stream, container, *container.streams):
+        found: str | None = holder.metadata.get("timecode")
+        if found:
+            return found
+    return None
