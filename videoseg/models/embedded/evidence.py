@@ -83,7 +83,8 @@ def covered(maps: Maps, kind: FloatMap, target: Target, vocabulary: Vocabulary) 
         + _BIAS
     )
     # Where a thing stands out, its surroundings stand out a little too: ask for more there.
-    doubt = np.clip(_SHADE * strength(shape) - _SHADE_FROM, 0, _SHADE_MOST)
+    peak = strength(np.asarray(shape, dtype=np.float32))
+    doubt = np.clip(_SHADE * peak - _SHADE_FROM, 0, _SHADE_MOST)
     return np.asarray(shape - doubt, dtype=np.float32)
 
 
