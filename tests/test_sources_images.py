@@ -120,9 +120,46 @@ def test_grey_and_transparent_become_rgb(tmp_path: Path) -> None:
     grey = picture(0)[..., 1]
     _, (frame,) = read(save(tmp_path / "grey.png", grey))
     assert (frame.image == grey[..., None]).all()
-    see_through = np.dstack([picture(0), np.full((HEIGHT, WIDTH), 99, np.uint8)])
-    _, (frame,) = read(save(tmp_path / "alpha.png", see_through))
-    assert (frame.image == picture(0)).all()
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".webp"])
+def test_transparency_shows_the_background(tmp_path: Path, ending: str) -> None:
+    alpha = np.linspace(0, 255, WIDTH).astype(np.uint8)[None].repeat(HEIGHT, axis=0)
+    path = tmp_path / f"alpha{ending}"
+    stored = np.dstack([picture(0)[..., ::-1], alpha])
+    assert cv2.imwrite(str(path), stored, [cv2.IMWRITE_WEBP_QUALITY, 101])
+    for background, behind in (("#000000", (0, 0, 0)), ("#ff8000", (255, 128, 0))):
+        source = ImageSource(background=background)
+        source.open(str(path))
+        (frame,) = source.frames()
+        part = alpha[..., None] / 255
+        expected = picture(0) * part + np.array(behind) * (1 - part)
+        # Lossless WebP stores no colour where nothing shows of it.
+        assert np.abs(frame.image - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("gaps", "shown", "times"),
+    [("skip", [1, 2, 5], [0, 1, 4]), ("repeat", [1, 2, 2, 2, 5], [0, 1, 2, 3, 4])],
+)
+def test_gaps_are_skipped_or_filled(
+    tmp_path: Path, gaps: Any, shown: list[int], times: list[int]
+) -> None:
+    for number in (1, 2, 5):
+        save(tmp_path / f"shot.{number:04d}.png", picture(number))
+    source = ImageSource(gaps=gaps)
+    (info,) = source.open(str(tmp_path / "shot.####.png")).values()
+    frames = list(source.frames())
+    assert indices(frames) == shown
+    assert [frame.pts for frame in frames] == times
+    assert [frame.index for frame in frames] == list(range(len(shown)))
+    assert sum(frame.duration or 0 for frame in frames) == 5
+    assert (info.start_number, info.frame_count) == (1, len(shown))
+    (note,) = source.notes
+    assert note.startswith("2 missing numbers")
+    assert source.index_at(Fraction(1, 25)) == 1
+    assert source.index_at(Fraction(3, 50)) == 2
+    assert source.index_at(Fraction(9)) == len(shown)
 
 
 def test_a_palette_becomes_rgb(tmp_path: Path) -> None:

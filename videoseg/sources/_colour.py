@@ -50,6 +50,7 @@ class Converter:
 
         self._reformatter = VideoReformatter()
         self._background = background
+        self._not_white: npt.NDArray[np.bool_] = np.empty(0, np.bool_)
 
     def rgb(self, frame: VideoFrame, width: int, height: int) -> RgbImage:
         """uint8 (height, width, 3) not yet rotated, whatever size this frame was coded in.
@@ -65,9 +66,16 @@ class Converter:
             return tone_mapped(deep, int(frame.color_trc))
         if name in _FAST and (frame.width, frame.height) == size and height % 2 == 0:
             image = np.asarray(self._converted(frame, size, "rgb24", _BILINEAR), dtype=np.uint8)
-            image += (image != 255).view(np.uint8)
-            return image
+            return self._one_level_up(image)
         return np.asarray(self._converted(frame, size, "rgb24"), dtype=np.uint8)
+
+    def _one_level_up(self, image: RgbImage) -> RgbImage:
+        """In place; memory for the test is kept, because new pages cost more than the sum."""
+        if self._not_white.shape != image.shape:
+            self._not_white = np.empty(image.shape, np.bool_)
+        np.not_equal(image, 255, out=self._not_white)
+        image += self._not_white.view(np.uint8)
+        return image
 
     def _converted(
         self,

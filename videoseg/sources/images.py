@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from annotated_types import Gt
 from typing_extensions import Doc
 
 from videoseg.errors import SourceError, SourceNotFoundError
+from videoseg.sources._colour import Background, blended
 from videoseg.types import Frame, RgbImage, StreamInfo
 
 if TYPE_CHECKING:
@@ -27,16 +29,33 @@ _EXTENSIONS = frozenset({
 _COUNTER = re.compile(r"%(?:0(\d+))?d|(#+)")
 """``%d``, ``%04d`` or ``####`` in a file name."""
 _DIGITS = re.compile(r"(\d+)")
+Gaps: TypeAlias = Literal["fail", "skip", "repeat"]
+
+
+@dataclass(frozen=True)
+class Sequenced:
+    """The images to show, in order.
+
+    Attributes:
+        paths: One for each frame.
+        times: When each is shown, in images from the first; rises by more than 1 over a gap.
+        start_number: Number of the first, where they are numbered in a row.
+    """
+
+    paths: Sequence[Path]
+    times: Sequence[int]
+    start_number: int = 0
 
 
 @dataclass
 class ImageSource:
     """Frames from image files, in natural order (``shot2`` before ``shot10``).
 
-    Takes one image (``StreamInfo.still``), a folder, or a pattern for a numbered sequence without
-    gaps: ``shot.%04d.png`` or ``shot.####.png``. Images come upright by their EXIF orientation, as
-    8-bit RGB: deeper samples are scaled, transparency is left out. ``StreamInfo.rotation`` stays 0,
-    because the image decoder has turned them already.
+    Takes one image (``StreamInfo.still``), a folder, or a pattern for a numbered sequence:
+    ``shot.%04d.png`` or ``shot.####.png``. Images come upright by their EXIF orientation, as 8-bit
+    RGB: deeper samples are scaled, transparent images are laid over the background (as stored:
+    their EXIF orientation is not read).
+    ``StreamInfo.rotation`` stays 0, because the image decoder has turned them already.
 
     All images of a sequence have the same size.
     """
@@ -44,8 +63,25 @@ class ImageSource:
     frame_rate: Annotated[Fraction, Doc("images per second of a sequence, > 0"), Gt(0)] = Fraction(
         25
     )
+    gaps: Annotated[
+        Gaps, Doc("missing number of a pattern: fail, skip it, or repeat the image before it")
+    ] = "fail"
+    background: Background = "#000000"
     _info: StreamInfo | None = field(init=False, repr=False, default=None)
-    _paths: Sequence[Path] = field(init=False, repr=False, default=())
+    _images: Sequenced = field(init=False, repr=False, default=Sequenced((), ()))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know about this input."""
+        images = self._images
+        missing = len(range(images.times[-1] + 1)) - len(images.times) if images.times else 0
+        repeated = len(images.paths) - len(set(images.paths))
+        found = []
+        if missing:
+            found.append(f"{missing} missing numbers were skipped; the image before lasts longer")
+        if repeated:
+            found.append(f"{repeated} missing numbers show the image before them again")
+        return tuple(found)
 
     @classmethod
     def accepts(cls, location: str) -> bool:
@@ -65,23 +101,23 @@ class ImageSource:
         path = Path(location)
         still = path.is_file()
         if still:
-            paths, start_number = [path], 0
+            images = Sequenced([path], [0])
         elif path.is_dir():
-            paths, start_number = _folder(path)
+            images = _folder(path)
         elif counter := _COUNTER.search(path.name):
-            paths, start_number = _numbered(path, counter)
+            images = _numbered(path, counter, self.gaps)
         else:
             raise SourceNotFoundError(f"{location}: no such file or folder; check the path")
-        first = _decoded(paths[0])
-        self._paths = paths
+        first = _decoded(images.paths[0])
+        self._images = images
         self._info = StreamInfo(
             stream=_COUNTER.sub("", path.stem).strip("._- ") or "images",
             width=first.shape[1],
             height=first.shape[0],
             time_base=1 / Fraction(self.frame_rate),
             frame_rate=None if still else Fraction(self.frame_rate),
-            frame_count=len(paths),
-            start_number=start_number,
+            frame_count=len(images.paths),
+            start_number=images.start_number,
             bit_depth=8 * first.dtype.itemsize,
             still=still,
             location=location,
@@ -89,24 +125,36 @@ class ImageSource:
         return {self._info.stream: self._info}
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
-        """Decode images ``start <= index < stop``; each lasts one unit of the time base.
+        """Decode images ``start <= index < stop``; each lasts until the next is shown.
 
         Raises:
             SourceError: Nothing is open, an image cannot be decoded, or one has another size.
         """
         if self._info is None:
             raise SourceError("no images are open; call open() with a file or folder first")
-        return _read(self._info, self._paths, range(len(self._paths))[start:stop])
+        indices = range(len(self._images.paths))[start:stop]
+        return _read(self._info, self._images, indices, self.background)
+
+    def index_at(self, seconds: Fraction) -> int:
+        """Index of the first image shown at this time or later; their number if none is.
+
+        Raises:
+            SourceError: Nothing is open.
+        """
+        if self._info is None:
+            raise SourceError("no images are open; call open() with a file or folder first")
+        return bisect.bisect_left(self._images.times, seconds / self._info.time_base)
 
     def close(self) -> None:
         """Forget the images. A second call does nothing."""
-        self._info, self._paths = None, ()
+        self._info, self._images = None, Sequenced((), ())
 
 
 PARTS = {"images": ImageSource}
 
 
-def _read(info: StreamInfo, paths: Sequence[Path], indices: range) -> Iterator[Frame]:
+def _read(info: StreamInfo, images: Sequenced, indices: range, background: str) -> Iterator[Frame]:
+    paths, times = images.paths, images.times
     for index in indices:
         image = _decoded(paths[index])
         height, width = image.shape[:2]
@@ -118,14 +166,14 @@ def _read(info: StreamInfo, paths: Sequence[Path], indices: range) -> Iterator[F
         yield Frame(
             stream=info.stream,
             index=index,
-            pts=index,
+            pts=times[index],
             time_base=info.time_base,
-            image=_rgb8(image),
-            duration=1,
+            image=_rgb8(image, background),
+            duration=times[index + 1] - times[index] if index + 1 < len(times) else 1,
         )
 
 
-def _folder(folder: Path) -> tuple[list[Path], int]:
+def _folder(folder: Path) -> Sequenced:
     """Its images in natural order, and the first one's number where all are numbered in a row."""
     paths = sorted(
         (
@@ -144,11 +192,12 @@ def _folder(folder: Path) -> tuple[list[Path], int]:
         )
     numbers = [int(found[-1]) if (found := _DIGITS.findall(path.stem)) else -1 for path in paths]
     in_a_row = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    return paths, numbers[0] if in_a_row and numbers[0] >= 0 else 0
+    start_number = numbers[0] if in_a_row and numbers[0] >= 0 else 0
+    return Sequenced(paths, range(len(paths)), start_number)
 
 
-def _numbered(pattern: Path, counter: re.Match[str]) -> tuple[list[Path], int]:
-    """The files of a pattern by number, which must rise by one, and the first number."""
+def _numbered(pattern: Path, counter: re.Match[str], gaps: Gaps) -> Sequenced:
+    """The files of a pattern by number, from the first to the last."""
     least = int(counter[1] or 1) if counter[2] is None else len(counter[2])
     fits = re.compile(
         re.escape(pattern.name[: counter.start()])
@@ -165,16 +214,22 @@ def _numbered(pattern: Path, counter: re.Match[str]) -> tuple[list[Path], int]:
         raise SourceNotFoundError(f"{pattern}: no file fits this pattern; check name and digits")
     first, last = min(found), max(found)
     missing = next((number for number in range(first, last) if number not in found), None)
-    if missing is not None:
+    if missing is not None and gaps == "fail":
         raise SourceError(
-            f"{pattern}: number {missing} is missing between {first} and {last}; add it, or give "
-            "the folder to take the images as they come"
+            f"{pattern}: number {missing} is missing between {first} and {last}; add it, or skip "
+            "or repeat over gaps (gaps=skip, gaps=repeat)"
         )
-    return [found[number] for number in sorted(found)], first
+    if missing is not None and gaps == "repeat":
+        for number in range(first, last):
+            found[number + 1] = found.get(number + 1, found[number])
+    numbers = sorted(found)
+    return Sequenced(
+        [found[number] for number in numbers], [number - first for number in numbers], first
+    )
 
 
 def _decoded(path: Path) -> npt.NDArray[Any]:
-    """(H, W, 3) BGR, upright, in the depth of the file."""
+    """(H, W, 3) BGR or (H, W, 4) BGRA, upright, in the depth of the file."""
     import cv2
 
     try:
@@ -200,12 +255,26 @@ def _quietly_decoded(cv2: ModuleType, data: npt.NDArray[np.uint8]) -> npt.NDArra
     level = logging.getLogLevel()
     logging.setLogLevel(0)
     try:
+        if _may_be_transparent(data.tobytes()):
+            stored: npt.NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+            if stored is not None and stored.shape[2:] == (4,):
+                return stored
         image: npt.NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error:  # a size beyond its limits, for one
         return None
     finally:
         logging.setLogLevel(level)
     return image
+
+
+def _may_be_transparent(data: bytes) -> bool:
+    """Whether it is worth the time to look for an alpha channel."""
+    if data[:4] == b"\x89PNG":
+        header = data[: data.find(b"IDAT")]
+        return header[25:26] in (b"\x04", b"\x06") or b"tRNS" in header
+    if data[:4] == b"RIFF":  # WebP: extended with the alpha flag, or lossless
+        return data[12:16] == b"VP8L" or bool(data[12:16] == b"VP8X" and data[20] & 0x10)
+    return data[:4] in (b"II*\0", b"MM\0*") or data[4:12] == b"ftypavif"
 
 
 def _is_torn_jpeg(data: bytes) -> bool:
@@ -221,12 +290,14 @@ def _is_torn_jpeg(data: bytes) -> bool:
     return False
 
 
-def _rgb8(image: npt.NDArray[Any]) -> RgbImage:
-    """8-bit RGB from BGR of any depth; floating-point samples are taken to lie in [0, 1]."""
+def _rgb8(image: npt.NDArray[Any], background: str) -> RgbImage:
+    """8-bit RGB from BGR or BGRA of any depth; floating-point samples should lie in [0, 1]."""
     import cv2
 
     if image.dtype == np.uint16:
         image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
     elif image.dtype != np.uint8:
         image = np.rint(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
+    if image.shape[2] == 4:
+        return blended(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), background)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
