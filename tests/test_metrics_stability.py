@@ -37,7 +37,7 @@ def film(positions: list[tuple[int, int]]) -> tuple[list[Bitmap], list[Flow]]:
         image = ground.copy()
         image[y : y + 40, x : x + 40] = surface
         images.append(image)
-    flows = [flow_between(a, b) for a, b in pairwise(images)]
+    flows = [flow_between(a, b, refined=True) for a, b in pairwise(images)]
     return [square(x, y) for x, y in positions], flows
 
 
