@@ -37,8 +37,15 @@ def film(positions: list[tuple[int, int]]) -> tuple[list[Bitmap], list[Flow]]:
         image = ground.copy()
         image[y : y + 40, x : x + 40] = surface
         images.append(image)
-    flows = [flow_between(a, b, refined=True) for a, b in pairwise(images)]
+    flows = [flow_between(a, b) for a, b in pairwise(images)]
     return [square(x, y) for x, y in positions], flows
+
+
+def flow_of(after: Bitmap, motion: tuple[int, int]) -> Flow:
+    """What lies in ``after`` has moved by x, y; all else has not."""
+    backward = np.zeros((HEIGHT, WIDTH, 2), dtype=np.float32)
+    backward[after] = np.negative(motion)
+    return Flow(backward, WIDTH, HEIGHT)
 
 
 def still_flow() -> Flow:
@@ -85,7 +92,9 @@ def test_more_flicker_is_more_unstable() -> None:
 
 
 def test_a_constant_error_is_not_instability() -> None:
-    truth, flows = film([(30 + 4 * i, 30 + 2 * i) for i in range(6)])
+    truth, _ = film([(30 + 4 * i, 30 + 2 * i) for i in range(6)])
+    # The motion as it is: what optical flow makes of it near the edge is another matter.
+    flows = [flow_of(after, (4, 2)) for after in truth[1:]]
     too_small = [square(30 + 4 * i + 3, 30 + 2 * i + 3, 34) for i in range(6)]
     assert temporal_instability(too_small, truth, flows).excess < 0.1
 

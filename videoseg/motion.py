@@ -7,16 +7,12 @@ on small grey images; it is kept at that size and scaled up only where something
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.types import Box, Mask, RgbImage
-
-if TYPE_CHECKING:
-    import cv2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,17 +45,13 @@ class Flow:
         return float(self.frame_height / self.backward.shape[0])
 
 
-def flow_between(
-    previous: RgbImage, current: RgbImage, *, long_side: int = 320, refined: bool = False
-) -> Flow:
+def flow_between(previous: RgbImage, current: RgbImage, *, long_side: int = 320) -> Flow:
     """Optical flow from ``current`` back to ``previous``.
 
     Args:
         previous: uint8 (H, W, 3).
         current: uint8 (H, W, 3), of the same size.
         long_side: Longest side of the images that are compared, pixels; frames are never enlarged.
-        refined: Smooth the field by variational refinement: over twice the time, better on flat
-            regions, for measuring.
 
     Raises:
         ValueError: The images differ in size.
@@ -71,25 +63,16 @@ def flow_between(
     height, width = current.shape[:2]
     scale = min(1.0, long_side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    dis = _dis(refined)
-    start = np.zeros((max(size[1], _SMALLEST_SIDE), max(size[0], _SMALLEST_SIDE), 2), np.float32)
-    field = dis.calc(_small_grey(current, size), _small_grey(previous, size), start)
-    backward = np.ascontiguousarray(field[: size[1], : size[0]], dtype=np.float32)
-    return Flow(backward, width, height)
-
-
-def _dis(refined: bool) -> cv2.DISOpticalFlow:
-    import cv2
-
-    if refined:
-        return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     # Finer than the fast preset and longer descents, but no variational refinement: on DAVIS it
     # carries masks no worse than the medium preset, in less than half its time.
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     dis.setFinestScale(1)
     dis.setGradientDescentIterations(16)
     dis.setVariationalRefinementIterations(0)
-    return dis
+    start = np.zeros((max(size[1], _SMALLEST_SIDE), max(size[0], _SMALLEST_SIDE), 2), np.float32)
+    field = dis.calc(_small_grey(current, size), _small_grey(previous, size), start)
+    backward = np.ascontiguousarray(field[: size[1], : size[0]], dtype=np.float32)
+    return Flow(backward, width, height)
 
 
 def carry_mask(mask: Mask, flow: Flow) -> Mask | None:

@@ -57,8 +57,7 @@ def temporal_instability(
     Args:
         predicted: The object's mask on each of n >= 2 consecutive frames.
         truth: Its true mask on each.
-        flows: The n - 1 motions, ``flow_between(image[i], image[i + 1])``, refined,
-            and best at full size.
+        flows: The n - 1 motions, ``flow_between(image[i], image[i + 1])``, best at full size.
 
     Raises:
         ValueError: The lengths do not fit, or sizes differ.

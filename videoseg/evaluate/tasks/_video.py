@@ -87,7 +87,7 @@ def _instability(
         if before.index not in counted or after.index not in counted:
             continue
         full = max(before.width, before.height)
-        flows = [flow_between(before.image, after.image, long_side=full, refined=True)]
+        flows = [flow_between(before.image, after.image, long_side=full)]
         pair = (before.index, after.index)
         for one, found in zip(followed, jumps, strict=True):
             predicted = [one.predicted.get(index) for index in pair]
