@@ -50,7 +50,7 @@ def test_run_lengths_are_those_of_pycocotools(bitmap: Bitmap) -> None:
     assert (masks.to_bitmap(decoded) == bitmap).all()
 
 
-@pytest.mark.parametrize("counts", ["", "\x00", "ä", "P", "1"])
+@pytest.mark.parametrize("counts", ["", "\x00", "ä", "P", "1", "oooooooooo1"])
 def test_broken_run_lengths_are_refused(counts: str) -> None:
     with pytest.raises(ValueError, match="run lengths"):
         masks.decode_rle(counts, width=4, height=4)

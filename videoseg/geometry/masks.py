@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from videoseg.types import Bitmap, Box, Mask
 
+_MOST_CHARACTERS = 8
+"""Characters of a compressed number, 5 bits each: more than any run length takes."""
+
 
 def from_bitmap(bitmap: Bitmap) -> Mask | None:
     """Crop a full-frame bool (H, W) bitmap to a Mask; None where nothing is set."""
@@ -90,19 +93,31 @@ def decode_rle(counts: str, *, width: int, height: int) -> Mask | None:
     runs = _expand(counts)
     if (runs < 0).any() or int(runs.sum()) != width * height:
         raise ValueError(f"run lengths add up to {int(runs.sum())}, not {width} x {height}")
-    values = np.zeros(len(runs), dtype=np.bool_)
+    edges = np.cumsum(runs)
+    set_runs = runs[1::2] > 0
+    if not set_runs.any():
+        return None
+    begins, ends = edges[:-1:2][set_runs], edges[1::2][set_runs]
+    left, right = int(begins[0]) // height, int(ends[-1] - 1) // height + 1
+    top, bottom = int((begins % height).min()), int(((ends - 1) % height).max()) + 1
+    if (begins // height != (ends - 1) // height).any():
+        top, bottom = 0, height  # a run that goes on in the next column touches both borders
+    # Only the object's own columns are filled in.
+    bounds = np.clip(np.concatenate([[0], edges]), left * height, right * height)
+    inner: npt.NDArray[np.int64] = np.diff(bounds)
+    values = np.zeros(len(inner), dtype=np.bool_)
     values[1::2] = True
-    flat = np.repeat(values, runs)
-    return from_bitmap(flat.reshape(width, height).T)
+    columns = np.repeat(values, inner).reshape(right - left, height)
+    return Mask(left, top, width, height, np.ascontiguousarray(columns[:, top:bottom].T))
 
 
 def _run_lengths(mask: Mask) -> npt.NDArray[np.int64]:
     """Column-major run lengths of the full frame, zeros first, computed on the crop alone."""
     height, width = mask.bitmap.shape
-    padded = np.zeros((width, height + 2), dtype=np.bool_)
-    padded[:, 1:-1] = mask.bitmap.T
-    columns, steps = np.divmod(np.flatnonzero(padded[:, 1:] != padded[:, :-1]), height + 1)
-    edges = (mask.x + columns) * mask.frame_height + mask.y + steps
+    padded = np.zeros((height + 2, width), dtype=np.bool_)
+    padded[1:-1] = mask.bitmap
+    rows, columns = np.divmod(np.flatnonzero(padded[1:] != padded[:-1]), width)
+    edges = np.sort((mask.x + columns) * mask.frame_height + mask.y + rows)
     # A run that reaches the frame's bottom goes on at the top of the next column.
     joined = np.flatnonzero(edges[1:-1:2] == edges[2::2])
     if len(joined):
@@ -130,19 +145,25 @@ def _compress(runs: npt.NDArray[np.int64]) -> str:
 
 
 def _expand(counts: str) -> npt.NDArray[np.int64]:
-    runs: list[int] = []
-    value = shift = 0
-    for character in counts.encode("ascii", errors="replace"):
-        bits = character - 48
-        if not 0 <= bits < 64:
-            raise ValueError(f"{chr(character)!r} is no character of compressed run lengths")
-        value |= (bits & 0x1F) << shift
-        shift += 5
-        if not bits & 0x20:
-            if bits & 0x10:
-                value |= -1 << shift
-            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-            value = shift = 0
-    if shift:
+    characters = np.frombuffer(counts.encode("ascii", errors="replace"), dtype=np.uint8)
+    foreign = np.flatnonzero((characters < 48) | (characters >= 48 + 64))
+    if len(foreign):
+        character = chr(characters[foreign[0]])
+        raise ValueError(f"{character!r} is no character of compressed run lengths")
+    if not len(characters):
+        return np.zeros(0, dtype=np.int64)
+    bits = characters.astype(np.int64) - 48
+    lasts = np.flatnonzero(bits & 0x20 == 0)
+    if not len(lasts) or lasts[-1] != len(bits) - 1:
         raise ValueError("compressed run lengths end in the middle of a number")
-    return np.asarray(runs, dtype=np.int64)
+    firsts = np.concatenate([[0], lasts[:-1] + 1])
+    lengths = lasts - firsts + 1
+    if lengths.max() > _MOST_CHARACTERS:
+        raise ValueError("compressed run lengths hold a number that no frame is large enough for")
+    place = np.arange(len(bits)) - np.repeat(firsts, lengths)
+    runs = np.add.reduceat((bits & 0x1F) << (5 * place), firsts)
+    runs -= ((bits[lasts] & 0x10) > 0) * (np.int64(1) << (5 * lengths))
+    # From the third on each is the difference to the one two places before it.
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
+    return runs

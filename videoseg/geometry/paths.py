@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import PathDataError
+from videoseg.geometry.decimals import decimal_text
 from videoseg.types import Bezier, Polygon, Ring, Shape
 
 _Point = tuple[float, float]
@@ -51,30 +52,36 @@ def format_path(shape: Shape, *, precision: int = 1) -> str:
 
     Args:
         shape: What to write.
-        precision: Decimals; trailing zeros are dropped, and there are no exponents.
+        precision: Decimals, 0 to 6; trailing zeros are dropped, and there are no exponents.
 
     Raises:
-        ValueError: A coordinate is not finite.
+        ValueError: A coordinate is not finite, or larger than ``parse_path`` takes.
     """
-    return "".join(_format_ring(ring, precision) for ring in shape.rings)
+    rings = shape.rings
+    if not rings:
+        return ""
+    given = [_written(ring) for ring in rings]
+    points = np.concatenate(given).astype(np.float64)
+    if not (np.abs(points) <= _LARGEST).all():
+        raise ValueError(f"the coordinates of an outline must be finite, and below {_LARGEST:g}")
+    before = np.full(points.shape, ord(" "), dtype=np.uint8)
+    after = np.zeros(points.shape, dtype=np.uint8)
+    start = 0
+    for ring, written in zip(rings, given, strict=True):
+        before[start, 0] = ord("M")
+        before[start + 1, 0] = ord("L" if isinstance(ring, Polygon) else "C")
+        start += len(written)
+        after[start - 1, 1] = ord("Z")
+    units = np.rint(points * 10**precision).astype(np.int64)
+    return decimal_text(units.ravel(), precision, before.ravel(), after.ravel())
 
 
-def _format_ring(ring: Ring, precision: int) -> str:
+def _written(ring: Ring) -> npt.NDArray[np.float32]:
+    """The points that a ring's text names, (P, 2): of curves first where they begin."""
     if isinstance(ring, Polygon):
-        first, *others = _format_points(ring.points, precision)
-        return f"M{first}L{' '.join(others)}Z"
-    points = _format_points(ring.segments.reshape(-1, 2), precision)
-    return f"M{points[-1]}C{' '.join(points)}Z"
-
-
-def _format_points(points: npt.NDArray[np.float32], precision: int) -> list[str]:
-    if not np.isfinite(points).all():
-        raise ValueError("the coordinates of an outline must be finite")
-    rounded = np.round(points.astype(np.float64), precision) + 0.0  # turns -0 into 0
-    numbers = [f"{value:.{precision}f}" for value in rounded.ravel().tolist()]
-    if precision > 0:
-        numbers = [number.rstrip("0").rstrip(".") for number in numbers]
-    return [f"{x} {y}" for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
+        return ring.points
+    points = ring.segments.reshape(-1, 2)
+    return np.concatenate([points[-1:], points])
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from fractions import Fraction
 
@@ -57,8 +58,11 @@ def path_start(tracked: TrackedInstance) -> str:
     label = escape(tracked.label)
     return (
         f'<path id="track-{tracked.track_id}" class="track" data-track="{tracked.track_id}"'
-        f' data-label="{label}" fill="{hex_of(tracked.track_id)}" fill-rule="evenodd"'
+        f' data-label="{label}" fill="{_hex_of(tracked.track_id)}" fill-rule="evenodd"'
     )
+
+
+_hex_of = functools.lru_cache(maxsize=1024)(hex_of)
 
 
 def title(tracked: TrackedInstance) -> str:

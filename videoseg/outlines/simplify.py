@@ -23,7 +23,8 @@ Indices = npt.NDArray[np.int64]
 
 _SHARE = 0.5  # of the tolerance for leaving points out; the rest for moving those that stay
 _SMALLEST = 0.05  # px; below it leaving points out gains nothing
-_GRID = 256  # points lie on a grid of 1 / 256 px, which float32 holds exactly in any frame
+_GRID = 16  # points lie on a grid of 1 / 16 px: exact in float32 in any frame, short as text
+_ROUNDING = 0.75 / _GRID  # px; more than half a cell's diagonal
 _STIFFNESS = 0.01  # keeps vertices between nearly parallel lines from running along them
 
 
@@ -173,7 +174,7 @@ def _refit(
         )
         / determinant[:, None]
     )
-    allowed = np.maximum(reach[ring] - 1 / _GRID, 0)
+    allowed = np.maximum(reach[ring] - _ROUNDING, 0)
     size = np.linalg.norm(move, axis=1)
     move *= (np.minimum(size, allowed) / np.maximum(size, 1e-12))[:, None]
     rounded: Points = np.round((vertex + move) * _GRID) / _GRID

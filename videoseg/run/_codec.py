@@ -1,7 +1,8 @@
 """Values of the run log as JSON text and back, exactly.
 
 A record is put together as text because ``json`` spends most of its time on floats: a ring is
-formatted in one call with nine significant digits, which name every float32 exactly.
+formatted in one call. Where four decimals name each of its numbers exactly, as in outlines made
+here, it is written with those; else with nine significant digits, which name every float32.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.geometry.decimals import decimal_text
 from videoseg.geometry.masks import decode_rle, encode_rle
 from videoseg.types import (
     Bezier,
@@ -36,6 +38,11 @@ from videoseg.types import (
 
 Json = Any
 """What ``json.loads`` gives; its shape is checked by building the value from it."""
+
+_DECIMALS = 4
+"""Decimals that outlines on a grid of 1/16 pixel need."""
+_LARGEST_UNITS = 2.0**53
+"""Below this float64 holds all whole numbers."""
 
 
 def fraction_text(value: Fraction) -> str:
@@ -113,7 +120,7 @@ def detections_from_json(made: Json) -> tuple[str, int, Detections | None]:
     stream, index = made["stream"], made["index"]
     if made["instances"] is None:
         return stream, index, None
-    instances = tuple(map(_instance_from_json, made["instances"]))
+    instances = tuple(map(instance_from_json, made["instances"]))
     return stream, index, Detections(stream, index, instances, tuple(made["presence"]))
 
 
@@ -135,8 +142,19 @@ def scene_to_text(scene: Scene, found: Sequence[Instance]) -> str:
     )
 
 
-def scene_from_json(made: Json, found: Sequence[Instance]) -> Scene:
-    """The Scene of one line of ``scenes.jsonl``; ``found`` as in ``scene_to_text``."""
+def named_places(made: Json) -> set[int]:
+    """Places among the frame's Detections that one line of ``scenes.jsonl`` names."""
+    instances = (tracked["instance"] for tracked in made["instances"])
+    return {instance for instance in instances if isinstance(instance, int)}
+
+
+def scene_from_json(made: Json, found: Sequence[Instance | None]) -> Scene:
+    """The Scene of one line of ``scenes.jsonl``.
+
+    Args:
+        made: The line.
+        found: As in ``scene_to_text``; None for what the line does not name.
+    """
     return Scene(
         stream=made["stream"],
         index=made["index"],
@@ -193,7 +211,8 @@ def _instance_to_text(instance: Instance) -> str:
     return f'{text[:-1]},"outline":{_shape_to_text(instance.outline)}}}'
 
 
-def _instance_from_json(made: Mapping[str, Json]) -> Instance:
+def instance_from_json(made: Json) -> Instance:
+    """One instance of a line of ``detections.jsonl``, or of one that a Scene has of its own."""
     embedding = made.get("embedding")
     outline = made.get("outline")
     return Instance(
@@ -218,15 +237,19 @@ def _tracked_to_text(tracked: TrackedInstance, places: Mapping[int, int]) -> str
     )
 
 
-def _tracked_from_json(made: Json, found: Sequence[Instance]) -> TrackedInstance:
+def _tracked_from_json(made: Json, found: Sequence[Instance | None]) -> TrackedInstance:
     named = made["instance"]
     if made["state"] not in ("matched", "interpolated", "held"):
         raise ValueError(f"unknown state {made['state']!r}")
-    if isinstance(named, int) and not 0 <= named < len(found):
-        raise ValueError(f"instance {named} of a frame with {len(found)} instances")
+    if isinstance(named, int):
+        instance = found[named] if 0 <= named < len(found) else None
+        if instance is None:
+            raise ValueError(f"instance {named} of a frame with {len(found)} instances")
+    else:
+        instance = instance_from_json(named)
     return TrackedInstance(
         track_id=made["track_id"],
-        instance=found[named] if isinstance(named, int) else _instance_from_json(named),
+        instance=instance,
         shape=_shape_from_json(made["shape"]),
         label=made["label"],
         state=made["state"],
@@ -266,6 +289,14 @@ def _ring_from_json(made: Json) -> Ring:
 def _floats_to_text(values: npt.NDArray[np.float32]) -> str:
     if not np.isfinite(values).all():
         raise ValueError("an outline holds a coordinate that is no finite number")
+    scaled = np.rint(values.ravel().astype(np.float64) * 10**_DECIMALS)
+    if np.abs(scaled).max(initial=0) < _LARGEST_UNITS:
+        units = scaled.astype(np.int64)
+        # Compared as bytes: a negative zero is no whole number of units either.
+        if (units / 10**_DECIMALS).astype(np.float32).tobytes() == values.tobytes():
+            nothing, commas = np.zeros((2, len(units)), dtype=np.uint8)
+            commas[:-1] = ord(",")
+            return f"[{decimal_text(units, _DECIMALS, nothing, commas)}]"
     return f"[{('%.9g,' * values.size)[:-1] % tuple(values.ravel().tolist())}]"
 
 

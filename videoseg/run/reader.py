@@ -12,12 +12,14 @@ from videoseg.errors import RunLogError
 from videoseg.run._codec import (
     Json,
     detections_from_json,
+    instance_from_json,
+    named_places,
     prompt_from_json,
     scene_from_json,
     stream_from_json,
 )
 from videoseg.run.log import DETECTIONS, FORMAT, SCENES, VERSION
-from videoseg.types import Detections, Instance, Prompt, Scene, StreamInfo
+from videoseg.types import Detections, Prompt, Scene, StreamInfo
 
 T = TypeVar("T")
 
@@ -73,17 +75,24 @@ class RunFolder:
         Raises:
             RunLogError: A line that is not the last is damaged; the message names it.
         """
-        answers = self.detections()
-        waiting: dict[tuple[str, int], tuple[Instance, ...]] = {}
+        answers = self._records(DETECTIONS)
+        waiting: dict[tuple[str, int], tuple[int, Sequence[Json]]] = {}
         for number, record in self._records(SCENES):
             key = self._build(SCENES, number, _key, record)
             while key not in waiting:
-                answer = next(answers, None)
+                line, answer = next(answers, (0, None))
                 if answer is None:
                     raise self._damage(SCENES, number, f"no answer of the model for {key}")
-                stream, index, detections = answer
-                waiting[stream, index] = () if detections is None else detections.instances
-            build = functools.partial(scene_from_json, found=waiting.pop(key))
+                answered, instances = self._build(DETECTIONS, line, _found, answer)
+                waiting[answered] = line, instances
+            line, instances = waiting.pop(key)
+            # Most of what is drawn has been steadied and has a mask of its own: no need for both.
+            named = self._build(SCENES, number, named_places, record)
+            found = [
+                self._build(DETECTIONS, line, instance_from_json, made) if place in named else None
+                for place, made in enumerate(instances)
+            ]
+            build = functools.partial(scene_from_json, found=found)
             yield self._build(SCENES, number, build, record)
 
     def _check_header(self, name: str, records: str) -> Json:
@@ -133,6 +142,10 @@ class RunFolder:
 
 def _key(made: Json) -> tuple[str, int]:
     return str(made["stream"]), int(made["index"])
+
+
+def _found(made: Json) -> tuple[tuple[str, int], Sequence[Json]]:
+    return _key(made), made["instances"] or ()
 
 
 def _streams(header: Json) -> dict[str, StreamInfo]:
