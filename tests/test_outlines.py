@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 from tests import scenes
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten, signed_area
-from videoseg.outlines.contours import MIDDLE_LINE_ERROR, outline_of, rasterise, shape_area
+from videoseg.outlines.contours import (
+    MIDDLE_LINE_ERROR,
+    outline_of,
+    outlines_of,
+    rasterise,
+    shape_area,
+)
 from videoseg.outlines.simplify import middle_line
 from videoseg.outlines.trace import trace
 from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Shape
@@ -108,7 +114,7 @@ def _check_distance(mask: Mask, tolerance: float) -> None:
 def test_the_middle_line_of_noise_is_sound(density: float) -> None:
     """Noise has every corner there is; the middle line is what all outlines fall back to."""
     bitmap = np.random.default_rng(7).random((100, 100)) < density
-    traced = trace(bitmap)
+    traced = trace([bitmap])
     points, starts, _ = middle_line(traced)
     rings = [shapely.LinearRing(points[a:b]) for a, b in itertools.pairwise(starts.tolist())]
     assert shapely.is_simple(shapely.MultiLineString(rings))
@@ -207,6 +213,20 @@ def test_an_absurd_tolerance_still_gives_a_sound_outline() -> None:
     shape = outline_of(blob(3), tolerance=1000)
     assert shapely.is_valid(polygons(shape))
     assert all(signed_area(part.outer) > 0 for part in shape.parts)
+
+
+@given(st.lists(some_masks, max_size=5), st.sampled_from((0.0, *TOLERANCES)), st.integers(0, 6))
+def test_outlines_made_together_are_those_made_one_by_one(
+    found: list[Mask], tolerance: float, min_area: int
+) -> None:
+    together = outlines_of(found, tolerance=tolerance, min_area=min_area)
+    for mask, shape in zip(found, together, strict=True):
+        alone = outline_of(mask, tolerance=tolerance, min_area=min_area)
+        assert [len(part.holes) for part in shape.parts] == [
+            len(part.holes) for part in alone.parts
+        ]
+        for one, other in zip(shape.rings, alone.rings, strict=True):
+            assert np.array_equal(flatten(one), flatten(other))
 
 
 def test_the_same_mask_gives_the_same_outline() -> None:

@@ -10,19 +10,23 @@ stays within ``tolerance`` of the middle line.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten, signed_area
-from videoseg.outlines.simplify import simplify
+from videoseg.outlines.simplify import Points, RingGroup, simplify
 from videoseg.outlines.trace import Trace, trace
 from videoseg.types import Mask, Part, Polygon, Shape
 
 MIDDLE_LINE_ERROR = 0.5
 """Furthest that the middle line lies from the pixels' edges, in pixels."""
+
+Areas = npt.NDArray[np.float64]
 
 
 def outline_of(mask: Mask, *, tolerance: float = 0.5, min_area: int = 0) -> Shape:
@@ -41,53 +45,80 @@ def outline_of(mask: Mask, *, tolerance: float = 0.5, min_area: int = 0) -> Shap
     Raises:
         ValueError: ``tolerance`` is negative or not finite.
     """
+    return outlines_of([mask], tolerance=tolerance, min_area=min_area)[0]
+
+
+def outlines_of(found: Sequence[Mask], *, tolerance: float = 0.5, min_area: int = 0) -> list[Shape]:
+    """The outline of each mask, as ``outline_of`` gives it, in less time than one by one.
+
+    Raises:
+        ValueError: ``tolerance`` is negative or not finite.
+    """
     if not 0 <= tolerance < math.inf:
         raise ValueError(f"tolerance is a number of pixels from 0, got {tolerance = }")
-    traced = trace(mask.bitmap)
-    groups = _parts(traced, mask, min_area)
+    if not found:
+        return []
+    traced = trace([mask.bitmap for mask in found])
+    areas = _ring_areas(traced)
+    firsts = np.searchsorted(traced.owners, np.arange(len(found) + 1)).tolist()
+    groups = [
+        _parts(traced, areas, mask, range(*span), min_area)
+        for mask, span in zip(found, itertools.pairwise(firsts), strict=True)
+    ]
     rings = simplify(traced, groups, tolerance)
-    offset = np.array([mask.x, mask.y], dtype=np.float64)
+    return [
+        _shape(rings, parts, np.array([mask.x, mask.y], dtype=np.float64))
+        for mask, parts in zip(found, groups, strict=True)
+    ]
 
+
+def _shape(rings: Sequence[Points], parts: Sequence[RingGroup], offset: Points) -> Shape:
     def ring(index: int) -> Polygon:
         return Polygon((rings[index] + offset).astype(np.float32))
 
     return Shape(
-        tuple(Part(ring(outer), tuple(ring(hole) for hole in holes)) for outer, holes in groups)
+        tuple(Part(ring(outer), tuple(ring(hole) for hole in holes)) for outer, holes in parts)
     )
 
 
-def _parts(traced: Trace, mask: Mask, min_area: int) -> list[tuple[int, list[int]]]:
-    """Outer rings with their holes, as ring numbers; small ones left out."""
-    areas = _ring_areas(traced)
-    outers = np.flatnonzero(areas > 0)
+def _parts(traced: Trace, areas: Areas, mask: Mask, rings: range, min_area: int) -> list[RingGroup]:
+    """One mask's outer rings with their holes, as ring numbers; small ones left out."""
+    mine = areas[rings.start : rings.stop]
+    outers, holes = (rings.start + np.flatnonzero(which) for which in (mine > 0, mine < 0))
+    kept = outers
     if min_area > 0:
         kept = outers[areas[outers] >= min_area]
-        outers = kept if len(kept) else outers[[np.argmax(areas[outers])]]
-    groups: dict[int, list[int]] = {int(outer): [] for outer in outers}
-    holes = np.flatnonzero((areas < 0) & (areas <= -min_area))
-    if len(outers) == 1 and np.count_nonzero(areas > 0) == 1:
+        kept = kept if len(kept) else outers[[np.argmax(areas[outers])]]
+        holes = holes[areas[holes] <= -min_area]
+    groups: dict[int, list[int]] = {outer: [] for outer in kept.tolist()}
+    if len(outers) == 1:
         groups[int(outers[0])] = holes.tolist()
     elif len(holes):
-        for hole, outer in zip(holes.tolist(), _owners(traced, mask, holes, areas), strict=True):
+        owners = _parts_around(traced, mask, holes, outers)
+        for hole, outer in zip(holes.tolist(), owners, strict=True):
             if outer in groups:
                 groups[outer].append(hole)
     return list(groups.items())
 
 
-def _owners(
-    traced: Trace, mask: Mask, holes: npt.NDArray[np.int64], areas: npt.NDArray[np.float64]
+def _parts_around(
+    traced: Trace, mask: Mask, holes: npt.NDArray[np.int64], outers: npt.NDArray[np.int64]
 ) -> list[int]:
     """The outer ring of the part that each hole lies in."""
     import cv2
 
     _, labels = cv2.connectedComponents(mask.bitmap.astype(np.uint8), connectivity=8)
-    label_of_ring = labels[traced.inside[:, 1], traced.inside[:, 0]]
-    outers = np.flatnonzero(areas > 0)
-    outer_of_label = {int(label_of_ring[outer]): int(outer) for outer in outers}
-    return [outer_of_label[int(label_of_ring[hole])] for hole in holes]
+
+    def label_of(rings: npt.NDArray[np.int64]) -> list[int]:
+        x, y = traced.inside[rings].T
+        found: list[int] = labels[y, x].tolist()
+        return found
+
+    outer_of_label = dict(zip(label_of(outers), outers.tolist(), strict=True))
+    return [outer_of_label[label] for label in label_of(holes)]
 
 
-def _ring_areas(traced: Trace) -> npt.NDArray[np.float64]:
+def _ring_areas(traced: Trace) -> Areas:
     """Signed area of each traced ring in pixels; outer rings positive, holes negative."""
     x, y = traced.points.T
     # Horizontal edges are the even ones; each contributes its length times its height (Green).

@@ -12,14 +12,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.outlines.trace import Trace
 
+if TYPE_CHECKING:
+    import shapely
+
 Points = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
+RingGroup: TypeAlias = tuple[int, Sequence[int]]
+"""An outer ring and the holes in it, by ring number."""
 
 _SHARE = 0.5  # of the tolerance for leaving points out; the rest for moving those that stay
 _SMALLEST = 0.05  # px; below it leaving points out gains nothing
@@ -29,7 +35,7 @@ _STIFFNESS = 0.01  # keeps vertices between nearly parallel lines from running a
 
 
 def simplify(
-    traced: Trace, groups: Sequence[tuple[int, Sequence[int]]], tolerance: float
+    traced: Trace, groups: Sequence[Sequence[RingGroup]], tolerance: float
 ) -> list[Points]:
     """Rings with fewer points, float64 (P, 2) each, by ring number.
 
@@ -37,13 +43,14 @@ def simplify(
 
     Args:
         traced: Exact rings.
-        groups: Outer rings with the holes in each, by ring number; other rings are not looked at.
+        groups: For each bitmap its outer rings with the holes in each; other rings are not looked
+            at.
         tolerance: Furthest distance from the middle line in pixels; 0 gives the exact rings.
     """
     if tolerance == 0:
         return _split(traced.points.astype(np.float64), traced.starts)
     points, starts, turning = middle_line(traced)
-    wanted = [ring for outer, holes in groups for ring in (outer, *holes)]
+    wanted = [ring for group in groups for ring in _numbers(group)]
     tolerances = np.full(len(starts) - 1, tolerance, dtype=np.float64)
     while tolerances[wanted].max() > _SMALLEST:
         tolerances[tolerances <= _SMALLEST] = 0
@@ -197,29 +204,56 @@ def _best_lines(begins: Points, ends: Points, kept: Indices) -> tuple[Points, Po
     return np.stack([-np.sin(angle), np.cos(angle)], axis=1), centre
 
 
-def _broken(rings: Sequence[Points], groups: Sequence[tuple[int, Sequence[int]]]) -> Indices:
+def _broken(rings: Sequence[Points], groups: Sequence[Sequence[RingGroup]]) -> Indices:
     """Numbers of the rings that must come closer to the middle line; empty if all is well."""
     import shapely
 
-    numbers = np.array([ring for outer, holes in groups for ring in (outer, *holes)])
+    whole = [_multipolygon(rings, group) for group in groups]
+    broken = [
+        _culprits(rings, group)
+        for group, made, valid in zip(groups, whole, shapely.is_valid(whole), strict=True)
+        if made is None or not valid
+    ]
+    return np.concatenate([np.array([], dtype=np.int64), *broken])
+
+
+def _multipolygon(
+    rings: Sequence[Points], group: Sequence[RingGroup]
+) -> shapely.MultiPolygon | None:
+    """All parts of one bitmap; None where a ring has become too short."""
+    import shapely
+
+    if any(len(rings[ring]) < 3 for ring in _numbers(group)):
+        return None
+    curves: dict[int, Any] = {ring: shapely.linearrings(rings[ring]) for ring in _numbers(group)}
+    whole: shapely.MultiPolygon = shapely.multipolygons(
+        [
+            shapely.polygons(curves[outer], [curves[hole] for hole in holes] or None)
+            for outer, holes in group
+        ]
+    )
+    return whole
+
+
+def _culprits(rings: Sequence[Points], group: Sequence[RingGroup]) -> Indices:
+    """Numbers of the rings that break a bitmap's outline."""
+    import shapely
+
+    numbers = np.array(_numbers(group))
     flat = [ring for ring in numbers if len(rings[ring]) < 3]
     if flat:
         return np.array(flat)
-    curves = {ring: shapely.linearrings(rings[ring]) for ring in numbers.tolist()}
-    whole = shapely.multipolygons(
-        [
-            shapely.polygons(curves[outer], [curves[hole] for hole in holes] or None)
-            for outer, holes in groups
-        ]
-    )
-    if shapely.is_valid(whole):
-        return np.array([], dtype=np.int64)
-    every = np.array([curves[ring] for ring in numbers.tolist()])
+    every = np.array([shapely.linearrings(rings[ring]) for ring in numbers])
     crossed = ~shapely.is_simple(every)
     one, other = shapely.STRtree(every).query(every, predicate="intersects")
     crossed[one[one != other]] = True
     # Where no two lines meet, a ring has jumped over a whole other one.
     return numbers[crossed] if crossed.any() else numbers
+
+
+def _numbers(group: Sequence[RingGroup]) -> list[int]:
+    """All rings of one bitmap."""
+    return [ring for outer, holes in group for ring in (outer, *holes)]
 
 
 def _split(points: Points, starts: Indices) -> list[Points]:

@@ -14,7 +14,7 @@ from annotated_types import Ge, Le
 from typing_extensions import Doc
 
 from videoseg.motion import Flow, flow_between
-from videoseg.outlines.contours import outline_of
+from videoseg.outlines.contours import outlines_of
 from videoseg.tracking import smooth
 from videoseg.tracking.associate import Track, associate
 from videoseg.tracking.cuts import CutDetector
@@ -25,7 +25,7 @@ from videoseg.types import (
     Instance,
     RgbImage,
     Scene,
-    State,
+    Shape,
     TrackedInstance,
 )
 
@@ -324,18 +324,34 @@ class Timeline:
 
     def _draw(self, head: _Held) -> Scene:
         """The Scene of a frame that is settled."""
-        drawn: dict[Track, _Drawn] = {}
-        tracked: list[TrackedInstance] = []
-        for track, instance in head.seen.items():
-            if track.confirmed:
-                drawn[track] = self._steadied(track, instance, head)
-                tracked.append(self._tracked(track, drawn[track].instance, "matched"))
-        for track, filled in head.filled.items():
-            drawn[track] = filled
-            tracked.append(self._tracked(track, filled.instance, "interpolated"))
+        drawn = {
+            track: self._steadied(track, instance, head)
+            for track, instance in head.seen.items()
+            if track.confirmed
+        }
+        drawn |= head.filled
         self._drawn, self._before = drawn, head
+        instances = [each.instance for each in drawn.values()]
+        tracked = [
+            TrackedInstance(
+                track_id=self._id(track),
+                instance=instance,
+                shape=shape,
+                label=self.labels[instance.prompt],
+                state="interpolated" if track in head.filled else "matched",
+            )
+            for track, instance, shape in zip(
+                drawn, instances, self._shapes(instances), strict=True
+            )
+        ]
         tracked.sort(key=lambda item: item.track_id)
         return dataclasses.replace(head.scene, shot=self.shot, instances=tuple(tracked))
+
+    def _shapes(self, instances: Iterable[Instance]) -> Iterator[Shape]:
+        """What to draw of each: a model's own outline, or that of the mask."""
+        bare = [instance.mask for instance in instances if instance.outline is None]
+        made = iter(outlines_of(bare, tolerance=self.settings.tolerance))
+        return (instance.outline or next(made) for instance in instances)
 
     def _steadied(self, track: Track, instance: Instance, head: _Held) -> _Drawn:
         """A sighting as it is to be drawn."""
@@ -356,13 +372,6 @@ class Timeline:
         if head.motion is None and head.flow is not None and self._before is not None:
             head.motion = smooth.motion_between(head.flow, self._before.small, head.small)
         return head.motion
-
-    def _tracked(self, track: Track, instance: Instance, state: State) -> TrackedInstance:
-        shape = instance.outline
-        if shape is None:
-            shape = outline_of(instance.mask, tolerance=self.settings.tolerance)
-        label = self.labels[instance.prompt]
-        return TrackedInstance(self._id(track), instance, shape, label, state)
 
     def _id(self, track: Track) -> int:
         """The id of a track, given when it first appears; an identity of the model's keeps it."""
