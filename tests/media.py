@@ -124,6 +124,133 @@ def clip(**spec: Any) -> Path:
     return _make(ClipSpec(**spec))
 
 
+def indexed_card(index: int, width: int, height: int) -> RgbImage:
+    """``colour_card`` with the frame's index along the upper edge, for ``read_index``."""
+    image = colour_card(index, width, height)
+    edge = height // _INDEX_BITS
+    image[:edge] = moving_square(index, width, height)[:edge]
+    return image
+
+
+@dataclass(frozen=True)
+class FilmSpec:
+    """What a film in any codec is like; libswscale makes its samples, so that any format will do.
+
+    Attributes:
+        name: File name; its ending chooses the container.
+        codec: FFmpeg's name of the encoder.
+        pixel_format: FFmpeg's name.
+        width: Pixels across, as coded.
+        height: Pixels down, as coded.
+        times: Time of each frame in units of ``time_base``.
+        time_base: Seconds per unit.
+        rate: Frames per second that the header says.
+        options: Options of the encoder.
+        container: Options of the container.
+        tags: primaries, transfer, matrix and range (1 limited, 2 full) by H.273 and FFmpeg.
+        picture: Draws the frames, RGB or RGBA.
+        offset: Added to the times of the packets, after encoding, where it may be negative.
+        streams: How many picture streams with the same content, later ones 100 frames on.
+        keep: Packets to mux, by their number; the others are lost. None = all.
+        field_order: tff or bff for interlaced frames; x264 must be told as well.
+    """
+
+    name: str = "film.mkv"
+    codec: str = "libx264"
+    pixel_format: str = "yuv420p"
+    width: int = 144
+    height: int = 96
+    times: tuple[int, ...] = tuple(range(6))
+    time_base: Fraction = Fraction(1, 25)
+    rate: Fraction = Fraction(25)
+    options: tuple[tuple[str, str], ...] = ()
+    container: tuple[tuple[str, str], ...] = ()
+    tags: tuple[int, int, int, int] = (1, 1, 1, 1)
+    picture: Callable[[int, int, int], npt.NDArray[np.uint8]] = indexed_card
+    offset: int = 0
+    streams: int = 1
+    keep: tuple[int, ...] | None = None
+    field_order: str | None = None
+
+
+def film(**spec: Any) -> Path:
+    """The path of a film with these fields of ``FilmSpec``; made once, not to be changed."""
+    return _make_film(FilmSpec(**spec))
+
+
+@functools.cache
+def _make_film(spec: FilmSpec) -> Path:
+    path = _folder() / spec.name
+    with av.open(
+        str(path), "w", container_options=dict(spec.container), options=dict(spec.container)
+    ) as sink:
+        streams = [_film_stream(sink, spec) for _ in range(spec.streams)]
+        count = 0
+        for index, time in [*enumerate(spec.times), (None, None)]:
+            for number, stream in enumerate(streams):
+                frame = None
+                if index is not None:
+                    frame = _film_frame(index + 100 * number, spec)
+                    frame.pts, frame.time_base = time, spec.time_base
+                for packet in stream.encode(frame):
+                    if packet.pts is not None and packet.dts is not None:
+                        shift = round(spec.offset * spec.time_base / packet.time_base)
+                        packet.pts += shift
+                        packet.dts += shift
+                    if spec.keep is None or count in spec.keep:
+                        sink.mux(packet)
+                    count += 1
+    return path
+
+
+def _film_stream(sink: Any, spec: FilmSpec) -> Any:
+    stream = sink.add_stream(spec.codec, rate=spec.rate, options=dict(spec.options))
+    stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, spec.pixel_format
+    context = stream.codec_context
+    context.time_base = spec.time_base
+    if "a" in spec.pixel_format and spec.codec.startswith("libvpx"):
+        stream.metadata["alpha_mode"] = "1"
+    _tag(context, spec)
+    return stream
+
+
+def _tag(target: Any, spec: FilmSpec) -> None:
+    target.color_primaries, target.color_trc, target.colorspace, target.color_range = spec.tags
+
+
+def _film_frame(index: int, spec: FilmSpec) -> Any:
+    image = np.ascontiguousarray(spec.picture(index, spec.width, spec.height))
+    frame: Any = av.VideoFrame.from_ndarray(image, "rgba" if image.shape[2] == 4 else "rgb24")
+    matrix = {2: 5, 6: 5}.get(spec.tags[2], spec.tags[2])
+    if spec.pixel_format not in ("rgb24", "rgba", "bgra", "argb"):
+        frame = frame.reformat(
+            format=spec.pixel_format,
+            dst_colorspace=matrix,
+            src_color_range=2,
+            dst_color_range=max(1, spec.tags[3]),
+            interpolation="ACCURATE_RND",
+        )
+    else:
+        frame = frame.reformat(format=spec.pixel_format)
+    if spec.field_order is not None:
+        frame = _marked(frame, spec.field_order)
+    _tag(frame, spec)
+    return frame
+
+
+def _marked(frame: Any, field_order: str) -> Any:
+    """The frame, marked as interlaced, which only a filter can do here."""
+    graph = av.filter.Graph()
+    entry = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25)
+    )
+    mark = graph.add("setfield", field_order)
+    graph.link_nodes(entry, mark, graph.add("buffersink")).configure()
+    frame.pts = 0
+    graph.vpush(frame)
+    return graph.vpull()
+
+
 @functools.cache
 def truncated(path: Path, keep: float = 0.6) -> Path:
     """A copy of a file that ends after this part of its bytes."""

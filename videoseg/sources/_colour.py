@@ -62,8 +62,9 @@ class Converter:
         if _ALPHA.match(name):
             return blended(self._converted(frame, size, "rgba"), self._background)
         if int(frame.color_trc) in (PQ, HLG):
-            deep = np.asarray(self._converted(frame, size, "rgb48le"), dtype=np.uint16)
-            return tone_mapped(deep, int(frame.color_trc))
+            # To 16 bits every way is exact, and the flags of the most exact one break it.
+            deep = self._converted(frame, size, "rgb48le", _BILINEAR)
+            return tone_mapped(np.asarray(deep, dtype=np.uint16), int(frame.color_trc))
         if name in _FAST and (frame.width, frame.height) == size and height % 2 == 0:
             image = np.asarray(self._converted(frame, size, "rgb24", _BILINEAR), dtype=np.uint8)
             return self._one_level_up(image)

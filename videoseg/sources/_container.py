@@ -77,7 +77,7 @@ class Opened:
         """The frames that come of a packet; an empty packet gives those still held.
 
         Raises:
-            InvalidDataError: (PyAV's) The packet, or one of the few before it, is damaged.
+            FFmpegError: (PyAV's) The packet, or one of the few before it, is damaged.
         """
         if self.decoder is self.stream.codec_context:
             return packet.decode()

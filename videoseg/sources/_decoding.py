@@ -214,7 +214,7 @@ class Decoding:
             self._break_off(missing, None)
 
     def _decoded_packet(self, video: Opened, packet: Packet[VideoStream]) -> list[VideoFrame]:
-        from av.error import InvalidDataError
+        from av.error import FFmpegError
 
         repeating = self.policy.on_bad_frame == "repeat"
         if repeating and packet.pts is not None and not packet.is_discard:
@@ -223,7 +223,7 @@ class Decoding:
             return video.decode(packet)
         except EOFError:  # a decoder that gave up has nothing left to give
             return []
-        except InvalidDataError:
+        except FFmpegError:
             if self._started and self._replaces("cannot be decoded"):
                 self._errors += 1
             else:

@@ -25,6 +25,13 @@ _TS_PACKETS = (188, 192, 204)
 _TS_SYNC = 0x47
 
 
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A packet's number, an object of its own: PyAV tells what packets carry by identity alone."""
+
+    value: int
+
+
 @dataclass
 class EndOfStream:
     """Watches packets and frames go by, and judges at the end whether it came too early.
@@ -63,13 +70,13 @@ class EndOfStream:
         """Number a packet that is about to be decoded; its frame comes out with the number."""
         if packet.size:
             self._sent += 1
-            packet.opaque = self._sent
+            packet.opaque = _Number(self._sent)
 
     def see_frame(self, frame: VideoFrame) -> None:
         """Note one decoded frame."""
         self.frames += 1
-        if isinstance(frame.opaque, int) and not frame.is_corrupt:
-            self._last_whole = max(self._last_whole, frame.opaque)
+        if isinstance(frame.opaque, _Number) and not frame.is_corrupt:
+            self._last_whole = max(self._last_whole, frame.opaque.value)
             self._fields = frame.interlaced_frame
         if frame.pts is not None:
             self._frame_duration = frame.duration or 0
@@ -91,6 +98,7 @@ class EndOfStream:
             or _index_beyond_end(container, stream)
             or self._ends_in_damage(container)
             or self._ends_in_a_piece(container, location)
+            or self._lacks_its_end(container, stream, location)
             or self._ends_before_promised(container, stream)
         ):
             return f"{location}: breaks off after {self.frames} frames; {_ADVICE}"
@@ -117,6 +125,15 @@ class EndOfStream:
             return 0 < self._end_position < size
         return False
 
+    def _lacks_its_end(self, container: InputContainer, stream: VideoStream, location: str) -> bool:
+        """Whether what some formats count or append when they are finished is not there."""
+        size, name = container.size, container.format.name
+        if name == "avi":
+            return 0 < size < _riff_size(Path(location))
+        if name == "nut":  # FFmpeg ends it with an index, whenever it could be finished
+            return size > 0 and not len(stream.index_entries)
+        return name == "ivf" and self._sent < stream.frames
+
     def _ends_before_promised(self, container: InputContainer, stream: VideoStream) -> bool:
         """Whether the picture, or else all streams together, end before the header says so.
 
@@ -124,14 +141,14 @@ class EndOfStream:
         still counts what an edit list cuts away. A container's own duration also covers sound,
         which may well go on after the picture.
         """
-        if len(stream.index_entries) and stream.frames:
+        if container.format.name in _BARE or (len(stream.index_entries) and stream.frames):
             return False
         unit = stream.time_base or Fraction(1)
         tolerance = max(_TOLERANCE, 2 * self._frame_duration * unit)
         own = _promised_seconds(stream)
         if own is not None:
             return own - (self._end_pts - (stream.start_time or 0)) * unit > tolerance
-        if not container.duration or not self._end_seconds or container.format.name in _BARE:
+        if not container.duration or not self._end_seconds:
             return False
         start = (container.start_time or 0) * _MICROSECONDS
         return container.duration * _MICROSECONDS - (self._end_seconds - start) > tolerance
@@ -188,6 +205,12 @@ def _ts_packet_size(path: Path) -> int | None:
         if len(syncs) > 1 and set(syncs) == {_TS_SYNC}:
             return size
     return None
+
+
+def _riff_size(path: Path) -> int:
+    """Bytes that a RIFF file says it has; 8 where it was never finished."""
+    head = _head(path, 8) if path.is_file() else b""
+    return 8 + int.from_bytes(head[4:8], "little")
 
 
 def _index_beyond_end(container: InputContainer, stream: VideoStream) -> bool:
