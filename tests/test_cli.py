@@ -15,12 +15,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from videoseg.writers.svg import Svg
 
 from tests.fakes import Colours
 from tests.media import clip, truncated
 from videoseg import __version__, registry
 from videoseg.cli._app import run
+from videoseg.run.publish import STAGING
+from videoseg.writers.svg import Svg
 
 EXPECTED = {"svg", "animated.svg", "overlay.mp4", "masks", "masks.json", "run", "run.json"}
 
@@ -210,15 +211,21 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(
 
 
 def test_a_real_interrupt_ends_a_real_process(tmp_path: Path) -> None:
-    noise = clip(frames=400, width=320, height=192)
-    command = [sys.executable, "-m", "videoseg", "segment", str(noise), "--box", "4,64,68,128"]
+    long = clip(frames=400, width=320, height=192)
+    # A process that was started in the background may have been told to ignore Ctrl-C.
+    start = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from videoseg.cli import main; main()"
+    )
+    command = [sys.executable, "-c", start, "segment", str(long), "--box", "4,64,68,128"]
+    log = tmp_path / "out" / STAGING / "new" / "run" / "scenes.jsonl"
     with subprocess.Popen(
         [*command, "-o", "out"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as process:
-        deadline = time.monotonic() + 30
-        while not (tmp_path / "out").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.5)
+        deadline = time.monotonic() + 60
+        while not (log.exists() and log.read_bytes().count(b"\n") > 3):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said
