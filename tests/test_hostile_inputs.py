@@ -401,7 +401,7 @@ def test_hdr_is_shown_as_on_an_sdr_screen(transfer: int, name: str) -> None:
         codec="libx265",
         pixel_format="yuv420p10le",
         tags=(9, transfer, 9, 1),
-        options=(("x265-params", "lossless=1:log-level=none"),),
+        options=(("x265-params", "lossless=1:bframes=0:log-level=none"),),
         picture=ramp,
         times=(0, 1),
     )
