@@ -184,8 +184,10 @@ _GRAIN = 2
 """All others in cells of this side, pixels."""
 _RAMP = 7
 """Side of the squares, pixels, that tell how deep a pixel lies: up to half of it. Odd."""
-_FIT_POINTS = 500
+_FIT_POINTS = 300
 """Edge cells that are looked at to fit one outline to another."""
+_AROUND = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)])
+"""A cell and its neighbours, x and y."""
 _FIT_LEAST = 6
 """Fewest edge cells that can tell an affine motion."""
 _FIT_ROUNDS = 3
@@ -201,7 +203,11 @@ _FIT_PRIOR = 0.002
 def _windowed(mask: Mask) -> tuple[Box, Bytes]:
     """A window around a mask with room for its edge to move, and its pixels there, 0 or 1."""
     x1, y1, x2, y2 = mask.crop
-    box = padded(mask.crop, BAND, mask.frame_width, mask.frame_height)
+    left, top, right, bottom = padded(mask.crop, BAND, mask.frame_width, mask.frame_height)
+    # Windows that split evenly into cells are reduced much faster.
+    right = min(mask.frame_width, right + (right - left) % _GRAIN)
+    bottom = min(mask.frame_height, bottom + (bottom - top) % _GRAIN)
+    box = (left, top, right, bottom)
     inside = np.zeros((box[3] - box[1], box[2] - box[0]), dtype=np.uint8)
     inside[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]] = mask.bitmap
     return box, inside
@@ -278,9 +284,9 @@ def _moved_edge(inside: Bytes, shift: Map) -> Bitmap | None:
 def _fitted(past: Map, present: Map, cell: float) -> Map:
     """A distance map moved, turned and scaled as a whole (affinely) on to another one.
 
-    Least squares over the present edge: there the past map, read ``u(p)`` further on, ought to be
-    zero. Repeated while it moves much (Gauss-Newton). An affine motion has too few degrees of
-    freedom to follow jitter.
+    Least squares over points of the present edge: there the past map, read ``u(p)`` further on,
+    ought to be zero. Repeated while it moves much (Gauss-Newton). An affine motion has too few
+    degrees of freedom to follow jitter.
 
     Args:
         past: float32 (h, w), pixels.
@@ -290,51 +296,93 @@ def _fitted(past: Map, present: Map, cell: float) -> Map:
     import cv2
 
     height, width = present.shape
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    rim = np.abs(present[1:-1, 1:-1]) < max(cell, 2)
+    places = np.flatnonzero(np.abs(present[1:-1, 1:-1]) < max(cell, 2))
+    rows, columns = np.divmod(places[:: max(1, len(places) // _FIT_POINTS)], max(1, width - 2))
+    edge = _Edge.of(present, rows + 1, columns + 1, cell)
+    to_past = np.eye(3)
     for _ in range(_FIT_ROUNDS):
-        places = np.flatnonzero(rim & (np.abs(past[1:-1, 1:-1]) < BAND - 1))
-        if len(places) < _FIT_LEAST:
-            return past
-        rows, columns = np.divmod(places[:: max(1, len(places) // _FIT_POINTS)], width - 2)
-        step, moves = _affine_step(past, present, rows + 1, columns + 1, cell)
-        past = _float32(
-            cv2.warpAffine(past, step, (width, height), None, how, cv2.BORDER_CONSTANT, -BAND)
-        )
+        step, moves = edge.step(past, to_past)
+        to_past = to_past @ step
         if moves < _FIT_ENOUGH:
             break
-    return past
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (width, height)
+    return _float32(cv2.warpAffine(past, to_past[:2], size, None, how, cv2.BORDER_CONSTANT, -BAND))
 
 
-def _affine_step(
-    past: Map,
-    present: Map,
-    rows: npt.NDArray[np.intp],
-    columns: npt.NDArray[np.intp],
-    cell: float,
-) -> tuple[npt.NDArray[np.float64], float]:
-    """The affine map (2, 3), in cells, that brings ``past`` nearer to ``present``.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Edge:
+    """Points along the edge of a distance map.
 
-    Returns:
-        The map from the present place to the past one, and how far it moves the edge, pixels.
+    Attributes:
+        values: float32 (P,), the map there, pixels.
+        around: float32 (P, 5, 2), x and y of each point and of the cells right, left, below and
+            above it.
+        terms: float64 (6, P), what an affine motion moves a point by for each of its parameters,
+            where positions run from -1 to 1: x, y, 1 across and the same down.
+        to_terms: float64 (3, 3), from cells to those positions.
+        prior: How much evidence it takes to move anything.
     """
-    height, width = present.shape
-    apart = past[rows, columns] - present[rows, columns]
-    slope_x = (past[rows, columns + 1] - past[rows, columns - 1]) / 2
-    slope_y = (past[rows + 1, columns] - past[rows - 1, columns]) / 2
-    # Offsets are unknown in cells, slopes are pixels per cell; positions run from -1 to 1.
-    centre, unit = np.array([width - 1, height - 1]) / 2, max(height, width) / 2
-    x, y = (columns - centre[0]) / unit, (rows - centre[1]) / unit
-    terms = np.stack([slope_x * x, slope_x * y, slope_x, slope_y * x, slope_y * y, slope_y], axis=1)
-    weighted = terms * np.exp(-np.square(apart / _FIT_SCALE))[:, None]
-    normal = weighted.T @ terms + _FIT_PRIOR * cell**2 * len(rows) * np.eye(6)
-    found = np.linalg.solve(normal, weighted.T @ -apart)
-    moves = float(np.sqrt(np.mean(np.square(terms @ found))))
-    step = found.reshape(2, 3)
-    to_past = np.eye(2, 3)
-    to_past[:, :2] += step[:, :2] / unit
-    to_past[:, 2] = step[:, 2] - step[:, :2] @ centre / unit
-    return to_past, moves
+
+    values: Map
+    around: Map
+    terms: npt.NDArray[np.float64]
+    to_terms: npt.NDArray[np.float64]
+    prior: float
+
+    @classmethod
+    def of(
+        cls,
+        present: Map,
+        rows: npt.NDArray[np.intp],
+        columns: npt.NDArray[np.intp],
+        cell: float,
+    ) -> _Edge:
+        height, width = present.shape
+        unit = max(height, width) / 2
+        to_terms = np.array(
+            [
+                [1 / unit, 0, (1 - width) / 2 / unit],
+                [0, 1 / unit, (1 - height) / 2 / unit],
+                [0, 0, 1],
+            ]
+        )
+        places = np.stack([columns, rows], axis=1)
+        positions = to_terms[:2, :2] @ places.T + to_terms[:2, 2:]
+        terms = np.ones((6, len(rows)))
+        terms[0:2] = terms[3:5] = positions
+        around = _float32(places[:, None] + _AROUND)
+        return cls(present[rows, columns], around, terms, to_terms, _FIT_PRIOR * cell**2)
+
+    def step(
+        self, past: Map, to_past: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], float]:
+        """The affine map (3, 3), in cells, that brings a past map nearer once it is moved.
+
+        Returns:
+            The map from the present place to the past one, before ``to_past``, and how far it
+            moves the edge, pixels.
+        """
+        import cv2
+
+        if len(self.values) < _FIT_LEAST:
+            return np.eye(3), 0.0
+        read = _remapped(past, _float32(cv2.transform(self.around, to_past[:2])), outside=-BAND)
+        apart = read[:, 0] - self.values
+        terms = self.terms.copy()
+        terms[:3] *= (read[:, 1] - read[:, 2]) / 2
+        terms[3:] *= (read[:, 3] - read[:, 4]) / 2
+        weight = np.exp(-np.square(apart / _FIT_SCALE)) * (np.abs(read[:, 0]) < BAND - 1)
+        if np.count_nonzero(weight) < _FIT_LEAST:
+            return np.eye(3), 0.0
+        weighted = terms * weight
+        normal = weighted @ terms.T
+        normal[np.diag_indices(6)] += self.prior * np.count_nonzero(weight)
+        found = np.linalg.solve(normal, weighted @ -apart)
+        step = np.eye(3)
+        step[:2] += found.reshape(2, 3) @ self.to_terms
+        moves = float(np.sqrt(np.mean(np.square(found @ terms))))
+        return step, moves
 
 
 def _origins(flow: Flow) -> tuple[Map, Map]:
