@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +16,18 @@ import pytest
 
 from tests import media
 from videoseg import registry
-from videoseg.errors import SourceError, SourceNotFoundError
+from videoseg.errors import MissingDependencyError, SourceError, SourceNotFoundError
 from videoseg.protocols import FrameSource
 
-WIDTH, HEIGHT, COUNT = 96, 64, 12
+WIDTH, HEIGHT, COUNT = 192, 128, 12
+SIZE = {"width": WIDTH, "height": HEIGHT}
 UPRIGHT_BY_QUARTER_TURN = 6
 """EXIF orientation: turn 90 degrees clockwise."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Makes inputs of one kind in a folder: 12 frames of ``media.moving_square``, 96 x 64."""
+    """Makes inputs of one kind in a folder: 12 frames of ``media.moving_square``."""
 
     plain: Callable[[Path], Path]
     sideways: Callable[[Path], Path]
@@ -62,9 +65,14 @@ def image_folder_with_a_broken_one(folder: Path) -> Path:
 
 SAMPLES = {
     "video": Samples(
-        plain=lambda folder: media.clip(),
-        sideways=lambda folder: media.clip(rotation=90),
-        truncated=lambda folder: media.truncated(media.clip(frames=30)),
+        plain=lambda folder: media.clip(**SIZE),
+        sideways=lambda folder: media.clip(rotation=90, **SIZE),
+        truncated=lambda folder: media.truncated(media.clip(frames=30, **SIZE)),
+    ),
+    "decord": Samples(
+        plain=lambda folder: media.clip(**SIZE),
+        sideways=lambda folder: media.clip(rotation=90, **SIZE),
+        truncated=lambda folder: media.truncated(media.clip(frames=30, **SIZE)),
     ),
     "images": Samples(
         plain=image_folder,
@@ -77,6 +85,8 @@ SAMPLES = {
 @pytest.fixture(params=registry.names("sources"))
 def name(request: pytest.FixtureRequest) -> str:
     assert request.param in SAMPLES, f"a new source needs samples in {__file__}"
+    if request.param == "decord" and importlib.util.find_spec("decord") is None:
+        pytest.skip("needs decord2 (videoseg[decord])")
     return str(request.param)
 
 
@@ -190,3 +200,31 @@ def test_every_location_finds_exactly_its_source(tmp_path: Path) -> None:
         assert taken(location) == ["images", "video"]
     for location in ("clip.mp4", "clip.MKV", "rtsp://camera/1", "clip", "loop.gif"):
         assert taken(location) == ["video"]
+
+
+def test_decord_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "decord", None)
+    source = registry.factory("sources", "decord")()
+    with pytest.raises(MissingDependencyError, match=r"pip install 'videoseg\[decord\]'"):
+        source.open(str(SAMPLES["decord"].plain(tmp_path)))
+
+
+def test_decord_yields_the_same_frames_as_video(tmp_path: Path) -> None:
+    pytest.importorskip("decord", reason="needs decord2 (videoseg[decord])")
+    for path in (
+        media.film(name="a.mp4", times=(0, 40, 100, 140, 300, 301), **SIZE),
+        media.film(name="a.mkv", options=(("bf", "4"),), times=tuple(range(30)), **SIZE),
+    ):
+        plain = registry.factory("sources", "video")()
+        sparse = registry.factory("sources", "decord")(every=3)
+        assert plain.open(str(path)) == sparse.open(str(path))
+        expected = list(plain.frames(1))[::3]
+        for one, two in zip(expected, sparse.frames(1), strict=True):
+            assert (one.index, one.pts) == (two.index, two.pts)
+            assert np.abs(one.image.astype(int) - two.image).max() <= 3
+    for refused in (
+        media.film(name="a.h264", **SIZE),
+        media.film(name="a.mp4", offset=-2, container=(("avoid_negative_ts", "disabled"),), **SIZE),
+    ):
+        with pytest.raises(SourceError, match="read it with the video source"):
+            registry.factory("sources", "decord")().open(str(refused))
