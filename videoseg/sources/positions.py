@@ -1,0 +1,109 @@
+"""Places in a stream as people write them: a frame, seconds, or a timecode."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+from videoseg.errors import UsageError
+from videoseg.types import StreamInfo
+
+_FRAME = re.compile(r"(\d+)f")
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)s?")
+_TIMECODE = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.])(\d{2,3})")
+
+
+class Timed(Protocol):
+    """A source that knows which frame is shown when; those of this package do."""
+
+    def index_at(self, seconds: Fraction) -> int:
+        """Index of the first frame that begins at this time or later."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """One of the three is given.
+
+    Attributes:
+        frame: Index of a frame.
+        seconds: Time since the stream's first frame.
+        timecode: Hours, minutes, seconds and frames as the camera counts them, ``;`` before the
+            frames where it drops numbers.
+    """
+
+    frame: int | None = None
+    seconds: Fraction | None = None
+    timecode: str | None = None
+
+
+def parse_position(text: str) -> Position:
+    """Read ``250f`` (frame), ``12.5``, ``12.5s``, ``1:02.5``, ``1:00:02`` or ``01:00:00:12``.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    text = text.strip()
+    if match := _FRAME.fullmatch(text):
+        return Position(frame=int(match[1]))
+    if (match := _TIMECODE.fullmatch(text)) and match[4] != ".":
+        return Position(timecode=text)
+    if match := _CLOCK.fullmatch(text):
+        hours, minutes, seconds = (Fraction(part or 0) for part in match.groups())
+        if match[2] is None or seconds < 60:
+            return Position(seconds=3600 * hours + 60 * minutes + seconds)
+    raise UsageError(
+        f"{text!r} is no place in a video; give seconds (12.5), a frame (250f), a time (1:02.5) or "
+        "a timecode (01:00:00:12)"
+    )
+
+
+def frame_index(position: Position, info: StreamInfo, source: Timed) -> int:
+    """Index of the frame at a position: the first that begins there or later.
+
+    A timecode counts from the stream's own start timecode where it has one, else from zero.
+
+    Raises:
+        UsageError: The timecode lies before the stream's, or the stream has no frame rate.
+        SourceError: The source cannot look a time up.
+    """
+    if position.frame is not None:
+        return position.frame
+    if position.timecode is not None:
+        return _counted(position.timecode, info)
+    return source.index_at((position.seconds or 0) + info.start_pts * info.time_base)
+
+
+def _counted(timecode: str, info: StreamInfo) -> int:
+    if info.frame_rate is None:
+        raise UsageError(f"{info.stream} has no frame rate, so no timecode; give seconds or 250f")
+    start = _frame_number(info.timecode, info.frame_rate) if info.timecode else 0
+    index = _frame_number(timecode, info.frame_rate) - start
+    if index < 0:
+        raise UsageError(f"timecode {timecode} lies before {info.timecode}, where the video starts")
+    return index
+
+
+def _frame_number(timecode: str, rate: Fraction) -> int:
+    """Frames since 00:00:00:00 (SMPTE ST 12-1, 5.2).
+
+    Drop-frame counting leaves out the first numbers (2 at 29.97 Hz, 4 at 59.94 Hz) of every minute
+    but each tenth.
+    """
+    match = _TIMECODE.fullmatch(timecode)
+    if match is None:
+        raise UsageError(f"{timecode!r} is no timecode of the form 01:00:00:12")
+    hours, minutes, seconds, frames = (int(match[i]) for i in (1, 2, 3, 5))
+    nominal = round(rate)
+    if minutes > 59 or seconds > 59 or frames >= nominal:
+        raise UsageError(f"there is no timecode {timecode} at {nominal} frames per second")
+    passed = 60 * hours + minutes
+    dropped = 0
+    if match[4] in ";.":
+        each = round(nominal / 15)
+        if minutes % 10 and not seconds and frames < each:
+            raise UsageError(f"drop-frame counting leaves {timecode} out; the next is {each:02d}")
+        dropped = each * (passed - passed // 10)
+    return (60 * passed + seconds) * nominal + frames - dropped
