@@ -137,6 +137,15 @@ def test_start_and_stop(
     assert [frame.pts for frame in frames] == [whole[index].pts for index in expected]
 
 
+def test_every_third_frame(name: str, tmp_path: Path) -> None:
+    source = registry.factory("sources", name)(every=3)
+    source.open(str(SAMPLES[name].plain(tmp_path)))
+    for start, expected in ((0, [0, 3, 6, 9]), (1, [1, 4, 7, 10])):
+        frames = list(source.frames(start))
+        assert [frame.index for frame in frames] == expected
+        assert [media.read_index(frame.image) for frame in frames] == expected
+
+
 def test_rotation_is_applied_once(name: str, source: Any, tmp_path: Path) -> None:
     (info,) = source.open(str(SAMPLES[name].sideways(tmp_path))).values()
     assert (info.width, info.height) == (WIDTH, HEIGHT)

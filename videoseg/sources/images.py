@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from typing_extensions import Doc
 
 from videoseg.errors import SourceError, SourceNotFoundError
@@ -67,6 +67,7 @@ class ImageSource:
         Gaps, Doc("missing number of a pattern: fail, skip it, or repeat the image before it")
     ] = "fail"
     background: Background = "#000000"
+    every: Annotated[int, Ge(1), Doc("yield every n-th frame only, from the first on")] = 1
     _info: StreamInfo | None = field(init=False, repr=False, default=None)
     _images: Sequenced = field(init=False, repr=False, default=Sequenced((), ()))
 
@@ -125,14 +126,16 @@ class ImageSource:
         return {self._info.stream: self._info}
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
-        """Decode images ``start <= index < stop``; each lasts until the next is shown.
+        """Decode every n-th of the images ``start <= index < stop``.
+
+        Each lasts until the next of all images is shown.
 
         Raises:
             SourceError: Nothing is open, an image cannot be decoded, or one has another size.
         """
         if self._info is None:
             raise SourceError("no images are open; call open() with a file or folder first")
-        indices = range(len(self._images.paths))[start:stop]
+        indices = range(len(self._images.paths))[start : stop : self.every]
         return _read(self._info, self._images, indices, self.background)
 
     def index_at(self, seconds: Fraction) -> int:

@@ -56,6 +56,7 @@ class VideoSource:
         Doc("make a frame of every field: never, where frames are marked, or always"),
     ] = "off"
     background: Background = "#000000"
+    every: Annotated[int, Ge(1), Doc("yield every n-th frame only, from the first on")] = 1
     timeout: Annotated[float, Gt(0), Doc("seconds to wait for an address, > 0")] = 20.0
     _info: StreamInfo | None = field(init=False, repr=False, default=None)
     _place: Place | None = field(init=False, repr=False, default=None)
@@ -107,9 +108,9 @@ class VideoSource:
         return {self._info.stream: self._info}
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
-        """Yield frames ``start <= index < stop``; every call decodes from the first frame.
+        """Yield every n-th of the frames ``start <= index < stop``; decodes from the first frame.
 
-        Frames before ``start`` are decoded and counted but not converted: seeking by time cannot
+        The others are decoded and counted but not converted: seeking by time cannot
         promise the same index in every container.
 
         Raises:
@@ -186,7 +187,7 @@ class VideoSource:
         converter = Converter(self.background)
         try:
             for index, (frame, pts, duration) in enumerate(pictures):
-                if index >= start:
+                if index >= start and (index - start) % self.every == 0:
                     yield _framed(frame, converter, info, index, pts, duration)
                 if index + 1 == stop:
                     return
