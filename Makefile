@@ -8,12 +8,16 @@ BIN := $(VENV)/bin
 
 setup: $(VENV)/.installed-$(EXTRAS)
 
-$(VENV)/.installed-$(EXTRAS): pyproject.toml constraints.txt
+$(VENV)/.installed-core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.installed-$(EXTRAS): $(VENV)/.installed-core
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	touch $@
 
-demo: setup
+demo: $(VENV)/.installed-core
 	$(BIN)/videoseg segment sample_media/cat.mp4 "the cat" -o demo_out/cat --overwrite
 	$(BIN)/videoseg segment sample_media/coffee.mp4 "the coffee cup" -o demo_out/coffee --overwrite
 	$(BIN)/videoseg segment sample_media/astronaut.mp4 "the astronaut" -o demo_out/astronaut --overwrite

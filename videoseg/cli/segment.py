@@ -182,17 +182,21 @@ def _say_summary(summary: Summary, job: Job) -> None:
     ):
         if prompt in missing:
             typer.echo(
-                f"not found: {prompt.label} (on none of {summary.frames} frames); try other words, "
+                f"not found: {prompt.label} (on none of {_count(summary.frames, 'frame')}); try other words, "
                 f"or point at it with --box or --point; {models_that_could(job.card)}",
                 err=True,
             )
         else:
-            plural = "object" if tracks == 1 else "objects"
-            typer.echo(f"{prompt.label}: {tracks} {plural}, {count} outlines", err=True)
+            found = f"{_count(tracks, 'object')}, {_count(count, 'outline')}"
+            typer.echo(f"{prompt.label}: {found}", err=True)
     spent = sorted(summary.seconds.items(), key=lambda item: -item[1])
     times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent if name != "wait")
-    typer.echo(f"{summary.frames} frames; {times}", err=True)
+    typer.echo(f"{_count(summary.frames, 'frame')}; {times}", err=True)
     typer.echo(f"wrote {', '.join(summary.outputs)} in {summary.out}", err=True)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _as_json(summary: Summary) -> dict[str, object]:
