@@ -182,8 +182,9 @@ def _say_summary(summary: Summary, job: Job) -> None:
     ):
         if prompt in missing:
             typer.echo(
-                f"not found: {prompt.label} (on none of {_count(summary.frames, 'frame')}); try other words, "
-                f"or point at it with --box or --point; {models_that_could(job.card)}",
+                f"not found: {prompt.label} (on none of {_count(summary.frames, 'frame')}); "
+                "try other words, or point at it with --box or --point; "
+                f"{models_that_could(job.card)}",
                 err=True,
             )
         else:
