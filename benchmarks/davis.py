@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from videoseg import registry
+from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry import masks
 from videoseg.motion import carry_mask, flow_between
 from videoseg.stages.carried import Carried
@@ -72,7 +73,7 @@ def print_row(row: Result) -> None:
 
 def measure(folder: Path, arguments: argparse.Namespace) -> Result:
     """Run the stage and the baselines over one sequence."""
-    truths = [cv2.imread(str(path), 0) > 127 for path in sorted((folder / "masks").glob("*.png"))]
+    truths = [read_labels(path) > 127 for path in sorted((folder / "masks").glob("*.png"))]
     start = masks.from_bitmap(truths[0])
     if start is None:
         raise SystemExit(f"{folder}: the object is not on the first frame")
@@ -119,8 +120,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> Result:
 def frames(folder: Path) -> Iterator[Frame]:
     """The sequence's pictures, 24 a second."""
     for index, path in enumerate(sorted((folder / "frames").glob("*.jpg"))):
-        image = np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
-        yield Frame(folder.name, index, index, Fraction(1, 24), image)
+        yield Frame(folder.name, index, index, Fraction(1, 24), read_image(path))
 
 
 def best(detections: Detections) -> Mask | None:
