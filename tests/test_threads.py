@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Iterator
 
+import cv2
 import pytest
 
-from videoseg.threads import Stopwatch, WriteBehind, read_ahead
+from videoseg.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
 
 
 class BoomError(Exception):
@@ -131,3 +132,11 @@ def test_each_counts_getting_not_using() -> None:
     for _ in clock.each("get", slow()):
         time.sleep(0.1)
     assert 0.06 <= clock.seconds["get"] < 0.2
+
+
+def test_opencv_gets_its_threads_back() -> None:
+    before = cv2.getNumThreads()
+    with pytest.raises(BoomError), opencv_unthreaded():
+        assert cv2.getNumThreads() == 1
+        raise BoomError
+    assert cv2.getNumThreads() == before

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from videoseg.protocols import Exporter, RunReader, Stage, Tracker, Writer
-from videoseg.threads import Stopwatch, WriteBehind, read_ahead
+from videoseg.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
 from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
 
 FRAMES_AHEAD = 8
@@ -129,7 +129,7 @@ def write(
         for writer in writers.values():
             opened.append(writer)
             writer.open(folder, streams, prompts)
-        with WriteBehind(consume, STEPS_BEHIND) as behind:
+        with opencv_unthreaded(), WriteBehind(consume, STEPS_BEHIND) as behind:
             for step in steps:
                 behind.put(step)
                 tally.add(step)

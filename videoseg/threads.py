@@ -1,6 +1,7 @@
 """The only two threads of a run: one that reads ahead and one that writes behind; and a stopwatch.
 
 Both are bounded, hand every error to the caller, and end when the caller leaves, whatever happened.
+OpenCV is kept from adding its own.
 """
 
 from __future__ import annotations
@@ -123,6 +124,23 @@ class WriteBehind(AbstractContextManager["WriteBehind[T]"], Generic[T]):
             except BaseException as error:  # handed to the caller, whatever it is
                 self._error = error
                 return
+
+
+@contextmanager
+def opencv_unthreaded() -> Iterator[None]:
+    """Within, OpenCV works in the thread that calls it, and nowhere else.
+
+    What a run asks of it is small: its threads spin longer while they wait for each other than the
+    work takes, on cores that the threads of the run, the decoder and the encoder keep busy.
+    """
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 class Stopwatch:

@@ -152,7 +152,9 @@ def typical_motion(mask: Mask, flow: Flow) -> tuple[float, float] | None:
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         if not inside.any():
             return None
-        motion = -np.median(flow.backward[row[inside], column[inside]], axis=0)
+        vectors = flow.backward[row[inside], column[inside]]
+        middle = len(vectors) // 2
+        motion = -np.partition(vectors, middle, axis=0)[middle]
     return float(motion[0] * flow.scale_x), float(motion[1] * flow.scale_y)
 
 
