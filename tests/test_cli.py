@@ -269,6 +269,9 @@ def test_a_still(tmp_path: Path) -> None:
     annotation = json.loads((out / "masks.json").read_text())["annotations"][0]
     assert annotation["area"] == 1600
     assert annotation["bbox"] == [30, 20, 40, 40]
+    preset = tmp_path / "preset"
+    assert segment(str(path), "red", "-o", str(preset), "--preset", "fast") == 0
+    assert left_in(preset) == {"overlay.png", "masks", "masks.json", "run", "run.json"}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a closed pipe is a POSIX matter")

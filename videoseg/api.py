@@ -29,6 +29,8 @@ Location: TypeAlias = str | os.PathLike[str]
 
 VIDEO_OUTPUTS = ("svg", "animated-svg", "overlay", "masks")
 STILL_OUTPUTS = ("svg", "overlay-png", "masks")
+FOR_STILLS = {"overlay": "overlay-png"}
+"""What an output of a video is for a photograph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +179,13 @@ class Job(AbstractContextManager["Job"]):
 
     def _outputs(self) -> dict[str, Writer | Exporter]:
         names = self.config.run.write
+        still = all(info.still for info in self.streams.values())
         if AUTO in names:
-            still = all(info.still for info in self.streams.values())
             fitting = STILL_OUTPUTS if still else VIDEO_OUTPUTS
-            names = tuple(dict.fromkeys((*fitting, *(name for name in names if name != AUTO))))
-        return {name: self.config.part(output_kind(name), name) for name in names}
+            names = (*fitting, *(name for name in names if name != AUTO))
+        if still:
+            names = tuple(FOR_STILLS.get(name, name) for name in names)
+        return {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
 
     def _manifest(self, summary: Summary) -> Manifest:
         card = self.card
