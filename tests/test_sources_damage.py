@@ -13,6 +13,7 @@ import pytest
 
 from tests import media
 from videoseg.errors import SourceError, SourceNotFoundError
+from videoseg.sources._orientation import Orientation
 from videoseg.sources.video import VideoSource
 
 BREAKS_OFF = r"breaks off after \d+ frames; the file is incomplete"
@@ -186,6 +187,24 @@ def test_size_and_shape_may_change_in_mid_stream() -> None:
         (96, 144),
     }
     assert (info.width, info.height) == (144, 96)
+
+
+def test_frames_that_begin_to_lie_otherwise_are_laid_upright(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def orientation_of(frame: Any) -> Orientation:
+        return Orientation(90 if frame.pts >= 80 else 0)
+
+    monkeypatch.setattr("videoseg.sources.video.orientation_of", orientation_of)
+    source = VideoSource()
+    (info,) = source.open(str(media.film(width=96, picture=media.moving_square))).values()
+    frames = list(source.frames())
+    assert (info.rotation, info.width, info.height) == (0, 96, 96)
+    for frame in frames:
+        drawn = media.moving_square(frame.index, 96, 96)
+        expected = np.rot90(drawn, -1) if frame.index >= 2 else drawn
+        assert np.abs(frame.image.astype(int) - expected).mean() < 4
+        assert (frame.native is None) == (frame.index >= 2)
 
 
 def test_nothing_of_a_mirrored_frame_is_passed_through() -> None:

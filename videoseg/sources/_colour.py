@@ -25,7 +25,7 @@ _BILINEAR, _FULL_CHROMA, _ACCURATE = 2, 0x2000, 0x40000
 """Flags of libswscale; all three round every level to the nearest, at four times the cost."""
 _FAST = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p"})
 """Formats that libswscale has a short cut for. Its levels come out 0 to 3 too low, so we add 1."""
-_ALPHA = re.compile(r"yuva|rgba|bgra|argb|abgr|gbrap|ya\d|pal8")
+_ALPHA = re.compile(r"yuva|ayuv|vuya|rgba|bgra|argb|abgr|gbrap|ya\d|pal8")
 
 
 def is_hex_colour(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -97,9 +97,11 @@ class Decoding:
             SourceError: It is no video, holds no picture, or none of its frames can be decoded.
         """
         self._opened = self._files.enter_context(opened(self.place, self.number, self.timeout))
-        self._frames = self._decoded(self._opened)
+        frames = self._decoded(self._opened)
+        self._files.callback(frames.close)
+        self._frames = frames
         try:
-            self._first = next((f for f in self._frames if not self._is_bad_start(f)), None)
+            self._first = next((f for f in frames if not self._is_bad_start(f)), None)
             if self._first is None:
                 raise SourceError(
                     empty(self._opened.container, self._opened.stream, self.place.location)
@@ -182,7 +184,7 @@ class Decoding:
                 self.losses.repeated += 1
                 yield before[0], time
 
-    def _decoded(self, video: Opened) -> Iterator[VideoFrame]:
+    def _decoded(self, video: Opened) -> Generator[VideoFrame]:
         """Decode to the end, whole frames and damaged ones.
 
         Raises:

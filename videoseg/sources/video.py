@@ -110,8 +110,8 @@ class VideoSource:
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
         """Yield every n-th of the frames ``start <= index < stop``; decodes from the first frame.
 
-        The others are decoded and counted but not converted: seeking by time cannot
-        promise the same index in every container.
+        The others are decoded and counted but not converted: seeking by time cannot promise the
+        same index in every container.
 
         Raises:
             SourceError: No file is open, it was a pipe and has been read, or it breaks off before
@@ -140,11 +140,13 @@ class VideoSource:
                 "looked up beforehand; give a frame number"
             )
         decoding, _, first = self._decoding(self._place)
+        count = 0
         try:
-            for index, (_, pts) in enumerate(self._pictures(decoding, first, self._info)):
+            for _, pts in self._pictures(decoding, first, self._info):
                 if pts * self._info.time_base >= seconds:
-                    return index
-            return index + 1
+                    break
+                count += 1
+            return count
         finally:
             decoding.close()
 
