@@ -24,14 +24,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import av
 import cv2
 import numpy as np
 
 from videoseg import pipeline, registry
-from videoseg.protocols import Writer
 from videoseg.run.log import RunLog
 from videoseg.run.reader import read_run
 from videoseg.sources.video import VideoSource
@@ -180,7 +179,7 @@ def whole(
     source = VideoSource()
     streams = source.open(str(clip))
     tracker = registry.factory("tracking", tracker_name)()
-    writers: dict[str, Writer] = {"svg": Svg(), "overlay": overlay}
+    writers: dict[str, Any] = {"svg": Svg(), "overlay": overlay}
     exporters = {"animated-svg": registry.factory("exporters", "animated-svg")()}
     tracker.start(streams, PROMPTS)
     stage = Batched(model, PROMPTS, 4)
