@@ -23,7 +23,7 @@ from videoseg.models.embedded.words import Noun, Vocabulary
 from videoseg.types import RgbImage
 
 _OUTSIDE = -6.0
-"""Log-odds of cells that belong to another candidate."""
+"""Log-odds of cells that belong to another candidate, and their fall far from their own."""
 _COLOURED = 0.3
 """A thing has a colour where more than this share of its cells has it."""
 _COLOUR_BONUS = 1.8
@@ -32,8 +32,14 @@ _GAIN, _BIAS = 1.0, 0.3
 """Presence is the logistic function of ``_GAIN * strength + _BIAS``."""
 _LARGE, _SMALL = 0.5, 0.5
 """A large thing has more than this share of the largest one's area, a small one less."""
+_FAINT, _SCRAP = 2.0, 0.15
+"""A thing whose log-odds lie so far below those of the surest one and that has less than this share
+of its area is taken for a false alarm."""
 _TOUCH = 2
 """Things this many cells apart touch."""
+_REACH, _FALL = 0.15, 2.0
+"""A thing may reach so far beyond its cells, in square roots of its area, before the evidence falls
+by so much a cell."""
 _FINE = 2
 """Colour alone is looked at on a grid so many times finer than the network's cells."""
 
@@ -46,11 +52,13 @@ class Found:
         cells: bool (rows, columns) over the whole frame, where it was found.
         evidence: Log-odds over the whole frame for this thing against everything else.
         presence: Probability that it is what the phrase names.
+        whole: It is all there is of something without a shape of its own: sky, grass.
     """
 
     cells: npt.NDArray[np.bool_]
     evidence: FloatMap
     presence: float
+    whole: bool = False
 
 
 def ground(
@@ -110,7 +118,7 @@ class _Scene:
             look, every = self._with_colour(look, every, things.colour)
         chance = {id(item): _presence(item.strength) for item in every}
         presence = max(chance.values(), default=0.0)
-        kept = [item for item in every if chance[id(item)] >= self.least]
+        kept = _clear([item for item in every if chance[id(item)] >= self.least])
         for partner in things.near:
             beside, likely = self.find(partner)
             presence = min(presence, likely)
@@ -119,7 +127,15 @@ class _Scene:
         for pick in things.picks:
             kept = _picked(kept, pick)
         kept = kept[: things.count]
-        found = [Found(i.cells, _own(look.shape, i, every), chance[id(i)]) for i in kept]
+        found = [
+            Found(
+                i.cells,
+                look.shape if look.whole else _own(look.shape, i, every),
+                chance[id(i)],
+                look.whole,
+            )
+            for i in kept
+        ]
         return found, presence
 
     def _look(self, things: Things) -> _Look:
@@ -185,9 +201,23 @@ def _presence(strength: float) -> float:
 
 
 def _own(evidence: FloatMap, item: Candidate, every: Sequence[Candidate]) -> FloatMap:
-    """The evidence with the cells of all other candidates denied."""
+    """The evidence with the cells of all other candidates denied, and what lies far from it."""
+    import cv2
+
     others = np.logical_or.reduce([other.cells for other in every]) & ~item.cells
-    return np.where(others, _OUTSIDE, evidence).astype(np.float32)
+    away = cv2.distanceTransform((~item.cells).astype(np.uint8), cv2.DIST_L2, 3)
+    beyond = np.maximum(away - 1 - _REACH * np.sqrt(item.area), 0)
+    near = evidence - np.minimum(_FALL * beyond, -_OUTSIDE)
+    return np.where(others, _OUTSIDE, near).astype(np.float32)
+
+
+def _clear(kept: list[Candidate]) -> list[Candidate]:
+    """Without what is both small and unsure beside the surest of them, which comes first."""
+    return [
+        item
+        for item in kept
+        if item.strength > kept[0].strength - _FAINT or item.area > _SCRAP * kept[0].area
+    ]
 
 
 def _sized(kept: list[Candidate], things: Things) -> list[Candidate]:
@@ -248,4 +278,5 @@ def _union(group: list[Found]) -> Found:
         return group[0]
     cells = np.logical_or.reduce([item.cells for item in group])
     evidence = np.maximum.reduce([item.evidence for item in group])
-    return Found(cells, evidence, min(item.presence for item in group))
+    whole = all(item.whole for item in group)
+    return Found(cells, evidence, min(item.presence for item in group), whole)

@@ -16,6 +16,7 @@ from videoseg.errors import PromptError
 from videoseg.models.embedded.evidence import OUTPUTS, Maps, averaged
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.ground import Found, ground
+from videoseg.models.embedded.levels import outline_on_edges
 from videoseg.models.embedded.memory import Memory
 from videoseg.models.embedded.outline import Outlined, outline
 from videoseg.models.embedded.phrases import Query, read
@@ -164,7 +165,10 @@ class Embedded:
             return _by_hand(frame, prompt, found), presence
         outlined = []
         for item in found:
-            result = outline(frame.image, evidence=item.evidence)
+            if item.whole:
+                result = outline(frame.image, evidence=item.evidence)
+            else:
+                result = outline_on_edges(frame.image, item.evidence)
             if result is not None:
                 outlined.append(Outlined(result.mask, item.presence))
         return outlined, presence
