@@ -226,10 +226,11 @@ def test_tags_of_rgb_pictures_become_those_of_what_is_written(tmp_path: Path) ->
     assert info_of(path).colour == Colour(1, 13, 1, full_range=False)
 
 
-def test_hdr_tags_are_kept(tmp_path: Path) -> None:
-    info = replace(scenes.stream(), bit_depth=10, colour=Colour(9, 16, 9, False))
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_what_was_hdr_is_tagged_as_what_is_drawn(transfer: int, tmp_path: Path) -> None:
+    info = replace(scenes.stream(), bit_depth=10, colour=Colour(9, transfer, 9, False))
     path = overlay_of([grey(info)], tmp_path, info, (0,))
-    assert info_of(path).colour == Colour(9, 16, 9, False)
+    assert info_of(path).colour == Colour(1, 1, 1, False)
 
 
 def test_odd_sizes_gain_a_copy_of_the_last_column_and_row(tmp_path: Path) -> None:

@@ -22,14 +22,21 @@ if TYPE_CHECKING:
 
 UNSPECIFIED = 2
 """What H.273 writes for primaries, transfer and matrix that are not known."""
+_HDR_TRANSFERS = (16, 18)
+"""PQ and HLG."""
 _SWSCALE_MATRIX = {6: 5}
 _FINEST = 100_000_000
 """Largest time base denominator whose gaps of 40 seconds still fit the container's 32 bits."""
 
 
 def output_colour(info: StreamInfo) -> Colour:
-    """The tags to write: the source's, with BT.709 where it is no kind of Y'CbCr we can make."""
+    """The tags to write: the source's, with BT.709 where it is no kind of Y'CbCr we can make.
+
+    What was HDR is drawn on its tone-mapped pictures, so it is written as BT.709.
+    """
     colour = info.colour
+    if colour.transfer in _HDR_TRANSFERS:
+        return Colour(primaries=1, transfer=1, matrix=1, full_range=False)
     matrix = colour.matrix if colour.matrix is None or colour.matrix in LUMA_WEIGHTS else 1
     return Colour(colour.primaries, colour.transfer, matrix, colour.full_range)
 
@@ -208,7 +215,8 @@ class Mp4:
         """Whether the decoder's frame holds, sample by sample, what will be encoded."""
         import av
 
-        if self._info.rotation or not isinstance(native, av.VideoFrame):
+        mapped = self._info.colour.transfer in _HDR_TRANSFERS
+        if self._info.rotation or mapped or not isinstance(native, av.VideoFrame):
             return False
         full_range = native.color_range == 2 or native.format.name == "yuvj420p"
         return (
