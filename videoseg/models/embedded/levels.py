@@ -11,7 +11,7 @@ from videoseg.types import Mask, RgbImage
 
 _LEVELS = (0.0, -1.5, 1.0)
 """Log-odds added to the evidence, the usual first."""
-_PRICE = 0.05
+_PRICE = 0.1
 """Each unit away from the usual must put so much more of the boundary on edges."""
 _LONG_SIDE = 512
 """Edges are looked for at this size, pixels."""
