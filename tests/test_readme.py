@@ -1,0 +1,97 @@
+"""Every command and every program in the README runs as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from videoseg.cli._app import run
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FRAMES = 4
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+COMMANDS = [
+    line for block in blocks("sh") for line in block.splitlines() if line.startswith("videoseg ")
+]
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``sample_media/`` with clips of the same names and pictures, but only a few frames."""
+    folder = tmp_path_factory.mktemp("readme") / "sample_media"
+    folder.mkdir()
+    shutil.copy(ROOT / "sample_media" / "coffee.jpg", folder)
+    for source in (ROOT / "sample_media").glob("*.mp4"):
+        with av.open(str(source)) as whole, av.open(str(folder / source.name), "w") as short:
+            stream = short.add_stream("libx264", rate=Fraction(25))
+            picture = whole.streams.video[0]
+            stream.width, stream.height = picture.width, picture.height
+            for number, frame in enumerate(whole.decode(picture)):
+                if number == FRAMES:
+                    break
+                image = frame.reformat(format="yuv420p")
+                image.pts, image.time_base = number, Fraction(1, 25)
+                short.mux(stream.encode(image))
+            short.mux(stream.encode())
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(
+    command: str, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sample_media").symlink_to(samples)
+    assert run(shlex.split(command)[1:]) == 0
+    out = re.search(r"-o (\S+)", command)
+    if out is not None:
+        assert (tmp_path / out[1] / "run.json").is_file()
+
+
+@pytest.mark.parametrize("program", blocks("python"))
+def test_program(
+    program: str,
+    samples: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sample_media").symlink_to(samples)
+    exec(compile(program, "README.md", "exec"), {})  # noqa: S102
+    assert len(capsys.readouterr().out.splitlines()) >= FRAMES
+
+
+def test_the_first_screen_shows_both_commands() -> None:
+    top = "\n".join(README.splitlines()[:24])
+    assert "make demo" in top
+    assert "make test" in top
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(r"^demo:", makefile, flags=re.MULTILINE)
+    assert re.search(r"^test:", makefile, flags=re.MULTILINE)
+
+
+def test_pictures_exist() -> None:
+    for link in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+        assert (ROOT / link).is_file(), link
+
+
+def test_prompts_in_json_are_accepted(tmp_path: Path) -> None:
+    from videoseg.prompts import load_prompts
+
+    for text in blocks("json"):
+        path = tmp_path / "prompts.json"
+        path.write_text(text, encoding="utf-8")
+        assert load_prompts(path)
