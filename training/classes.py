@@ -173,27 +173,13 @@ CAR_PARTS: dict[str, tuple[str, ...]] = {
 }
 """Parts of a car, with their names in the photographs of cars."""
 
-DRIVING: dict[str, tuple[str, ...]] = {
-    "sky": ("sky",),
-    "building": ("building",),
-    "road": ("road",),
-    "car": ("car",),
-    "pavement": ("pavement",),
-    "tree": ("tree",),
-    "fence": ("fence",),
-    "pole": ("pole",),
-    "sign": ("sign",),
-    "person": ("pedestrian", "bicyclist"),
-}
-"""What is seen in every street frame, with its names there."""
-
 FRUIT: dict[str, tuple[str, ...]] = {"date": ("date",), "fig": ("fig",), "hazelnut": ("hazelnut",)}
 
 OBJECT = "object"
 """Any countable thing at all: tells objects from their background."""
 
 NAMES: tuple[str, ...] = tuple(
-    dict.fromkeys((*THINGS, *STUFF, *CLOTHING, *CAR_PARTS, *DRIVING, *FRUIT, OBJECT))
+    dict.fromkeys((*THINGS, *STUFF, *CLOTHING, *CAR_PARTS, *FRUIT, OBJECT))
 )
 """All classes, in the order of the head's outputs."""
 

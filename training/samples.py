@@ -7,6 +7,7 @@ is unknown and takes no part in the loss.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ FULL = 254
 CELL = 8
 LONG, SHORT = 480, 352
 
-_INDEX = {name: index for index, name in enumerate(classes.NAMES)}
+INDEX = {name: index for index, name in enumerate(classes.NAMES)}
+"""Class to its row of the targets."""
 _Targets = npt.NDArray[np.uint8]
 
 
@@ -46,12 +48,11 @@ class Source:
 
 _OWN_NAMES = {name: (name,) for name in classes.THINGS}
 SOURCES = (
-    Source("coco_train", (_OWN_NAMES, classes.STUFF), 4),
-    Source("coco_tiny", (_OWN_NAMES,), 3),
-    Source("coco_more", (_OWN_NAMES,), 3),
+    Source("coco_train", (_OWN_NAMES, classes.STUFF), 3),
+    Source("coco_tiny", (_OWN_NAMES,), 2),
+    Source("coco_more", (_OWN_NAMES,), 2),
     Source("clothing", (classes.CLOTHING,), 1),
     Source("car_parts", (classes.CAR_PARTS,), 1),
-    Source("driving", (classes.DRIVING,), 1),
     Source("fruits_nuts", (classes.FRUIT,), 2),
 )
 
@@ -84,20 +85,26 @@ class Sample:
     offsets: npt.NDArray[np.float16]
 
 
+def held_out(key: str) -> bool:
+    """Whether a photograph is kept for calibration: one in eight, by its name alone."""
+    return hashlib.sha256(key.encode()).digest()[0] < 32
+
+
 def samples(data: Path, *, seed: int, only: str | None = None) -> Iterator[Sample]:
     """All crops of all sources below ``data``, always the same for a seed."""
     for source in SOURCES:
         if only is not None and source.folder != only:
             continue
         random = np.random.default_rng([seed, sum(source.folder.encode())])
-        for name, image, segments in _photographs(data / source.folder, source):
+        for name, image, segments in photographs(data / source.folder, source):
             for copy in range(source.copies):
-                yield _crop(f"{source.folder}/{name}", source, image, segments, copy, random)
+                yield crop(f"{source.folder}/{name}", source, image, segments, copy, random)
 
 
-def _photographs(
+def photographs(
     folder: Path, source: Source
 ) -> Iterator[tuple[str, npt.NDArray[np.uint8], list[Segment]]]:
+    """File name, RGB image and segments of each photograph of a folder."""
     notes: dict[str, Any] = json.loads((folder / "annotations.json").read_text())
     theirs = {category["id"]: category["name"] for category in notes["categories"]}
     ours: dict[str, tuple[str, ...]] = {}
@@ -125,7 +132,7 @@ def _photographs(
         yield entry["file_name"], image, segments
 
 
-def _crop(
+def crop(
     key: str,
     source: Source,
     image: npt.NDArray[np.uint8],
@@ -133,6 +140,7 @@ def _crop(
     copy: int,
     random: np.random.Generator,
 ) -> Sample:
+    """One crop of a photograph, the largest that fits if ``copy`` is 0, else a random one."""
     height, width = image.shape[:2]
     size = (LONG, SHORT) if width >= height else (SHORT, LONG)
     zoom = 1.0 if copy == 0 else float(random.uniform(1.0, 1.9))
@@ -157,12 +165,13 @@ def _crop(
         if part.any():
             share = cut(segment.bitmap.astype(np.uint8) * FULL, columns, rows)
             parts.append((segment, share))
-    picture = _jitter(cut(image, *size), random) if copy else cut(image, *size)
+    picture = jitter(cut(image, *size), random) if copy else cut(image, *size)
     targets = _targets(source, parts, rows, columns)
     return Sample(key, picture, targets, _offsets(parts, rows, columns))
 
 
-def _jitter(image: npt.NDArray[np.uint8], random: np.random.Generator) -> npt.NDArray[np.uint8]:
+def jitter(image: npt.NDArray[np.uint8], random: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Another exposure and white balance, now and then without colours or out of focus."""
     values = image.astype(np.float32)
     if random.random() < 0.07:
         values = np.repeat(values.mean(axis=2, keepdims=True), 3, axis=2)
@@ -188,27 +197,27 @@ def _targets(
 
     def known(name: str, where: npt.NDArray[np.bool_] | None = None) -> None:
         share = np.minimum(sums.get(name, np.zeros_like(covered)), FULL).astype(np.uint8)
-        row = targets[_INDEX[name]]
+        row = targets[INDEX[name]]
         row[:] = share if where is None else np.where(where, share, row)
 
     for table in source.tables:
         for name in table:
             known(name)
     if source.folder != "fruits_nuts":
-        targets[[_INDEX[name] for name in classes.FRUIT]] = 0
+        targets[[INDEX[name] for name in classes.FRUIT]] = 0
     anything = np.minimum(covered, FULL).astype(np.uint8)
     empty = covered == 0
     if source.folder.startswith("coco"):
         _coco(source, parts, sums, known, targets)
     elif source.folder == "clothing":
-        targets[_INDEX["person"]] = np.maximum(anything, 0)
-        targets[_INDEX[classes.OBJECT]] = np.where(empty, UNKNOWN, anything)
+        targets[INDEX["person"]] = np.maximum(anything, 0)
+        targets[INDEX[classes.OBJECT]] = np.where(empty, UNKNOWN, anything)
         for name in classes.THINGS:
             if name != "person" and name not in classes.CARRIED_BY_PEOPLE:
                 known(name, ~empty)
     elif source.folder == "car_parts":
-        targets[_INDEX["car"]] = np.where(empty, UNKNOWN, anything)
-        targets[_INDEX[classes.OBJECT]] = targets[_INDEX["car"]]
+        targets[INDEX["car"]] = np.where(empty, UNKNOWN, anything)
+        targets[INDEX[classes.OBJECT]] = targets[INDEX["car"]]
     targets[:, crowd] = UNKNOWN
     return targets
 
@@ -223,7 +232,7 @@ def _coco(
     """What COCO's photographs say beyond their names."""
     nothing = np.zeros(targets.shape[1:], dtype=np.uint16)
     things = sum((share.astype(np.uint16) for s, share in parts if s.thing), nothing)
-    targets[_INDEX[classes.OBJECT]] = np.minimum(things, FULL)
+    targets[INDEX[classes.OBJECT]] = np.minimum(things, FULL)
     busy = things > 0
     if classes.STUFF not in source.tables:
         for name in classes.STUFF:
@@ -233,7 +242,7 @@ def _coco(
         # The panoptic photographs leave some pixels without a name; nothing is known there.
         named = sum((share.astype(np.uint16) for _, share in parts), nothing) > FULL // 2
         for name in classes.STUFF:
-            targets[_INDEX[name]][~named] = UNKNOWN
+            targets[INDEX[name]][~named] = UNKNOWN
     people = sums.get("person", nothing) > 0
     for name in classes.CLOTHING:
         if name not in classes.THINGS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Iterable, Iterator
@@ -37,11 +36,6 @@ class Cached:
     log_odds: npt.NDArray[np.float16]
     targets: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.float16]
-
-
-def held_out(key: str) -> bool:
-    """Whether a photograph is kept for calibration: one in eight, by its name alone."""
-    return hashlib.sha256(key.encode()).digest()[0] < 32
 
 
 def cache(session: Any, head: Head, samples: Iterable[Sample]) -> Iterator[Cached]:

@@ -64,7 +64,6 @@ SENSES: Mapping[str, tuple[str, ...]] = {
     "food": ("dish#2", "vegetable"),
     "playing field": ("playing field",),
     "water": ("body of water",),
-    "sign": ("signboard",),
     "shirt": ("shirt", "blouse"),
     "shoe": ("shoe", "boot"),
     "trousers": ("trouser",),
