@@ -19,12 +19,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from sample_media import clips
 from videoseg.errors import UnknownPhraseError
+from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry.masks import decode_rle, to_bitmap
 from videoseg.models.embedded import Embedded
 from videoseg.types import Detections, Frame, Prompt
@@ -86,8 +86,8 @@ def _davis(model: Embedded, data: Path, every: int) -> None:
     for sequence, phrase in json.loads((data / "prompts.json").read_text()).items():
         ious, counts = [], []
         for path in sorted((data / sequence / "frames").iterdir())[::every]:
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-            mask = cv2.imread(str(data / sequence / "masks" / f"{path.stem}.png"), 0)
+            image = read_image(path)
+            mask = read_labels(data / sequence / "masks" / f"{path.stem}.png")
             answer = _ask(model, image, phrase)
             ious.append(_iou(_union(answer, mask.shape), mask > 127))
             counts.append(len(answer.instances) if answer else 0)
@@ -139,7 +139,7 @@ def _coco_images(
     )
     random = np.random.default_rng(0)
     for entry in notes["images"]:
-        image = cv2.imread(str(data / "images" / entry["file_name"]), cv2.IMREAD_COLOR_RGB)
+        image = read_image(data / "images" / entry["file_name"])
         size = {"width": entry["width"], "height": entry["height"]}
         truths: dict[str, tuple[bool, _Bitmap]] = {}
         for note in notes["annotations"]:
