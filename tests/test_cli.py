@@ -112,6 +112,19 @@ def test_what_is_not_there_is_said_to_be_not_found(
     assert json.loads(said.out)["prompts"][0]["found"] is False
 
 
+def test_a_part_keeps_the_numbers_and_times_of_the_whole(film: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert segment(film, "red", "-o", str(out), "--start", "3f", "--end", "0.32") == 0
+    assert sorted(path.name for path in (out / "svg").iterdir()) == [
+        f"{number:06}.svg" for number in range(3, 8)
+    ]
+    table = json.loads((out / "masks.json").read_text(encoding="utf-8"))
+    assert [image["frame_index"] for image in table["images"]] == [3, 4, 5, 6, 7]
+    assert [image["seconds"] for image in table["images"]] == pytest.approx(
+        [0.12, 0.16, 0.2, 0.24, 0.28]
+    )
+
+
 def test_several_prompts_keep_their_labels(film: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     label = "label=R&B <script>;text=red"
@@ -172,6 +185,9 @@ HOSTILE = [
     (["FILM", "red", "-o", "/proc/nowhere"], 1, "/proc/nowhere"),
     (["FILM", "red", "--write", "broken-svg"], 1, "the writer broke"),
     (["FILM", "red", "--set", "models.colours.fail_at=6"], 1, "the model broke"),
+    (["FILM", "red", "--start", "soon"], 2, "no place in a video"),
+    (["FILM", "red", "--start", "99f"], 2, "behind the last of 12 frames"),
+    (["FILM", "red", "--start", "5f", "--end", "5f"], 2, "nothing between"),
     (["FILM", "red", "--no-such-flag"], 2, "No such option"),
 ]
 

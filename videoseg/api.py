@@ -12,7 +12,7 @@ from typing import Self, TypeAlias
 
 from videoseg import pipeline, registry
 from videoseg.config import AUTO, RunConfig, output_kind
-from videoseg.errors import PromptError, UnknownPhraseError
+from videoseg.errors import PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
 from videoseg.prompts import check_prompts, on_every_frame
 from videoseg.protocols import Exporter, FrameSource, Segmenter, Stage, Tracker, Writer
@@ -20,6 +20,7 @@ from videoseg.run.log import RunLog
 from videoseg.run.manifest import Counts, FileRecord, Manifest, StageTime, record_file
 from videoseg.run.publish import Staging
 from videoseg.run.reader import read_run
+from videoseg.sources.positions import frame_index, parse_position
 from videoseg.stages.batched import Batched
 from videoseg.stages.carried import Carried
 from videoseg.threads import Stopwatch
@@ -93,6 +94,7 @@ class Job(AbstractContextManager["Job"]):
         try:
             for info in self.streams.values():
                 check_prompts(self.prompts, info)
+            self._range = self._frame_range()
             self.outputs = self._outputs()
         except BaseException:
             self._source.close()
@@ -109,8 +111,12 @@ class Job(AbstractContextManager["Job"]):
     @property
     def frame_count(self) -> int | None:
         """Frames that the input promises in all, or None."""
-        counts = [info.frame_count for info in self.streams.values()]
-        return None if None in counts else sum(count for count in counts if count)
+        frames = 0
+        for info in self.streams.values():
+            if info.frame_count is None:
+                return None
+            frames += len(range(info.frame_count)[slice(*self._range)])
+        return frames
 
     def produces(self) -> tuple[str, ...]:
         """Names of all that the run will make in its output folder."""
@@ -132,7 +138,8 @@ class Job(AbstractContextManager["Job"]):
                     f"{error}; {models_that_could(self.card)}", phrase=error.phrase
                 ) from error
         self._tracker.start(self.streams, self.prompts)
-        return pipeline.follow(self._source.frames(), self._stage(), self._tracker, self.clock)
+        frames = self._source.frames(*self._range)
+        return pipeline.follow(frames, self._stage(), self._tracker, self.clock)
 
     def run(
         self,
@@ -170,6 +177,22 @@ class Job(AbstractContextManager["Job"]):
             self._manifest(summary).write(staging.folder)
             staging.publish()
         return summary
+
+    def _frame_range(self) -> tuple[int, int | None]:
+        """The settings ``start`` and ``end`` as frames of the first stream."""
+        run = self.config.run
+        info = next(iter(self.streams.values()))
+
+        def index(text: str) -> int:
+            return frame_index(parse_position(text), info, self._source)
+
+        start = index(run.start) if run.start else 0
+        stop = index(run.end) if run.end else None
+        if stop is not None and stop <= start:
+            raise UsageError(f"there is nothing between {run.start or 'the start'} and {run.end}")
+        if info.frame_count is not None and start >= info.frame_count:
+            raise UsageError(f"{run.start} lies behind the last of {info.frame_count} frames")
+        return start, stop
 
     def _stage(self) -> Stage:
         anchored = any(cue.frame is not None for prompt in self.prompts for cue in prompt.cues)

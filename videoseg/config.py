@@ -50,6 +50,11 @@ class RunSettings:
         tuple[str, ...], Doc("names of writers and exporters; auto picks what fits the input")
     ] = (AUTO,)
     batch: Annotated[int, Ge(1), Doc("frames per call of the model, at least 1")] = 4
+    start: Annotated[
+        str,
+        Doc("where to begin: 12.5 (seconds), 250f (frame), 1:02.5 or a timecode; empty = first"),
+    ] = ""
+    end: Annotated[str, Doc("where to stop, before that place, written alike; empty = last")] = ""
     repeat_prompt: Annotated[
         bool, Doc("use points and boxes as given on every frame instead of carrying them")
     ] = False

@@ -63,6 +63,12 @@ def segment(
     repeat_prompt: Annotated[
         bool, typer.Option("--repeat-prompt", help="Boxes and points hold on every frame.")
     ] = False,
+    start: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Begin at 12.5 (seconds), 250f, 1:02.5.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Stop before this place.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="Model; see `videoseg models`.")
     ] = None,
@@ -92,11 +98,14 @@ def segment(
     from videoseg.config import load
 
     asked = _prompts(text, box, not_box, point, not_point, prompt, prompts)
-    flags: dict[str, object] = {"repeat_prompt": True} if repeat_prompt else {}
-    if model is not None:
-        flags["model"] = model
-    if write:
-        flags["write"] = write
+    given = {
+        "repeat_prompt": repeat_prompt,
+        "start": start,
+        "end": end,
+        "model": model,
+        "write": write,
+    }
+    flags = {name: value for name, value in given.items() if value}
     settings = load(preset=preset, file=config, flags=flags, assignments=assign or ())
     folder = out if out is not None else Path(f"{Path(source).stem}.videoseg")
     with Job(source, asked, settings) as job:

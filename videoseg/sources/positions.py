@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from videoseg.errors import UsageError
+from videoseg.errors import SourceError, UsageError
 from videoseg.types import StreamInfo
 
 _FRAME = re.compile(r"(\d+)f")
@@ -15,6 +15,7 @@ _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)s?")
 _TIMECODE = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.])(\d{2,3})")
 
 
+@runtime_checkable
 class Timed(Protocol):
     """A source that knows which frame is shown when; those of this package do."""
 
@@ -60,7 +61,7 @@ def parse_position(text: str) -> Position:
     )
 
 
-def frame_index(position: Position, info: StreamInfo, source: Timed) -> int:
+def frame_index(position: Position, info: StreamInfo, source: object) -> int:
     """Index of the frame at a position: the first that begins there or later.
 
     A timecode counts from the stream's own start timecode where it has one, else from zero.
@@ -73,6 +74,8 @@ def frame_index(position: Position, info: StreamInfo, source: Timed) -> int:
         return position.frame
     if position.timecode is not None:
         return _counted(position.timecode, info)
+    if not isinstance(source, Timed):
+        raise SourceError(f"{info.stream}: this kind of source knows no times; give a frame (250f)")
     return source.index_at((position.seconds or 0) + info.start_pts * info.time_base)
 
 
