@@ -118,6 +118,11 @@ class Job(AbstractContextManager["Job"]):
             frames += len(range(info.frame_count)[slice(*self._range)])
         return frames
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the source has to say about its input so far, such as fields that it left in."""
+        return tuple(getattr(self._source, "notes", ()))
+
     def produces(self) -> tuple[str, ...]:
         """Names of all that the run will make in its output folder."""
         parts = self.outputs.values()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -107,6 +108,8 @@ def segment(
     }
     flags = {name: value for name, value in given.items() if value}
     settings = load(preset=preset, file=config, flags=flags, assignments=assign or ())
+    level = logging.ERROR if quiet else logging.WARNING
+    logging.basicConfig(format="note: %(message)s", level=level, force=True)
     folder = out if out is not None else Path(f"{Path(source).stem}.videoseg")
     with Job(source, asked, settings) as job:
         if dry_run:
@@ -185,6 +188,8 @@ def _say_plan(job: Job, folder: Path, as_json: bool) -> None:
 def _say_summary(summary: Summary, job: Job) -> None:
     from videoseg.api import models_that_could
 
+    for note in job.notes:
+        typer.echo(f"note: {note}", err=True)
     missing = summary.not_found
     for prompt, tracks, count in zip(
         summary.prompts, summary.tracks, summary.instances, strict=True
