@@ -202,13 +202,10 @@ def test_any_text_at_all(data: str) -> None:
 @pytest.mark.parametrize(
     "piece", ["L1 2", " ", "1", "M1 2", "1 ", "z", "a1 1 0 001 1", "0.", "1e", "-", ","]
 )
-def test_time_grows_with_the_length_alone(piece: str) -> None:
-    def seconds(count: int) -> float:
-        data = "M0 0" + piece * count
-        begin = time.process_time()
-        with contextlib.suppress(PathDataError):
-            parse_path(data)
-        return time.process_time() - begin
-
-    seconds(100)
-    assert seconds(32_000) < 0.05 + 40 * min(seconds(2_000), seconds(2_000))
+def test_long_text_does_not_hang(piece: str) -> None:
+    # Linear work takes well under a second; work that grows with the square, most of a minute.
+    data = "M0 0" + piece * 100_000
+    begin = time.process_time()
+    with contextlib.suppress(PathDataError):
+        parse_path(data)
+    assert time.process_time() - begin < 10
