@@ -12,7 +12,6 @@ A colour belongs to a track id. What is ``held`` without evidence is paler, with
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from annotated_types import Ge, Le
 from typing_extensions import Doc
 
 from videoseg.errors import OutputError, UsageError
+from videoseg.output_files import stream_names, writing
 from videoseg.types import Frame, Prompt, Scene, StreamInfo
 from videoseg.writers._draw import Painter
 from videoseg.writers._mp4 import Mp4, assumed_matrix
@@ -153,10 +153,8 @@ class OverlayPng:
         Painter(RGB, frame.width, frame.height, self.opacity, self.labels).paint(planes, scene)
         _, png = cv2.imencode(".png", np.dstack(planes[::-1]))
         path = self._paths[scene.stream]
-        try:
+        with writing(path):
             path.write_bytes(png.tobytes())
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
     def close(self, *, complete: bool) -> None:
         """End, or remove what was written. A second call does nothing."""
@@ -178,10 +176,5 @@ def _names(streams: Mapping[str, StreamInfo], *, still: bool) -> dict[str, str]:
     suffix = ".png" if still else ".mp4"
     if len(streams) == 1:
         return dict.fromkeys(streams, f"overlay{suffix}")
-    names: dict[str, str] = {}
-    for number, stream in enumerate(streams):
-        plain = re.sub(r"[^\w-]+", "_", stream).strip("_")
-        taken = {name.casefold() for name in names.values()}
-        name = f"overlay-{plain}{suffix}"
-        names[stream] = f"overlay-{plain}-{number}{suffix}" if name.casefold() in taken else name
-    return names
+    names = stream_names(streams)
+    return {stream: f"overlay-{name}{suffix}" for stream, name in names.items()}
