@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
+
+from typing_extensions import Doc
 
 from videoseg.errors import ConfigError, SourceError, SourceNotFoundError
 from videoseg.evaluate.readers import field, read_json, shown
 from videoseg.evaluate.regions import region
-from videoseg.evaluate.samples import OnBroken, Target
+from videoseg.evaluate.samples import Media, OnBroken, Target
 from videoseg.types import Mask
 
 Entry = Mapping[str, Any]
+
+
+@dataclass
+class AnnotatedImages:
+    """What data sets share whose truth stands in one annotation file of a known name."""
+
+    media: ClassVar[Media] = "images"
+    patterns: ClassVar[tuple[str, ...]]
+    path: Path
+    json: Annotated[str, Doc("annotation file below the folder; empty = the only one there")] = ""
+
+    @classmethod
+    def accepts(cls, path: Path) -> bool:
+        """Whether there is an annotation file of a name that such sets use."""
+        return path.is_dir() and any(any(path.glob(pattern)) for pattern in cls.patterns)
+
+    def annotations(self) -> Path:
+        """The annotation file.
+
+        Raises:
+            SourceError: There is none.
+            ConfigError: There are several, and none is named.
+        """
+        return annotation_file(self.path, self.json, self.patterns)
+
+    def truth_files(self) -> Iterable[Path]:
+        """The annotation file."""
+        return (self.annotations(),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,46 +7,33 @@ Read from ``annotations.json`` beside ``images/``, or from the published layout
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar
 
 from typing_extensions import Doc
 
 from videoseg.errors import SourceError
 from videoseg.evaluate.datasets._coco_json import (
+    AnnotatedImages,
     CocoIndex,
-    annotation_file,
     file_name,
     image_folder,
 )
 from videoseg.evaluate.readers import read_image
-from videoseg.evaluate.samples import ImageSample, Media, OnBroken
+from videoseg.evaluate.samples import ImageSample, OnBroken
 
 _NOT_SAID = frozenset({"merged", "other", "stuff"})
 """Endings that panoptic COCO adds to names of stuff."""
-_PATTERNS = ("annotations.json", "annotations/instances_*.json")
 
 
 @dataclass
-class Coco:
+class Coco(AnnotatedImages):
     """Images with segments by category; a category without ``isthing`` is a thing."""
 
     name: ClassVar[str] = "coco"
-    media: ClassVar[Media] = "images"
-    path: Path
-    json: Annotated[str, Doc("annotation file below the folder; empty = the only one there")] = ""
+    patterns: ClassVar[tuple[str, ...]] = ("annotations.json", "annotations/instances_*.json")
     images: Annotated[str, Doc("folder of pictures; empty = found beside the annotations")] = ""
-
-    @classmethod
-    def accepts(cls, path: Path) -> bool:
-        """Whether there is an annotation file of a name that COCO sets use."""
-        return path.is_dir() and any(any(path.glob(pattern)) for pattern in _PATTERNS)
-
-    def truth_files(self) -> Iterable[Path]:
-        """The annotation file."""
-        return (annotation_file(self.path, self.json, _PATTERNS),)
 
     def samples(self, on_broken: OnBroken) -> Iterator[ImageSample]:
         """Yield the images in the order of the file.
@@ -54,7 +41,7 @@ class Coco:
         Raises:
             SourceError: The file or the folder of pictures cannot be read.
         """
-        file = annotation_file(self.path, self.json, _PATTERNS)
+        file = self.annotations()
         index = CocoIndex.read(file, on_broken, spoken)
         folder = image_folder(file, self.images)
         names = dict.fromkeys(category.name for category in index.categories.values())

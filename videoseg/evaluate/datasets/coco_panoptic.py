@@ -18,39 +18,30 @@ from typing_extensions import Doc
 
 from videoseg.errors import SourceError
 from videoseg.evaluate.datasets._coco_json import (
+    AnnotatedImages,
     Category,
-    annotation_file,
     categories_of,
     file_name,
     image_folder,
 )
 from videoseg.evaluate.datasets.coco import spoken
 from videoseg.evaluate.readers import field, read_image, read_json
-from videoseg.evaluate.samples import ImageSample, Media, OnBroken, Target
+from videoseg.evaluate.samples import ImageSample, OnBroken, Target
 from videoseg.geometry import masks
 from videoseg.types import Mask
 
-_PATTERNS = ("annotations/panoptic_*.json", "panoptic_*.json")
-
 
 @dataclass
-class CocoPanoptic:
+class CocoPanoptic(AnnotatedImages):
     """Images parted into segments: one for each thing, one for each kind of stuff."""
 
     name: ClassVar[str] = "coco-panoptic"
-    media: ClassVar[Media] = "images"
-    path: Path
-    json: Annotated[str, Doc("annotation file below the folder; empty = the only one there")] = ""
+    patterns: ClassVar[tuple[str, ...]] = ("annotations/panoptic_*.json", "panoptic_*.json")
     images: Annotated[str, Doc("folder of pictures; empty = found beside the annotations")] = ""
-
-    @classmethod
-    def accepts(cls, path: Path) -> bool:
-        """Whether there is an annotation file of the published name."""
-        return path.is_dir() and any(any(path.glob(pattern)) for pattern in _PATTERNS)
 
     def truth_files(self) -> Iterable[Path]:
         """The annotation file and its PNG."""
-        file = annotation_file(self.path, self.json, _PATTERNS)
+        file = self.annotations()
         yield file
         yield from sorted(file.with_suffix("").glob("*.png"))
 
@@ -60,7 +51,7 @@ class CocoPanoptic:
         Raises:
             SourceError: The file or the folder of pictures cannot be read.
         """
-        file = annotation_file(self.path, self.json, _PATTERNS)
+        file = self.annotations()
         content = read_json(file)
         categories = categories_of(content, file, spoken)
         images = {

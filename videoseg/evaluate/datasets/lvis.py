@@ -9,40 +9,26 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar
 from urllib.parse import urlparse
 
 from typing_extensions import Doc
 
 from videoseg.errors import SourceError
-from videoseg.evaluate.datasets._coco_json import CocoIndex, Entry, annotation_file
+from videoseg.evaluate.datasets._coco_json import AnnotatedImages, CocoIndex, Entry
 from videoseg.evaluate.readers import field, read_image, shown
-from videoseg.evaluate.samples import ImageSample, Media, OnBroken
-
-_PATTERNS = ("lvis_v1_*.json", "annotations/lvis_v1_*.json")
+from videoseg.evaluate.samples import ImageSample, OnBroken
 
 
 @dataclass
-class Lvis:
+class Lvis(AnnotatedImages):
     """Images with instances of about 1,200 categories."""
 
     name: ClassVar[str] = "lvis"
-    media: ClassVar[Media] = "images"
-    path: Path
-    json: Annotated[str, Doc("annotation file below the folder; empty = the only one there")] = ""
+    patterns: ClassVar[tuple[str, ...]] = ("lvis_v1_*.json", "annotations/lvis_v1_*.json")
     images: Annotated[str, Doc("folder that holds val2017; empty = where the set lies")] = ""
-
-    @classmethod
-    def accepts(cls, path: Path) -> bool:
-        """Whether there is an annotation file of LVIS v1's name."""
-        return path.is_dir() and any(any(path.glob(pattern)) for pattern in _PATTERNS)
-
-    def truth_files(self) -> Iterable[Path]:
-        """The annotation file."""
-        return (annotation_file(self.path, self.json, _PATTERNS),)
 
     def samples(self, on_broken: OnBroken) -> Iterator[ImageSample]:
         """Yield the images in the order of the file.
@@ -50,7 +36,7 @@ class Lvis:
         Raises:
             SourceError: The file cannot be read.
         """
-        file = annotation_file(self.path, self.json, _PATTERNS)
+        file = self.annotations()
         index = CocoIndex.read(file, on_broken, spoken)
         root = self.path if self.path.is_dir() else file.parent
         folder = root / self.images
