@@ -270,6 +270,26 @@ def tone(name: str = "tone.m4a", seconds: int = 1) -> Path:
 
 
 @functools.cache
+def covered(path: Path, copy: Path) -> Path:
+    """An MP4 of a file's first stream behind a cover picture, as ``copy``."""
+    picture = film(name="c.mov", codec="png", pixel_format="rgb24", times=(0,))
+    with (
+        av.open(str(path)) as source,
+        av.open(str(picture)) as cover,
+        av.open(str(copy), "w", format="mp4") as sink,
+    ):
+        pairs: list[Any] = [
+            (given, sink.add_stream_from_template(given.streams[0])) for given in (cover, source)
+        ]
+        pairs[0][1].disposition = 1 << 10
+        for given, stream in pairs:
+            for packet in given.demux(given.streams[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    sink.mux(packet)
+    return copy
+
+
 def _root() -> Path:
     root = Path(tempfile.mkdtemp(prefix="videoseg-media-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)

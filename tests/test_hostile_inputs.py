@@ -153,26 +153,8 @@ def laid(a: int, b: int, c: int, d: int) -> Callable[[], Path]:
 
 def with_cover() -> Path:
     """An MP4 with a cover picture beside its picture stream."""
-    import av
-
     path = film(name="a.mp4")()
-    copy = path.with_name("covered.mp4")
-    cover_file = film(name="c.mov", codec="png", pixel_format="rgb24", times=(0,))()
-    with (
-        av.open(str(path)) as source,
-        av.open(str(cover_file)) as cover,
-        av.open(str(copy), "w") as sink,
-    ):
-        pairs: list[Any] = [
-            (given, sink.add_stream_from_template(given.streams[0])) for given in (cover, source)
-        ]
-        pairs[0][1].disposition = 1 << 10
-        for given, stream in pairs:
-            for packet in given.demux(given.streams[0]):
-                if packet.dts is not None:
-                    packet.stream = stream
-                    sink.mux(packet)
-    return copy
+    return media.covered(path, path.with_name("covered.mp4"))
 
 
 def fields(index: int, width: int, height: int, first: int) -> RgbImage:

@@ -232,26 +232,8 @@ def garbled(name: str, **spec: Any) -> Path:
 
 def cover_alone() -> Path:
     """Sound with a cover picture."""
-    import av
-
     path = media.tone("song.m4a")
-    copy = path.with_name("album.m4a")
-    picture = media.film(name="c.mov", codec="png", pixel_format="rgb24", times=(0,))
-    with (
-        av.open(str(path)) as sound,
-        av.open(str(picture)) as cover,
-        av.open(str(copy), "w", format="mp4") as sink,
-    ):
-        pairs: list[Any] = [
-            (given, sink.add_stream_from_template(given.streams[0])) for given in (cover, sound)
-        ]
-        pairs[0][1].disposition = 1 << 10
-        for given, stream in pairs:
-            for packet in given.demux(given.streams[0]):
-                if packet.dts is not None:
-                    packet.stream = stream
-                    sink.mux(packet)
-    return copy
+    return media.covered(path, path.with_name("album.m4a"))
 
 
 def replaced(path: Path, old: bytes, new: bytes) -> Path:
