@@ -17,7 +17,7 @@ from videoseg.pipeline import Tally
 from videoseg.prompts import check_prompts, on_every_frame
 from videoseg.protocols import Exporter, FrameSource, Segmenter, Stage, Tracker, Writer
 from videoseg.run.log import RunLog
-from videoseg.run.manifest import Counts, FileRecord, Manifest, StageTime, record_file
+from videoseg.run.manifest import Counts, Manifest, StageTime, record_file
 from videoseg.run.publish import Staging
 from videoseg.run.reader import read_run
 from videoseg.sources.positions import frame_index, parse_position
@@ -217,13 +217,14 @@ class Job(AbstractContextManager["Job"]):
 
     def _manifest(self, summary: Summary) -> Manifest:
         card = self.card
+        beside = Path(inspect.getfile(type(self._model))).parent
         settings = {"run": self.config.run, card.name: self._model, "tracker": self._tracker}
         return Manifest(
             inputs=[record_file(Path(self.location), self.location)],
             streams=tuple(self.streams.values()),
             prompts=self.prompts,
             model=card.name,
-            weights=[_weights(self._model, name) for name in card.weights],
+            weights=[record_file(beside / name, name) for name in card.weights],
             settings={**settings, **self.outputs},
             stages={
                 name: StageTime(seconds, summary.frames)
@@ -304,12 +305,6 @@ def models_that_could(card: ModelCard) -> str:
     if able:
         return f"models that take any phrase: {', '.join(able)} (--model NAME)"
     return "a model that takes any phrase (SAM 3, Moondream, Gemini) is not part of this release"
-
-
-def _weights(model: Segmenter, name: str) -> FileRecord:
-    """The record of a weight file beside the model's module, or of weights known by name alone."""
-    path = Path(inspect.getfile(type(model))).parent / name
-    return record_file(path, name) if path.is_file() else FileRecord(name, None, None)
 
 
 def _check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import videoseg
 from videoseg import registry
 from videoseg.config import RunConfig
 from videoseg.errors import PromptError
@@ -47,10 +46,8 @@ class Candidate:
         }
 
     def _digest(self, weights: str) -> str | None:
-        """Of a weight file of the package, or beside the code; None for weights by name."""
-        folders = (Path(videoseg.__file__).parent, *(file.parent for file in self.code[:1]))
-        files = (folder / weights for folder in folders)
-        return next((record_file(file).sha256 for file in files if file.is_file()), None)
+        """Of a weight file beside the code; None for weights by name."""
+        return record_file(self.code[0].parent / weights).sha256 if self.code else None
 
     def check_kinds(self, kinds: frozenset[PromptKind], what: str) -> None:
         """Refuse a task that asks what the model cannot take.
