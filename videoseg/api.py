@@ -12,7 +12,7 @@ from typing import Any, Self, TypeAlias
 
 from videoseg import pipeline, registry
 from videoseg.config import AUTO, RunConfig, output_kind
-from videoseg.errors import PromptError, UnknownPhraseError, UsageError
+from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
 from videoseg.prompts import check_prompts, on_every_frame
 from videoseg.protocols import (
@@ -176,7 +176,7 @@ class Job(AbstractContextManager["Job"]):
             OutputError: The folder cannot be written.
         """
         plan = self.plan()
-        if resume and (done := _finished(out, plan)) is not None:
+        if resume and (done := _finished(out, plan, overwrite=overwrite)) is not None:
             return done
         staging = Staging(out, self.produces(), overwrite, resume=resume)
         with staging, ExitStack() as ends:
@@ -304,13 +304,24 @@ class Job(AbstractContextManager["Job"]):
         return {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
 
 
-def _finished(out: Path, plan: Plan) -> Summary | None:
-    """What a finished run in ``out`` did, if there is one and it is of the same kind."""
+def _finished(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
+    """What a finished run in ``out`` did, if there is one.
+
+    Raises:
+        OutputExistsError: There is one of another kind, which must not be replaced.
+    """
     settle(out)
     if not (out / MANIFEST).exists():
         return None
     made = read_manifest(out)
-    return Summary.of(out, plan.prompts, made) if difference(made, plan) is None else None
+    changed = difference(made, plan)
+    if changed is None:
+        return Summary.of(out, plan.prompts, made)
+    if overwrite:
+        return None
+    raise OutputExistsError(
+        f"{out} holds the result of another run: {changed}; --overwrite replaces it"
+    )
 
 
 def source_name(location: str, config: RunConfig) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from videoseg.run._codec import Json
@@ -51,6 +51,10 @@ class Summary:
             seconds={name: each["seconds"] for name, each in manifest["stages"].items()},
             known=frames if known is None else known,
         )
+
+    def only(self, outputs: Sequence[str], seconds: Mapping[str, float]) -> Summary:
+        """The summary of a call that added some outputs and took so long."""
+        return replace(self, outputs=tuple(outputs), seconds=dict(seconds))
 
     @property
     def not_found(self) -> tuple[Prompt, ...]:
