@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from itertools import islice
 from pathlib import Path
@@ -204,13 +204,13 @@ class Job(AbstractContextManager["Job"]):
 
     def replay(
         self,
-        run: RunFolder,
+        answers: Iterable[tuple[str, int, Detections | None]],
         out: Path,
         *,
         overwrite: bool = False,
         on_frame: Callable[[Tally], None] = lambda _: None,
     ) -> Summary:
-        """As ``run``, with the answers of an earlier run in place of the model."""
+        """As ``run``, with known answers (``stream, index, answer``) in place of the model."""
         plan = self.plan()
         with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
             log = ends.enter_context(RunLog(staging.folder / "run", self.streams, self.prompts))
@@ -218,7 +218,7 @@ class Job(AbstractContextManager["Job"]):
             def keep(frame: Frame, detections: Detections | None) -> None:
                 log.append_detections(frame.stream, frame.index, detections)
 
-            steps = self._follow(Replayed(run.detections()), keep)
+            steps = self._follow(Replayed(answers), keep)
             return self._publish(staging, plan, steps, log, on_frame)
 
     def _load_model(self) -> None:
