@@ -1,1 +1,1 @@
-"""What is measured, side by side with the alternative; run each as ``python -m benchmarks.NAME``."""
+"""What is measured; run each as ``python -m benchmarks.NAME``."""

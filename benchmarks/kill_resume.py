@@ -128,6 +128,7 @@ def _decoded(path: Path) -> str:
                 whole.update(f"{packet.pts}".encode() + bytes(packet))
                 continue
             for frame in packet.decode():
+                assert isinstance(frame, av.VideoFrame)
                 whole.update(f"{frame.pts}".encode() + frame.to_ndarray(format="rgb24").tobytes())
     return whole.hexdigest()
 

@@ -125,7 +125,7 @@ class Finished:
         Raises:
             OutputExistsError: One of them exists and ``overwrite`` is False.
         """
-        parts = {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
+        parts = {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(named)}
         writers = {name: part for name, part in parts.items() if isinstance(part, Writer)}
         exporters = {name: part for name, part in parts.items() if isinstance(part, Exporter)}
         with ExitStack() as ends:
@@ -133,12 +133,12 @@ class Finished:
             drawn: Iterator[tuple[Scene, Frame | None]] = ((scene, None) for scene in scenes)
             if any(writer.needs_image for writer in writers.values()):
                 job = ends.enter_context(self.job())
-                names = dict(zip(job.streams, self.run.streams, strict=True))
+                named = dict(zip(job.streams, self.run.streams, strict=True))
                 streams = {
-                    names[name]: replace(info, stream=names[name])
+                    named[name]: replace(info, stream=named[name])
                     for name, info in job.streams.items()
                 }
-                frames = (replace(frame, stream=names[frame.stream]) for frame in job.frames())
+                frames = (replace(frame, stream=named[frame.stream]) for frame in job.frames())
                 drawn = _with_frames(scenes, clock.each("decode", frames))
             made = [name for part in parts.values() for name in part.produces(streams)]
             staging = Staging(self.folder, [*made, MANIFEST], overwrite, replaces=[MANIFEST])
