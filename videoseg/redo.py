@@ -125,7 +125,7 @@ class Finished:
         Raises:
             OutputExistsError: One of them exists and ``overwrite`` is False.
         """
-        parts = {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(named)}
+        parts = {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
         writers = {name: part for name, part in parts.items() if isinstance(part, Writer)}
         exporters = {name: part for name, part in parts.items() if isinstance(part, Exporter)}
         with ExitStack() as ends:
