@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
@@ -12,12 +13,13 @@ from typing import Self, TypeAlias
 
 from videoseg import pipeline, registry
 from videoseg.config import AUTO, RunConfig, output_kind
-from videoseg.errors import PromptError, UnknownPhraseError, UsageError
+from videoseg.errors import OutputError, PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
 from videoseg.prompts import check_prompts, on_every_frame
 from videoseg.protocols import Exporter, FrameSource, Segmenter, Stage, Tracker, Writer
 from videoseg.run.log import RunLog
-from videoseg.run.manifest import Counts, Manifest, StageTime, record_file
+from videoseg.run.manifest import NAME as MANIFEST
+from videoseg.run.manifest import Counts, Manifest, StageTime, differences, record_file
 from videoseg.run.publish import Staging
 from videoseg.run.reader import read_run
 from videoseg.sources.positions import frame_index, parse_position
@@ -72,8 +74,22 @@ class Job(AbstractContextManager["Job"]):
         card: The model's card.
     """
 
-    def __init__(self, location: Location, prompts: Sequence[Prompt], config: RunConfig) -> None:
+    def __init__(
+        self,
+        location: Location,
+        prompts: Sequence[Prompt],
+        config: RunConfig,
+        *,
+        model: Segmenter | None = None,
+    ) -> None:
         """Put a run together.
+
+        Args:
+            location: The input.
+            prompts: What is asked.
+            config: The settings.
+            model: The model that the settings name, where a caller keeps it for several runs; the
+                caller closes it.
 
         Raises:
             PromptError: There is no prompt, or one that this input or model cannot take.
@@ -88,7 +104,8 @@ class Job(AbstractContextManager["Job"]):
         self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
         self.card = registry.card(run.model)
         _check_kinds(self.prompts, self.card)
-        self._model: Segmenter = config.part("models", run.model)
+        self._model: Segmenter = model or config.part("models", run.model)
+        self._keeps_model = model is None
         self._tracker: Tracker = config.part("tracking", run.tracker)
         self._source, self.streams = open_source(self.location, config)
         try:
@@ -103,7 +120,8 @@ class Job(AbstractContextManager["Job"]):
 
     def __exit__(self, *_: object) -> None:
         self._source.close()
-        self._model.close()
+        if self._keeps_model:
+            self._model.close()
 
     def __enter__(self) -> Self:
         return self
@@ -128,6 +146,30 @@ class Job(AbstractContextManager["Job"]):
         parts = self.outputs.values()
         made = [name for part in parts for name in part.produces(self.streams)]
         return (*made, "run", "run.json")
+
+    def differs_from(self, out: Path) -> tuple[str, ...] | None:
+        """How this run differs from the finished one in ``out``; None where there is none.
+
+        Empty where that has the same input by content, prompts, model and settings, and all that it
+        made is still there.
+
+        Raises:
+            OutputError: Its ``run.json`` cannot be read.
+        """
+        path = out / MANIFEST
+        try:
+            earlier = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise OutputError(f"cannot read {path}: {error}") from error
+        nothing = self._summary(out, self.produces(), Tally.of(self.prompts))
+        try:
+            found = differences(earlier, self._manifest(nothing).to_json())
+            gone = [name for name in earlier["outputs"] if not (out / name).exists()]
+        except (KeyError, TypeError) as error:
+            raise OutputError(f"{path} is not the manifest of a run") from error
+        return (*found, *(f"{name} is gone" for name in gone))
 
     def steps(self) -> Generator[pipeline.Step, None, None]:
         """Load the model, then yield every frame with what became of it.

@@ -59,9 +59,13 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = app(args=list(arguments), standalone_mode=False) or 0
         # Typer turns Ctrl-C into this code without a word.
-        return _say("interrupted; nothing was published", code) if code == INTERRUPTED else code
+        return (
+            _say("interrupted; nothing unfinished was published", code)
+            if code == INTERRUPTED
+            else code
+        )
     except KeyboardInterrupt:
-        return _say("interrupted; nothing was published", INTERRUPTED)
+        return _say("interrupted; nothing unfinished was published", INTERRUPTED)
     except (MissingDependencyError, UnknownPhraseError) as error:
         return _say(str(error), MISSING)
     except UsageError as error:

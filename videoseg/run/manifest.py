@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
@@ -143,6 +143,51 @@ class Manifest:
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
         return path
+
+
+def differences(earlier: Json, now: Json) -> tuple[str, ...]:
+    """Where two manifests (``Manifest.to_json``) are of runs that could make something else.
+
+    Compares content of the input, prompts, model with its weights and settings; not when, where and
+    with which versions they ran. Each difference is a clause for a message.
+    """
+    first, second = (json.loads(json.dumps(_decisive(each))) for each in (earlier, now))
+    return tuple(_unlike(first, second, ""))
+
+
+def _decisive(manifest: Json) -> Json:
+    """What a result follows from. A file that was hashed counts by its content, not its name."""
+    inputs = [each["sha256"] or each["name"] for each in manifest["inputs"]]
+    return {
+        "input": inputs,
+        "prompts": manifest["prompts"],
+        "model": manifest["model"],
+        "settings": manifest["settings"],
+    }
+
+
+def _unlike(first: Json, second: Json, path: str) -> Iterator[str]:
+    """Every place where two JSON values differ; what is longer than a number is only named."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        for key in dict.fromkeys((*first, *second)):
+            if key not in first or key not in second:
+                yield f"{path}{key} is only in {'this run' if key in second else 'the earlier one'}"
+            else:
+                yield from _unlike(first[key], second[key], f"{path}{key}.")
+    elif first != second:
+        name, was, now = path.rstrip("."), _shown(first), _shown(second)
+        if name.startswith("settings.") and was is not None and now is not None:
+            yield f"{name} was {was}, is {now}"
+        else:
+            yield f"{name} differ" if name.endswith("s") else f"{name} differs"
+
+
+def _shown(value: Json) -> str | None:
+    """A setting as a few words, or None where it would take many."""
+    values = value if isinstance(value, list) else [value]
+    if any(isinstance(each, dict | list) for each in values) or len(values) > 8:
+        return None
+    return ", ".join("nothing" if each in (None, "") else str(each) for each in values) or "nothing"
 
 
 def record_file(path: Path, name: str | None = None) -> FileRecord:
