@@ -14,7 +14,8 @@ from videoseg.cli import _report
 
 if TYPE_CHECKING:
     from videoseg.api import Job
-    from videoseg.batch import News, OnFrame, Outcome, Task, Watch
+    from videoseg.batch import OnFrame, Outcome, Task, Watch
+    from videoseg.processes import News
 
 FAILED, SOME_FAILED = 1, 3
 
@@ -82,7 +83,7 @@ def _at_once(tasks: Sequence[Task], jobs: int, quiet: bool) -> Generator[Outcome
     """Run in processes; one bar counts the inputs and says how far those at work are."""
     from tqdm import tqdm
 
-    from videoseg.batch import at_once
+    from videoseg.processes import at_once
 
     running: dict[str, str] = {}
     hidden = quiet or not sys.stderr.isatty()
