@@ -21,7 +21,8 @@ from videoseg.cli._prompts import (
     Text,
     prompts_of,
 )
-from videoseg.errors import PromptError
+from videoseg.cli._scale import MEASUREMENTS, scale_setting
+from videoseg.errors import PromptError, UsageError
 
 if TYPE_CHECKING:
     from videoseg.batch import Task
@@ -46,6 +47,8 @@ videoseg segment clip.mp4 --box 120,80,340,400 --point 200,150 --not-point 90,40
 videoseg segment clip.mp4 --prompt "text=red cup" --prompt "label=hand;box=10,20,80,90;at=12"
 
 videoseg segment photo.jpg "coffee cup" --write svg
+
+videoseg segment belt.mp4 "bottle" --write measurements --scale 0.25mm
 
 videoseg segment day-1/ "day-2/*.mov" "the dog" -o "out/{parent}-{stem}" --jobs 2 --skip-existing
 """
@@ -89,6 +92,9 @@ def segment(
     write: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Output to make; repeat for several.")
     ] = None,
+    scale: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Of a pixel, for measurements: 0.25mm.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(metavar="NAME", help="Settings by name.")] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")
@@ -129,7 +135,10 @@ def segment(
         "write": write,
     }
     flags = {name: value for name, value in given.items() if value}
-    settings = load(preset=preset, file=config, flags=flags, assignments=assign or ())
+    assignments = [*([] if scale is None else [scale_setting(scale)]), *(assign or ())]
+    settings = load(preset=preset, file=config, flags=flags, assignments=assignments)
+    if scale is not None and MEASUREMENTS not in settings.run.write:
+        raise UsageError(f"--scale is for measurements; add --write {MEASUREMENTS}")
     level = logging.ERROR if quiet else logging.WARNING
     logging.basicConfig(format="note: %(message)s", level=level, force=True)
     read = _inputs.tell_apart(
