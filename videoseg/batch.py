@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from videoseg.api import Job, Summary
+from videoseg.api import Job
 from videoseg.config import RunConfig
 from videoseg.errors import (
     ConfigError,
     MissingDependencyError,
-    OutputExistsError,
     UnknownPhraseError,
     VideosegError,
 )
 from videoseg.pipeline import Tally
 from videoseg.protocols import Segmenter
+from videoseg.run.summary import Summary
 from videoseg.types import Prompt
 
 State: TypeAlias = Literal["done", "skipped", "failed"]
@@ -46,6 +46,7 @@ class Task:
         config: The settings.
         overwrite: Whether results of an earlier run are replaced.
         skip_existing: Whether an input is left out whose finished run is in ``out`` already.
+        resume: Whether to go on with what an interrupted run has left in ``out``.
     """
 
     location: str
@@ -54,6 +55,7 @@ class Task:
     config: RunConfig
     overwrite: bool = False
     skip_existing: bool = False
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class Outcome:
         task: The task.
         state: ``done``, ``skipped`` (was there already) or ``failed``.
         seconds: How long it took.
-        summary: What the run did, where it is done.
-        reason: Why it failed or was skipped, in one line.
+        summary: What the run did, now or earlier, where it is done.
+        reason: Why it failed, in one line.
         notes: What the source had to say.
     """
 
@@ -86,23 +88,14 @@ def attempt(task: Task, watch: Watch, model: Segmenter | None = None) -> Outcome
     """
     begun = time.perf_counter()
     with Job(task.location, task.prompts, task.config, model=model) as job:
-        if task.skip_existing and _is_there(job, task):
-            reason = f"already in {task.out}"
-            return Outcome(task, "skipped", time.perf_counter() - begun, reason=reason)
+        earlier = job.finished(task.out, overwrite=task.overwrite) if task.skip_existing else None
+        if earlier is not None:
+            return Outcome(task, "skipped", time.perf_counter() - begun, earlier)
         with watch(job) as on_frame:
-            summary = job.run(task.out, overwrite=task.overwrite, on_frame=on_frame)
-        spent = time.perf_counter() - begun
-        return Outcome(task, "done", spent, summary, notes=job.notes)
-
-
-def _is_there(job: Job, task: Task) -> bool:
-    differences = job.differs_from(task.out)
-    if differences and not task.overwrite:
-        raise OutputExistsError(
-            f"{task.out} holds another run ({'; '.join(differences)}); give another folder, or "
-            "--overwrite to replace it"
-        )
-    return differences == ()
+            summary = job.run(
+                task.out, overwrite=task.overwrite, resume=task.resume, on_frame=on_frame
+            )
+        return Outcome(task, "done", time.perf_counter() - begun, summary, notes=job.notes)
 
 
 class Series(AbstractContextManager["Series"]):

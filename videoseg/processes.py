@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ from videoseg.threads import THREADS, granted_threads
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-_PATIENCE = 10.0
+_PATIENCE = 20.0
 """Seconds that a process has to clean up before it is killed."""
 _NEWS_EVERY = 0.2
 """Least seconds between two messages about how far a run is."""
@@ -165,13 +165,12 @@ class _Worker:
 
     def dismiss(self) -> None:
         """Let it end, as there is nothing left to do."""
-        self._pipe.close()
+        self.stop()
         self.join()
 
     def stop(self) -> None:
-        """Ask it to leave what it is doing and clean up."""
+        """Let it leave what it is doing: what it has to say next is heard by nobody."""
         self._pipe.close()
-        self._process.terminate()
 
     def join(self) -> None:
         """Wait until it has ended; kill it if it does not."""
@@ -188,13 +187,9 @@ def _with_news(workers: Sequence[_Worker]) -> list[_Worker]:
 
 def _serve(pipe: Connection) -> None:
     """What a process does: tasks, until there are no more or nobody is there to tell."""
-    # KeyboardInterrupt: asked to stop. OSError: the other side has gone.
-    with suppress(EOFError, OSError, KeyboardInterrupt):
-        try:
-            signal.signal(signal.SIGTERM, _interrupt)
-            _do_all(pipe)
-        finally:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be held back from the start
+    with suppress(EOFError, OSError):
+        _do_all(pipe)
 
 
 def _do_all(pipe: Connection) -> None:
@@ -244,11 +239,6 @@ class _Forwarding(logging.Handler):
             self._send(logging.LogRecord(record.name, record.levelno, "", 0, text, None, None))
 
 
-def _interrupt(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough, and not while it cleans up
-    raise KeyboardInterrupt
-
-
 @contextmanager
 def _threads_shared(jobs: int) -> Iterator[None]:
     """Within, a process that starts may use its share of the cores alone."""
@@ -271,6 +261,7 @@ def _interrupts_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # which would let them through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

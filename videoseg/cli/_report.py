@@ -7,30 +7,28 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from videoseg.cli._summary import as_plain, count, say_times
+
 if TYPE_CHECKING:
-    from videoseg.api import Summary
     from videoseg.batch import Outcome
+    from videoseg.run.summary import Summary
 
 _HEADINGS = ("input", "state", "frames", "objects", "seconds", "reason")
 
 
 def say_outcome(outcome: Outcome) -> None:
     """What one run found, how long it took and what it wrote; or that it was there already."""
+    summary = outcome.summary
+    assert summary is not None  # noqa: S101 - what fails alone is raised
+    if summary.known == summary.frames:
+        typer.echo(f"nothing to do: {summary.out} is complete", err=True)
     for note in outcome.notes:
         typer.echo(f"note: {note}", err=True)
-    if outcome.summary is None:
-        typer.echo(f"{outcome.task.location}: {outcome.state}; {outcome.reason}", err=True)
-        return
-    summary = outcome.summary
-    say_found(summary, outcome.task.config.run.model)
-    spent = sorted(summary.seconds.items(), key=lambda item: -item[1])
-    times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent if name != "wait")
-    typer.echo(f"{count(summary.frames, 'frame')}; {times}", err=True)
-    typer.echo(f"wrote {', '.join(summary.outputs)} in {summary.out}", err=True)
+    _say_found(summary, outcome.task.config.run.model)
+    say_times(summary)
 
 
-def say_found(summary: Summary, model: str) -> None:
-    """What became of each prompt."""
+def _say_found(summary: Summary, model: str) -> None:
     from videoseg import registry
     from videoseg.api import models_that_could
 
@@ -76,30 +74,11 @@ def tally(outcomes: Iterable[Outcome]) -> dict[str, int]:
 
 def as_json(outcome: Outcome) -> dict[str, object]:
     """An outcome as plain JSON values."""
-    summary = outcome.summary
     head: dict[str, object] = {"input": outcome.task.location, "state": outcome.state}
-    if summary is None:
-        out = {"out": str(outcome.task.out), "reason": outcome.reason}
-        return {**head, **out, "total_seconds": round(outcome.seconds, 3)}
-    return {
-        **head,
-        "out": str(summary.out),
-        "outputs": list(summary.outputs),
-        "frames": summary.frames,
-        "prompts": [
-            {"label": prompt.label, "found": outlines > 0, "tracks": tracks, "outlines": outlines}
-            for prompt, tracks, outlines in zip(
-                summary.prompts, summary.tracks, summary.instances, strict=True
-            )
-        ],
-        "seconds": {name: round(spent, 3) for name, spent in summary.seconds.items()},
-        "total_seconds": round(outcome.seconds, 3),
-    }
-
-
-def count(number: int, thing: str) -> str:
-    """``1 frame``, ``2 frames``."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    if outcome.summary is None:
+        out = str(outcome.task.out)
+        return {**head, "out": out, "reason": outcome.reason}
+    return {**head, **as_plain(outcome.summary)}
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from videoseg.cli import _inputs, _report
+from videoseg.cli._common import AsJson, Assign, Outputs, Overwrite, Quiet
 from videoseg.cli._plan import say_plans
 from videoseg.cli._prompts import (
     Box,
@@ -89,9 +90,7 @@ def segment(
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="Model; see `videoseg models`.")
     ] = None,
-    write: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Output to make; repeat for several.")
-    ] = None,
+    write: Outputs = None,
     scale: Annotated[
         str | None, typer.Option(metavar="LENGTH", help="Of a pixel, for measurements: 0.25mm.")
     ] = None,
@@ -99,9 +98,7 @@ def segment(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")
     ] = None,
-    assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PART.KEY=VALUE", help="One setting.")
-    ] = None,
+    assign: Assign = None,
     input_list: Annotated[
         Path | None,
         typer.Option("--list", metavar="FILE", help="More inputs, one a line; - reads."),
@@ -109,8 +106,9 @@ def segment(
     jobs: Annotated[
         int, typer.Option(min=1, metavar="N", help="Inputs to work on at once, in processes.")
     ] = 1,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs of an earlier run.")
+    overwrite: Overwrite = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run of the same command.")
     ] = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave out inputs whose same run is there.")
@@ -118,10 +116,8 @@ def segment(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, say what would be done.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a summary as JSON on stdout.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find what the prompts name on every frame of the inputs and write its outlines."""
     from videoseg.batch import Task
@@ -164,7 +160,7 @@ def segment(
         )
     folders = _inputs.output_folders(inputs, out, settings.run.model)
     tasks = [
-        Task(location, folder, asked, settings, overwrite, skip_existing)
+        Task(location, folder, asked, settings, overwrite, skip_existing, resume)
         for location, folder in zip(inputs.locations, folders, strict=True)
     ]
     if dry_run:
