@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from videoseg import pipeline, registry
 from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
-from videoseg.prompts import check_prompts, on_every_frame
+from videoseg.prompts import check_prompts, on_every_frame, prompt_on
 from videoseg.protocols import (
     Exporter,
     FrameSource,
@@ -35,7 +35,7 @@ from videoseg.run.records import record_file
 from videoseg.run.summary import Summary
 from videoseg.sources.positions import frame_index, parse_position
 from videoseg.stages.batched import Batched
-from videoseg.stages.carried import Carried
+from videoseg.stages.carried import Carried, ask
 from videoseg.stages.replayed import Replayed
 from videoseg.threads import Stopwatch
 from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
@@ -121,6 +121,12 @@ class Job(AbstractContextManager["Job"]):
         return frames
 
     @property
+    def batch(self) -> int | None:
+        """Frames in a call of the model; None where one follows from the other."""
+        anchored = any(cue.frame is not None for prompt in self.prompts for cue in prompt.cues)
+        return None if anchored else self.config.run.batch
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the source has to say about its input so far, such as fields that it left in."""
         return tuple(getattr(self._source, "notes", ()))
@@ -140,9 +146,59 @@ class Job(AbstractContextManager["Job"]):
         self._load_model()
         return self._follow(self._stage())
 
-    def frames(self) -> Iterator[Frame]:
-        """The frames between ``start`` and ``end``."""
-        return self._source.frames(*self._range)
+    def frames(self, start: int | None = None, stop: int | None = None) -> Iterator[Frame]:
+        """The frames of a part of the input; by default those between ``start`` and ``end``."""
+        part = self._range if start is None else (start, stop)
+        return self._source.frames(*part)
+
+    def trial(self, folder: Path, frames: Iterable[Frame]) -> Tally:
+        """Make everything of some frames, in order, in an empty folder; nothing is published.
+
+        For measures: what was spent on it is in ``clock``.
+        """
+        with RunLog(folder / "run", self.streams, self.prompts) as log:
+
+            def keep(frame: Frame, detections: Detections | None) -> None:
+                log.append_detections(frame.stream, frame.index, detections)
+
+            steps = self._follow(self._stage(), keep, frames)
+            return self._write(folder, steps, log, lambda _: None)
+
+    @property
+    def ends(self) -> tuple[int, int | None]:
+        """Index of the first frame between ``start`` and ``end``, and of the last where known."""
+        start, stop = self._range
+        counts = [info.frame_count for info in self.streams.values()]
+        known = [count for count in (stop, *counts) if count is not None]
+        return start, max(start, min(known) - 1) if known else None
+
+    def index_of(self, place: str) -> int:
+        """The frame of the first stream at a place (``sources.positions``).
+
+        Raises:
+            UsageError: It is no place, or lies behind the end.
+        """
+        info = next(iter(self.streams.values()))
+        index = frame_index(parse_position(place), info, self._source)
+        if info.frame_count is not None and index >= info.frame_count:
+            raise UsageError(f"{place} lies behind the last of {info.frame_count} frames")
+        return index
+
+    def look(self, indices: Iterable[int]) -> Iterator[tuple[Frame, Detections]]:
+        """Load the model and ask it on some frames, each for itself; nothing is carried.
+
+        A prompt with marks is asked on the frames that these were made on. Frames that are not
+        there are left out.
+        """
+        self._load_model()
+        for index in sorted(set(indices)):
+            for frame in self.frames(index, index + 1):
+                asked = {
+                    number: held
+                    for number, prompt in enumerate(self.prompts)
+                    if (held := prompt_on(prompt, index)) is not None
+                }
+                yield frame, ask(self._model, frame, asked, len(self.prompts))
 
     def plan(self) -> Plan:
         """What decides the result; reads the whole input, to tell it apart by its content.
@@ -265,9 +321,11 @@ class Job(AbstractContextManager["Job"]):
         self,
         stage: Stage,
         on_answer: Callable[[Frame, Detections | None], None] = lambda _, __: None,
+        frames: Iterable[Frame] | None = None,
     ) -> Generator[pipeline.Step, None, None]:
         self._tracker.start(self.streams, self.prompts)
-        return pipeline.follow(self.frames(), stage, self._tracker, self.clock, on_answer)
+        shown = self.frames() if frames is None else frames
+        return pipeline.follow(shown, stage, self._tracker, self.clock, on_answer)
 
     def _publish(
         self,
@@ -279,19 +337,7 @@ class Job(AbstractContextManager["Job"]):
         known: int = 0,
     ) -> Summary:
         """Write everything and put it into place."""
-        with closing(steps):
-            tally = pipeline.write(
-                ((step.scene, step.frame) for step in steps),
-                streams=self.streams,
-                prompts=self.prompts,
-                writers={k: v for k, v in self.outputs.items() if isinstance(v, Writer)},
-                log=log,
-                folder=staging.folder,
-                clock=self.clock,
-                on_step=on_frame,
-            )
-        exporters = {k: v for k, v in self.outputs.items() if isinstance(v, Exporter)}
-        pipeline.export(read_run(staging.folder / "run"), exporters, staging.folder, self.clock)
+        tally = self._write(staging.folder, steps, log, on_frame)
         stages = {
             name: StageTime(seconds, tally.frames) for name, seconds in self.clock.seconds.items()
         }
@@ -302,27 +348,43 @@ class Job(AbstractContextManager["Job"]):
         staging.publish()
         return Summary.of(staging.out, self.prompts, manifest.to_json(), known)
 
+    def _write(
+        self,
+        folder: Path,
+        steps: Generator[pipeline.Step, None, None],
+        log: RunLog,
+        on_frame: Callable[[Tally], None],
+    ) -> Tally:
+        """Write all outputs into a folder, and the log into its ``run``."""
+        with closing(steps):
+            tally = pipeline.write(
+                ((step.scene, step.frame) for step in steps),
+                streams=self.streams,
+                prompts=self.prompts,
+                writers={k: v for k, v in self.outputs.items() if isinstance(v, Writer)},
+                log=log,
+                folder=folder,
+                clock=self.clock,
+                on_step=on_frame,
+            )
+        exporters = {k: v for k, v in self.outputs.items() if isinstance(v, Exporter)}
+        pipeline.export(read_run(folder / "run"), exporters, folder, self.clock)
+        return tally
+
     def _frame_range(self) -> tuple[int, int | None]:
         """The settings ``start`` and ``end`` as frames of the first stream."""
         run = self.config.run
         info = next(iter(self.streams.values()))
-
-        def index(text: str) -> int:
-            return frame_index(parse_position(text), info, self._source)
-
-        start = index(run.start) if run.start else 0
-        stop = index(run.end) if run.end else None
+        start = self.index_of(run.start) if run.start else 0
+        stop = frame_index(parse_position(run.end), info, self._source) if run.end else None
         if stop is not None and stop <= start:
             raise UsageError(f"there is nothing between {run.start or 'the start'} and {run.end}")
-        if info.frame_count is not None and start >= info.frame_count:
-            raise UsageError(f"{run.start} lies behind the last of {info.frame_count} frames")
         return start, stop
 
     def _stage(self) -> Stage:
-        anchored = any(cue.frame is not None for prompt in self.prompts for cue in prompt.cues)
-        if anchored:
+        if self.batch is None:
             return Carried(self._model, self.prompts)
-        return Batched(self._model, self.prompts, self.config.run.batch)
+        return Batched(self._model, self.prompts, self.batch)
 
     def _outputs(self) -> dict[str, Writer | Exporter]:
         names = self.config.run.write

@@ -169,6 +169,12 @@ def output_folders(inputs: Inputs, template: str | None, model: str) -> tuple[Pa
     return tuple(made)
 
 
+def stem_of(location: str) -> str:
+    """The name of an input without its ending; of a folder, all of it."""
+    path = _path_of(location)
+    return path.name if os.path.isdir(location) else path.stem
+
+
 def _looks_like_input(word: str) -> bool:
     """Whether a word can only be an input, there or not."""
     return (
@@ -273,7 +279,7 @@ def _fields(template: str) -> Iterator[tuple[str, str]]:
 def _filled(template: str, location: str, index: int, model: str) -> str:
     path = _path_of(location)
     values: dict[str, object] = {
-        "stem": path.name if os.path.isdir(location) else path.stem,
+        "stem": stem_of(location),
         "name": path.name,
         "parent": path.parent.name or "root",
         "index": index,

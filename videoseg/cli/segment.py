@@ -164,7 +164,7 @@ def segment(
         for location, folder in zip(inputs.locations, folders, strict=True)
     ]
     if dry_run:
-        say_plans(tasks, several=inputs.several, as_json=as_json)
+        say_plans(tasks, jobs, several=inputs.several, as_json=as_json)
     else:
         _run(tasks, jobs, several=inputs.several, as_json=as_json, quiet=quiet)
 
