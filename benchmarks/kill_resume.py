@@ -1,6 +1,6 @@
 """Kills runs at random points and resumes them: the result must be that of an unbroken run.
 
-    python -m benchmarks.kill_resume CLIP [--times 50] [--seed 1] [-- SEGMENT ARGUMENTS]
+    python -m benchmarks.kill_resume CLIP [--times 50] [--seed 1] [ARGUMENTS OF SEGMENT]
 
 The run is killed (SIGKILL) after a random part of the time that an unbroken one takes, then resumed
 with ``--resume``; every second one is killed a second time while it is being resumed. Files must be
@@ -128,6 +128,7 @@ def _decoded(path: Path) -> str:
                 whole.update(f"{packet.pts}".encode() + bytes(packet))
                 continue
             for frame in packet.decode():
+                assert isinstance(frame, av.VideoFrame)
                 whole.update(f"{frame.pts}".encode() + frame.to_ndarray(format="rgb24").tobytes())
     return whole.hexdigest()
 
@@ -138,11 +139,10 @@ def main() -> None:
     parser.add_argument("clip", type=Path, help="a video")
     parser.add_argument("--times", type=int, default=50, help="runs that are killed")
     parser.add_argument("--seed", type=int, default=1, help="of the points in time")
-    parser.add_argument("rest", nargs="*", default=list(DEFAULT), help="arguments of segment")
-    given = parser.parse_args()
+    given, rest = parser.parse_known_args()
     good = 0
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(given.clip), *given.rest]
+        command = [str(given.clip), *(rest or DEFAULT)]
         outcomes = trials(command, Path(folder), given.times, given.seed)
         for number, outcome in zip(itertools.count(1), outcomes, strict=False):
             good += outcome.good

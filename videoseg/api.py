@@ -291,13 +291,13 @@ class Job(AbstractContextManager["Job"]):
 
     def replay(
         self,
-        run: RunFolder,
+        answers: Iterable[tuple[str, int, Detections | None]],
         out: Path,
         *,
         overwrite: bool = False,
         on_frame: Callable[[Tally], None] = lambda _: None,
     ) -> Summary:
-        """As ``run``, with the answers of an earlier run in place of the model."""
+        """As ``run``, with known answers (``stream, index, answer``) in place of the model."""
         plan = self.plan()
         with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
             log = ends.enter_context(RunLog(staging.folder / "run", self.streams, self.prompts))
@@ -305,7 +305,7 @@ class Job(AbstractContextManager["Job"]):
             def keep(frame: Frame, detections: Detections | None) -> None:
                 log.append_detections(frame.stream, frame.index, detections)
 
-            steps = self._follow(Replayed(run.detections()), keep)
+            steps = self._follow(Replayed(answers), keep)
             return self._publish(staging, plan, steps, log, on_frame)
 
     def _load_model(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,13 @@ class Finished:
         Raises:
             OutputExistsError: A result exists there and ``overwrite`` is False.
         """
-        return job.replay(self.run, out, overwrite=overwrite, on_frame=on_frame)
+        # A file that was renamed gives its stream another name.
+        names = dict(zip(self.run.streams, job.streams, strict=True))
+        answers = (
+            (names[stream], index, found and replace(found, stream=names[stream]))
+            for stream, index, found in self.run.detections()
+        )
+        return job.replay(answers, out, overwrite=overwrite, on_frame=on_frame)
 
     def write(
         self,
@@ -121,17 +128,24 @@ class Finished:
         parts = {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
         writers = {name: part for name, part in parts.items() if isinstance(part, Writer)}
         exporters = {name: part for name, part in parts.items() if isinstance(part, Exporter)}
-        made = [name for part in parts.values() for name in part.produces(self.run.streams)]
-        staging = Staging(self.folder, [*made, MANIFEST], overwrite, replaces=[MANIFEST])
-        with staging, ExitStack() as ends:
-            scenes = self.run.scenes()
+        with ExitStack() as ends:
+            streams, scenes = self.run.streams, self.run.scenes()
             drawn: Iterator[tuple[Scene, Frame | None]] = ((scene, None) for scene in scenes)
             if any(writer.needs_image for writer in writers.values()):
                 job = ends.enter_context(self.job())
-                drawn = _with_frames(scenes, clock.each("decode", job.frames()))
+                named = dict(zip(job.streams, self.run.streams, strict=True))
+                streams = {
+                    named[name]: replace(info, stream=named[name])
+                    for name, info in job.streams.items()
+                }
+                frames = (replace(frame, stream=named[frame.stream]) for frame in job.frames())
+                drawn = _with_frames(scenes, clock.each("decode", frames))
+            made = [name for part in parts.values() for name in part.produces(streams)]
+            staging = Staging(self.folder, [*made, MANIFEST], overwrite, replaces=[MANIFEST])
+            ends.enter_context(staging)
             pipeline.write(
                 drawn,
-                streams=self.run.streams,
+                streams=streams,
                 prompts=self.run.prompts,
                 writers=writers,
                 log=None,
