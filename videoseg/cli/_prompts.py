@@ -32,11 +32,13 @@ Shorthand = Annotated[
 PromptFile = Annotated[
     Path | None, typer.Option("--prompts", metavar="FILE", help="Prompts from a JSON file.")
 ]
+RepeatPrompt = Annotated[
+    bool, typer.Option("--repeat-prompt", help="Boxes and points hold on every frame.")
+]
 
 
 def prompts_of(
     text: str | None,
-    *,
     boxes: Sequence[str] | None,
     not_boxes: Sequence[str] | None,
     points: Sequence[str] | None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +10,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from videoseg.cli import _inputs
-from videoseg.cli._common import AsJson, Assign, Overwrite, Quiet
+from videoseg.cli._common import (
+    AsJson,
+    Assign,
+    Config,
+    End,
+    Model,
+    Overwrite,
+    Preset,
+    Quiet,
+    Start,
+    show_notes,
+)
 from videoseg.cli._prompts import (
     Box,
     NotBox,
     NotPoint,
     Point,
     PromptFile,
+    RepeatPrompt,
     Shorthand,
     Text,
     prompts_of,
@@ -66,25 +77,15 @@ def preview(
     not_point: NotPoint = None,
     prompt: Shorthand = None,
     prompts: PromptFile = None,
-    repeat_prompt: Annotated[
-        bool, typer.Option("--repeat-prompt", help="Boxes and points hold on every frame.")
-    ] = False,
-    start: Annotated[
-        str | None, typer.Option(metavar="PLACE", help="Begin at 12.5 (seconds), 250f, 1:02.5.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option(metavar="PLACE", help="Stop before this place.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Model; see `videoseg models`.")
-    ] = None,
+    repeat_prompt: RepeatPrompt = False,
+    start: Start = None,
+    end: End = None,
+    model: Model = None,
     width: Annotated[
         int, typer.Option(min=64, max=4096, metavar="PIXELS", help="Of each picture, at most.")
     ] = 640,
-    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Settings by name.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")
-    ] = None,
+    preset: Preset = None,
+    config: Config = None,
     assign: Assign = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -99,19 +100,10 @@ def preview(
     given = {"repeat_prompt": repeat_prompt, "start": start, "end": end, "model": model}
     flags = {name: value for name, value in given.items() if value}
     settings = load(preset=preset, file=config, flags=flags, assignments=assign or ())
-    level = logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(format="note: %(message)s", level=level, force=True)
+    show_notes(quiet=quiet)
     marks = (box, not_box, point, not_point, prompt, prompts)
     read = _inputs.tell_apart(words or (), text=text, otherwise_asked=any(marks))
-    asked = prompts_of(
-        read.text,
-        boxes=box,
-        not_boxes=not_box,
-        points=point,
-        not_points=not_point,
-        shorthand=prompt,
-        file=prompts,
-    )
+    asked = prompts_of(read.text, *marks)
     (location, *others) = _inputs.expand(read.inputs, settings.run.source).locations
     if others:
         raise UsageError(f"a preview is of one input, got {len(others) + 1}")

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from videoseg.cli import _inputs, _report
-from videoseg.cli._common import AsJson, Assign, Outputs, Overwrite, Quiet
+from videoseg.cli._common import (
+    AsJson,
+    Assign,
+    Config,
+    End,
+    Model,
+    Outputs,
+    Overwrite,
+    Preset,
+    Quiet,
+    Start,
+    show_notes,
+)
 from videoseg.cli._plan import say_plans
 from videoseg.cli._prompts import (
     Box,
@@ -18,6 +29,7 @@ from videoseg.cli._prompts import (
     NotPoint,
     Point,
     PromptFile,
+    RepeatPrompt,
     Shorthand,
     Text,
     prompts_of,
@@ -29,15 +41,16 @@ if TYPE_CHECKING:
     from videoseg.batch import Task
 
 EPILOG = """
-INPUT is a video, a photo, an address, - for standard input, a numbered pattern (shot.%04d.png), a
-folder of pictures (one sequence), a folder of videos (each of them), or a wildcard such as
-"clips/*.mp4". The last word is TEXT unless it names an input; --text TEXT says so outright.
+INPUT is a video, a photo, an address, - for standard input, a numbered
+pattern (shot.%04d.png), a folder of pictures (one sequence), a folder of
+videos (each of them), or a wildcard such as "clips/*.mp4". The last word is
+TEXT unless it names an input; --text TEXT says so outright.
 
-Fields of --out: {stem}, {name}, {parent}, {index}, {model}. Without fields it is the output folder,
-or with several inputs the folder of their output folders.
+Fields of --out: {stem}, {name}, {parent}, {index}, {model}. Without fields
+it is the output folder, and for several inputs what holds theirs.
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed, 4 a model or package is missing,
-130 interrupted.
+Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed, 4 a model or
+package is missing, 130 interrupted.
 
 Examples:
 
@@ -78,26 +91,16 @@ def segment(
     not_point: NotPoint = None,
     prompt: Shorthand = None,
     prompts: PromptFile = None,
-    repeat_prompt: Annotated[
-        bool, typer.Option("--repeat-prompt", help="Boxes and points hold on every frame.")
-    ] = False,
-    start: Annotated[
-        str | None, typer.Option(metavar="PLACE", help="Begin at 12.5 (seconds), 250f, 1:02.5.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option(metavar="PLACE", help="Stop before this place.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Model; see `videoseg models`.")
-    ] = None,
+    repeat_prompt: RepeatPrompt = False,
+    start: Start = None,
+    end: End = None,
+    model: Model = None,
     write: Outputs = None,
     scale: Annotated[
         str | None, typer.Option(metavar="LENGTH", help="Of a pixel, for measurements: 0.25mm.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Settings by name.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")
-    ] = None,
+    preset: Preset = None,
+    config: Config = None,
     assign: Assign = None,
     input_list: Annotated[
         Path | None,
@@ -135,23 +138,15 @@ def segment(
     settings = load(preset=preset, file=config, flags=flags, assignments=assignments)
     if scale is not None and MEASUREMENTS not in settings.run.write:
         raise UsageError(f"--scale is for measurements; add --write {MEASUREMENTS}")
-    level = logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(format="note: %(message)s", level=level, force=True)
+    show_notes(quiet=quiet)
+    marks = (box, not_box, point, not_point, prompt, prompts)
     read = _inputs.tell_apart(
         words or (),
         text=text,
-        otherwise_asked=any((box, not_box, point, not_point, prompt, prompts)),
+        otherwise_asked=any(marks),
         listed=() if input_list is None else _inputs.read_list(input_list),
     )
-    asked = prompts_of(
-        read.text,
-        boxes=box,
-        not_boxes=not_box,
-        points=point,
-        not_points=not_point,
-        shorthand=prompt,
-        file=prompts,
-    )
+    asked = prompts_of(read.text, *marks)
     inputs = _inputs.expand(read.inputs, settings.run.source)
     if not asked:
         raise PromptError(
