@@ -87,7 +87,7 @@ def _at_once(tasks: Sequence[Task], jobs: int, quiet: bool) -> Generator[Outcome
 
     running: dict[str, str] = {}
     hidden = quiet or not sys.stderr.isatty()
-    with tqdm(total=len(tasks), unit=" inputs", disable=hidden, dynamic_ncols=True) as bar:
+    with tqdm(total=len(tasks), unit=" input", disable=hidden, dynamic_ncols=True) as bar:
 
         def on_news(news: News) -> None:
             far = f"{news.frames / news.total:.0%}" if news.total else f"{news.frames} frames"
@@ -97,5 +97,6 @@ def _at_once(tasks: Sequence[Task], jobs: int, quiet: bool) -> Generator[Outcome
         with closing(at_once(tasks, jobs, on_news)) as ends:
             for outcome in ends:
                 running.pop(outcome.task.location, None)
+                bar.set_postfix_str(", ".join(running.values()), refresh=False)
                 bar.update()
                 yield outcome
