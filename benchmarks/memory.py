@@ -73,7 +73,7 @@ def _discs(frame: Frame, count: int) -> tuple[Instance, ...]:
 
 
 def make_clip(path: Path, frames: int, width: int, height: int) -> None:
-    """A clip with some motion and a cut every 100 frames, so that the shortest sees all there is to see."""
+    """A clip with motion and cuts, so often that the shortest length sees all there is to see."""
     rng = np.random.default_rng(0)
     grounds = [
         cv2.resize(rng.integers(0, 255, (9, 16, 3), dtype=np.uint8), (width + 64, height))

@@ -271,6 +271,8 @@ def test_decoded_pictures_do_not_wait_for_the_garbage_collector() -> None:
 
     from av import VideoFrame
 
+    from tests.media import clip
+
     path = str(clip(frames=20, width=160, height=96))
     gc.collect()
     gc.disable()
