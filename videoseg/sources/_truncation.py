@@ -51,6 +51,11 @@ class EndOfStream:
     _last_whole: int = 0
     _fields: bool = False
 
+    def skip(self, *, packets: int, frames: int) -> None:
+        """Take as seen what a jump left out."""
+        self._sent = self._last_whole = packets
+        self.frames = frames
+
     def see_packet(self, packet: Packet[Stream], container: InputContainer) -> bool:
         """Note a packet of picture or sound; whether only its first part is left.
 
@@ -145,9 +150,9 @@ class EndOfStream:
             return False
         unit = stream.time_base or Fraction(1)
         tolerance = max(_TOLERANCE, 2 * self._frame_duration * unit)
-        own = _promised_seconds(stream)
-        if own is not None:
-            return own - (self._end_pts - (stream.start_time or 0)) * unit > tolerance
+        promised = _promised_end(stream)
+        if promised is not None:
+            return promised - self._end_pts * unit > tolerance
         if not container.duration or not self._end_seconds:
             return False
         start = (container.start_time or 0) * _MICROSECONDS
@@ -222,11 +227,14 @@ def _index_beyond_end(container: InputContainer, stream: VideoStream) -> bool:
     return last.pos + last.size > container.size
 
 
-def _promised_seconds(stream: VideoStream) -> Fraction | None:
-    """How long the picture itself lasts by its header; None where that is not said."""
+def _promised_end(stream: VideoStream) -> Fraction | None:
+    """When the picture itself ends by its header, in seconds; None where that is not said.
+
+    Of Matroska's tag some writers take off where the stream begins, FFmpeg does not.
+    """
     if tag := stream.metadata.get("DURATION"):
         hours, minutes, seconds = tag.split(":")
         return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
     if stream.duration and stream.time_base:
-        return stream.duration * stream.time_base
+        return (stream.duration + (stream.start_time or 0)) * stream.time_base
     return None
