@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypeAlias
 
@@ -20,10 +20,14 @@ from videoseg.run.log import RunLog
 from videoseg.run.manifest import Counts, Manifest, StageTime, record_file
 from videoseg.run.publish import Staging
 from videoseg.run.reader import read_run
+from videoseg.sources.bounds import read_bounds
 from videoseg.sources.positions import frame_index, parse_position
 from videoseg.stages.batched import Batched
 from videoseg.stages.carried import Carried
+from videoseg.stages.every_nth import EveryNth, batch_within
+from videoseg.stages.view import check_marks, view_of
 from videoseg.threads import Stopwatch
+from videoseg.tracking.confined import Confined
 from videoseg.types import Frame, ModelCard, Prompt, Scene, StreamInfo
 
 Location: TypeAlias = str | os.PathLike[str]
@@ -89,11 +93,14 @@ class Job(AbstractContextManager["Job"]):
         self.card = registry.card(run.model)
         _check_kinds(self.prompts, self.card)
         self._model: Segmenter = config.part("models", run.model)
-        self._tracker: Tracker = config.part("tracking", run.tracker)
+        self._tracker: Tracker = _tracker(config)
         self._source, self.streams = open_source(self.location, config)
         try:
             for info in self.streams.values():
                 check_prompts(self.prompts, info)
+            self._bounds = read_bounds(run.roi, run.ignore_mask, self.streams.values())
+            for info in self.streams.values():
+                check_marks(self.prompts, self._bounds, info)
             self._range = self._frame_range()
             self.outputs = self._outputs()
         except BaseException:
@@ -142,9 +149,10 @@ class Job(AbstractContextManager["Job"]):
                 raise UnknownPhraseError(
                     f"{error}; {models_that_could(self.card)}", phrase=error.phrase
                 ) from error
-        self._tracker.start(self.streams, self.prompts)
+        tracker: Tracker = Confined(self._tracker, self._bounds)
+        tracker.start(self.streams, self.prompts)
         frames = self._source.frames(*self._range)
-        return pipeline.follow(frames, self._stage(), self._tracker, self.clock)
+        return pipeline.follow(frames, self._stage(), tracker, self.clock)
 
     def run(
         self,
@@ -200,10 +208,16 @@ class Job(AbstractContextManager["Job"]):
         return start, stop
 
     def _stage(self) -> Stage:
-        anchored = any(cue.frame is not None for prompt in self.prompts for cue in prompt.cues)
-        if anchored:
-            return Carried(self._model, self.prompts)
-        return Batched(self._model, self.prompts, self.config.run.batch)
+        run = self.config.run
+        model = view_of(self._model, self._bounds, run.max_size)
+        anchors = {cue.frame for prompt in self.prompts for cue in prompt.cues} - {None}
+        stage: Stage = Carried(model, self.prompts)
+        if not anchors:
+            stage = Batched(model, self.prompts, batch_within(run.batch, run.every))
+        if run.every == 1:
+            return stage
+        also = frozenset(frame for frame in anchors if frame is not None)
+        return EveryNth(stage, run.every, self._range[0], also)
 
     def _outputs(self) -> dict[str, Writer | Exporter]:
         names = self.config.run.write
@@ -220,7 +234,7 @@ class Job(AbstractContextManager["Job"]):
         beside = Path(inspect.getfile(type(self._model))).parent
         settings = {"run": self.config.run, card.name: self._model, "tracker": self._tracker}
         return Manifest(
-            inputs=[record_file(Path(self.location), self.location)],
+            inputs=[record_file(Path(given), given) for given in self._inputs()],
             streams=tuple(self.streams.values()),
             prompts=self.prompts,
             model=card.name,
@@ -233,6 +247,10 @@ class Job(AbstractContextManager["Job"]):
             counts=Counts(summary.frames, sum(summary.tracks), summary.instances),
             outputs=summary.outputs,
         )
+
+    def _inputs(self) -> tuple[str, ...]:
+        mask = self.config.run.ignore_mask
+        return (self.location,) if mask is None else (self.location, str(mask))
 
     def _summary(self, out: Path, produces: tuple[str, ...], tally: Tally) -> Summary:
         return Summary(
@@ -305,6 +323,16 @@ def models_that_could(card: ModelCard) -> str:
     if able:
         return f"models that take any phrase: {', '.join(able)} (--model NAME)"
     return "a model that takes any phrase (SAM 3, Moondream, Gemini) is not part of this release"
+
+
+def _tracker(config: RunConfig) -> Tracker:
+    """The tracker, looking far enough ahead to see the next frame that is asked."""
+    run = config.run
+    tracker = config.part("tracking", run.tracker)
+    if run.every > getattr(tracker, "look_ahead", run.every):
+        tracker = replace(tracker, look_ahead=run.every)
+    made: Tracker = tracker
+    return made
 
 
 def _check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:

@@ -109,7 +109,7 @@ class ImageSource:
             images = _numbered(path, counter, self.gaps)
         else:
             raise SourceNotFoundError(f"{location}: no such file or folder; check the path")
-        first = _decoded(images.paths[0])
+        first = decoded_image(images.paths[0])
         self._images = images
         self._info = StreamInfo(
             stream=_COUNTER.sub("", path.stem).strip("._- ") or "images",
@@ -159,7 +159,7 @@ PARTS = {"images": ImageSource}
 def _read(info: StreamInfo, images: Sequenced, indices: range, background: str) -> Iterator[Frame]:
     paths, times = images.paths, images.times
     for index in indices:
-        image = _decoded(paths[index])
+        image = decoded_image(paths[index])
         height, width = image.shape[:2]
         if (width, height) != (info.width, info.height):
             raise SourceError(
@@ -231,7 +231,7 @@ def _numbered(pattern: Path, counter: re.Match[str], gaps: Gaps) -> Sequenced:
     )
 
 
-def _decoded(path: Path) -> npt.NDArray[Any]:
+def decoded_image(path: Path) -> npt.NDArray[Any]:
     """(H, W, 3) BGR or (H, W, 4) BGRA, upright, in the depth of the file."""
     import cv2
 
