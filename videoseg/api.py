@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
-from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from videoseg import pipeline, registry
 from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
 from videoseg.prompts import check_prompts, on_every_frame
-from videoseg.protocols import Exporter, FrameSource, Segmenter, Stage, Tracker, Writer
+from videoseg.protocols import (
+    Exporter,
+    FrameSource,
+    Remembers,
+    Segmenter,
+    Stage,
+    Writer,
+)
 from videoseg.run.log import RunLog
-from videoseg.run.manifest import Counts, Manifest, StageTime, record_file
-from videoseg.run.publish import Staging
-from videoseg.run.reader import read_run
+from videoseg.run.manifest import NAME as MANIFEST
+from videoseg.run.manifest import Counts, Manifest, StageTime, read_manifest
+from videoseg.run.notes import Notes
+from videoseg.run.plan import Plan, difference
+from videoseg.run.publish import Staging, settle
+from videoseg.run.reader import RunFolder, read_run
+from videoseg.run.records import record_file
+from videoseg.run.summary import Summary
 from videoseg.sources.bounds import read_bounds
 from videoseg.sources.positions import frame_index, parse_position
 from videoseg.stages.batched import Batched
 from videoseg.stages.carried import Carried
-from videoseg.stages.every_nth import EveryNth, batch_within
+from videoseg.stages.every_nth import batch_within, every_nth, seeing_ahead
+from videoseg.stages.replayed import Replayed
 from videoseg.stages.view import check_marks, view_of
 from videoseg.threads import Stopwatch
 from videoseg.tracking.confined import Confined
-from videoseg.types import Frame, ModelCard, Prompt, Scene, StreamInfo
+from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
 
 Location: TypeAlias = str | os.PathLike[str]
 
@@ -36,34 +49,6 @@ VIDEO_OUTPUTS = ("svg", "animated-svg", "overlay", "masks")
 STILL_OUTPUTS = ("svg", "overlay-png", "masks")
 FOR_STILLS = {"overlay": "overlay-png"}
 """What an output of a video is for a photograph."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a finished run did.
-
-    Attributes:
-        out: The output folder.
-        outputs: Names of what was made in it.
-        frames: Frames in the input.
-        prompts: What was asked.
-        tracks: For each prompt the number of objects followed.
-        instances: For each prompt the number of outlines written.
-        seconds: Seconds spent in each stage, by name; stages overlap.
-    """
-
-    out: Path
-    outputs: tuple[str, ...]
-    frames: int
-    prompts: tuple[Prompt, ...]
-    tracks: tuple[int, ...]
-    instances: tuple[int, ...]
-    seconds: Mapping[str, float]
-
-    @property
-    def not_found(self) -> tuple[Prompt, ...]:
-        """The prompts that were seen on no frame."""
-        return tuple(p for p, count in zip(self.prompts, self.instances, strict=True) if not count)
 
 
 class Job(AbstractContextManager["Job"]):
@@ -93,14 +78,13 @@ class Job(AbstractContextManager["Job"]):
         self.card = registry.card(run.model)
         _check_kinds(self.prompts, self.card)
         self._model: Segmenter = config.part("models", run.model)
-        self._tracker: Tracker = _tracker(config)
+        self._tracker = seeing_ahead(config.part("tracking", run.tracker), run.every)
         self._source, self.streams = open_source(self.location, config)
         try:
             for info in self.streams.values():
                 check_prompts(self.prompts, info)
             self._bounds = read_bounds(run.roi, run.ignore_mask, self.streams.values())
-            for info in self.streams.values():
-                check_marks(self.prompts, self._bounds, info)
+            check_marks(self.prompts, self._bounds, self.streams.values())
             self._range = self._frame_range()
             self.outputs = self._outputs()
         except BaseException:
@@ -142,6 +126,108 @@ class Job(AbstractContextManager["Job"]):
         Raises:
             UnknownPhraseError: The model cannot ground a phrase; names models that could.
         """
+        self._load_model()
+        return self._follow(self._stage())
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames between ``start`` and ``end``."""
+        return self._source.frames(*self._range)
+
+    def plan(self) -> Plan:
+        """What decides the result; reads the whole input, to tell it apart by its content.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        card, run = self.card, self.config.run
+        beside = Path(inspect.getfile(type(self._model))).parent
+        settings: dict[str, Any] = {
+            "run": run,
+            "sources": {source_name(self.location, self.config): self._source},
+            "models": {run.model: self._model},
+            "tracking": {run.tracker: self._tracker},
+        }
+        inputs = [self.location] + [str(path) for path in (run.ignore_mask,) if path is not None]
+        for name, part in self.outputs.items():
+            settings.setdefault(output_kind(name), {})[name] = part
+        return Plan(
+            inputs=[record_file(Path(given), given) for given in inputs],
+            streams=tuple(self.streams.values()),
+            prompts=self.prompts,
+            model=card.name,
+            weights=[record_file(beside / name, name) for name in card.weights],
+            settings=settings,
+        )
+
+    def run(
+        self,
+        out: Path,
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
+        on_frame: Callable[[Tally], None] = lambda _: None,
+    ) -> Summary:
+        """Write all outputs below ``out``; they appear there together, once all are complete.
+
+        Args:
+            out: The output folder.
+            overwrite: Whether earlier results of the same names are replaced.
+            resume: Whether to go on with what an interrupted run of the same kind has left in
+                ``out``; a finished one is left as it is.
+            on_frame: Called after each frame.
+
+        Raises:
+            OutputExistsError: A result or an unfinished run exists, and nothing was said about it,
+                or it is of another kind than this run.
+            OutputError: The folder cannot be written.
+        """
+        plan = self.plan()
+        if resume and (done := _finished(out, plan)) is not None:
+            return done
+        staging = Staging(out, self.produces(), overwrite, resume=resume)
+        with staging, ExitStack() as ends:
+            notes, stage = Notes(staging.notes), self._stage()
+            memory = stage if isinstance(stage, Remembers) else None
+            known, state = notes.left(plan, with_state=memory is not None)
+            log = ends.enter_context(
+                RunLog(
+                    staging.folder / "run",
+                    self.streams,
+                    self.prompts,
+                    answers=notes.answers,
+                    known=known,
+                )
+            )
+
+            def keep(frame: Frame, detections: Detections | None) -> None:
+                if log.append_detections(frame.stream, frame.index, detections):
+                    notes.note(plan, log.answers, memory)
+
+            earlier = RunFolder(staging.folder / "run", notes.answers).detections()
+            self._load_model()
+            steps = self._follow(Replayed(islice(earlier, known), stage, state), keep)
+            return self._publish(staging, plan, steps, log, on_frame, known)
+
+    def replay(
+        self,
+        run: RunFolder,
+        out: Path,
+        *,
+        overwrite: bool = False,
+        on_frame: Callable[[Tally], None] = lambda _: None,
+    ) -> Summary:
+        """As ``run``, with the answers of an earlier run in place of the model."""
+        plan = self.plan()
+        with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
+            log = ends.enter_context(RunLog(staging.folder / "run", self.streams, self.prompts))
+
+            def keep(frame: Frame, detections: Detections | None) -> None:
+                log.append_detections(frame.stream, frame.index, detections)
+
+            steps = self._follow(Replayed(run.detections()), keep)
+            return self._publish(staging, plan, steps, log, on_frame)
+
+    def _load_model(self) -> None:
         with self.clock.measure("load model"):
             try:
                 self._model.prepare(self.prompts)
@@ -149,47 +235,49 @@ class Job(AbstractContextManager["Job"]):
                 raise UnknownPhraseError(
                     f"{error}; {models_that_could(self.card)}", phrase=error.phrase
                 ) from error
-        tracker: Tracker = Confined(self._tracker, self._bounds)
-        tracker.start(self.streams, self.prompts)
-        frames = self._source.frames(*self._range)
-        return pipeline.follow(frames, self._stage(), tracker, self.clock)
 
-    def run(
+    def _follow(
         self,
-        out: Path,
-        *,
-        overwrite: bool = False,
-        on_frame: Callable[[Tally], None] = lambda _: None,
-    ) -> Summary:
-        """Write all outputs below ``out``; they appear there together, once all are complete.
+        stage: Stage,
+        on_answer: Callable[[Frame, Detections | None], None] = lambda _, __: None,
+    ) -> Generator[pipeline.Step, None, None]:
+        tracker = Confined(self._tracker, self._bounds)
+        tracker.start(self.streams, self.prompts)
+        return pipeline.follow(self.frames(), stage, tracker, self.clock, on_answer)
 
-        Raises:
-            OutputExistsError: One of them exists and ``overwrite`` is False.
-            OutputError: The folder cannot be written.
-        """
-        writers = {k: v for k, v in self.outputs.items() if isinstance(v, Writer)}
-        exporters = {k: v for k, v in self.outputs.items() if isinstance(v, Exporter)}
-        produces = self.produces()
-        with Staging(out, produces, overwrite=overwrite) as staging, ExitStack() as stack:
-            log = RunLog(staging.folder / "run", self.streams, self.prompts)
-            stack.callback(log.close)
-            steps = stack.enter_context(closing(self.steps()))
+    def _publish(
+        self,
+        staging: Staging,
+        plan: Plan,
+        steps: Generator[pipeline.Step, None, None],
+        log: RunLog,
+        on_frame: Callable[[Tally], None],
+        known: int = 0,
+    ) -> Summary:
+        """Write everything and put it into place."""
+        with closing(steps):
             tally = pipeline.write(
-                steps,
+                ((step.scene, step.frame) for step in steps),
                 streams=self.streams,
                 prompts=self.prompts,
-                writers=writers,
+                writers={k: v for k, v in self.outputs.items() if isinstance(v, Writer)},
                 log=log,
                 folder=staging.folder,
                 clock=self.clock,
                 on_step=on_frame,
             )
-            run = read_run(staging.folder / "run")
-            pipeline.export(run, exporters, staging.folder, self.clock)
-            summary = self._summary(out, produces, tally)
-            self._manifest(summary).write(staging.folder)
-            staging.publish()
-        return summary
+        exporters = {k: v for k, v in self.outputs.items() if isinstance(v, Exporter)}
+        pipeline.export(read_run(staging.folder / "run"), exporters, staging.folder, self.clock)
+        stages = {
+            name: StageTime(seconds, tally.frames) for name, seconds in self.clock.seconds.items()
+        }
+        tracks = tuple(len(ids) for ids in tally.tracks)
+        lost = [getattr(self._source, name, 0) for name in ("dropped", "repeated")]
+        counts = Counts(tally.frames, tracks, tuple(tally.instances), *lost)
+        manifest = Manifest(plan, stages, counts, self.produces())
+        manifest.write(staging.folder)
+        staging.publish()
+        return Summary.of(staging.out, self.prompts, manifest.to_json(), known)
 
     def _frame_range(self) -> tuple[int, int | None]:
         """The settings ``start`` and ``end`` as frames of the first stream."""
@@ -214,10 +302,7 @@ class Job(AbstractContextManager["Job"]):
         stage: Stage = Carried(model, self.prompts)
         if not anchors:
             stage = Batched(model, self.prompts, batch_within(run.batch, run.every))
-        if run.every == 1:
-            return stage
-        also = frozenset(frame for frame in anchors if frame is not None)
-        return EveryNth(stage, run.every, self._range[0], also)
+        return every_nth(stage, run.every, first=self._range[0], also=anchors)
 
     def _outputs(self) -> dict[str, Writer | Exporter]:
         names = self.config.run.write
@@ -229,39 +314,24 @@ class Job(AbstractContextManager["Job"]):
             names = tuple(FOR_STILLS.get(name, name) for name in names)
         return {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
 
-    def _manifest(self, summary: Summary) -> Manifest:
-        card = self.card
-        beside = Path(inspect.getfile(type(self._model))).parent
-        settings = {"run": self.config.run, card.name: self._model, "tracker": self._tracker}
-        return Manifest(
-            inputs=[record_file(Path(given), given) for given in self._inputs()],
-            streams=tuple(self.streams.values()),
-            prompts=self.prompts,
-            model=card.name,
-            weights=[record_file(beside / name, name) for name in card.weights],
-            settings={**settings, **self.outputs},
-            stages={
-                name: StageTime(seconds, summary.frames)
-                for name, seconds in summary.seconds.items()
-            },
-            counts=Counts(summary.frames, sum(summary.tracks), summary.instances),
-            outputs=summary.outputs,
-        )
 
-    def _inputs(self) -> tuple[str, ...]:
-        mask = self.config.run.ignore_mask
-        return (self.location,) if mask is None else (self.location, str(mask))
+def _finished(out: Path, plan: Plan) -> Summary | None:
+    """What a finished run in ``out`` did, if there is one and it is of the same kind."""
+    settle(out)
+    if not (out / MANIFEST).exists():
+        return None
+    made = read_manifest(out)
+    return Summary.of(out, plan.prompts, made) if difference(made, plan) is None else None
 
-    def _summary(self, out: Path, produces: tuple[str, ...], tally: Tally) -> Summary:
-        return Summary(
-            out=out,
-            outputs=produces,
-            frames=tally.frames,
-            prompts=self.prompts,
-            tracks=tuple(len(ids) for ids in tally.tracks),
-            instances=tuple(tally.instances),
-            seconds=dict(self.clock.seconds),
-        )
+
+def source_name(location: str, config: RunConfig) -> str:
+    """Name of the kind of source that the settings name, or that fits an input."""
+    name = config.run.source
+    if name != AUTO:
+        return name
+    others = (n for n in registry.names("sources") if n != "video")
+    fits = (n for n in others if registry.part_class("sources", n).accepts(location))
+    return next(fits, "video")
 
 
 def open_source(
@@ -273,12 +343,7 @@ def open_source(
         SourceError: It cannot be read.
     """
     text = os.fspath(location)
-    name = config.run.source
-    if name == AUTO:
-        others = (n for n in registry.names("sources") if n != "video")
-        fits = (n for n in others if registry.part_class("sources", n).accepts(text))
-        name = next(fits, "video")
-    source: FrameSource = config.part("sources", name)
+    source: FrameSource = config.part("sources", source_name(text, config))
     return source, source.open(text)
 
 
@@ -323,16 +388,6 @@ def models_that_could(card: ModelCard) -> str:
     if able:
         return f"models that take any phrase: {', '.join(able)} (--model NAME)"
     return "a model that takes any phrase (SAM 3, Moondream, Gemini) is not part of this release"
-
-
-def _tracker(config: RunConfig) -> Tracker:
-    """The tracker, looking far enough ahead to see the next frame that is asked."""
-    run = config.run
-    tracker = config.part("tracking", run.tracker)
-    if run.every > getattr(tracker, "look_ahead", run.every):
-        tracker = replace(tracker, look_ahead=run.every)
-    made: Tracker = tracker
-    return made
 
 
 def _check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:

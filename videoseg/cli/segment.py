@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from videoseg.api import Job, Summary
+    from videoseg.api import Job
+    from videoseg.run.summary import Summary
     from videoseg.types import Prompt
 
 EPILOG = """

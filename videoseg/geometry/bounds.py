@@ -41,6 +41,13 @@ class Bounds:
             )
         return found
 
+    def ignores(self, x: float, y: float) -> bool:
+        """Whether the pixel at a point is never part of an object."""
+        if self.ignored is None:
+            return False
+        height, width = self.ignored.shape
+        return bool(self.ignored[min(int(y), height - 1), min(int(x), width - 1)])
+
     def clipped(self, mask: Mask) -> Mask | None:
         """The part of a mask inside; the same object where that is all, None where it is empty."""
         if self.is_open:

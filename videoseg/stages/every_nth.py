@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from videoseg.protocols import Stage
+from videoseg.protocols import Remembers, Stage, Tracker
+from videoseg.snapshots import State
 from videoseg.types import Detections, Frame
 
 _MOST_HELD = 32
@@ -76,6 +77,46 @@ class EveryNth:
 
     def _is_asked(self, frame: Frame) -> bool:
         return (frame.index - self.first) % self.every == 0 or frame.index in self.also
+
+
+@dataclass(frozen=True, slots=True)
+class RememberingEveryNth(EveryNth):
+    """The same around a stage that can be put back to where it was."""
+
+    stage: Remembers
+
+    def recall(self, frame: Frame, detections: Detections | None) -> None:
+        """Take the next frame with the answer it was given in an earlier run."""
+        if detections is not None:
+            self.stage.recall(frame, detections)
+
+    def snapshot(self) -> State:
+        """What the stage remembers."""
+        return self.stage.snapshot()
+
+    def restore(self, state: State) -> None:
+        """Remember what ``snapshot`` gave."""
+        self.stage.restore(state)
+
+
+def every_nth(stage: Stage, every: int, *, first: int, also: Iterable[int | None]) -> Stage:
+    """A stage that is asked on every n-th frame; itself where that is every frame."""
+    if every == 1:
+        return stage
+    frames = frozenset(frame for frame in also if frame is not None)
+    if isinstance(stage, Remembers):
+        return RememberingEveryNth(stage, every, first, frames)
+    return EveryNth(stage, every, first, frames)
+
+
+def seeing_ahead(tracker: Tracker, every: int) -> Tracker:
+    """A tracker that looks far enough ahead to see the next frame that is asked.
+
+    The setting ``look_ahead``, where it has one, is raised to that distance.
+    """
+    if getattr(tracker, "look_ahead", every) < every:
+        tracker.look_ahead = every  # type: ignore[attr-defined]
+    return tracker
 
 
 def batch_within(batch: int, every: int) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from videoseg.errors import PromptError
 from videoseg.geometry.bounds import Bounds
 from videoseg.protocols import Segmenter, VideoSegmenter
+from videoseg.snapshots import State
 from videoseg.stages._lens import Lens
 from videoseg.stages.carried import Follows
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt, StreamInfo
@@ -118,35 +119,30 @@ def view_of(model: Segmenter, bounds: Bounds, max_size: int | None) -> Segmenter
     return kind(model, bounds, max_size)
 
 
-def check_marks(prompts: Sequence[Prompt], bounds: Bounds, info: StreamInfo) -> None:
+def check_marks(prompts: Sequence[Prompt], bounds: Bounds, streams: Iterable[StreamInfo]) -> None:
     """Refuse marks on an object where none may lie, before any work.
 
     Raises:
         PromptError: A point or box that marks an object lies outside the region, or a point on a
             pixel to ignore.
     """
-    x1, y1, x2, y2 = bounds.window(info.width, info.height)
-    for prompt in prompts:
-        for cue in prompt.cues:
+    cues = [(prompt.label, cue) for prompt in prompts for cue in prompt.cues]
+    for info in streams:
+        window = bounds.window(info.width, info.height)
+        region = "lies outside the region {},{},{},{} (roi)".format(*window)
+        for label, cue in cues:
             for x, y, positive in cue.points:
-                if positive and not (x1 <= x <= x2 and y1 <= y <= y2):
+                inside = window[0] <= x <= window[2] and window[1] <= y <= window[3]
+                if positive and not inside:
+                    raise PromptError(f"point {x:g},{y:g} of {label!r} {region}")
+                if positive and bounds.ignores(x, y):
                     raise PromptError(
-                        f"point {x:g},{y:g} of {prompt.label!r} lies outside the region "
-                        f"{x1},{y1},{x2},{y2} (--roi)"
+                        f"point {x:g},{y:g} of {label!r} lies on a pixel to ignore (ignore_mask)"
                     )
-                column, row = min(int(x), info.width - 1), min(int(y), info.height - 1)
-                if positive and bounds.ignored is not None and bounds.ignored[row, column]:
-                    raise PromptError(
-                        f"point {x:g},{y:g} of {prompt.label!r} lies on a pixel to ignore "
-                        "(--ignore-mask)"
-                    )
-            for left, top, right, bottom, positive in cue.boxes:
-                apart = left >= x2 or top >= y2 or right <= x1 or bottom <= y1
+            for x1, y1, x2, y2, positive in cue.boxes:
+                apart = x1 >= window[2] or y1 >= window[3] or x2 <= window[0] or y2 <= window[1]
                 if positive and apart:
-                    raise PromptError(
-                        f"box {left:g},{top:g},{right:g},{bottom:g} of {prompt.label!r} lies "
-                        f"outside the region {x1},{y1},{x2},{y2} (--roi)"
-                    )
+                    raise PromptError(f"box {x1:g},{y1:g},{x2:g},{y2:g} of {label!r} {region}")
 
 
 @dataclass(slots=True)
@@ -163,9 +159,7 @@ class _Follower:
 
     def step(self, frame: Frame, detections: Detections | None) -> Detections:
         lens = self.view.lens(frame)
-        if self._waiting is not None:
-            self.memory.start([lens.prompt(prompt) or prompt for prompt in self._waiting])
-            self._waiting = None
+        self._begin(lens)
         given = {} if detections is None else {_name(one): one for one in detections.instances}
         shown = [
             replace(one, mask=mask, outline=None)
@@ -184,6 +178,19 @@ class _Follower:
 
     def finish(self) -> None:
         self.memory.finish()
+
+    def snapshot(self) -> State:
+        return {} if self._waiting is not None else self.memory.snapshot()
+
+    def restore(self, state: State, last: Frame) -> None:
+        lens = self.view.lens(last)
+        self._begin(lens)
+        self.memory.restore(state, lens.frame(last))
+
+    def _begin(self, lens: Lens) -> None:
+        if self._waiting is not None:
+            self.memory.start([lens.prompt(prompt) or prompt for prompt in self._waiting])
+            self._waiting = None
 
 
 def _shown(lens: Lens, prompts: Sequence[Prompt]) -> dict[int, Prompt]:

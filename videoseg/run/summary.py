@@ -1,0 +1,64 @@
+"""What a finished run did, in the few numbers that people ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from videoseg.run._codec import Json
+from videoseg.types import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a finished run did.
+
+    Attributes:
+        out: The output folder.
+        outputs: Names of what was made in it.
+        frames: Frames in the input.
+        prompts: What was asked.
+        tracks: For each prompt the number of objects followed.
+        instances: For each prompt the number of outlines written.
+        seconds: Seconds spent in each stage, by name; stages overlap.
+        known: Frames whose answer was known from an earlier run.
+        dropped: Frames of the input that were left out, damaged or misplaced.
+        repeated: Damaged frames that were replaced by the one before.
+    """
+
+    out: Path
+    outputs: tuple[str, ...]
+    frames: int
+    prompts: tuple[Prompt, ...]
+    tracks: tuple[int, ...]
+    instances: tuple[int, ...]
+    seconds: Mapping[str, float]
+    known: int = 0
+    dropped: int = 0
+    repeated: int = 0
+
+    @classmethod
+    def of(
+        cls, out: Path, prompts: Sequence[Prompt], manifest: Json, known: int | None = None
+    ) -> Summary:
+        """The summary of a run from what its ``run.json`` says; ``known=None``: all was known."""
+        counts = manifest["counts"]
+        frames = int(counts["frames"])
+        return cls(
+            out=out,
+            outputs=tuple(manifest["outputs"]),
+            frames=frames,
+            prompts=tuple(prompts),
+            tracks=tuple(each["tracks"] for each in counts["instances"]),
+            instances=tuple(each["count"] for each in counts["instances"]),
+            seconds={name: each["seconds"] for name, each in manifest["stages"].items()},
+            known=frames if known is None else known,
+            dropped=int(counts.get("dropped", 0)),
+            repeated=int(counts.get("repeated", 0)),
+        )
+
+    @property
+    def not_found(self) -> tuple[Prompt, ...]:
+        """The prompts that were seen on no frame."""
+        return tuple(p for p, count in zip(self.prompts, self.instances, strict=True) if not count)
