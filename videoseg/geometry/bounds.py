@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from videoseg.errors import UsageError
 from videoseg.geometry import masks
 from videoseg.types import Bitmap, Box, Mask
 
@@ -36,8 +37,10 @@ class Bounds:
         frame = (0, 0, frame_width, frame_height)
         found = frame if self.region is None else masks.overlap(self.region, frame)
         if found is None:
-            raise ValueError(
-                f"{self.region} lies outside a frame of {frame_width} x {frame_height}"
+            text = ",".join(str(edge) for edge in self.region or ())
+            raise UsageError(
+                f"roi {text} holds nothing of a frame of {frame_width} x {frame_height}; give "
+                "x1,y1,x2,y2 in pixels, x1 < x2 and y1 < y2"
             )
         return found
 

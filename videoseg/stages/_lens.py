@@ -197,7 +197,7 @@ class Lens:
             values,
             to_small,
             (box[2] - box[0], box[3] - box[1]),
-            flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
         return np.asarray(made, dtype=np.float32)
@@ -220,9 +220,16 @@ def _shows(cues: tuple[Cue, ...] | list[Cue]) -> bool:
 
 
 def _eased(distances: Points) -> Points:
-    """Signed distances whose zero runs evenly between small pixels, each still on its own side."""
+    """Signed distances whose zero runs evenly between small pixels, each still on its own side.
+
+    What is too thin to have steps, an object or a gap, is left as it is.
+    """
     import cv2
 
     smooth = cv2.GaussianBlur(distances, (0, 0), _STEPS, borderType=cv2.BORDER_REPLICATE)
-    eased = np.where(distances > 0, np.maximum(smooth, _SURE), np.minimum(smooth, -_SURE))
-    return eased.astype(np.float32)
+    around = np.ones((5, 5), np.uint8)
+    thickness = np.minimum(cv2.dilate(distances, around), cv2.dilate(-distances, around))
+    share = np.clip(thickness - 0.5, 0, 1)
+    eased = distances + share * (smooth - distances)
+    eased = np.where(distances > 0, np.maximum(eased, _SURE), np.minimum(eased, -_SURE))
+    return np.asarray(eased, dtype=np.float32)
