@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videoseg.cli import _options
+
 if TYPE_CHECKING:
     from videoseg.api import Job
     from videoseg.run.summary import Summary
@@ -71,6 +73,13 @@ def segment(
     end: Annotated[
         str | None, typer.Option(metavar="PLACE", help="Stop before this place.")
     ] = None,
+    every: _options.Every = None,
+    max_size: _options.MaxSize = None,
+    roi: _options.Roi = None,
+    ignore_mask: _options.IgnoreMask = None,
+    kind: _options.Source = None,
+    deinterlace: _options.Deinterlace = None,
+    on_bad_frame: _options.OnBadFrame = None,
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="Model; see `videoseg models`.")
     ] = None,
@@ -106,9 +115,13 @@ def segment(
         "end": end,
         "model": model,
         "write": write,
+        "source": kind,
+        **_options.view_flags(every, max_size, roi, ignore_mask),
     }
     flags = {name: value for name, value in given.items() if value}
-    settings = load(preset=preset, file=config, flags=flags, assignments=assign or ())
+    read = {"deinterlace": deinterlace, "on_bad_frame": on_bad_frame}
+    assigned = [*_options.video_assignments(read), *(assign or ())]
+    settings = load(preset=preset, file=config, flags=flags, assignments=assigned)
     level = logging.ERROR if quiet else logging.WARNING
     logging.basicConfig(format="note: %(message)s", level=level, force=True)
     folder = out if out is not None else Path(f"{Path(source).stem}.videoseg")
