@@ -18,8 +18,10 @@ _TOLERANCE = Fraction(1, 10)
 """Seconds, or else two frames, that a container without an index may promise too much."""
 _ADVICE = "the file is incomplete: copy, download or export it again"
 _MICROSECONDS = Fraction(1, 1_000_000)
-_BARE = frozenset({"h264", "hevc", "vvc", "mpegvideo", "m4v", "mpeg", "mpegts"})
-"""Formats that say nothing about their own end: only the last packet shows whether it is whole."""
+BARE = frozenset({"h264", "hevc", "vvc", "mpegvideo", "m4v", "mpeg", "mpegts"})
+"""Formats that say nothing about their own end: only the last packet shows whether it is whole.
+
+They come from broadcasts, cameras and other places where pieces get lost."""
 _TS_PACKETS = (188, 192, 204)
 """Sizes of a transport stream's packets, in bytes."""
 _TS_SYNC = 0x47
@@ -114,7 +116,7 @@ class EndOfStream:
 
         Two packets may hold one field each of the same frame.
         """
-        if container.format.name not in _BARE:
+        if container.format.name not in BARE:
             return False
         return self._last_whole < self._sent - (1 if self._fields else 0)
 
@@ -146,7 +148,7 @@ class EndOfStream:
         still counts what an edit list cuts away. A container's own duration also covers sound,
         which may well go on after the picture.
         """
-        if container.format.name in _BARE or (len(stream.index_entries) and stream.frames):
+        if container.format.name in BARE or (len(stream.index_entries) and stream.frames):
             return False
         unit = stream.time_base or Fraction(1)
         tolerance = max(_TOLERANCE, 2 * self._frame_duration * unit)
