@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +32,7 @@ from tests.test_sources_damage import (
     joined,
     scratched,
 )
-from tests.test_sources_places import served
+from tests.test_sources_places import named_pipe, served
 
 FAILED, USAGE = 1, 2
 
@@ -292,15 +291,9 @@ def test_pictures(name: str, tmp_path: Path) -> None:
 # Pipes and addresses ---------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
 def test_a_named_pipe(tmp_path: Path) -> None:
-    pipe = tmp_path / "camera.ts"
-    os.mkfifo(pipe)
-    data = media.film(name="a.ts").read_bytes()
-    feeding = threading.Thread(target=lambda: pipe.write_bytes(data))
-    feeding.start()
-    ran = segmented(pipe)
-    feeding.join()
+    with named_pipe(tmp_path / "camera.ts") as pipe:
+        ran = segmented(pipe)
     assert ran.code == 0
     assert [media.read_index(frame.image) for frame in ran.frames] == [*range(6)]
 
