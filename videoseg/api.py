@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Self, TypeAlias
 
 from videoseg import pipeline, registry
 from videoseg.config import AUTO, RunConfig, output_kind
-from videoseg.errors import PromptError, UnknownPhraseError, UsageError
+from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
 from videoseg.prompts import check_prompts, on_every_frame
 from videoseg.protocols import (
@@ -182,7 +182,7 @@ class Job(AbstractContextManager["Job"]):
             OutputError: The folder cannot be written.
         """
         plan = self.plan()
-        if resume and (done := _finished(out, plan)) is not None:
+        if resume and (done := _finished(out, plan, overwrite=overwrite)) is not None:
             return done
         staging = Staging(out, self.produces(), overwrite, resume=resume)
         with staging, ExitStack() as ends:
@@ -210,13 +210,13 @@ class Job(AbstractContextManager["Job"]):
 
     def replay(
         self,
-        run: RunFolder,
+        answers: Iterable[tuple[str, int, Detections | None]],
         out: Path,
         *,
         overwrite: bool = False,
         on_frame: Callable[[Tally], None] = lambda _: None,
     ) -> Summary:
-        """As ``run``, with the answers of an earlier run in place of the model."""
+        """As ``run``, with known answers (``stream, index, answer``) in place of the model."""
         plan = self.plan()
         with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
             log = ends.enter_context(RunLog(staging.folder / "run", self.streams, self.prompts))
@@ -224,7 +224,7 @@ class Job(AbstractContextManager["Job"]):
             def keep(frame: Frame, detections: Detections | None) -> None:
                 log.append_detections(frame.stream, frame.index, detections)
 
-            steps = self._follow(Replayed(run.detections()), keep)
+            steps = self._follow(Replayed(answers), keep)
             return self._publish(staging, plan, steps, log, on_frame)
 
     def _load_model(self) -> None:
@@ -315,13 +315,24 @@ class Job(AbstractContextManager["Job"]):
         return {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
 
 
-def _finished(out: Path, plan: Plan) -> Summary | None:
-    """What a finished run in ``out`` did, if there is one and it is of the same kind."""
+def _finished(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
+    """What a finished run in ``out`` did, if there is one.
+
+    Raises:
+        OutputExistsError: There is one of another kind, which must not be replaced.
+    """
     settle(out)
     if not (out / MANIFEST).exists():
         return None
     made = read_manifest(out)
-    return Summary.of(out, plan.prompts, made) if difference(made, plan) is None else None
+    changed = difference(made, plan)
+    if changed is None:
+        return Summary.of(out, plan.prompts, made)
+    if overwrite:
+        return None
+    raise OutputExistsError(
+        f"{out} holds the result of another run: {changed}; --overwrite replaces it"
+    )
 
 
 def source_name(location: str, config: RunConfig) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 from videoseg import __version__
-from videoseg.cli import evaluate, info, models, segment, show
+from videoseg.cli import evaluate, info, models, rerun, segment, show, write
 from videoseg.errors import (
     MissingDependencyError,
     UnknownPhraseError,
@@ -34,6 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 segment.register(app)
+rerun.register(app)
+write.register(app)
 info.register(app)
 models.register(app)
 show.register(app)

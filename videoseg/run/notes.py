@@ -92,14 +92,13 @@ class Notes:
             )
 
     def _note_state(self, state: State, answers: int) -> None:
-        arrays = {name: np.ascontiguousarray(array) for name, array in state.items()}
-        kinds = [(name, array.dtype.str, array.shape) for name, array in arrays.items()]
+        kinds = [(name, array.dtype.str, array.shape) for name, array in state.items()]
         head = {"answers": answers, "arrays": kinds}
         part = self._state.with_suffix(".part")
         try:
             with part.open("wb") as file:
                 file.write(f"{json.dumps(head)}\n".encode("ascii"))
-                file.writelines(array.tobytes() for array in arrays.values())
+                file.writelines(array.tobytes() for array in state.values())
             part.replace(self._state)
         except OSError as error:
             raise OutputError(f"cannot write {part}: {error.strerror or error}") from error

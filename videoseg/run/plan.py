@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,11 +69,38 @@ def difference(before: Mapping[str, Json], now: Plan) -> str | None:
     return None
 
 
+def settings_difference(
+    before: Json, now: Plan, matters: Callable[[Sequence[str]], bool]
+) -> str | None:
+    """As ``difference``, of the settings alone, and of those alone that matter.
+
+    Args:
+        before: The settings of the earlier run, as ``run.json`` has them.
+        now: This one.
+        matters: Whether a setting does, by its path, such as ``("run", "model")``.
+    """
+    then, here = _flat(before), _flat(plain(now.settings))
+    for path in {**then, **here}:
+        if matters(path) and then.get(path) != here.get(path):
+            return _clause("settings", path, then.get(path), here.get(path))
+    return None
+
+
+def _flat(settings: Json) -> dict[tuple[str, ...], Json]:
+    """Settings by their path; all but the table ``[run]`` are tables of parts."""
+    flat: dict[tuple[str, ...], Json] = {("run", key): v for key, v in settings["run"].items()}
+    for kind, parts in settings.items():
+        for part, table in parts.items() if kind != "run" else ():
+            flat |= {(kind, part, key): value for key, value in table.items()}
+    return flat
+
+
 def _difference(before: Json, now: Json, key: str, path: tuple[str, ...]) -> str | None:
     if (key, *path[-1:]) in _NOT_TOLD_APART:
         return None
     if isinstance(before, dict) and isinstance(now, dict):
-        names = dict.fromkeys((*before, *now))
+        # Outputs that an earlier run has made beside those that are asked for now are no matter.
+        names = now if key == "settings" else dict.fromkeys((*before, *now))
         parts = ((before.get(name), now.get(name), (*path, name)) for name in names)
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         parts = ((a, b, path) for a, b in zip(before, now, strict=True))

@@ -122,7 +122,9 @@ class Staging:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is not None and self.unfinished:
+        refused = error is None or isinstance(error, OutputExistsError)
+        if not refused and self.unfinished:
+            assert error is not None  # noqa: S101
             error.add_note("what was answered so far is kept, and --resume goes on from there")
         self._leave()
 

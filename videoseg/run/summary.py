@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from videoseg.run._codec import Json
@@ -57,6 +57,10 @@ class Summary:
             dropped=int(counts.get("dropped", 0)),
             repeated=int(counts.get("repeated", 0)),
         )
+
+    def only(self, outputs: Sequence[str], seconds: Mapping[str, float]) -> Summary:
+        """The summary of a call that added some outputs and took so long."""
+        return replace(self, outputs=tuple(outputs), seconds=dict(seconds))
 
     @property
     def not_found(self) -> tuple[Prompt, ...]:
