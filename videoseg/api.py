@@ -14,7 +14,7 @@ from videoseg import pipeline, registry
 from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
-from videoseg.prompts import check_prompts, on_every_frame
+from videoseg.prompts import check_kinds, check_prompts, on_every_frame
 from videoseg.protocols import (
     Exporter,
     FrameSource,
@@ -34,9 +34,8 @@ from videoseg.run.records import record_file
 from videoseg.run.summary import Summary
 from videoseg.sources.bounds import read_bounds
 from videoseg.sources.positions import frame_index, parse_position
-from videoseg.stages.batched import Batched
-from videoseg.stages.carried import Carried
-from videoseg.stages.every_nth import batch_within, every_nth, seeing_ahead
+from videoseg.stages.every_nth import seeing_ahead
+from videoseg.stages.fitting import stage_for
 from videoseg.stages.replayed import Replayed
 from videoseg.stages.view import check_marks, view_of
 from videoseg.threads import Stopwatch
@@ -76,7 +75,7 @@ class Job(AbstractContextManager["Job"]):
         self.config = config
         self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
         self.card = registry.card(run.model)
-        _check_kinds(self.prompts, self.card)
+        check_kinds(self.prompts, self.card)
         self._model: Segmenter = config.part("models", run.model)
         self._tracker = seeing_ahead(config.part("tracking", run.tracker), run.every)
         self._source, self.streams = open_source(self.location, config)
@@ -298,11 +297,9 @@ class Job(AbstractContextManager["Job"]):
     def _stage(self) -> Stage:
         run = self.config.run
         model = view_of(self._model, self._bounds, run.max_size)
-        anchors = {cue.frame for prompt in self.prompts for cue in prompt.cues} - {None}
-        stage: Stage = Carried(model, self.prompts)
-        if not anchors:
-            stage = Batched(model, self.prompts, batch_within(run.batch, run.every))
-        return every_nth(stage, run.every, first=self._range[0], also=anchors)
+        return stage_for(
+            model, self.prompts, batch=run.batch, every=run.every, first=self._range[0]
+        )
 
     def _outputs(self) -> dict[str, Writer | Exporter]:
         names = self.config.run.write
@@ -399,13 +396,3 @@ def models_that_could(card: ModelCard) -> str:
     if able:
         return f"models that take any phrase: {', '.join(able)} (--model NAME)"
     return "a model that takes any phrase (SAM 3, Moondream, Gemini) is not part of this release"
-
-
-def _check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:
-    for prompt in prompts:
-        missing = prompt.kinds - card.kinds
-        if missing:
-            raise PromptError(
-                f"model {card.name!r} takes {', '.join(sorted(card.kinds))}, but prompt "
-                f"{prompt.label!r} needs {', '.join(sorted(missing))}; `videoseg models` lists more"
-            )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from videoseg.cli import _options
+from videoseg.cli._common import Assign
 
 if TYPE_CHECKING:
     from videoseg.types import StreamInfo
@@ -26,9 +27,7 @@ def info(
     ],
     kind: _options.Source = None,
     deinterlace: _options.Deinterlace = None,
-    assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PART.KEY=VALUE", help="One setting.")
-    ] = None,
+    assign: Assign = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show size, times, rotation, colour and sound of an input."""
