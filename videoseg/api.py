@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from videoseg import pipeline, registry
+from videoseg.addresses import without_secrets
 from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
@@ -150,7 +151,7 @@ class Job(AbstractContextManager["Job"]):
         for name, part in self.outputs.items():
             settings.setdefault(output_kind(name), {})[name] = part
         return Plan(
-            inputs=[record_file(Path(given), given) for given in inputs],
+            inputs=[record_file(Path(given), without_secrets(given)) for given in inputs],
             streams=tuple(self.streams.values()),
             prompts=self.prompts,
             model=card.name,

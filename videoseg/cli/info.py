@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videoseg.addresses import without_secrets
 from videoseg.cli import _options
 from videoseg.cli._common import Assign
 
@@ -53,7 +54,9 @@ def _plain(stream: StreamInfo) -> dict[str, object]:
     found: dict[str, object] = {}
     for item in dataclasses.fields(stream):
         value = getattr(stream, item.name)
-        if isinstance(value, Fraction):
+        if item.name == "location" and value is not None:
+            value = without_secrets(value)
+        elif isinstance(value, Fraction):
             value = f"{value.numerator}/{value.denominator}"
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             tags = dataclasses.asdict(value)
