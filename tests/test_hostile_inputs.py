@@ -380,6 +380,20 @@ def test_info_says_what_ffprobe_says(name: str) -> None:
         assert (shown["colour"] or {}).get("full_range") == (said["color_range"] == "pc")
 
 
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("10:00:00:03", "10:00:00:07"), ("3f", "7f"), ("0.12", "0.28"), ("0:00.1", "0:00:00.28s")],
+)
+def test_a_part_by_timecode_frame_or_seconds(start: str, end: str) -> None:
+    path = media.clip(timecode="10:00:00:00", frames=12)
+    ran = segmented(path, "--start", start, "--end", end)
+    assert ran.code == 0
+    assert [frame.index for frame in ran.frames] == [3, 4, 5, 6]
+    assert [media.read_index(frame.image) for frame in ran.frames] == [3, 4, 5, 6]
+    assert [frame.seconds for frame in ran.frames] == [Fraction(i, 25) for i in (3, 4, 5, 6)]
+    assert all(frame.native is not None for frame in ran.frames)
+
+
 def test_fields_become_frames_at_their_own_times() -> None:
     for order in ("tff", "bff"):
         first = 0 if order == "tff" else 1
