@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from videoseg.cli import _inputs, _report
+from videoseg.cli import _inputs, _options, _report
 from videoseg.cli._common import (
     AsJson,
     Assign,
@@ -106,6 +106,13 @@ def segment(
         Path | None,
         typer.Option("--list", metavar="FILE", help="More inputs, one a line; - reads."),
     ] = None,
+    every: _options.Every = None,
+    max_size: _options.MaxSize = None,
+    roi: _options.Roi = None,
+    ignore_mask: _options.IgnoreMask = None,
+    source: _options.Source = None,
+    deinterlace: _options.Deinterlace = None,
+    on_bad_frame: _options.OnBadFrame = None,
     jobs: Annotated[
         int, typer.Option(min=1, metavar="N", help="Inputs to work on at once, in processes.")
     ] = 1,
@@ -132,9 +139,16 @@ def segment(
         "end": end,
         "model": model,
         "write": write,
+        "source": source,
+        **_options.view_flags(every, max_size, roi, ignore_mask),
     }
     flags = {name: value for name, value in given.items() if value}
-    assignments = [*([] if scale is None else [scale_setting(scale)]), *(assign or ())]
+    reading = {"deinterlace": deinterlace, "on_bad_frame": on_bad_frame}
+    assignments = [
+        *([] if scale is None else [scale_setting(scale)]),
+        *_options.video_assignments(reading),
+        *(assign or ()),
+    ]
     settings = load(preset=preset, file=config, flags=flags, assignments=assignments)
     if scale is not None and MEASUREMENTS not in settings.run.write:
         raise UsageError(f"--scale is for measurements; add --write {MEASUREMENTS}")
