@@ -31,6 +31,7 @@ from typing_extensions import Doc
 from videoseg import registry
 from videoseg.errors import ConfigError
 from videoseg.registry import Kind
+from videoseg.types import Box
 
 if typing.TYPE_CHECKING:
     from pydantic import BaseModel
@@ -58,6 +59,18 @@ class RunSettings:
     repeat_prompt: Annotated[
         bool, Doc("use points and boxes as given on every frame instead of carrying them")
     ] = False
+    every: Annotated[
+        int, Ge(1), Doc("ask the model on every n-th frame only and interpolate between, n from 1")
+    ] = 1
+    max_size: Annotated[
+        int | None, Ge(16), Doc("longest side of what the model sees, pixels from 16; none = all")
+    ] = None
+    roi: Annotated[
+        Box | None, Doc("look only at this part, x1, y1, x2, y2 in pixels of the frame")
+    ] = None
+    ignore_mask: Annotated[
+        Path | None, Doc("picture of the frame's size; what is not black is never part of a thing")
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videoseg.cli import _options
+
 if TYPE_CHECKING:
     from videoseg.types import StreamInfo
 
@@ -22,12 +24,20 @@ def info(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="Video, photo, folder or pattern.")
     ],
+    kind: _options.Source = None,
+    deinterlace: _options.Deinterlace = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PART.KEY=VALUE", help="One setting.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show size, times, rotation, colour and sound of an input."""
     from videoseg import api
+    from videoseg.config import load
 
-    streams = api.info(source)
+    assigned = [*_options.video_assignments({"deinterlace": deinterlace}), *(assign or ())]
+    flags = {} if kind is None else {"source": kind}
+    streams = api.info(source, load(flags=flags, assignments=assigned))
     if as_json:
         shown = {name: _plain(stream) for name, stream in streams.items()}
         typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from videoseg.cli import _inputs, _report
+from videoseg.cli import _inputs, _options, _report
 from videoseg.cli._common import (
     AsJson,
     Assign,
@@ -94,6 +94,13 @@ def segment(
     repeat_prompt: RepeatPrompt = False,
     start: Start = None,
     end: End = None,
+    every: _options.Every = None,
+    max_size: _options.MaxSize = None,
+    roi: _options.Roi = None,
+    ignore_mask: _options.IgnoreMask = None,
+    kind: _options.Source = None,
+    deinterlace: _options.Deinterlace = None,
+    on_bad_frame: _options.OnBadFrame = None,
     model: Model = None,
     write: Outputs = None,
     scale: Annotated[
@@ -130,11 +137,18 @@ def segment(
         "repeat_prompt": repeat_prompt,
         "start": start,
         "end": end,
+        "source": kind,
+        **_options.view_flags(every, max_size, roi, ignore_mask),
         "model": model,
         "write": write,
     }
     flags = {name: value for name, value in given.items() if value}
-    assignments = [*([] if scale is None else [scale_setting(scale)]), *(assign or ())]
+    reading = {"deinterlace": deinterlace, "on_bad_frame": on_bad_frame}
+    assignments = [
+        *_options.video_assignments(reading),
+        *([] if scale is None else [scale_setting(scale)]),
+        *(assign or ()),
+    ]
     settings = load(preset=preset, file=config, flags=flags, assignments=assignments)
     if scale is not None and MEASUREMENTS not in settings.run.write:
         raise UsageError(f"--scale is for measurements; add --write {MEASUREMENTS}")

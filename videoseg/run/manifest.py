@@ -33,11 +33,15 @@ class Counts:
         frames: Scenes written.
         tracks: For each prompt, how many track ids were given out.
         instances: For each prompt, how many outlines were written over all frames.
+        dropped: Frames of the input that were left out: damaged, or with a time that did not rise.
+        repeated: Damaged frames that were replaced by the one before.
     """
 
     frames: int
     tracks: tuple[int, ...]
     instances: tuple[int, ...]
+    dropped: int = 0
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class Manifest:
             "stages": plain(self.stages),
             "counts": {
                 "frames": counts.frames,
+                "dropped": counts.dropped,
+                "repeated": counts.repeated,
                 "tracks": sum(counts.tracks),
                 "instances": asked,
                 "not_found": [each["label"] for each in asked if not each["count"]],

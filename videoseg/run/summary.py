@@ -23,6 +23,8 @@ class Summary:
         instances: For each prompt the number of outlines written.
         seconds: Seconds spent in each stage, by name; stages overlap.
         known: Frames whose answer was known from an earlier run.
+        dropped: Frames of the input that were left out, damaged or misplaced.
+        repeated: Damaged frames that were replaced by the one before.
     """
 
     out: Path
@@ -33,6 +35,8 @@ class Summary:
     instances: tuple[int, ...]
     seconds: Mapping[str, float]
     known: int = 0
+    dropped: int = 0
+    repeated: int = 0
 
     @classmethod
     def of(
@@ -50,6 +54,8 @@ class Summary:
             instances=tuple(each["count"] for each in counts["instances"]),
             seconds={name: each["seconds"] for name, each in manifest["stages"].items()},
             known=frames if known is None else known,
+            dropped=int(counts.get("dropped", 0)),
+            repeated=int(counts.get("repeated", 0)),
         )
 
     def only(self, outputs: Sequence[str], seconds: Mapping[str, float]) -> Summary:
