@@ -183,8 +183,8 @@ def test_bad_input_is_one_line(
 def test_an_estimate_is_of_frames_from_all_over(film: str) -> None:
     with job(film) as made:
         found = estimate(made)
-    assert found.parts == ((0, 4), (18, 22), (36, 40))
-    assert (found.frames, found.calls, found.tried) == (40, 10, 12)
+    assert found.parts == ((0, 8), (16, 24), (32, 40))
+    assert (found.frames, found.calls, found.tried) == (40, 10, 24)
     assert set(found.per_frame) == {"decode", "model", "track", "log", "svg", "animated-svg"}
     assert found.quickest is not None
     assert found.slowest is not None
@@ -194,6 +194,17 @@ def test_an_estimate_is_of_frames_from_all_over(film: str) -> None:
     files = [path for path in Path("out").rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     assert found.size == pytest.approx(size, rel=0.3)
+
+
+def test_sound_between_the_parts_of_a_trial_does_not_count() -> None:
+    loud = str(clip(name="loud.mp4", frames=500, width=96, height=64, audio=True))
+    with job(loud, write=["overlay"]) as made:
+        found = estimate(made)
+    with job(loud, write=["overlay"]) as made:
+        made.run(Path("out"))
+    size = sum(path.stat().st_size for path in Path("out").rglob("*") if path.is_file())
+    assert found.size is not None
+    assert size / 3 < found.size < 3 * size
 
 
 def test_an_estimate_of_few_frames_takes_all_of_them(film: str) -> None:
@@ -212,7 +223,7 @@ def test_a_dry_run_says_what_it_would_take(film: str, capfd: pytest.CaptureFixtu
     assert run(["segment", film, *flags]) == 0
     said = capfd.readouterr().err
     assert "frames   40, in 10 calls of the model" in said
-    assert "an estimate, measured on 12 frames in 3 parts" in said
+    assert "an estimate, measured on 24 frames in 3 parts" in said
     assert run(["segment", "a.mp4", "b.mp4", *flags]) == 0
     assert "2 inputs: 10 frames" in capfd.readouterr().err
     assert run(["segment", "a.mp4", "b.mp4", *flags, "--json"]) == 0

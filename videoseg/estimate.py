@@ -15,7 +15,7 @@ from videoseg.protocols import Exporter
 from videoseg.types import Frame
 
 _PARTS = 3
-_LEAST = 4
+_LEAST = 8
 """Frames of a part, unless a batch is longer."""
 _ENOUGH = 15.0
 """Seconds after which no further part is begun."""
@@ -59,13 +59,11 @@ def estimate(job: Job) -> Estimate:
         VideosegError: Whatever would be wrong with the run on these frames.
     """
     begun = time.perf_counter()
-    trial = _Trial(job)
     for _ in job.look(job.ends[:1]):  # loads the model and lets it settle
         pass
     load = time.perf_counter() - begun
-    with tempfile.TemporaryDirectory(prefix="videoseg-") as name:
-        job.trial(Path(name), trial.frames())
-        written = sum(path.stat().st_size for path in Path(name).rglob("*") if path.is_file())
+    trial = _Trial(job)
+    written = trial.run()
     tried = max(1, trial.count)
     seconds = {**job.clock.seconds, "decode": statistics.median(trial.decoding or [0.0]) * tried}
     idle = ("wait", "load model")
@@ -99,27 +97,37 @@ def _between(per_frame: Mapping[str, float], job: Job) -> tuple[float, float]:
 
 @dataclass
 class _Trial:
-    """Takes frames from parts of a run and times how they come."""
+    """Runs parts of a job and times how their frames come."""
 
     job: Job
     count: int = 0
     parts: list[tuple[int, int]] = field(default_factory=list)
     decoding: list[float] = field(default_factory=list)
 
-    def frames(self) -> Iterator[Frame]:
-        """The frames of one part after the other, until that has taken long enough."""
-        begun = time.perf_counter()
-        for start, stop in self._places():
+    def run(self) -> int:
+        """Run one part after the other, until that has taken long enough; bytes written.
+
+        Each is a run of its own: over the gaps between them nothing can be drawn, nor sound copied.
+        """
+        begun, written = time.perf_counter(), 0
+        for part in self._places():
             if self.parts and time.perf_counter() - begun > _ENOUGH:
-                return
-            self.parts.append((start, stop))
+                break
+            self.parts.append(part)
+            with tempfile.TemporaryDirectory(prefix="videoseg-") as folder:
+                self.job.trial(Path(folder), self._frames(*part))
+                files = (path for path in Path(folder).rglob("*") if path.is_file())
+                written += sum(path.stat().st_size for path in files)
+        return written
+
+    def _frames(self, start: int, stop: int) -> Iterator[Frame]:
+        since = time.perf_counter()
+        for number, frame in enumerate(self.job.frames(start, stop)):
+            if number:  # to reach the first takes longer
+                self.decoding.append(time.perf_counter() - since)
+            self.count += 1
+            yield frame
             since = time.perf_counter()
-            for number, frame in enumerate(self.job.frames(start, stop)):
-                if number:  # to reach the first takes longer
-                    self.decoding.append(time.perf_counter() - since)
-                self.count += 1
-                yield frame
-                since = time.perf_counter()
 
     def _places(self) -> list[tuple[int, int]]:
         """Parts of equal length, spread evenly; all of a short run."""
