@@ -308,6 +308,24 @@ def test_an_address() -> None:
     assert_one_line(gone, FAILED, r"cannot be opened \(.*404.*; check the address", address)
 
 
+def test_secrets_of_an_address_are_neither_said_nor_written(tmp_path: Path) -> None:
+    path = media.clip(audio=True)
+    with served(path.parent) as address:
+        secret = address.replace("//", "//me:hunter2@")
+        out = tmp_path / "out"
+        arguments = ("--model", "blind", "--write", "overlay", "--write", "masks", "-o", str(out))
+        good = command("segment", f"{secret}/{path.name}?key=hunter2", "thing", *arguments)
+        info = command("info", f"{secret}/{path.name}?key=hunter2")
+        bad = command("segment", f"{secret}/none.mp4?key=hunter2", "thing", *arguments)
+    assert (good.code, info.code, bad.code) == (0, 0, FAILED)
+    assert "//me:***@127.0.0.1" in bad.lines[0]
+    for ran in (good, info, bad):
+        assert "hunter2" not in ran.out + "".join(ran.lines)
+    written = [file for file in out.rglob("*") if file.is_file()]
+    assert len(written) > 4
+    assert not [file for file in written if b"hunter2" in file.read_bytes()]
+
+
 FROM_STDIN = "from videoseg.cli import main; main()"
 
 

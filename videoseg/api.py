@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from videoseg import pipeline, registry
+from videoseg.addresses import without_secrets
 from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
-from videoseg.prompts import check_prompts, on_every_frame, prompt_on
+from videoseg.prompts import check_kinds, check_prompts, on_every_frame, prompt_on
 from videoseg.protocols import (
     Exporter,
     FrameSource,
@@ -34,9 +35,9 @@ from videoseg.run.records import record_file
 from videoseg.run.summary import Summary
 from videoseg.sources.bounds import read_bounds
 from videoseg.sources.positions import frame_index, parse_position
-from videoseg.stages.batched import Batched
-from videoseg.stages.carried import Carried, ask
-from videoseg.stages.every_nth import batch_within, every_nth, seeing_ahead
+from videoseg.stages.carried import ask
+from videoseg.stages.every_nth import batch_within, seeing_ahead
+from videoseg.stages.fitting import stage_for
 from videoseg.stages.replayed import Replayed
 from videoseg.stages.view import check_marks, view_of
 from videoseg.threads import Stopwatch
@@ -90,7 +91,7 @@ class Job(AbstractContextManager["Job"]):
         self.config = config
         self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
         self.card = registry.card(run.model)
-        _check_kinds(self.prompts, self.card)
+        check_kinds(self.prompts, self.card)
         self._model: Segmenter = model or config.part("models", run.model)
         self._keeps_model = model is None
         self._tracker = seeing_ahead(config.part("tracking", run.tracker), run.every)
@@ -225,7 +226,7 @@ class Job(AbstractContextManager["Job"]):
         for name, part in self.outputs.items():
             settings.setdefault(output_kind(name), {})[name] = part
         return Plan(
-            inputs=[record_file(Path(given), given) for given in inputs],
+            inputs=[record_file(Path(given), without_secrets(given)) for given in inputs],
             streams=tuple(self.streams.values()),
             prompts=self.prompts,
             model=card.name,
@@ -394,11 +395,9 @@ class Job(AbstractContextManager["Job"]):
     def _stage(self) -> Stage:
         run = self.config.run
         model = view_of(self._model, self._bounds, run.max_size)
-        anchors = {cue.frame for prompt in self.prompts for cue in prompt.cues} - {None}
-        stage: Stage = Carried(model, self.prompts)
-        if self.batch is not None:
-            stage = Batched(model, self.prompts, self.batch)
-        return every_nth(stage, run.every, first=self._range[0], also=anchors)
+        return stage_for(
+            model, self.prompts, batch=run.batch, every=run.every, first=self._range[0]
+        )
 
     def _outputs(self) -> dict[str, Writer | Exporter]:
         names = self.config.run.write
@@ -495,13 +494,3 @@ def models_that_could(card: ModelCard) -> str:
     if able:
         return f"models that take any phrase: {', '.join(able)} (--model NAME)"
     return "a model that takes any phrase (SAM 3, Moondream, Gemini) is not part of this release"
-
-
-def _check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:
-    for prompt in prompts:
-        missing = prompt.kinds - card.kinds
-        if missing:
-            raise PromptError(
-                f"model {card.name!r} takes {', '.join(sorted(card.kinds))}, but prompt "
-                f"{prompt.label!r} needs {', '.join(sorted(missing))}; `videoseg models` lists more"
-            )

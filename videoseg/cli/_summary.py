@@ -44,6 +44,8 @@ def as_plain(summary: Summary) -> dict[str, object]:
         "outputs": list(summary.outputs),
         "frames": summary.frames,
         "known": summary.known,
+        "dropped": summary.dropped,
+        "repeated": summary.repeated,
         "prompts": [
             {"label": prompt, "found": outlines > 0, "tracks": tracks, "outlines": outlines}
             for prompt, tracks, outlines in _by_prompt(summary)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videoseg.addresses import without_secrets
 from videoseg.cli import _options
+from videoseg.cli._common import Assign
 
 if TYPE_CHECKING:
     from videoseg.types import StreamInfo
@@ -26,9 +28,7 @@ def info(
     ],
     kind: _options.Source = None,
     deinterlace: _options.Deinterlace = None,
-    assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PART.KEY=VALUE", help="One setting.")
-    ] = None,
+    assign: Assign = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show size, times, rotation, colour and sound of an input."""
@@ -54,7 +54,9 @@ def _plain(stream: StreamInfo) -> dict[str, object]:
     found: dict[str, object] = {}
     for item in dataclasses.fields(stream):
         value = getattr(stream, item.name)
-        if isinstance(value, Fraction):
+        if item.name == "location" and value is not None:
+            value = without_secrets(value)
+        elif isinstance(value, Fraction):
             value = f"{value.numerator}/{value.denominator}"
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             tags = dataclasses.asdict(value)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.addresses import without_secrets
 from videoseg.geometry.decimals import decimal_text
 from videoseg.geometry.masks import decode_rle, encode_rle, logit_levels, logits_of_levels
 from videoseg.types import (
@@ -52,8 +53,9 @@ def fraction_text(value: Fraction) -> str:
 
 
 def stream_to_json(info: StreamInfo) -> Json:
-    """A StreamInfo as plain JSON values."""
+    """A StreamInfo as plain JSON values, its location without passwords."""
     made = dataclasses.asdict(info)
+    made["location"] = info.location and without_secrets(info.location)
     return {
         name: fraction_text(value) if isinstance(value, Fraction) else value
         for name, value in made.items()

@@ -122,7 +122,7 @@ class Decoding:
                 self._first = next((f for f in frames if not self._is_bad_start(f)), None)
             if self._first is None:
                 raise SourceError(
-                    empty(self._opened.container, self._opened.stream, self.place.location)
+                    empty(self._opened.container, self._opened.stream, self.place.shown)
                 )
         except BaseException:
             self.close()
@@ -203,7 +203,7 @@ class Decoding:
         """
         if self.policy.on_bad_frame == "fail":
             raise SourceError(
-                f"{self.place.location}: a frame {what}; copy or export the file again, or leave "
+                f"{self.place.shown}: a frame {what}; copy or export the file again, or leave "
                 "such frames out (on_bad_frame=skip)"
             )
         return self.policy.on_bad_frame == "repeat"
@@ -228,7 +228,7 @@ class Decoding:
         """
         from av.error import FFmpegError
 
-        location, end = self.place.location, EndOfStream()
+        location, end = self.place.shown, EndOfStream()
         video.decoder.copy_opaque = True
         try:
             if self.jump is not None:
@@ -284,8 +284,8 @@ class Decoding:
                     return frame
                 passed.add(frame.pts)
         except (FFmpegError, SourceError) as error:
-            raise NoWayError(self.place.location) from error
-        raise NoWayError(self.place.location)
+            raise NoWayError(self.place.shown) from error
+        raise NoWayError(self.place.shown)
 
     def _forgive(self, lost: int) -> None:
         """Leave damage out of all counts that lies before the frame to begin with."""

@@ -151,7 +151,7 @@ class VideoSource:
             raise SourceError("no video is open; call open() with a file first")
         if self._place.is_read_once:
             raise SourceError(
-                f"{self._place.location}: a pipe is read once, so the frame at a time cannot be "
+                f"{self._place.shown}: a pipe is read once, so the frame at a time cannot be "
                 "looked up beforehand; give a frame number"
             )
         pts = math.ceil(seconds / self._info.time_base)
@@ -196,7 +196,7 @@ class VideoSource:
             return ready
         if place.is_read_once:
             raise SourceError(
-                f"{place.location}: has been read already, and a pipe cannot be read again; open "
+                f"{place.shown}: has been read already, and a pipe cannot be read again; open "
                 "it anew, or save it to a file"
             )
         return self._decoding(place)
