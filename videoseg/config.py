@@ -119,7 +119,7 @@ def load(
     if file is not None:
         layers.append((str(file), _read(file)))
     layers.append(("flags", {"run": dict(flags or {})}))
-    layers += [(f"--set {text}", _assignment(text)) for text in assignments]
+    layers += [(f"--set {text!r}"[:80], _assignment(text)) for text in assignments]
 
     run: dict[str, Any] = {}
     tables: dict[Kind, dict[str, dict[str, Any]]] = {}
@@ -271,7 +271,7 @@ def _read(path: Path) -> Table:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read settings from {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits
         raise ConfigError(f"{path} is not TOML: {error}") from error
 
 
@@ -292,7 +292,7 @@ def _assignment(text: str) -> Table:
         )
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         parsed = value.strip()
     for key in reversed(keys):
         parsed = {key: parsed}
