@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 from videoseg import __version__
-from videoseg.cli import evaluate, info, models, rerun, segment, show, write
+from videoseg.cli import config, evaluate, info, models, rerun, segment, show, write
 from videoseg.errors import (
     MissingDependencyError,
     UnknownPhraseError,
@@ -39,6 +39,7 @@ write.register(app)
 info.register(app)
 models.register(app)
 show.register(app)
+config.register(app)
 evaluate.register(app)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -22,3 +23,10 @@ AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print a summary as JSON on stdout.")
 ]
 Quiet: TypeAlias = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
+Preset: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Settings by name; see `videoseg config presets`."),
+]
+Config: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings from a TOML file.")
+]

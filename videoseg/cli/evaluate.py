@@ -207,7 +207,7 @@ def _candidate(
     model: str | None, preset: str | None, config: Path | None, assign: list[str]
 ) -> Candidate:
     """The model that the flags name; a baseline takes its settings from its own table."""
-    from videoseg.config import load
+    from videoseg.cli._settings import in_force
     from videoseg.errors import ConfigError
     from videoseg.evaluate.baselines import BASELINES
     from videoseg.evaluate.candidates import baseline, candidate
@@ -219,7 +219,7 @@ def _candidate(
             raise ConfigError(f"--set {others[0]}: a baseline takes only models.{model}.KEY=VALUE")
         return baseline(model, tables[f"models.{model}"])
     flags = {} if model is None else {"model": model}
-    return candidate(load(preset=preset, file=config, flags=flags, assignments=assign))
+    return candidate(in_force(preset, config, assign, flags))
 
 
 @contextmanager

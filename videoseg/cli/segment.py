@@ -102,7 +102,7 @@ def segment(
 ) -> None:
     """Find what the prompts name on every frame and write its outlines."""
     from videoseg.api import Job
-    from videoseg.config import load
+    from videoseg.cli._settings import in_force, note_origins
 
     asked = _prompts(text, box, not_box, point, not_point, prompt, prompts)
     given = {
@@ -113,9 +113,10 @@ def segment(
         "write": write,
     }
     flags = {name: value for name, value in given.items() if value}
-    settings = load(preset=preset, file=config, flags=flags, assignments=assign or ())
+    settings = in_force(preset, config, assign, flags)
     level = logging.ERROR if quiet else logging.WARNING
     logging.basicConfig(format="note: %(message)s", level=level, force=True)
+    note_origins(settings)
     folder = out if out is not None else Path(f"{Path(source).stem}.videoseg")
     with Job(source, asked, settings) as job:
         if dry_run:
