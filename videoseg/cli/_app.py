@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 from videoseg import __version__
-from videoseg.cli import config, evaluate, info, models, rerun, segment, show, write
+from videoseg.cli import config, doctor, evaluate, info, models, rerun, segment, show, write
 from videoseg.errors import (
     MissingDependencyError,
     UnknownPhraseError,
@@ -41,6 +41,7 @@ models.register(app)
 show.register(app)
 config.register(app)
 evaluate.register(app)
+doctor.register(app)
 
 
 def _version(wanted: bool) -> None:
