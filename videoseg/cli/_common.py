@@ -7,6 +7,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from videoseg.cli._logging import LogFormat
+from videoseg.cli._progress import Mode
+
 Assign: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="PART.KEY=VALUE", help="One setting.")
 ]
@@ -29,4 +32,10 @@ Preset: TypeAlias = Annotated[
 ]
 Config: TypeAlias = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings from a TOML file.")
+]
+ShowProgress: TypeAlias = Annotated[
+    Mode, typer.Option("--progress", help="A bar, lines, JSON lines on stderr, or nothing.")
+]
+Logs: TypeAlias = Annotated[
+    LogFormat, typer.Option("--log-format", help="Notes on stderr as text or as JSON lines.")
 ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videoseg.cli._common import Logs, ShowProgress
+from videoseg.cli._logging import LogFormat, say, set_up, speaks_json
+from videoseg.cli._progress import Mode, Progress
 from videoseg.cli._summary import as_plain, count, say_times
 
 if TYPE_CHECKING:
@@ -98,12 +100,15 @@ def segment(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a summary as JSON on stdout.")
     ] = False,
+    progress: ShowProgress = Mode.AUTO,
+    log_format: Logs = LogFormat.TEXT,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
 ) -> None:
     """Find what the prompts name on every frame and write its outlines."""
     from videoseg.api import Job
     from videoseg.cli._settings import in_force, note_origins
 
+    set_up(log_format, quiet=quiet)
     asked = _prompts(text, box, not_box, point, not_point, prompt, prompts)
     given = {
         "repeat_prompt": repeat_prompt,
@@ -114,15 +119,14 @@ def segment(
     }
     flags = {name: value for name, value in given.items() if value}
     settings = in_force(preset, config, assign, flags)
-    level = logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(format="note: %(message)s", level=level, force=True)
     note_origins(settings)
     folder = out if out is not None else Path(f"{Path(source).stem}.videoseg")
     with Job(source, asked, settings) as job:
         if dry_run:
             _say_plan(job, folder, as_json)
             return
-        summary = _run(job, folder, overwrite=overwrite, resume=resume, quiet=quiet)
+        with Progress(job.frame_count, job.clock, quiet=quiet, mode=progress) as shown:
+            summary = job.run(folder, overwrite=overwrite, resume=resume, on_frame=shown.show)
     if not quiet:
         _say_summary(summary, job)
     if as_json:
@@ -160,13 +164,6 @@ def _prompts(
     return tuple(found)
 
 
-def _run(job: Job, folder: Path, *, overwrite: bool, resume: bool, quiet: bool) -> Summary:
-    from videoseg.cli._progress import Progress
-
-    with Progress(job.frame_count, job.clock, quiet=quiet) as progress:
-        return job.run(folder, overwrite=overwrite, resume=resume, on_frame=progress.show)
-
-
 def _say_plan(job: Job, folder: Path, as_json: bool) -> None:
     plan = {
         "streams": {
@@ -195,6 +192,9 @@ def _say_plan(job: Job, folder: Path, as_json: bool) -> None:
 def _say_summary(summary: Summary, job: Job) -> None:
     from videoseg.api import models_that_could
 
+    if speaks_json():
+        say("summary", **as_plain(summary), notes=list(job.notes))
+        return
     if summary.known == summary.frames:
         typer.echo(f"nothing to do: {summary.out} is complete", err=True)
     for note in job.notes:
