@@ -48,6 +48,12 @@ def presets() -> Mapping[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
+def preset_summaries() -> Mapping[str, str]:
+    """The presets and whom each is for: the first line of its file."""
+    lines = {n: p.read_text(encoding="utf-8").partition("\n")[0] for n, p in presets().items()}
+    return {name: line.removeprefix("#").strip() for name, line in lines.items()}
+
+
 def preset_layer(name: str) -> Layer:
     """A preset by its name.
 

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from videoseg.cli import _completion
 from videoseg.cli._logging import LogFormat
 from videoseg.cli._progress import Mode
 
@@ -14,7 +15,12 @@ Assign: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="PART.KEY=VALUE", help="One setting.")
 ]
 Outputs: TypeAlias = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Output to make; repeat for several.")
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Output to make; repeat for several.",
+        autocompletion=_completion.outputs,
+    ),
 ]
 Moved: TypeAlias = Annotated[
     str | None, typer.Option("--input", metavar="INPUT", help="Where the input is now.")
@@ -26,9 +32,19 @@ AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print a summary as JSON on stdout.")
 ]
 Quiet: TypeAlias = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
+Model: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Model; see `videoseg models`.", autocompletion=_completion.models
+    ),
+]
 Preset: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Settings by name; see `videoseg config presets`."),
+    typer.Option(
+        metavar="NAME",
+        help="Settings by name; see `videoseg config presets`.",
+        autocompletion=_completion.presets,
+    ),
 ]
 Config: TypeAlias = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings from a TOML file.")

@@ -76,13 +76,12 @@ def show(
 
 def presets() -> None:
     """List the presets and whom they are for."""
-    from videoseg.layers import presets
+    from videoseg.layers import preset_summaries
 
-    found = presets()
+    found = preset_summaries()
     width = max(map(len, found))
-    for name, path in found.items():
-        first = path.read_text(encoding="utf-8").partition("\n")[0]
-        typer.echo(f"{name:{width}}  {first.removeprefix('#').strip()}")
+    for name, summary in found.items():
+        typer.echo(f"{name:{width}}  {summary}")
 
 
 def schema() -> None:

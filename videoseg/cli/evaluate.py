@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from videoseg.cli import _completion
+from videoseg.cli._common import Config, Preset
+
 if TYPE_CHECKING:
     from videoseg.evaluate.candidates import Candidate
 
@@ -62,10 +65,12 @@ def evaluate() -> None:
 
 Model = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Model, or a baseline (baseline-box, baseline-grabcut)."),
+    typer.Option(
+        metavar="NAME",
+        help="Model, or a baseline (baseline-box, baseline-grabcut).",
+        autocompletion=_completion.models,
+    ),
 ]
-Preset = Annotated[str | None, typer.Option(metavar="NAME", help="Settings by name.")]
-Config = Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")]
 Assign = Annotated[
     list[str] | None,
     typer.Option(

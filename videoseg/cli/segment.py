@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from videoseg.cli._common import Logs, ShowProgress
+from videoseg.cli._common import Logs, Model, Outputs, Preset, ShowProgress
 from videoseg.cli._logging import LogFormat, say, set_up, speaks_json
 from videoseg.cli._progress import Mode, Progress
 from videoseg.cli._summary import as_plain, count, say_times
@@ -75,13 +75,9 @@ def segment(
     end: Annotated[
         str | None, typer.Option(metavar="PLACE", help="Stop before this place.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Model; see `videoseg models`.")
-    ] = None,
-    write: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Output to make; repeat for several.")
-    ] = None,
-    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Settings by name.")] = None,
+    model: Model = None,
+    write: Outputs = None,
+    preset: Preset = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")
     ] = None,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from videoseg.cli import _completion
 from videoseg.cli._common import AsJson, Assign, Logs, Moved, Overwrite, Quiet, ShowProgress
 from videoseg.cli._logging import LogFormat, set_up
 from videoseg.cli._progress import Mode, Progress
@@ -28,7 +29,12 @@ def register(app: typer.Typer) -> None:
 def write(
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of a finished run.")],
     write: Annotated[
-        list[str], typer.Option(metavar="NAME", help="Output to make; repeat for several.")
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="Output to make; repeat for several.",
+            autocompletion=_completion.outputs,
+        ),
     ],
     assign: Assign = None,
     source: Moved = None,
