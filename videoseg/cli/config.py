@@ -12,6 +12,7 @@ from videoseg.cli._common import Assign, Config, Preset
 
 if TYPE_CHECKING:
     from videoseg.config import RunConfig
+    from videoseg.registry import Kind
 
 EPILOG = """
 Later layers win: defaults, --preset, videoseg.toml of the project, --config, the environment,
@@ -99,7 +100,7 @@ def _tables(config: RunConfig) -> Tables:
 
     run = config.run
     outputs = [n for name in run.write for n in (VIDEO_OUTPUTS if name == AUTO else (name,))]
-    named = [
+    named: list[tuple[Kind, str]] = [
         ("sources", "video" if run.source == AUTO else run.source),
         ("models", run.model),
         ("tracking", run.tracker),
