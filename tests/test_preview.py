@@ -71,6 +71,27 @@ def test_a_part_and_a_single_frame(film: str) -> None:
         assert [look.places for look in looks(made)] == [("first",)]
 
 
+def test_frames_are_counted_where_the_container_does_not_say() -> None:
+    silent = str(clip(name="silent.mkv", frames=30, width=96, height=64))
+    with job(silent) as made:
+        assert made.frame_count is None
+        assert [look.frame.index for look in looks(made)] == [0, 14, 29]
+    with job(silent, start="4f", end="21f") as made:
+        assert [look.frame.index for look in looks(made)] == [4, 12, 20]
+    with job(silent, end="90f") as made:
+        found = estimate(made)
+        assert (found.frames, found.calls) == (30, 8)
+
+
+def test_promised_frames_that_are_not_there_are_noted(
+    film: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with job(film) as made:
+        made.__dict__["ends"] = (0, 50)
+        assert [look.frame.index for look in looks(made)] == [0, 25]
+    assert "not in the file, though it promises as many frames: [50]" in caplog.text
+
+
 def test_only_what_is_shown_is_asked_for(film: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     real = VideoSource.frames

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -34,7 +36,7 @@ from videoseg.run.reader import RunFolder, read_run
 from videoseg.run.records import record_file
 from videoseg.run.summary import Summary
 from videoseg.sources.bounds import read_bounds
-from videoseg.sources.positions import frame_index, parse_position
+from videoseg.sources.positions import Timed, frame_index, parse_position
 from videoseg.stages.carried import ask
 from videoseg.stages.every_nth import batch_within, seeing_ahead
 from videoseg.stages.fitting import stage_for
@@ -48,6 +50,8 @@ Location: TypeAlias = str | os.PathLike[str]
 
 VIDEO_OUTPUTS = ("svg", "animated-svg", "overlay", "masks")
 STILL_OUTPUTS = ("svg", "overlay-png", "masks")
+_NEVER = Fraction(10**6)
+"""Seconds at which no frame is shown any more."""
 FOR_STILLS = {"overlay": "overlay-png"}
 """What an output of a video is for a photograph."""
 
@@ -171,12 +175,22 @@ class Job(AbstractContextManager["Job"]):
             steps = self._follow(self._stage(), keep, frames)
             return self._write(folder, steps, log, lambda _: None)
 
-    @property
+    @functools.cached_property
     def ends(self) -> tuple[int, int | None]:
-        """Index of the first frame between ``start`` and ``end``, and of the last where known."""
+        """Index of the first frame between ``start`` and ``end``, and of the last.
+
+        Where the container does not say how many frames it holds they are counted, which may mean
+        to read all of it; of what is read once, or from an address, the last stays None.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
         start, stop = self._range
         counts = [info.frame_count for info in self.streams.values()]
         known = [count for count in (stop, *counts) if count is not None]
+        here = Path(self.location).is_file()
+        if None in counts and here and isinstance(self._source, Timed):
+            known.append(self._source.index_at(_NEVER))
         return start, max(start, min(known) - 1) if known else None
 
     def index_of(self, place: str) -> int:

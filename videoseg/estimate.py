@@ -68,7 +68,10 @@ def estimate(job: Job) -> Estimate:
     seconds = {**job.clock.seconds, "decode": statistics.median(trial.decoding or [0.0]) * tried}
     idle = ("wait", "load model")
     per_frame = {name: each / tried for name, each in seconds.items() if name not in idle}
+    first, last = job.ends
     frames = job.frame_count
+    if frames is None and last is not None:
+        frames = last + 1 - first
     quickest, slowest = _between(per_frame, job)
     return Estimate(
         frames=frames,

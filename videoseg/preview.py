@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from videoseg.api import Job
 from videoseg.contact_sheet import grid
+from videoseg.errors import SourceError
 from videoseg.geometry.rings import scaled
 from videoseg.outlines.contours import outlines_of
 from videoseg.types import (
@@ -25,6 +27,8 @@ from videoseg.types import (
 from videoseg.writers._draw import Painter
 from videoseg.writers._label import fitting_text
 from videoseg.writers._samples import RGB
+
+_log = logging.getLogger(__name__)
 
 _COLUMNS = 3
 _GAP, _LETTERS, _LINE = 12, 16, 24
@@ -62,6 +66,7 @@ def looks(job: Job, at: Sequence[str] = ()) -> tuple[Look, ...]:
     Raises:
         UsageError: A place lies behind the end.
         UnknownPhraseError: The model cannot ground a phrase.
+        SourceError: No frame can be shown.
     """
     wanted: dict[int, list[str]] = {}
 
@@ -78,10 +83,16 @@ def looks(job: Job, at: Sequence[str] = ()) -> tuple[Look, ...]:
             want(cue.frame, "marked")
     for place in at:
         want(job.index_of(place), f"at {place}")
-    return tuple(
+    shown = tuple(
         Look(tuple(dict.fromkeys(wanted[frame.index])), frame, found)
         for frame, found in job.look(wanted)
     )
+    missing = wanted.keys() - {look.frame.index for look in shown}
+    if not shown:
+        raise SourceError(f"{job.location}: holds no frame {first}")
+    if missing:
+        _log.warning("not in the file, though it promises as many frames: %s", sorted(missing))
+    return shown
 
 
 def draw(

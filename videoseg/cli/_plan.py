@@ -58,7 +58,7 @@ def _plan(job: Job, task: Task, found: Estimate | None) -> dict[str, object]:
         "batch": job.batch or 1,
     }
     if found is not None:
-        plan["calls"] = found.calls
+        plan |= {"frames": found.frames, "calls": found.calls}
         plan["estimate"] = {
             "seconds": None
             if found.quickest is None
