@@ -112,7 +112,7 @@ def environment_layers(environment: Mapping[str, str]) -> list[Layer]:
         ConfigError: A variable names a kind of part, but no part, or nearly a kind.
     """
     return [
-        Layer(name, _nested(_variable(name), value(text)), text=text)
+        Layer(name, _nested(_variable(name), parse_value(text)), text=text)
         for name, text in sorted(environment.items())
         if text and name.startswith(PREFIX) and _is_setting(name)
     ]
@@ -132,10 +132,10 @@ def assignment_layer(text: str) -> Layer:
             f"got {text!r}"
         )
     shown = text if len(text) <= _SHOWN and text.isprintable() else f"{text[:_SHOWN]!r}"
-    return Layer(f"--set {shown}", _nested(keys, value(given)), text=given.strip())
+    return Layer(f"--set {shown}", _nested(keys, parse_value(given)), text=given.strip())
 
 
-def value(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """A value as TOML has it; what is not TOML is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
@@ -149,7 +149,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
-    return f"there are: {', '.join(names)}" if names else "there are none"
+    return f"there are: {', '.join(names)}" if names else "it has no settings"
 
 
 def _is_top(folder: Path) -> bool:
