@@ -110,11 +110,50 @@ def test_variables(name: str, text: str, kind: Any, part: str, key: str, value: 
         ("VIDEOSEG_WRITERS_SVGS_PRECISION", "VIDEOSEG_WRITERS_SVGS_PRECISION names no part"),
         ("VIDEOSEG_WRITERS_SVG_PRECISON", "PRECISON: writers.svg has no .*mean 'precision'"),
         ("VIDEOSEG_WRITERS_SVG_PRECISION", "VIDEOSEG_WRITERS_SVG_PRECISION: writers.svg.precision"),
+        ("VIDEOSEG_WRITER_SVG_PRECISION", "VIDEOSEG_WRITER_SVG_PRECISION is no setting"),
+        ("VIDEOSEG_MODEL", "VIDEOSEG_MODEL is no setting; .*VIDEOSEG_RUN_"),
+        ("VIDEOSEG_RUN", "VIDEOSEG_RUN is no setting"),
+        ("VIDEOSEG_PRESET", "VIDEOSEG_PRESET: no preset is called 'x'"),
     ],
 )
 def test_mistakes_name_the_variable(name: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         load(environment={name: "x"})
+
+
+@pytest.mark.parametrize("layer", [{"assignments": ["run.start=12.5"]}, {"environment": {
+    "VIDEOSEG_RUN_START": "12.5"}}])  # fmt: skip
+def test_text_that_looks_like_a_number_stays_text(layer: Any) -> None:
+    assert load(**layer).run.start == "12.5"
+
+
+@pytest.mark.parametrize("lower", range(3))
+def test_the_preset_is_named_by_the_nearest_place(lower: int, project: Path) -> None:
+    names = sorted(layers.presets())
+    given = project / "given.toml"
+    (project / PROJECT_FILE).write_text(f'preset = "{names[0]}"\n')
+    given.write_text(f'preset = "{names[1]}"\n[run]\nbatch = 9\n')
+    places: list[dict[str, Any]] = [
+        {"folder": project},
+        {"file": given},
+        {"environment": {"VIDEOSEG_PRESET": names[2]}},
+        {"preset": names[3]},
+    ]
+    found = load(**{**places[lower], **places[lower + 1]})
+    assert f"preset {names[lower + 1]!r}" in found.origins.values()
+    assert f"preset {names[lower]!r}" not in found.origins.values()
+    if lower == 0:
+        assert found.run.batch == 9
+
+
+def test_files_name_presets_that_exist(project: Path) -> None:
+    file = project / PROJECT_FILE
+    file.write_text("preset = 3\n")
+    with pytest.raises(ConfigError, match=rf"{file}: preset must be the name"):
+        load(folder=project)
+    file.write_text('preset = "fats"\n')
+    with pytest.raises(ConfigError, match=rf"{file}: no preset is called .*mean 'fast'"):
+        load(folder=project)
 
 
 def test_mistakes_name_the_file(project: Path, tmp_path: Path) -> None:
@@ -227,6 +266,7 @@ def test_the_schema_is_one_and_takes_every_preset(capsys: pytest.CaptureFixture[
         {"writers": {"svg": {"precision": "two"}}},
         {"tracking": {"iou": {"smoothing": 2}}},
         {"writer": {}},
+        {"preset": "fats"},
     ],
 )
 def test_the_schema_refuses_what_we_refuse(wrong: dict[str, Any]) -> None:

@@ -283,6 +283,7 @@ def test_damage_raises_nothing_else(
         (lambda lines: [x.replace(b"[64,96]", b"[640000,960000]") for x in lines], "of size"),
         (lambda lines: [x.replace(b'"counts":"', b'"counts":"1') for x in lines], "add up to"),
         (lambda lines: [x.replace(b'"width": 96', b'"width": 9600000') for x in lines], "frame is"),
+        (lambda lines: [x.replace(b'"25/1"', b'"0/1"') for x in lines], "must be positive"),
         (lambda lines: [x.replace(b'"index":1', b'"index":"1"') for x in lines], "a whole number"),
         (lambda lines: [x.replace(b'"stream":"clip"', b'"stream":"c"') for x in lines], "KeyError"),
         (lambda lines: [x.replace(b'"crop":[', b'"crop":[9,9,10,10],"":[') for x in lines], "cut"),

@@ -14,12 +14,13 @@ settings::
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import re
 import sys
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +31,7 @@ from typing_extensions import Doc
 from videoseg import registry
 from videoseg.errors import ConfigError
 from videoseg.layers import (
+    PRESET_VARIABLE,
     Layer,
     Table,
     assignment_layer,
@@ -121,7 +123,8 @@ def load(
     """Put the layers together and check every table, key and value.
 
     Args:
-        preset: Name of a preset.
+        preset: Name of a preset. Without it, ``VIDEOSEG_PRESET``, ``file`` and the project's file
+            may name one, the first of them that does.
         file: A TOML file of the user's.
         flags: Settings of ``[run]`` given as flags.
         assignments: ``part.key=value``, for example ``writers.svg.precision=2``.
@@ -137,14 +140,31 @@ def load(
     if recorded is not None:
         found.append(Layer("run.json", recorded))
     else:
-        if preset is not None:
-            found.append(preset_layer(preset))
+        variables = environment or {}
         project = None if folder is None else project_file(folder)
-        found += [file_layer(path) for path in (project, file) if path is not None]
-        found += environment_layers(environment or {})
+        files = [file_layer(path) for path in (project, file) if path is not None]
+        found += [*_preset(preset, variables, files), *files]
+        found += environment_layers(variables)
     found += [Layer(_flag(name), {"run": {name: value}}) for name, value in (flags or {}).items()]
     found += [assignment_layer(text) for text in assignments]
     return _stacked(found)
+
+
+def _preset(
+    given: str | None, variables: Mapping[str, str], files: Sequence[Layer]
+) -> Iterator[Layer]:
+    """The preset that the nearest place names, if any does."""
+    if given is not None:
+        yield preset_layer(given)
+        return
+    places = [(file.origin, file.preset) for file in reversed(files)]
+    for origin, name in ((PRESET_VARIABLE, variables.get(PRESET_VARIABLE)), *places):
+        if name:
+            try:
+                yield preset_layer(name)
+            except ConfigError as error:
+                raise ConfigError(f"{origin}: {error}") from error
+            return
 
 
 def _stacked(found: Sequence[Layer]) -> RunConfig:
@@ -156,7 +176,8 @@ def _stacked(found: Sequence[Layer]) -> RunConfig:
         origin = layer.origin
         for name, table in layer.tables.items():
             if name == "run":
-                checked = _checked(RunSettings, _table(table, "run", origin), f"{origin}: run")
+                given = _table(table, "run", origin)
+                checked = _checked(RunSettings, given, f"{origin}: run", layer.text)
                 _check_names(RunSettings(**checked), origin)
                 run.update(checked)
                 origins.update({f"run.{key}": origin for key in checked})
@@ -166,7 +187,7 @@ def _stacked(found: Sequence[Layer]) -> RunConfig:
                 path = f"{kind}.{part}"
                 cls = _part_class(kind, part, origin)
                 given = _table(settings, path, origin)
-                checked = _checked(cls, given, f"{origin}: {path}")
+                checked = _checked(cls, given, f"{origin}: {path}", layer.text)
                 tables.setdefault(kind, {}).setdefault(part, {}).update(checked)
                 origins.update({f"{path}.{key}": origin for key in checked})
     return RunConfig(RunSettings(**run), tables, origins)
@@ -234,8 +255,18 @@ def settings_model(cls: type[Any]) -> type[BaseModel]:
     return create_model(cls.__name__, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
 
 
-def _checked(cls: type[Any], settings: Table, where: str) -> dict[str, Any]:
-    """The settings given, converted and checked; nothing that was not given."""
+def _checked(
+    cls: type[Any], settings: Table, where: str, text: str | None = None
+) -> dict[str, Any]:
+    """The settings given, converted and checked; nothing that was not given.
+
+    Args:
+        cls: The class that has them.
+        settings: Their values.
+        where: Where they stand, for messages.
+        text: What was written for the only one; it counts where what it reads as does not fit,
+            as with ``run.start=12.5``, a place that looks like a number.
+    """
     from pydantic import ValidationError
 
     known = [item.name for item in _fields(cls)]
@@ -245,6 +276,9 @@ def _checked(cls: type[Any], settings: Table, where: str) -> dict[str, Any]:
     try:
         model = settings_model(cls).model_validate(dict(settings))
     except ValidationError as error:
+        if text is not None:
+            with contextlib.suppress(ConfigError):
+                return _checked(cls, dict.fromkeys(settings, text), where)
         first = error.errors(include_url=False)[0]
         key = ".".join(str(piece) for piece in first["loc"])
         message = f"{where}.{key} = {first['input']!r}: {first['msg']}"

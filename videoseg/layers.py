@@ -24,6 +24,10 @@ PROJECT_FILE = "videoseg.toml"
 PREFIX = "VIDEOSEG_"
 _ROOTS = (".git", ".hg", ".svn")
 """What the top folder of a project holds."""
+PRESET = "preset"
+PRESET_VARIABLE = f"{PREFIX}PRESET"
+_NEARLY = 0.75
+"""Words this much alike, from 0 to 1, are taken for mistakes in writing."""
 _SHOWN = 80
 """Letters of a ``--set`` that stand in a message."""
 
@@ -35,10 +39,14 @@ class Layer:
     Attributes:
         origin: The place, for messages.
         tables: ``run`` and kinds of parts to their tables; not checked.
+        preset: Name of the preset that it is on top of, if it names one.
+        text: What was written, where that is the value of one setting.
     """
 
     origin: str
     tables: Table
+    preset: str | None = None
+    text: str | None = None
 
 
 def presets() -> Mapping[str, Path]:
@@ -67,12 +75,16 @@ def preset_layer(name: str) -> Layer:
 
 
 def file_layer(path: Path) -> Layer:
-    """A TOML file.
+    """A TOML file; ``preset = "fast"`` at its top names the preset that it is on top of.
 
     Raises:
         ConfigError: It cannot be read, or is not TOML.
     """
-    return Layer(str(path), _read(path))
+    tables = dict(_read(path))
+    preset = tables.pop(PRESET, None)
+    if preset is not None and not isinstance(preset, str):
+        raise ConfigError(f"{path}: {PRESET} must be the name of a preset, got {preset!r}")
+    return Layer(str(path), tables, preset)
 
 
 def project_file(folder: Path) -> Path | None:
@@ -93,16 +105,16 @@ def environment_layers(environment: Mapping[str, str]) -> list[Layer]:
     """Variables such as ``VIDEOSEG_RUN_MODEL`` and ``VIDEOSEG_WRITERS_ANIMATED_SVG_PRECISION``.
 
     The name is that of ``--set`` in capitals, with ``_`` for each point and dash. Values are read
-    as ``--set`` reads them; an empty one is as good as none. Variables that name neither ``RUN``
-    nor a kind of part are for others.
+    as ``--set`` reads them; an empty one is as good as none. Variables that are not even near to
+    ``RUN`` or a kind of part are for others.
 
     Raises:
-        ConfigError: A variable names a kind of part, but no part.
+        ConfigError: A variable names a kind of part, but no part, or nearly a kind.
     """
     return [
-        Layer(name, _nested(_variable(name), value(text)))
+        Layer(name, _nested(_variable(name), parse_value(text)), text=text)
         for name, text in sorted(environment.items())
-        if text and name.startswith(tuple(f"{PREFIX}{kind.upper()}_" for kind in ("run", *KINDS)))
+        if text and name.startswith(PREFIX) and _is_setting(name)
     ]
 
 
@@ -120,10 +132,10 @@ def assignment_layer(text: str) -> Layer:
             f"got {text!r}"
         )
     shown = text if len(text) <= _SHOWN and text.isprintable() else f"{text[:_SHOWN]!r}"
-    return Layer(f"--set {shown}", _nested(keys, value(given)))
+    return Layer(f"--set {shown}", _nested(keys, parse_value(given)), text=given.strip())
 
 
-def value(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """A value as TOML has it; what is not TOML is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
@@ -137,11 +149,27 @@ def nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
-    return f"there are: {', '.join(names)}" if names else "there are none"
+    return f"there are: {', '.join(names)}" if names else "it has no settings"
 
 
 def _is_top(folder: Path) -> bool:
     return folder == Path.home() or any((folder / name).exists() for name in _ROOTS)
+
+
+def _is_setting(name: str) -> bool:
+    """Whether a variable is meant for us.
+
+    Raises:
+        ConfigError: It seems to be, but would not count.
+    """
+    kind, _, rest = name.removeprefix(PREFIX).lower().partition("_")
+    kinds = ("run", *KINDS)
+    if kind in kinds and rest:
+        return True
+    if difflib.get_close_matches(kind, kinds, n=1, cutoff=_NEARLY):
+        known = ", ".join(f"{PREFIX}{each.upper()}_" for each in kinds)
+        raise ConfigError(f"{name} is no setting; their names begin with one of {known}")
+    return False
 
 
 def _variable(name: str) -> list[str]:

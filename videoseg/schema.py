@@ -6,6 +6,7 @@ from typing import Any
 
 from videoseg import registry
 from videoseg.config import AUTO, RunSettings, settings_model, settings_of
+from videoseg.layers import PRESET, presets
 
 Schema = dict[str, Any]
 
@@ -20,11 +21,15 @@ def settings_schema() -> Schema:
     run["properties"]["tracker"]["enum"] = list(registry.names("tracking"))
     run["properties"]["source"]["enum"] = [AUTO, *registry.names("sources")]
     run["properties"]["write"]["items"]["enum"] = [AUTO, *outputs]
+    preset = {
+        "enum": list(presets()),
+        "description": "name of the preset that this file is on top of",
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "videoseg settings",
         "type": "object",
-        "properties": {"run": run, **kinds},
+        "properties": {PRESET: preset, "run": run, **kinds},
         "additionalProperties": False,
         **({"$defs": shared} if shared else {}),
     }

@@ -39,6 +39,7 @@ BETWEEN_FILES = b"\n%%\n"
 
 Target = Callable[[bytes], None]
 _INFO = StreamInfo("clip", 96, 64, Fraction(1, 600), frame_count=20)
+_LARGE = StreamInfo("clip", 640, 360, Fraction(1, 600), frame_count=100)
 _FAR = 1e12
 """Beyond this ``format_path`` writes nothing; an arc may bulge that far."""
 
@@ -140,7 +141,7 @@ def run_one(target: Target, data: bytes) -> None:
 def _sound(prompt: Prompt) -> None:
     """Whether a prompt can be checked and logged."""
     prompt_from_json(json.loads(json.dumps(prompt_to_json(prompt))))
-    check_prompts([prompt], _INFO)
+    check_prompts([prompt], _LARGE)
 
 
 @cache

@@ -18,7 +18,8 @@ EPILOG = """
 Later layers win: defaults, --preset, videoseg.toml of the project, --config, the environment,
 --set. A setting writers.svg.precision is VIDEOSEG_WRITERS_SVG_PRECISION in the environment;
 videoseg.toml is looked for in the working folder and above it, up to the top of the repository or
-the home folder.
+the home folder. A preset can also be named by VIDEOSEG_PRESET, or by preset = "fast" at the top of
+either file.
 
 Examples:
 

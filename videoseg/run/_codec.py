@@ -70,6 +70,8 @@ def stream_from_json(made: Json) -> StreamInfo:
     for name in ("time_base", "frame_rate", "sample_aspect_ratio"):
         if values[name] is not None:
             values[name] = Fraction(values[name])
+            if values[name] <= 0:
+                raise ValueError(f"{name} must be positive, got {values[name]}")
     values["colour"] = _fitting(Colour(**values["colour"]))
     return _fitting(StreamInfo(**values))
 

@@ -159,7 +159,9 @@ class RunFolder:
             raise self._damage(name, number, "a value of absurd size") from error
 
     def _damage(self, name: str, number: int, what: str) -> RunLogError:
-        return RunLogError(f"{self._files[name]}, line {number} is damaged: {what}")
+        # What was read may stand in it as it is, with whatever ends a line.
+        said = " ".join(what.split())
+        return RunLogError(f"{self._files[name]}, line {number} is damaged: {said}")
 
 
 def _found(made: Json) -> tuple[tuple[str, int], Sequence[Json]]:
