@@ -130,8 +130,16 @@ def same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def write(folder: Path, answers: list[Answer], made: list[Scene]) -> RunFolder:
-    streams = scenes.streams(*(scenes.stream(name) for name, _, _ in answers))
+def write(
+    folder: Path,
+    answers: list[Answer],
+    made: list[Scene],
+    *,
+    width: int = scenes.WIDTH,
+    height: int = scenes.HEIGHT,
+) -> RunFolder:
+    named = dict.fromkeys(name for name, _, _ in answers)
+    streams = scenes.streams(*(scenes.stream(name, width=width, height=height) for name in named))
     with RunLog(folder, streams, scenes.prompts()) as log:
         for answer in answers:
             log.append_detections(*answer)
@@ -160,7 +168,8 @@ def test_what_is_read_is_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, run: tuple[list[Answer], list[Scene]]
 ) -> None:
     answers, made = run
-    reader = write(tmp_path_factory.mktemp("log") / "run", answers, made)
+    folder = tmp_path_factory.mktemp("log") / "run"
+    reader = write(folder, answers, made, width=WIDTH, height=HEIGHT)
     assert same(tuple(reader.detections()), tuple(answers))
     assert same(tuple(reader.scenes()), tuple(made))
     assert reader.count() == (len(answers), len(made))
@@ -271,7 +280,12 @@ def test_damage_raises_nothing_else(
         (lambda lines: [*lines[:3], b"[" * 99999, *lines[4:]], "line 4 is damaged: a value of"),
         (lambda lines: [x.replace(b'"counts":"', b'"counts":"~') for x in lines], "no character"),
         (lambda lines: [x.replace(b'"score":0.', b'"score":7.') for x in lines], "in .0, 1."),
-        (lambda lines: [x.replace(b"[64,96]", b"[640000,960000]") for x in lines], "add up to"),
+        (lambda lines: [x.replace(b"[64,96]", b"[640000,960000]") for x in lines], "of size"),
+        (lambda lines: [x.replace(b'"counts":"', b'"counts":"1') for x in lines], "add up to"),
+        (lambda lines: [x.replace(b'"width": 96', b'"width": 9600000') for x in lines], "frame is"),
+        (lambda lines: [x.replace(b'"25/1"', b'"0/1"') for x in lines], "must be positive"),
+        (lambda lines: [x.replace(b'"index":1', b'"index":"1"') for x in lines], "a whole number"),
+        (lambda lines: [x.replace(b'"stream":"clip"', b'"stream":"c"') for x in lines], "KeyError"),
         (lambda lines: [x.replace(b'"crop":[', b'"crop":[9,9,10,10],"":[') for x in lines], "cut"),
     ],
 )  # fmt: skip

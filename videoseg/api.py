@@ -38,7 +38,7 @@ from videoseg.run.summary import Summary
 from videoseg.sources.bounds import read_bounds
 from videoseg.sources.positions import Timed, frame_index, parse_position
 from videoseg.stages.carried import ask
-from videoseg.stages.every_nth import seeing_ahead
+from videoseg.stages.every_nth import batch_within, seeing_ahead
 from videoseg.stages.fitting import stage_for
 from videoseg.stages.replayed import Replayed
 from videoseg.stages.view import check_marks, view_of
@@ -105,7 +105,6 @@ class Job(AbstractContextManager["Job"]):
                 check_prompts(self.prompts, info)
             self._bounds = read_bounds(run.roi, run.ignore_mask, self.streams.values())
             check_marks(self.prompts, self._bounds, self.streams.values())
-            self._view = view_of(self._model, self._bounds, run.max_size)
             self._range = self._frame_range()
             self.outputs = self._outputs()
         except BaseException:
@@ -135,7 +134,8 @@ class Job(AbstractContextManager["Job"]):
     def batch(self) -> int | None:
         """Frames in a call of the model; None where one follows from the other."""
         anchored = any(cue.frame is not None for prompt in self.prompts for cue in prompt.cues)
-        return None if anchored else self.config.run.batch
+        run = self.config.run
+        return None if anchored else batch_within(run.batch, run.every)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -212,6 +212,7 @@ class Job(AbstractContextManager["Job"]):
         there are left out.
         """
         self._load_model()
+        model = view_of(self._model, self._bounds, self.config.run.max_size)
         for index in sorted(set(indices)):
             for frame in self.frames(index, index + 1):
                 asked = {
@@ -219,7 +220,7 @@ class Job(AbstractContextManager["Job"]):
                     for number, prompt in enumerate(self.prompts)
                     if (held := prompt_on(prompt, index)) is not None
                 }
-                yield frame, ask(self._view, frame, asked, len(self.prompts))
+                yield frame, ask(model, frame, asked, len(self.prompts))
 
     def plan(self) -> Plan:
         """What decides the result; reads the whole input, to tell it apart by its content.
@@ -407,8 +408,9 @@ class Job(AbstractContextManager["Job"]):
 
     def _stage(self) -> Stage:
         run = self.config.run
+        model = view_of(self._model, self._bounds, run.max_size)
         return stage_for(
-            self._view, self.prompts, batch=run.batch, every=run.every, first=self._range[0]
+            model, self.prompts, batch=run.batch, every=run.every, first=self._range[0]
         )
 
     def _outputs(self) -> dict[str, Writer | Exporter]:

@@ -98,7 +98,7 @@ def load_prompts(path: Path) -> tuple[Prompt, ...]:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PromptError(f"cannot read prompts from {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PromptError(f"{path} is not JSON: {error}") from error
     if not isinstance(entries, list) or not entries:
         raise PromptError(f"{path} must hold a list of prompts with at least one entry")

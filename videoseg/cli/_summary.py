@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from videoseg.cli._logging import say, speaks_json
+
 if TYPE_CHECKING:
     from videoseg.run.summary import Summary
 
 
 def say_summary(summary: Summary, *, as_json: bool, quiet: bool) -> None:
     """Say on stderr what was found, unless quiet, and print it on stdout if asked."""
-    if not quiet:
+    if not quiet and speaks_json():
+        say("summary", **as_plain(summary))
+    elif not quiet:
         for prompt, tracks, outlines in _by_prompt(summary):
             found = f"{count(tracks, 'object')}, {count(outlines, 'outline')}"
             typer.echo(f"{prompt}: {found if outlines else 'not found'}", err=True)

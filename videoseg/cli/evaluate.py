@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from videoseg.cli import _completion
+from videoseg.cli._common import Config, Preset
+
 if TYPE_CHECKING:
     from videoseg.evaluate.candidates import Candidate
 
@@ -62,10 +65,12 @@ def evaluate() -> None:
 
 Model = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Model, or a baseline (baseline-box, baseline-grabcut)."),
+    typer.Option(
+        metavar="NAME",
+        help="Model, or a baseline (baseline-box, baseline-grabcut).",
+        autocompletion=_completion.models,
+    ),
 ]
-Preset = Annotated[str | None, typer.Option(metavar="NAME", help="Settings by name.")]
-Config = Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")]
 Assign = Annotated[
     list[str] | None,
     typer.Option(
@@ -207,7 +212,7 @@ def _candidate(
     model: str | None, preset: str | None, config: Path | None, assign: list[str]
 ) -> Candidate:
     """The model that the flags name; a baseline takes its settings from its own table."""
-    from videoseg.config import load
+    from videoseg.cli._settings import in_force
     from videoseg.errors import ConfigError
     from videoseg.evaluate.baselines import BASELINES
     from videoseg.evaluate.candidates import baseline, candidate
@@ -219,7 +224,7 @@ def _candidate(
             raise ConfigError(f"--set {others[0]}: a baseline takes only models.{model}.KEY=VALUE")
         return baseline(model, tables[f"models.{model}"])
     flags = {} if model is None else {"model": model}
-    return candidate(load(preset=preset, file=config, flags=flags, assignments=assign))
+    return candidate(in_force(preset, config, assign, flags))
 
 
 @contextmanager

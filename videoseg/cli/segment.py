@@ -14,15 +14,18 @@ from videoseg.cli._common import (
     Assign,
     Config,
     End,
+    Logs,
     Model,
     Outputs,
     Overwrite,
     Preset,
     Quiet,
+    ShowProgress,
     Start,
-    show_notes,
 )
+from videoseg.cli._logging import LogFormat, set_up
 from videoseg.cli._plan import say_plans
+from videoseg.cli._progress import Mode
 from videoseg.cli._prompts import (
     Box,
     NotBox,
@@ -94,6 +97,13 @@ def segment(
     repeat_prompt: RepeatPrompt = False,
     start: Start = None,
     end: End = None,
+    every: _options.Every = None,
+    max_size: _options.MaxSize = None,
+    roi: _options.Roi = None,
+    ignore_mask: _options.IgnoreMask = None,
+    kind: _options.Source = None,
+    deinterlace: _options.Deinterlace = None,
+    on_bad_frame: _options.OnBadFrame = None,
     model: Model = None,
     write: Outputs = None,
     scale: Annotated[
@@ -106,13 +116,6 @@ def segment(
         Path | None,
         typer.Option("--list", metavar="FILE", help="More inputs, one a line; - reads."),
     ] = None,
-    every: _options.Every = None,
-    max_size: _options.MaxSize = None,
-    roi: _options.Roi = None,
-    ignore_mask: _options.IgnoreMask = None,
-    source: _options.Source = None,
-    deinterlace: _options.Deinterlace = None,
-    on_bad_frame: _options.OnBadFrame = None,
     jobs: Annotated[
         int, typer.Option(min=1, metavar="N", help="Inputs to work on at once, in processes.")
     ] = 1,
@@ -127,32 +130,35 @@ def segment(
         bool, typer.Option("--dry-run", help="Check everything, say what would be done.")
     ] = False,
     as_json: AsJson = False,
+    progress: ShowProgress = Mode.AUTO,
+    log_format: Logs = LogFormat.TEXT,
     quiet: Quiet = False,
 ) -> None:
     """Find what the prompts name on every frame of the inputs and write its outlines."""
     from videoseg.batch import Task
-    from videoseg.config import load
+    from videoseg.cli._settings import in_force, note_origins
 
+    set_up(log_format, quiet=quiet)
     given = {
         "repeat_prompt": repeat_prompt,
         "start": start,
         "end": end,
+        "source": kind,
+        **_options.view_flags(every, max_size, roi, ignore_mask),
         "model": model,
         "write": write,
-        "source": source,
-        **_options.view_flags(every, max_size, roi, ignore_mask),
     }
     flags = {name: value for name, value in given.items() if value}
     reading = {"deinterlace": deinterlace, "on_bad_frame": on_bad_frame}
     assignments = [
-        *([] if scale is None else [scale_setting(scale)]),
         *_options.video_assignments(reading),
+        *([] if scale is None else [scale_setting(scale)]),
         *(assign or ()),
     ]
-    settings = load(preset=preset, file=config, flags=flags, assignments=assignments)
+    settings = in_force(preset, config, assignments, flags)
+    note_origins(settings)
     if scale is not None and MEASUREMENTS not in settings.run.write:
         raise UsageError(f"--scale is for measurements; add --write {MEASUREMENTS}")
-    show_notes(quiet=quiet)
     marks = (box, not_box, point, not_point, prompt, prompts)
     read = _inputs.tell_apart(
         words or (),
@@ -175,18 +181,21 @@ def segment(
     if dry_run:
         say_plans(tasks, jobs, several=inputs.several, as_json=as_json)
     else:
-        _run(tasks, jobs, several=inputs.several, as_json=as_json, quiet=quiet)
+        shown = Mode.NONE if quiet else progress
+        _run(tasks, jobs, shown, several=inputs.several, as_json=as_json, quiet=quiet)
 
 
-def _run(tasks: list[Task], jobs: int, *, several: bool, as_json: bool, quiet: bool) -> None:
+def _run(
+    tasks: list[Task], jobs: int, shown: Mode, *, several: bool, as_json: bool, quiet: bool
+) -> None:
     from videoseg.cli._running import exit_code, run_one, run_several
 
     if not several:
-        outcome = run_one(tasks[0], quiet=quiet)
+        outcome = run_one(tasks[0], shown, quiet=quiet)
         if as_json:
             _print(_report.as_json(outcome))
         return
-    outcomes = run_several(tasks, jobs, quiet=quiet)
+    outcomes = run_several(tasks, jobs, shown, quiet=quiet)
     if as_json:
         counts = _report.tally(outcomes)
         _print({"inputs": [_report.as_json(outcome) for outcome in outcomes], **counts})
