@@ -81,6 +81,12 @@ def assignment(data: bytes) -> None:
     load(assignments=[data.decode("utf-8", errors="surrogateescape")])
 
 
+def environment(data: bytes) -> None:
+    """Variables of the environment, ``NAME=value`` in lines."""
+    lines = data.decode("utf-8", errors="surrogateescape").split("\n")
+    load(environment=dict(line.partition("=")[::2] for line in lines))
+
+
 def run_log(data: bytes) -> None:
     """Both files of a run's log: what is read can be logged and read again."""
     answers, _, drawn = data.partition(BETWEEN_FILES)
@@ -120,7 +126,17 @@ def notes(data: bytes) -> None:
 
 TARGETS: Mapping[str, Target] = {
     target.__name__: target
-    for target in (paths, shorthand, prompts, config, assignment, run_log, manifest, notes)
+    for target in (
+        paths,
+        shorthand,
+        prompts,
+        config,
+        assignment,
+        environment,
+        run_log,
+        manifest,
+        notes,
+    )
 }
 
 

@@ -121,7 +121,9 @@ def segment(
         if dry_run:
             _say_plan(job, folder, as_json)
             return
-        with Progress(job.frame_count, job.clock, quiet=quiet, mode=progress) as shown:
+        name = ", ".join(job.streams)
+        shown = Progress(job.frame_count, job.clock, quiet=quiet, name=name, mode=progress)
+        with shown:
             summary = job.run(folder, overwrite=overwrite, resume=resume, on_frame=shown.show)
     if not quiet:
         _say_summary(summary, job)
