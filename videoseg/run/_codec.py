@@ -43,7 +43,9 @@ T = TypeVar("T")
 Json = Any
 """What ``json.loads`` gives; its shape is checked by building the value from it."""
 
-_FRACTION = re.compile(r"-?[0-9]+/[0-9]+")
+_FRACTION = re.compile(r"-?[0-9]{1,19}/[0-9]{1,19}")
+_LARGEST = 2**63 - 1
+"""No container holds a larger number; sums and floats of smaller ones are safe."""
 _DECIMALS = 4
 """Decimals that outlines on a grid of 1/16 pixel need."""
 _LARGEST_UNITS = 2.0**53
@@ -205,6 +207,8 @@ def _text(value: Json) -> str:
 def _whole(value: Json) -> int:
     if type(value) is not int:
         raise TypeError(f"expected a whole number, got {value!r}")
+    if not -_LARGEST <= value <= _LARGEST:
+        raise ValueError(f"a number of more than 64 bits: {value}")
     return value
 
 
