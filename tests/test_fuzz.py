@@ -39,6 +39,7 @@ def test_every_target_has_inputs(name: str) -> None:
         "config/run",
         "config/rotoscope",
         "assignment/list",
+        "environment/every-kind",
         "run_log/two-frames",
         "manifest/whole",
         "notes/whole",

@@ -20,7 +20,7 @@ from videoseg.pipeline import Tally
 from videoseg.threads import Stopwatch
 
 FRAMES = 12
-FIELDS = {"event", "frames", "total", "rate", "eta", "elapsed", "objects", "slowest"}
+FIELDS = {"event", "input", "frames", "total", "rate", "eta", "elapsed", "objects", "slowest"}
 Said = Callable[[], list[str]]
 
 
@@ -46,7 +46,9 @@ def shown(mode: Mode, steps: list[tuple[float, int]], *, total: int | None = 100
     time = [0.0]
     clock = Stopwatch()
     clock.seconds.update({"wait": 90.0, "model": 5.0, "decode": 1.0})
-    with Progress(total, clock, quiet=False, mode=mode, now=lambda: time[0]) as progress:
+    with Progress(
+        total, clock, quiet=False, name="clip.mp4", mode=mode, now=lambda: time[0]
+    ) as progress:
         for at, frames in steps:
             time[0] = at
             progress.show(Tally(frames, ({1, 2},), [frames]))
@@ -57,6 +59,7 @@ def test_json_lines(said: Said) -> None:
     first, second, last = map(json.loads, said())
     assert first == {
         "event": "progress",
+        "input": "clip.mp4",
         "frames": 20,
         "total": 100,
         "rate": 10.0,

@@ -8,6 +8,7 @@ them.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ PROJECT_FILE = "videoseg.toml"
 PREFIX = "VIDEOSEG_"
 _ROOTS = (".git", ".hg", ".svn")
 """What the top folder of a project holds."""
+_VARIABLE = re.compile(rf"{PREFIX}[A-Z0-9_]+")
 PRESET = "preset"
 PRESET_VARIABLE = f"{PREFIX}PRESET"
 _NEARLY = 0.75
@@ -114,7 +116,7 @@ def environment_layers(environment: Mapping[str, str]) -> list[Layer]:
     return [
         Layer(name, _nested(_variable(name), parse_value(text)), text=text)
         for name, text in sorted(environment.items())
-        if text and name.startswith(PREFIX) and _is_setting(name)
+        if text and _VARIABLE.fullmatch(name) and _is_setting(name)
     ]
 
 

@@ -31,6 +31,7 @@ from videoseg.run.notes import Notes
 from videoseg.run.plan import Plan, difference
 from videoseg.run.reader import read_run
 from videoseg.run.summary import Summary
+from videoseg.sources.positions import frame_index, parse_position
 from videoseg.types import Bezier, Part, Prompt, Shape, StreamInfo
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -39,7 +40,7 @@ BETWEEN_FILES = b"\n%%\n"
 
 Target = Callable[[bytes], None]
 _INFO = StreamInfo("clip", 96, 64, Fraction(1, 600), frame_count=20)
-_LARGE = StreamInfo("clip", 640, 360, Fraction(1, 600), frame_count=100)
+_LARGE = StreamInfo("clip", 640, 360, Fraction(1, 600), Fraction(30000, 1001), 100)
 _FAR = 1e12
 """Beyond this ``format_path`` writes nothing; an arc may bulge that far."""
 
@@ -62,6 +63,13 @@ def shorthand(data: bytes) -> None:
     _sound(parse_prompt(data.decode("utf-8", errors="surrogateescape")))
 
 
+def place(data: bytes) -> None:
+    """``--start`` and ``--end``."""
+    found = parse_position(data.decode("utf-8", errors="surrogateescape"))
+    if found.seconds is None:
+        frame_index(found, _LARGE, None)
+
+
 def prompts(data: bytes) -> None:
     """``prompts.json``."""
     for prompt in load_prompts(_file("prompts.json", data)):
@@ -79,6 +87,12 @@ def config(data: bytes) -> None:
 def assignment(data: bytes) -> None:
     """``--set``."""
     load(assignments=[data.decode("utf-8", errors="surrogateescape")])
+
+
+def environment(data: bytes) -> None:
+    """Variables of the environment, ``NAME=value`` in lines."""
+    lines = data.decode("utf-8", errors="surrogateescape").split("\n")
+    load(environment=dict(line.partition("=")[::2] for line in lines))
 
 
 def run_log(data: bytes) -> None:
@@ -120,7 +134,18 @@ def notes(data: bytes) -> None:
 
 TARGETS: Mapping[str, Target] = {
     target.__name__: target
-    for target in (paths, shorthand, prompts, config, assignment, run_log, manifest, notes)
+    for target in (
+        paths,
+        shorthand,
+        place,
+        prompts,
+        config,
+        assignment,
+        environment,
+        run_log,
+        manifest,
+        notes,
+    )
 }
 
 

@@ -4,6 +4,7 @@
 
 ========  ==========================================================================
 event     ``progress``, or ``end`` for the last
+input     names of the streams that are read, or the folder of a run
 status    of the last alone: ``done``, ``failed`` or ``interrupted``
 frames    frames written so far
 total     frames that the input promises, or null
@@ -80,6 +81,7 @@ class Progress(AbstractContextManager["Progress"]):
         total: Frames that the input promises, or None.
         clock: What takes the time of the stages.
         quiet: Whether to show nothing at all.
+        name: What is read; tells the inputs of one command apart.
         mode: How to show it; ``AUTO`` is a bar on a terminal, and else a line every half minute.
         now: Seconds of a clock that never goes back.
     """
@@ -90,13 +92,14 @@ class Progress(AbstractContextManager["Progress"]):
         clock: Stopwatch,
         *,
         quiet: bool,
+        name: str = "",
         mode: Mode = Mode.AUTO,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._total = total
         self._clock = clock
         self._now = now
-        self._display, self._every = _display(Mode.NONE if quiet else mode, total)
+        self._display, self._every = _display(Mode.NONE if quiet else mode, total, name)
         self._frames = self._objects = 0
         self._begin = self._last = now()
         self._lately = deque([(self._begin, 0)])
@@ -143,12 +146,12 @@ def slowest(clock: Stopwatch) -> str | None:
     return max(work, key=lambda name: work[name], default=None)
 
 
-def _display(mode: Mode, total: int | None) -> tuple[_Display, float]:
+def _display(mode: Mode, total: int | None, name: str) -> tuple[_Display, float]:
     """What shows reports, and how many seconds there are between two."""
     if mode is Mode.NONE:
         return _Nothing(), float("inf")
     if mode is Mode.JSON:
-        return _JsonLines(), _JSON_SECONDS
+        return _JsonLines(name), _JSON_SECONDS
     if mode is Mode.PLAIN:
         return _Lines(always_ends=True), _LINE_SECONDS
     if sys.stderr.isatty():
@@ -182,11 +185,14 @@ class _Bar:
 
 
 class _JsonLines:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
     def show(self, report: Report) -> None:
-        self._say({"event": "progress", **asdict(report)})
+        self._say({"event": "progress", "input": self._name, **asdict(report)})
 
     def end(self, report: Report, status: str) -> None:
-        self._say({"event": "end", "status": status, **asdict(report)})
+        self._say({"event": "end", "input": self._name, "status": status, **asdict(report)})
 
     def _say(self, fields: dict[str, object]) -> None:
         rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in fields.items()}

@@ -57,7 +57,7 @@ def rerun(
     run = Finished(folder, flags=flags, assignments=assign or (), location=source)
     with (
         run.job() as job,
-        Progress(job.frame_count, job.clock, quiet=quiet, mode=progress) as shown,
+        Progress(job.frame_count, job.clock, quiet=quiet, name=str(folder), mode=progress) as shown,
     ):
         summary = run.rerun(job, out or folder, overwrite=overwrite, on_frame=shown.show)
     say_summary(summary, as_json=as_json, quiet=quiet)

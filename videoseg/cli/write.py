@@ -52,6 +52,6 @@ def write(
     set_up(log_format, quiet=quiet)
     run = Finished(folder, assignments=assign or (), location=source)
     clock = Stopwatch()
-    with Progress(run.frame_count, clock, quiet=quiet, mode=progress) as shown:
+    with Progress(run.frame_count, clock, quiet=quiet, name=str(folder), mode=progress) as shown:
         summary = run.write(write, overwrite=overwrite, clock=clock, on_frame=shown.show)
     say_summary(summary, as_json=as_json, quiet=quiet)

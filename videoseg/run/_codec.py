@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -43,6 +44,9 @@ T = TypeVar("T")
 Json = Any
 """What ``json.loads`` gives; its shape is checked by building the value from it."""
 
+_FRACTION = re.compile(r"-?[0-9]{1,19}/[0-9]{1,19}")
+_LARGEST = 2**63 - 1
+"""No container holds a larger number; sums and floats of smaller ones are safe."""
 _DECIMALS = 4
 """Decimals that outlines on a grid of 1/16 pixel need."""
 _LARGEST_UNITS = 2.0**53
@@ -69,7 +73,7 @@ def stream_from_json(made: Json) -> StreamInfo:
     values = dict(made)
     for name in ("time_base", "frame_rate", "sample_aspect_ratio"):
         if values[name] is not None:
-            values[name] = Fraction(values[name])
+            values[name] = _fraction(values[name])
             if values[name] <= 0:
                 raise ValueError(f"{name} must be positive, got {values[name]}")
     values["colour"] = _fitting(Colour(**values["colour"]))
@@ -182,11 +186,18 @@ def scene_from_json(made: Json, found: Sequence[Instance | None]) -> Scene:
         stream=stream,
         index=index,
         pts=_whole(made["pts"]),
-        time_base=Fraction(made["time_base"]),
+        time_base=_fraction(made["time_base"]),
         duration=_whole_or_none(made["duration"]),
         shot=_whole(made["shot"]),
         instances=tuple(_tracked_from_json(tracked, found) for tracked in made["instances"]),
     )
+
+
+def _fraction(value: Json) -> Fraction:
+    # Fraction itself would also take 1e999999999, and work on it for hours.
+    if not _FRACTION.fullmatch(_text(value)):
+        raise ValueError(f"expected numerator/denominator, got {value!r}")
+    return Fraction(value)
 
 
 def _text(value: Json) -> str:
@@ -198,6 +209,8 @@ def _text(value: Json) -> str:
 def _whole(value: Json) -> int:
     if type(value) is not int:
         raise TypeError(f"expected a whole number, got {value!r}")
+    if not -_LARGEST <= value <= _LARGEST:
+        raise ValueError(f"a number of more than 64 bits: {value}")
     return value
 
 

@@ -128,16 +128,23 @@ class RunFolder:
         for number, line in enumerate(self._lines(name), start=1):
             if number > 1:
                 record = self._parse(name, number, line)
-                self._build(name, number, self._check_size, record)
+                self._build(name, number, self._check, record)
                 yield number, record
 
-    def _check_size(self, record: Json) -> None:
-        """Masks are of their stream's size: a damaged one must not claim memory for another."""
+    def _check(self, record: Json) -> None:
+        """Instances belong to a prompt, and their masks are of the stream's size.
+
+        Before a mask is unpacked: a damaged one must not claim memory for any other size.
+        """
         info = self.streams[record["stream"]]
         for made in record["instances"] or ():
             instance = made.get("instance", made)
-            if isinstance(instance, dict) and instance["mask"]["size"] != [info.height, info.width]:
+            if not isinstance(instance, dict):
+                continue
+            if instance["mask"]["size"] != [info.height, info.width]:
                 raise ValueError(f"a mask of size {instance['mask']['size']} in {info.stream!r}")
+            if instance["prompt"] not in range(len(self.prompts)):
+                raise ValueError(f"prompt {instance['prompt']} of {len(self.prompts)}")
 
     def _lines(self, name: str) -> Iterator[bytes]:
         """Yield whole lines; a last one without its end is torn and left out."""
