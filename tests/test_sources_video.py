@@ -282,7 +282,7 @@ def test_decoded_pictures_do_not_wait_for_the_garbage_collector() -> None:
         for _ in source.frames():
             pass
         source.close()
-        alive = sum(isinstance(each, VideoFrame) for each in gc.get_objects())
+        alive = sum(type(each) is VideoFrame for each in gc.get_objects())
     finally:
         gc.enable()
     assert alive <= 4  # of 20
