@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import inspect
 import re
 import sys
@@ -30,6 +31,7 @@ from typing_extensions import Doc
 
 from videoseg import registry
 from videoseg.errors import ConfigError
+from videoseg.protocols import Composed
 from videoseg.registry import Kind
 
 if typing.TYPE_CHECKING:
@@ -81,7 +83,10 @@ class RunConfig:
         settings = self.tables.get(kind, {}).get(name, {})
         made = registry.factory(kind, name)
         cls = registry.part_class(kind, name)
-        return made(**_checked(cls, settings, f"{kind}.{name}"))
+        part = made(**_checked(cls, settings, f"{kind}.{name}"))
+        if isinstance(part, Composed):
+            part.compose(functools.partial(self.part, "models"))
+        return part
 
 
 def presets() -> Mapping[str, Path]:

@@ -1,0 +1,76 @@
+"""Asks a model that is a service about several frames at once, and gives the answers in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from videoseg.errors import ModelError
+from videoseg.protocols import Segmenter
+from videoseg.types import Detections, Frame, Prompt
+from videoseg.usage import Remote
+
+AHEAD = 2
+"""Frames that may be asked or answered and not yet given out, for each call at once: one slow
+answer at the head does not leave the others idle."""
+
+
+class RemoteSegmenter(Segmenter, Remote, Protocol):
+    """A model that other machines run."""
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A ``Stage``: every frame is asked, for itself, ``segmenter.concurrency`` at a time.
+
+    An error about a frame is raised after the answers of all frames before it. Whoever leaves
+    early ends the calls that are under way.
+
+    Attributes:
+        segmenter: The model; prepared by the caller.
+        prompts: What is asked; their cues are meant for every frame as they are.
+    """
+
+    segmenter: RemoteSegmenter
+    prompts: Sequence[Prompt]
+
+    def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
+        """Yield every frame, in order, with its answer.
+
+        Raises:
+            ModelError: The model failed, or did not answer the frame it was asked about.
+            LimitReachedError: A limit of the user's allows no further call.
+        """
+        prompts, at_once = tuple(self.prompts), self.segmenter.concurrency
+        waiting: deque[tuple[Frame, Future[Detections]]] = deque()
+        pool = ThreadPoolExecutor(at_once, thread_name_prefix="videoseg-in-flight")
+        try:
+            for frame in frames:
+                waiting.append((frame, pool.submit(self._ask, frame, prompts)))
+                while waiting and (len(waiting) >= AHEAD * at_once or waiting[0][1].done()):
+                    yield _answered(*waiting.popleft())
+            while waiting:
+                yield _answered(*waiting.popleft())
+        except BaseException:
+            for _, future in waiting:
+                future.cancel()
+            self.segmenter.abandon()
+            raise
+        finally:
+            pool.shutdown()
+
+    def _ask(self, frame: Frame, prompts: tuple[Prompt, ...]) -> Detections:
+        answers = self.segmenter.segment((frame,), (prompts,))
+        if [(answer.stream, answer.index) for answer in answers] != [(frame.stream, frame.index)]:
+            raise ModelError(
+                f"model {self.segmenter.card.name!r} did not answer frame {frame.index} of "
+                f"{frame.stream!r}, which it was asked about"
+            )
+        return answers[0]
+
+
+def _answered(frame: Frame, future: Future[Detections]) -> tuple[Frame, Detections]:
+    return frame, future.result()
