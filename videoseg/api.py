@@ -23,8 +23,12 @@ from videoseg.run.reader import read_run
 from videoseg.sources.positions import frame_index, parse_position
 from videoseg.stages.batched import Batched
 from videoseg.stages.carried import Carried
+from videoseg.stages.in_flight import InFlight, RemoteSegmenter
+from videoseg.stages.keyframes import Keyframed, Keyframes
+from videoseg.stages.until_limit import UntilLimit
 from videoseg.threads import Stopwatch
 from videoseg.types import Frame, ModelCard, Prompt, Scene, StreamInfo
+from videoseg.usage import Metered, Remote, Usage
 
 Location: TypeAlias = str | os.PathLike[str]
 
@@ -46,6 +50,8 @@ class Summary:
         tracks: For each prompt the number of objects followed.
         instances: For each prompt the number of outlines written.
         seconds: Seconds spent in each stage, by name; stages overlap.
+        usage: What a model that is a service has used, else None.
+        stopped: Why the run ended before its input did, else None.
     """
 
     out: Path
@@ -55,6 +61,8 @@ class Summary:
     tracks: tuple[int, ...]
     instances: tuple[int, ...]
     seconds: Mapping[str, float]
+    usage: Usage | None = None
+    stopped: str | None = None
 
     @property
     def not_found(self) -> tuple[Prompt, ...]:
@@ -87,7 +95,7 @@ class Job(AbstractContextManager["Job"]):
         self.config = config
         self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
         self.card = registry.card(run.model)
-        _check_kinds(self.prompts, self.card)
+        check_kinds(self.prompts, run.model)
         self._model: Segmenter = config.part("models", run.model)
         self._tracker: Tracker = config.part("tracking", run.tracker)
         self._source, self.streams = open_source(self.location, config)
@@ -100,6 +108,7 @@ class Job(AbstractContextManager["Job"]):
             self._source.close()
             raise
         self.clock = Stopwatch()
+        self._running: UntilLimit | None = None
 
     def __exit__(self, *_: object) -> None:
         self._source.close()
@@ -123,6 +132,13 @@ class Job(AbstractContextManager["Job"]):
         """What the source has to say about its input so far, such as fields that it left in."""
         return tuple(getattr(self._source, "notes", ()))
 
+    @property
+    def sends_frames_to(self) -> str | None:
+        """Where the model sends frames: a host; None where they stay on this machine."""
+        if isinstance(self._model, Remote):
+            return self._model.sends_frames_to
+        return f"the service of {self.card.name}" if self.card.sends_frames_away else None
+
     def produces(self) -> tuple[str, ...]:
         """Names of all that the run will make in its output folder."""
         parts = self.outputs.values()
@@ -144,7 +160,8 @@ class Job(AbstractContextManager["Job"]):
                 ) from error
         self._tracker.start(self.streams, self.prompts)
         frames = self._source.frames(*self._range)
-        return pipeline.follow(frames, self._stage(), self._tracker, self.clock)
+        self._running = UntilLimit(self._stage())
+        return pipeline.follow(frames, self._running, self._tracker, self.clock)
 
     def run(
         self,
@@ -203,6 +220,10 @@ class Job(AbstractContextManager["Job"]):
         anchored = any(cue.frame is not None for prompt in self.prompts for cue in prompt.cues)
         if anchored:
             return Carried(self._model, self.prompts)
+        if isinstance(self._model, Keyframed):
+            return Keyframes(self._model, self.prompts, self._model)
+        if isinstance(self._model, RemoteSegmenter):
+            return InFlight(self._model, self.prompts)
         return Batched(self._model, self.prompts, self.config.run.batch)
 
     def _outputs(self) -> dict[str, Writer | Exporter]:
@@ -243,6 +264,8 @@ class Job(AbstractContextManager["Job"]):
             tracks=tuple(len(ids) for ids in tally.tracks),
             instances=tuple(tally.instances),
             seconds=dict(self.clock.seconds),
+            usage=self._model.usage if isinstance(self._model, Metered) else None,
+            stopped=self._running.reached if self._running is not None else None,
         )
 
 
@@ -307,7 +330,13 @@ def models_that_could(card: ModelCard) -> str:
     return "a model that takes any phrase (SAM 3, Moondream, Gemini) is not part of this release"
 
 
-def _check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:
+def check_kinds(prompts: Sequence[Prompt], model: str) -> None:
+    """Refuse prompts of kinds that a model does not take.
+
+    Raises:
+        PromptError: Naming the prompt, and what the model takes.
+    """
+    card = registry.card(model)
     for prompt in prompts:
         missing = prompt.kinds - card.kinds
         if missing:

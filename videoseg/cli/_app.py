@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 from videoseg import __version__
-from videoseg.cli import evaluate, info, models, segment, show
+from videoseg.cli import bench, evaluate, info, models, segment, show
 from videoseg.errors import (
     MissingDependencyError,
     UnknownPhraseError,
@@ -37,6 +37,7 @@ info.register(app)
 models.register(app)
 show.register(app)
 evaluate.register(app)
+bench.register(app)
 
 
 def _version(wanted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 from collections.abc import Sequence
@@ -9,6 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from videoseg.cli._hosted_options import (
+    STOPPED,
+    MaxCalls,
+    MaxCost,
+    Yes,
+    ask_consent,
+    usage_lines,
+    with_limits,
+)
 
 if TYPE_CHECKING:
     from videoseg.api import Job, Summary
@@ -93,6 +104,9 @@ def segment(
         bool, typer.Option("--json", help="Print a summary as JSON on stdout.")
     ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
+    yes: Yes = False,
+    max_cost: MaxCost = None,
+    max_calls: MaxCalls = None,
 ) -> None:
     """Find what the prompts name on every frame and write its outlines."""
     from videoseg.api import Job
@@ -108,6 +122,7 @@ def segment(
     }
     flags = {name: value for name, value in given.items() if value}
     settings = load(preset=preset, file=config, flags=flags, assignments=assign or ())
+    settings = with_limits(settings, max_cost, max_calls)
     level = logging.ERROR if quiet else logging.WARNING
     logging.basicConfig(format="note: %(message)s", level=level, force=True)
     folder = out if out is not None else Path(f"{Path(source).stem}.videoseg")
@@ -115,11 +130,16 @@ def segment(
         if dry_run:
             _say_plan(job, folder, as_json)
             return
+        ask_consent(job.sends_frames_to, source, yes=yes)
         summary = _run(job, folder, overwrite=overwrite, quiet=quiet)
     if not quiet:
         _say_summary(summary, job)
     if as_json:
         typer.echo(json.dumps(_as_json(summary), indent=2, ensure_ascii=False))
+    if summary.stopped is not None:
+        done = _count(summary.frames, "frame")
+        typer.echo(f"videoseg: stopped after {done}: {summary.stopped}", err=True)
+        raise typer.Exit(STOPPED)
 
 
 def _prompts(
@@ -207,6 +227,9 @@ def _say_summary(summary: Summary, job: Job) -> None:
     spent = sorted(summary.seconds.items(), key=lambda item: -item[1])
     times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent if name != "wait")
     typer.echo(f"{_count(summary.frames, 'frame')}; {times}", err=True)
+    if summary.usage is not None:
+        for line in usage_lines(summary.usage, summary.frames):
+            typer.echo(line, err=True)
     typer.echo(f"wrote {', '.join(summary.outputs)} in {summary.out}", err=True)
 
 
@@ -226,4 +249,6 @@ def _as_json(summary: Summary) -> dict[str, object]:
             )
         ],
         "seconds": {name: round(spent, 3) for name, spent in summary.seconds.items()},
+        "usage": None if summary.usage is None else dataclasses.asdict(summary.usage),
+        "stopped": summary.stopped,
     }

@@ -134,9 +134,12 @@ class Agent(Hosted):
             quality=self.quality,
         )
         try:
-            return grounding.run()
+            chosen = grounding.run()
         except UnreadableError:
             return ()
+        if chosen is None:
+            self.connect().meter.count(unreadable=1)
+        return chosen or ()
 
     def _find_all(self, frame: Frame, name: str) -> Sequence[Instance]:
         asked = (Prompt(label=name, text=name),)

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from videoseg.errors import ModelError
+from videoseg.errors import LimitReachedError, ModelError
 from videoseg.protocols import Segmenter
 from videoseg.types import Detections, Frame, Prompt
 from videoseg.usage import Remote
@@ -18,6 +18,7 @@ AHEAD = 2
 answer at the head does not leave the others idle."""
 
 
+@runtime_checkable
 class RemoteSegmenter(Segmenter, Remote, Protocol):
     """A model that other machines run."""
 
@@ -27,7 +28,7 @@ class InFlight:
     """A ``Stage``: every frame is asked, for itself, ``segmenter.concurrency`` at a time.
 
     An error about a frame is raised after the answers of all frames before it. Whoever leaves
-    early ends the calls that are under way.
+    early ends the calls that are under way; at a limit they are waited for.
 
     Attributes:
         segmenter: The model; prepared by the caller.
@@ -54,13 +55,13 @@ class InFlight:
                     yield _answered(*waiting.popleft())
             while waiting:
                 yield _answered(*waiting.popleft())
+        except LimitReachedError:
+            raise  # what is under way is within the limit, and worth its answer to a cache
         except BaseException:
-            for _, future in waiting:
-                future.cancel()
             self.segmenter.abandon()
             raise
         finally:
-            pool.shutdown()
+            pool.shutdown(cancel_futures=True)
 
     def _ask(self, frame: Frame, prompts: tuple[Prompt, ...]) -> Detections:
         answers = self.segmenter.segment((frame,), (prompts,))

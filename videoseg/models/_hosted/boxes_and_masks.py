@@ -34,6 +34,8 @@ _FENCED = re.compile(r"```(?:\w*)\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _ENTRIES = re.compile(r"\[\s*(?=\{)")
 _TOKEN = re.compile(r"<seg_(\d+)>")
 _SIDE, _BYTES = 64, 512
+_STEP_BLUR = 0.9
+"""Points of the bitmap by which its steps are smoothed, so that a slanted edge has none."""
 _SURE = 127
 _THOUSAND = 1000.0
 _KEYS = ("boxes", "masks", "segmentation_masks", "objects", "items", "results")
@@ -181,6 +183,8 @@ def _pixels(png: bytes) -> int:
 
 
 def _from_tokens(text: str) -> Map:
+    import cv2
+
     codes = [int(number) for number in _TOKEN.findall(text)]
     if len(codes) != _BYTES or max(codes) > 255:
         raise UnreadableError(
@@ -188,7 +192,10 @@ def _from_tokens(text: str) -> Map:
             "set models.gemini.form=polygon"
         )
     bits = np.unpackbits(np.array(codes, dtype=np.uint8)).reshape(_SIDE, _SIDE)
-    return bits * np.uint8(255)
+    soft = cv2.GaussianBlur(
+        bits * np.uint8(255), (0, 0), _STEP_BLUR, borderType=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(soft, dtype=np.uint8)
 
 
 def _rings(value: list[Any], box: Extent) -> tuple[Ring, ...]:

@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 from videoseg.models._hosted.chat import Chat, Json, Tool, ToolCall
 from videoseg.models._hosted.marks import close_up, marked
 from videoseg.models._hosted.pictures import jpeg
-from videoseg.models._hosted.service import UnreadableError
 from videoseg.types import Instance, RgbImage
 
 FindAll: TypeAlias = Callable[[str], Sequence[Instance]]
@@ -27,11 +26,11 @@ only short and simple nouns.
 First say to yourself what in the picture the phrase means: one thing, several, or none. Then ask \
 the model for a simple noun phrase that covers it, such as "person" for "the man who is about to \
 throw". Every mask that it finds is shown outlined, with a number on it. A phrase that found too \
-little or the wrong things can be followed by another one, more general or more specific, but never \
-by the same one again; only the masks of the last phrase count. If it is hard to tell from the \
+little or the wrong things can be followed by another, more general or more specific, but never by \
+the same one again; only the masks of the last phrase count. If it is hard to tell from the \
 numbered picture which masks are right, examine each. End with select_masks_and_return and the \
-numbers of all masks that the phrase means, and no others; or with report_no_mask if nothing in the \
-picture is what the phrase means. Always call exactly one tool."""
+numbers of all masks that the phrase means, and no others; or with report_no_mask if nothing in \
+the picture is what the phrase means. Always call exactly one tool."""
 _JUDGE = """\
 You judge one mask. The first picture shows the whole scene with the mask outlined, the second \
 shows it closely. Accept it only if it covers a thing that the phrase means, all of it and little \
@@ -91,11 +90,11 @@ class Grounding:
     _found: list[Instance] = field(init=False, default_factory=list)
     _asked: set[str] = field(init=False, default_factory=set)
 
-    def run(self) -> tuple[Instance, ...]:
-        """The instances that are meant.
+    def run(self) -> tuple[Instance, ...] | None:
+        """The instances that are meant; None where the language model came to no end.
 
         Raises:
-            UnreadableError: The language model came to no end.
+            UnreadableError: An answer of the language model cannot be read.
             ModelError: A service or the promptable model fails.
         """
         messages = self.chat.user(f"The phrase: {self.phrase}", [self._picture(self.image)])
@@ -109,7 +108,7 @@ class Grounding:
                 if chosen is not None:
                     return chosen
             messages += [answer.message, *self._answer(call)]
-        raise UnreadableError(f"it came to no end about {self.phrase!r} in {self.turns} turns")
+        return None
 
     def _answer(self, call: ToolCall) -> list[Json]:
         """What the language model is told about its call."""

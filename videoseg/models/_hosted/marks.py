@@ -37,9 +37,10 @@ def marked(image: RgbImage, found: Sequence[Instance], *, long_side: int) -> Rgb
         depth = cv2.distanceTransform(cv2.copyMakeBorder(small, 1, 1, 1, 1, 0), cv2.DIST_L2, 3)
         _, _, _, (x, y) = cv2.minMaxLoc(depth)
         places.append((number, x - 1, y - 1))
+    shown = np.asarray(canvas, dtype=np.uint8)
     for number, x, y in places:
-        _number(canvas, str(number), x, y)
-    return np.asarray(canvas, dtype=np.uint8)
+        _number(shown, str(number), x, y)
+    return shown
 
 
 def close_up(image: RgbImage, instance: Instance) -> RgbImage:
