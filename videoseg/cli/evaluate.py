@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from videoseg.cli._hosted_options import Yes, ask_consent, without_cache
+
 if TYPE_CHECKING:
     from videoseg.evaluate.candidates import Candidate
 
@@ -99,6 +101,7 @@ def run(
     preset: Preset = None,
     config: Config = None,
     assign: Assign = None,
+    yes: Yes = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -118,6 +121,7 @@ def run(
     source = open_data_set(data, data_set, tables["data"])
     asked = open_task(task, tables["task"])
     chosen = _candidate(model, preset, config, others)
+    _ask_consent(chosen, data, yes=yes)
     folder = out or Path(f"{data.resolve().name}-{task}-{chosen.card.name}.eval")
     with _progress(quiet) as (_, on_sample):
         result = evaluate(
@@ -180,12 +184,14 @@ def suite(
     preset: Preset = None,
     config: Config = None,
     assign: Assign = None,
+    yes: Yes = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure a model on everything in a folder of measuring data, with baselines beside it."""
     from videoseg.evaluate.suite import run_suite
 
     chosen = _candidate(model, preset, config, assign or [])
+    _ask_consent(chosen, data, yes=yes)
     with _progress(quiet) as (on_start, on_sample):
         found = run_suite(
             data,
@@ -219,7 +225,15 @@ def _candidate(
             raise ConfigError(f"--set {others[0]}: a baseline takes only models.{model}.KEY=VALUE")
         return baseline(model, tables[f"models.{model}"])
     flags = {} if model is None else {"model": model}
-    return candidate(load(preset=preset, file=config, flags=flags, assignments=assign))
+    settings = load(preset=preset, file=config, flags=flags, assignments=assign)
+    # The run folder keeps answers; a service's own cache would only spoil the times.
+    return candidate(without_cache(settings))
+
+
+def _ask_consent(chosen: Candidate, data: Path, *, yes: bool) -> None:
+    if chosen.card.sends_frames_away:
+        host = getattr(chosen.make(), "sends_frames_to", chosen.card.name)
+        ask_consent(host, str(data), yes=yes)
 
 
 @contextmanager
