@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -61,11 +61,15 @@ PAGE = Answer(b"<!DOCTYPE html><html><body>Sign in</body></html>", content_type=
 BROKEN_JSON = Answer(b'{"path": "M 0 0')
 
 
+Speak: TypeAlias = Callable[[Request], Answer]
+"""What a server says to a request."""
+
+
 @dataclass
 class Loopback:
     """A server on the loopback interface; faults that wait are answered first, one a request."""
 
-    speak: Callable[[Request], Answer]
+    speak: Speak
     faults: list[Answer] = field(default_factory=list)
     latency: float = 0.0
     requests: list[Request] = field(default_factory=list)
@@ -91,13 +95,12 @@ class Loopback:
 
 
 @contextmanager
-def serving(
-    speak: Callable[[Request], Answer], *faults: Answer, latency: float = 0.0
-) -> Iterator[Loopback]:
+def serving(speak: Speak, *faults: Answer, latency: float = 0.0) -> Iterator[Loopback]:
     loopback = Loopback(speak, list(faults), latency)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else head and body come 40 ms apart
 
         def do_POST(self) -> None:
             length = int(self.headers.get("content-length", 0))
@@ -352,11 +355,11 @@ def gemini_call(name: str, arguments: dict[str, Any]) -> Answer:
     return answer({"candidates": [{"content": content}], "usageMetadata": counts})
 
 
-def openai_agent(turns: Callable[[Request], Turn]) -> Callable[[Request], Answer]:
+def openai_agent(turns: Callable[[Request], Turn]) -> Speak:
     return lambda request: openai_call(*turns(request))
 
 
-def gemini_agent(turns: Callable[[Request], Turn]) -> Callable[[Request], Answer]:
+def gemini_agent(turns: Callable[[Request], Turn]) -> Speak:
     return lambda request: gemini_call(*turns(request))
 
 
