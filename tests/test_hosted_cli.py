@@ -69,6 +69,19 @@ def test_a_run(
     assert "leave this machine" not in said.err
 
 
+def test_a_box_is_carried_by_asking_again(film: str, tmp_path: Path) -> None:
+    """What was boxed is asked for, on each frame after it, in the box around where it has moved."""
+    with serving(servers.moondream) as server:
+        out, url = tmp_path / "out", f"models.moondream.url={server.url}"
+        command = ["segment", film, "--prompt", "label=a red thing;box=1,20,60,80;at=0"]
+        command += ["--model", "moondream", "--write", "masks", "--set", url]
+        assert run([*command, "-o", str(out)]) == 0
+    assert len(server.requests) == FRAMES
+    assert all(len(request.json["spatial_refs"]) == 1 for request in server.requests)
+    table = json.loads((out / "masks.json").read_text())
+    assert [each["track_id"] for each in table["annotations"]] == [1] * FRAMES
+
+
 def test_the_agent_is_asked_on_keyframes(
     film: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
