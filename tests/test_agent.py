@@ -49,7 +49,13 @@ def frame(*places: tuple[int, int, int, int]) -> Frame:
 def ask(
     language: str, script: Callable[[servers.Request], servers.Turn], **settings: Any
 ) -> tuple[Detections, list[servers.Request], Agent]:
-    with serving(LANGUAGES[language](script)) as server:
+    return ask_of(LANGUAGES[language](script), language, **settings)
+
+
+def ask_of(
+    speak: servers.Speak, language: str, **settings: Any
+) -> tuple[Detections, list[servers.Request], Agent]:
+    with serving(speak) as server:
         agent = Agent(
             url=server.url,
             cache="off",
@@ -171,13 +177,9 @@ def test_words_instead_of_a_call() -> None:
         message = {"role": "assistant", "content": talk[own]}
         return servers.answer({"choices": [{"message": message}]})
 
-    with serving(speak) as server:
-        agent = Agent(url=server.url, cache="off", language="openai")
-        agent.compose(lambda _: Pieces())
-        (found,) = agent.segment([frame()], [(Prompt("x", text="red"),)])
-        agent.close()
+    found, requests, _ = ask_of(speak, "openai")
     assert len(found.instances) == 1
-    assert "Call one of the tools" in said(server.requests[1])
+    assert "Call one of the tools" in said(requests[1])
 
 
 def test_several_calls_at_once_are_taken_by_the_first() -> None:
@@ -192,11 +194,7 @@ def test_several_calls_at_once_are_taken_by_the_first() -> None:
         calls.append({**calls[0], "id": "second"})
         return servers.answer(two)
 
-    with serving(speak) as server:
-        agent = Agent(url=server.url, cache="off", language="openai")
-        agent.compose(lambda _: Pieces())
-        (found,) = agent.segment([frame()], [(Prompt("x", text="red"),)])
-        agent.close()
+    found, _, _ = ask_of(speak, "openai")
     assert len(found.instances) == 1
 
 

@@ -53,9 +53,6 @@ class Agent(Hosted):
     turns: Annotated[int, Doc("turns of the language model for one answer, 1 to 100"), Ge(1)] = 20
     max_tokens: Annotated[int, Doc("tokens of one turn, at least 64"), Ge(64)] = 4096
     concurrency: Annotated[int, Doc("questions at once, 1 to 64"), Ge(1), Le(64)] = 4
-    long_side: Annotated[
-        int, Doc("longest side of the picture that is sent, pixels; 0 = the frame's own"), Ge(0)
-    ] = 1024
 
     _part: Callable[[str], Segmenter] | None = field(init=False, repr=False, default=None)
     _segmenter: Segmenter | None = field(init=False, repr=False, default=None)
@@ -65,11 +62,6 @@ class Agent(Hosted):
     def provider(self) -> Provider:
         """Who runs the language model."""
         return GOOGLE if self.language == "gemini" else OPENAI
-
-    @property
-    def priced_as(self) -> str:
-        """Name of the language model in the file of prices."""
-        return self.model
 
     @property
     def keyframe_every(self) -> int:

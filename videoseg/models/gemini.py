@@ -81,20 +81,11 @@ class Gemini(Hosted):
     ] = "auto"
     max_tokens: Annotated[int, Doc("tokens of one answer, at least 256"), Ge(256)] = 8192
     temperature: Annotated[float, Doc("how freely it answers, 0 to 2"), Ge(0), Le(2)] = 0.5
-    long_side: Annotated[
-        int, Doc("longest side of the picture that is sent, pixels; 0 = the frame's own"), Ge(0)
-    ] = 1024
-    quality: Annotated[int, Doc("JPEG quality of it, 1 to 100"), Ge(1), Le(100)] = 90
 
     @property
     def provider(self) -> Provider:
         """Who runs it."""
         return GOOGLE
-
-    @property
-    def priced_as(self) -> str:
-        """Name of the model in the file of prices."""
-        return self.model
 
     def prepare(self, prompts: Sequence[Prompt]) -> None:  # noqa: ARG002 - any phrase is taken
         """Connect.

@@ -71,7 +71,6 @@ class Moondream(Hosted):
             "empty = Moondream's cloud"
         ),
     ] = ""
-    model: Annotated[str, Doc("name of the model; empty = the service's own choice")] = ""
     several: Annotated[
         Literal["detect", "point", "one"],
         Doc(
@@ -94,11 +93,6 @@ class Moondream(Hosted):
     def provider(self) -> Provider:
         """Who runs it."""
         return _PROVIDER
-
-    @property
-    def priced_as(self) -> str:
-        """Name of the model in the file of prices."""
-        return self.model
 
     @property
     def sends_frames_to(self) -> str | None:

@@ -50,6 +50,7 @@ class Hosted:
 
     card: ClassVar[ModelCard]
 
+    model: Annotated[str, Doc("name of the model; empty = the service's own choice")] = ""
     url: Annotated[str, Doc("address of a compatible server; empty = the service's own")] = ""
     key_from: Annotated[
         str,
@@ -68,7 +69,7 @@ class Hosted:
     ] = 0.5
     long_side: Annotated[
         int, Doc("longest side of the picture that is sent, pixels; 0 = the frame's own"), Ge(0)
-    ] = 0
+    ] = 1024
     quality: Annotated[int, Doc("JPEG quality of it, 1 to 100"), Ge(1), Le(100)] = 90
     cache: Annotated[str, Doc("folder of earlier answers; auto = the user's own, or off")] = AUTO
     max_calls: Annotated[
@@ -87,11 +88,6 @@ class Hosted:
     @property
     def provider(self) -> Provider:
         """Who runs it."""
-        raise NotImplementedError
-
-    @property
-    def priced_as(self) -> str:
-        """Name of the model in the file of prices."""
         raise NotImplementedError
 
     @property
@@ -145,7 +141,11 @@ class Hosted:
             name=provider.name,
             url=address,
             wire=Wire(
-                headers, timeout=self.timeout, calls=self.concurrency, local=is_local(address)
+                address,
+                headers,
+                timeout=self.timeout,
+                calls=self.concurrency,
+                local=is_local(address),
             ),
             meter=self._meter,
             patience=Patience(self.attempts, self.first_wait),
@@ -156,10 +156,10 @@ class Hosted:
 
     def _limits(self) -> Meter:
         free = is_local(self.address) and not self.prices
-        price = None if free else price_of(self.provider.table, self.priced_as, self.prices)
+        price = None if free else price_of(self.provider.table, self.model, self.prices)
         if self.max_cost and price is None:
             raise UsageError(
-                f"no price is known for {self.priced_as or self.provider.name!r}, so a limit on "
+                f"no price is known for {self.model or self.provider.name!r}, so a limit on "
                 f"cost cannot be kept; name a file with models.{self.card.name}.prices"
             )
         return Meter(price, self.max_calls or None, self.max_cost or None)
