@@ -185,10 +185,16 @@ def whole(
     stage = Batched(model, PROMPTS, 4)
     with tempfile.TemporaryDirectory() as folder:
         log = RunLog(Path(folder) / "run", streams, PROMPTS)
-        steps = pipeline.follow(source.frames(stop=frames), stage, tracker, clock)
+        steps = pipeline.follow(
+            source.frames(stop=frames),
+            stage,
+            tracker,
+            clock,
+            lambda frame, found: log.append_detections(frame.stream, frame.index, found),
+        )
         with contextlib.closing(steps):
             pipeline.write(
-                steps,
+                ((step.scene, step.frame) for step in steps),
                 streams=streams,
                 prompts=PROMPTS,
                 writers=writers,

@@ -39,7 +39,7 @@ class InterruptedModel(Colours):
     """A model during which somebody presses Ctrl-C."""
 
     def segment(self, frames: Any, prompts: Any) -> Any:
-        if frames[0].index >= 4:
+        if frames[-1].index >= 4:
             raise KeyboardInterrupt
         return super().segment(frames, prompts)
 
@@ -214,16 +214,22 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert "Traceback" not in said.err
     if "No such option" not in said.err:
         assert said.err.count("\n") == 1, said.err
-    assert left_in(tmp_path) == before
+    # Only what a model has already answered is kept, where nobody takes it for a result.
+    made = left_in(tmp_path) - before
+    assert all(left_in(tmp_path / name) == {STAGING} for name in made)
+    assert bool(made) == ("--resume goes on from there" in said.err)
 
 
-def test_ctrl_c_ends_with_130_and_leaves_nothing(
+def test_ctrl_c_ends_with_130_and_leaves_nothing_to_be_seen(
     film: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     assert segment(film, "red", "-o", str(out), model="interrupted") == 130
-    assert "interrupted" in capfd.readouterr().err
-    assert not out.exists()
+    assert "interrupted, nothing was published; --resume" in capfd.readouterr().err
+    assert left_in(out) == {STAGING}
+    early = ["--set", "run.batch=12"]
+    assert segment(film, "red", "-o", str(tmp_path / "no"), *early, model="interrupted") == 130
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_real_interrupt_ends_a_real_process(tmp_path: Path) -> None:
@@ -246,7 +252,7 @@ def test_a_real_interrupt_ends_a_real_process(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130, said
     assert "Traceback" not in said
-    assert not (tmp_path / "out").exists()
+    assert left_in(tmp_path / "out") == {STAGING}
 
 
 def test_version_and_help(capfd: pytest.CaptureFixture[str]) -> None:

@@ -177,6 +177,9 @@ def test_a_limit_on_calls_publishes_what_is_done(
         assert left_in(out) == {"masks", "masks.json", "run", "run.json"}
         assert frames_in(out) == 5
         assert len(server.requests) == 5
+        # What was stopped is not finished, and is not taken for it.
+        assert segment(film, server.url, out, *one, "--max-calls", "5", "--resume") == 1
+        assert "the limit of 5 calls is reached; --overwrite" in capfd.readouterr().err
         # With the answers that are there, the rest takes the rest of the calls.
         assert segment(film, server.url, out, *one, "--overwrite") == 0
         assert frames_in(out) == FRAMES
@@ -282,7 +285,7 @@ def test_a_killed_run_repeats_no_more_than_was_in_flight(several: str, tmp_path:
                 time.sleep(0.01)
             process.send_signal(signal.SIGKILL)
         assert not (out / "masks.json").exists()
-        assert segment(film, server.url, out, *settings) == 0
+        assert segment(film, server.url, out, *settings, "--resume") == 0
         assert frames_in(out) == 60
     different = len({request.body for request in server.requests})
     assert different >= (60 if several == "one" else 120)

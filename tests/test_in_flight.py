@@ -15,9 +15,10 @@ import pytest
 from tests.test_stages import scene, truth
 from videoseg.errors import LimitReachedError, ModelError
 from videoseg.geometry import masks
-from videoseg.protocols import Stage, VideoSegmenter
+from videoseg.protocols import Remembers, Stage, VideoSegmenter
 from videoseg.stages.in_flight import InFlight, RemoteSegmenter
 from videoseg.stages.keyframes import Keyframed, Keyframes
+from videoseg.stages.replayed import Replayed
 from videoseg.stages.until_limit import UntilLimit
 from videoseg.types import Detections, Frame, Instance, Mask, ModelCard, Prompt
 
@@ -216,6 +217,35 @@ def test_what_the_model_does_not_find_again_is_gone() -> None:
     answers = [d for _, d in Keyframes(model, PROMPTS, model).run([scene(n) for n in range(8)])]
     assert [len(answer.instances) for answer in answers] == [2] * 5 + [1] * 3
     assert {one.object_id for answer in answers[5:] for one in answer.instances} == {1}
+
+
+@pytest.mark.parametrize("known", [1, 3, 5, 6, 9])
+def test_a_run_goes_on_as_if_it_had_not_ended(known: int) -> None:
+    def expensive() -> Expensive:
+        return Expensive(keyframe_every=4, still_until=6)
+
+    given = [scene(n) for n in range(6)] + [scene(n, seed=5) for n in range(6, 10)]
+    model = expensive()
+    stage = Keyframes(model, PROMPTS, model)
+    assert isinstance(stage, Remembers)
+    answers, states = [], []
+    for _, answer in stage.run(given):
+        answers.append(answer)
+        states.append(stage.snapshot())
+    again = expensive()
+    earlier = [("cam", n, answers[n]) for n in range(known)]
+    later = Replayed(earlier, Keyframes(again, PROMPTS, again), states[known - 1])
+    for (_, got), expected in zip(later.run(given), answers, strict=True):
+        assert got is not None
+        assert _plain(got) == _plain(expected)
+    assert again.asked == [index for index in model.asked if index >= known]
+
+
+def _plain(answer: Detections) -> list[tuple[int | None, float, bytes, tuple[int, ...]]]:
+    return [
+        (one.object_id, one.score, one.mask.bitmap.tobytes(), one.mask.crop)
+        for one in answer.instances
+    ]
 
 
 def test_a_cut_is_a_keyframe_and_ends_identities() -> None:

@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as arrays
 
 from tests import scenes
 from videoseg.errors import OutputError, RunLogError
+from videoseg.geometry.masks import rounded
 from videoseg.run.log import RunLog
 from videoseg.run.reader import RunFolder, read_run
 from videoseg.types import (
@@ -52,7 +53,10 @@ def mask(draw: st.DrawFn) -> Mask:
     shape = draw(st.tuples(st.integers(1, HEIGHT - y), st.integers(1, WIDTH - x)))
     bitmap = draw(arrays.arrays(np.bool_, shape))
     bitmap[draw(st.integers(0, shape[0] - 1)), draw(st.integers(0, shape[1] - 1))] = True
-    return Mask(x, y, WIDTH, HEIGHT, bitmap)
+    if draw(st.booleans()):
+        return Mask(x, y, WIDTH, HEIGHT, bitmap)
+    size = draw(arrays.arrays(np.float16, shape, elements=st.floats(0.0625, 60, width=16)))
+    return rounded(Mask(x, y, WIDTH, HEIGHT, bitmap, np.where(bitmap, size, -size)))
 
 
 polygons = st.builds(
@@ -169,14 +173,32 @@ def test_scenes_share_the_instances_of_their_frame(tmp_path: Path) -> None:
     assert named == [0, 1, 0, 1, 0, 0, 0, 1, 0, 1]
 
 
-def test_logits_are_the_one_thing_left_out(tmp_path: Path) -> None:
+def test_logits_are_kept_as_finely_as_anyone_sees(tmp_path: Path) -> None:
     found = scenes.disc(30, 30, 10)
-    deep = replace(found, logits=np.where(found.bitmap, 1, -1).astype(np.float16))
+    rows, columns = np.indices(found.bitmap.shape)
+    logits = (8.01 - np.hypot(rows - 10, columns - 10)).astype(np.float16)
+    deep = replace(found, bitmap=logits > 0, logits=logits)
     answer = Detections("clip", 0, (Instance(deep, 0.5, 0),))
     reader = write(tmp_path / "run", [("clip", 0, answer)], [])
     ((_, _, read),) = reader.detections()
     assert read is not None
-    assert same(read.instances[0].mask, found)
+    mask = read.instances[0].mask
+    assert same(mask, rounded(deep))
+    assert mask.logits is not None
+    assert same(mask.bitmap, mask.logits > 0)
+    assert same(mask.bitmap, deep.bitmap)
+    near = np.abs(logits) < 7
+    assert np.abs(mask.logits - logits)[near].max() <= 1 / 16
+
+
+@pytest.mark.parametrize("logits", ["AAAA", "@", "eJwDAAAAAAE="])
+def test_damaged_logits_are_named(logits: str, tmp_path: Path) -> None:
+    found = replace(scenes.disc(30, 30, 10), logits=None)
+    write(tmp_path / "run", [("clip", 0, Detections("clip", 0, (Instance(found, 1, 0),)))], [])
+    path = tmp_path / "run" / "detections.jsonl"
+    path.write_text(path.read_text().replace('"counts"', f'"logits":"{logits}","counts"'))
+    with pytest.raises(RunLogError, match="line 2 is damaged"):
+        list(read_run(tmp_path / "run").detections())
 
 
 def test_streams_and_prompts_come_back(tmp_path: Path) -> None:

@@ -17,15 +17,9 @@ import pytest
 
 from tests import scenes
 from videoseg.errors import OutputError, SourceError
-from videoseg.run.manifest import (
-    Counts,
-    FileRecord,
-    Manifest,
-    StageTime,
-    installed_versions,
-    plain,
-    record_file,
-)
+from videoseg.run.manifest import Counts, Manifest, StageTime
+from videoseg.run.plan import Plan
+from videoseg.run.records import FileRecord, installed_versions, plain, record_file
 from videoseg.types import Cue, Prompt
 
 
@@ -40,16 +34,23 @@ class Settings:
     _state: dict[str, int] = field(init=False, repr=False, default_factory=dict)
 
 
-def manifest(**changes: Any) -> Manifest:
-    made = Manifest(
+def plan(**changes: Any) -> Plan:
+    made = Plan(
         inputs=[FileRecord("clip.mp4", 12, "ab")],
         streams=[scenes.stream()],
         prompts=[Prompt("cup", "red cup"), Prompt("日本", cues=(Cue(points=((1, 2, True),)),))],
         model="embedded",
         weights=[FileRecord("core.onnx", 3, "cd")],
         settings={"writers": {"svg": Settings()}, "out": Path("out")},
+    )
+    return replace(made, **changes)
+
+
+def manifest(made_plan: Plan | None = None, **changes: Any) -> Manifest:
+    made = Manifest(
+        plan=made_plan if made_plan is not None else plan(),
         stages={"decode": StageTime(0.5, 12), "model": StageTime(2.0, 6)},
-        counts=Counts(frames=12, tracks=1, instances=(11, 0)),
+        counts=Counts(frames=12, tracks=(1, 0), instances=(11, 0)),
         outputs=["svg", "run.json"],
     )
     return replace(made, **changes)
@@ -72,8 +73,8 @@ def test_what_is_written(tmp_path: Path) -> None:
     }
     assert made["stages"]["model"] == {"seconds": 2.0, "frames": 6}
     assert made["counts"]["instances"] == [
-        {"label": "cup", "count": 11},
-        {"label": "日本", "count": 0},
+        {"label": "cup", "count": 11, "tracks": 1},
+        {"label": "日本", "count": 0, "tracks": 0},
     ]
     assert made["counts"]["not_found"] == ["日本"]
     assert made["outputs"] == ["svg", "run.json"]
@@ -89,14 +90,14 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_labels_that_are_no_unicode_can_be_written(tmp_path: Path) -> None:
     prompts = [Prompt(scenes.HOSTILE, "x"), Prompt("\udce9", "y")]
-    made = json.loads(manifest(prompts=prompts).write(tmp_path).read_bytes())
+    made = json.loads(manifest(plan(prompts=prompts)).write(tmp_path).read_bytes())
     assert made["prompts"][0]["label"] == scenes.HOSTILE
     assert made["prompts"][1]["label"] == "\udce9"
 
 
 def test_one_count_for_each_prompt() -> None:
     with pytest.raises(ValueError, match="got 1 for 2"):
-        manifest(counts=Counts(1, 1, (1,)))
+        manifest(counts=Counts(1, (1,), (1,)))
 
 
 def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
@@ -178,7 +179,7 @@ def test_a_setting_without_a_plain_form_is_refused() -> None:
 
 def test_versions_are_read_without_importing() -> None:
     code = (
-        "import sys; from videoseg.run.manifest import installed_versions as v; "
+        "import sys; from videoseg.run.records import installed_versions as v; "
         "assert {'python', 'videoseg', 'numpy', 'av', 'onnxruntime'} <= set(v()); "
         "print(sorted({'torch', 'av', 'cv2', 'onnxruntime', 'scipy'} & set(sys.modules)))"
     )

@@ -242,7 +242,7 @@ def test_what_a_killed_run_left_is_replaced(tmp_path: Path) -> None:
     assert "svg/half" not in tree(tmp_path)
 
 
-def test_what_a_run_killed_while_it_published_had_moved_aside_comes_back(tmp_path: Path) -> None:
+def test_what_a_run_killed_while_it_published_had_made_is_put_into_place(tmp_path: Path) -> None:
     names = ("svg", "a/b.txt", "overlay.mp4")
     for text in ("one", "two"):
         (tmp_path / "run.json").write_text(json.dumps({"outputs": names}))
@@ -262,9 +262,51 @@ def test_what_a_run_killed_while_it_published_had_moved_aside_comes_back(tmp_pat
         done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
         assert done.returncode == (0 if text == "one" else 9)
     assert not (tmp_path / "a" / "b.txt").exists()
-    # A later run that makes something else puts it back, too.
+    # A later run that makes something else does so, too.
     with pytest.raises(RuntimeError), Staging(tmp_path, ["masks"]):
         raise RuntimeError
     made = tree(tmp_path)
     assert made.pop("run.json")
-    assert made == {"svg/0.svg": "two", "a/b.txt": "one", "overlay.mp4": "one"}
+    assert made == {"svg/0.svg": "two", "a/b.txt": "two", "overlay.mp4": "two"}
+
+
+def unfinished(out: Path) -> None:
+    """What a run leaves that broke after it had found something."""
+    with pytest.raises(RuntimeError), Staging(out, NAMES) as staging:
+        (staging.notes / "plan.json").write_text("plan")
+        (staging.folder / "svg").mkdir()
+        (staging.folder / "svg" / "half").touch()
+        raise RuntimeError
+
+
+def test_what_was_found_outlives_a_broken_run(tmp_path: Path) -> None:
+    unfinished(tmp_path)
+    assert tree(tmp_path) == {
+        ".videoseg-part/notes/plan.json": "plan",
+        ".videoseg-part/lock": "",
+    }
+    with Staging(tmp_path, NAMES, resume=True) as staging:
+        assert staging.unfinished
+        assert (staging.notes / "plan.json").read_text() == "plan"
+        make(staging, "one")
+        staging.publish()
+    assert sorted(os.listdir(tmp_path)) == sorted(NAMES)
+
+
+def test_what_was_found_is_lost_only_when_asked(tmp_path: Path) -> None:
+    unfinished(tmp_path)
+    with pytest.raises(OutputExistsError, match="unfinished run; --resume goes on with it, and"):
+        run(tmp_path)
+    assert (tmp_path / ".videoseg-part" / "notes" / "plan.json").exists()
+    run(tmp_path, overwrite=True)
+    assert sorted(os.listdir(tmp_path)) == sorted(NAMES)
+
+
+def test_some_pieces_may_always_be_replaced(tmp_path: Path) -> None:
+    run(tmp_path, "one")
+    with Staging(tmp_path, ["masks", "run.json"], replaces=["run.json"]) as staging:
+        (staging.folder / "masks").touch()
+        (staging.folder / "run.json").write_text("new")
+        staging.publish()
+    assert tree(tmp_path)["run.json"] == "new"
+    assert tree(tmp_path)["overlay.mp4"] == "one"

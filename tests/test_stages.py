@@ -11,6 +11,7 @@ import pytest
 from videoseg.errors import ModelError
 from videoseg.geometry import masks
 from videoseg.protocols import Segmenter, Stage, VideoSegmenter
+from videoseg.snapshots import State
 from videoseg.stages.batched import Batched
 from videoseg.stages.carried import Carried
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, ModelCard, Prompt
@@ -236,6 +237,12 @@ class Script:
 
     def finish(self) -> None:
         self.calls.append("finish")
+
+    def snapshot(self) -> State:
+        return {}
+
+    def restore(self, state: State, last: Frame) -> None:
+        self.calls.append(f"restore {last.index}")
 
 
 @pytest.mark.parametrize(

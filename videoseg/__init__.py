@@ -10,10 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from videoseg.api import Job, Summary, info, segment
+    from videoseg.api import Job, info, segment
     from videoseg.config import RunConfig
     from videoseg.config import load as load_config
     from videoseg.errors import VideosegError
+    from videoseg.run.summary import Summary
     from videoseg.types import Cue, Frame, Mask, Prompt, Scene, Shape, StreamInfo
 
 __version__ = "0.1.0"
@@ -28,7 +29,7 @@ _HOMES = {
     "Scene": "types",
     "Shape": "types",
     "StreamInfo": "types",
-    "Summary": "api",
+    "Summary": "run.summary",
     "VideosegError": "errors",
     "info": "api",
     "load_config": "config",

@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from videoseg import pipeline, registry
 from videoseg.config import AUTO, RunConfig, output_kind
-from videoseg.errors import PromptError, UnknownPhraseError, UsageError
+from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
 from videoseg.prompts import check_prompts, on_every_frame
-from videoseg.protocols import Exporter, FrameSource, Segmenter, Stage, Tracker, Writer
+from videoseg.protocols import (
+    Exporter,
+    FrameSource,
+    Remembers,
+    Segmenter,
+    Stage,
+    Tracker,
+    Writer,
+)
 from videoseg.run.log import RunLog
-from videoseg.run.manifest import Counts, Manifest, StageTime, record_file
-from videoseg.run.publish import Staging
-from videoseg.run.reader import read_run
+from videoseg.run.manifest import NAME as MANIFEST
+from videoseg.run.manifest import Counts, Manifest, StageTime, read_manifest
+from videoseg.run.notes import Notes
+from videoseg.run.plan import Plan, difference
+from videoseg.run.publish import Staging, settle
+from videoseg.run.reader import RunFolder, read_run
+from videoseg.run.records import record_file
+from videoseg.run.summary import Summary
 from videoseg.sources.positions import frame_index, parse_position
 from videoseg.stages.batched import Batched
 from videoseg.stages.carried import Carried
 from videoseg.stages.in_flight import InFlight, RemoteSegmenter
 from videoseg.stages.keyframes import Keyframed, Keyframes
+from videoseg.stages.replayed import Replayed
 from videoseg.stages.until_limit import UntilLimit
 from videoseg.threads import Stopwatch
-from videoseg.types import Frame, ModelCard, Prompt, Scene, StreamInfo
-from videoseg.usage import Metered, Remote, Usage
+from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
+from videoseg.usage import Metered, Remote
 
 Location: TypeAlias = str | os.PathLike[str]
 
@@ -36,38 +50,6 @@ VIDEO_OUTPUTS = ("svg", "animated-svg", "overlay", "masks")
 STILL_OUTPUTS = ("svg", "overlay-png", "masks")
 FOR_STILLS = {"overlay": "overlay-png"}
 """What an output of a video is for a photograph."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a finished run did.
-
-    Attributes:
-        out: The output folder.
-        outputs: Names of what was made in it.
-        frames: Frames in the input.
-        prompts: What was asked.
-        tracks: For each prompt the number of objects followed.
-        instances: For each prompt the number of outlines written.
-        seconds: Seconds spent in each stage, by name; stages overlap.
-        usage: What a model that is a service has used, else None.
-        stopped: Why the run ended before its input did, else None.
-    """
-
-    out: Path
-    outputs: tuple[str, ...]
-    frames: int
-    prompts: tuple[Prompt, ...]
-    tracks: tuple[int, ...]
-    instances: tuple[int, ...]
-    seconds: Mapping[str, float]
-    usage: Usage | None = None
-    stopped: str | None = None
-
-    @property
-    def not_found(self) -> tuple[Prompt, ...]:
-        """The prompts that were seen on no frame."""
-        return tuple(p for p, count in zip(self.prompts, self.instances, strict=True) if not count)
 
 
 class Job(AbstractContextManager["Job"]):
@@ -108,7 +90,6 @@ class Job(AbstractContextManager["Job"]):
             self._source.close()
             raise
         self.clock = Stopwatch()
-        self._running: UntilLimit | None = None
 
     def __exit__(self, *_: object) -> None:
         self._source.close()
@@ -151,6 +132,108 @@ class Job(AbstractContextManager["Job"]):
         Raises:
             UnknownPhraseError: The model cannot ground a phrase; names models that could.
         """
+        self._load_model()
+        return self._follow(self._stage())
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames between ``start`` and ``end``."""
+        return self._source.frames(*self._range)
+
+    def plan(self) -> Plan:
+        """What decides the result; reads the whole input, to tell it apart by its content.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        card, run = self.card, self.config.run
+        beside = Path(inspect.getfile(type(self._model))).parent
+        settings: dict[str, Any] = {
+            "run": run,
+            "sources": {source_name(self.location, self.config): self._source},
+            "models": {run.model: self._model},
+            "tracking": {run.tracker: self._tracker},
+        }
+        for name, part in self.outputs.items():
+            settings.setdefault(output_kind(name), {})[name] = part
+        return Plan(
+            inputs=[record_file(Path(self.location), self.location)],
+            streams=tuple(self.streams.values()),
+            prompts=self.prompts,
+            model=card.name,
+            weights=[record_file(beside / name, name) for name in card.weights],
+            settings=settings,
+        )
+
+    def run(
+        self,
+        out: Path,
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
+        on_frame: Callable[[Tally], None] = lambda _: None,
+    ) -> Summary:
+        """Write all outputs below ``out``; they appear there together, once all are complete.
+
+        Args:
+            out: The output folder.
+            overwrite: Whether earlier results of the same names are replaced.
+            resume: Whether to go on with what an interrupted run of the same kind has left in
+                ``out``; a finished one is left as it is.
+            on_frame: Called after each frame.
+
+        Raises:
+            OutputExistsError: A result or an unfinished run exists, and nothing was said about it,
+                or it is of another kind than this run.
+            OutputError: The folder cannot be written.
+        """
+        plan = self.plan()
+        if resume and (done := _finished(out, plan, overwrite=overwrite)) is not None:
+            return done
+        staging = Staging(out, self.produces(), overwrite, resume=resume)
+        with staging, ExitStack() as ends:
+            notes, stage = Notes(staging.notes), self._stage()
+            memory = stage if isinstance(stage, Remembers) else None
+            known, state = notes.left(plan, with_state=memory is not None)
+            log = ends.enter_context(
+                RunLog(
+                    staging.folder / "run",
+                    self.streams,
+                    self.prompts,
+                    answers=notes.answers,
+                    known=known,
+                )
+            )
+
+            def keep(frame: Frame, detections: Detections | None) -> None:
+                if log.append_detections(frame.stream, frame.index, detections):
+                    notes.note(plan, log.answers, memory)
+
+            earlier = RunFolder(staging.folder / "run", notes.answers).detections()
+            self._load_model()
+            limited = UntilLimit(Replayed(islice(earlier, known), stage, state))
+            steps = self._follow(limited, keep)
+            return self._publish(staging, plan, steps, log, on_frame, known, limited)
+
+    def replay(
+        self,
+        answers: Iterable[tuple[str, int, Detections | None]],
+        out: Path,
+        *,
+        overwrite: bool = False,
+        on_frame: Callable[[Tally], None] = lambda _: None,
+    ) -> Summary:
+        """As ``run``, with known answers (``stream, index, answer``) in place of the model."""
+        plan = self.plan()
+        with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
+            log = ends.enter_context(RunLog(staging.folder / "run", self.streams, self.prompts))
+
+            def keep(frame: Frame, detections: Detections | None) -> None:
+                log.append_detections(frame.stream, frame.index, detections)
+
+            steps = self._follow(Replayed(answers), keep)
+            return self._publish(staging, plan, steps, log, on_frame)
+
+    def _load_model(self) -> None:
         with self.clock.measure("load model"):
             try:
                 self._model.prepare(self.prompts)
@@ -158,47 +241,55 @@ class Job(AbstractContextManager["Job"]):
                 raise UnknownPhraseError(
                     f"{error}; {models_that_could(self.card)}", phrase=error.phrase
                 ) from error
-        self._tracker.start(self.streams, self.prompts)
-        frames = self._source.frames(*self._range)
-        self._running = UntilLimit(self._stage())
-        return pipeline.follow(frames, self._running, self._tracker, self.clock)
 
-    def run(
+    def _follow(
         self,
-        out: Path,
-        *,
-        overwrite: bool = False,
-        on_frame: Callable[[Tally], None] = lambda _: None,
-    ) -> Summary:
-        """Write all outputs below ``out``; they appear there together, once all are complete.
+        stage: Stage,
+        on_answer: Callable[[Frame, Detections | None], None] = lambda _, __: None,
+    ) -> Generator[pipeline.Step, None, None]:
+        self._tracker.start(self.streams, self.prompts)
+        return pipeline.follow(self.frames(), stage, self._tracker, self.clock, on_answer)
 
-        Raises:
-            OutputExistsError: One of them exists and ``overwrite`` is False.
-            OutputError: The folder cannot be written.
-        """
-        writers = {k: v for k, v in self.outputs.items() if isinstance(v, Writer)}
-        exporters = {k: v for k, v in self.outputs.items() if isinstance(v, Exporter)}
-        produces = self.produces()
-        with Staging(out, produces, overwrite=overwrite) as staging, ExitStack() as stack:
-            log = RunLog(staging.folder / "run", self.streams, self.prompts)
-            stack.callback(log.close)
-            steps = stack.enter_context(closing(self.steps()))
+    def _publish(
+        self,
+        staging: Staging,
+        plan: Plan,
+        steps: Generator[pipeline.Step, None, None],
+        log: RunLog,
+        on_frame: Callable[[Tally], None],
+        known: int = 0,
+        limited: UntilLimit | None = None,
+    ) -> Summary:
+        """Write everything and put it into place."""
+        with closing(steps):
             tally = pipeline.write(
-                steps,
+                ((step.scene, step.frame) for step in steps),
                 streams=self.streams,
                 prompts=self.prompts,
-                writers=writers,
+                writers={k: v for k, v in self.outputs.items() if isinstance(v, Writer)},
                 log=log,
                 folder=staging.folder,
                 clock=self.clock,
                 on_step=on_frame,
             )
-            run = read_run(staging.folder / "run")
-            pipeline.export(run, exporters, staging.folder, self.clock)
-            summary = self._summary(out, produces, tally)
-            self._manifest(summary).write(staging.folder)
-            staging.publish()
-        return summary
+        exporters = {k: v for k, v in self.outputs.items() if isinstance(v, Exporter)}
+        pipeline.export(read_run(staging.folder / "run"), exporters, staging.folder, self.clock)
+        stages = {
+            name: StageTime(seconds, tally.frames) for name, seconds in self.clock.seconds.items()
+        }
+        tracks = tuple(len(ids) for ids in tally.tracks)
+        counts = Counts(tally.frames, tracks, tuple(tally.instances))
+        manifest = Manifest(
+            plan,
+            stages,
+            counts,
+            self.produces(),
+            usage=self._model.usage if limited and isinstance(self._model, Metered) else None,
+            stopped=limited.reached if limited else None,
+        )
+        manifest.write(staging.folder)
+        staging.publish()
+        return Summary.of(staging.out, self.prompts, manifest.to_json(), known)
 
     def _frame_range(self) -> tuple[int, int | None]:
         """The settings ``start`` and ``end`` as frames of the first stream."""
@@ -236,37 +327,37 @@ class Job(AbstractContextManager["Job"]):
             names = tuple(FOR_STILLS.get(name, name) for name in names)
         return {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
 
-    def _manifest(self, summary: Summary) -> Manifest:
-        card = self.card
-        beside = Path(inspect.getfile(type(self._model))).parent
-        settings = {"run": self.config.run, card.name: self._model, "tracker": self._tracker}
-        return Manifest(
-            inputs=[record_file(Path(self.location), self.location)],
-            streams=tuple(self.streams.values()),
-            prompts=self.prompts,
-            model=card.name,
-            weights=[record_file(beside / name, name) for name in card.weights],
-            settings={**settings, **self.outputs},
-            stages={
-                name: StageTime(seconds, summary.frames)
-                for name, seconds in summary.seconds.items()
-            },
-            counts=Counts(summary.frames, sum(summary.tracks), summary.instances),
-            outputs=summary.outputs,
-        )
 
-    def _summary(self, out: Path, produces: tuple[str, ...], tally: Tally) -> Summary:
-        return Summary(
-            out=out,
-            outputs=produces,
-            frames=tally.frames,
-            prompts=self.prompts,
-            tracks=tuple(len(ids) for ids in tally.tracks),
-            instances=tuple(tally.instances),
-            seconds=dict(self.clock.seconds),
-            usage=self._model.usage if isinstance(self._model, Metered) else None,
-            stopped=self._running.reached if self._running is not None else None,
-        )
+def _finished(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
+    """What a finished run in ``out`` did, if there is one.
+
+    Raises:
+        OutputExistsError: There is one of another kind, which must not be replaced.
+    """
+    settle(out)
+    if not (out / MANIFEST).exists():
+        return None
+    made = read_manifest(out)
+    changed = difference(made, plan)
+    if changed is None and (why := made.get("stopped")) is not None:
+        changed = f"it was stopped, for {why}"
+    elif changed is None:
+        return Summary.of(out, plan.prompts, made)
+    if overwrite:
+        return None
+    raise OutputExistsError(
+        f"{out} holds the result of another run: {changed}; --overwrite replaces it"
+    )
+
+
+def source_name(location: str, config: RunConfig) -> str:
+    """Name of the kind of source that the settings name, or that fits an input."""
+    name = config.run.source
+    if name != AUTO:
+        return name
+    others = (n for n in registry.names("sources") if n != "video")
+    fits = (n for n in others if registry.part_class("sources", n).accepts(location))
+    return next(fits, "video")
 
 
 def open_source(
@@ -278,12 +369,7 @@ def open_source(
         SourceError: It cannot be read.
     """
     text = os.fspath(location)
-    name = config.run.source
-    if name == AUTO:
-        others = (n for n in registry.names("sources") if n != "video")
-        fits = (n for n in others if registry.part_class("sources", n).accepts(text))
-        name = next(fits, "video")
-    source: FrameSource = config.part("sources", name)
+    source: FrameSource = config.part("sources", source_name(text, config))
     return source, source.open(text)
 
 

@@ -102,6 +102,7 @@ def load(
     file: Path | None = None,
     flags: Table | None = None,
     assignments: Sequence[str] = (),
+    recorded: Table | None = None,
 ) -> RunConfig:
     """Put the layers together and check every table, key and value.
 
@@ -110,11 +111,14 @@ def load(
         file: A TOML file of the user's.
         flags: Settings of ``[run]`` given as flags.
         assignments: ``part.key=value``, for example ``writers.svg.precision=2``.
+        recorded: The settings of an earlier run, under all else.
 
     Raises:
         ConfigError: Naming the key, where it stands, and the nearest name that exists.
     """
     layers: list[tuple[str, Table]] = []
+    if recorded is not None:
+        layers.append(("run.json", recorded))
     if preset is not None:
         layers.append((f"preset {preset!r}", _read(_preset_path(preset))))
     if file is not None:

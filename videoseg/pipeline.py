@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from videoseg.geometry.masks import rounded
 from videoseg.protocols import Exporter, RunReader, Stage, Tracker, Writer
 from videoseg.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
 from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
@@ -28,11 +29,7 @@ class Step:
 
 
 class Log(Protocol):
-    """Keeps what was found (``run.log.RunLog``)."""
-
-    def append_detections(self, stream: str, index: int, detections: Detections | None) -> None:
-        """Keep what the model answered; None = it was not asked."""
-        ...
+    """Keeps what was drawn (``run.log.RunLog``)."""
 
     def append_scene(self, scene: Scene) -> None:
         """Keep what became of it."""
@@ -49,36 +46,38 @@ class Tally:
 
     Attributes:
         frames: Frames seen.
-        asked: Frames on which the model was asked.
         tracks: For each prompt the ids of its tracks.
         instances: For each prompt the number of outlines written.
     """
 
     frames: int
-    asked: int
     tracks: tuple[set[int], ...]
     instances: list[int]
 
     @classmethod
     def of(cls, prompts: Sequence[Prompt]) -> Tally:
         """An empty tally."""
-        return cls(0, 0, tuple(set() for _ in prompts), [0] * len(prompts))
+        return cls(0, tuple(set() for _ in prompts), [0] * len(prompts))
 
-    def add(self, step: Step) -> None:
-        """Count one step."""
+    def add(self, scene: Scene) -> None:
+        """Count one Scene."""
         self.frames += 1
-        self.asked += step.detections is not None
-        for tracked in step.scene.instances:
+        for tracked in scene.instances:
             self.tracks[tracked.instance.prompt].add(tracked.track_id)
             self.instances[tracked.instance.prompt] += 1
 
 
 def follow(
-    frames: Iterable[Frame], stage: Stage, tracker: Tracker, clock: Stopwatch
+    frames: Iterable[Frame],
+    stage: Stage,
+    tracker: Tracker,
+    clock: Stopwatch,
+    on_answer: Callable[[Frame, Detections | None], object] = lambda _, __: None,
 ) -> Generator[Step, None, None]:
     """Yield a Step for every frame, in order. The tracker must have been started.
 
-    The tracker may look ahead; frames wait here until their Scene leaves it.
+    The tracker may look ahead; frames wait here until their Scene leaves it. ``on_answer`` is
+    called with each answer as soon as there is one, before the stage goes on.
     """
     waiting: dict[tuple[str, int], tuple[Frame, Detections | None]] = {}
 
@@ -88,7 +87,10 @@ def follow(
 
     decoded = clock.each("decode", frames)
     with closing(read_ahead(decoded, FRAMES_AHEAD)) as ahead:
-        for frame, detections in clock.each("model", stage.run(clock.each("wait", ahead))):
+        for frame, answer in clock.each("model", stage.run(clock.each("wait", ahead))):
+            detections = _as_logged(answer)
+            with clock.measure("log"):
+                on_answer(frame, detections)
             waiting[frame.stream, frame.index] = (frame, detections)
             with clock.measure("track"):
                 scenes = tracker.update(frame, detections)
@@ -98,31 +100,41 @@ def follow(
         yield from paired(scenes)
 
 
+def _as_logged(answer: Detections | None) -> Detections | None:
+    """An answer as a run log gives it back, so that what is made from either is the same."""
+    if answer is None or all(each.mask.logits is None for each in answer.instances):
+        return answer
+    found = (replace(each, mask=rounded(each.mask)) for each in answer.instances)
+    return replace(answer, instances=tuple(found))
+
+
 def write(
-    steps: Iterable[Step],
+    drawn: Iterable[tuple[Scene, Frame | None]],
     *,
     streams: Mapping[str, StreamInfo],
     prompts: Sequence[Prompt],
     writers: Mapping[str, Writer],
-    log: Log,
+    log: Log | None,
     folder: Path,
     clock: Stopwatch,
     on_step: Callable[[Tally], None] = lambda _: None,
 ) -> Tally:
-    """Write every step below ``folder`` with all writers and keep it in the log.
+    """Write every Scene below ``folder`` with all writers and keep it in the log, if there is one.
 
-    Whatever raises, every writer is closed and no thread is left.
+    The frame of a Scene may be missing where no writer needs its image. Whatever raises, every
+    writer is closed and no thread is left.
     """
     tally = Tally.of(prompts)
     opened: list[Writer] = []
 
-    def consume(step: Step) -> None:
-        with clock.measure("log"):
-            log.append_detections(step.frame.stream, step.frame.index, step.detections)
-            log.append_scene(step.scene)
+    def consume(item: tuple[Scene, Frame | None]) -> None:
+        scene, frame = item
+        if log is not None:
+            with clock.measure("log"):
+                log.append_scene(scene)
         for name, writer in writers.items():
             with clock.measure(name):
-                writer.write(step.scene, step.frame if writer.needs_image else None)
+                writer.write(scene, frame if writer.needs_image else None)
 
     with ExitStack() as on_failure:
         on_failure.callback(_close_all, opened, log)
@@ -130,14 +142,15 @@ def write(
             opened.append(writer)
             writer.open(folder, streams, prompts)
         with opencv_unthreaded(), WriteBehind(consume, STEPS_BEHIND) as behind:
-            for step in steps:
-                behind.put(step)
-                tally.add(step)
+            for item in drawn:
+                behind.put(item)
+                tally.add(item[0])
                 on_step(tally)
         for name, writer in writers.items():
             with clock.measure(name):
                 writer.close(complete=True)
-        log.close()
+        if log is not None:
+            log.close()
         on_failure.pop_all()
     return tally
 
@@ -151,10 +164,11 @@ def export(
             exporter.export(run, folder)
 
 
-def _close_all(writers: Iterable[Writer], log: Log) -> None:
+def _close_all(writers: Iterable[Writer], log: Log | None) -> None:
     """Close everything as incomplete; the error that brought us here is the one to report."""
     for writer in writers:
         with suppress(Exception):
             writer.close(complete=False)
     with suppress(Exception):
-        log.close()
+        if log is not None:
+            log.close()

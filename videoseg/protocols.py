@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
+from videoseg.snapshots import State
 from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
 
 
@@ -104,6 +105,14 @@ class VideoSegmenter(Protocol):
         """The stream ends: release what was kept of it. A second call does nothing."""
         ...
 
+    def snapshot(self) -> State:
+        """What is remembered after the last step, but for that frame itself."""
+        ...
+
+    def restore(self, state: State, last: Frame) -> None:
+        """Remember what ``snapshot`` gave after the step with frame ``last``."""
+        ...
+
 
 @runtime_checkable
 class Composed(Protocol):
@@ -120,6 +129,23 @@ class Stage(Protocol):
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections | None]]:
         """Yield every frame, in order, with its answer; None = the model was not asked."""
+        ...
+
+
+@runtime_checkable
+class Remembers(Stage, Protocol):
+    """A Stage whose answers depend on frames before; so it can be put back to where it was."""
+
+    def recall(self, frame: Frame, detections: Detections | None) -> None:
+        """Take the next frame with the answer it was given in an earlier run."""
+        ...
+
+    def snapshot(self) -> State:
+        """What is remembered beside the answers, after the frame that was yielded last."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Remember what ``snapshot`` gave, after all frames up to then have been recalled."""
         ...
 
 

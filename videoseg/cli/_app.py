@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 from videoseg import __version__
-from videoseg.cli import bench, evaluate, info, models, segment, show
+from videoseg.cli import bench, evaluate, info, models, rerun, segment, show, write
 from videoseg.errors import (
     MissingDependencyError,
     UnknownPhraseError,
@@ -24,6 +24,7 @@ from videoseg.errors import (
 
 FAILED, USAGE, MISSING, INTERRUPTED = 1, 2, 4, 130
 DEBUG = "VIDEOSEG_DEBUG"
+STOPPED = "interrupted, nothing was published; --resume goes on with what was found so far"
 
 app = typer.Typer(
     name="videoseg",
@@ -33,6 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 segment.register(app)
+rerun.register(app)
+write.register(app)
 info.register(app)
 models.register(app)
 show.register(app)
@@ -60,15 +63,15 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = app(args=list(arguments), standalone_mode=False) or 0
         # Typer turns Ctrl-C into this code without a word.
-        return _say("interrupted; nothing was published", code) if code == INTERRUPTED else code
+        return _say(STOPPED, code) if code == INTERRUPTED else code
     except KeyboardInterrupt:
-        return _say("interrupted; nothing was published", INTERRUPTED)
+        return _say(STOPPED, INTERRUPTED)
     except (MissingDependencyError, UnknownPhraseError) as error:
-        return _say(str(error), MISSING)
+        return _say(_line(error), MISSING)
     except UsageError as error:
-        return _say(str(error), USAGE)
+        return _say(_line(error), USAGE)
     except VideosegError as error:
-        return _say(str(error), FAILED)
+        return _say(_line(error), FAILED)
     except BrokenPipeError:
         # The reader of our output has left, as in `videoseg models | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -84,11 +87,13 @@ def _unexpected(error: Exception) -> int:
         return int(error.exit_code)
     if os.environ.get(DEBUG):
         traceback.print_exception(error)
-    text = " ".join(str(error).split())
-    return _say(
-        f"unexpected {type(error).__name__}: {text} ({DEBUG}=1 shows where)",
-        FAILED,
-    )
+    text = " ".join(_line(error).split())
+    return _say(f"unexpected {type(error).__name__}: {text} ({DEBUG}=1 shows where)", FAILED)
+
+
+def _line(error: Exception) -> str:
+    """What went wrong, and what its notes say beside it."""
+    return "; ".join((str(error), *getattr(error, "__notes__", ())))
 
 
 def _say(text: str, code: int) -> int:

@@ -11,6 +11,7 @@ from videoseg.errors import UsageError
 
 if TYPE_CHECKING:
     from videoseg.config import RunConfig
+    from videoseg.run.summary import Summary
     from videoseg.usage import Usage
 
 STOPPED = 3
@@ -86,6 +87,14 @@ def ask_consent(host: str | None, what: str, *, yes: bool) -> None:
         raise UsageError(f"the model sends frames of {what} to {host}; --yes allows it")
     if not typer.confirm(f"Send frames of {what} to {host}?", err=True):
         raise UsageError("nothing was sent")
+
+
+def end_if_stopped(summary: Summary) -> None:
+    """Say that a limit ended a run, if one did, and end with the exit code for it."""
+    if summary.stopped is not None:
+        frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
+        typer.echo(f"videoseg: stopped after {frames}: {summary.stopped}", err=True)
+        raise typer.Exit(STOPPED)
 
 
 def usage_lines(usage: Usage, frames: int) -> list[str]:

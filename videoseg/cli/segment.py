@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 from collections.abc import Sequence
@@ -12,17 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from videoseg.cli._hosted_options import (
-    STOPPED,
     MaxCalls,
     MaxCost,
     Yes,
     ask_consent,
-    usage_lines,
+    end_if_stopped,
     with_limits,
 )
+from videoseg.cli._summary import as_plain, count, say_times
 
 if TYPE_CHECKING:
-    from videoseg.api import Job, Summary
+    from videoseg.api import Job
+    from videoseg.run.summary import Summary
     from videoseg.types import Prompt
 
 EPILOG = """
@@ -97,6 +97,9 @@ def segment(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs of an earlier run.")
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run of the same command.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, say what would be done.")
     ] = False,
@@ -131,15 +134,12 @@ def segment(
             _say_plan(job, folder, as_json)
             return
         ask_consent(job.sends_frames_to, source, yes=yes)
-        summary = _run(job, folder, overwrite=overwrite, quiet=quiet)
+        summary = _run(job, folder, overwrite=overwrite, resume=resume, quiet=quiet)
     if not quiet:
         _say_summary(summary, job)
     if as_json:
-        typer.echo(json.dumps(_as_json(summary), indent=2, ensure_ascii=False))
-    if summary.stopped is not None:
-        done = _count(summary.frames, "frame")
-        typer.echo(f"videoseg: stopped after {done}: {summary.stopped}", err=True)
-        raise typer.Exit(STOPPED)
+        typer.echo(json.dumps(as_plain(summary), indent=2, ensure_ascii=False))
+    end_if_stopped(summary)
 
 
 def _prompts(
@@ -173,11 +173,11 @@ def _prompts(
     return tuple(found)
 
 
-def _run(job: Job, folder: Path, *, overwrite: bool, quiet: bool) -> Summary:
+def _run(job: Job, folder: Path, *, overwrite: bool, resume: bool, quiet: bool) -> Summary:
     from videoseg.cli._progress import Progress
 
     with Progress(job.frame_count, job.clock, quiet=quiet) as progress:
-        return job.run(folder, overwrite=overwrite, on_frame=progress.show)
+        return job.run(folder, overwrite=overwrite, resume=resume, on_frame=progress.show)
 
 
 def _say_plan(job: Job, folder: Path, as_json: bool) -> None:
@@ -208,47 +208,22 @@ def _say_plan(job: Job, folder: Path, as_json: bool) -> None:
 def _say_summary(summary: Summary, job: Job) -> None:
     from videoseg.api import models_that_could
 
+    if summary.known == summary.frames:
+        typer.echo(f"nothing to do: {summary.out} is complete", err=True)
     for note in job.notes:
         typer.echo(f"note: {note}", err=True)
     missing = summary.not_found
-    for prompt, tracks, count in zip(
+    for prompt, tracks, outlines in zip(
         summary.prompts, summary.tracks, summary.instances, strict=True
     ):
         if prompt in missing:
             typer.echo(
-                f"not found: {prompt.label} (on none of {_count(summary.frames, 'frame')}); "
+                f"not found: {prompt.label} (on none of {count(summary.frames, 'frame')}); "
                 "try other words, or point at it with --box or --point; "
                 f"{models_that_could(job.card)}",
                 err=True,
             )
         else:
-            found = f"{_count(tracks, 'object')}, {_count(count, 'outline')}"
+            found = f"{count(tracks, 'object')}, {count(outlines, 'outline')}"
             typer.echo(f"{prompt.label}: {found}", err=True)
-    spent = sorted(summary.seconds.items(), key=lambda item: -item[1])
-    times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent if name != "wait")
-    typer.echo(f"{_count(summary.frames, 'frame')}; {times}", err=True)
-    if summary.usage is not None:
-        for line in usage_lines(summary.usage, summary.frames):
-            typer.echo(line, err=True)
-    typer.echo(f"wrote {', '.join(summary.outputs)} in {summary.out}", err=True)
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def _as_json(summary: Summary) -> dict[str, object]:
-    return {
-        "out": str(summary.out),
-        "outputs": list(summary.outputs),
-        "frames": summary.frames,
-        "prompts": [
-            {"label": prompt.label, "found": count > 0, "tracks": tracks, "outlines": count}
-            for prompt, tracks, count in zip(
-                summary.prompts, summary.tracks, summary.instances, strict=True
-            )
-        ],
-        "seconds": {name: round(spent, 3) for name, spent in summary.seconds.items()},
-        "usage": None if summary.usage is None else dataclasses.asdict(summary.usage),
-        "stopped": summary.stopped,
-    }
+    say_times(summary)

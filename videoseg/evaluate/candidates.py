@@ -16,7 +16,7 @@ from videoseg.errors import PromptError
 from videoseg.evaluate.baselines import BASELINES
 from videoseg.evaluate.settings import made
 from videoseg.protocols import Segmenter
-from videoseg.run.manifest import plain, record_file
+from videoseg.run.records import plain, record_file
 from videoseg.types import ModelCard, PromptKind
 
 

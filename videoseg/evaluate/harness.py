@@ -20,7 +20,7 @@ from videoseg.evaluate.metrics.latency import Latency, latency
 from videoseg.evaluate.samples import DataSet, Sample
 from videoseg.evaluate.tables import Entry, Row, summarise
 from videoseg.evaluate.tasks import Task, WithCurve
-from videoseg.run.manifest import plain
+from videoseg.run.records import plain
 
 WORST_CASES = 12
 """Cases on the contact sheet."""

@@ -7,9 +7,13 @@ the third on as the difference to the one two places before it.
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.snapshots import State
 from videoseg.types import Bitmap, Box, Mask
 
 _MOST_CHARACTERS = 8
@@ -36,6 +40,19 @@ def to_bitmap(mask: Mask) -> Bitmap:
     return full
 
 
+def to_arrays(mask: Mask) -> State:
+    """A mask as plain arrays."""
+    place = np.array([mask.x, mask.y, mask.frame_width, mask.frame_height])
+    arrays: dict[str, npt.NDArray[Any]] = {"place": place, "bitmap": mask.bitmap}
+    return arrays if mask.logits is None else {**arrays, "logits": mask.logits}
+
+
+def from_arrays(arrays: State) -> Mask:
+    """The mask that ``to_arrays`` was given."""
+    x, y, width, height = (int(value) for value in arrays["place"])
+    return Mask(x, y, width, height, arrays["bitmap"], arrays.get("logits"))
+
+
 def bounding_box(mask: Mask) -> Box:
     """Tight box of the set pixels."""
     rows = np.flatnonzero(mask.bitmap.any(axis=1))
@@ -51,6 +68,32 @@ def bounding_box(mask: Mask) -> Box:
 def area(mask: Mask) -> int:
     """Number of set pixels."""
     return int(np.count_nonzero(mask.bitmap))
+
+
+_LEVELS_PER_LOGIT = 16
+_MOST_LEVELS = 127
+
+
+def logit_levels(logits: npt.NDArray[np.float16]) -> npt.NDArray[np.int8]:
+    """Logits as whole sixteenths, at most 127 either way; the sign stays what it is.
+
+    So coarse that they pack well, and fine enough that an edge moves by no visible part of a pixel.
+    """
+    scaled = logits.astype(np.float32) * _LEVELS_PER_LOGIT
+    rounded = np.where(scaled > 0, np.maximum(np.rint(scaled), 1), np.rint(scaled))
+    return np.clip(rounded, -_MOST_LEVELS, _MOST_LEVELS).astype(np.int8)
+
+
+def logits_of_levels(levels: npt.NDArray[np.int8]) -> npt.NDArray[np.float16]:
+    """The logits that levels stand for, exactly."""
+    return levels.astype(np.float16) / np.float16(_LEVELS_PER_LOGIT)
+
+
+def rounded(mask: Mask) -> Mask:
+    """The same pixels with the logits, if any, as a run log keeps them."""
+    if mask.logits is None:
+        return mask
+    return dataclasses.replace(mask, logits=logits_of_levels(logit_levels(mask.logits)))
 
 
 def overlap(a: Box, b: Box) -> Box | None:

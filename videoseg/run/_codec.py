@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry.decimals import decimal_text
-from videoseg.geometry.masks import decode_rle, encode_rle
+from videoseg.geometry.masks import decode_rle, encode_rle, logit_levels, logits_of_levels
 from videoseg.types import (
     Bezier,
     Colour,
@@ -171,12 +172,16 @@ def _number(value: float | None) -> float | None:
 
 
 def _mask_to_json(mask: Mask) -> Json:
-    """COCO's ``size`` and ``counts``, and the crop, which need not be tight."""
-    return {
+    """COCO's ``size`` and ``counts``, and the crop, which need not be tight; logits as levels."""
+    made = {
         "size": [mask.frame_height, mask.frame_width],
         "crop": mask.crop,
         "counts": encode_rle(mask),
     }
+    if mask.logits is not None:
+        levels = logit_levels(mask.logits)
+        made["logits"] = base64.b64encode(zlib.compress(levels.tobytes(), 1)).decode("ascii")
+    return made
 
 
 def _mask_from_json(made: Json) -> Mask:
@@ -185,6 +190,9 @@ def _mask_from_json(made: Json) -> Mask:
     tight = decode_rle(made["counts"], width=width, height=height)
     if tight is None:
         raise ValueError("a mask without pixels")
+    if "logits" in made:
+        logits = _logits_from_text(made["logits"], x2 - x1, y2 - y1)
+        return Mask(x1, y1, width, height, logits > 0, logits)
     if tight.crop == (x1, y1, x2, y2):
         return tight
     left, top, right, bottom = tight.crop
@@ -193,6 +201,15 @@ def _mask_from_json(made: Json) -> Mask:
     bitmap = np.zeros((y2 - y1, x2 - x1), dtype=np.bool_)
     bitmap[top - y1 : bottom - y1, left - x1 : right - x1] = tight.bitmap
     return Mask(x1, y1, width, height, bitmap)
+
+
+def _logits_from_text(text: str, width: int, height: int) -> npt.NDArray[np.float16]:
+    unpacker = zlib.decompressobj()
+    try:
+        raw = unpacker.decompress(base64.b64decode(text, validate=True), width * height + 1)
+    except zlib.error as error:
+        raise ValueError(f"logits that cannot be unpacked: {error}") from error
+    return logits_of_levels(np.frombuffer(raw, np.int8).reshape(height, width))
 
 
 def _instance_to_text(instance: Instance) -> str:

@@ -9,12 +9,15 @@ A folder ``run/`` holds two files of JSON lines:
 
 The first line of each is a header with the format, its version, the streams and the prompts.
 Each record reaches the operating system before the call that appends it returns, so a crash
-leaves at most one torn line, the last. Logits of masks are not kept; everything else is, exactly.
+leaves at most one torn line, the last. Everything is kept exactly; logits as ``geometry.masks.
+rounded`` leaves them.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,21 +40,37 @@ SCENES = "scenes.jsonl"
 
 
 class RunLog:
-    """Writes a run folder. One thread at a time; encoding happens in the calling thread.
+    """Writes a run folder. Answers may come from one thread and Scenes from another.
 
     Args:
         folder: The run folder; made if need be, and must not hold a log already.
         streams: The streams of the source.
         prompts: What was asked.
+        answers: The file that holds the answers as long as the run lasts, where that is not in the
+            folder itself; closing the log puts it there, too.
+        known: Answers that this file holds already, in the order in which they are appended.
+
+    Attributes:
+        answers: How many answers the log holds.
 
     Raises:
         OutputError: The folder cannot be written, or holds a log.
     """
 
     def __init__(
-        self, folder: Path, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]
+        self,
+        folder: Path,
+        streams: Mapping[str, StreamInfo],
+        prompts: Sequence[Prompt],
+        *,
+        answers: Path | None = None,
+        known: int = 0,
     ) -> None:
         self._folder = folder
+        self._file = folder / DETECTIONS if answers is None else answers
+        self._known = known
+        self._closed = False
+        self.answers = known
         self._found: dict[tuple[str, int], tuple[Instance, ...]] = {}
         header = {
             "format": FORMAT,
@@ -62,22 +81,31 @@ class RunLog:
         with ExitStack() as files:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                self._detections = files.enter_context((folder / DETECTIONS).open("xb"))
+                self._detections = files.enter_context(self._file.open("ab" if known else "xb"))
                 self._scenes = files.enter_context((folder / SCENES).open("xb"))
             except OSError as error:
                 raise self._failure(error) from error
-            self._append(self._detections, json.dumps({**header, "records": "detections"}))
+            if not known:
+                self._append(self._detections, json.dumps({**header, "records": "detections"}))
             self._append(self._scenes, json.dumps({**header, "records": "scenes"}))
             self._files = files.pop_all()
 
-    def append_detections(self, stream: str, index: int, detections: Detections | None) -> None:
+    def append_detections(self, stream: str, index: int, detections: Detections | None) -> bool:
         """Log the answer for a frame; None = the model was not asked.
+
+        Returns:
+            Whether it is new; False for one that was known.
 
         Raises:
             OutputError: The disk is full or gone.
         """
-        self._append(self._detections, detections_to_text(stream, index, detections))
         self._found[stream, index] = () if detections is None else detections.instances
+        if self._known:
+            self._known -= 1
+            return False
+        self._append(self._detections, detections_to_text(stream, index, detections))
+        self.answers += 1
+        return True
 
     def append_scene(self, scene: Scene) -> None:
         """Log the Scene of a frame; its Detections must have been logged before.
@@ -93,9 +121,15 @@ class RunLog:
         del self._found[key]
 
     def close(self) -> None:
-        """Close both files. A second call does nothing."""
+        """Close both files and put the answers into the folder. A second call does nothing."""
+        inside = self._folder / DETECTIONS
+        if self._closed:
+            return
+        self._closed = True
         try:
             self._files.close()
+            if self._file != inside:
+                _link(self._file, inside)
         except OSError as error:
             raise self._failure(error) from error
 
@@ -119,3 +153,11 @@ class RunLog:
 
     def _failure(self, error: OSError) -> OutputError:
         return OutputError(f"cannot write the run log in {self._folder}: {error.strerror or error}")
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file; a copy where the file system knows no such thing."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import json
-import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
-from fractions import Fraction
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from videoseg.errors import OutputError, SourceError
-from videoseg.run._codec import Json, fraction_text, prompt_to_json, stream_to_json
-from videoseg.types import Prompt, StreamInfo
+from videoseg.errors import OutputError, RunLogError
+from videoseg.run._codec import Json
+from videoseg.run.plan import Plan
+from videoseg.run.records import plain
+from videoseg.usage import Usage
 
 NAME = "run.json"
-PACKAGES = (
-    "videoseg",
-    "av",
-    "numpy",
-    "onnxruntime",
-    "opencv-python-headless",
-    "scipy",
-    "shapely",
-    "torch",
-    "transformers",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class FileRecord:
-    """A file, or a folder of files, by its content.
-
-    Attributes:
-        name: File name, or the path as the user gave it.
-        size: Bytes; of a folder, of all files directly in it.
-        sha256: Hex digest of the content; of a folder, of its sorted lines ``digest  name``.
-            None with ``size`` None for what is no file: a device, an address.
-    """
-
-    name: str
-    size: int | None
-    sha256: str | None
+_FORMAT = "videoseg-manifest"
+_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +32,12 @@ class Counts:
 
     Attributes:
         frames: Scenes written.
-        tracks: Track ids given out.
-        instances: For each prompt, how many instances the model found over all frames.
+        tracks: For each prompt, how many track ids were given out.
+        instances: For each prompt, how many outlines were written over all frames.
     """
 
     frames: int
-    tracks: int
+    tracks: tuple[int, ...]
     instances: tuple[int, ...]
 
 
@@ -78,55 +46,49 @@ class Manifest:
     """Everything that ``run.json`` says.
 
     Attributes:
-        inputs: What was read (``record_file``).
-        streams: The streams of the source.
-        prompts: What was asked.
-        model: Name of the model.
-        weights: Its weight files.
-        settings: Parts and options; dataclasses, paths and fractions are written as plain values.
+        plan: What the run was to do.
         stages: Busy time per stage, in the order of the flow.
         counts: What was found.
         outputs: Names in the output folder, relative to it.
-        versions: Package name to version.
+        usage: What a model that is a service has used, else None.
+        stopped: Why the run ended before its input did, else None.
     """
 
-    inputs: Sequence[FileRecord]
-    streams: Sequence[StreamInfo]
-    prompts: Sequence[Prompt]
-    model: str
-    weights: Sequence[FileRecord]
-    settings: Mapping[str, Any]
+    plan: Plan
     stages: Mapping[str, StageTime]
     counts: Counts
     outputs: Sequence[str]
-    versions: Mapping[str, str] = field(default_factory=lambda: installed_versions())
+    usage: Usage | None = None
+    stopped: str | None = None
 
     def __post_init__(self) -> None:
-        if len(self.counts.instances) != len(self.prompts):
-            raise ValueError(
-                f"one count per prompt, got {len(self.counts.instances)} for {len(self.prompts)}"
-            )
+        asked, found = len(self.plan.prompts), len(self.counts.instances)
+        if asked != found or asked != len(self.counts.tracks):
+            raise ValueError(f"one count per prompt, got {found} for {asked}")
 
     def to_json(self) -> Json:
         """Plain JSON values, in a fixed order of keys."""
-        asked = list(zip(self.prompts, self.counts.instances, strict=True))
+        counts = self.counts
+        asked = [
+            {"label": prompt.label, "count": count, "tracks": tracks}
+            for prompt, count, tracks in zip(
+                self.plan.prompts, counts.instances, counts.tracks, strict=True
+            )
+        ]
         return {
-            "format": "videoseg-manifest",
-            "version": 1,
-            "inputs": plain(self.inputs),
-            "streams": [stream_to_json(info) for info in self.streams],
-            "prompts": [prompt_to_json(prompt) for prompt in self.prompts],
-            "model": {"name": self.model, "weights": plain(self.weights)},
-            "settings": plain(self.settings),
+            "format": _FORMAT,
+            "version": _VERSION,
+            **self.plan.to_json(),
             "stages": plain(self.stages),
             "counts": {
-                "frames": self.counts.frames,
-                "tracks": self.counts.tracks,
-                "instances": [{"label": prompt.label, "count": count} for prompt, count in asked],
-                "not_found": [prompt.label for prompt, count in asked if not count],
+                "frames": counts.frames,
+                "tracks": sum(counts.tracks),
+                "instances": asked,
+                "not_found": [each["label"] for each in asked if not each["count"]],
             },
             "outputs": list(self.outputs),
-            "versions": dict(sorted(self.versions.items())),
+            **({} if self.usage is None else {"usage": plain(self.usage)}),
+            **({} if self.stopped is None else {"stopped": self.stopped}),
         }
 
     def write(self, folder: Path) -> Path:
@@ -136,79 +98,41 @@ class Manifest:
             OutputError: The folder cannot be written.
         """
         path = folder / NAME
-        text = json.dumps(self.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
-        try:
-            # Text from a command line may hold bytes that are no UTF-8, as lone surrogates.
-            path.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        write_json(path, self.to_json())
         return path
 
 
-def record_file(path: Path, name: str | None = None) -> FileRecord:
-    """Size and digest of a file or of the files directly in a folder, read in pieces.
-
-    Args:
-        path: Where it is.
-        name: What to call it; by default its file name.
+def read_manifest(folder: Path) -> dict[str, Json]:
+    """What the ``run.json`` of an output folder says.
 
     Raises:
-        SourceError: It exists and cannot be read.
+        RunLogError: There is none, or it is none of ours.
     """
-    called = path.name if name is None else name
+    path = folder / NAME
     try:
-        if path.is_dir():
-            inside = [record_file(child) for child in sorted(path.iterdir()) if child.is_file()]
-            lines = "".join(f"{record.sha256}  {record.name}\n" for record in inside)
-            digest = hashlib.sha256(lines.encode("utf-8", errors="surrogateescape")).hexdigest()
-            return FileRecord(called, sum(record.size or 0 for record in inside), digest)
-        if not path.is_file():
-            return FileRecord(called, None, None)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return FileRecord(called, file.tell(), digest)
+        made = json.loads(path.read_bytes())
     except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror or error}") from error
+        raise RunLogError(f"{folder} holds no finished run: no {NAME} in it") from error
+    except ValueError as error:
+        raise RunLogError(f"{path} is damaged: {error}") from error
+    if not isinstance(made, dict) or made.get("format") != _FORMAT:
+        raise RunLogError(f"{path} is not the {NAME} of a run")
+    if made.get("version") != _VERSION:
+        raise RunLogError(
+            f"{path} has format version {made.get('version')}; this videoseg reads {_VERSION}"
+        )
+    return made
 
 
-def installed_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that shape a result, without importing them."""
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
-
-
-def plain(value: Any) -> Json:
-    """A setting as plain JSON values: a dataclass (its settings alone), mapping, sequence, path.
+def write_json(path: Path, made: Json) -> None:
+    """Write plain values as text that people can read.
 
     Raises:
-        TypeError: It has no plain form.
+        OutputError: The file cannot be written.
     """
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        settings = (each.name for each in dataclasses.fields(value) if each.init)
-        return {name: plain(getattr(value, name)) for name in settings}
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted(map(plain, value))
-    if isinstance(value, list | tuple | np.ndarray):
-        return [plain(inner) for inner in value]
-    return _plain_scalar(value)
-
-
-def _plain_scalar(value: Any) -> Json:
-    if isinstance(value, Enum):
-        return plain(value.value)
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, Fraction):
-        return fraction_text(value)
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"a setting of type {type(value).__name__} has no plain form")
+    text = json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        # Text from a command line may hold bytes that are no UTF-8, as lone surrogates.
+        path.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -2,8 +2,9 @@
 
 Everything is written below ``OUT/.videoseg-part/new`` under its final name, on the file system of
 its destination. ``publish`` renames each piece into place; leaving without it removes the staging
-folder. Its lock file keeps a second run out; a lock that nobody holds belongs to a killed run,
-whose staging folder is taken over after what it had moved aside has been put back.
+folder, or all but what a later run can go on with, if there is such. Its lock file keeps a second
+run out; a lock that nobody holds belongs to a killed run, whose staging folder is taken over: what
+it had begun to publish was complete, and is put into place.
 """
 
 from __future__ import annotations
@@ -18,32 +19,50 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from videoseg.errors import OutputError, OutputExistsError, UsageError
 from videoseg.run.manifest import NAME as MANIFEST
 
 STAGING = ".videoseg-part"
+PLAN = "plan.json"
+"""The note by which an unfinished run is known."""
 
 
 class Staging:
     """A context manager that owns the staging folder of one output folder.
 
+    What a run notes in ``notes`` outlives its end, however it came, until one has published; if
+    there is a plan among it.
+
     Args:
         out: The output folder; made if need be, and removed again if nothing is published.
         produces: Names of the files and folders that may be made, relative to ``out``.
-        overwrite: Whether existing pieces of these names are replaced. A folder is replaced only
-            where the ``run.json`` beside it lists it, for it may hold a stranger's files.
+        overwrite: Whether existing pieces of these names are replaced, and an unfinished run is
+            forgotten. A folder is replaced only where the ``run.json`` beside it lists it, for it
+            may hold a stranger's files.
+        resume: Whether what an unfinished run has left is kept to go on with.
+        replaces: Names that may be replaced also without ``overwrite``.
 
     Raises:
         UsageError: Two parts would make the same piece.
-        OutputExistsError: On entering: a piece exists and must not be replaced.
+        OutputExistsError: On entering: a piece or an unfinished run exists and must not be lost.
         OutputError: On entering: the folder cannot be written, or another run is writing to it.
     """
 
-    def __init__(self, out: Path, produces: Sequence[str], overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        out: Path,
+        produces: Sequence[str],
+        overwrite: bool = False,
+        *,
+        resume: bool = False,
+        replaces: Sequence[str] = (),
+    ) -> None:
         self.out = out
         self.overwrite = overwrite
+        self._resume = resume
+        self._replaces = frozenset(replaces)
         self._pieces = _top_pieces(produces)
         self._staging = out / STAGING
         self._made: list[Path] = []
@@ -55,18 +74,41 @@ class Staging:
         return self._staging / "new"
 
     @property
+    def notes(self) -> Path:
+        """Where a run keeps what a later one needs to go on with it; not published."""
+        return self._staging / "notes"
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is a run that can be gone on with; its plan says so."""
+        return (self.notes / PLAN).exists()
+
+    @property
     def _aside(self) -> Path:
         """Where what is replaced waits until all is in place."""
         return self._staging / "old"
 
+    @property
+    def killed_publishing(self) -> bool:
+        """Whether a run was killed while it published, as long as that is not settled."""
+        return self._marker.exists()
+
+    @property
+    def _marker(self) -> Path:
+        """Names the pieces that are on their way to their places."""
+        return self._staging / "publishing"
+
     def __enter__(self) -> Staging:
-        self._refuse_existing()
+        if not self._staging.exists():
+            self._refuse_existing()
         try:
             self._make_out()
             self._lock = self._take_lock()
             self._take_over()
             self._refuse_existing()
-            self.folder.mkdir()
+            self._refuse_unfinished()
+            for folder in (self.folder, self.notes):
+                folder.mkdir(exist_ok=True)
         except OSError as error:
             self._leave()
             if isinstance(error, OutputError):
@@ -80,6 +122,10 @@ class Staging:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        refused = error is None or isinstance(error, OutputExistsError)
+        if not refused and self.unfinished:
+            assert error is not None  # noqa: S101
+            error.add_note("what was answered so far is kept, and --resume goes on from there")
         self._leave()
 
     def publish(self) -> list[Path]:
@@ -97,13 +143,22 @@ class Staging:
         self._refuse_existing()
         made = [name for name in self._pieces if os.path.lexists(self.folder / name)]
         made.sort(key=lambda name: name == MANIFEST)
+        try:
+            self._marker.write_text(json.dumps(made), encoding="utf-8")
+        except OSError as error:
+            raise self._failure(error) from error
+        self._move(made)
+        shutil.rmtree(self.notes, ignore_errors=True)
+        return [self.out / name for name in made]
+
+    def _move(self, made: Sequence[str]) -> None:
+        """Put pieces into place, or all back to where they were."""
         undo: list[tuple[Path, Path]] = []
         try:
             for name in made:
                 final = self.out / name
                 final.parent.mkdir(parents=True, exist_ok=True)
                 if os.path.lexists(final):
-                    # One flat name for each piece, from which a later run can tell where it was.
                     aside = self._aside / quote(name, safe="")
                     self._aside.mkdir(exist_ok=True)
                     final.rename(aside)
@@ -113,17 +168,31 @@ class Staging:
         except BaseException as error:
             for source, target in reversed(undo):
                 source.rename(target)
+            self._marker.unlink(missing_ok=True)
             if isinstance(error, OSError):
-                raise OutputError(f"cannot publish to {self.out}: {error.strerror}") from error
+                raise self._failure(error) from error
             raise
-        return [self.out / name for name in made]
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(f"cannot publish to {self.out}: {error.strerror}")
+
+    def _refuse_unfinished(self) -> None:
+        """Refuse to lose what a run has found; forget it where that is wished."""
+        if self._resume or not self.unfinished:
+            return
+        if not self.overwrite:
+            raise OutputExistsError(
+                f"{self.out} holds an unfinished run; --resume goes on with it, and --overwrite "
+                "begins anew"
+            )
+        shutil.rmtree(self.notes)
 
     def _refuse_existing(self) -> None:
         """Refuse before any work what ``publish`` would have to refuse after it."""
         ours: set[str] | None = None
         for name in self._pieces:
             final = self.out / name
-            if not os.path.lexists(final):
+            if not os.path.lexists(final) or name in self._replaces:
                 continue
             if not self.overwrite:
                 raise OutputExistsError(
@@ -179,12 +248,13 @@ class Staging:
             file.close()
 
     def _take_over(self) -> None:
-        """Put back what a killed run had moved aside, and remove what it had begun."""
-        if self._aside.exists():
-            for piece in list(self._aside.iterdir()):
-                final = self.out / unquote(piece.name)
-                if not os.path.lexists(final):
-                    piece.rename(final)
+        """Put into place what a killed run was publishing, and remove what it had only begun."""
+        if self.killed_publishing:
+            with contextlib.suppress(ValueError):  # torn: no piece had been moved yet
+                names = json.loads(self._marker.read_bytes())
+                self._move([name for name in names if os.path.lexists(self.folder / name)])
+                shutil.rmtree(self.notes, ignore_errors=True)
+            self._marker.unlink(missing_ok=True)
         for leftover in (self.folder, self._aside):
             if leftover.exists():
                 shutil.rmtree(leftover)
@@ -194,7 +264,8 @@ class Staging:
         if self._lock is not None:
             if sys.platform == "win32":  # where an open file cannot be removed
                 self._lock.close()
-            shutil.rmtree(self._staging, ignore_errors=True)
+            gone = self.folder if self.unfinished else self._staging
+            shutil.rmtree(gone, ignore_errors=True)
             self._lock.close()
             self._lock = None
         with contextlib.suppress(OSError):
@@ -202,6 +273,18 @@ class Staging:
             # what was published.
             for folder in reversed(self._made):
                 folder.rmdir()
+
+
+def settle(out: Path) -> None:
+    """Put into place what a run that was killed while it published had made; else do nothing.
+
+    Raises:
+        OutputError: It cannot be put there, or another run is writing to ``out``.
+    """
+    staging = Staging(out, ())
+    if staging.killed_publishing:
+        with staging:
+            pass
 
 
 def _top_pieces(produces: Sequence[str]) -> tuple[str, ...]:

@@ -42,14 +42,22 @@ class RunFolder:
     Every call reads the files afresh and holds no more than the tracker's look-ahead in memory. A
     last line that a crash has torn is left out.
 
+    Args:
+        folder: The run folder.
+        answers: Where the Detections are, if not in the folder: of a run that is not finished.
+
     Attributes:
         folder: The run folder.
         streams: The streams of the source by name.
         prompts: What was asked.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, answers: Path | None = None) -> None:
         self.folder = folder
+        self._files = {
+            SCENES: folder / SCENES,
+            DETECTIONS: folder / DETECTIONS if answers is None else answers,
+        }
         self._check_header(SCENES, "scenes")
         header = self._check_header(DETECTIONS, "detections")
         self.streams: Mapping[str, StreamInfo] = self._build(DETECTIONS, 1, _streams, header)
@@ -104,7 +112,7 @@ class RunFolder:
             raise self._damage(name, 1, "this is not the log of a run")
         if header.get("version") != VERSION:
             raise RunLogError(
-                f"{self.folder / name} has format version {header.get('version')}; this videoseg "
+                f"{self._files[name]} has format version {header.get('version')}; this videoseg "
                 f"reads version {VERSION}"
             )
         if header.get("records") != records:
@@ -120,10 +128,10 @@ class RunFolder:
     def _lines(self, name: str) -> Iterator[bytes]:
         """Yield whole lines; a last one without its end is torn and left out."""
         try:
-            with (self.folder / name).open("rb") as file:
+            with self._files[name].open("rb") as file:
                 yield from (line for line in file if line.endswith(b"\n"))
         except OSError as error:
-            raise RunLogError(f"cannot read {self.folder / name}: {error.strerror}") from error
+            raise RunLogError(f"cannot read {self._files[name]}: {error.strerror}") from error
 
     def _parse(self, name: str, number: int, line: bytes) -> Json:
         return self._build(name, number, json.loads, line)
@@ -137,7 +145,7 @@ class RunFolder:
             raise self._damage(name, number, "a value of absurd size") from error
 
     def _damage(self, name: str, number: int, what: str) -> RunLogError:
-        return RunLogError(f"{self.folder / name}, line {number} is damaged: {what}")
+        return RunLogError(f"{self._files[name]}, line {number} is damaged: {what}")
 
 
 def _key(made: Json) -> tuple[str, int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from videoseg.errors import ModelError
+from videoseg.geometry import masks
 from videoseg.motion import carry_mask, flow_between
 from videoseg.protocols import Segmenter, VideoSegmenter
+from videoseg.snapshots import State, joined, parted
 from videoseg.tracking.cuts import CutDetector
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, Prompt
 
@@ -26,7 +27,7 @@ class Follows(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Carried:
     """A ``Stage``: a prompt's cues hold on the frame they were made on, and are carried from there.
 
@@ -43,6 +44,7 @@ class Carried:
 
     segmenter: Segmenter
     prompts: Sequence[Prompt]
+    _streams: dict[str, _Stream] = field(init=False, repr=False, default_factory=dict)
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
         """Yield every frame, in order, with its answer.
@@ -50,14 +52,34 @@ class Carried:
         Raises:
             ModelError: The model did not answer the frame it was asked about.
         """
-        with ExitStack() as ends:
-            streams: dict[str, _Stream] = {}
+        try:
             for frame in frames:
-                if frame.stream not in streams:
-                    follower = self._follower()
-                    ends.callback(follower.finish)
-                    streams[frame.stream] = _Stream(self.segmenter, tuple(self.prompts), follower)
-                yield frame, streams[frame.stream].step(frame)
+                yield frame, self._stream(frame.stream).step(frame)
+        finally:
+            for stream in self._streams.values():
+                stream.follower.finish()
+            self._streams.clear()
+
+    def recall(self, frame: Frame, detections: Detections | None) -> None:
+        """Take the next frame with the answer it was given in an earlier run."""
+        self._stream(frame.stream).recall(frame, detections)
+
+    def snapshot(self) -> State:
+        """What the memories of the objects hold."""
+        streams = enumerate(self._streams.values())
+        return joined({str(place): stream.follower.snapshot() for place, stream in streams})
+
+    def restore(self, state: State) -> None:
+        """Give the memories back what they held after the frame that was recalled last."""
+        parts = parted(state)
+        for place, stream in enumerate(self._streams.values()):
+            if stream.last is not None:
+                stream.follower.restore(parts.get(str(place), {}), stream.last)
+
+    def _stream(self, name: str) -> _Stream:
+        if name not in self._streams:
+            self._streams[name] = _Stream(self.segmenter, tuple(self.prompts), self._follower())
+        return self._streams[name]
 
     def _follower(self) -> VideoSegmenter:
         if isinstance(self.segmenter, Follows):
@@ -96,6 +118,16 @@ class _Stream:
         self.seen = {found.prompt: found.mask for found in followed.instances}
         others = tuple(found for found in answer.instances if not self.prompts[found.prompt].cues)
         return replace(answer, instances=others + followed.instances)
+
+    def recall(self, frame: Frame, detections: Detections | None) -> None:
+        """Come to where the step with this frame and this answer led; the follower is put back."""
+        self.cuts.push(frame.image)
+        self.last = frame
+        self.seen = {
+            found.prompt: found.mask
+            for found in (detections.instances if detections is not None else ())
+            if self.prompts[found.prompt].cues
+        }
 
     def _due(self, index: int, prompt: Prompt, frame: Frame) -> Prompt | None:
         """The prompt as it is asked on this frame, or None where it is not."""
@@ -164,6 +196,15 @@ class _MaskCues:
     def finish(self) -> None:
         self._masks = {}
         self._last = None
+
+    def snapshot(self) -> State:
+        found = self._masks.items()
+        return joined({str(index): masks.to_arrays(mask) for index, mask in found})
+
+    def restore(self, state: State, last: Frame) -> None:
+        parts = parted(state).items()
+        self._masks = {int(name): masks.from_arrays(part) for name, part in parts}
+        self._last = last
 
 
 def _ask(segmenter: Segmenter, frame: Frame, asked: dict[int, Prompt], count: int) -> Detections:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
+
+import numpy as np
 
 from videoseg.geometry import masks
 from videoseg.motion import carry_mask, flow_between
 from videoseg.protocols import Segmenter, VideoSegmenter
+from videoseg.snapshots import State, joined, parted
 from videoseg.tracking.cuts import CutDetector
 from videoseg.types import Detections, Frame, Instance, Prompt
 
@@ -31,7 +33,7 @@ class Keyframed(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Keyframes:
     """A ``Stage``: the first frame of every shot is asked, and each so many frames after it.
 
@@ -42,12 +44,13 @@ class Keyframes:
     Attributes:
         segmenter: The model; prepared by the caller.
         prompts: What is asked.
-        model: Gives memories.
+        model: Gives memories, and says how often to ask.
     """
 
     segmenter: Segmenter
     prompts: Sequence[Prompt]
     model: Keyframed
+    _streams: dict[str, _Stream] = field(init=False, repr=False, default_factory=dict)
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
         """Yield every frame, in order, with its answer.
@@ -56,17 +59,37 @@ class Keyframes:
             ModelError: The model failed.
             LimitReachedError: A limit of the user's allows no further call.
         """
-        with ExitStack() as ends:
-            streams: dict[str, _Stream] = {}
+        try:
             for frame in frames:
-                if frame.stream not in streams:
-                    memory = self.model.memory() or _Moved()
-                    memory.start(self.prompts)
-                    ends.callback(memory.finish)
-                    streams[frame.stream] = _Stream(
-                        self.segmenter, tuple(self.prompts), memory, self.model.keyframe_every
-                    )
-                yield frame, streams[frame.stream].step(frame)
+                yield frame, self._stream(frame.stream).step(frame)
+        finally:
+            for stream in self._streams.values():
+                stream.memory.finish()
+            self._streams.clear()
+
+    def recall(self, frame: Frame, detections: Detections | None) -> None:
+        """Take the next frame with the answer it was given in an earlier run."""
+        self._stream(frame.stream).recall(frame, detections)
+
+    def snapshot(self) -> State:
+        """What the memories of the objects hold."""
+        streams = enumerate(self._streams.values())
+        return joined({str(place): stream.memory.snapshot() for place, stream in streams})
+
+    def restore(self, state: State) -> None:
+        """Give the memories back what they held after the frame that was recalled last."""
+        parts = parted(state)
+        for place, stream in enumerate(self._streams.values()):
+            if stream.last is not None:
+                stream.memory.restore(parts.get(str(place), {}), stream.last)
+
+    def _stream(self, name: str) -> _Stream:
+        if name not in self._streams:
+            memory = self.model.memory() or _Moved()
+            memory.start(self.prompts)
+            every = self.model.keyframe_every
+            self._streams[name] = _Stream(self.segmenter, tuple(self.prompts), memory, every)
+        return self._streams[name]
 
 
 @dataclass(slots=True)
@@ -79,22 +102,36 @@ class _Stream:
     every: int
     asked: int | None = None
     next_id: int = 0
+    last: Frame | None = None
     cuts: CutDetector = field(default_factory=lambda: CutDetector(patience=0))
 
     def step(self, frame: Frame) -> Detections:
-        if any(self.cuts.push(frame.image)):
+        """One frame's answer."""
+        cut = any(self.cuts.push(frame.image))
+        if cut:
             self.memory.reset()
-            self.asked = None
-        if self.asked is not None and frame.index < self.asked + self.every:
+        if not self._is_key(frame, cut=cut):
             return self.memory.step(frame, None)
-        followed = self.memory.step(frame, None).instances if self.asked is not None else ()
-        self.asked = frame.index
+        first = cut or self.asked is None
+        followed = () if first else self.memory.step(frame, None).instances
         (answer,) = self.segmenter.segment((frame,), (self.prompts,))
         named = replace(answer, instances=self._named(answer.instances, followed))
         # A memory keeps what it is not told about; here the answer counts alone.
         self.memory.finish()
         self.memory.start(self.prompts)
+        self.asked = frame.index
         return self.memory.step(frame, named)
+
+    def recall(self, frame: Frame, detections: Detections | None) -> None:
+        """Come to where the step with this frame and this answer led; the memory is put back."""
+        if self._is_key(frame, cut=any(self.cuts.push(frame.image))):
+            self.asked = frame.index
+        self.last = frame
+        for one in detections.instances if detections is not None else ():
+            self.next_id = max(self.next_id, (one.object_id or 0) + 1)
+
+    def _is_key(self, frame: Frame, *, cut: bool) -> bool:
+        return cut or self.asked is None or frame.index >= self.asked + self.every
 
     def _named(
         self, found: Sequence[Instance], followed: Sequence[Instance]
@@ -151,3 +188,22 @@ class _Moved:
 
     def finish(self) -> None:
         self._last, self._objects = None, ()
+
+    def snapshot(self) -> State:
+        return joined(
+            {
+                f"{place}:{one.prompt}:{one.object_id}": {
+                    **masks.to_arrays(replace(one.mask, logits=None)),
+                    "score": np.array(one.score),
+                }
+                for place, one in enumerate(self._objects)
+            }
+        )
+
+    def restore(self, state: State, last: Frame) -> None:
+        self._last = last
+        self._objects = tuple(
+            Instance(masks.from_arrays(part), float(part["score"]), int(prompt), int(object_id))
+            for name, part in parted(state).items()
+            for _, prompt, object_id in [name.split(":")]
+        )

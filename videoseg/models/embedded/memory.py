@@ -20,8 +20,9 @@ import numpy.typing as npt
 from videoseg.geometry import masks
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.outline import Outlined, outline
-from videoseg.models.embedded.views import NETWORK_SIDE, Pose, View
+from videoseg.models.embedded.views import NETWORK_SIDE, Norm, Pose, View
 from videoseg.motion import Flow, carry_mask, flow_between
+from videoseg.snapshots import State, joined, listed, parted
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, RgbImage
 
 FloatMap = npt.NDArray[np.float32]
@@ -95,6 +96,23 @@ class Memory:
         self._last = None
         self._objects.clear()
 
+    def snapshot(self) -> State:
+        """What is remembered of each object."""
+        return joined({_name(key): known.snapshot() for key, known in self._objects.items()})
+
+    def restore(self, state: State, last: Frame) -> None:
+        """Remember what ``snapshot`` gave after the step with frame ``last``."""
+        self._last = last
+        self._objects = {
+            _key(name): _Object.restored(self._network(), part)
+            for name, part in parted(state).items()
+        }
+
+    def _network(self) -> Backbone:
+        if self._backbone is None:
+            self._backbone = Backbone(self.threads, NETWORK_SIDE)
+        return self._backbone
+
     def _flow(self, frame: Frame) -> Flow | None:
         if self._last is None or self._last.image.shape != frame.image.shape:
             return None
@@ -105,9 +123,17 @@ class Memory:
         if key in self._objects:
             self._objects[key].correct(image, instance.mask)
             return
-        if self._backbone is None:
-            self._backbone = Backbone(self.threads, NETWORK_SIDE)
-        self._objects[key] = _Object(self._backbone, image, instance.mask)
+        self._objects[key] = _Object.seen(self._network(), image, instance.mask)
+
+
+def _name(key: tuple[int, int | None]) -> str:
+    """A key as a name without a slash."""
+    return f"{key[0]}:{'' if key[1] is None else key[1]}"
+
+
+def _key(name: str) -> tuple[int, int | None]:
+    prompt, _, object_id = name.partition(":")
+    return int(prompt), int(object_id) if object_id else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,19 +148,53 @@ class _Trace:
     def of(cls, view: View, mask: Mask) -> _Trace:
         return cls(view.keys, view.places(Pose.of(mask)), view.labels(mask))
 
+    def snapshot(self) -> State:
+        return {"keys": self.keys, "places": self.places, "labels": self.labels}
+
 
 class _Object:
     """One remembered object; ``mask`` is where it was on the last frame, None if out of sight."""
 
-    def __init__(self, backbone: Backbone, image: RgbImage, mask: Mask) -> None:
+    def __init__(self, backbone: Backbone, norm: Norm) -> None:
         self._backbone = backbone
-        self.mask: Mask | None = mask
-        view = View.of(backbone, image, mask)
-        self._norm = view.norm
+        self.mask: Mask | None = None
+        self._norm = norm
+        self._size = 1.0
         self._given: list[_Trace] = []
         self._recent: list[_Trace] = []
         self._rule = _Rule()
-        self._give(view, mask)
+
+    @classmethod
+    def seen(cls, backbone: Backbone, image: RgbImage, mask: Mask) -> _Object:
+        """An object that is seen for the first time."""
+        view = View.of(backbone, image, mask)
+        new = cls(backbone, view.norm)
+        new._give(view, mask)
+        return new
+
+    def snapshot(self) -> State:
+        return joined(
+            {
+                "mask": {} if self.mask is None else masks.to_arrays(self.mask),
+                "norm": self._norm.snapshot(),
+                "size": {"": np.array(self._size)},
+                "given": listed(trace.snapshot() for trace in self._given),
+                "recent": listed(trace.snapshot() for trace in self._recent),
+                "rule": self._rule.snapshot(),
+            }
+        )
+
+    @classmethod
+    def restored(cls, backbone: Backbone, state: State) -> _Object:
+        """The object that ``snapshot`` was taken of."""
+        parts = parted(state)
+        known = cls(backbone, Norm.restored(parts["norm"]))
+        known.mask = masks.from_arrays(parts["mask"]) if "mask" in parts else None
+        known._size = float(parts["size"][""])
+        known._given = [_Trace(**each) for each in parted(parts.get("given", {})).values()]
+        known._recent = [_Trace(**each) for each in parted(parts.get("recent", {})).values()]
+        known._rule = _Rule.restored(parts["rule"])
+        return known
 
     def correct(self, image: RgbImage, mask: Mask) -> None:
         """Learn how the object lies on this frame from one who knows."""
@@ -220,6 +280,30 @@ class _Rule:
         self._given: list[tuple[FloatMap, FloatMap]] = []
         self._recent: tuple[FloatMap, FloatMap] | None = None
         self._weights = np.zeros(0, dtype=np.float32)
+
+    def snapshot(self) -> State:
+        normals = [*self._given, *([] if self._recent is None else [self._recent])]
+        return joined(
+            {
+                "normals": listed({"gram": gram, "mean": mean} for gram, mean in normals),
+                "given": {"": np.array(len(self._given))},
+                "weights": {"": self._weights},
+            }
+        )
+
+    @classmethod
+    def restored(cls, state: State) -> _Rule:
+        """The rule that ``snapshot`` was taken of."""
+        parts = parted(state)
+        known = cls()
+        normals = [
+            (each["gram"], each["mean"]) for each in parted(parts.get("normals", {})).values()
+        ]
+        count = int(parts["given"][""])
+        known._given, recent = normals[:count], normals[count:]
+        known._recent = recent[0] if recent else None
+        known._weights = parts["weights"][""]
+        return known
 
     def learn(self, trace: _Trace, *, given: bool) -> None:
         """Take in the cells of one view; the given ones keep half of the say."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.models.embedded.features import Backbone
+from videoseg.snapshots import State
 from videoseg.types import Box, Mask, RgbImage
 
 FloatMap = npt.NDArray[np.float32]
@@ -54,6 +55,16 @@ class Norm:
         mean = (maps[0].mean(axis=(0, 1)), maps[1].mean(axis=(0, 1)))
         spread = (maps[0].std(axis=(0, 1)) + 1e-3, maps[1].std(axis=(0, 1)) + 1e-3)
         return cls(mean, spread)
+
+    def snapshot(self) -> State:
+        """The norm as plain arrays."""
+        values = (*self.mean, *self.spread)
+        return dict(zip(("mean8", "mean16", "spread8", "spread16"), values, strict=True))
+
+    @classmethod
+    def restored(cls, state: State) -> Norm:
+        """The norm that ``snapshot`` was taken of."""
+        return cls((state["mean8"], state["mean16"]), (state["spread8"], state["spread16"]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,65 @@
+"""What a run did, in words and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+import typer
+
+from videoseg.cli._hosted_options import usage_lines
+
+if TYPE_CHECKING:
+    from videoseg.run.summary import Summary
+
+
+def say_summary(summary: Summary, *, as_json: bool, quiet: bool) -> None:
+    """Say on stderr what was found, unless quiet, and print it on stdout if asked."""
+    if not quiet:
+        for prompt, tracks, outlines in _by_prompt(summary):
+            found = f"{count(tracks, 'object')}, {count(outlines, 'outline')}"
+            typer.echo(f"{prompt}: {found if outlines else 'not found'}", err=True)
+        say_times(summary)
+    if as_json:
+        typer.echo(json.dumps(as_plain(summary), indent=2, ensure_ascii=False))
+
+
+def say_times(summary: Summary) -> None:
+    """Say how long each stage took and what was made."""
+    spent = sorted(summary.seconds.items(), key=lambda item: -item[1])
+    times = "".join(f"; {name} {seconds:.1f} s" for name, seconds in spent if name != "wait")
+    typer.echo(f"{count(summary.frames, 'frame')}{times}", err=True)
+    if summary.known:
+        typer.echo(f"{count(summary.known, 'frame')} of them answered earlier", err=True)
+    if summary.usage is not None:
+        for line in usage_lines(summary.usage, summary.frames):
+            typer.echo(line, err=True)
+    typer.echo(f"wrote {', '.join(summary.outputs)} in {summary.out}", err=True)
+
+
+def count(number: int, thing: str) -> str:
+    """A number of things in words."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def as_plain(summary: Summary) -> dict[str, object]:
+    """A summary as plain values."""
+    return {
+        "out": str(summary.out),
+        "outputs": list(summary.outputs),
+        "frames": summary.frames,
+        "known": summary.known,
+        "prompts": [
+            {"label": prompt, "found": outlines > 0, "tracks": tracks, "outlines": outlines}
+            for prompt, tracks, outlines in _by_prompt(summary)
+        ],
+        "seconds": {name: round(spent, 3) for name, spent in summary.seconds.items()},
+        "usage": None if summary.usage is None else dataclasses.asdict(summary.usage),
+        "stopped": summary.stopped,
+    }
+
+
+def _by_prompt(summary: Summary) -> list[tuple[str, int, int]]:
+    labels = (prompt.label for prompt in summary.prompts)
+    return list(zip(labels, summary.tracks, summary.instances, strict=True))

@@ -1,0 +1,47 @@
+"""``videoseg rerun``: everything after the model once more, from the log of a finished run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from videoseg.cli._common import AsJson, Assign, Moved, Outputs, Overwrite, Quiet
+
+EPILOG = """
+Examples:
+
+videoseg rerun out/ --set tracking.iou.smoothing=0.9 --overwrite
+
+videoseg rerun out/ --set tracking.iou.bridge=8 -o out-bridged/
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    app.command("rerun", epilog=EPILOG)(rerun)
+
+
+def rerun(
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of a finished run.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Output folder (default: OUT itself).")
+    ] = None,
+    write: Outputs = None,
+    assign: Assign = None,
+    source: Moved = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Track, smooth and write anew what the model has found; the model is not asked again."""
+    from videoseg.cli._progress import Progress
+    from videoseg.cli._summary import say_summary
+    from videoseg.redo import Finished
+
+    flags = {"write": write} if write else {}
+    run = Finished(folder, flags=flags, assignments=assign or (), location=source)
+    with run.job() as job, Progress(job.frame_count, job.clock, quiet=quiet) as progress:
+        summary = run.rerun(job, out or folder, overwrite=overwrite, on_frame=progress.show)
+    say_summary(summary, as_json=as_json, quiet=quiet)
