@@ -32,7 +32,7 @@ def say_times(summary: Summary) -> None:
     typer.echo(f"{count(summary.frames, 'frame')}{times}", err=True)
     if summary.known:
         typer.echo(f"{count(summary.known, 'frame')} of them answered earlier", err=True)
-    if summary.usage is not None:
+    if summary.usage is not None and (summary.usage.calls or summary.usage.cached):
         for line in usage_lines(summary.usage, summary.frames):
             typer.echo(line, err=True)
     typer.echo(f"wrote {', '.join(summary.outputs)} in {summary.out}", err=True)
