@@ -6,6 +6,9 @@ has a known answer on every frame.
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -64,6 +67,27 @@ class Colours:
             if mask is not None:
                 instances.append(Instance(mask, 0.9, n))
         return Detections(frame.stream, frame.index, tuple(instances))
+
+
+@dataclass
+class Slow(Colours):
+    """Takes its time over every frame."""
+
+    seconds: float = 0.05
+
+    def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
+        time.sleep(self.seconds)
+        return super()._answer(frame, prompts)
+
+
+@dataclass
+class Killed(Colours):
+    """Takes its process with it on the fourth frame of a stream called "bad"."""
+
+    def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
+        if frame.stream == "bad" and frame.index == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super()._answer(frame, prompts)
 
 
 def _coloured(image: RgbImage, text: str | None) -> Bitmap:

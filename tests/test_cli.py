@@ -225,7 +225,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing_to_be_seen(
 ) -> None:
     out = tmp_path / "out"
     assert segment(film, "red", "-o", str(out), model="interrupted") == 130
-    assert "interrupted, nothing was published; --resume" in capfd.readouterr().err
+    assert "interrupted, nothing unfinished was published; --resume" in capfd.readouterr().err
     assert left_in(out) == {STAGING}
     early = ["--set", "run.batch=12"]
     assert segment(film, "red", "-o", str(tmp_path / "no"), *early, model="interrupted") == 130

@@ -151,8 +151,53 @@ def test_consent_is_asked_for_before_anything_is_sent(
     assert not out.exists()
 
 
-def test_a_dry_run_needs_no_consent(film: str, tmp_path: Path) -> None:
+def test_a_dry_run_needs_no_consent_and_asks_nothing(film: str, tmp_path: Path) -> None:
     assert segment(film, "https://192.0.2.1/v1", tmp_path / "out", "--dry-run") == 0
+    with serving(servers.moondream) as server:
+        assert segment(film, server.url, tmp_path / "out", "--dry-run", "--json") == 0
+    assert not server.requests
+
+
+def test_a_preview_asks_for_consent(
+    film: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "look.png"
+    command = ["preview", film, "red", "-o", str(out), "--model", "moondream", "--set"]
+    assert run([*command, "models.moondream.url=https://192.0.2.1/v1"]) == 2
+    assert "--yes" in capfd.readouterr().err
+    with serving(servers.moondream) as server:
+        assert run([*command, f"models.moondream.url={server.url}"]) == 0
+    assert out.exists()
+
+
+def test_a_limit_holds_over_several_inputs(
+    film: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = str(clip(frames=6, width=160, height=96, name="other.mp4"))
+    command = ["segment", film, other, "--text", "red", "-o", str(tmp_path / "{stem}")]
+    command += ["--model", "moondream", "--write", "masks", "--json"]
+    command += ["--set", "models.moondream.several=one", "--set", "models.moondream.concurrency=1"]
+    with serving(servers.moondream) as server:
+        command += ["--set", f"models.moondream.url={server.url}", "--max-calls", "15"]
+        assert run([*command, "--jobs", "2"]) == 2
+        assert "leave --jobs out" in capfd.readouterr().err
+        assert run(command) == 3
+    first, second = json.loads(capfd.readouterr().out)["inputs"]
+    assert (first["usage"]["calls"], first["stopped"]) == (12, None)
+    assert (second["usage"]["calls"], second["frames"]) == (3, 3)
+    assert "limit of 15 calls" in second["stopped"]
+    assert len(server.requests) == 15
+
+
+def test_what_was_stopped_can_be_taken_up_again(film: str, tmp_path: Path) -> None:
+    out, again = tmp_path / "out", tmp_path / "again"
+    one = ("--set", "models.moondream.several=one", "--set", "models.moondream.concurrency=1")
+    with serving(servers.moondream) as server:
+        assert segment(film, server.url, out, *one, "--max-calls", "5") == 3
+    smoother = ["--set", "tracking.iou.smoothing=0.9"]
+    assert run(["rerun", str(out), "-o", str(again), *smoother]) == 0
+    assert frames_in(again) == 5
+    assert "limit of 5" in json.loads((again / "run.json").read_text())["stopped"]
 
 
 def test_what_is_sent_away_is_noted(caplog: pytest.LogCaptureFixture) -> None:
@@ -179,7 +224,7 @@ def test_a_limit_on_calls_publishes_what_is_done(
         assert len(server.requests) == 5
         # What was stopped is not finished, and is not taken for it.
         assert segment(film, server.url, out, *one, "--max-calls", "5", "--resume") == 1
-        assert "the limit of 5 calls is reached; --overwrite" in capfd.readouterr().err
+        assert "stopped: the limit of 5 calls is reached; --overwrite" in capfd.readouterr().err
         # With the answers that are there, the rest takes the rest of the calls.
         assert segment(film, server.url, out, *one, "--overwrite") == 0
         assert frames_in(out) == FRAMES

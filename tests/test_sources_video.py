@@ -263,3 +263,26 @@ def test_no_file_stays_open() -> None:
         source.close()
         assert next(running, None) is None
     assert open_files() == before
+
+
+def test_decoded_pictures_do_not_wait_for_the_garbage_collector() -> None:
+    """Gigabytes of them would, in a long run at 4K."""
+    import gc
+
+    from av import VideoFrame
+
+    from tests.media import clip
+
+    path = str(clip(frames=20, width=160, height=96))
+    gc.collect()
+    gc.disable()
+    try:
+        source = VideoSource()
+        source.open(path)
+        for _ in source.frames():
+            pass
+        source.close()
+        alive = sum(isinstance(each, VideoFrame) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 2

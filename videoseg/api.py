@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -14,7 +16,7 @@ from videoseg import pipeline, registry
 from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
-from videoseg.prompts import check_prompts, on_every_frame
+from videoseg.prompts import check_prompts, on_every_frame, prompt_on
 from videoseg.protocols import (
     Exporter,
     FrameSource,
@@ -26,28 +28,30 @@ from videoseg.protocols import (
 )
 from videoseg.run.log import RunLog
 from videoseg.run.manifest import NAME as MANIFEST
-from videoseg.run.manifest import Counts, Manifest, StageTime, read_manifest
+from videoseg.run.manifest import Counts, Ended, Manifest, StageTime, read_manifest
 from videoseg.run.notes import Notes
 from videoseg.run.plan import Plan, difference
 from videoseg.run.publish import Staging, settle
 from videoseg.run.reader import RunFolder, read_run
 from videoseg.run.records import record_file
 from videoseg.run.summary import Summary
-from videoseg.sources.positions import frame_index, parse_position
+from videoseg.sources.positions import Timed, frame_index, parse_position
 from videoseg.stages.batched import Batched
-from videoseg.stages.carried import Carried
+from videoseg.stages.carried import Carried, ask
 from videoseg.stages.in_flight import InFlight, RemoteSegmenter
 from videoseg.stages.keyframes import Keyframed, Keyframes
 from videoseg.stages.replayed import Replayed
 from videoseg.stages.until_limit import UntilLimit
 from videoseg.threads import Stopwatch
 from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
-from videoseg.usage import Metered, Remote
+from videoseg.usage import Metered, Usage
 
 Location: TypeAlias = str | os.PathLike[str]
 
 VIDEO_OUTPUTS = ("svg", "animated-svg", "overlay", "masks")
 STILL_OUTPUTS = ("svg", "overlay-png", "masks")
+_NEVER = Fraction(10**6)
+"""Seconds at which no frame is shown any more."""
 FOR_STILLS = {"overlay": "overlay-png"}
 """What an output of a video is for a photograph."""
 
@@ -62,8 +66,22 @@ class Job(AbstractContextManager["Job"]):
         card: The model's card.
     """
 
-    def __init__(self, location: Location, prompts: Sequence[Prompt], config: RunConfig) -> None:
+    def __init__(
+        self,
+        location: Location,
+        prompts: Sequence[Prompt],
+        config: RunConfig,
+        *,
+        model: Segmenter | None = None,
+    ) -> None:
         """Put a run together.
+
+        Args:
+            location: The input.
+            prompts: What is asked.
+            config: The settings.
+            model: The model that the settings name, where a caller keeps it for several runs; the
+                caller closes it.
 
         Raises:
             PromptError: There is no prompt, or one that this input or model cannot take.
@@ -78,7 +96,8 @@ class Job(AbstractContextManager["Job"]):
         self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
         self.card = registry.card(run.model)
         check_kinds(self.prompts, run.model)
-        self._model: Segmenter = config.part("models", run.model)
+        self._model: Segmenter = model or config.part("models", run.model)
+        self._keeps_model = model is None
         self._tracker: Tracker = config.part("tracking", run.tracker)
         self._source, self.streams = open_source(self.location, config)
         try:
@@ -93,7 +112,8 @@ class Job(AbstractContextManager["Job"]):
 
     def __exit__(self, *_: object) -> None:
         self._source.close()
-        self._model.close()
+        if self._keeps_model:
+            self._model.close()
 
     def __enter__(self) -> Self:
         return self
@@ -109,16 +129,15 @@ class Job(AbstractContextManager["Job"]):
         return frames
 
     @property
+    def batch(self) -> int | None:
+        """Frames in a call of the model; None where one follows from the other."""
+        anchored = any(cue.frame is not None for prompt in self.prompts for cue in prompt.cues)
+        return None if anchored else self.config.run.batch
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the source has to say about its input so far, such as fields that it left in."""
         return tuple(getattr(self._source, "notes", ()))
-
-    @property
-    def sends_frames_to(self) -> str | None:
-        """Where the model sends frames: a host; None where they stay on this machine."""
-        if isinstance(self._model, Remote):
-            return self._model.sends_frames_to
-        return f"the service of {self.card.name}" if self.card.sends_frames_away else None
 
     def produces(self) -> tuple[str, ...]:
         """Names of all that the run will make in its output folder."""
@@ -135,9 +154,69 @@ class Job(AbstractContextManager["Job"]):
         self._load_model()
         return self._follow(self._stage())
 
-    def frames(self) -> Iterator[Frame]:
-        """The frames between ``start`` and ``end``."""
-        return self._source.frames(*self._range)
+    def frames(self, start: int | None = None, stop: int | None = None) -> Iterator[Frame]:
+        """The frames of a part of the input; by default those between ``start`` and ``end``."""
+        part = self._range if start is None else (start, stop)
+        return self._source.frames(*part)
+
+    def trial(self, folder: Path, frames: Iterable[Frame]) -> Tally:
+        """Make everything of some frames, in order, in an empty folder; nothing is published.
+
+        For measures: what was spent on it is in ``clock``.
+        """
+        with RunLog(folder / "run", self.streams, self.prompts) as log:
+
+            def keep(frame: Frame, detections: Detections | None) -> None:
+                log.append_detections(frame.stream, frame.index, detections)
+
+            steps = self._follow(self._stage(), keep, frames)
+            return self._write(folder, steps, log, lambda _: None)
+
+    @functools.cached_property
+    def ends(self) -> tuple[int, int | None]:
+        """Index of the first frame between ``start`` and ``end``, and of the last.
+
+        Where the container does not say how many frames it holds they are counted, which may mean
+        to read all of it; of what is read once, or from an address, the last stays None.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        start, stop = self._range
+        counts = [info.frame_count for info in self.streams.values()]
+        known = [count for count in (stop, *counts) if count is not None]
+        here = Path(self.location).is_file()
+        if None in counts and here and isinstance(self._source, Timed):
+            known.append(self._source.index_at(_NEVER))
+        return start, max(start, min(known) - 1) if known else None
+
+    def index_of(self, place: str) -> int:
+        """The frame of the first stream at a place (``sources.positions``).
+
+        Raises:
+            UsageError: It is no place, or lies behind the end.
+        """
+        info = next(iter(self.streams.values()))
+        index = frame_index(parse_position(place), info, self._source)
+        if info.frame_count is not None and index >= info.frame_count:
+            raise UsageError(f"{place} lies behind the last of {info.frame_count} frames")
+        return index
+
+    def look(self, indices: Iterable[int]) -> Iterator[tuple[Frame, Detections]]:
+        """Load the model and ask it on some frames, each for itself; nothing is carried.
+
+        A prompt with marks is asked on the frames that these were made on. Frames that are not
+        there are left out.
+        """
+        self._load_model()
+        for index in sorted(set(indices)):
+            for frame in self.frames(index, index + 1):
+                asked = {
+                    number: held
+                    for number, prompt in enumerate(self.prompts)
+                    if (held := prompt_on(prompt, index)) is not None
+                }
+                yield frame, ask(self._model, frame, asked, len(self.prompts))
 
     def plan(self) -> Plan:
         """What decides the result; reads the whole input, to tell it apart by its content.
@@ -163,6 +242,21 @@ class Job(AbstractContextManager["Job"]):
             weights=[record_file(beside / name, name) for name in card.weights],
             settings=settings,
         )
+
+    def finished(self, out: Path, *, overwrite: bool = False) -> Summary | None:
+        """What a finished run like this one has done in ``out``, or None where there is none.
+
+        Raises:
+            OutputExistsError: There is one of another kind, or some of what it made is gone, and
+                ``overwrite`` is False.
+        """
+        found = _finished(out, self.plan(), overwrite=overwrite)
+        gone = [] if found is None else [n for n in found.outputs if not (out / n).exists()]
+        if gone and not overwrite:
+            raise OutputExistsError(
+                f"{out} lacks {', '.join(gone)} of what its run has made; --overwrite makes it anew"
+            )
+        return None if gone else found
 
     def run(
         self,
@@ -209,10 +303,16 @@ class Job(AbstractContextManager["Job"]):
                     notes.note(plan, log.answers, memory)
 
             earlier = RunFolder(staging.folder / "run", notes.answers).detections()
+            before = self._usage()
             self._load_model()
             limited = UntilLimit(Replayed(islice(earlier, known), stage, state))
             steps = self._follow(limited, keep)
-            return self._publish(staging, plan, steps, log, on_frame, known, limited)
+
+            def ended() -> Ended:
+                used = self._usage()
+                return Ended(limited.reached, used and used.since(before))
+
+            return self._publish(staging, plan, steps, log, on_frame, ended, known)
 
     def replay(
         self,
@@ -221,8 +321,12 @@ class Job(AbstractContextManager["Job"]):
         *,
         overwrite: bool = False,
         on_frame: Callable[[Tally], None] = lambda _: None,
+        stopped: str | None = None,
     ) -> Summary:
-        """As ``run``, with known answers (``stream, index, answer``) in place of the model."""
+        """As ``run``, with known answers (``stream, index, answer``) in place of the model.
+
+        ``stopped`` says why there are fewer answers than frames, where that is so.
+        """
         plan = self.plan()
         with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
             log = ends.enter_context(RunLog(staging.folder / "run", self.streams, self.prompts))
@@ -230,8 +334,8 @@ class Job(AbstractContextManager["Job"]):
             def keep(frame: Frame, detections: Detections | None) -> None:
                 log.append_detections(frame.stream, frame.index, detections)
 
-            steps = self._follow(Replayed(answers), keep)
-            return self._publish(staging, plan, steps, log, on_frame)
+            steps = self._follow(Replayed(answers, whole=stopped is None), keep)
+            return self._publish(staging, plan, steps, log, on_frame, lambda: Ended(stopped))
 
     def _load_model(self) -> None:
         with self.clock.measure("load model"):
@@ -246,9 +350,11 @@ class Job(AbstractContextManager["Job"]):
         self,
         stage: Stage,
         on_answer: Callable[[Frame, Detections | None], None] = lambda _, __: None,
+        frames: Iterable[Frame] | None = None,
     ) -> Generator[pipeline.Step, None, None]:
         self._tracker.start(self.streams, self.prompts)
-        return pipeline.follow(self.frames(), stage, self._tracker, self.clock, on_answer)
+        shown = self.frames() if frames is None else frames
+        return pipeline.follow(shown, stage, self._tracker, self.clock, on_answer)
 
     def _publish(
         self,
@@ -257,10 +363,29 @@ class Job(AbstractContextManager["Job"]):
         steps: Generator[pipeline.Step, None, None],
         log: RunLog,
         on_frame: Callable[[Tally], None],
+        ended: Callable[[], Ended],
         known: int = 0,
-        limited: UntilLimit | None = None,
     ) -> Summary:
         """Write everything and put it into place."""
+        tally = self._write(staging.folder, steps, log, on_frame)
+        stages = {
+            name: StageTime(seconds, tally.frames) for name, seconds in self.clock.seconds.items()
+        }
+        tracks = tuple(len(ids) for ids in tally.tracks)
+        counts = Counts(tally.frames, tracks, tuple(tally.instances))
+        manifest = Manifest(plan, stages, counts, self.produces(), ended())
+        manifest.write(staging.folder)
+        staging.publish()
+        return Summary.of(staging.out, self.prompts, manifest.to_json(), known)
+
+    def _write(
+        self,
+        folder: Path,
+        steps: Generator[pipeline.Step, None, None],
+        log: RunLog,
+        on_frame: Callable[[Tally], None],
+    ) -> Tally:
+        """Write all outputs into a folder, and the log into its ``run``."""
         with closing(steps):
             tally = pipeline.write(
                 ((step.scene, step.frame) for step in steps),
@@ -268,54 +393,35 @@ class Job(AbstractContextManager["Job"]):
                 prompts=self.prompts,
                 writers={k: v for k, v in self.outputs.items() if isinstance(v, Writer)},
                 log=log,
-                folder=staging.folder,
+                folder=folder,
                 clock=self.clock,
                 on_step=on_frame,
             )
         exporters = {k: v for k, v in self.outputs.items() if isinstance(v, Exporter)}
-        pipeline.export(read_run(staging.folder / "run"), exporters, staging.folder, self.clock)
-        stages = {
-            name: StageTime(seconds, tally.frames) for name, seconds in self.clock.seconds.items()
-        }
-        tracks = tuple(len(ids) for ids in tally.tracks)
-        counts = Counts(tally.frames, tracks, tuple(tally.instances))
-        manifest = Manifest(
-            plan,
-            stages,
-            counts,
-            self.produces(),
-            usage=self._model.usage if limited and isinstance(self._model, Metered) else None,
-            stopped=limited.reached if limited else None,
-        )
-        manifest.write(staging.folder)
-        staging.publish()
-        return Summary.of(staging.out, self.prompts, manifest.to_json(), known)
+        pipeline.export(read_run(folder / "run"), exporters, folder, self.clock)
+        return tally
 
     def _frame_range(self) -> tuple[int, int | None]:
         """The settings ``start`` and ``end`` as frames of the first stream."""
         run = self.config.run
         info = next(iter(self.streams.values()))
-
-        def index(text: str) -> int:
-            return frame_index(parse_position(text), info, self._source)
-
-        start = index(run.start) if run.start else 0
-        stop = index(run.end) if run.end else None
+        start = self.index_of(run.start) if run.start else 0
+        stop = frame_index(parse_position(run.end), info, self._source) if run.end else None
         if stop is not None and stop <= start:
             raise UsageError(f"there is nothing between {run.start or 'the start'} and {run.end}")
-        if info.frame_count is not None and start >= info.frame_count:
-            raise UsageError(f"{run.start} lies behind the last of {info.frame_count} frames")
         return start, stop
 
     def _stage(self) -> Stage:
-        anchored = any(cue.frame is not None for prompt in self.prompts for cue in prompt.cues)
-        if anchored:
+        if self.batch is None:
             return Carried(self._model, self.prompts)
         if isinstance(self._model, Keyframed):
             return Keyframes(self._model, self.prompts, self._model)
         if isinstance(self._model, RemoteSegmenter):
             return InFlight(self._model, self.prompts)
-        return Batched(self._model, self.prompts, self.config.run.batch)
+        return Batched(self._model, self.prompts, self.batch)
+
+    def _usage(self) -> Usage | None:
+        return self._model.usage if isinstance(self._model, Metered) else None
 
     def _outputs(self) -> dict[str, Writer | Exporter]:
         names = self.config.run.write
@@ -339,12 +445,16 @@ def _finished(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
         return None
     made = read_manifest(out)
     changed = difference(made, plan)
-    if changed is None and (why := made.get("stopped")) is not None:
-        changed = f"it was stopped, for {why}"
-    elif changed is None:
+    stopped = made.get("stopped")
+    if changed is None and stopped is None:
         return Summary.of(out, plan.prompts, made)
     if overwrite:
         return None
+    if changed is None:
+        raise OutputExistsError(
+            f"{out} holds a run that was stopped: {stopped}; --overwrite makes it anew, from the "
+            "answers that are kept and those that are missing"
+        )
     raise OutputExistsError(
         f"{out} holds the result of another run: {changed}; --overwrite replaces it"
     )

@@ -113,6 +113,14 @@ def on_every_frame(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
     )
 
 
+def prompt_on(prompt: Prompt, index: int) -> Prompt | None:
+    """A prompt as it holds on one frame for itself; None where its marks are on others."""
+    if not prompt.cues:
+        return prompt
+    here = [replace(cue, frame=None) for cue in prompt.cues if cue.frame in (None, index)]
+    return replace(prompt, cues=tuple(here)) if here else None
+
+
 def check_prompts(prompts: Sequence[Prompt], info: StreamInfo) -> None:
     """Refuse cues that cannot be on this stream, before any work.
 

@@ -6,6 +6,7 @@ OpenCV is kept from adding its own.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -141,6 +142,16 @@ def opencv_unthreaded() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(before)
+
+
+THREADS = "OMP_NUM_THREADS"
+"""The variable by which libraries that compute are told how many threads they may use."""
+
+
+def granted_threads() -> int:
+    """Threads that ``OMP_NUM_THREADS`` grants, for libraries that do not read it; 0 = not said."""
+    first = os.environ.get(THREADS, "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() else 0
 
 
 class Stopwatch:

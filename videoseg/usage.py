@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 
@@ -31,6 +31,24 @@ class Usage:
     seconds: float = 0.0
     cost: float | None = None
     priced: str = ""
+
+    def since(self, before: Usage | None) -> Usage:
+        """What was used after ``before``."""
+        if before is None:
+            return self
+        cost = None if self.cost is None else self.cost - (before.cost or 0.0)
+        counted = {
+            name: getattr(self, name) - getattr(before, name)
+            for name in ("calls", "cached", "repeated", "unreadable")
+        }
+        return replace(
+            self,
+            **counted,
+            input_tokens=self.input_tokens - before.input_tokens,
+            output_tokens=self.output_tokens - before.output_tokens,
+            seconds=self.seconds - before.seconds,
+            cost=cost,
+        )
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 from videoseg import __version__
-from videoseg.cli import bench, evaluate, info, models, rerun, segment, show, write
+from videoseg.cli import bench, evaluate, info, models, preview, rerun, segment, show, write
 from videoseg.errors import (
     MissingDependencyError,
     UnknownPhraseError,
@@ -24,7 +24,9 @@ from videoseg.errors import (
 
 FAILED, USAGE, MISSING, INTERRUPTED = 1, 2, 4, 130
 DEBUG = "VIDEOSEG_DEBUG"
-STOPPED = "interrupted, nothing was published; --resume goes on with what was found so far"
+STOPPED = (
+    "interrupted, nothing unfinished was published; --resume goes on with what was found so far"
+)
 
 app = typer.Typer(
     name="videoseg",
@@ -34,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 segment.register(app)
+preview.register(app)
 rerun.register(app)
 write.register(app)
 info.register(app)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -22,3 +24,22 @@ AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print a summary as JSON on stdout.")
 ]
 Quiet: TypeAlias = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
+Start: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="PLACE", help="Begin at 12.5 (seconds), 250f, 1:02.5.")
+]
+End: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="PLACE", help="Stop before this place.")
+]
+Model: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Model; see `videoseg models`.")
+]
+Preset: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Settings by name.")]
+Config: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")
+]
+
+
+def show_notes(*, quiet: bool) -> None:
+    """Let what is logged be seen as notes on stderr."""
+    level = logging.ERROR if quiet else logging.WARNING
+    logging.basicConfig(format="note: %(message)s", level=level, force=True)

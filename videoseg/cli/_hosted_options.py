@@ -32,16 +32,20 @@ MaxCalls = Annotated[
 ]
 
 
-def with_limits(config: RunConfig, max_cost: float | None, max_calls: int | None) -> RunConfig:
+def with_limits(
+    config: RunConfig, max_cost: float | None, max_calls: int | None, *, jobs: int = 1
+) -> RunConfig:
     """Settings with the limits that flags give for the model that they name.
 
     Raises:
-        UsageError: The model is no service.
+        UsageError: The model is no service, or several processes would each have the limit.
     """
     given: dict[str, Any] = {"max_cost": max_cost, "max_calls": max_calls}
     given = {name: value for name, value in given.items() if value}
     if given and not _has(config, "max_cost", "max_calls"):
         raise UsageError(f"--max-cost and --max-calls are for services; {config.run.model} is none")
+    if given and jobs > 1:
+        raise UsageError("--max-cost and --max-calls hold for one process; leave --jobs out")
     return _with(config, given)
 
 
@@ -70,17 +74,18 @@ def _with(config: RunConfig, given: dict[str, Any]) -> RunConfig:
     return replace(config, tables={**config.tables, "models": models})
 
 
-def ask_consent(host: str | None, what: str, *, yes: bool) -> None:
+def ask_consent(config: RunConfig, what: str, *, yes: bool) -> None:
     """Have the user agree before any frame leaves this machine.
 
     Args:
-        host: Where frames go; None where they stay.
+        config: Names the model.
         what: Whose frames.
         yes: Whether the user has agreed already.
 
     Raises:
         UsageError: They do not agree, or there is nobody to ask.
     """
+    host = sends_frames_to(config)
     if host is None or yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -89,9 +94,21 @@ def ask_consent(host: str | None, what: str, *, yes: bool) -> None:
         raise UsageError("nothing was sent")
 
 
-def end_if_stopped(summary: Summary) -> None:
+def sends_frames_to(config: RunConfig) -> str | None:
+    """Where the model that settings name sends frames; None where they stay on this machine."""
+    from videoseg import registry
+    from videoseg.usage import Remote
+
+    card = registry.card(config.run.model)
+    if not card.sends_frames_away:
+        return None
+    model = config.part("models", card.name)
+    return model.sends_frames_to if isinstance(model, Remote) else f"the service of {card.name}"
+
+
+def end_if_stopped(summary: Summary | None) -> None:
     """Say that a limit ended a run, if one did, and end with the exit code for it."""
-    if summary.stopped is not None:
+    if summary is not None and summary.stopped is not None:
         frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
         typer.echo(f"videoseg: stopped after {frames}: {summary.stopped}", err=True)
         raise typer.Exit(STOPPED)

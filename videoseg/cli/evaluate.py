@@ -120,8 +120,7 @@ def run(
     tables, others = parted(assign or (), ("data", "task"))
     source = open_data_set(data, data_set, tables["data"])
     asked = open_task(task, tables["task"])
-    chosen = _candidate(model, preset, config, others)
-    _ask_consent(chosen, data, yes=yes)
+    chosen = _candidate(model, preset, config, others, data, yes=yes)
     folder = out or Path(f"{data.resolve().name}-{task}-{chosen.card.name}.eval")
     with _progress(quiet) as (_, on_sample):
         result = evaluate(
@@ -190,8 +189,7 @@ def suite(
     """Measure a model on everything in a folder of measuring data, with baselines beside it."""
     from videoseg.evaluate.suite import run_suite
 
-    chosen = _candidate(model, preset, config, assign or [])
-    _ask_consent(chosen, data, yes=yes)
+    chosen = _candidate(model, preset, config, assign or [], data, yes=yes)
     with _progress(quiet) as (on_start, on_sample):
         found = run_suite(
             data,
@@ -210,7 +208,13 @@ def suite(
 
 
 def _candidate(
-    model: str | None, preset: str | None, config: Path | None, assign: list[str]
+    model: str | None,
+    preset: str | None,
+    config: Path | None,
+    assign: list[str],
+    data: Path,
+    *,
+    yes: bool,
 ) -> Candidate:
     """The model that the flags name; a baseline takes its settings from its own table."""
     from videoseg.config import load
@@ -227,13 +231,9 @@ def _candidate(
     flags = {} if model is None else {"model": model}
     settings = load(preset=preset, file=config, flags=flags, assignments=assign)
     # The run folder keeps answers; a service's own cache would only spoil the times.
-    return candidate(without_cache(settings))
-
-
-def _ask_consent(chosen: Candidate, data: Path, *, yes: bool) -> None:
-    if chosen.card.sends_frames_away:
-        host = getattr(chosen.make(), "sends_frames_to", chosen.card.name)
-        ask_consent(host, str(data), yes=yes)
+    settings = without_cache(settings)
+    ask_consent(settings, str(data), yes=yes)
+    return candidate(settings)
 
 
 @contextmanager

@@ -1,15 +1,27 @@
-"""``videoseg segment``: outlines of what the prompts name, through a whole video."""
+"""``videoseg segment``: outlines of what the prompts name, through whole videos."""
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videoseg.cli import _inputs, _report
+from videoseg.cli._common import (
+    AsJson,
+    Assign,
+    Config,
+    End,
+    Model,
+    Outputs,
+    Overwrite,
+    Preset,
+    Quiet,
+    Start,
+    show_notes,
+)
 from videoseg.cli._hosted_options import (
     MaxCalls,
     MaxCost,
@@ -18,14 +30,36 @@ from videoseg.cli._hosted_options import (
     end_if_stopped,
     with_limits,
 )
-from videoseg.cli._summary import as_plain, count, say_times
+from videoseg.cli._plan import say_plans
+from videoseg.cli._prompts import (
+    Box,
+    NotBox,
+    NotPoint,
+    Point,
+    PromptFile,
+    RepeatPrompt,
+    Shorthand,
+    Text,
+    prompts_of,
+)
+from videoseg.cli._scale import MEASUREMENTS, scale_setting
+from videoseg.errors import PromptError, UsageError
 
 if TYPE_CHECKING:
-    from videoseg.api import Job
-    from videoseg.run.summary import Summary
-    from videoseg.types import Prompt
+    from videoseg.batch import Task
 
 EPILOG = """
+INPUT is a video, a photo, an address, - for standard input, a numbered
+pattern (shot.%04d.png), a folder of pictures (one sequence), a folder of
+videos (each of them), or a wildcard such as "clips/*.mp4". The last word is
+TEXT unless it names an input; --text TEXT says so outright.
+
+Fields of --out: {stem}, {name}, {parent}, {index}, {model}. Without fields
+it is the output folder, and for several inputs what holds theirs.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed or a limit ended
+the run, 4 a model, key or package is missing, 130 interrupted.
+
 Examples:
 
 videoseg segment clip.mp4 "the dog" -o out/
@@ -35,6 +69,10 @@ videoseg segment clip.mp4 --box 120,80,340,400 --point 200,150 --not-point 90,40
 videoseg segment clip.mp4 --prompt "text=red cup" --prompt "label=hand;box=10,20,80,90;at=12"
 
 videoseg segment photo.jpg "coffee cup" --write svg
+
+videoseg segment belt.mp4 "bottle" --write measurements --scale 0.25mm
+
+videoseg segment day-1/ "day-2/*.mov" "the dog" -o "out/{parent}-{stem}" --jobs 2 --skip-existing
 """
 
 
@@ -44,78 +82,61 @@ def register(app: typer.Typer) -> None:
 
 
 def segment(
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="Video, photo, folder or pattern.")
-    ],
-    text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="What to find, in plain words.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Output folder (default: NAME.videoseg).")
-    ] = None,
-    box: Annotated[
-        list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="The object lies in this box.")
-    ] = None,
-    not_box: Annotated[
-        list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="This box is not meant.")
-    ] = None,
-    point: Annotated[
-        list[str] | None, typer.Option(metavar="X,Y", help="A pixel of the object.")
-    ] = None,
-    not_point: Annotated[
-        list[str] | None, typer.Option(metavar="X,Y", help="A pixel outside the object.")
-    ] = None,
-    prompt: Annotated[
+    words: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE;...", help="One object; repeat for several."),
+        typer.Argument(
+            metavar="INPUT... [TEXT]", help="Inputs, and what to find in them, in plain words."
+        ),
     ] = None,
-    prompts: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Prompts from a JSON file.")
+    text: Text = None,
+    out: Annotated[
+        str | None,
+        typer.Option("-o", "--out", help=f"Output folder (default: {_inputs.DEFAULT_OUT})."),
     ] = None,
-    repeat_prompt: Annotated[
-        bool, typer.Option("--repeat-prompt", help="Boxes and points hold on every frame.")
-    ] = False,
-    start: Annotated[
-        str | None, typer.Option(metavar="PLACE", help="Begin at 12.5 (seconds), 250f, 1:02.5.")
+    box: Box = None,
+    not_box: NotBox = None,
+    point: Point = None,
+    not_point: NotPoint = None,
+    prompt: Shorthand = None,
+    prompts: PromptFile = None,
+    repeat_prompt: RepeatPrompt = False,
+    start: Start = None,
+    end: End = None,
+    model: Model = None,
+    write: Outputs = None,
+    scale: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Of a pixel, for measurements: 0.25mm.")
     ] = None,
-    end: Annotated[
-        str | None, typer.Option(metavar="PLACE", help="Stop before this place.")
+    preset: Preset = None,
+    config: Config = None,
+    assign: Assign = None,
+    input_list: Annotated[
+        Path | None,
+        typer.Option("--list", metavar="FILE", help="More inputs, one a line; - reads."),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Model; see `videoseg models`.")
-    ] = None,
-    write: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Output to make; repeat for several.")
-    ] = None,
-    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Settings by name.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")
-    ] = None,
-    assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PART.KEY=VALUE", help="One setting.")
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs of an earlier run.")
-    ] = False,
+    jobs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Inputs to work on at once, in processes.")
+    ] = 1,
+    overwrite: Overwrite = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run of the same command.")
+    ] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out inputs whose same run is there.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, say what would be done.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a summary as JSON on stdout.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
     yes: Yes = False,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
 ) -> None:
-    """Find what the prompts name on every frame and write its outlines."""
-    from videoseg.api import Job
+    """Find what the prompts name on every frame of the inputs and write its outlines."""
+    from videoseg.batch import Task
     from videoseg.config import load
 
-    asked = _prompts(text, box, not_box, point, not_point, prompt, prompts)
     given = {
         "repeat_prompt": repeat_prompt,
         "start": start,
@@ -124,106 +145,54 @@ def segment(
         "write": write,
     }
     flags = {name: value for name, value in given.items() if value}
-    settings = load(preset=preset, file=config, flags=flags, assignments=assign or ())
-    settings = with_limits(settings, max_cost, max_calls)
-    level = logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(format="note: %(message)s", level=level, force=True)
-    folder = out if out is not None else Path(f"{Path(source).stem}.videoseg")
-    with Job(source, asked, settings) as job:
-        if dry_run:
-            _say_plan(job, folder, as_json)
-            return
-        ask_consent(job.sends_frames_to, source, yes=yes)
-        summary = _run(job, folder, overwrite=overwrite, resume=resume, quiet=quiet)
-    if not quiet:
-        _say_summary(summary, job)
-    if as_json:
-        typer.echo(json.dumps(as_plain(summary), indent=2, ensure_ascii=False))
-    end_if_stopped(summary)
-
-
-def _prompts(
-    text: str | None,
-    boxes: list[str] | None,
-    not_boxes: list[str] | None,
-    points: list[str] | None,
-    not_points: list[str] | None,
-    shorthand: list[str] | None,
-    file: Path | None,
-) -> tuple[Prompt, ...]:
-    """The prompts of one command line; bare boxes and points belong to the bare text."""
-    from videoseg.prompts import by_hand, load_prompts, parse_numbers, parse_prompt
-    from videoseg.types import Prompt
-
-    def numbers(values: list[str] | None, count: int, flag: str) -> list[tuple[float, ...]]:
-        return [parse_numbers(value, count, flag) for value in values or ()]
-
-    cues = by_hand(
-        boxes=numbers(boxes, 4, "--box"),
-        not_boxes=numbers(not_boxes, 4, "--not-box"),
-        points=numbers(points, 2, "--point"),
-        not_points=numbers(not_points, 2, "--not-point"),
+    assignments = [*([] if scale is None else [scale_setting(scale)]), *(assign or ())]
+    settings = load(preset=preset, file=config, flags=flags, assignments=assignments)
+    settings = with_limits(settings, max_cost, max_calls, jobs=jobs)
+    if scale is not None and MEASUREMENTS not in settings.run.write:
+        raise UsageError(f"--scale is for measurements; add --write {MEASUREMENTS}")
+    show_notes(quiet=quiet)
+    marks = (box, not_box, point, not_point, prompt, prompts)
+    read = _inputs.tell_apart(
+        words or (),
+        text=text,
+        otherwise_asked=any(marks),
+        listed=() if input_list is None else _inputs.read_list(input_list),
     )
-    found: list[Prompt] = []
-    if text is not None or cues:
-        found.append(Prompt(label=text or "object", text=text, cues=cues))
-    found += [parse_prompt(item) for item in shorthand or ()]
-    if file is not None:
-        found += load_prompts(file)
-    return tuple(found)
-
-
-def _run(job: Job, folder: Path, *, overwrite: bool, resume: bool, quiet: bool) -> Summary:
-    from videoseg.cli._progress import Progress
-
-    with Progress(job.frame_count, job.clock, quiet=quiet) as progress:
-        return job.run(folder, overwrite=overwrite, resume=resume, on_frame=progress.show)
-
-
-def _say_plan(job: Job, folder: Path, as_json: bool) -> None:
-    plan = {
-        "streams": {
-            name: f"{info.width} x {info.height}, {info.frame_count or 'unknown'} frames"
-            for name, info in job.streams.items()
-        },
-        "prompts": [prompt.label for prompt in job.prompts],
-        "model": job.card.name,
-        "out": str(folder),
-        "outputs": list(job.produces()),
-    }
-    if as_json:
-        typer.echo(json.dumps(plan, indent=2, ensure_ascii=False))
-        return
-    for key, value in plan.items():
-        shown = (
-            ", ".join(value)
-            if isinstance(value, Sequence) and not isinstance(value, str)
-            else value
+    asked = prompts_of(read.text, *marks)
+    inputs = _inputs.expand(read.inputs, settings.run.source)
+    if not asked:
+        raise PromptError(
+            "nothing to look for: give words, a box or a point (the last word is the phrase unless "
+            "it names an input; --text says so outright)"
         )
-        if isinstance(value, dict):
-            shown = "; ".join(f"{name}: {what}" for name, what in value.items())
-        typer.echo(f"{key:8} {shown}", err=True)
+    folders = _inputs.output_folders(inputs, out, settings.run.model)
+    tasks = [
+        Task(location, folder, asked, settings, overwrite, skip_existing, resume)
+        for location, folder in zip(inputs.locations, folders, strict=True)
+    ]
+    if dry_run:
+        say_plans(tasks, jobs, several=inputs.several, as_json=as_json)
+    else:
+        what = inputs.locations[0] if len(tasks) == 1 else f"{len(tasks)} inputs"
+        ask_consent(settings, what, yes=yes)
+        _run(tasks, jobs, several=inputs.several, as_json=as_json, quiet=quiet)
 
 
-def _say_summary(summary: Summary, job: Job) -> None:
-    from videoseg.api import models_that_could
+def _run(tasks: list[Task], jobs: int, *, several: bool, as_json: bool, quiet: bool) -> None:
+    from videoseg.cli._running import exit_code, run_one, run_several
 
-    if summary.known == summary.frames:
-        typer.echo(f"nothing to do: {summary.out} is complete", err=True)
-    for note in job.notes:
-        typer.echo(f"note: {note}", err=True)
-    missing = summary.not_found
-    for prompt, tracks, outlines in zip(
-        summary.prompts, summary.tracks, summary.instances, strict=True
-    ):
-        if prompt in missing:
-            typer.echo(
-                f"not found: {prompt.label} (on none of {count(summary.frames, 'frame')}); "
-                "try other words, or point at it with --box or --point; "
-                f"{models_that_could(job.card)}",
-                err=True,
-            )
-        else:
-            found = f"{count(tracks, 'object')}, {count(outlines, 'outline')}"
-            typer.echo(f"{prompt.label}: {found}", err=True)
-    say_times(summary)
+    if not several:
+        outcome = run_one(tasks[0], quiet=quiet)
+        if as_json:
+            _print(_report.as_json(outcome))
+        end_if_stopped(outcome.summary)
+        return
+    outcomes = run_several(tasks, jobs, quiet=quiet)
+    if as_json:
+        counts = _report.tally(outcomes)
+        _print({"inputs": [_report.as_json(outcome) for outcome in outcomes], **counts})
+    raise typer.Exit(exit_code(outcomes))
+
+
+def _print(document: object) -> None:
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

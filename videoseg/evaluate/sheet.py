@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from videoseg.errors import OutputError
+from videoseg.contact_sheet import grid, write_png
 from videoseg.evaluate.harness import Worst
 from videoseg.evaluate.samples import ImageSample, Sample
 from videoseg.geometry import masks
@@ -30,17 +30,7 @@ def draw_sheet(cases: Sequence[Worst], path: Path) -> None:
         SourceError: A picture cannot be read.
         OutputError: The file cannot be written.
     """
-    import cv2
-
-    tiles = [_tile(case) for case in cases]
-    blank = np.zeros((_HEIGHT + _CAPTION, _WIDTH, 3), dtype=np.uint8)
-    tiles += [blank] * (-len(tiles) % _COLUMNS)
-    rows = [np.hstack(tiles[n : n + _COLUMNS]) for n in range(0, len(tiles), _COLUMNS)]
-    sheet = np.vstack(rows)[..., ::-1]
-    try:
-        path.write_bytes(cv2.imencode(".png", np.ascontiguousarray(sheet))[1].tobytes())
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    write_png(path, grid([_tile(case) for case in cases], _COLUMNS))
 
 
 def _tile(case: Worst) -> RgbImage:

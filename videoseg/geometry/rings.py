@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.types import Polygon, Ring
+from videoseg.types import Bezier, Polygon, Ring
 
 _MOST_CHORDS = 4096
 
@@ -38,3 +38,11 @@ def signed_area(ring: Ring) -> float:
     points = flatten(ring, error=0.001)
     x, y = (points - points[0]).T
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
+
+
+def scaled(ring: Ring, x: float, y: float) -> Ring:
+    """A ring with its coordinates multiplied by these factors, both positive."""
+    factors = np.array([x, y], np.float32)
+    if isinstance(ring, Polygon):
+        return Polygon(ring.points * factors)
+    return Bezier(ring.segments * factors)

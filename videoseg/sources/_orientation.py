@@ -59,7 +59,12 @@ def orientation_of(frame: VideoFrame) -> Orientation:
     determinant is negative where it mirrors; taking the mirror out first leaves a turn by
     ``atan2(b, a)``.
     """
-    found: Any = frame.side_data.get("DISPLAYMATRIX")
+    from av.sidedata.sidedata import SideDataContainer
+
+    # ``frame.side_data`` makes a cycle of the frame and its container, and pictures would pile up
+    # until the garbage collector comes by. The stub does not know the container's argument.
+    container: Any = SideDataContainer
+    found = container(frame).get("DISPLAYMATRIX")
     if found is None:
         return UPRIGHT
     a, b, _, c, d = (int(value) for value in np.frombuffer(found, np.int32)[:5])

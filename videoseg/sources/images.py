@@ -17,17 +17,12 @@ from typing_extensions import Doc
 
 from videoseg.errors import SourceError, SourceNotFoundError
 from videoseg.sources._colour import Background, blended
+from videoseg.sources.names import COUNTER, PICTURES, is_picture, natural
 from videoseg.types import Frame, RgbImage, StreamInfo
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-_EXTENSIONS = frozenset({
-    ".avif", ".bmp", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm",
-    ".tif", ".tiff", ".webp",
-})  # fmt: skip
-_COUNTER = re.compile(r"%(?:0(\d+))?d|(#+)")
-"""``%d``, ``%04d`` or ``####`` in a file name."""
 _DIGITS = re.compile(r"(\d+)")
 Gaps: TypeAlias = Literal["fail", "skip", "repeat"]
 
@@ -88,7 +83,7 @@ class ImageSource:
     def accepts(cls, location: str) -> bool:
         """Whether ``location`` is a folder, an image by its ending, or a pattern of images."""
         path = Path(location)
-        return path.suffix.lower() in _EXTENSIONS or path.is_dir()
+        return path.suffix.lower() in PICTURES or path.is_dir()
 
     def open(self, location: str) -> Mapping[str, StreamInfo]:
         """Find the images and decode the first, to learn their size and depth.
@@ -105,14 +100,14 @@ class ImageSource:
             images = Sequenced([path], [0])
         elif path.is_dir():
             images = _folder(path)
-        elif counter := _COUNTER.search(path.name):
+        elif counter := COUNTER.search(path.name):
             images = _numbered(path, counter, self.gaps)
         else:
             raise SourceNotFoundError(f"{location}: no such file or folder; check the path")
         first = _decoded(images.paths[0])
         self._images = images
         self._info = StreamInfo(
-            stream=_COUNTER.sub("", path.stem).strip("._- ") or "images",
+            stream=COUNTER.sub("", path.stem).strip("._- ") or "images",
             width=first.shape[1],
             height=first.shape[0],
             time_base=1 / Fraction(self.frame_rate),
@@ -178,20 +173,10 @@ def _read(info: StreamInfo, images: Sequenced, indices: range, background: str) 
 
 def _folder(folder: Path) -> Sequenced:
     """Its images in natural order, and the first one's number where all are numbered in a row."""
-    paths = sorted(
-        (
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in _EXTENSIONS and not path.name.startswith(".")
-        ),
-        key=lambda path: [
-            (int(part), "") if part.isdecimal() else (-1, part.lower())
-            for part in _DIGITS.split(path.name)
-        ],
-    )
+    paths = sorted(filter(is_picture, folder.iterdir()), key=lambda path: natural(path.name))
     if not paths:
         raise SourceError(
-            f"{folder}: holds no image; give a folder of {', '.join(sorted(_EXTENSIONS))}"
+            f"{folder}: holds no image; give a folder of {', '.join(sorted(PICTURES))}"
         )
     numbers = [int(found[-1]) if (found := _DIGITS.findall(path.stem)) else -1 for path in paths]
     in_a_row = numbers == list(range(numbers[0], numbers[0] + len(numbers)))

@@ -111,7 +111,7 @@ class _Stream:
             for index, prompt in enumerate(self.prompts)
             if (due := self._due(index, prompt, frame)) is not None
         }
-        answer = _ask(self.segmenter, frame, asked, len(self.prompts))
+        answer = ask(self.segmenter, frame, asked, len(self.prompts))
         self.last = frame
         marked = self._marked(answer.instances, asked)
         followed = self.follower.step(frame, replace(answer, instances=marked))
@@ -184,7 +184,7 @@ class _MaskCues:
                 if moved is not None:
                     cue = Cue(mask=moved)
                     asked[index] = replace(self._prompts[index], cues=(cue,), max_instances=1)
-        found = _ask(self.segmenter, frame, asked, len(self._prompts)).instances
+        found = ask(self.segmenter, frame, asked, len(self._prompts)).instances
         instances = given + tuple(replace(one, object_id=MARKED) for one in found)
         self._masks = {instance.prompt: instance.mask for instance in instances}
         self._last = frame
@@ -207,8 +207,12 @@ class _MaskCues:
         self._last = last
 
 
-def _ask(segmenter: Segmenter, frame: Frame, asked: dict[int, Prompt], count: int) -> Detections:
-    """Ask some of the run's ``count`` prompts on one frame; the answer indexes all of them."""
+def ask(segmenter: Segmenter, frame: Frame, asked: dict[int, Prompt], count: int) -> Detections:
+    """Ask some of the run's ``count`` prompts on one frame; the answer indexes all of them.
+
+    Raises:
+        ModelError: The model did not answer that frame.
+    """
     if not asked:
         return Detections(frame.stream, frame.index)
     answers = segmenter.segment((frame,), (tuple(asked.values()),))

@@ -7,7 +7,7 @@ conversion, its background stays bit for bit what it was, and only objects are t
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,10 @@ _DASH_POINTS = np.linspace(0, 0.6, 7)
 """Points of a dash, in periods: three fifths line, two fifths gap."""
 
 
+def _label_and_id(tracked: TrackedInstance) -> str:
+    return f"{tracked.label} {tracked.track_id}"
+
+
 @dataclass(slots=True)
 class Painter:
     """Draws Scenes of one stream.
@@ -45,7 +49,8 @@ class Painter:
         width: Pixels across that may be drawn on.
         height: Pixels down that may be drawn on.
         opacity: Strength of the fill in [0, 1].
-        labels: Whether to write label and track id.
+        labels: Whether to write at each object what ``caption`` says of it.
+        caption: Its last word stays where there is no room for all.
     """
 
     samples: Samples
@@ -53,6 +58,7 @@ class Painter:
     height: int
     opacity: float
     labels: bool
+    caption: Callable[[TrackedInstance], str] = _label_and_id
 
     def paint(self, planes: Sequence[Plane], scene: Scene) -> None:
         """Draw a Scene into planes that begin with the picture's first sample each."""
@@ -114,7 +120,7 @@ class Painter:
     def _label(self, planes: Sequence[Plane], drawn: _Drawn, taken: list[Box]) -> None:
         """Write above an object, or below it where another label stands above it."""
         size = max(10, round(self.height / 32))
-        text = f"{drawn.tracked.label} {drawn.tracked.track_id}"
+        text = self.caption(drawn.tracked)
         room = min(self.width, max(self.width // 2, 8 * size))
         pill = pill_of(text, drawn.colour, size, room, self.samples)
         if pill.width > self.width or pill.height > self.height:

@@ -46,7 +46,7 @@ def pill_of(
     text: str, colour: tuple[int, int, int], size: int, room: int, samples: Samples
 ) -> Pill:
     """A label in dark letters of ``size`` pixels on the track's colour, cut to fit ``room``."""
-    coverage = _fitting_text(text, size, room - size)
+    coverage = fitting_text(text, size, room - size)
     around = max(2, size // 6)
     height = (coverage.shape[0] + 2 * around + 1) // 2 * 2
     width = (coverage.shape[1] + size + 1) // 2 * 2
@@ -76,10 +76,10 @@ def _rounded_box(width: int, height: int) -> npt.NDArray[np.float64]:
     return coverage
 
 
-def _fitting_text(text: str, size: int, room: int) -> npt.NDArray[np.float64]:
+def fitting_text(text: str, size: int, room: int) -> npt.NDArray[np.float64]:
     """Text as coverage; what does not fit ``room`` pixels gives way to an ellipsis in its middle.
 
-    The end stays: it holds the track id.
+    Its last word stays, such as a track id. float64 (H, W) in [0, 1]; H depends on ``size`` alone.
     """
     shown = "".join(character if character.isprintable() else " " for character in text)
     name, _, number = shown.rpartition(" ")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import MissingDependencyError
+from videoseg.threads import granted_threads
 from videoseg.types import RgbImage
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Backbone:
         """Load the network.
 
         Args:
-            threads: CPU threads; 0 lets ONNX Runtime take one per core.
+            threads: CPU threads; 0 = as many as are granted, or one per core.
             long_side: Longer side of the network's input in pixels; frames are resized to it.
 
         Raises:
@@ -81,7 +82,7 @@ def _session(threads: int) -> Any:
             "installation; install videoseg again"
         )
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or granted_threads()
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(
         weights.read_bytes(), options, providers=["CPUExecutionProvider"]

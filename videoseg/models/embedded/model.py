@@ -80,7 +80,9 @@ class Embedded:
     present: Annotated[
         float, Doc("Presence from which a phrase counts as found, 0 to 1"), Ge(0), Le(1)
     ] = 0.5
-    threads: Annotated[int, Doc("CPU threads of the network, 0 = one per core"), Ge(0)] = 0
+    threads: Annotated[
+        int, Doc("CPU threads of the network, 0 = as OMP_NUM_THREADS says, or one per core"), Ge(0)
+    ] = 0
 
     _backbone: Backbone | None = field(init=False, repr=False, default=None)
     _queries: dict[str, Query] = field(init=False, repr=False, default_factory=dict)

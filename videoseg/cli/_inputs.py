@@ -1,0 +1,303 @@
+"""What one command line means by its words: which are inputs, which is the phrase, where it goes.
+
+A word is the phrase if it is the last one and names no input. It names one if it looks like a path
+(a separator, the ending of a video or picture, a wildcard that fits something), an address, ``-``,
+or exists. A bare word that exists is the phrase in ``segment clip.mp4 dog``, where nothing else
+could be, and is asked about elsewhere.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import string
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from videoseg import registry
+from videoseg.config import AUTO
+from videoseg.errors import SourceError, SourceNotFoundError, UsageError
+from videoseg.sources.names import COUNTER, PICTURES, VIDEOS, is_picture, is_video, natural
+
+PIPE = "-"
+DEFAULT_OUT = "{stem}.videoseg"
+_FIELDS = ("stem", "name", "parent", "index", "model")
+_SOURCES_OF_FILES = (AUTO, "video", "decord")
+"""Settings of ``source`` under which a folder of videos is many inputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of a command line, told apart.
+
+    Attributes:
+        inputs: Inputs as they were written.
+        text: The phrase, or None.
+    """
+
+    inputs: tuple[str, ...]
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the inputs stand for.
+
+    Attributes:
+        locations: One for each run.
+        several: Whether a place for several results is meant, however many were found.
+    """
+
+    locations: tuple[str, ...]
+    several: bool
+
+
+def tell_apart(
+    words: Sequence[str], *, text: str | None, otherwise_asked: bool, listed: Sequence[str] = ()
+) -> Words:
+    """Tell inputs from the phrase.
+
+    Args:
+        words: The words, in their order.
+        text: The phrase where an option gives it; then every word is an input.
+        otherwise_asked: Whether other options say what to look for.
+        listed: Inputs from a list, which come after the words.
+
+    Raises:
+        UsageError: There is no input, or the last word could be either.
+    """
+    inputs, last = list(words), words[-1] if len(words) > (0 if listed else 1) else None
+    if text is None and last is not None and not _looks_like_input(last):
+        exists = os.path.lexists(last)
+        if exists and (otherwise_asked or len(words) != 2 or listed):
+            raise UsageError(
+                f"{last!r} exists here and could be the phrase too; write --text {last!r} to look "
+                f"for it, or {os.path.join(os.curdir, last)!r} as an input"
+            )
+        text = inputs.pop()
+    inputs += listed
+    if not inputs:
+        raise UsageError("there is no input; give a video, a photo, a folder or a pattern")
+    return Words(tuple(inputs), text)
+
+
+def expand(inputs: Sequence[str], source: str) -> Inputs:
+    """Find what folders and wildcards stand for.
+
+    A folder of videos stands for each of them, in natural order and without folders in it; a folder
+    of pictures is one sequence. A wildcard stands for the media that fit it.
+
+    Args:
+        inputs: As they were written.
+        source: The setting ``run.source``.
+
+    Raises:
+        SourceNotFoundError: Something does not exist; names all that do not.
+        SourceError: A folder cannot be read.
+        UsageError: A folder holds videos and pictures.
+    """
+    found: list[str] = []
+    missing: list[str] = []
+    several = len(inputs) > 1
+    for given in inputs:
+        if os.path.isdir(given):
+            inside = _in_folder(given, source)
+            several |= inside != [given]
+        elif _is_one(given):
+            inside = [given]
+        elif glob.has_magic(given):
+            several, inside = True, list(_fitting(given, source))
+        else:
+            inside = []
+        if not inside:
+            missing.append(given)
+        found += inside
+    if missing:
+        raise SourceNotFoundError(_not_there(missing))
+    return Inputs(tuple(dict.fromkeys(found)), several)
+
+
+def read_list(path: Path) -> tuple[str, ...]:
+    """Inputs from a file, one a line; ``-`` reads standard input.
+
+    Raises:
+        UsageError: The file cannot be read or names nothing.
+    """
+    try:
+        if str(path) == PIPE:
+            lines = sys.stdin.read().splitlines()
+        else:
+            lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise UsageError(f"cannot read inputs from {path}: {error.strerror}") from error
+    named = tuple(line for line in lines if line.strip())
+    if not named:
+        raise UsageError(f"{path} names no inputs; write one a line")
+    return named
+
+
+def output_folders(inputs: Inputs, template: str | None, model: str) -> tuple[Path, ...]:
+    """Where each input's results go.
+
+    A template may hold ``{stem}`` (file name without its ending), ``{name}`` (with it),
+    ``{parent}`` (the folder that holds it), ``{index}`` (from 1; ``{index:03d}``) and ``{model}``.
+    One without fields is the folder itself for one input, and for several what holds theirs.
+
+    Raises:
+        UsageError: A field does not exist, or two inputs would write to the same folder.
+    """
+    if template is None:
+        template = DEFAULT_OUT
+    elif inputs.several and not any(_fields(template)):
+        template = os.path.join(template, "{stem}")
+    folders: dict[str, str] = {}
+    made = []
+    for index, location in enumerate(inputs.locations, 1):
+        folder = _filled(template, location, index, model)
+        key = os.path.abspath(folder).casefold()
+        if key in folders:
+            raise UsageError(
+                f"{folders[key]} and {location} would both write to {folder}; tell them apart with "
+                'fields, such as -o "out/{parent}-{stem}" or -o "out/{index:03d}-{stem}"'
+            )
+        folders[key] = location
+        made.append(Path(folder))
+    return tuple(made)
+
+
+def stem_of(location: str) -> str:
+    """The name of an input without its ending; of a folder, all of it."""
+    path = _path_of(location)
+    return path.name if os.path.isdir(location) else path.stem
+
+
+def _looks_like_input(word: str) -> bool:
+    """Whether a word can only be an input, there or not."""
+    return (
+        _is_address(word)
+        or os.sep in word
+        or "/" in word
+        or Path(word).suffix.lower() in PICTURES | VIDEOS
+        or (glob.has_magic(word) and not os.path.lexists(word) and any(glob.iglob(word)))
+    )
+
+
+def _is_one(given: str) -> bool:
+    """Whether this stands for one input, which its source will find or not."""
+    return (
+        _is_address(given)
+        or os.path.lexists(given)
+        or (COUNTER.search(Path(given).name) is not None and not glob.has_magic(given))
+    )
+
+
+def _is_address(word: str) -> bool:
+    return word == PIPE or "://" in word
+
+
+def _in_folder(folder: str, source: str) -> list[str]:
+    """The folder itself, or the videos in it."""
+    if source not in _SOURCES_OF_FILES or (source == AUTO and _has_own_source(folder)):
+        return [folder]
+    inside = _listing(folder)
+    videos = sorted(filter(is_video, inside), key=lambda path: natural(path.name))
+    pictures = sum(map(is_picture, inside))
+    if videos and pictures:
+        raise UsageError(
+            f"{folder} holds {len(videos)} videos and {pictures} pictures; give "
+            f"{os.path.join(folder, '*' + videos[0].suffix)!r} for the videos, or "
+            "--set run.source=images for the pictures as one sequence"
+        )
+    return [str(path) for path in videos] or [folder]
+
+
+def _listing(folder: str) -> list[Path]:
+    try:
+        return list(Path(folder).iterdir())
+    except OSError as error:
+        raise SourceError(f"{folder}: cannot be read ({error.strerror})") from error
+
+
+def _has_own_source(folder: str) -> bool:
+    """Whether a kind of source beside those of this package takes folders like this one."""
+    others = (name for name in registry.names("sources") if name not in ("images", "video"))
+    return any(registry.part_class("sources", name).accepts(folder) for name in others)
+
+
+def _fitting(pattern: str, source: str) -> Iterator[str]:
+    """The inputs that fit a wildcard: whatever has the pattern's own ending, or else media."""
+    ending = Path(pattern).suffix
+    for found in sorted(glob.iglob(pattern, recursive=True), key=natural):
+        path = Path(found)
+        if path.is_dir():
+            inside = _listing(found)
+            if not (path / "run.json").exists() and any(map(_is_medium, inside)):
+                yield from _in_folder(found, source)
+        elif _is_medium(path) or (ending and not glob.has_magic(ending)):
+            yield found
+
+
+def _is_medium(path: Path) -> bool:
+    return is_video(path) or is_picture(path)
+
+
+def _not_there(missing: Sequence[str]) -> str:
+    words = ", ".join(missing)
+    if any(glob.has_magic(each) for each in missing):
+        return f"{words}: no such file, folder, or file that fits; check the path"
+    if any(re.search(r"\s", each) for each in missing):
+        return f"{words}: no such file or folder; check the path, or use --text for a phrase"
+    return f"{words}: no such file or folder; check the path"
+
+
+def _fields(template: str) -> Iterator[tuple[str, str]]:
+    """Name and format of each field of a template.
+
+    Raises:
+        UsageError: It is malformed, or a field does not exist.
+    """
+    try:
+        pieces: Iterable[tuple[str, str | None, str | None, str | None]]
+        pieces = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise UsageError(f"-o {template}: {error}; write {{{{ for a brace") from error
+    for _, name, form, conversion in pieces:
+        if name is None:
+            continue
+        if name not in _FIELDS or conversion or (form and name != "index"):
+            raise UsageError(
+                f"-o {template}: no field {{{name}}} here; there are "
+                f"{', '.join(f'{{{each}}}' for each in _FIELDS)}; write {{{{ for a brace"
+            )
+        yield name, form or ""
+
+
+def _filled(template: str, location: str, index: int, model: str) -> str:
+    path = _path_of(location)
+    values: dict[str, object] = {
+        "stem": stem_of(location),
+        "name": path.name,
+        "parent": path.parent.name or "root",
+        "index": index,
+        "model": model,
+    }
+    list(_fields(template))
+    try:
+        return template.format(**values)
+    except ValueError as error:
+        raise UsageError(f"-o {template}: {error}") from error
+
+
+def _path_of(location: str) -> PurePath:
+    """A path with a name and no dots: of an address its path, without what may be secret."""
+    if location == PIPE:
+        return Path.cwd() / "stdin"
+    if "://" not in location:
+        return Path(os.path.abspath(location))
+    parts = urlsplit(location)
+    named = [part for part in unquote(parts.path).split("/") if part.strip(".")]
+    return PurePosixPath("/", *(named or [parts.hostname or "address"]))

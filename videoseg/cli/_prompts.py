@@ -1,0 +1,68 @@
+"""How a command line says what to look for; alike for every verb that takes prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from videoseg.types import Prompt
+
+Text = Annotated[
+    str | None,
+    typer.Option("--text", metavar="TEXT", help="What to find; then every word is an input."),
+]
+Box = Annotated[
+    list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="The object lies in this box.")
+]
+NotBox = Annotated[
+    list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="This box is not meant.")
+]
+Point = Annotated[list[str] | None, typer.Option(metavar="X,Y", help="A pixel of the object.")]
+NotPoint = Annotated[
+    list[str] | None, typer.Option(metavar="X,Y", help="A pixel outside the object.")
+]
+Shorthand = Annotated[
+    list[str] | None,
+    typer.Option("--prompt", metavar="KEY=VALUE;...", help="One object; repeat for several."),
+]
+PromptFile = Annotated[
+    Path | None, typer.Option("--prompts", metavar="FILE", help="Prompts from a JSON file.")
+]
+RepeatPrompt = Annotated[
+    bool, typer.Option("--repeat-prompt", help="Boxes and points hold on every frame.")
+]
+
+
+def prompts_of(
+    text: str | None,
+    boxes: Sequence[str] | None,
+    not_boxes: Sequence[str] | None,
+    points: Sequence[str] | None,
+    not_points: Sequence[str] | None,
+    shorthand: Sequence[str] | None,
+    file: Path | None,
+) -> tuple[Prompt, ...]:
+    """The prompts of one command line; bare boxes and points belong to the bare text."""
+    from videoseg.prompts import by_hand, load_prompts, parse_numbers, parse_prompt
+    from videoseg.types import Prompt
+
+    def numbers(values: Sequence[str] | None, count: int, flag: str) -> list[tuple[float, ...]]:
+        return [parse_numbers(value, count, flag) for value in values or ()]
+
+    cues = by_hand(
+        boxes=numbers(boxes, 4, "--box"),
+        not_boxes=numbers(not_boxes, 4, "--not-box"),
+        points=numbers(points, 2, "--point"),
+        not_points=numbers(not_points, 2, "--not-point"),
+    )
+    found: list[Prompt] = []
+    if text is not None or cues:
+        found.append(Prompt(label=text or "object", text=text, cues=cues))
+    found += [parse_prompt(item) for item in shorthand or ()]
+    if file is not None:
+        found += load_prompts(file)
+    return tuple(found)

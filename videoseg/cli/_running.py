@@ -1,0 +1,103 @@
+"""Runs the tasks of one command line with progress shown, and turns their ends into a code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from videoseg.cli import _report
+
+if TYPE_CHECKING:
+    from videoseg.api import Job
+    from videoseg.batch import OnFrame, Outcome, Task, Watch
+    from videoseg.processes import News
+
+FAILED, SOME_FAILED = 1, 3
+
+
+def run_one(task: Task, *, quiet: bool) -> Outcome:
+    """Do one task; what is wrong with it is raised."""
+    from videoseg.batch import attempt
+
+    outcome = attempt(task, _watched(quiet))
+    if not quiet:
+        _report.say_outcome(outcome)
+    return outcome
+
+
+def run_several(tasks: Sequence[Task], jobs: int, *, quiet: bool) -> list[Outcome]:
+    """Do all tasks, say each one's end as it comes, and sum up in a table, also when interrupted.
+
+    Outcomes are in the order of the tasks.
+    """
+    from videoseg.batch import one_by_one
+
+    outcomes: list[Outcome] = []
+    jobs = min(jobs, len(tasks))
+    ends = one_by_one(tasks, _watched(quiet)) if jobs == 1 else _at_once(tasks, jobs, quiet)
+    places = {task.out: number for number, task in enumerate(tasks)}
+    try:
+        with closing(ends):
+            for outcome in ends:
+                outcomes.append(outcome)
+                if outcome.state == "failed":
+                    _say_failure(outcome)
+    finally:
+        outcomes.sort(key=lambda outcome: places[outcome.task.out])
+        if not quiet and outcomes:
+            _report.say_table(outcomes, len(tasks))
+    return outcomes
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> int:
+    """0 where nothing failed, 1 where everything did, else 3, as where a limit ended a run."""
+    failed = _report.tally(outcomes)["failed"]
+    if not failed:
+        stopped = any(each.summary is not None and each.summary.stopped for each in outcomes)
+        return SOME_FAILED if stopped else 0
+    return FAILED if failed == len(outcomes) else SOME_FAILED
+
+
+def _say_failure(outcome: Outcome) -> None:
+    named = outcome.reason.startswith(outcome.task.location)
+    where = "" if named else f"{outcome.task.location}: "
+    typer.echo(f"videoseg: {where}{outcome.reason}", err=True)
+
+
+def _watched(quiet: bool) -> Watch:
+    from videoseg.cli._progress import Progress
+
+    @contextmanager
+    def watch(job: Job) -> Iterator[OnFrame]:
+        with Progress(job.frame_count, job.clock, quiet=quiet) as progress:
+            yield progress.show
+
+    return watch
+
+
+def _at_once(tasks: Sequence[Task], jobs: int, quiet: bool) -> Generator[Outcome, None, None]:
+    """Run in processes; one bar counts the inputs and says how far those at work are."""
+    from tqdm import tqdm
+
+    from videoseg.processes import at_once
+
+    running: dict[str, str] = {}
+    hidden = quiet or not sys.stderr.isatty()
+    with tqdm(total=len(tasks), unit=" input", disable=hidden, dynamic_ncols=True) as bar:
+
+        def on_news(news: News) -> None:
+            far = f"{news.frames / news.total:.0%}" if news.total else f"{news.frames} frames"
+            running[news.task.location] = f"{os.path.basename(news.task.location)} {far}"
+            bar.set_postfix_str(", ".join(running.values()))
+
+        with closing(at_once(tasks, jobs, on_news)) as ends:
+            for outcome in ends:
+                running.pop(outcome.task.location, None)
+                bar.set_postfix_str(", ".join(running.values()), refresh=False)
+                bar.update()
+                yield outcome

@@ -1,0 +1,178 @@
+"""A contact sheet of what a run would find, from a few frames that are asked one by one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from videoseg.api import Job
+from videoseg.contact_sheet import grid
+from videoseg.errors import SourceError
+from videoseg.geometry.rings import scaled
+from videoseg.outlines.contours import outlines_of
+from videoseg.types import (
+    Detections,
+    Frame,
+    Part,
+    Prompt,
+    RgbImage,
+    Scene,
+    Shape,
+    StreamInfo,
+    TrackedInstance,
+)
+from videoseg.writers._draw import Painter
+from videoseg.writers._label import fitting_text
+from videoseg.writers._samples import RGB
+
+_log = logging.getLogger(__name__)
+
+_COLUMNS = 3
+_GAP, _LETTERS, _LINE = 12, 16, 24
+_GROUND, _INK, _PALE = 24, 235, 150
+"""Levels of grey: behind the pictures, of what is said of them, and of what is less weighty."""
+_OPACITY = 0.35
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What was found on one frame.
+
+    Attributes:
+        places: Why it is shown: ``first``, ``middle``, ``last``, ``marked``, ``at 12.5``.
+        frame: The frame.
+        detections: What the model answered.
+    """
+
+    places: tuple[str, ...]
+    frame: Frame
+    detections: Detections
+
+    def scores(self, prompt: int) -> tuple[float, ...]:
+        """Scores of what was found for a prompt, best first."""
+        found = (each.score for each in self.detections.instances if each.prompt == prompt)
+        return tuple(sorted(found, reverse=True))
+
+
+def looks(job: Job, at: Sequence[str] = ()) -> tuple[Look, ...]:
+    """Ask about the first, middle and last frame, frames with marks, and places in the clip.
+
+    Only these frames are decoded where the source can seek. Each is asked for itself: nothing is
+    followed, so a prompt with marks is asked on their frame alone, and nothing is smoothed.
+
+    Raises:
+        UsageError: A place lies behind the end.
+        UnknownPhraseError: The model cannot ground a phrase.
+        SourceError: No frame can be shown.
+    """
+    wanted: dict[int, list[str]] = {}
+
+    def want(index: int, place: str) -> None:
+        wanted.setdefault(index, []).append(place)
+
+    first, last = job.ends
+    want(first, "first")
+    if last is not None and last > first:
+        want((first + last) // 2, "middle")
+        want(last, "last")
+    for cue in (cue for prompt in job.prompts for cue in prompt.cues):
+        if cue.frame is not None:
+            want(cue.frame, "marked")
+    for place in at:
+        want(job.index_of(place), f"at {place}")
+    shown = tuple(
+        Look(tuple(dict.fromkeys(wanted[frame.index])), frame, found)
+        for frame, found in job.look(wanted)
+    )
+    missing = wanted.keys() - {look.frame.index for look in shown}
+    if not shown:
+        raise SourceError(f"{job.location}: holds no frame {first}")
+    if missing:
+        _log.warning("not in the file, though it promises as many frames: %s", sorted(missing))
+    return shown
+
+
+def draw(
+    shown: Sequence[Look],
+    prompts: Sequence[Prompt],
+    streams: Mapping[str, StreamInfo],
+    *,
+    width: int = 640,
+) -> RgbImage:
+    """Draw looks in the order of their frames; colours belong to prompts.
+
+    Args:
+        shown: At least one.
+        prompts: What was asked.
+        streams: What the input holds.
+        width: Most pixels across each picture, which is never enlarged.
+    """
+    tiles = [_tile(look, prompts, streams[look.frame.stream], width) for look in shown]
+    columns = _COLUMNS if len(tiles) != 4 else 2
+    return grid(tiles, columns, gap=_GAP, ground=_GROUND)
+
+
+def _tile(look: Look, prompts: Sequence[Prompt], info: StreamInfo, most: int) -> RgbImage:
+    """A picture with its outlines, and under it what it is and what was found."""
+    import cv2
+
+    aspect = float(info.sample_aspect_ratio)
+    wide, high = info.width * max(1.0, aspect), info.height / min(1.0, aspect)
+    shrink = min(1.0, most / wide, most / high)
+    size = max(1, round(wide * shrink)), max(1, round(high * shrink))
+    small = cv2.resize(look.frame.image, size, interpolation=cv2.INTER_AREA)
+    planes = [np.array(small[..., channel], np.uint8) for channel in range(3)]
+    painter = Painter(RGB, *size, _OPACITY, labels=True, caption=_caption)
+    painter.paint(planes, _scene(look, prompts, size))
+    lines = [(" + ".join(look.places) + f"   frame {look.frame.index}   {_clock(look)}", _INK)]
+    lines += [(_found(look, number, prompt), _PALE) for number, prompt in enumerate(prompts)]
+    return np.vstack([np.dstack(planes), *(_line(text, size[0], ink) for text, ink in lines)])
+
+
+def _scene(look: Look, prompts: Sequence[Prompt], size: tuple[int, int]) -> Scene:
+    """What was found, in the pixels of the small picture."""
+    frame, found = look.frame, look.detections.instances
+    factors = size[0] / frame.width, size[1] / frame.height
+    drawn = []
+    for each, shape in zip(found, outlines_of([each.mask for each in found]), strict=True):
+        parts = tuple(
+            Part(scaled(part.outer, *factors), tuple(scaled(r, *factors) for r in part.holes))
+            for part in (each.outline or shape).parts
+        )
+        label = prompts[each.prompt].label
+        drawn.append(TrackedInstance(each.prompt + 1, each, Shape(parts), label))
+    return Scene(frame.stream, frame.index, frame.pts, frame.time_base, instances=tuple(drawn))
+
+
+def _caption(tracked: TrackedInstance) -> str:
+    return f"{tracked.label} {tracked.instance.score:.2f}"
+
+
+def _found(look: Look, number: int, prompt: Prompt) -> str:
+    marked = {cue.frame for cue in prompt.cues} - {None}
+    if marked and look.frame.index not in marked:
+        return f"{prompt.label}: marked on another frame"
+    scores = ", ".join(f"{score:.2f}" for score in look.scores(number))
+    return f"{prompt.label}: {scores or 'not found'}"
+
+
+def _clock(look: Look) -> str:
+    """Hours, minutes and seconds, cut to milliseconds."""
+    whole, thousandths = divmod(int(abs(look.frame.seconds) * 1000), 1000)
+    minutes, seconds = divmod(whole, 60)
+    hours = f"{minutes // 60}:{minutes % 60:02d}" if minutes >= 60 else f"{minutes}"
+    sign = "-" if look.frame.seconds < 0 else ""
+    return f"{sign}{hours}:{seconds:02d}.{thousandths:03d}"
+
+
+def _line(text: str, width: int, ink: int) -> RgbImage:
+    """A line of text on the ground, as wide as the picture above it."""
+    coverage = fitting_text(text, _LETTERS, width - 4)[:_LINE, : width - 4]
+    line = np.full((_LINE, width), _GROUND, np.uint8)
+    top = (_LINE - coverage.shape[0]) // 2
+    window = line[top : top + coverage.shape[0], 2 : 2 + coverage.shape[1]]
+    window[:] = np.rint(_GROUND + (ink - _GROUND) * coverage)
+    return np.dstack([line] * 3)
