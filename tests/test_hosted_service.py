@@ -24,6 +24,7 @@ from videoseg.errors import (
 )
 from videoseg.models._hosted.retry import Patience, asked_wait
 from videoseg.models._hosted.settings import Hosted
+from videoseg.models._hosted.wire import Wire
 from videoseg.models.agent import Agent
 from videoseg.models.gemini import Gemini
 from videoseg.models.moondream import Moondream
@@ -236,6 +237,30 @@ def test_a_call_under_way_ends_when_the_model_is_closed() -> None:
         thread.join()
         assert time.monotonic() - start < 5
     assert "ended" in str(errors[0])
+
+
+def test_calls_that_begin_while_the_wire_closes_end_too() -> None:
+    """A call that slipped in behind the end would wait for ever."""
+    with serving(servers.moondream) as server:
+        for _ in range(20):
+            wire = Wire(server.url, {}, timeout=30, calls=4, local=True)
+            server.faults.extend([Answer(fault="slow")] * 4)
+            ended: list[str] = []
+
+            def call(wire: Wire = wire, ended: list[str] = ended) -> None:
+                try:
+                    wire.post(f"{server.url}/segment", b"{}")
+                except ModelError as error:
+                    ended.append(str(error))
+
+            threads = [threading.Thread(target=call) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            wire.close()
+            for thread in threads:
+                thread.join(10)
+            assert len(ended) == 4
+            server.faults.clear()
 
 
 def test_answers_are_kept_and_not_asked_for_twice(tmp_path: Path) -> None:

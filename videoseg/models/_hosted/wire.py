@@ -81,6 +81,8 @@ class Wire:
             target=self._loop.run_forever, name="videoseg-wire", daemon=True
         )
         self._closed = False
+        self._closing = threading.Lock()
+        self._calls: set[asyncio.Task[Any] | None] = set()
         limits = httpx2.Limits(max_connections=calls, max_keepalive_connections=calls)
         self._client = httpx2.AsyncClient(
             headers=dict(headers),
@@ -104,9 +106,10 @@ class Wire:
 
     def close(self) -> None:
         """End every call and the thread. A second call does nothing."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
         with suppress(Exception):
             asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(timeout=5)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -114,10 +117,12 @@ class Wire:
         self._loop.close()
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        if self._closed:
-            work.close()
-            raise ModelError("the call was ended before its answer came")
-        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        # Whatever begins before the end is known to it, and is ended.
+        with self._closing:
+            if self._closed:
+                work.close()
+                raise ModelError("the call was ended before its answer came")
+            future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
         except CancelledError as error:
@@ -129,7 +134,8 @@ class Wire:
     async def _post(self, url: str, body: bytes) -> Reply:
         import httpx2
 
-        begun = False
+        begun, here = False, asyncio.current_task()
+        self._calls.add(here)
         try:
             async with asyncio.timeout(self._timeout):
                 async with self._client.stream("POST", url, content=body) as response:
@@ -146,14 +152,17 @@ class Wire:
             raise CallFailedError(f"{what} ({_plain(error)})", begun=True) from error
         except httpx2.DecodingError as error:
             raise CallFailedError(f"the answer is damaged ({_plain(error)})", begun=True) from error
+        finally:
+            self._calls.discard(here)
 
     async def _shut(self) -> None:
-        here = asyncio.current_task()
-        others = [task for task in asyncio.all_tasks() if task is not here]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        # The calls alone: what they have started is theirs to end.
+        calls = [call for call in self._calls if call is not None]
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
         await self._client.aclose()
+        await self._loop.shutdown_asyncgens()
 
 
 async def _whole(response: httpx2.Response) -> Reply:
