@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from videoseg import config, registry
+from videoseg import config, layers, registry
 from videoseg.config import RunConfig, RunSettings, load
 from videoseg.errors import ConfigError
 
@@ -78,13 +78,13 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         load(preset="fats")
 
 
-@pytest.mark.parametrize("name", sorted(config.presets()))
+@pytest.mark.parametrize("name", sorted(layers.presets()))
 def test_every_preset_builds_every_part_it_names(name: str) -> None:
     found = load(preset=name)
     for kind, tables in found.tables.items():
         for part in tables:
             found.part(kind, part)
-    raw = tomllib.loads(config.presets()[name].read_text(encoding="utf-8"))
+    raw = tomllib.loads(layers.presets()[name].read_text(encoding="utf-8"))
     assert raw, "a preset says something"
 
 

@@ -69,6 +69,19 @@ def test_a_run(
     assert "leave this machine" not in said.err
 
 
+def test_a_region_and_every_nth_frame_are_still_asked_at_once(film: str, tmp_path: Path) -> None:
+    with serving(servers.moondream, latency=0.05) as server:
+        out = tmp_path / "out"
+        settings = ("--set", "models.moondream.several=one", "--set", "run.roi=[0, 0, 160, 90]")
+        assert segment(film, server.url, out, *settings, "--set", "run.every=3") == 0
+    # Every third of twelve frames, and the last.
+    assert len(server.requests) == 5
+    assert server.most_at_once > 1
+    assert servers.picture_of(server.requests[0].json["image_url"]).shape == (90, 160, 3)
+    table = json.loads((out / "masks.json").read_text())
+    assert len(table["annotations"]) == FRAMES
+
+
 def test_a_box_is_carried_by_asking_again(film: str, tmp_path: Path) -> None:
     """What was boxed is asked for, on each frame after it, in the box around where it has moved."""
     with serving(servers.moondream) as server:

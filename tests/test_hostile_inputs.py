@@ -1,12 +1,14 @@
 """Inputs that phones, cameras, editors and accidents make, each with what becomes of it.
 
-Everything that can be read is compared with another reader of the same file, FFmpeg's own programs:
-number of frames, their times, how they lie, and the colours of a test card.
+All of them are read by ``videoseg segment``, as a user would. Everything that can be read is
+compared with another reader of the same file, FFmpeg's own programs: number of frames, their times,
+how they lie, and the colours of a test card. What cannot is in ``test_hostile_refused.py``.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -21,7 +23,7 @@ import numpy.typing as npt
 import pytest
 
 from tests import media
-from videoseg.sources.video import VideoSource
+from tests.commandline import Ran, command, segmented
 from videoseg.types import Frame, RgbImage, StreamInfo
 
 Images = npt.NDArray[np.uint8]
@@ -41,13 +43,28 @@ def _programs() -> tuple[str, str]:
     return str(found[0]), str(found[1])
 
 
-def probed_times(path: Path, stream: int) -> list[float | None]:
-    """Seconds of each frame as ffprobe reads them; None where the file has none."""
-    command = [_programs()[1], "-v", "quiet", "-select_streams", f"v:{stream}"]
-    command += ["-show_entries", "frame=best_effort_timestamp_time", "-of", "csv=p=0", str(path)]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    values = [line.split(",")[0] for line in lines]
-    return [None if value == "N/A" else float(value) for value in values]
+@dataclass(frozen=True)
+class Probed:
+    """What ffprobe reads.
+
+    Attributes:
+        stream: Its fields of a picture stream.
+        times: Seconds of each frame; None where the file has none.
+    """
+
+    stream: dict[str, Any]
+    times: list[float | None]
+
+
+@functools.cache
+def probed(path: Path, stream: int) -> Probed:
+    """Ask ffprobe about one picture stream of a file."""
+    command = [_programs()[1], "-v", "quiet", "-select_streams", f"v:{stream}", "-show_streams"]
+    command += ["-show_frames", "-show_entries", "frame=best_effort_timestamp_time"]
+    command += ["-show_entries", "stream", "-of", "json", str(path)]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    texts = [frame.get("best_effort_timestamp_time") for frame in found["frames"]]
+    return Probed(found["streams"][0], [None if text is None else float(text) for text in texts])
 
 
 def ffmpeg_images(
@@ -294,31 +311,36 @@ READABLE = {
 }
 
 
-def decoded(path: Path | str, **settings: Any) -> tuple[VideoSource, StreamInfo, list[Frame]]:
-    source = VideoSource(**settings)
-    (info,) = source.open(str(path)).values()
-    return source, info, list(source.frames())
+def decoded(path: Path, **settings: Any) -> tuple[Ran, StreamInfo, tuple[Frame, ...]]:
+    ran = segmented(path, **settings)
+    assert ran.code == 0, ran.lines
+    assert ran.info is not None
+    return ran, ran.info, ran.frames
 
 
 @pytest.mark.parametrize("name", READABLE)
 def test_readable(name: str) -> None:
     case = READABLE[name]
     path = case.make()
-    source, info, frames = decoded(path, **case.settings)
+    ran, info, frames = decoded(path, **case.settings)
     images = np.stack([frame.image for frame in frames])
 
     for key, expected in case.info.items():
         assert getattr(info, key) == expected, key
-    assert source.dropped == case.dropped
-    assert bool(source.notes) == (case.note is not None), source.notes
-    assert any((case.note or "") in note for note in source.notes or ("",))
+    assert ran.dropped == case.dropped
+    *notes, not_found, spent, wrote = ran.lines
+    assert len(notes) == (case.note is not None), notes
+    assert (case.note or "") in "".join(notes)
+    assert not_found.startswith(f"not found: thing (on none of {counted(len(frames))})")
+    assert spent.startswith(f"{counted(len(frames))}; ")
+    assert wrote.startswith("wrote kept, run, run.json in ")
     assert [frame.index for frame in frames] == list(range(len(frames)))
     if case.indices is not None:
         assert [media.read_index(image) for image in images] == [*case.indices]
         drawn = media.indexed_card(0, info.width, info.height)[None]
         assert np.abs(patches(images) - patches(drawn)).max() <= case.original
 
-    times = probed_times(path, case.stream)
+    times = probed(path, case.stream).times
     assert len(frames) == len(times)
     for frame, time in zip(frames, times, strict=True):
         assert time is None or float(frame.seconds) == pytest.approx(time, abs=1e-5)
@@ -328,6 +350,48 @@ def test_readable(name: str) -> None:
     if case.colour is not None:
         assert np.abs(patches(images) - patches(others)).max() <= case.colour
         assert np.abs(images.astype(int) - others).mean() < 3
+
+
+def counted(frames: int) -> str:
+    return "1 frame" if frames == 1 else f"{frames} frames"
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_info_says_what_ffprobe_says(name: str) -> None:
+    case = READABLE[name]
+    path = case.make()
+    settings = [f"--set=sources.video.{name}={value}" for name, value in case.settings.items()]
+    ran = command("info", str(path), "--json", *settings)
+    assert (ran.code, ran.lines) == (0, ())
+    (shown,) = json.loads(ran.out).values()
+    said = probed(path, case.stream).stream
+    lies = said.get("side_data_list", [{}])[0].get("rotation", 0)
+    sides = (said["width"], said["height"])
+    if lies % 180:
+        sides = sides[::-1]
+    assert (shown["width"], shown["height"]) == sides
+    assert Fraction(shown["time_base"]) == Fraction(said["time_base"])
+    assert shown["frame_count"] in (None, int(said.get("nb_frames", 0)) or None)
+    if case.note is None:  # what is mirrored has no rotation that FFmpeg and we would call alike
+        assert shown["rotation"] == -lies % 360
+    aspect = Fraction(said.get("sample_aspect_ratio", "1:1").replace(":", "/"))
+    assert Fraction(shown["sample_aspect_ratio"]) == (1 / aspect if lies % 180 else aspect)
+    if "color_range" in said and not said["pix_fmt"].startswith("rgb"):
+        assert (shown["colour"] or {}).get("full_range") == (said["color_range"] == "pc")
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("10:00:00:03", "10:00:00:07"), ("3f", "7f"), ("0.12", "0.28"), ("0:00.1", "0:00:00.28s")],
+)
+def test_a_part_by_timecode_frame_or_seconds(start: str, end: str) -> None:
+    path = media.clip(timecode="10:00:00:00", frames=12)
+    ran = segmented(path, "--start", start, "--end", end)
+    assert ran.code == 0
+    assert [frame.index for frame in ran.frames] == [3, 4, 5, 6]
+    assert [media.read_index(frame.image) for frame in ran.frames] == [3, 4, 5, 6]
+    assert [frame.seconds for frame in ran.frames] == [Fraction(i, 25) for i in (3, 4, 5, 6)]
+    assert all(frame.native is not None for frame in ran.frames)
 
 
 def test_fields_become_frames_at_their_own_times() -> None:
@@ -345,8 +409,8 @@ def test_fields_become_frames_at_their_own_times() -> None:
             picture=woven,
             times=tuple(range(10)),
         )
-        source, info, frames = decoded(path, deinterlace="bob")
-        assert source.notes == ()
+        ran, info, frames = decoded(path, deinterlace="bob")
+        assert ran.notes == ()
         assert (info.frame_rate, info.frame_count) == (Fraction(50), 20)
         assert [frame.seconds for frame in frames] == [Fraction(i, 50) for i in range(20)]
         for frame in frames:
@@ -387,8 +451,8 @@ def test_hdr_is_shown_as_on_an_sdr_screen(transfer: int, name: str) -> None:
         picture=ramp,
         times=(0, 1),
     )
-    source, info, frames = decoded(path)
-    assert "HDR" in source.notes[0]
+    ran, info, frames = decoded(path)
+    assert "HDR" in ran.notes[0]
     assert (info.colour.transfer, info.bit_depth) == (transfer, 10)
     assert frames[0].native.format.name == "yuv420p10le"
     coded = ffmpeg_images(path, (144, 96), pixel_format="rgb48le") / 65535

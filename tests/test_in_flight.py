@@ -16,7 +16,7 @@ from tests.test_stages import scene, truth
 from videoseg.errors import LimitReachedError, ModelError
 from videoseg.geometry import masks
 from videoseg.protocols import Remembers, Stage, VideoSegmenter
-from videoseg.stages.in_flight import InFlight, RemoteSegmenter
+from videoseg.stages.in_flight import InFlight, RemoteSegmenter, most_ahead
 from videoseg.stages.keyframes import Keyframed, Keyframes
 from videoseg.stages.replayed import Replayed
 from videoseg.stages.until_limit import UntilLimit
@@ -87,16 +87,22 @@ def _no_thread_is_left() -> Iterator[None]:
 
 def test_the_stages_are_stages() -> None:
     assert isinstance(Slow(), RemoteSegmenter)
-    assert isinstance(InFlight(Slow(), PROMPTS), Stage)
-    assert isinstance(UntilLimit(InFlight(Slow(), PROMPTS)), Stage)
+    assert isinstance(InFlight(Slow(), PROMPTS, most_ahead(4)), Stage)
+    assert isinstance(UntilLimit(InFlight(Slow(), PROMPTS, most_ahead(4))), Stage)
 
 
 def test_answers_come_in_order_and_no_more_at_once_than_allowed() -> None:
     model, given = Slow(), frames(60)
-    pairs = list(InFlight(model, PROMPTS).run(iter(given)))
+    pairs = list(InFlight(model, PROMPTS, most_ahead(4)).run(iter(given)))
     assert [frame for frame, _ in pairs] == given
     assert [answer.index for _, answer in pairs] == list(range(60))
     assert 1 < model.most <= 4
+
+
+def test_where_few_frames_are_asked_fewer_may_wait() -> None:
+    assert most_ahead(8) == 16
+    assert most_ahead(8, every=10) == 9
+    assert most_ahead(8, every=500) == 1
 
 
 def test_no_more_frames_are_taken_than_may_wait() -> None:
@@ -108,7 +114,7 @@ def test_no_more_frames_are_taken_than_may_wait() -> None:
             yield frame
 
     model = Slow(concurrency=3)
-    run = InFlight(model, PROMPTS).run(source())
+    run = InFlight(model, PROMPTS, most_ahead(3)).run(source())
     for _ in range(10):
         next(run)
     time.sleep(0.05)
@@ -119,7 +125,7 @@ def test_no_more_frames_are_taken_than_may_wait() -> None:
 def test_an_error_comes_after_the_answers_before_it() -> None:
     got: list[int] = []
     with pytest.raises(ModelError, match="it broke"):
-        for frame, _ in InFlight(Slow(fail_at=7), PROMPTS).run(frames(40)):
+        for frame, _ in InFlight(Slow(fail_at=7), PROMPTS, most_ahead(4)).run(frames(40)):
             got.append(frame.index)
     assert got == list(range(7))
 
@@ -136,14 +142,14 @@ def test_leaving_early_ends_what_is_under_way() -> None:
 
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        list(InFlight(model, PROMPTS).run(failing()))
+        list(InFlight(model, PROMPTS, most_ahead(4)).run(failing()))
     assert hold.is_set()
     assert time.monotonic() - start < 5
 
 
 def test_a_limit_ends_a_run_in_good_order_and_waits_for_what_is_paid() -> None:
     model = Slow(limit_at=9)
-    stage = UntilLimit(InFlight(model, PROMPTS))
+    stage = UntilLimit(InFlight(model, PROMPTS, most_ahead(4)))
     pairs = list(stage.run(frames(40)))
     assert [frame.index for frame, _ in pairs] == list(range(9))
     assert stage.reached == "enough"
@@ -152,8 +158,8 @@ def test_a_limit_ends_a_run_in_good_order_and_waits_for_what_is_paid() -> None:
 
 def test_a_limit_before_the_first_answer_is_an_error() -> None:
     with pytest.raises(LimitReachedError):
-        list(UntilLimit(InFlight(Slow(limit_at=0), PROMPTS)).run(frames(3)))
-    stage = UntilLimit(InFlight(Slow(), PROMPTS))
+        list(UntilLimit(InFlight(Slow(limit_at=0), PROMPTS, most_ahead(4))).run(frames(3)))
+    stage = UntilLimit(InFlight(Slow(), PROMPTS, most_ahead(4)))
     assert len(list(stage.run(frames(3)))) == 3
     assert stage.reached is None
 
@@ -166,7 +172,7 @@ def test_a_model_that_answers_another_frame_is_named() -> None:
             return ()
 
     with pytest.raises(ModelError, match="slow"):
-        list(InFlight(Lossy(), PROMPTS).run(frames(2)))
+        list(InFlight(Lossy(), PROMPTS, most_ahead(4)).run(frames(2)))
 
 
 @dataclass

@@ -249,18 +249,19 @@ def test_a_full_disk_is_one_line_and_loses_nothing(write: str, size: int, tmp_pa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open folder stays on Windows")
-def test_an_output_folder_that_is_removed_is_one_line(film: Path, tmp_path: Path) -> None:
+def test_an_output_folder_that_is_removed_is_one_line(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
+    segment = Breaking.segment
 
-    class Removing(Breaking):
-        def segment(self, frames: Any, prompts: Any) -> Any:
-            if frames[0].index == 6:
-                shutil.rmtree(out)
-            return super().segment(frames, prompts)
+    def removing(model: Breaking, frames: Any, prompts: Any) -> Any:
+        if frames[0].index == 6:
+            shutil.rmtree(out)
+        return segment(model, frames, prompts)
 
-    made = job(film)
-    made._model = Removing()
-    with pytest.raises(VideosegError, match="cannot write") as caught, made:
+    monkeypatch.setattr(Breaking, "segment", removing)
+    with pytest.raises(VideosegError, match="cannot write") as caught, job(film) as made:
         made.run(out)
     assert "\n" not in str(caught.value)
 

@@ -40,6 +40,8 @@ from videoseg.types import (
 WIDTH, HEIGHT = 9, 7
 Answer = tuple[str, int, Detections | None]
 
+MOST = 2**63 - 1
+numbers = st.integers(-MOST, MOST)
 floats = st.floats(width=32, allow_nan=False, allow_infinity=False)
 probabilities = st.floats(0, 1)
 labels = st.text() | st.just(scenes.HOSTILE) | st.just("\udce9")
@@ -73,8 +75,8 @@ instances = st.builds(
     Instance,
     mask=mask(),
     score=probabilities,
-    prompt=st.integers(0, 3),
-    object_id=st.none() | st.integers(),
+    prompt=st.integers(0, 1),
+    object_id=st.none() | numbers,
     outline=st.none() | shapes,
     embedding=st.none() | arrays.arrays(np.float32, 3, elements=floats),
 )
@@ -100,7 +102,7 @@ def scene_of(draw: st.DrawFn, stream: str, index: int, found: tuple[Instance, ..
     known = instances | st.sampled_from(found) if found else instances
     tracked = st.builds(
         TrackedInstance,
-        track_id=st.integers(1),
+        track_id=st.integers(1, MOST),
         instance=known,
         shape=shapes,
         label=labels,
@@ -109,10 +111,10 @@ def scene_of(draw: st.DrawFn, stream: str, index: int, found: tuple[Instance, ..
     return Scene(
         stream=stream,
         index=index,
-        pts=draw(st.integers()),
-        time_base=draw(st.fractions(min_value=Fraction(1, 10**9)).filter(bool)),
-        duration=draw(st.none() | st.integers(0)),
-        shot=draw(st.integers(0)),
+        pts=draw(numbers),
+        time_base=draw(st.fractions(Fraction(1, 10**9), 10**9, max_denominator=10**9)),
+        duration=draw(st.none() | st.integers(0, MOST)),
+        shot=draw(st.integers(0, MOST)),
         instances=draw(st.lists(tracked, max_size=3).map(tuple)),
     )
 
@@ -130,8 +132,16 @@ def same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def write(folder: Path, answers: list[Answer], made: list[Scene]) -> RunFolder:
-    streams = scenes.streams(*(scenes.stream(name) for name, _, _ in answers))
+def write(
+    folder: Path,
+    answers: list[Answer],
+    made: list[Scene],
+    *,
+    width: int = scenes.WIDTH,
+    height: int = scenes.HEIGHT,
+) -> RunFolder:
+    named = dict.fromkeys(name for name, _, _ in answers)
+    streams = scenes.streams(*(scenes.stream(name, width=width, height=height) for name in named))
     with RunLog(folder, streams, scenes.prompts()) as log:
         for answer in answers:
             log.append_detections(*answer)
@@ -160,7 +170,8 @@ def test_what_is_read_is_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, run: tuple[list[Answer], list[Scene]]
 ) -> None:
     answers, made = run
-    reader = write(tmp_path_factory.mktemp("log") / "run", answers, made)
+    folder = tmp_path_factory.mktemp("log") / "run"
+    reader = write(folder, answers, made, width=WIDTH, height=HEIGHT)
     assert same(tuple(reader.detections()), tuple(answers))
     assert same(tuple(reader.scenes()), tuple(made))
     assert reader.count() == (len(answers), len(made))
@@ -271,7 +282,14 @@ def test_damage_raises_nothing_else(
         (lambda lines: [*lines[:3], b"[" * 99999, *lines[4:]], "line 4 is damaged: a value of"),
         (lambda lines: [x.replace(b'"counts":"', b'"counts":"~') for x in lines], "no character"),
         (lambda lines: [x.replace(b'"score":0.', b'"score":7.') for x in lines], "in .0, 1."),
-        (lambda lines: [x.replace(b"[64,96]", b"[640000,960000]") for x in lines], "add up to"),
+        (lambda lines: [x.replace(b"[64,96]", b"[640000,960000]") for x in lines], "of size"),
+        (lambda lines: [x.replace(b'"counts":"', b'"counts":"1') for x in lines], "add up to"),
+        (lambda lines: [x.replace(b'"width": 96', b'"width": 9600000') for x in lines], "frame is"),
+        (lambda lines: [x.replace(b'"25/1"', b'"0/1"') for x in lines], "must be positive"),
+        (lambda lines: [x.replace(b'"prompt":0', b'"prompt":7') for x in lines], "prompt 7 of 2"),
+        (lambda lines: [x.replace(b'"index":1', b'"index":1%030d' % 0) for x in lines], "64 bits"),
+        (lambda lines: [x.replace(b'"index":1', b'"index":"1"') for x in lines], "a whole number"),
+        (lambda lines: [x.replace(b'"stream":"clip"', b'"stream":"c"') for x in lines], "KeyError"),
         (lambda lines: [x.replace(b'"crop":[', b'"crop":[9,9,10,10],"":[') for x in lines], "cut"),
     ],
 )  # fmt: skip

@@ -63,17 +63,24 @@ def test_an_index_at_the_end_cannot_come_through_a_pipe() -> None:
     assert "faststart" in said
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
-def test_a_named_pipe(tmp_path: Path) -> None:
-    pipe = tmp_path / "camera.ts"
+@contextmanager
+def named_pipe(pipe: Path) -> Iterator[Path]:
+    """A pipe of this name that a film of six frames is written into."""
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("there are no named pipes here")
     os.mkfifo(pipe)
     data = media.film(name="a.ts").read_bytes()
     feeding = threading.Thread(target=lambda: pipe.write_bytes(data))
     feeding.start()
-    source = VideoSource()
-    (info,) = source.open(str(pipe)).values()
-    assert [media.read_index(frame.image) for frame in source.frames()] == [*range(6)]
+    yield pipe
     feeding.join()
+
+
+def test_a_named_pipe(tmp_path: Path) -> None:
+    source = VideoSource()
+    with named_pipe(tmp_path / "camera.ts") as pipe:
+        (info,) = source.open(str(pipe)).values()
+        assert [media.read_index(frame.image) for frame in source.frames()] == [*range(6)]
     assert (info.stream, info.location) == ("camera", None)
     with pytest.raises(SourceError, match="a pipe is read once"):
         source.index_at(Fraction(0))

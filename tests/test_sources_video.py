@@ -285,4 +285,4 @@ def test_decoded_pictures_do_not_wait_for_the_garbage_collector() -> None:
         alive = sum(isinstance(each, VideoFrame) for each in gc.get_objects())
     finally:
         gc.enable()
-    assert alive <= 2
+    assert alive <= 4  # of 20

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from videoseg import pipeline, registry
+from videoseg.addresses import without_secrets
 from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
-from videoseg.prompts import check_prompts, on_every_frame, prompt_on
+from videoseg.prompts import check_kinds, check_prompts, on_every_frame, prompt_on
 from videoseg.protocols import (
     Exporter,
     FrameSource,
     Remembers,
     Segmenter,
     Stage,
-    Tracker,
     Writer,
 )
 from videoseg.run.log import RunLog
@@ -35,14 +35,16 @@ from videoseg.run.publish import Staging, settle
 from videoseg.run.reader import RunFolder, read_run
 from videoseg.run.records import record_file
 from videoseg.run.summary import Summary
+from videoseg.sources.bounds import read_bounds
 from videoseg.sources.positions import Timed, frame_index, parse_position
-from videoseg.stages.batched import Batched
-from videoseg.stages.carried import Carried, ask
-from videoseg.stages.in_flight import InFlight, RemoteSegmenter
-from videoseg.stages.keyframes import Keyframed, Keyframes
+from videoseg.stages.carried import ask
+from videoseg.stages.every_nth import batch_within, seeing_ahead
+from videoseg.stages.fitting import stage_for
 from videoseg.stages.replayed import Replayed
 from videoseg.stages.until_limit import UntilLimit
+from videoseg.stages.view import check_marks, view_of
 from videoseg.threads import Stopwatch
+from videoseg.tracking.confined import Confined
 from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
 from videoseg.usage import Metered, Usage
 
@@ -95,14 +97,16 @@ class Job(AbstractContextManager["Job"]):
         self.config = config
         self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
         self.card = registry.card(run.model)
-        check_kinds(self.prompts, run.model)
+        check_kinds(self.prompts, self.card)
         self._model: Segmenter = model or config.part("models", run.model)
         self._keeps_model = model is None
-        self._tracker: Tracker = config.part("tracking", run.tracker)
+        self._tracker = seeing_ahead(config.part("tracking", run.tracker), run.every)
         self._source, self.streams = open_source(self.location, config)
         try:
             for info in self.streams.values():
                 check_prompts(self.prompts, info)
+            self._bounds = read_bounds(run.roi, run.ignore_mask, self.streams.values())
+            check_marks(self.prompts, self._bounds, self.streams.values())
             self._range = self._frame_range()
             self.outputs = self._outputs()
         except BaseException:
@@ -132,7 +136,8 @@ class Job(AbstractContextManager["Job"]):
     def batch(self) -> int | None:
         """Frames in a call of the model; None where one follows from the other."""
         anchored = any(cue.frame is not None for prompt in self.prompts for cue in prompt.cues)
-        return None if anchored else self.config.run.batch
+        run = self.config.run
+        return None if anchored else batch_within(run.batch, run.every)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -209,6 +214,7 @@ class Job(AbstractContextManager["Job"]):
         there are left out.
         """
         self._load_model()
+        model = view_of(self._model, self._bounds, self.config.run.max_size)
         for index in sorted(set(indices)):
             for frame in self.frames(index, index + 1):
                 asked = {
@@ -216,7 +222,7 @@ class Job(AbstractContextManager["Job"]):
                     for number, prompt in enumerate(self.prompts)
                     if (held := prompt_on(prompt, index)) is not None
                 }
-                yield frame, ask(self._model, frame, asked, len(self.prompts))
+                yield frame, ask(model, frame, asked, len(self.prompts))
 
     def plan(self) -> Plan:
         """What decides the result; reads the whole input, to tell it apart by its content.
@@ -232,10 +238,11 @@ class Job(AbstractContextManager["Job"]):
             "models": {run.model: self._model},
             "tracking": {run.tracker: self._tracker},
         }
+        inputs = [self.location] + [str(path) for path in (run.ignore_mask,) if path is not None]
         for name, part in self.outputs.items():
             settings.setdefault(output_kind(name), {})[name] = part
         return Plan(
-            inputs=[record_file(Path(self.location), self.location)],
+            inputs=[record_file(Path(given), without_secrets(given)) for given in inputs],
             streams=tuple(self.streams.values()),
             prompts=self.prompts,
             model=card.name,
@@ -352,9 +359,10 @@ class Job(AbstractContextManager["Job"]):
         on_answer: Callable[[Frame, Detections | None], None] = lambda _, __: None,
         frames: Iterable[Frame] | None = None,
     ) -> Generator[pipeline.Step, None, None]:
-        self._tracker.start(self.streams, self.prompts)
+        tracker = Confined(self._tracker, self._bounds)
+        tracker.start(self.streams, self.prompts)
         shown = self.frames() if frames is None else frames
-        return pipeline.follow(shown, stage, self._tracker, self.clock, on_answer)
+        return pipeline.follow(shown, stage, tracker, self.clock, on_answer)
 
     def _publish(
         self,
@@ -372,7 +380,8 @@ class Job(AbstractContextManager["Job"]):
             name: StageTime(seconds, tally.frames) for name, seconds in self.clock.seconds.items()
         }
         tracks = tuple(len(ids) for ids in tally.tracks)
-        counts = Counts(tally.frames, tracks, tuple(tally.instances))
+        lost = [getattr(self._source, name, 0) for name in ("dropped", "repeated")]
+        counts = Counts(tally.frames, tracks, tuple(tally.instances), *lost)
         manifest = Manifest(plan, stages, counts, self.produces(), ended())
         manifest.write(staging.folder)
         staging.publish()
@@ -412,13 +421,11 @@ class Job(AbstractContextManager["Job"]):
         return start, stop
 
     def _stage(self) -> Stage:
-        if self.batch is None:
-            return Carried(self._model, self.prompts)
-        if isinstance(self._model, Keyframed):
-            return Keyframes(self._model, self.prompts, self._model)
-        if isinstance(self._model, RemoteSegmenter):
-            return InFlight(self._model, self.prompts)
-        return Batched(self._model, self.prompts, self.batch)
+        run = self.config.run
+        model = view_of(self._model, self._bounds, run.max_size)
+        return stage_for(
+            model, self.prompts, batch=run.batch, every=run.every, first=self._range[0]
+        )
 
     def _usage(self) -> Usage | None:
         return self._model.usage if isinstance(self._model, Metered) else None
@@ -522,19 +529,3 @@ def models_that_could(card: ModelCard) -> str:
     cards = [registry.card(name) for name in registry.names("models")]
     able = [c.name for c in cards if c.open_vocabulary and "text" in c.kinds and c != card]
     return f"models that take any phrase: {', '.join(able)} (--model NAME)"
-
-
-def check_kinds(prompts: Sequence[Prompt], model: str) -> None:
-    """Refuse prompts of kinds that a model does not take.
-
-    Raises:
-        PromptError: Naming the prompt, and what the model takes.
-    """
-    card = registry.card(model)
-    for prompt in prompts:
-        missing = prompt.kinds - card.kinds
-        if missing:
-            raise PromptError(
-                f"model {card.name!r} takes {', '.join(sorted(card.kinds))}, but prompt "
-                f"{prompt.label!r} needs {', '.join(sorted(missing))}; `videoseg models` lists more"
-            )

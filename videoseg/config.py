@@ -1,7 +1,8 @@
-"""Settings: presets (TOML), a file of the user's, flags and ``--set`` become one frozen RunConfig.
+"""Settings: layers of tables become one frozen RunConfig, checked.
 
-The only place that sees raw dictionaries. Layers, the later ones win: defaults of the parts, the
-preset, ``--config FILE``, flags, ``--set``. A table names a part, a key one of its settings::
+Layers (``layers.py``), the later ones win: defaults of the parts, the preset, the project's file,
+``--config FILE``, the environment, flags, ``--set``. A table names a part, a key one of its
+settings::
 
     [run]
     model = "embedded"
@@ -13,31 +14,41 @@ preset, ``--config FILE``, flags, ``--set``. A table names a part, a key one of 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import difflib
 import functools
 import inspect
 import re
 import sys
-import tomllib
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 from annotated_types import Ge
 from typing_extensions import Doc
 
 from videoseg import registry
 from videoseg.errors import ConfigError
+from videoseg.layers import (
+    PRESET_VARIABLE,
+    Layer,
+    Table,
+    assignment_layer,
+    environment_layers,
+    file_layer,
+    nearest,
+    preset_layer,
+    project_file,
+)
 from videoseg.protocols import Composed
 from videoseg.registry import Kind
+from videoseg.types import Box
 
 if typing.TYPE_CHECKING:
     from pydantic import BaseModel
 
-Table: TypeAlias = Mapping[str, Any]
 AUTO = "auto"
 
 
@@ -60,6 +71,18 @@ class RunSettings:
     repeat_prompt: Annotated[
         bool, Doc("use points and boxes as given on every frame instead of carrying them")
     ] = False
+    every: Annotated[
+        int, Ge(1), Doc("ask the model on every n-th frame only and interpolate between, n from 1")
+    ] = 1
+    max_size: Annotated[
+        int | None, Ge(16), Doc("longest side of what the model sees, pixels from 16; none = all")
+    ] = None
+    roi: Annotated[
+        Box | None, Doc("look only at this part, x1, y1, x2, y2 in pixels of the frame")
+    ] = None
+    ignore_mask: Annotated[
+        Path | None, Doc("picture of the frame's size; what is not black is never part of a thing")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +92,13 @@ class RunConfig:
     Attributes:
         run: The table ``[run]``.
         tables: For each kind of part and each part's name, the settings that differ from defaults.
+        origins: Where each setting was said, by its path such as ``writers.svg.precision``; one
+            that is not here has its default.
     """
 
     run: RunSettings = RunSettings()
     tables: Mapping[Kind, Mapping[str, Table]] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def part(self, kind: Kind, name: str) -> Any:
         """A new part with its settings, not yet opened.
@@ -89,60 +115,91 @@ class RunConfig:
         return part
 
 
-def presets() -> Mapping[str, Path]:
-    """The presets that come with videoseg: name to TOML file."""
-    package = Path(__file__).parent / "configs"
-    folder = package if package.is_dir() else Path(__file__).parent.parent / "configs"
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
-
-
 def load(
     *,
     preset: str | None = None,
     file: Path | None = None,
     flags: Table | None = None,
     assignments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
     recorded: Table | None = None,
 ) -> RunConfig:
     """Put the layers together and check every table, key and value.
 
     Args:
-        preset: Name of a preset.
+        preset: Name of a preset. Without it, ``VIDEOSEG_PRESET``, ``file`` and the project's file
+            may name one, the first of them that does.
         file: A TOML file of the user's.
         flags: Settings of ``[run]`` given as flags.
         assignments: ``part.key=value``, for example ``writers.svg.precision=2``.
-        recorded: The settings of an earlier run, under all else.
+        environment: Variables to look for settings in; none by default.
+        folder: A folder whose project may have a file of settings; none by default.
+        recorded: The settings of an earlier run. Only what is said for this one call, by flags and
+            assignments, changes them.
 
     Raises:
         ConfigError: Naming the key, where it stands, and the nearest name that exists.
     """
-    layers: list[tuple[str, Table]] = []
+    found: list[Layer] = []
     if recorded is not None:
-        layers.append(("run.json", recorded))
-    if preset is not None:
-        layers.append((f"preset {preset!r}", _read(_preset_path(preset))))
-    if file is not None:
-        layers.append((str(file), _read(file)))
-    layers.append(("flags", {"run": dict(flags or {})}))
-    layers += [(f"--set {text}", _assignment(text)) for text in assignments]
+        found.append(Layer("run.json", recorded))
+    else:
+        variables = environment or {}
+        project = None if folder is None else project_file(folder)
+        files = [file_layer(path) for path in (project, file) if path is not None]
+        found += [*_preset(preset, variables, files), *files]
+        found += environment_layers(variables)
+    found += [Layer(_flag(name), {"run": {name: value}}) for name, value in (flags or {}).items()]
+    found += [assignment_layer(text) for text in assignments]
+    return _stacked(found)
 
+
+def _preset(
+    given: str | None, variables: Mapping[str, str], files: Sequence[Layer]
+) -> Iterator[Layer]:
+    """The preset that the nearest place names, if any does."""
+    if given is not None:
+        yield preset_layer(given)
+        return
+    places = [(file.origin, file.preset) for file in reversed(files)]
+    for origin, name in ((PRESET_VARIABLE, variables.get(PRESET_VARIABLE)), *places):
+        if name:
+            try:
+                yield preset_layer(name)
+            except ConfigError as error:
+                raise ConfigError(f"{origin}: {error}") from error
+            return
+
+
+def _stacked(found: Sequence[Layer]) -> RunConfig:
+    """Every layer checked by itself, and the later on top of the earlier."""
     run: dict[str, Any] = {}
     tables: dict[Kind, dict[str, dict[str, Any]]] = {}
-    for origin, layer in layers:
-        for name, table in layer.items():
+    origins: dict[str, str] = {}
+    for layer in found:
+        origin = layer.origin
+        for name, table in layer.tables.items():
             if name == "run":
-                checked = _checked(RunSettings, _table(table, "run", origin), f"{origin}: run")
+                given = _table(table, "run", origin)
+                checked = _checked(RunSettings, given, f"{origin}: run", layer.text)
+                _check_names(RunSettings(**checked), origin)
                 run.update(checked)
+                origins.update({f"run.{key}": origin for key in checked})
                 continue
             kind = _kind(name, origin)
             for part, settings in _table(table, name, origin).items():
-                where = f"{origin}: {kind}.{part}"
-                cls = registry.part_class(kind, part)
-                checked = _checked(cls, _table(settings, f"{kind}.{part}", origin), where)
+                path = f"{kind}.{part}"
+                cls = _part_class(kind, part, origin)
+                given = _table(settings, path, origin)
+                checked = _checked(cls, given, f"{origin}: {path}", layer.text)
                 tables.setdefault(kind, {}).setdefault(part, {}).update(checked)
-    config = RunConfig(RunSettings(**run), tables)
-    _check_names(config.run)
-    return config
+                origins.update({f"{path}.{key}": origin for key in checked})
+    return RunConfig(RunSettings(**run), tables, origins)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True)
@@ -193,47 +250,59 @@ def _hints(cls: type[Any]) -> dict[str, Any]:
     return hints
 
 
-def _model(cls: type[Any]) -> type[BaseModel]:
+def settings_model(cls: type[Any]) -> type[BaseModel]:
     """A pydantic model of a part's settings: strict about names, and the JSON Schema's source."""
     from pydantic import ConfigDict, create_model
 
     fields: dict[str, Any] = {name: (hint, ...) for name, hint in _hints(cls).items()}
     for item in _fields(cls):
-        default: Any = item.default
-        if default is dataclasses.MISSING:
-            default = None
-        fields[item.name] = (fields[item.name][0], default)
+        fields[item.name] = (fields[item.name][0], _default(item))
     return create_model(cls.__name__, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
 
 
-def _checked(cls: type[Any], settings: Table, where: str) -> dict[str, Any]:
-    """The settings given, converted and checked; nothing that was not given."""
+def _checked(
+    cls: type[Any], settings: Table, where: str, text: str | None = None
+) -> dict[str, Any]:
+    """The settings given, converted and checked; nothing that was not given.
+
+    Args:
+        cls: The class that has them.
+        settings: Their values.
+        where: Where they stand, for messages.
+        text: What was written for the only one; it counts where what it reads as does not fit,
+            as with ``run.start=12.5``, a place that looks like a number.
+    """
     from pydantic import ValidationError
 
     known = [item.name for item in _fields(cls)]
     for key in settings:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            have = f"there are: {', '.join(known)}" if known else "it has no settings"
-            hint = f"did you mean {near[0]!r}?" if near else have
-            raise ConfigError(f"{where} has no setting {key!r}; {hint}")
+            raise ConfigError(f"{where} has no setting {key!r}; {nearest(str(key), known)}")
     try:
-        model = _model(cls).model_validate(dict(settings))
+        model = settings_model(cls).model_validate(dict(settings))
     except ValidationError as error:
+        if text is not None:
+            with contextlib.suppress(ConfigError):
+                return _checked(cls, dict.fromkeys(settings, text), where)
         first = error.errors(include_url=False)[0]
         key = ".".join(str(piece) for piece in first["loc"])
-        raise ConfigError(f"{where}.{key} = {first['input']!r}: {first['msg']}") from error
+        message = f"{where}.{key} = {first['input']!r}: {first['msg']}"
+        raise ConfigError(" ".join(message.split())) from error
     return {name: getattr(model, name) for name in settings}
 
 
-def _check_names(run: RunSettings) -> None:
-    registry.factory("models", run.model)
-    registry.factory("tracking", run.tracker)
-    if run.source != AUTO:
-        registry.factory("sources", run.source)
-    for name in run.write:
-        if name != AUTO:
-            output_kind(name)
+def _check_names(run: RunSettings, origin: str) -> None:
+    """Whether all parts exist that a layer names."""
+    try:
+        registry.factory("models", run.model)
+        registry.factory("tracking", run.tracker)
+        if run.source != AUTO:
+            registry.factory("sources", run.source)
+        for name in run.write:
+            if name != AUTO:
+                output_kind(name)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from error
 
 
 def output_kind(name: str) -> Kind:
@@ -247,59 +316,25 @@ def output_kind(name: str) -> Kind:
     if name in registry.names("writers"):
         return "writers"
     known = sorted({*registry.names("writers"), *registry.names("exporters")})
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-    raise ConfigError(f"no output is called {name!r}; {hint}")
+    raise ConfigError(f"no output is called {name!r}; {nearest(name, known)}")
 
 
 def _kind(name: str, origin: str) -> Kind:
     for kind in registry.KINDS:
         if kind == name:
             return kind
-    known = ["run", *registry.KINDS]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+    hint = nearest(name, ["run", *registry.KINDS])
     raise ConfigError(f"{origin}: unknown table {name!r}; {hint}")
 
 
-def _preset_path(name: str) -> Path:
-    found = presets()
-    if name in found:
-        return found[name]
-    near = difflib.get_close_matches(name, found, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(found)}"
-    raise ConfigError(f"no preset is called {name!r}; {hint}")
-
-
-def _read(path: Path) -> Table:
+def _part_class(kind: Kind, name: str, origin: str) -> type[Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read settings from {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
+        return registry.part_class(kind, name)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from error
 
 
 def _table(value: object, name: str, origin: str) -> Table:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{origin}: {name} must be a table of settings, got {value!r}")
     return value
-
-
-def _assignment(text: str) -> Table:
-    """``writers.svg.precision=2`` as nested tables; a value that is not TOML is a string."""
-    path, equals, value = text.partition("=")
-    keys = path.strip().split(".")
-    if not equals or not all(keys) or len(keys) != (2 if keys[0] == "run" else 3):
-        raise ConfigError(
-            "--set takes part.key=value such as writers.svg.precision=2 or run.batch=8, "
-            f"got {text!r}"
-        )
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value.strip()
-    for key in reversed(keys):
-        parsed = {key: parsed}
-    nested: Table = parsed
-    return nested

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from videoseg.errors import PromptError
-from videoseg.types import Cue, Prompt, StreamInfo
+from videoseg.types import Cue, ModelCard, Prompt, StreamInfo
 
 _PLACES = {"point": (2, True), "not-point": (2, False), "box": (4, True), "not-box": (4, False)}
 _CUE_KEYS = (*_PLACES, "at")
@@ -98,7 +98,7 @@ def load_prompts(path: Path) -> tuple[Prompt, ...]:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PromptError(f"cannot read prompts from {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PromptError(f"{path} is not JSON: {error}") from error
     if not isinstance(entries, list) or not entries:
         raise PromptError(f"{path} must hold a list of prompts with at least one entry")
@@ -119,6 +119,21 @@ def prompt_on(prompt: Prompt, index: int) -> Prompt | None:
         return prompt
     here = [replace(cue, frame=None) for cue in prompt.cues if cue.frame in (None, index)]
     return replace(prompt, cues=tuple(here)) if here else None
+
+
+def check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:
+    """Refuse prompts of kinds that a model does not take.
+
+    Raises:
+        PromptError: Naming the kinds that it takes and the one that a prompt needs.
+    """
+    for prompt in prompts:
+        missing = prompt.kinds - card.kinds
+        if missing:
+            raise PromptError(
+                f"model {card.name!r} takes {', '.join(sorted(card.kinds))}, but prompt "
+                f"{prompt.label!r} needs {', '.join(sorted(missing))}; `videoseg models` lists more"
+            )
 
 
 def check_prompts(prompts: Sequence[Prompt], info: StreamInfo) -> None:

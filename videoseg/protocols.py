@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from videoseg.snapshots import State
 from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
@@ -45,7 +45,10 @@ class FrameSource(Protocol):
 class Segmenter(Protocol):
     """A model that answers prompts on frames, each frame for itself."""
 
-    card: ClassVar[ModelCard]
+    @property
+    def card(self) -> ModelCard:
+        """What it is and takes; a model's class knows it too, without being made."""
+        ...
 
     def prepare(self, prompts: Sequence[Prompt]) -> None:
         """Load the model and refuse what it cannot do, before any frame is decoded.

@@ -257,7 +257,11 @@ class Shape:
 
 
 def _finite(values: Sequence[float], what: str) -> None:
-    if not all(math.isfinite(value) for value in values):
+    try:
+        finite = all(math.isfinite(value) for value in values)
+    except OverflowError:  # a whole number beyond every float
+        raise PromptError(f"{what} are too large a number") from None
+    if not finite:
         raise PromptError(f"{what} must be finite numbers, got {tuple(values)}")
 
 

@@ -14,7 +14,20 @@ from collections.abc import Sequence
 import typer
 
 from videoseg import __version__
-from videoseg.cli import bench, evaluate, info, models, preview, rerun, segment, show, write
+from videoseg.cli import (
+    bench,
+    config,
+    doctor,
+    evaluate,
+    info,
+    models,
+    preview,
+    rerun,
+    segment,
+    show,
+    write,
+)
+from videoseg.cli._logging import LogFormat, say, set_up, speaks_json
 from videoseg.errors import (
     MissingDependencyError,
     UnknownPhraseError,
@@ -42,8 +55,10 @@ write.register(app)
 info.register(app)
 models.register(app)
 show.register(app)
+config.register(app)
 evaluate.register(app)
 bench.register(app)
+doctor.register(app)
 
 
 def _version(wanted: bool) -> None:
@@ -63,6 +78,7 @@ def _options(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; errors become one line on stderr."""
+    set_up(LogFormat.TEXT, quiet=False)
     try:
         code = app(args=list(arguments), standalone_mode=False) or 0
         # Typer turns Ctrl-C into this code without a word.
@@ -100,5 +116,10 @@ def _line(error: Exception) -> str:
 
 
 def _say(text: str, code: int) -> int:
-    typer.echo(f"videoseg: {text}", err=True)
+    """One line; what is no letter, such as an escape sequence in a file's name, as its number."""
+    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    if speaks_json():
+        say("error", message=line, exit_code=code)
+    else:
+        typer.echo(f"videoseg: {line}", err=True)
     return code

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
+from videoseg.cli import _completion
+from videoseg.cli._logging import LogFormat
+from videoseg.cli._progress import Mode
+
 Assign: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="PART.KEY=VALUE", help="One setting.")
 ]
 Outputs: TypeAlias = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Output to make; repeat for several.")
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Output to make; repeat for several.",
+        autocompletion=_completion.outputs,
+    ),
 ]
 Moved: TypeAlias = Annotated[
     str | None, typer.Option("--input", metavar="INPUT", help="Where the input is now.")
@@ -31,15 +39,25 @@ End: TypeAlias = Annotated[
     str | None, typer.Option(metavar="PLACE", help="Stop before this place.")
 ]
 Model: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Model; see `videoseg models`.")
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Model; see `videoseg models`.", autocompletion=_completion.models
+    ),
 ]
-Preset: TypeAlias = Annotated[str | None, typer.Option(metavar="NAME", help="Settings by name.")]
+Preset: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Settings by name; see `videoseg config presets`.",
+        autocompletion=_completion.presets,
+    ),
+]
 Config: TypeAlias = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings from a TOML file.")
 ]
-
-
-def show_notes(*, quiet: bool) -> None:
-    """Let what is logged be seen as notes on stderr."""
-    level = logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(format="note: %(message)s", level=level, force=True)
+ShowProgress: TypeAlias = Annotated[
+    Mode, typer.Option("--progress", help="A bar, lines, JSON lines on stderr, or nothing.")
+]
+Logs: TypeAlias = Annotated[
+    LogFormat, typer.Option("--log-format", help="Notes on stderr as text or as JSON lines.")
+]

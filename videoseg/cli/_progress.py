@@ -1,41 +1,237 @@
-"""A progress bar on stderr: rate, time to go, and the stage that everything waits for."""
+"""How far a run is, on stderr: a bar for people, lines for logs, JSON for machines.
+
+``--progress json`` writes one object a line, the last one with ``"event": "end"``:
+
+========  ==========================================================================
+event     ``progress``, or ``end`` for the last
+input     names of the streams that are read, or the folder of a run
+status    of the last alone: ``done``, ``failed`` or ``interrupted``
+frames    frames written so far
+total     frames that the input promises, or null
+rate      frames per second lately, or null
+eta       seconds to go at that rate, or null
+elapsed   seconds since the run began
+objects   objects followed so far
+slowest   the stage that has taken most time, or null: ``decode``, ``model``, ``track``, a writer
+========  ==========================================================================
+"""
 
 from __future__ import annotations
 
+import json
 import sys
+import time
+from collections import deque
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Self
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, Self
 
-from tqdm import tqdm
+import typer
 
-from videoseg.pipeline import Tally
-from videoseg.threads import Stopwatch
+if TYPE_CHECKING:
+    from videoseg.pipeline import Tally
+    from videoseg.threads import Stopwatch
 
 _NOT_WORK = frozenset({"wait", "load model"})
+_LATELY_SECONDS = 30.0
+_BAR_SECONDS, _JSON_SECONDS, _LINE_SECONDS, _LOG_SECONDS = 0.1, 1.0, 5.0, 30.0
+"""Time between two reports. Lines that nobody asked for, in the log of a job, are rarer."""
+
+
+class Mode(StrEnum):
+    """What ``--progress`` takes."""
+
+    AUTO = "auto"
+    PLAIN = "plain"
+    JSON = "json"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One look at a run; the module's docstring says what the fields are."""
+
+    frames: int
+    total: int | None
+    rate: float | None
+    eta: float | None
+    elapsed: float
+    objects: int
+    slowest: str | None
+
+
+class _Display(Protocol):
+    """Shows reports."""
+
+    def show(self, report: Report) -> None:
+        """Show one while the run goes on."""
+        ...
+
+    def end(self, report: Report, status: str) -> None:
+        """Show the last one."""
+        ...
 
 
 class Progress(AbstractContextManager["Progress"]):
-    """Shows how far a run is; quiet where stderr is not a terminal."""
+    """Shows how far a run is.
 
-    def __init__(self, total: int | None, clock: Stopwatch, *, quiet: bool) -> None:
+    Args:
+        total: Frames that the input promises, or None.
+        clock: What takes the time of the stages.
+        quiet: Whether to show nothing at all.
+        name: What is read; tells the inputs of one command apart.
+        mode: How to show it; ``AUTO`` is a bar on a terminal, and else a line every half minute.
+        now: Seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        total: int | None,
+        clock: Stopwatch,
+        *,
+        quiet: bool,
+        name: str = "",
+        mode: Mode = Mode.AUTO,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._total = total
         self._clock = clock
-        hidden = quiet or not sys.stderr.isatty()
-        self._bar = tqdm(total=total, unit=" frames", disable=hidden, dynamic_ncols=True)
+        self._now = now
+        self._display, self._every = _display(Mode.NONE if quiet else mode, total, name)
+        self._frames = self._objects = 0
+        self._begin = self._last = now()
+        self._lately = deque([(self._begin, 0)])
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        status = "failed" if kind is not None else "done"
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            status = "interrupted"
+        self._display.end(self._report(), status)
 
     def show(self, tally: Tally) -> None:
         """Move on to the number of frames that are done."""
-        objects = sum(len(ids) for ids in tally.tracks)
-        self._bar.set_postfix_str(f"{objects} objects, slowest: {slowest(self._clock)}", False)
-        self._bar.update(tally.frames - self._bar.n)
+        self._frames = tally.frames
+        self._objects = sum(len(ids) for ids in tally.tracks)
+        if self._now() - self._last >= self._every:
+            self._last = self._now()
+            self._display.show(self._report())
+
+    def _report(self) -> Report:
+        now, frames = self._now(), self._frames
+        self._lately.append((now, frames))
+        while len(self._lately) > 2 and now - self._lately[0][0] > _LATELY_SECONDS:
+            self._lately.popleft()
+        since, before = self._lately[0]
+        rate = (frames - before) / (now - since) if now > since and frames > before else None
+        left = None if self._total is None else max(0, self._total - frames)
+        return Report(
+            frames=frames,
+            total=self._total,
+            rate=rate,
+            eta=None if rate is None or left is None else left / rate,
+            elapsed=now - self._begin,
+            objects=self._objects,
+            slowest=slowest(self._clock),
+        )
 
 
-def slowest(clock: Stopwatch) -> str:
+def slowest(clock: Stopwatch) -> str | None:
     """Name of the stage that has taken most time."""
-    work = {name: spent for name, spent in clock.seconds.items() if name not in _NOT_WORK}
-    return max(work, key=lambda name: work[name], default="-")
+    work = {name: spent for name, spent in clock.seconds.copy().items() if name not in _NOT_WORK}
+    return max(work, key=lambda name: work[name], default=None)
+
+
+def _display(mode: Mode, total: int | None, name: str) -> tuple[_Display, float]:
+    """What shows reports, and how many seconds there are between two."""
+    if mode is Mode.NONE:
+        return _Nothing(), float("inf")
+    if mode is Mode.JSON:
+        return _JsonLines(name), _JSON_SECONDS
+    if mode is Mode.PLAIN:
+        return _Lines(always_ends=True), _LINE_SECONDS
+    if sys.stderr.isatty():
+        return _Bar(total), _BAR_SECONDS
+    return _Lines(always_ends=False), _LOG_SECONDS
+
+
+class _Nothing:
+    def show(self, report: Report) -> None:
+        pass
+
+    def end(self, report: Report, status: str) -> None:
+        pass
+
+
+class _Bar:
+    def __init__(self, total: int | None) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=total, unit=" frames", dynamic_ncols=True)
+
+    def show(self, report: Report) -> None:
+        said = f"{report.objects} objects, slowest: {report.slowest or '-'}"
+        self._bar.set_postfix_str(said, refresh=False)
+        self._bar.update(report.frames - self._bar.n)
+
+    def end(self, report: Report, status: str) -> None:
+        del status
+        self.show(report)
+        self._bar.close()
+
+
+class _JsonLines:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def show(self, report: Report) -> None:
+        self._say({"event": "progress", "input": self._name, **asdict(report)})
+
+    def end(self, report: Report, status: str) -> None:
+        self._say({"event": "end", "input": self._name, "status": status, **asdict(report)})
+
+    def _say(self, fields: dict[str, object]) -> None:
+        rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in fields.items()}
+        typer.echo(json.dumps(rounded), err=True)
+
+
+class _Lines:
+    """Lines for a log.
+
+    Args:
+        always_ends: Whether a run so short that it has shown nothing shows its end.
+    """
+
+    def __init__(self, *, always_ends: bool) -> None:
+        self._ends = always_ends
+
+    def show(self, report: Report) -> None:
+        self._ends = True
+        typer.echo(f"progress: {_words(report)}", err=True)
+
+    def end(self, report: Report, status: str) -> None:
+        if self._ends:
+            typer.echo(f"{status}: {_words(report)}", err=True)
+
+
+def _words(report: Report) -> str:
+    of = "" if report.total is None else f"/{report.total} ({_percent(report)})"
+    rate = "" if report.rate is None else f", {report.rate:.2f} frames/s"
+    left = "" if not report.eta else f", {_span(report.eta)} to go"
+    objects = f", {report.objects} object{'' if report.objects == 1 else 's'}"
+    slow = "" if report.slowest is None else f", slowest: {report.slowest}"
+    return f"{report.frames}{of} frames after {_span(report.elapsed)}{rate}{left}{objects}{slow}"
+
+
+def _percent(report: Report) -> str:
+    return f"{100 * report.frames // max(1, report.total or 0)} %"
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

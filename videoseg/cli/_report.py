@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from videoseg.cli._logging import say, speaks_json
 from videoseg.cli._summary import as_plain, count, say_times
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ def say_outcome(outcome: Outcome) -> None:
     """What one run found, how long it took and what it wrote; or that it was there already."""
     summary = outcome.summary
     assert summary is not None  # noqa: S101 - what fails alone is raised
+    if speaks_json():
+        say("summary", **as_json(outcome), notes=list(outcome.notes))
+        return
     if summary.known == summary.frames:
         typer.echo(f"nothing to do: {summary.out} is complete", err=True)
     for note in outcome.notes:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from videoseg.cli import _report
+from videoseg.cli._logging import say, speaks_json
+from videoseg.cli._progress import Mode, Progress
 
 if TYPE_CHECKING:
     from videoseg.api import Job
@@ -20,17 +22,17 @@ if TYPE_CHECKING:
 FAILED, SOME_FAILED = 1, 3
 
 
-def run_one(task: Task, *, quiet: bool) -> Outcome:
+def run_one(task: Task, mode: Mode, *, quiet: bool) -> Outcome:
     """Do one task; what is wrong with it is raised."""
     from videoseg.batch import attempt
 
-    outcome = attempt(task, _watched(quiet))
+    outcome = attempt(task, _watched(mode))
     if not quiet:
         _report.say_outcome(outcome)
     return outcome
 
 
-def run_several(tasks: Sequence[Task], jobs: int, *, quiet: bool) -> list[Outcome]:
+def run_several(tasks: Sequence[Task], jobs: int, mode: Mode, *, quiet: bool) -> list[Outcome]:
     """Do all tasks, say each one's end as it comes, and sum up in a table, also when interrupted.
 
     Outcomes are in the order of the tasks.
@@ -39,7 +41,7 @@ def run_several(tasks: Sequence[Task], jobs: int, *, quiet: bool) -> list[Outcom
 
     outcomes: list[Outcome] = []
     jobs = min(jobs, len(tasks))
-    ends = one_by_one(tasks, _watched(quiet)) if jobs == 1 else _at_once(tasks, jobs, quiet)
+    ends = one_by_one(tasks, _watched(mode)) if jobs == 1 else _at_once(tasks, jobs, mode)
     places = {task.out: number for number, task in enumerate(tasks)}
     try:
         with closing(ends):
@@ -47,9 +49,11 @@ def run_several(tasks: Sequence[Task], jobs: int, *, quiet: bool) -> list[Outcom
                 outcomes.append(outcome)
                 if outcome.state == "failed":
                     _say_failure(outcome)
+                elif not quiet and speaks_json():
+                    say("summary", **_report.as_json(outcome))
     finally:
         outcomes.sort(key=lambda outcome: places[outcome.task.out])
-        if not quiet and outcomes:
+        if not quiet and outcomes and not speaks_json():
             _report.say_table(outcomes, len(tasks))
     return outcomes
 
@@ -64,33 +68,36 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
 
 
 def _say_failure(outcome: Outcome) -> None:
+    if speaks_json():
+        say("error", input=outcome.task.location, message=outcome.reason)
+        return
     named = outcome.reason.startswith(outcome.task.location)
     where = "" if named else f"{outcome.task.location}: "
     typer.echo(f"videoseg: {where}{outcome.reason}", err=True)
 
 
-def _watched(quiet: bool) -> Watch:
-    from videoseg.cli._progress import Progress
-
+def _watched(mode: Mode) -> Watch:
     @contextmanager
     def watch(job: Job) -> Iterator[OnFrame]:
-        with Progress(job.frame_count, job.clock, quiet=quiet) as progress:
+        with Progress(job.frame_count, job.clock, quiet=mode is Mode.NONE, mode=mode) as progress:
             yield progress.show
 
     return watch
 
 
-def _at_once(tasks: Sequence[Task], jobs: int, quiet: bool) -> Generator[Outcome, None, None]:
+def _at_once(tasks: Sequence[Task], jobs: int, mode: Mode) -> Generator[Outcome, None, None]:
     """Run in processes; one bar counts the inputs and says how far those at work are."""
     from tqdm import tqdm
 
     from videoseg.processes import at_once
 
     running: dict[str, str] = {}
-    hidden = quiet or not sys.stderr.isatty()
+    hidden = mode is not Mode.AUTO or not sys.stderr.isatty()
     with tqdm(total=len(tasks), unit=" input", disable=hidden, dynamic_ncols=True) as bar:
 
         def on_news(news: News) -> None:
+            if mode is Mode.JSON:
+                say("progress", input=news.task.location, frames=news.frames, total=news.total)
             far = f"{news.frames / news.total:.0%}" if news.total else f"{news.frames} frames"
             running[news.task.location] = f"{os.path.basename(news.task.location)} {far}"
             bar.set_postfix_str(", ".join(running.values()))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from videoseg.cli._hosted_options import usage_lines
+from videoseg.cli._logging import say, speaks_json
 
 if TYPE_CHECKING:
     from videoseg.run.summary import Summary
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 def say_summary(summary: Summary, *, as_json: bool, quiet: bool) -> None:
     """Say on stderr what was found, unless quiet, and print it on stdout if asked."""
-    if not quiet:
+    if not quiet and speaks_json():
+        say("summary", **as_plain(summary))
+    elif not quiet:
         for prompt, tracks, outlines in _by_prompt(summary):
             found = f"{count(tracks, 'object')}, {count(outlines, 'outline')}"
             typer.echo(f"{prompt}: {found if outlines else 'not found'}", err=True)
@@ -50,6 +53,8 @@ def as_plain(summary: Summary) -> dict[str, object]:
         "outputs": list(summary.outputs),
         "frames": summary.frames,
         "known": summary.known,
+        "dropped": summary.dropped,
+        "repeated": summary.repeated,
         "prompts": [
             {"label": prompt, "found": outlines > 0, "tracks": tracks, "outlines": outlines}
             for prompt, tracks, outlines in _by_prompt(summary)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -21,6 +20,7 @@ from videoseg.cli._hosted_options import (
     with_limits,
     without_cache,
 )
+from videoseg.cli._logging import LogFormat, set_up
 
 if TYPE_CHECKING:
     from videoseg.evaluate.bench import Measured
@@ -75,20 +75,27 @@ def bench(
 
     An input of fewer images is gone through again.
     """
-    from videoseg.api import check_kinds, open_source
-    from videoseg.config import load
+    from videoseg import registry
+    from videoseg.api import open_source
+    from videoseg.cli._settings import in_force
     from videoseg.evaluate.bench import measure
     from videoseg.evaluate.machine import Session
-    from videoseg.prompts import by_hand, check_prompts, on_every_frame, parse_numbers
+    from videoseg.prompts import (
+        by_hand,
+        check_kinds,
+        check_prompts,
+        on_every_frame,
+        parse_numbers,
+    )
     from videoseg.types import Prompt
 
-    logging.basicConfig(format="note: %(message)s", level=logging.WARNING, force=True)
+    set_up(LogFormat.TEXT, quiet=False)
     flags = {} if model is None else {"model": model}
-    settings = load(preset=preset, file=config, flags=flags, assignments=assign or ())
+    settings = in_force(preset, config, assign, flags)
     settings = without_cache(with_limits(settings, max_cost, max_calls))
     cues = by_hand(boxes=[parse_numbers(value, 4, "--box") for value in box or ()])
     prompts = on_every_frame((Prompt(label=text or "object", text=text, cues=cues),))
-    check_kinds(prompts, settings.run.model)
+    check_kinds(prompts, registry.card(settings.run.model))
     opened, streams = open_source(source, settings)
     measured = settings.part("models", settings.run.model)
     try:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from videoseg.cli import _completion
+from videoseg.cli._common import Config, Preset
 from videoseg.cli._hosted_options import Yes, ask_consent, without_cache
 
 if TYPE_CHECKING:
@@ -64,10 +66,12 @@ def evaluate() -> None:
 
 Model = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Model, or a baseline (baseline-box, baseline-grabcut)."),
+    typer.Option(
+        metavar="NAME",
+        help="Model, or a baseline (baseline-box, baseline-grabcut).",
+        autocompletion=_completion.models,
+    ),
 ]
-Preset = Annotated[str | None, typer.Option(metavar="NAME", help="Settings by name.")]
-Config = Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")]
 Assign = Annotated[
     list[str] | None,
     typer.Option(
@@ -217,7 +221,7 @@ def _candidate(
     yes: bool,
 ) -> Candidate:
     """The model that the flags name; a baseline takes its settings from its own table."""
-    from videoseg.config import load
+    from videoseg.cli._settings import in_force
     from videoseg.errors import ConfigError
     from videoseg.evaluate.baselines import BASELINES
     from videoseg.evaluate.candidates import baseline, candidate
@@ -229,9 +233,8 @@ def _candidate(
             raise ConfigError(f"--set {others[0]}: a baseline takes only models.{model}.KEY=VALUE")
         return baseline(model, tables[f"models.{model}"])
     flags = {} if model is None else {"model": model}
-    settings = load(preset=preset, file=config, flags=flags, assignments=assign)
     # The run folder keeps answers; a service's own cache would only spoil the times.
-    settings = without_cache(settings)
+    settings = without_cache(in_force(preset, config, assign, flags))
     ask_consent(settings, str(data), yes=yes)
     return candidate(settings)
 

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videoseg.addresses import without_secrets
+from videoseg.cli import _options
+from videoseg.cli._common import Assign
+
 if TYPE_CHECKING:
     from videoseg.types import StreamInfo
 
@@ -22,12 +26,18 @@ def info(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="Video, photo, folder or pattern.")
     ],
+    kind: _options.Source = None,
+    deinterlace: _options.Deinterlace = None,
+    assign: Assign = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show size, times, rotation, colour and sound of an input."""
     from videoseg import api
+    from videoseg.config import load
 
-    streams = api.info(source)
+    assigned = [*_options.video_assignments({"deinterlace": deinterlace}), *(assign or ())]
+    flags = {} if kind is None else {"source": kind}
+    streams = api.info(source, load(flags=flags, assignments=assigned))
     if as_json:
         shown = {name: _plain(stream) for name, stream in streams.items()}
         typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
@@ -44,7 +54,9 @@ def _plain(stream: StreamInfo) -> dict[str, object]:
     found: dict[str, object] = {}
     for item in dataclasses.fields(stream):
         value = getattr(stream, item.name)
-        if isinstance(value, Fraction):
+        if item.name == "location" and value is not None:
+            value = without_secrets(value)
+        elif isinstance(value, Fraction):
             value = f"{value.numerator}/{value.denominator}"
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             tags = dataclasses.asdict(value)

@@ -15,14 +15,15 @@ from videoseg.cli._common import (
     Assign,
     Config,
     End,
+    Logs,
     Model,
     Overwrite,
     Preset,
     Quiet,
     Start,
-    show_notes,
 )
 from videoseg.cli._hosted_options import Yes, ask_consent
+from videoseg.cli._logging import LogFormat, set_up
 from videoseg.cli._prompts import (
     Box,
     NotBox,
@@ -90,19 +91,21 @@ def preview(
     assign: Assign = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
+    log_format: Logs = LogFormat.TEXT,
     quiet: Quiet = False,
     yes: Yes = False,
 ) -> None:
     """Look at a few frames before a long run: outlines, labels, scores and times in one PNG."""
     from videoseg.api import Job
-    from videoseg.config import load
+    from videoseg.cli._settings import in_force, note_origins
     from videoseg.contact_sheet import write_png
     from videoseg.preview import draw, looks
 
     given = {"repeat_prompt": repeat_prompt, "start": start, "end": end, "model": model}
     flags = {name: value for name, value in given.items() if value}
-    settings = load(preset=preset, file=config, flags=flags, assignments=assign or ())
-    show_notes(quiet=quiet)
+    set_up(log_format, quiet=quiet)
+    settings = in_force(preset, config, assign, flags)
+    note_origins(settings)
     marks = (box, not_box, point, not_point, prompt, prompts)
     read = _inputs.tell_apart(words or (), text=text, otherwise_asked=any(marks))
     asked = prompts_of(read.text, *marks)

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from videoseg.cli._common import AsJson, Assign, Moved, Outputs, Overwrite, Quiet
+from videoseg.cli._common import (
+    AsJson,
+    Assign,
+    Logs,
+    Moved,
+    Outputs,
+    Overwrite,
+    Quiet,
+    ShowProgress,
+)
+from videoseg.cli._logging import LogFormat, set_up
+from videoseg.cli._progress import Mode, Progress
 
 EPILOG = """
 Examples:
@@ -33,15 +44,20 @@ def rerun(
     source: Moved = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
+    progress: ShowProgress = Mode.AUTO,
+    log_format: Logs = LogFormat.TEXT,
     quiet: Quiet = False,
 ) -> None:
     """Track, smooth and write anew what the model has found; the model is not asked again."""
-    from videoseg.cli._progress import Progress
     from videoseg.cli._summary import say_summary
     from videoseg.redo import Finished
 
     flags = {"write": write} if write else {}
+    set_up(log_format, quiet=quiet)
     run = Finished(folder, flags=flags, assignments=assign or (), location=source)
-    with run.job() as job, Progress(job.frame_count, job.clock, quiet=quiet) as progress:
-        summary = run.rerun(job, out or folder, overwrite=overwrite, on_frame=progress.show)
+    with (
+        run.job() as job,
+        Progress(job.frame_count, job.clock, quiet=quiet, name=str(folder), mode=progress) as shown,
+    ):
+        summary = run.rerun(job, out or folder, overwrite=overwrite, on_frame=shown.show)
     say_summary(summary, as_json=as_json, quiet=quiet)

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from videoseg.cli import _inputs, _report
+from videoseg.cli import _inputs, _options, _report
 from videoseg.cli._common import (
     AsJson,
     Assign,
     Config,
     End,
+    Logs,
     Model,
     Outputs,
     Overwrite,
     Preset,
     Quiet,
+    ShowProgress,
     Start,
-    show_notes,
 )
 from videoseg.cli._hosted_options import (
     MaxCalls,
@@ -30,7 +31,9 @@ from videoseg.cli._hosted_options import (
     end_if_stopped,
     with_limits,
 )
+from videoseg.cli._logging import LogFormat, set_up
 from videoseg.cli._plan import say_plans
+from videoseg.cli._progress import Mode
 from videoseg.cli._prompts import (
     Box,
     NotBox,
@@ -102,6 +105,13 @@ def segment(
     repeat_prompt: RepeatPrompt = False,
     start: Start = None,
     end: End = None,
+    every: _options.Every = None,
+    max_size: _options.MaxSize = None,
+    roi: _options.Roi = None,
+    ignore_mask: _options.IgnoreMask = None,
+    kind: _options.Source = None,
+    deinterlace: _options.Deinterlace = None,
+    on_bad_frame: _options.OnBadFrame = None,
     model: Model = None,
     write: Outputs = None,
     scale: Annotated[
@@ -128,6 +138,8 @@ def segment(
         bool, typer.Option("--dry-run", help="Check everything, say what would be done.")
     ] = False,
     as_json: AsJson = False,
+    progress: ShowProgress = Mode.AUTO,
+    log_format: Logs = LogFormat.TEXT,
     quiet: Quiet = False,
     yes: Yes = False,
     max_cost: MaxCost = None,
@@ -135,22 +147,30 @@ def segment(
 ) -> None:
     """Find what the prompts name on every frame of the inputs and write its outlines."""
     from videoseg.batch import Task
-    from videoseg.config import load
+    from videoseg.cli._settings import in_force, note_origins
 
+    set_up(log_format, quiet=quiet)
     given = {
         "repeat_prompt": repeat_prompt,
         "start": start,
         "end": end,
+        "source": kind,
+        **_options.view_flags(every, max_size, roi, ignore_mask),
         "model": model,
         "write": write,
     }
     flags = {name: value for name, value in given.items() if value}
-    assignments = [*([] if scale is None else [scale_setting(scale)]), *(assign or ())]
-    settings = load(preset=preset, file=config, flags=flags, assignments=assignments)
+    reading = {"deinterlace": deinterlace, "on_bad_frame": on_bad_frame}
+    assignments = [
+        *_options.video_assignments(reading),
+        *([] if scale is None else [scale_setting(scale)]),
+        *(assign or ()),
+    ]
+    settings = in_force(preset, config, assignments, flags)
     settings = with_limits(settings, max_cost, max_calls, jobs=jobs)
+    note_origins(settings)
     if scale is not None and MEASUREMENTS not in settings.run.write:
         raise UsageError(f"--scale is for measurements; add --write {MEASUREMENTS}")
-    show_notes(quiet=quiet)
     marks = (box, not_box, point, not_point, prompt, prompts)
     read = _inputs.tell_apart(
         words or (),
@@ -175,19 +195,22 @@ def segment(
     else:
         what = inputs.locations[0] if len(tasks) == 1 else f"{len(tasks)} inputs"
         ask_consent(settings, what, yes=yes)
-        _run(tasks, jobs, several=inputs.several, as_json=as_json, quiet=quiet)
+        shown = Mode.NONE if quiet else progress
+        _run(tasks, jobs, shown, several=inputs.several, as_json=as_json, quiet=quiet)
 
 
-def _run(tasks: list[Task], jobs: int, *, several: bool, as_json: bool, quiet: bool) -> None:
+def _run(
+    tasks: list[Task], jobs: int, shown: Mode, *, several: bool, as_json: bool, quiet: bool
+) -> None:
     from videoseg.cli._running import exit_code, run_one, run_several
 
     if not several:
-        outcome = run_one(tasks[0], quiet=quiet)
+        outcome = run_one(tasks[0], shown, quiet=quiet)
         if as_json:
             _print(_report.as_json(outcome))
         end_if_stopped(outcome.summary)
         return
-    outcomes = run_several(tasks, jobs, quiet=quiet)
+    outcomes = run_several(tasks, jobs, shown, quiet=quiet)
     if as_json:
         counts = _report.tally(outcomes)
         _print({"inputs": [_report.as_json(outcome) for outcome in outcomes], **counts})

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from videoseg.cli import _completion
 from videoseg.errors import ConfigError
 
 
@@ -16,7 +17,12 @@ def register(app: typer.Typer) -> None:
 
 def show(
     name: Annotated[
-        str | None, typer.Argument(metavar="PART", help="A part, `run`, or nothing for a list.")
+        str | None,
+        typer.Argument(
+            metavar="PART",
+            help="A part, `run`, or nothing for a list.",
+            autocompletion=_completion.parts,
+        ),
     ] = None,
 ) -> None:
     """Show what a part is and its settings, as `--set` takes them."""

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-from videoseg.cli._common import AsJson, Assign, Moved, Overwrite, Quiet
+from videoseg.cli import _completion
+from videoseg.cli._common import AsJson, Assign, Logs, Moved, Overwrite, Quiet, ShowProgress
+from videoseg.cli._logging import LogFormat, set_up
+from videoseg.cli._progress import Mode, Progress
 
 EPILOG = """
 Examples:
@@ -26,22 +29,29 @@ def register(app: typer.Typer) -> None:
 def write(
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of a finished run.")],
     write: Annotated[
-        list[str], typer.Option(metavar="NAME", help="Output to make; repeat for several.")
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="Output to make; repeat for several.",
+            autocompletion=_completion.outputs,
+        ),
     ],
     assign: Assign = None,
     source: Moved = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
+    progress: ShowProgress = Mode.AUTO,
+    log_format: Logs = LogFormat.TEXT,
     quiet: Quiet = False,
 ) -> None:
     """Write more outputs of what a finished run has drawn; nothing is found or tracked anew."""
-    from videoseg.cli._progress import Progress
     from videoseg.cli._summary import say_summary
     from videoseg.redo import Finished
     from videoseg.threads import Stopwatch
 
+    set_up(log_format, quiet=quiet)
     run = Finished(folder, assignments=assign or (), location=source)
     clock = Stopwatch()
-    with Progress(run.frame_count, clock, quiet=quiet) as progress:
-        summary = run.write(write, overwrite=overwrite, clock=clock, on_frame=progress.show)
+    with Progress(run.frame_count, clock, quiet=quiet, name=str(folder), mode=progress) as shown:
+        summary = run.write(write, overwrite=overwrite, clock=clock, on_frame=shown.show)
     say_summary(summary, as_json=as_json, quiet=quiet)

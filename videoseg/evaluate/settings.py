@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import tomllib
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from videoseg.errors import ConfigError
+from videoseg.layers import nearest, parse_value
 
 
 def made(cls: type[Any], table: str, given: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
@@ -60,17 +59,5 @@ def parted(
         if not equals or table not in settings:
             others.append(text)
             continue
-        try:
-            settings[table][key] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            settings[table][key] = value.strip()
+        settings[table][key] = parse_value(value)
     return settings, others
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about a name that does not exist."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"there are: {', '.join(names)}" if names else "it has no settings"

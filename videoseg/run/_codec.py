@@ -10,14 +10,16 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.addresses import without_secrets
 from videoseg.geometry.decimals import decimal_text
 from videoseg.geometry.masks import decode_rle, encode_rle, logit_levels, logits_of_levels
 from videoseg.types import (
@@ -37,9 +39,14 @@ from videoseg.types import (
     TrackedInstance,
 )
 
+T = TypeVar("T")
+
 Json = Any
 """What ``json.loads`` gives; its shape is checked by building the value from it."""
 
+_FRACTION = re.compile(r"-?[0-9]{1,19}/[0-9]{1,19}")
+_LARGEST = 2**63 - 1
+"""No container holds a larger number; sums and floats of smaller ones are safe."""
 _DECIMALS = 4
 """Decimals that outlines on a grid of 1/16 pixel need."""
 _LARGEST_UNITS = 2.0**53
@@ -52,8 +59,9 @@ def fraction_text(value: Fraction) -> str:
 
 
 def stream_to_json(info: StreamInfo) -> Json:
-    """A StreamInfo as plain JSON values."""
+    """A StreamInfo as plain JSON values, its location without passwords."""
     made = dataclasses.asdict(info)
+    made["location"] = info.location and without_secrets(info.location)
     return {
         name: fraction_text(value) if isinstance(value, Fraction) else value
         for name, value in made.items()
@@ -65,9 +73,20 @@ def stream_from_json(made: Json) -> StreamInfo:
     values = dict(made)
     for name in ("time_base", "frame_rate", "sample_aspect_ratio"):
         if values[name] is not None:
-            values[name] = Fraction(values[name])
-    values["colour"] = Colour(**values["colour"])
-    return StreamInfo(**values)
+            values[name] = _fraction(values[name])
+            if values[name] <= 0:
+                raise ValueError(f"{name} must be positive, got {values[name]}")
+    values["colour"] = _fitting(Colour(**values["colour"]))
+    return _fitting(StreamInfo(**values))
+
+
+def _fitting(made: T) -> T:
+    """A dataclass of plain fields whose values are of the types that it names."""
+    for name, kind in get_type_hints(type(made)).items():
+        value = getattr(made, name)
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} cannot be {value!r}")
+    return made
 
 
 def prompt_to_json(prompt: Prompt) -> Json:
@@ -91,14 +110,14 @@ def prompt_to_json(prompt: Prompt) -> Json:
 def prompt_from_json(made: Json) -> Prompt:
     """The Prompt that ``prompt_to_json`` was given."""
     return Prompt(
-        label=made["label"],
-        text=made["text"],
-        max_instances=made["max_instances"],
+        label=_text(made["label"]),
+        text=None if made["text"] is None else _text(made["text"]),
+        max_instances=_whole_or_none(made["max_instances"]),
         cues=tuple(
             Cue(
-                frame=cue["frame"],
-                points=tuple((x, y, positive) for x, y, positive in cue["points"]),
-                boxes=tuple((a, b, c, d, positive) for a, b, c, d, positive in cue["boxes"]),
+                frame=_whole_or_none(cue["frame"]),
+                points=tuple((x, y, bool(positive)) for x, y, positive in cue["points"]),
+                boxes=tuple((a, b, c, d, bool(inside)) for a, b, c, d, inside in cue["boxes"]),
                 mask=None if cue["mask"] is None else _mask_from_json(cue["mask"]),
             )
             for cue in made["cues"]
@@ -116,13 +135,19 @@ def detections_to_text(stream: str, index: int, detections: Detections | None) -
     return f'{head},"presence":{presence},"instances":[{instances}]}}'
 
 
+def place_from_json(made: Json) -> tuple[str, int]:
+    """Stream and index of a line of either file."""
+    return _text(made["stream"]), _whole(made["index"])
+
+
 def detections_from_json(made: Json) -> tuple[str, int, Detections | None]:
     """Stream, index and answer of one line of ``detections.jsonl``."""
-    stream, index = made["stream"], made["index"]
+    stream, index = place_from_json(made)
     if made["instances"] is None:
         return stream, index, None
     instances = tuple(map(instance_from_json, made["instances"]))
-    return stream, index, Detections(stream, index, instances, tuple(made["presence"]))
+    presence = tuple(map(_number, made["presence"]))
+    return stream, index, Detections(stream, index, instances, presence)
 
 
 def scene_to_text(scene: Scene, found: Sequence[Instance]) -> str:
@@ -156,15 +181,41 @@ def scene_from_json(made: Json, found: Sequence[Instance | None]) -> Scene:
         made: The line.
         found: As in ``scene_to_text``; None for what the line does not name.
     """
+    stream, index = place_from_json(made)
     return Scene(
-        stream=made["stream"],
-        index=made["index"],
-        pts=made["pts"],
-        time_base=Fraction(made["time_base"]),
-        duration=made["duration"],
-        shot=made["shot"],
+        stream=stream,
+        index=index,
+        pts=_whole(made["pts"]),
+        time_base=_fraction(made["time_base"]),
+        duration=_whole_or_none(made["duration"]),
+        shot=_whole(made["shot"]),
         instances=tuple(_tracked_from_json(tracked, found) for tracked in made["instances"]),
     )
+
+
+def _fraction(value: Json) -> Fraction:
+    # Fraction itself would also take 1e999999999, and work on it for hours.
+    if not _FRACTION.fullmatch(_text(value)):
+        raise ValueError(f"expected numerator/denominator, got {value!r}")
+    return Fraction(value)
+
+
+def _text(value: Json) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {value!r}")
+    return value
+
+
+def _whole(value: Json) -> int:
+    if type(value) is not int:
+        raise TypeError(f"expected a whole number, got {value!r}")
+    if not -_LARGEST <= value <= _LARGEST:
+        raise ValueError(f"a number of more than 64 bits: {value}")
+    return value
+
+
+def _whole_or_none(value: Json) -> int | None:
+    return None if value is None else _whole(value)
 
 
 def _number(value: float | None) -> float | None:
@@ -185,8 +236,8 @@ def _mask_to_json(mask: Mask) -> Json:
 
 
 def _mask_from_json(made: Json) -> Mask:
-    height, width = made["size"]
-    x1, y1, x2, y2 = made["crop"]
+    height, width = map(_whole, made["size"])
+    x1, y1, x2, y2 = map(_whole, made["crop"])
     tight = decode_rle(made["counts"], width=width, height=height)
     if tight is None:
         raise ValueError("a mask without pixels")
@@ -234,9 +285,9 @@ def instance_from_json(made: Json) -> Instance:
     outline = made.get("outline")
     return Instance(
         mask=_mask_from_json(made["mask"]),
-        score=made["score"],
-        prompt=made["prompt"],
-        object_id=made["object_id"],
+        score=float(made["score"]),
+        prompt=_whole(made["prompt"]),
+        object_id=_whole_or_none(made["object_id"]),
         outline=None if outline is None else _shape_from_json(outline),
         embedding=None
         if embedding is None
@@ -265,10 +316,10 @@ def _tracked_from_json(made: Json, found: Sequence[Instance | None]) -> TrackedI
     else:
         instance = instance_from_json(named)
     return TrackedInstance(
-        track_id=made["track_id"],
+        track_id=_whole(made["track_id"]),
         instance=instance,
         shape=_shape_from_json(made["shape"]),
-        label=made["label"],
+        label=_text(made["label"]),
         state=made["state"],
     )
 

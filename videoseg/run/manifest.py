@@ -6,6 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import MinLen
+from typing_extensions import TypedDict
 
 from videoseg.errors import OutputError, RunLogError
 from videoseg.run._codec import Json
@@ -34,11 +38,15 @@ class Counts:
         frames: Scenes written.
         tracks: For each prompt, how many track ids were given out.
         instances: For each prompt, how many outlines were written over all frames.
+        dropped: Frames of the input that were left out: damaged, or with a time that did not rise.
+        repeated: Damaged frames that were replaced by the one before.
     """
 
     frames: int
     tracks: tuple[int, ...]
     instances: tuple[int, ...]
+    dropped: int = 0
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,8 @@ class Manifest:
             "stages": plain(self.stages),
             "counts": {
                 "frames": counts.frames,
+                "dropped": counts.dropped,
+                "repeated": counts.repeated,
                 "tracks": sum(counts.tracks),
                 "instances": asked,
                 "not_found": [each["label"] for each in asked if not each["count"]],
@@ -123,15 +133,59 @@ def read_manifest(folder: Path) -> dict[str, Json]:
         made = json.loads(path.read_bytes())
     except OSError as error:
         raise RunLogError(f"{folder} holds no finished run: no {NAME} in it") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunLogError(f"{path} is damaged: {error}") from error
     if not isinstance(made, dict) or made.get("format") != _FORMAT:
         raise RunLogError(f"{path} is not the {NAME} of a run")
     if made.get("version") != _VERSION:
         raise RunLogError(
-            f"{path} has format version {made.get('version')}; this videoseg reads {_VERSION}"
+            f"{path} has format version {made.get('version')!r}; this videoseg reads {_VERSION}"
         )
+    _check(made, path)
     return made
+
+
+class _Input(TypedDict):
+    name: str
+    size: int | None
+    sha256: str | None
+
+
+class _Stage(TypedDict):
+    seconds: float
+
+
+class _Found(TypedDict):
+    count: int
+    tracks: int
+
+
+class _Counts(TypedDict):
+    frames: int
+    instances: list[_Found]
+
+
+class _Made(TypedDict):
+    """What is relied on in the ``run.json`` of an earlier run."""
+
+    inputs: Annotated[list[_Input], MinLen(1)]
+    settings: dict[str, dict[str, Any]]
+    stages: dict[str, _Stage]
+    counts: _Counts
+    outputs: list[str]
+
+
+def _check(made: Json, path: Path) -> None:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        TypeAdapter(_Made).validate_python(made, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise RunLogError(f"{path} is damaged: {key!r}: {first['msg']}") from error
+    if "run" not in made["settings"]:
+        raise RunLogError(f"{path} is damaged: 'settings.run' is missing")
 
 
 def write_json(path: Path, made: Json) -> None:

@@ -10,8 +10,11 @@ answer, or older by one, and an answer without its state is given up.
 from __future__ import annotations
 
 import json
+import math
+import os
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +28,8 @@ from videoseg.run.publish import PLAN
 from videoseg.snapshots import State
 
 _STATE = "state"
+_KIND = re.compile(r"[<>|=][biufcSU][0-9]{1,6}")
+"""Arrays of numbers and text, as numpy writes their types; it takes much else for one."""
 
 
 class Notes:
@@ -82,8 +87,10 @@ class Notes:
     def _check(self, plan: Plan) -> None:
         try:
             before = json.loads(self._plan.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunLogError(f"{self._plan} cannot be read: {error}") from error
+        if not isinstance(before, dict):
+            raise RunLogError(f"{self._plan} is not the plan of a run")
         found = difference(before, plan)
         if found is not None:
             raise OutputExistsError(
@@ -108,9 +115,9 @@ class Notes:
         try:
             with self._state.open("rb") as file:
                 head = json.loads(file.readline())
-                state = {name: _array(file.read, *kind) for name, *kind in head["arrays"]}
+                state = {name: _array(file, *kind) for name, *kind in head["arrays"]}
                 return state, int(head["answers"])
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, ArithmeticError, RuntimeError):
             return {}, 0
 
     def _cut(self, most: int | None) -> int:
@@ -132,6 +139,12 @@ class Notes:
             path.unlink(missing_ok=True)
 
 
-def _array(read: Any, kind: str, shape: list[int]) -> npt.NDArray[Any]:
+def _array(file: BinaryIO, kind: str, shape: list[int]) -> npt.NDArray[Any]:
+    """The next array of a file, which must hold all of it: a damaged head may claim anything."""
+    if not _KIND.fullmatch(kind) or not all(type(length) is int for length in shape):
+        raise ValueError(f"no kind of array: {kind!r}, {shape!r}")
     dtype = np.dtype(kind)
-    return np.frombuffer(read(dtype.itemsize * int(np.prod(shape))), dtype).reshape(shape).copy()
+    size = dtype.itemsize * math.prod(shape)
+    if not 0 <= size <= os.fstat(file.fileno()).st_size - file.tell():
+        raise ValueError(f"an array of {size} bytes in a file that is shorter")
+    return np.frombuffer(file.read(size), dtype).reshape(shape).copy()

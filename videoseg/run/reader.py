@@ -14,6 +14,7 @@ from videoseg.run._codec import (
     detections_from_json,
     instance_from_json,
     named_places,
+    place_from_json,
     prompt_from_json,
     scene_from_json,
     stream_from_json,
@@ -22,6 +23,9 @@ from videoseg.run.log import DETECTIONS, FORMAT, SCENES, VERSION
 from videoseg.types import Detections, Prompt, Scene, StreamInfo
 
 T = TypeVar("T")
+
+_MOST_PIXELS = 1 << 28
+"""Pixels of the largest frame that FFmpeg takes; a log that claims more is damaged."""
 
 
 def read_run(folder: Path) -> RunFolder:
@@ -86,7 +90,7 @@ class RunFolder:
         answers = self._records(DETECTIONS)
         waiting: dict[tuple[str, int], tuple[int, Sequence[Json]]] = {}
         for number, record in self._records(SCENES):
-            key = self._build(SCENES, number, _key, record)
+            key = self._build(SCENES, number, place_from_json, record)
             while key not in waiting:
                 line, answer = next(answers, (0, None))
                 if answer is None:
@@ -112,7 +116,7 @@ class RunFolder:
             raise self._damage(name, 1, "this is not the log of a run")
         if header.get("version") != VERSION:
             raise RunLogError(
-                f"{self._files[name]} has format version {header.get('version')}; this videoseg "
+                f"{self._files[name]} has format version {header.get('version')!r}; this videoseg "
                 f"reads version {VERSION}"
             )
         if header.get("records") != records:
@@ -123,7 +127,24 @@ class RunFolder:
         """Yield line number and content of each record."""
         for number, line in enumerate(self._lines(name), start=1):
             if number > 1:
-                yield number, self._parse(name, number, line)
+                record = self._parse(name, number, line)
+                self._build(name, number, self._check, record)
+                yield number, record
+
+    def _check(self, record: Json) -> None:
+        """Instances belong to a prompt, and their masks are of the stream's size.
+
+        Before a mask is unpacked: a damaged one must not claim memory for any other size.
+        """
+        info = self.streams[record["stream"]]
+        for made in record["instances"] or ():
+            instance = made.get("instance", made)
+            if not isinstance(instance, dict):
+                continue
+            if instance["mask"]["size"] != [info.height, info.width]:
+                raise ValueError(f"a mask of size {instance['mask']['size']} in {info.stream!r}")
+            if instance["prompt"] not in range(len(self.prompts)):
+                raise ValueError(f"prompt {instance['prompt']} of {len(self.prompts)}")
 
     def _lines(self, name: str) -> Iterator[bytes]:
         """Yield whole lines; a last one without its end is torn and left out."""
@@ -145,19 +166,21 @@ class RunFolder:
             raise self._damage(name, number, "a value of absurd size") from error
 
     def _damage(self, name: str, number: int, what: str) -> RunLogError:
-        return RunLogError(f"{self._files[name]}, line {number} is damaged: {what}")
-
-
-def _key(made: Json) -> tuple[str, int]:
-    return str(made["stream"]), int(made["index"])
+        # What was read may stand in it as it is, with whatever ends a line.
+        said = " ".join(what.split())
+        return RunLogError(f"{self._files[name]}, line {number} is damaged: {said}")
 
 
 def _found(made: Json) -> tuple[tuple[str, int], Sequence[Json]]:
-    return _key(made), made["instances"] or ()
+    return place_from_json(made), made["instances"] or ()
 
 
 def _streams(header: Json) -> dict[str, StreamInfo]:
-    return {info.stream: info for info in map(stream_from_json, header["streams"])}
+    streams = {info.stream: info for info in map(stream_from_json, header["streams"])}
+    for info in streams.values():
+        if info.width * info.height > _MOST_PIXELS:
+            raise ValueError(f"no frame is {info.width} x {info.height}")
+    return streams
 
 
 def _prompts(header: Json) -> tuple[Prompt, ...]:

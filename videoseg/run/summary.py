@@ -24,6 +24,8 @@ class Summary:
         instances: For each prompt the number of outlines written.
         seconds: Seconds spent in each stage, by name; stages overlap.
         known: Frames whose answer was known from an earlier run.
+        dropped: Frames of the input that were left out, damaged or misplaced.
+        repeated: Damaged frames that were replaced by the one before.
         usage: What a model that is a service has used, else None.
         stopped: Why the run ended before its input did, else None.
     """
@@ -36,6 +38,8 @@ class Summary:
     instances: tuple[int, ...]
     seconds: Mapping[str, float]
     known: int = 0
+    dropped: int = 0
+    repeated: int = 0
     usage: Usage | None = None
     stopped: str | None = None
 
@@ -55,6 +59,8 @@ class Summary:
             instances=tuple(each["count"] for each in counts["instances"]),
             seconds={name: each["seconds"] for name, each in manifest["stages"].items()},
             known=frames if known is None else known,
+            dropped=int(counts.get("dropped", 0)),
+            repeated=int(counts.get("repeated", 0)),
             usage=Usage(**manifest["usage"]) if "usage" in manifest else None,
             stopped=manifest.get("stopped"),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from videoseg.errors import SourceError
 from videoseg.sources._clock import Clock
 from videoseg.sources._container import Opened, Place, opened
+from videoseg.sources._index import Jump, Key
 from videoseg.sources._truncation import EndOfStream, empty
 
 if TYPE_CHECKING:
@@ -18,8 +20,17 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+Numbered: TypeAlias = "tuple[int, VideoFrame, int]"
+"""A frame's number from 0, the frame, and its time."""
+_MOST_PASSED = 5000
+"""Packets of picture and sound to look for a key among, after a jump."""
+
 OnBadFrame: TypeAlias = Literal["fail", "skip", "repeat"]
 OnTruncation: TypeAlias = Literal["fail", "accept"]
+
+
+class NoWayError(Exception):
+    """A container does not lead to where it was asked to jump; read it from its beginning."""
 
 
 @dataclass
@@ -38,7 +49,7 @@ class Policy:
 
 @dataclass
 class Losses:
-    """What a pass had to leave out or to replace.
+    """What a pass had to leave out or to replace, as far as it went.
 
     Attributes:
         dropped: Frames left out, because they were damaged or their time did not rise.
@@ -67,7 +78,7 @@ class Losses:
 
 @dataclass
 class Decoding:
-    """An open video that is being decoded, once, from its first frame on.
+    """An open video that is being decoded, once, from its first frame on or from a later one.
 
     Attributes:
         place: Where it is.
@@ -75,6 +86,7 @@ class Decoding:
         number: Which picture stream, from 0; None = the main one.
         timeout: Seconds to wait for an address.
         losses: What had to be left out so far.
+        jump: The way to the frame to begin with; None = the first.
     """
 
     place: Place
@@ -82,6 +94,7 @@ class Decoding:
     number: int | None
     timeout: float
     losses: Losses = field(default_factory=Losses)
+    jump: Jump | None = None
     _files: ExitStack = field(init=False, repr=False, default_factory=ExitStack)
     _opened: Opened | None = field(init=False, repr=False, default=None)
     _frames: Iterator[VideoFrame] = field(init=False, repr=False, default=iter(()))
@@ -90,27 +103,37 @@ class Decoding:
     _errors: int = field(init=False, repr=False, default=0)
     _started: bool = field(init=False, repr=False, default=False)
 
-    def open(self) -> tuple[Opened, VideoFrame]:
-        """Open it and decode its first whole frame.
+    def open(self) -> None:
+        """Open it and decode its first whole frame, or the one to jump to.
 
         Raises:
             SourceError: It is no video, holds no picture, or none of its frames can be decoded.
+            NoWayError: There is no exact way to the frame to jump to.
         """
         self._opened = self._files.enter_context(opened(self.place, self.number, self.timeout))
         frames = self._decoded(self._opened)
         self._files.callback(frames.close)
         self._frames = frames
         try:
-            self._first = next((f for f in frames if not self._is_bad_start(f)), None)
+            if self.jump is not None:
+                self._started = True
+                self._first = self._landed(frames, self.jump)
+            else:
+                self._first = next((f for f in frames if not self._is_bad_start(f)), None)
             if self._first is None:
                 raise SourceError(
-                    empty(self._opened.container, self._opened.stream, self.place.location)
+                    empty(self._opened.container, self._opened.stream, self.place.shown)
                 )
         except BaseException:
             self.close()
             raise
         self._started = True
-        return self._opened, self._first
+
+    @property
+    def video(self) -> Opened:
+        """The open video."""
+        assert self._opened is not None  # noqa: S101 (opened)
+        return self._opened
 
     @property
     def first(self) -> VideoFrame:
@@ -122,28 +145,44 @@ class Decoding:
         """Close the file. A second call does nothing."""
         self._files.close()
 
-    def frames(self, clock: Clock) -> Iterator[tuple[VideoFrame, int]]:
-        """Yield frames from the first on, each with its time; times rise.
+    def frames(self, clock: Clock, number: int = 0) -> Iterator[Numbered]:
+        """Yield frames from the first on, each with its number and its time; both rise.
+
+        A damaged frame has a number, whether it is left out or replaced; so numbers do not depend
+        on where decoding began.
+
+        Args:
+            clock: Gives the times.
+            number: Of the first.
 
         Raises:
             SourceError: A frame is damaged or the file breaks off, and the policy is to fail.
         """
-        before: tuple[VideoFrame, int] | None = None
+        shown: tuple[VideoFrame, int] | None = None
+        repeats = self.policy.on_bad_frame == "repeat"
         for frame in self._from_first():
             pts = clock.time(frame)
             if pts is None:
                 self.losses.dropped += 1
                 continue
-            yield from self._repeats(before, pts)
+            for time in self._lost(shown, pts):
+                if repeats and shown is not None:
+                    self.losses.repeated += 1
+                    yield number, shown[0], time
+                number += 1
             if not frame.is_corrupt:
-                before = frame, pts
-                yield before
-            elif self._replaces("is damaged") and before is not None:
+                shown = frame, pts
+                yield number, frame, pts
+            elif self._replaces("is damaged") and shown is not None:
                 self.losses.repeated += 1
-                yield before[0], pts
+                yield number, shown[0], pts
             else:
                 self.losses.dropped += 1
-        yield from self._repeats(before, None)
+            number += 1
+        for lost, time in enumerate(self._lost(shown, None), number):
+            if repeats and shown is not None:
+                self.losses.repeated += 1
+                yield lost, shown[0], time
 
     def _from_first(self) -> Iterator[VideoFrame]:
         if self._first is not None:
@@ -164,25 +203,22 @@ class Decoding:
         """
         if self.policy.on_bad_frame == "fail":
             raise SourceError(
-                f"{self.place.location}: a frame {what}; copy or export the file again, or leave "
+                f"{self.place.shown}: a frame {what}; copy or export the file again, or leave "
                 "such frames out (on_bad_frame=skip)"
             )
         return self.policy.on_bad_frame == "repeat"
 
-    def _repeats(
-        self, before: tuple[VideoFrame, int] | None, until: int | None
-    ) -> Iterator[tuple[VideoFrame, int]]:
-        """The frame before, at each time before ``until`` that had a packet but gave no frame.
+    def _lost(self, shown: tuple[VideoFrame, int] | None, until: int | None) -> Iterator[int]:
+        """Each time before ``until`` that had a packet but gave no frame.
 
         Decoders with several threads say late that a packet is damaged; which one it was shows
         when a frame comes out whose time is later.
         """
         while self._pending and (until is None or self._pending[0] <= until):
             time = heapq.heappop(self._pending)
-            if time != until and self._errors and before is not None and time > before[1]:
+            if time != until and self._errors and shown is not None and time > shown[1]:
                 self._errors -= 1
-                self.losses.repeated += 1
-                yield before[0], time
+                yield time
 
     def _decoded(self, video: Opened) -> Generator[VideoFrame]:
         """Decode to the end, whole frames and damaged ones.
@@ -192,13 +228,12 @@ class Decoding:
         """
         from av.error import FFmpegError
 
-        location, end = self.place.location, EndOfStream()
+        location, end = self.place.shown, EndOfStream()
         video.decoder.copy_opaque = True
         try:
-            packets: Iterator[Packet[Any]] = video.container.demux(
-                video.stream, *video.container.streams.audio
-            )
-            for packet in packets:
+            if self.jump is not None:
+                end.skip(packets=self.jump.key.before, frames=self.jump.shown_before)
+            for packet in self._packets(video):
                 if packet.stream is not video.stream:
                     end.see_packet(packet, video.container)
                 elif end.see_packet(packet, video.container):
@@ -215,20 +250,62 @@ class Decoding:
         if missing is not None:
             self._break_off(missing, None)
 
+    def _packets(self, video: Opened) -> Iterator[Packet[Any]]:
+        """Packets of picture and sound, from the first or from the key to jump to.
+
+        Raises:
+            NoWayError: The container does not lead to the key.
+        """
+        container = video.container
+        if self.jump is not None:
+            key = self.jump.key
+            container.seek(key.pts if key.dts is None else key.dts, stream=video.stream)
+        packets: Iterator[Packet[Any]] = container.demux(video.stream, *container.streams.audio)
+        if self.jump is not None:
+            packets = itertools.chain([_met(packets, video.stream, self.jump.key)], packets)
+        return packets
+
+    def _landed(self, frames: Iterator[VideoFrame], jump: Jump) -> VideoFrame:
+        """The frame to jump to, once all before it that came along have been passed."""
+        from av.error import FFmpegError
+
+        passed: set[int] = set()
+        whole = False
+        try:
+            for frame in frames:
+                if frame.pts is None or frame.pts > jump.pts:
+                    break
+                # Some encoders call a frame a key that is made whole by the frames after it.
+                whole = whole or (frame.pts == jump.key.pts and frame.key_frame)
+                if frame.pts == jump.pts:
+                    if frame.is_corrupt or not whole:
+                        break
+                    self._forgive(sum(time < jump.pts for time in self._pending) - len(passed))
+                    return frame
+                passed.add(frame.pts)
+        except (FFmpegError, SourceError) as error:
+            raise NoWayError(self.place.shown) from error
+        raise NoWayError(self.place.shown)
+
+    def _forgive(self, lost: int) -> None:
+        """Leave damage out of all counts that lies before the frame to begin with."""
+        lost = min(lost, self._errors)
+        self._errors -= lost
+        if self.policy.on_bad_frame == "skip":
+            self.losses.dropped -= lost
+
     def _decoded_packet(self, video: Opened, packet: Packet[VideoStream]) -> list[VideoFrame]:
         from av.error import FFmpegError
 
-        repeating = self.policy.on_bad_frame == "repeat"
-        if repeating and packet.pts is not None and not packet.is_discard:
+        if packet.pts is not None and not packet.is_discard:
             heapq.heappush(self._pending, packet.pts)
         try:
             return video.decode(packet)
         except EOFError:  # a decoder that gave up has nothing left to give
             return []
         except FFmpegError:
-            if self._started and self._replaces("cannot be decoded"):
-                self._errors += 1
-            else:
+            self._errors += self._started
+            if not self._started or not self._replaces("cannot be decoded"):
                 self.losses.dropped += 1
             return []
 
@@ -236,3 +313,17 @@ class Decoding:
         if self.policy.on_truncation == "fail":
             raise SourceError(message) from error
         self.losses.truncated = message
+
+
+def _met(packets: Iterator[Packet[Any]], stream: VideoStream, key: Key) -> Packet[Any]:
+    """Pass packets up to a key and give it.
+
+    Raises:
+        NoWayError: It is not among the next few.
+    """
+    for passed, packet in enumerate(packets):
+        if packet.stream is stream and key.is_packet(packet):
+            return packet
+        if passed > _MOST_PASSED:
+            break
+    raise NoWayError(stream.codec_context.name)

@@ -18,8 +18,10 @@ _TOLERANCE = Fraction(1, 10)
 """Seconds, or else two frames, that a container without an index may promise too much."""
 _ADVICE = "the file is incomplete: copy, download or export it again"
 _MICROSECONDS = Fraction(1, 1_000_000)
-_BARE = frozenset({"h264", "hevc", "vvc", "mpegvideo", "m4v", "mpeg", "mpegts"})
-"""Formats that say nothing about their own end: only the last packet shows whether it is whole."""
+BARE = frozenset({"h264", "hevc", "vvc", "mpegvideo", "m4v", "mpeg", "mpegts"})
+"""Formats that say nothing about their own end: only the last packet shows whether it is whole.
+
+They come from broadcasts, cameras and other places where pieces get lost."""
 _TS_PACKETS = (188, 192, 204)
 """Sizes of a transport stream's packets, in bytes."""
 _TS_SYNC = 0x47
@@ -50,6 +52,11 @@ class EndOfStream:
     _sent: int = 0
     _last_whole: int = 0
     _fields: bool = False
+
+    def skip(self, *, packets: int, frames: int) -> None:
+        """Take as seen what a jump left out."""
+        self._sent = self._last_whole = packets
+        self.frames = frames
 
     def see_packet(self, packet: Packet[Stream], container: InputContainer) -> bool:
         """Note a packet of picture or sound; whether only its first part is left.
@@ -109,7 +116,7 @@ class EndOfStream:
 
         Two packets may hold one field each of the same frame.
         """
-        if container.format.name not in _BARE:
+        if container.format.name not in BARE:
             return False
         return self._last_whole < self._sent - (1 if self._fields else 0)
 
@@ -141,13 +148,13 @@ class EndOfStream:
         still counts what an edit list cuts away. A container's own duration also covers sound,
         which may well go on after the picture.
         """
-        if container.format.name in _BARE or (len(stream.index_entries) and stream.frames):
+        if container.format.name in BARE or (len(stream.index_entries) and stream.frames):
             return False
         unit = stream.time_base or Fraction(1)
         tolerance = max(_TOLERANCE, 2 * self._frame_duration * unit)
-        own = _promised_seconds(stream)
-        if own is not None:
-            return own - (self._end_pts - (stream.start_time or 0)) * unit > tolerance
+        promised = _promised_end(stream)
+        if promised is not None:
+            return promised - self._end_pts * unit > tolerance
         if not container.duration or not self._end_seconds:
             return False
         start = (container.start_time or 0) * _MICROSECONDS
@@ -222,11 +229,14 @@ def _index_beyond_end(container: InputContainer, stream: VideoStream) -> bool:
     return last.pos + last.size > container.size
 
 
-def _promised_seconds(stream: VideoStream) -> Fraction | None:
-    """How long the picture itself lasts by its header; None where that is not said."""
+def _promised_end(stream: VideoStream) -> Fraction | None:
+    """When the picture itself ends by its header, in seconds; None where that is not said.
+
+    Of Matroska's tag some writers take off where the stream begins, FFmpeg does not.
+    """
     if tag := stream.metadata.get("DURATION"):
         hours, minutes, seconds = tag.split(":")
         return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
     if stream.duration and stream.time_base:
-        return stream.duration * stream.time_base
+        return (stream.duration + (stream.start_time or 0)) * stream.time_base
     return None

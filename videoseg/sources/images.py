@@ -53,6 +53,9 @@ class ImageSource:
     ``StreamInfo.rotation`` stays 0, because the image decoder has turned them already.
 
     All images of a sequence have the same size.
+
+    Attributes:
+        notes: Lines for people about what was opened last.
     """
 
     frame_rate: Annotated[Fraction, Doc("images per second of a sequence, > 0"), Gt(0)] = Fraction(
@@ -63,21 +66,9 @@ class ImageSource:
     ] = "fail"
     background: Background = "#000000"
     every: Annotated[int, Ge(1), Doc("yield every n-th frame only, from the first on")] = 1
+    notes: tuple[str, ...] = field(init=False, repr=False, default=())
     _info: StreamInfo | None = field(init=False, repr=False, default=None)
     _images: Sequenced = field(init=False, repr=False, default=Sequenced((), ()))
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What people should know about this input."""
-        images = self._images
-        missing = len(range(images.times[-1] + 1)) - len(images.times) if images.times else 0
-        repeated = len(images.paths) - len(set(images.paths))
-        found = []
-        if missing:
-            found.append(f"{missing} missing numbers were skipped; the image before lasts longer")
-        if repeated:
-            found.append(f"{repeated} missing numbers show the image before them again")
-        return tuple(found)
 
     @classmethod
     def accepts(cls, location: str) -> bool:
@@ -104,8 +95,8 @@ class ImageSource:
             images = _numbered(path, counter, self.gaps)
         else:
             raise SourceNotFoundError(f"{location}: no such file or folder; check the path")
-        first = _decoded(images.paths[0])
-        self._images = images
+        first = decoded_image(images.paths[0])
+        self._images, self.notes = images, _remarks(images)
         self._info = StreamInfo(
             stream=COUNTER.sub("", path.stem).strip("._- ") or "images",
             width=first.shape[1],
@@ -154,7 +145,7 @@ PARTS = {"images": ImageSource}
 def _read(info: StreamInfo, images: Sequenced, indices: range, background: str) -> Iterator[Frame]:
     paths, times = images.paths, images.times
     for index in indices:
-        image = _decoded(paths[index])
+        image = decoded_image(paths[index])
         height, width = image.shape[:2]
         if (width, height) != (info.width, info.height):
             raise SourceError(
@@ -169,6 +160,18 @@ def _read(info: StreamInfo, images: Sequenced, indices: range, background: str) 
             image=_rgb8(image, background),
             duration=times[index + 1] - times[index] if index + 1 < len(times) else 1,
         )
+
+
+def _remarks(images: Sequenced) -> tuple[str, ...]:
+    """What people should know about a sequence."""
+    missing = images.times[-1] + 1 - len(images.times)
+    repeated = len(images.paths) - len(set(images.paths))
+    found = []
+    if missing:
+        found.append(f"{missing} missing numbers were skipped; the image before lasts longer")
+    if repeated:
+        found.append(f"{repeated} missing numbers show the image before them again")
+    return tuple(found)
 
 
 def _folder(folder: Path) -> Sequenced:
@@ -216,7 +219,7 @@ def _numbered(pattern: Path, counter: re.Match[str], gaps: Gaps) -> Sequenced:
     )
 
 
-def _decoded(path: Path) -> npt.NDArray[Any]:
+def decoded_image(path: Path) -> npt.NDArray[Any]:
     """(H, W, 3) BGR or (H, W, 4) BGRA, upright, in the depth of the file."""
     import cv2
 

@@ -10,8 +10,9 @@ from typing import Protocol, runtime_checkable
 from videoseg.errors import SourceError, UsageError
 from videoseg.types import StreamInfo
 
-_FRAME = re.compile(r"(\d+)f")
-_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)s?")
+# As many digits as any place needs: Python turns no text of thousands into a number.
+_FRAME = re.compile(r"(\d{1,18})f")
+_CLOCK = re.compile(r"(?:(?:(\d{1,18}):)?(\d{1,2}):)?(\d{1,18}(?:\.\d{1,18})?)s?")
 _TIMECODE = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.])(\d{2,3})")
 
 

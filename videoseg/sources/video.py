@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import math
 import weakref
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,10 +16,18 @@ from typing_extensions import Doc
 from videoseg.errors import SourceError
 from videoseg.sources._clock import Clock
 from videoseg.sources._colour import Background, Converter
-from videoseg.sources._container import Opened, Place
-from videoseg.sources._decoding import Decoding, OnBadFrame, OnTruncation, Policy
+from videoseg.sources._container import Place
+from videoseg.sources._decoding import (
+    Decoding,
+    NoWayError,
+    Numbered,
+    OnBadFrame,
+    OnTruncation,
+    Policy,
+)
 from videoseg.sources._deinterlace import FIELDS, bob
 from videoseg.sources._description import by_fields, described, remarks
+from videoseg.sources._index import Index, Jump, Until, read_index
 from videoseg.sources._orientation import Orientation, orientation_of
 from videoseg.types import Frame, StreamInfo
 
@@ -63,6 +73,7 @@ class VideoSource:
     _fields: bool = field(init=False, repr=False, default=False)
     _found: tuple[str, ...] = field(init=False, repr=False, default=())
     _ready: Decoding | None = field(init=False, repr=False, default=None)
+    _first: VideoFrame | None = field(init=False, repr=False, default=None)
     _latest: Decoding | None = field(init=False, repr=False, default=None)
     _running: weakref.WeakSet[Generator[Frame]] = field(
         init=False, repr=False, default_factory=weakref.WeakSet
@@ -97,7 +108,8 @@ class VideoSource:
         """
         self.close()
         self._place = Place(location)
-        decoding, video, first = self._decoding(self._place)
+        decoding = self._decoding(self._place)
+        video, first = decoding.video, decoding.first
         info = described(self._place, video, first)
         self._fields = self.deinterlace == "bob" or (
             self.deinterlace == "auto" and first.interlaced_frame
@@ -105,13 +117,16 @@ class VideoSource:
         self._found = tuple(remarks(video, first, self.deinterlace))
         self._info = by_fields(info) if self._fields else info
         self._ready = decoding
+        # Damage before the first whole frame may have hidden some: then only decoding counts.
+        self._first = first if not decoding.losses.dropped else None
         return {self._info.stream: self._info}
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
-        """Yield every n-th of the frames ``start <= index < stop``; decodes from the first frame.
+        """Yield every n-th of the frames ``start <= index < stop``.
 
-        The others are decoded and counted but not converted: seeking by time cannot promise the
-        same index in every container.
+        Decoding begins with the last key frame from which ``start`` can be reached, where the
+        packets before it plainly say how many frames they make, and else with the first frame; the
+        frames, their indices and their times are the same either way.
 
         Raises:
             SourceError: No file is open, it was a pipe and has been read, or it breaks off before
@@ -126,8 +141,8 @@ class VideoSource:
     def index_at(self, seconds: Fraction) -> int:
         """Index of the first frame that begins at this time or later; their number if none does.
 
-        Times count from zero of the file's own clock, as ``Frame.seconds`` does. Decodes up to
-        there, without conversion.
+        Times count from zero of the file's own clock, as ``Frame.seconds`` does. Reads packets up
+        to there, and decodes them where they do not plainly say which frames they make.
 
         Raises:
             SourceError: As ``frames``; a pipe cannot be read for this and again for its frames.
@@ -136,17 +151,21 @@ class VideoSource:
             raise SourceError("no video is open; call open() with a file first")
         if self._place.is_read_once:
             raise SourceError(
-                f"{self._place.location}: a pipe is read once, so the frame at a time cannot be "
+                f"{self._place.shown}: a pipe is read once, so the frame at a time cannot be "
                 "looked up beforehand; give a frame number"
             )
-        decoding, _, first = self._decoding(self._place)
-        count = 0
+        pts = math.ceil(seconds / self._info.time_base)
+        index = self._index(self._place, Until(pts=pts))
+        if index is not None:
+            return bisect.bisect_left(index.times, pts)
+        decoding = self._decoding(self._place)
+        after = 0
         try:
-            for _, pts in self._pictures(decoding, first, self._info):
-                if pts * self._info.time_base >= seconds:
-                    break
-                count += 1
-            return count
+            for number, _, time in self._pictures(decoding, self._info):
+                if time >= pts:
+                    return number
+                after = number + 1
+            return after
         finally:
             decoding.close()
 
@@ -157,38 +176,60 @@ class VideoSource:
         self._running.clear()
         if self._ready is not None:
             self._ready.close()
-        self._info = self._place = self._ready = None
+        self._info = self._place = self._ready = self._first = None
 
-    def _decoding(self, place: Place) -> tuple[Decoding, Opened, VideoFrame]:
+    def _decoding(self, place: Place, jump: Jump | None = None) -> Decoding:
+        """A new pass.
+
+        Raises:
+            NoWayError: Its jump leads nowhere.
+        """
         policy = Policy(self.on_bad_frame, self.on_truncation)
-        decoding = Decoding(place, policy, self.stream, self.timeout)
-        video, first = decoding.open()
-        return decoding, video, first
+        decoding = Decoding(place, policy, self.stream, self.timeout, jump=jump)
+        decoding.open()
+        return decoding
 
-    def _taken(self, place: Place) -> tuple[Decoding, VideoFrame]:
+    def _taken(self, place: Place) -> Decoding:
         """The pass that ``open`` began, or else a new one."""
         ready, self._ready = self._ready, None
         if ready is not None:
-            return ready, ready.first
+            return ready
         if place.is_read_once:
             raise SourceError(
-                f"{place.location}: has been read already, and a pipe cannot be read again; open "
+                f"{place.shown}: has been read already, and a pipe cannot be read again; open "
                 "it anew, or save it to a file"
             )
-        decoding, _, first = self._decoding(place)
-        return decoding, first
+        return self._decoding(place)
+
+    def _index(self, place: Place, until: Until) -> Index | None:
+        """The index of a file as far as it is wanted; None where frames have to be decoded."""
+        if place.is_read_once or self._fields or self._first is None:
+            return None
+        return read_index(place, self.stream, self.timeout, self._first, until)
+
+    def _begun(self, place: Place, start: int) -> tuple[Decoding, int]:
+        """A pass that begins with a frame or before it, and the number of its first frame."""
+        index = self._index(place, Until(number=start)) if start else None
+        jump = index.jump_to(start) if index is not None else None
+        if jump is not None:
+            try:
+                return self._decoding(place, jump), start
+            except NoWayError:
+                pass  # its container does not jump exactly, or it is damaged there
+        return self._taken(place), 0
 
     def _frames(
         self, info: StreamInfo, place: Place, start: int, stop: int | None
     ) -> Generator[Frame]:
         if stop is not None and stop <= start:
             return
-        decoding, first = self._taken(place)
+        decoding, number = self._begun(place, start)
         self._latest = decoding
-        pictures = _timed(self._pictures(decoding, first, info))
         converter = Converter(self.background)
         try:
-            for index, (frame, pts, duration) in enumerate(pictures):
+            for index, frame, pts, duration in _timed(self._pictures(decoding, info, number)):
+                if stop is not None and index >= stop:
+                    return
                 if index >= start and (index - start) % self.every == 0:
                     yield _framed(frame, converter, info, index, pts, duration)
                 if index + 1 == stop:
@@ -197,13 +238,15 @@ class VideoSource:
             decoding.close()
 
     def _pictures(
-        self, decoding: Decoding, first: VideoFrame, info: StreamInfo
-    ) -> Iterator[tuple[VideoFrame, int]]:
-        """Whole pictures with their times, in order."""
-        frames = decoding.frames(Clock(first.pts or 0, _nominal_step(info)))
+        self, decoding: Decoding, info: StreamInfo, number: int = 0
+    ) -> Iterator[Numbered]:
+        """Whole pictures with their numbers and times, in order."""
+        frames = decoding.frames(Clock(decoding.first.pts or 0, _nominal_step(info)), number)
         if not self._fields:
             return frames
-        return bob(frames, info.time_base * FIELDS, only_flagged=self.deinterlace == "auto")
+        pairs = ((frame, pts) for _, frame, pts in frames)
+        fields = bob(pairs, info.time_base * FIELDS, only_flagged=self.deinterlace == "auto")
+        return ((number, field, pts) for number, (field, pts) in enumerate(fields))
 
 
 PARTS = {"video": VideoSource}
@@ -215,21 +258,21 @@ def _nominal_step(info: StreamInfo) -> int:
 
 
 def _timed(
-    frames: Iterator[tuple[VideoFrame, int]],
-) -> Iterator[tuple[VideoFrame, int, int | None]]:
+    frames: Iterator[Numbered],
+) -> Iterator[tuple[int, VideoFrame, int, int | None]]:
     """Add durations: up to the next frame's time; for the last, what the file says, or None."""
-    held: tuple[VideoFrame, int] | None = None
+    held: Numbered | None = None
     try:
-        for frame, pts in frames:
+        for number, frame, pts in frames:
             if held is not None:
-                yield *held, pts - held[1]
-            held = frame, pts
+                yield *held, pts - held[2]
+            held = number, frame, pts
     except SourceError:
         if held is not None:
-            yield *held, held[0].duration or None
+            yield *held, held[1].duration or None
         raise
     if held is not None:
-        yield *held, held[0].duration or None
+        yield *held, held[1].duration or None
 
 
 def _framed(

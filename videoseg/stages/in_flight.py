@@ -13,9 +13,11 @@ from videoseg.protocols import Segmenter
 from videoseg.types import Detections, Frame, Prompt
 from videoseg.usage import Remote
 
-AHEAD = 2
+_AHEAD = 2
 """Frames that may be asked or answered and not yet given out, for each call at once: one slow
 answer at the head does not leave the others idle."""
+_MOST_HELD = 96
+"""Frames that may wait in memory for the answers of those."""
 
 
 @runtime_checkable
@@ -33,10 +35,12 @@ class InFlight:
     Attributes:
         segmenter: The model; prepared by the caller.
         prompts: What is asked; their cues are meant for every frame as they are.
+        ahead: Frames that may be asked or answered and not yet given out, at least 1.
     """
 
     segmenter: RemoteSegmenter
     prompts: Sequence[Prompt]
+    ahead: int
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
         """Yield every frame, in order, with its answer.
@@ -51,7 +55,7 @@ class InFlight:
         try:
             for frame in frames:
                 waiting.append((frame, pool.submit(self._ask, frame, prompts)))
-                while waiting and (len(waiting) >= AHEAD * at_once or waiting[0][1].done()):
+                while waiting and (len(waiting) >= self.ahead or waiting[0][1].done()):
                     yield _answered(*waiting.popleft())
             while waiting:
                 yield _answered(*waiting.popleft())
@@ -71,6 +75,11 @@ class InFlight:
                 f"{frame.stream!r}, which it was asked about"
             )
         return answers[0]
+
+
+def most_ahead(at_once: int, every: int = 1) -> int:
+    """Frames that may be asked and not yet given out, where only every n-th is asked."""
+    return max(1, min(_AHEAD * at_once, _MOST_HELD // every))
 
 
 def _answered(frame: Frame, future: Future[Detections]) -> tuple[Frame, Detections]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from videoseg.addresses import without_secrets
 from videoseg.errors import SourceError
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ class Sound:
             self._source: InputContainer = av.open(location, metadata_errors="replace")
         except (av.error.FFmpegError, OSError) as error:
             raise SourceError(
-                f"cannot read the sound of {location}: {error.strerror or error}"
+                f"cannot read the sound of {without_secrets(location)}: {error.strerror or error}"
             ) from error
         self._target = target
-        self._location = location
+        self._location = without_secrets(location)
         # FFmpeg leaves the context out where it does not know a codec, whatever the types say.
         tracks = [
             track

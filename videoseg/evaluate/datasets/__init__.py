@@ -14,7 +14,8 @@ from typing import Any
 
 from videoseg.errors import ConfigError, SourceError, SourceNotFoundError
 from videoseg.evaluate.samples import DataSet
-from videoseg.evaluate.settings import made, nearest
+from videoseg.evaluate.settings import made
+from videoseg.layers import nearest
 
 
 @functools.cache

@@ -15,8 +15,9 @@ from videoseg.errors import ConfigError
 from videoseg.evaluate.answers import Answer
 from videoseg.evaluate.driver import Driver
 from videoseg.evaluate.samples import Media
-from videoseg.evaluate.settings import made, nearest
+from videoseg.evaluate.settings import made
 from videoseg.evaluate.tables import Figure, Row
+from videoseg.layers import nearest
 from videoseg.types import PromptKind
 
 

@@ -1,0 +1,6 @@
+"""Everything that reads text from outside, fed with what nobody would write.
+
+``targets.py`` says what each reader is given and what must hold; ``python -m tests.fuzz`` looks for
+inputs with which it does not (atheris, ``pip install videoseg[fuzz]``); ``corpus/`` keeps those
+worth keeping, and ``tests/test_fuzz.py`` replays them.
+"""

@@ -1,0 +1,194 @@
+"""The readers that are fuzzed: each takes bytes, and may raise nothing but our own errors.
+
+What a reader accepts must be sound: it can be written and read again, or built and used.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from videoseg.config import load
+from videoseg.errors import VideosegError
+from videoseg.geometry.paths import format_path, parse_path
+from videoseg.prompts import check_prompts, load_prompts, parse_prompt
+from videoseg.run._codec import (
+    detections_from_json,
+    detections_to_text,
+    prompt_from_json,
+    prompt_to_json,
+    scene_to_text,
+)
+from videoseg.run.log import DETECTIONS, SCENES
+from videoseg.run.manifest import read_manifest
+from videoseg.run.notes import Notes
+from videoseg.run.plan import Plan, difference
+from videoseg.run.reader import read_run
+from videoseg.run.summary import Summary
+from videoseg.sources.positions import frame_index, parse_position
+from videoseg.types import Bezier, Part, Prompt, Shape, StreamInfo
+
+CORPUS = Path(__file__).parent / "corpus"
+BETWEEN_FILES = b"\n%%\n"
+"""Stands between the files of an input that is several."""
+
+Target = Callable[[bytes], None]
+_INFO = StreamInfo("clip", 96, 64, Fraction(1, 600), frame_count=20)
+_LARGE = StreamInfo("clip", 640, 360, Fraction(1, 600), Fraction(30000, 1001), 100)
+_FAR = 1e12
+"""Beyond this ``format_path`` writes nothing; an arc may bulge that far."""
+
+
+def paths(data: bytes) -> None:
+    """SVG path data: what is parsed is finite, and is the same number of rings once more."""
+    rings = parse_path(data.decode("utf-8", errors="replace"))
+    far = 0.0
+    for ring in rings:
+        points = ring.segments if isinstance(ring, Bezier) else ring.points
+        assert np.isfinite(points).all()
+        far = max(far, float(np.abs(points).max()))
+    if far <= _FAR:
+        text = format_path(Shape(tuple(map(Part, rings))), precision=6)
+        assert len(parse_path(text)) <= len(rings)
+
+
+def shorthand(data: bytes) -> None:
+    """A prompt on the command line."""
+    _sound(parse_prompt(data.decode("utf-8", errors="surrogateescape")))
+
+
+def place(data: bytes) -> None:
+    """``--start`` and ``--end``."""
+    found = parse_position(data.decode("utf-8", errors="surrogateescape"))
+    if found.seconds is None:
+        frame_index(found, _LARGE, None)
+
+
+def prompts(data: bytes) -> None:
+    """``prompts.json``."""
+    for prompt in load_prompts(_file("prompts.json", data)):
+        _sound(prompt)
+
+
+def config(data: bytes) -> None:
+    """A file of settings: what is accepted makes parts."""
+    found = load(file=_file("settings.toml", data))
+    for kind, parts in found.tables.items():
+        for part in parts:
+            found.part(kind, part)
+
+
+def assignment(data: bytes) -> None:
+    """``--set``."""
+    load(assignments=[data.decode("utf-8", errors="surrogateescape")])
+
+
+def environment(data: bytes) -> None:
+    """Variables of the environment, ``NAME=value`` in lines."""
+    lines = data.decode("utf-8", errors="surrogateescape").split("\n")
+    load(environment=dict(line.partition("=")[::2] for line in lines))
+
+
+def run_log(data: bytes) -> None:
+    """Both files of a run's log: what is read can be logged and read again."""
+    answers, _, drawn = data.partition(BETWEEN_FILES)
+    folder = _file(f"log/{DETECTIONS}", answers).parent
+    _file(f"log/{SCENES}", drawn)
+    run = read_run(folder)
+    assert min(run.count()) >= 0
+    for prompt in run.prompts:
+        prompt_from_json(json.loads(json.dumps(prompt_to_json(prompt))))
+    for stream, index, detections in run.detections():
+        text = detections_to_text(stream, index, detections)
+        detections_from_json(json.loads(text.encode("ascii")))
+    for scene in run.scenes():
+        json.loads(scene_to_text(scene, ()).encode("ascii"))
+
+
+def manifest(data: bytes) -> None:
+    """``run.json``: what is read can be summed up, compared and taken up again."""
+    made = read_manifest(_file("made/run.json", data).parent)
+    Summary.of(Path("out"), (), made)
+    assert made["inputs"][0]["name"] is not None
+    difference(made, _plan())
+    load(recorded=made["settings"])
+
+
+def notes(data: bytes) -> None:
+    """What an interrupted run has left: its plan, the state of a stage, and answers."""
+    plan, _, rest = data.partition(BETWEEN_FILES)
+    state, _, answers = rest.partition(BETWEEN_FILES)
+    folder = _file("notes/plan.json", plan).parent
+    _file("notes/state", state)
+    _file(f"notes/{DETECTIONS}", answers)
+    known, arrays = Notes(folder).left(_plan(), with_state=bool(state))
+    assert known >= 0
+    assert all(isinstance(array, np.ndarray) for array in arrays.values())
+
+
+TARGETS: Mapping[str, Target] = {
+    target.__name__: target
+    for target in (
+        paths,
+        shorthand,
+        place,
+        prompts,
+        config,
+        assignment,
+        environment,
+        run_log,
+        manifest,
+        notes,
+    )
+}
+
+
+def run_one(target: Target, data: bytes) -> None:
+    """Feed a target; our own errors are fine where they are one line.
+
+    Raises:
+        Exception: Whatever else came of it: a fault.
+    """
+    try:
+        target(data)
+    except VideosegError as error:
+        text = str(error)
+        assert text.strip(), "an error without a word"
+        assert len(text.splitlines()) == 1, f"an error of several lines: {text!r}"
+
+
+def _sound(prompt: Prompt) -> None:
+    """Whether a prompt can be checked and logged."""
+    prompt_from_json(json.loads(json.dumps(prompt_to_json(prompt))))
+    check_prompts([prompt], _LARGE)
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="videoseg-fuzz-")
+
+
+def _file(name: str, data: bytes) -> Path:
+    path = Path(_folder().name, name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+@cache
+def _plan() -> Plan:
+    return Plan(
+        inputs=(),
+        streams=(_INFO,),
+        prompts=(Prompt("disc", "disc"),),
+        model="embedded",
+        weights=(),
+        settings={"run": {}},
+        versions={},
+    )

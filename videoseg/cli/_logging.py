@@ -1,0 +1,49 @@
+"""Notes and warnings on stderr: for people as lines, for machines as JSON.
+
+With ``--log-format json`` every line is an object with ``event``: ``note`` (``level``,
+``message``), ``summary`` (as ``--json`` prints it) or ``error`` (``message``, ``exit_code``).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from enum import StrEnum
+
+import typer
+
+
+class LogFormat(StrEnum):
+    """What ``--log-format`` takes."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class _AsJson(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return _line("note", level=record.levelname.lower(), message=record.getMessage())
+
+
+def set_up(kind: LogFormat, *, quiet: bool) -> None:
+    """Say what is logged from now on in this form; when quiet, nothing below an error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        _AsJson() if kind is LogFormat.JSON else logging.Formatter("note: %(message)s")
+    )
+    level = logging.ERROR if quiet else logging.WARNING
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+
+
+def speaks_json() -> bool:
+    """Whether stderr is for machines."""
+    return any(isinstance(handler.formatter, _AsJson) for handler in logging.root.handlers)
+
+
+def say(event: str, **fields: object) -> None:
+    """One JSON line on stderr."""
+    typer.echo(_line(event, **fields), err=True)
+
+
+def _line(event: str, **fields: object) -> str:
+    return json.dumps({"event": event, **fields})

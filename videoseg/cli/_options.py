@@ -1,0 +1,56 @@
+"""Options of how an input is read and how much of it a model sees, for every verb that has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import typer
+
+Source: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--source", metavar="NAME", help="Kind of input: video, images or decord."),
+]
+Deinterlace: TypeAlias = Annotated[
+    Literal["auto", "off", "bob"] | None,
+    typer.Option(help="A frame of every field: where frames are marked, never (default), always."),
+]
+OnBadFrame: TypeAlias = Annotated[
+    Literal["fail", "skip", "repeat"] | None,
+    typer.Option(help="Damaged frame: fail, leave it out (default), show the one before again."),
+]
+Every: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Ask the model on every Nth frame, interpolate between."),
+]
+MaxSize: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=16, metavar="PIXELS", help="Long side of what the model sees."),
+]
+Roi: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="X1,Y1,X2,Y2", help="Look only at this part of the frame.")
+]
+IgnoreMask: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="PNG", help="Pixels that are not black here are never part of a thing."),
+]
+
+
+def view_flags(
+    every: int | None, max_size: int | None, roi: str | None, ignore_mask: Path | None
+) -> dict[str, Any]:
+    """The settings of ``[run]`` for how much a model sees; None where nothing was said.
+
+    Raises:
+        PromptError: The region is not four numbers.
+    """
+    from videoseg.prompts import parse_numbers
+
+    region = None if roi is None else parse_numbers(roi, 4, "--roi")
+    return {"every": every, "max_size": max_size, "roi": region, "ignore_mask": ignore_mask}
+
+
+def video_assignments(settings: Mapping[str, str | None]) -> list[str]:
+    """Options of the video source as ``--set`` takes them, without those that were not given."""
+    return [f"sources.video.{name}={value}" for name, value in settings.items() if value]

@@ -1,0 +1,141 @@
+"""``videoseg config``: the settings in force, the presets, and what settings there can be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from videoseg.cli._common import Assign, Config, Preset
+
+if TYPE_CHECKING:
+    from videoseg.config import RunConfig
+    from videoseg.registry import Kind
+
+EPILOG = """
+Later layers win: defaults, --preset, videoseg.toml of the project, --config, the environment,
+--set. A setting writers.svg.precision is VIDEOSEG_WRITERS_SVG_PRECISION in the environment;
+videoseg.toml is looked for in the working folder and above it, up to the top of the repository or
+the home folder. A preset can also be named by VIDEOSEG_PRESET, or by preset = "fast" at the top of
+either file.
+
+Examples:
+
+videoseg config show --origin
+
+videoseg config show --preset fast > mine.toml
+
+videoseg config schema > videoseg.schema.json
+"""
+DEFAULT = "default"
+Tables = dict[str, dict[str, Any]]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    verbs = typer.Typer(no_args_is_help=True, epilog=EPILOG)
+    verbs.callback()(config)
+    verbs.command("show", epilog="Example: videoseg config show --origin --preset fast")(show)
+    verbs.command("presets", epilog="Example: videoseg config presets")(presets)
+    verbs.command("schema", epilog="Example: videoseg config schema > schema.json")(schema)
+    app.add_typer(verbs, name="config")
+
+
+def config() -> None:
+    """Show the settings in force, the presets, and the schema of settings files."""
+
+
+def show(
+    preset: Preset = None,
+    file: Config = None,
+    assign: Assign = None,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Say where each setting comes from.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of TOML.")] = False,
+) -> None:
+    """Print the settings that `segment` would use here, as a file for `--config`."""
+    from videoseg.cli._settings import in_force
+
+    found = in_force(preset, file, assign)
+    tables = _tables(found)
+    if not as_json:
+        origins = found.origins if origin else None
+        typer.echo("\n\n".join("\n".join(_toml(*table, origins)) for table in tables.items()))
+        return
+    made: dict[str, Any] = {}
+    for path, settings in tables.items():
+        at = made
+        for name in path.split("."):
+            at = at.setdefault(name, {})
+        for key, value in settings.items():
+            said = {"value": value, "origin": found.origins.get(f"{path}.{key}", DEFAULT)}
+            at[key] = said if origin else value
+    typer.echo(json.dumps(made, indent=2, ensure_ascii=False))
+
+
+def presets() -> None:
+    """List the presets and whom they are for."""
+    from videoseg.layers import preset_summaries
+
+    found = preset_summaries()
+    width = max(map(len, found))
+    for name, summary in found.items():
+        typer.echo(f"{name:{width}}  {summary}")
+
+
+def schema() -> None:
+    """Print a JSON Schema of settings files, for editors and checks."""
+    from videoseg.schema import settings_schema
+
+    typer.echo(json.dumps(settings_schema(), indent=2, ensure_ascii=False))
+
+
+def _tables(config: RunConfig) -> Tables:
+    """The table ``run`` and those of the parts that it names, or that something is said about."""
+    from videoseg.api import VIDEO_OUTPUTS
+    from videoseg.config import AUTO, output_kind
+    from videoseg.run.records import plain
+
+    run = config.run
+    outputs = [n for name in run.write for n in (VIDEO_OUTPUTS if name == AUTO else (name,))]
+    named: list[tuple[Kind, str]] = [
+        ("sources", "video" if run.source == AUTO else run.source),
+        ("models", run.model),
+        ("tracking", run.tracker),
+        *((output_kind(name), name) for name in outputs),
+        *((kind, part) for kind, parts in config.tables.items() for part in parts),
+    ]
+    tables: Tables = {"run": plain(run)}
+    for kind, part in dict.fromkeys(named):
+        settings = plain(config.part(kind, part))
+        if settings:
+            tables[f"{kind}.{part}"] = settings
+    return tables
+
+
+def _toml(
+    path: str, settings: Mapping[str, Any], origins: Mapping[str, str] | None
+) -> Iterator[str]:
+    yield f"[{path}]"
+    for key, value in settings.items():
+        # TOML knows no null; such a setting is left as it is by leaving it out.
+        line = f"# {key} =" if value is None else f"{key} = {_toml_value(value)}"
+        if origins is not None:
+            # A file may be called anything, but a comment is one line.
+            line = f"{line}  # {' '.join(origins.get(f'{path}.{key}', DEFAULT).split())}"
+        yield line
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml_value, value))}]"
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(key)} = {_toml_value(each)}" for key, each in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, float):
+        return repr(value)
+    # Strings and truth values are written alike, but for one control character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

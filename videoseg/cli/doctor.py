@@ -1,0 +1,61 @@
+"""``videoseg doctor``: what is installed here, what works, and what to do about the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from videoseg.cli._checks import Finding
+
+MISSING = 4
+EPILOG = """
+Exit codes: 0 the main job can run, 4 something that it needs is missing.
+
+Example: videoseg doctor --json
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    app.command("doctor", epilog=EPILOG)(doctor)
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look at versions, codecs, devices, models and disks, and say what to install."""
+    from videoseg.cli._checks import CHECKS, look
+
+    found = {name: look(check) for name, check in CHECKS.items()}
+    lacking = [each for group in found.values() for each in group if is_fatal(each)]
+    if as_json:
+        groups = {name: list(map(dataclasses.asdict, group)) for name, group in found.items()}
+        made = {"able": not lacking, "checks": groups}
+        typer.echo(json.dumps(made, indent=2, ensure_ascii=False))
+    else:
+        for name, group in found.items():
+            if group:
+                typer.echo(name)
+                _say(group)
+    if lacking:
+        names = ", ".join(each.subject for each in lacking)
+        typer.echo(f"videoseg: the main job cannot run without {names}", err=True)
+        raise typer.Exit(MISSING)
+
+
+def is_fatal(finding: Finding) -> bool:
+    """Whether the main job cannot run because of it."""
+    return finding.needed and finding.state == "missing"
+
+
+def _say(group: Iterable[Finding]) -> None:
+    for each in group:
+        typer.echo(f"  {each.state:8}{each.subject:24}{each.detail}")
+        if each.advice:
+            typer.echo(f"{'':10}{each.advice}")

@@ -1,0 +1,36 @@
+"""Picks the stage that drives a model over the frames of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from videoseg.protocols import Segmenter, Stage
+from videoseg.stages.batched import Batched
+from videoseg.stages.carried import Carried
+from videoseg.stages.every_nth import batch_within, every_nth
+from videoseg.stages.in_flight import InFlight, RemoteSegmenter, most_ahead
+from videoseg.stages.keyframes import Keyframed, Keyframes
+from videoseg.types import Prompt
+
+
+def stage_for(
+    model: Segmenter, prompts: Sequence[Prompt], *, batch: int, every: int, first: int
+) -> Stage:
+    """The stage for some prompts: what was marked on a frame is carried from there.
+
+    Args:
+        model: The model.
+        prompts: What is asked.
+        batch: Frames per call of the model, where each frame is asked for itself.
+        every: Distance between frames that are asked, in frames.
+        first: Index of the first frame, from which those are counted.
+    """
+    marked = {cue.frame for prompt in prompts for cue in prompt.cues} - {None}
+    stage: Stage = Batched(model, prompts, batch_within(batch, every))
+    if marked:
+        stage = Carried(model, prompts)
+    elif isinstance(model, Keyframed):
+        stage = Keyframes(model, prompts, model)
+    elif isinstance(model, RemoteSegmenter):
+        stage = InFlight(model, prompts, most_ahead(model.concurrency, every))
+    return every_nth(stage, every, first=first, also=marked)
