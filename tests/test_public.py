@@ -9,7 +9,18 @@ import pytest
 
 import videoseg
 
-HEAVY = {"torch", "transformers", "av", "cv2", "onnxruntime", "scipy", "shapely", "lxml", "PIL"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "av",
+    "cv2",
+    "onnxruntime",
+    "scipy",
+    "shapely",
+    "lxml",
+    "PIL",
+    "httpx2",
+}
 
 LOOK = """
 import sys

@@ -28,7 +28,7 @@ from videoseg.protocols import (
 )
 from videoseg.run.log import RunLog
 from videoseg.run.manifest import NAME as MANIFEST
-from videoseg.run.manifest import Counts, Manifest, StageTime, read_manifest
+from videoseg.run.manifest import Counts, Ended, Manifest, StageTime, read_manifest
 from videoseg.run.notes import Notes
 from videoseg.run.plan import Plan, difference
 from videoseg.run.publish import Staging, settle
@@ -41,10 +41,12 @@ from videoseg.stages.carried import ask
 from videoseg.stages.every_nth import batch_within, seeing_ahead
 from videoseg.stages.fitting import stage_for
 from videoseg.stages.replayed import Replayed
+from videoseg.stages.until_limit import UntilLimit
 from videoseg.stages.view import check_marks, view_of
 from videoseg.threads import Stopwatch
 from videoseg.tracking.confined import Confined
 from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
+from videoseg.usage import Metered, Usage
 
 Location: TypeAlias = str | os.PathLike[str]
 
@@ -308,9 +310,16 @@ class Job(AbstractContextManager["Job"]):
                     notes.note(plan, log.answers, memory)
 
             earlier = RunFolder(staging.folder / "run", notes.answers).detections()
+            before = self._usage()
             self._load_model()
-            steps = self._follow(Replayed(islice(earlier, known), stage, state), keep)
-            return self._publish(staging, plan, steps, log, on_frame, known)
+            limited = UntilLimit(Replayed(islice(earlier, known), stage, state))
+            steps = self._follow(limited, keep)
+
+            def ended() -> Ended:
+                used = self._usage()
+                return Ended(limited.reached, used and used.since(before))
+
+            return self._publish(staging, plan, steps, log, on_frame, ended, known)
 
     def replay(
         self,
@@ -319,8 +328,12 @@ class Job(AbstractContextManager["Job"]):
         *,
         overwrite: bool = False,
         on_frame: Callable[[Tally], None] = lambda _: None,
+        stopped: str | None = None,
     ) -> Summary:
-        """As ``run``, with known answers (``stream, index, answer``) in place of the model."""
+        """As ``run``, with known answers (``stream, index, answer``) in place of the model.
+
+        ``stopped`` says why there are fewer answers than frames, where that is so.
+        """
         plan = self.plan()
         with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
             log = ends.enter_context(RunLog(staging.folder / "run", self.streams, self.prompts))
@@ -328,8 +341,8 @@ class Job(AbstractContextManager["Job"]):
             def keep(frame: Frame, detections: Detections | None) -> None:
                 log.append_detections(frame.stream, frame.index, detections)
 
-            steps = self._follow(Replayed(answers), keep)
-            return self._publish(staging, plan, steps, log, on_frame)
+            steps = self._follow(Replayed(answers, whole=stopped is None), keep)
+            return self._publish(staging, plan, steps, log, on_frame, lambda: Ended(stopped))
 
     def _load_model(self) -> None:
         with self.clock.measure("load model"):
@@ -358,6 +371,7 @@ class Job(AbstractContextManager["Job"]):
         steps: Generator[pipeline.Step, None, None],
         log: RunLog,
         on_frame: Callable[[Tally], None],
+        ended: Callable[[], Ended],
         known: int = 0,
     ) -> Summary:
         """Write everything and put it into place."""
@@ -368,7 +382,7 @@ class Job(AbstractContextManager["Job"]):
         tracks = tuple(len(ids) for ids in tally.tracks)
         lost = [getattr(self._source, name, 0) for name in ("dropped", "repeated")]
         counts = Counts(tally.frames, tracks, tuple(tally.instances), *lost)
-        manifest = Manifest(plan, stages, counts, self.produces())
+        manifest = Manifest(plan, stages, counts, self.produces(), ended())
         manifest.write(staging.folder)
         staging.publish()
         return Summary.of(staging.out, self.prompts, manifest.to_json(), known)
@@ -413,6 +427,9 @@ class Job(AbstractContextManager["Job"]):
             model, self.prompts, batch=run.batch, every=run.every, first=self._range[0]
         )
 
+    def _usage(self) -> Usage | None:
+        return self._model.usage if isinstance(self._model, Metered) else None
+
     def _outputs(self) -> dict[str, Writer | Exporter]:
         names = self.config.run.write
         still = all(info.still for info in self.streams.values())
@@ -435,10 +452,16 @@ def _finished(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
         return None
     made = read_manifest(out)
     changed = difference(made, plan)
-    if changed is None:
+    stopped = made.get("stopped")
+    if changed is None and stopped is None:
         return Summary.of(out, plan.prompts, made)
     if overwrite:
         return None
+    if changed is None:
+        raise OutputExistsError(
+            f"{out} holds a run that was stopped: {stopped}; --overwrite makes it anew, from the "
+            "answers that are kept and those that are missing"
+        )
     raise OutputExistsError(
         f"{out} holds the result of another run: {changed}; --overwrite replaces it"
     )
@@ -505,6 +528,4 @@ def models_that_could(card: ModelCard) -> str:
     """A clause for a message: which models take any phrase, where this one has failed."""
     cards = [registry.card(name) for name in registry.names("models")]
     able = [c.name for c in cards if c.open_vocabulary and "text" in c.kinds and c != card]
-    if able:
-        return f"models that take any phrase: {', '.join(able)} (--model NAME)"
-    return "a model that takes any phrase (SAM 3, Moondream, Gemini) is not part of this release"
+    return f"models that take any phrase: {', '.join(able)} (--model NAME)"

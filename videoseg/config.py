@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import re
 import sys
@@ -41,6 +42,7 @@ from videoseg.layers import (
     preset_layer,
     project_file,
 )
+from videoseg.protocols import Composed
 from videoseg.registry import Kind
 from videoseg.types import Box
 
@@ -107,7 +109,10 @@ class RunConfig:
         settings = self.tables.get(kind, {}).get(name, {})
         made = registry.factory(kind, name)
         cls = registry.part_class(kind, name)
-        return made(**_checked(cls, settings, f"{kind}.{name}"))
+        part = made(**_checked(cls, settings, f"{kind}.{name}"))
+        if isinstance(part, Composed):
+            part.compose(functools.partial(self.part, "models"))
+        return part
 
 
 def load(

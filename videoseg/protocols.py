@@ -8,7 +8,7 @@ onnxruntime, scipy, shapely) are imported inside methods, never by importing a p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -114,6 +114,15 @@ class VideoSegmenter(Protocol):
 
     def restore(self, state: State, last: Frame) -> None:
         """Remember what ``snapshot`` gave after the step with frame ``last``."""
+        ...
+
+
+@runtime_checkable
+class Composed(Protocol):
+    """A model made of other models, which its settings name."""
+
+    def compose(self, part: Callable[[str], Segmenter]) -> None:
+        """Take the way to models by name, with their settings; used when first needed."""
         ...
 
 

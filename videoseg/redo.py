@@ -110,7 +110,13 @@ class Finished:
             (names[stream], index, found and replace(found, stream=names[stream]))
             for stream, index, found in self.run.detections()
         )
-        return job.replay(answers, out, overwrite=overwrite, on_frame=on_frame)
+        return job.replay(
+            answers,
+            out,
+            overwrite=overwrite,
+            on_frame=on_frame,
+            stopped=self._manifest.get("stopped"),
+        )
 
     def write(
         self,

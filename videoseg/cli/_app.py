@@ -1,7 +1,7 @@
 """The application: its verbs, and how every way to end becomes a line and an exit code.
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed, 4 a model or package is missing,
-130 interrupted.
+Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed or a limit ended the run, 4 a model, key
+or package is missing, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import typer
 
 from videoseg import __version__
 from videoseg.cli import (
+    bench,
     config,
     doctor,
     evaluate,
@@ -56,6 +57,7 @@ models.register(app)
 show.register(app)
 config.register(app)
 evaluate.register(app)
+bench.register(app)
 doctor.register(app)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from videoseg.cli._summary import count
+from videoseg.usage import Remote
 
 if TYPE_CHECKING:
     from videoseg.api import Job
@@ -26,11 +27,12 @@ def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool)
 
     plans, found = [], []
     model: Segmenter = tasks[0].config.part("models", tasks[0].config.run.model)
+    service = isinstance(model, Remote)
     try:
         for task in tasks:
             with Job(task.location, task.prompts, task.config, model=model) as job:
                 once = any(info.live for info in job.streams.values()) or task.location == "-"
-                found.append(None if once else estimate(job))
+                found.append(None if once or service else estimate(job))
                 plans.append(_plan(job, task, found[-1]))
             if not as_json:
                 _say(plans[-1], found[-1])
@@ -82,7 +84,9 @@ def _say(plan: Mapping[str, object], found: Estimate | None) -> None:
             value = ", ".join(map(str, value))
         typer.echo(f"{key:8} {value}", err=True)
     if found is None:
-        typer.echo("time     unknown: what comes once cannot be tried beforehand", err=True)
+        typer.echo(
+            "time     unknown: what comes once, or is paid for, is not tried beforehand", err=True
+        )
         return
     for key, text in _said(found, Path(str(plan["out"]))):
         typer.echo(f"{key:8} {text}", err=True)

@@ -92,6 +92,8 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
         frames, objects = str(outcome.summary.frames), str(sum(outcome.summary.tracks))
         missing = ", ".join(prompt.label for prompt in outcome.summary.not_found)
         reason = f"not found: {missing}" if missing else "; ".join(outcome.notes)
+        if outcome.summary.stopped is not None:
+            reason = f"stopped: {outcome.summary.stopped}"
     seconds = f"{outcome.seconds:.1f}"
     cells = (outcome.task.location, outcome.state, frames, objects, seconds, reason)
     return tuple("".join(c if c.isprintable() else "?" for c in cell) for cell in cells)

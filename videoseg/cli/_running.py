@@ -59,10 +59,11 @@ def run_several(tasks: Sequence[Task], jobs: int, mode: Mode, *, quiet: bool) ->
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
-    """0 where nothing failed, 1 where everything did, else 3."""
+    """0 where nothing failed, 1 where everything did, else 3, as where a limit ended a run."""
     failed = _report.tally(outcomes)["failed"]
     if not failed:
-        return 0
+        stopped = any(each.summary is not None and each.summary.stopped for each in outcomes)
+        return SOME_FAILED if stopped else 0
     return FAILED if failed == len(outcomes) else SOME_FAILED
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING
 
 import typer
 
+from videoseg.cli._hosted_options import usage_lines
 from videoseg.cli._logging import say, speaks_json
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ def say_times(summary: Summary) -> None:
     typer.echo(f"{count(summary.frames, 'frame')}{times}", err=True)
     if summary.known:
         typer.echo(f"{count(summary.known, 'frame')} of them answered earlier", err=True)
+    if summary.usage is not None and (summary.usage.calls or summary.usage.cached):
+        for line in usage_lines(summary.usage, summary.frames):
+            typer.echo(line, err=True)
     typer.echo(f"wrote {', '.join(summary.outputs)} in {summary.out}", err=True)
 
 
@@ -55,6 +60,8 @@ def as_plain(summary: Summary) -> dict[str, object]:
             for prompt, tracks, outlines in _by_prompt(summary)
         ],
         "seconds": {name: round(spent, 3) for name, spent in summary.seconds.items()},
+        "usage": None if summary.usage is None else dataclasses.asdict(summary.usage),
+        "stopped": summary.stopped,
     }
 
 

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from videoseg.cli import _completion
 from videoseg.cli._common import Config, Preset
+from videoseg.cli._hosted_options import Yes, ask_consent, without_cache
 
 if TYPE_CHECKING:
     from videoseg.evaluate.candidates import Candidate
@@ -104,6 +105,7 @@ def run(
     preset: Preset = None,
     config: Config = None,
     assign: Assign = None,
+    yes: Yes = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -122,7 +124,7 @@ def run(
     tables, others = parted(assign or (), ("data", "task"))
     source = open_data_set(data, data_set, tables["data"])
     asked = open_task(task, tables["task"])
-    chosen = _candidate(model, preset, config, others)
+    chosen = _candidate(model, preset, config, others, data, yes=yes)
     folder = out or Path(f"{data.resolve().name}-{task}-{chosen.card.name}.eval")
     with _progress(quiet) as (_, on_sample):
         result = evaluate(
@@ -185,12 +187,13 @@ def suite(
     preset: Preset = None,
     config: Config = None,
     assign: Assign = None,
+    yes: Yes = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure a model on everything in a folder of measuring data, with baselines beside it."""
     from videoseg.evaluate.suite import run_suite
 
-    chosen = _candidate(model, preset, config, assign or [])
+    chosen = _candidate(model, preset, config, assign or [], data, yes=yes)
     with _progress(quiet) as (on_start, on_sample):
         found = run_suite(
             data,
@@ -209,7 +212,13 @@ def suite(
 
 
 def _candidate(
-    model: str | None, preset: str | None, config: Path | None, assign: list[str]
+    model: str | None,
+    preset: str | None,
+    config: Path | None,
+    assign: list[str],
+    data: Path,
+    *,
+    yes: bool,
 ) -> Candidate:
     """The model that the flags name; a baseline takes its settings from its own table."""
     from videoseg.cli._settings import in_force
@@ -224,7 +233,10 @@ def _candidate(
             raise ConfigError(f"--set {others[0]}: a baseline takes only models.{model}.KEY=VALUE")
         return baseline(model, tables[f"models.{model}"])
     flags = {} if model is None else {"model": model}
-    return candidate(in_force(preset, config, assign, flags))
+    # The run folder keeps answers; a service's own cache would only spoil the times.
+    settings = without_cache(in_force(preset, config, assign, flags))
+    ask_consent(settings, str(data), yes=yes)
+    return candidate(settings)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from videoseg.cli._common import (
     Quiet,
     Start,
 )
+from videoseg.cli._hosted_options import Yes, ask_consent
 from videoseg.cli._logging import LogFormat, set_up
 from videoseg.cli._prompts import (
     Box,
@@ -92,6 +93,7 @@ def preview(
     as_json: AsJson = False,
     log_format: Logs = LogFormat.TEXT,
     quiet: Quiet = False,
+    yes: Yes = False,
 ) -> None:
     """Look at a few frames before a long run: outlines, labels, scores and times in one PNG."""
     from videoseg.api import Job
@@ -113,6 +115,7 @@ def preview(
     path = out or Path(f"{_inputs.stem_of(location)}.preview.png")
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists; give another file, or --overwrite to replace it")
+    ask_consent(settings, location, yes=yes)
     with Job(location, asked, settings) as job:
         shown = looks(job, at or ())
         write_png(path, draw(shown, job.prompts, job.streams, width=width))

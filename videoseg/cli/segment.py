@@ -23,6 +23,14 @@ from videoseg.cli._common import (
     ShowProgress,
     Start,
 )
+from videoseg.cli._hosted_options import (
+    MaxCalls,
+    MaxCost,
+    Yes,
+    ask_consent,
+    end_if_stopped,
+    with_limits,
+)
 from videoseg.cli._logging import LogFormat, set_up
 from videoseg.cli._plan import say_plans
 from videoseg.cli._progress import Mode
@@ -52,8 +60,8 @@ TEXT unless it names an input; --text TEXT says so outright.
 Fields of --out: {stem}, {name}, {parent}, {index}, {model}. Without fields
 it is the output folder, and for several inputs what holds theirs.
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed, 4 a model or
-package is missing, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed or a limit ended
+the run, 4 a model, key or package is missing, 130 interrupted.
 
 Examples:
 
@@ -133,6 +141,9 @@ def segment(
     progress: ShowProgress = Mode.AUTO,
     log_format: Logs = LogFormat.TEXT,
     quiet: Quiet = False,
+    yes: Yes = False,
+    max_cost: MaxCost = None,
+    max_calls: MaxCalls = None,
 ) -> None:
     """Find what the prompts name on every frame of the inputs and write its outlines."""
     from videoseg.batch import Task
@@ -156,6 +167,7 @@ def segment(
         *(assign or ()),
     ]
     settings = in_force(preset, config, assignments, flags)
+    settings = with_limits(settings, max_cost, max_calls, jobs=jobs)
     note_origins(settings)
     if scale is not None and MEASUREMENTS not in settings.run.write:
         raise UsageError(f"--scale is for measurements; add --write {MEASUREMENTS}")
@@ -181,6 +193,8 @@ def segment(
     if dry_run:
         say_plans(tasks, jobs, several=inputs.several, as_json=as_json)
     else:
+        what = inputs.locations[0] if len(tasks) == 1 else f"{len(tasks)} inputs"
+        ask_consent(settings, what, yes=yes)
         shown = Mode.NONE if quiet else progress
         _run(tasks, jobs, shown, several=inputs.several, as_json=as_json, quiet=quiet)
 
@@ -194,6 +208,7 @@ def _run(
         outcome = run_one(tasks[0], shown, quiet=quiet)
         if as_json:
             _print(_report.as_json(outcome))
+        end_if_stopped(outcome.summary)
         return
     outcomes = run_several(tasks, jobs, shown, quiet=quiet)
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from videoseg.errors import OutputError, RunLogError
 from videoseg.run._codec import Json
 from videoseg.run.plan import Plan
 from videoseg.run.records import plain
+from videoseg.usage import Usage
 
 NAME = "run.json"
 _FORMAT = "videoseg-manifest"
@@ -49,6 +50,19 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended.
+
+    Attributes:
+        stopped: Why it ended before its input did, else None.
+        usage: What a model that is a service has used, else None.
+    """
+
+    stopped: str | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """Everything that ``run.json`` says.
 
@@ -57,12 +71,14 @@ class Manifest:
         stages: Busy time per stage, in the order of the flow.
         counts: What was found.
         outputs: Names in the output folder, relative to it.
+        ended: Whether it came to the end, and what that took.
     """
 
     plan: Plan
     stages: Mapping[str, StageTime]
     counts: Counts
     outputs: Sequence[str]
+    ended: Ended = field(default_factory=lambda: Ended())
 
     def __post_init__(self) -> None:
         asked, found = len(self.plan.prompts), len(self.counts.instances)
@@ -92,6 +108,7 @@ class Manifest:
                 "not_found": [each["label"] for each in asked if not each["count"]],
             },
             "outputs": list(self.outputs),
+            **{name: value for name, value in plain(self.ended).items() if value is not None},
         }
 
     def write(self, folder: Path) -> Path:

@@ -10,8 +10,12 @@ from videoseg.run._codec import Json, prompt_to_json, stream_to_json
 from videoseg.run.records import FileRecord, installed_versions, plain
 from videoseg.types import Prompt, StreamInfo
 
-_NOT_TOLD_APART = frozenset({("inputs", "name"), ("streams", "location")})
-"""Where a file lies, and how it was called, says nothing about what is in it."""
+_OF_CALLS = ("concurrency", "timeout", "attempts", "first_wait", "cache", "max_calls", "max_cost")
+_NOT_TOLD_APART = frozenset(
+    {("inputs", "name"), ("streams", "location"), *(("settings", name) for name in _OF_CALLS)}
+)
+"""Where a file lies, and how it was called, says nothing about what is in it; nor does how
+patiently a service is asked say anything about its answers."""
 
 
 @dataclass(frozen=True, slots=True)

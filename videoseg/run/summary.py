@@ -8,6 +8,7 @@ from pathlib import Path
 
 from videoseg.run._codec import Json
 from videoseg.types import Prompt
+from videoseg.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Summary:
         known: Frames whose answer was known from an earlier run.
         dropped: Frames of the input that were left out, damaged or misplaced.
         repeated: Damaged frames that were replaced by the one before.
+        usage: What a model that is a service has used, else None.
+        stopped: Why the run ended before its input did, else None.
     """
 
     out: Path
@@ -37,6 +40,8 @@ class Summary:
     known: int = 0
     dropped: int = 0
     repeated: int = 0
+    usage: Usage | None = None
+    stopped: str | None = None
 
     @classmethod
     def of(
@@ -56,6 +61,8 @@ class Summary:
             known=frames if known is None else known,
             dropped=int(counts.get("dropped", 0)),
             repeated=int(counts.get("repeated", 0)),
+            usage=Usage(**manifest["usage"]) if "usage" in manifest else None,
+            stopped=manifest.get("stopped"),
         )
 
     def only(self, outputs: Sequence[str], seconds: Mapping[str, float]) -> Summary:

@@ -8,6 +8,8 @@ from videoseg.protocols import Segmenter, Stage
 from videoseg.stages.batched import Batched
 from videoseg.stages.carried import Carried
 from videoseg.stages.every_nth import batch_within, every_nth
+from videoseg.stages.in_flight import InFlight, RemoteSegmenter, most_ahead
+from videoseg.stages.keyframes import Keyframed, Keyframes
 from videoseg.types import Prompt
 
 
@@ -27,4 +29,8 @@ def stage_for(
     stage: Stage = Batched(model, prompts, batch_within(batch, every))
     if marked:
         stage = Carried(model, prompts)
+    elif isinstance(model, Keyframed):
+        stage = Keyframes(model, prompts, model)
+    elif isinstance(model, RemoteSegmenter):
+        stage = InFlight(model, prompts, most_ahead(model.concurrency, every))
     return every_nth(stage, every, first=first, also=marked)

@@ -19,11 +19,13 @@ class Replayed:
         known: ``stream, index, answer`` of the first frames, in their order.
         then: The stage that is asked about the frames after those; None = there must be none.
         state: What that stage remembered after the last of them, if it is one that remembers.
+        whole: Whether there must be as many answers as frames where no stage goes on.
     """
 
     known: Iterable[tuple[str, int, Detections | None]]
     then: Stage | None = None
     state: State | None = None
+    whole: bool = True
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections | None]]:
         """Yield every frame, in order, with its answer.
@@ -42,7 +44,7 @@ class Replayed:
                 remembers.recall(frame, answer)
             yield frame, answer
         if self.then is None:
-            if (frame := next(source, None)) is not None:
+            if self.whole and (frame := next(source, None)) is not None:
                 raise RunLogError(f"the log ends before frame {frame.index} of {frame.stream}")
             return
         if remembers is not None and self.state:

@@ -11,6 +11,8 @@ from videoseg.protocols import Segmenter, VideoSegmenter
 from videoseg.snapshots import State
 from videoseg.stages._lens import Lens
 from videoseg.stages.carried import Follows
+from videoseg.stages.in_flight import RemoteSegmenter
+from videoseg.stages.keyframes import Keyframed
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt, StreamInfo
 
 
@@ -111,10 +113,52 @@ class FollowingView(View):
         return _Follower(self, self.model.follower())
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteView(View):
+    """A ``View`` of a model that other machines run."""
+
+    model: RemoteSegmenter
+
+    @property
+    def concurrency(self) -> int:
+        """Frames that may be asked about at once."""
+        return self.model.concurrency
+
+    @property
+    def sends_frames_to(self) -> str | None:
+        """Where frames go."""
+        return self.model.sends_frames_to
+
+    def abandon(self) -> None:
+        """End all calls that are under way."""
+        self.model.abandon()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyframedView(View):
+    """A ``View`` of a model that is too slow to be asked on every frame."""
+
+    @property
+    def keyframe_every(self) -> int:
+        """Frames from one question to the next."""
+        assert isinstance(self.model, Keyframed)  # noqa: S101 (see ``view_of``)
+        return self.model.keyframe_every
+
+    def memory(self) -> VideoSegmenter | None:
+        """Something that follows objects through one stream, or None."""
+        assert isinstance(self.model, Keyframed)  # noqa: S101 (see ``view_of``)
+        memory = self.model.memory()
+        return None if memory is None else _Follower(self, memory)
+
+
 def view_of(model: Segmenter, bounds: Bounds, max_size: int | None) -> Segmenter:
     """A model that sees frames within bounds and of a size; itself where that is no limit."""
     if bounds.is_open and max_size is None:
         return model
+    if isinstance(model, Keyframed):
+        return KeyframedView(model, bounds, max_size)
+    if isinstance(model, RemoteSegmenter):
+        return RemoteView(model, bounds, max_size)
     kind = FollowingView if isinstance(model, Follows) else View
     return kind(model, bounds, max_size)
 

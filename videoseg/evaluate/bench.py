@@ -1,0 +1,97 @@
+"""How long a model takes for an image, and what a thousand of them cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from videoseg.errors import LimitReachedError, SourceError
+from videoseg.evaluate.metrics.latency import Latency, cost_per_thousand, latency
+from videoseg.protocols import Segmenter
+from videoseg.types import Frame, Prompt
+from videoseg.usage import Metered, Remote, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a model took for some images, one at a time.
+
+    Attributes:
+        times: Seconds from handing over an image to having its answer.
+        found: Instances found on all images.
+        usage: What a service was used for, else None.
+        cost: US dollars for a thousand images, or None where that is not known.
+        basis: What the cost rests on, or what to say for it to be known.
+        stopped: Why not all images were asked about, else None.
+    """
+
+    times: Latency
+    found: int
+    usage: Usage | None
+    cost: float | None
+    basis: str
+    stopped: str | None = None
+
+
+def measure(
+    model: Segmenter,
+    frames: Iterable[Frame],
+    prompts: Sequence[Prompt],
+    *,
+    price_per_hour: float | None = None,
+    on_image: Callable[[int], None] = lambda _: None,
+) -> Measured:
+    """Ask about every frame, each for itself, and time it.
+
+    A model of this machine sees the first frame once before; a service is paid for and is not
+    asked twice. Its cache must be off: an answer from disk takes no time.
+
+    Args:
+        model: Opened here, closed by the caller.
+        frames: At least one.
+        prompts: Asked on each.
+        price_per_hour: Of this machine, for models that run on it.
+        on_image: Called with the number of images done.
+
+    Raises:
+        SourceError: There is no frame.
+        LimitReachedError: A limit of the user's does not allow even one image.
+    """
+    model.prepare(prompts)
+    local = not isinstance(model, Remote)
+    times: list[float] = []
+    found, stopped = 0, None
+    for frame in frames:
+        if local and not times:
+            model.segment((frame,), (prompts,))
+        start = time.perf_counter()
+        try:
+            (answer,) = model.segment((frame,), (prompts,))
+        except LimitReachedError as error:
+            if not times:
+                raise
+            stopped = str(error)
+            break
+        times.append(time.perf_counter() - start)
+        found += len(answer.instances)
+        on_image(len(times))
+    if not times:
+        raise SourceError("the input holds no image to measure with")
+    measured = latency(times)
+    usage = model.usage if isinstance(model, Metered) else None
+    cost, basis = _cost(measured, usage, price_per_hour)
+    return Measured(measured, found, usage, cost, basis, stopped)
+
+
+def _cost(
+    measured: Latency, usage: Usage | None, price_per_hour: float | None
+) -> tuple[float | None, str]:
+    if usage is not None and usage.cost is not None:
+        return usage.cost / measured.count * 1000, usage.priced
+    if price_per_hour is not None:
+        cost = cost_per_thousand(measured.mean, price_per_hour)
+        return cost, f"a machine at ${price_per_hour:g} an hour"
+    if usage is not None:
+        return None, "no price is known for this model; name a file with its setting `prices`"
+    return None, "say what an hour of this machine costs with --price"

@@ -1,0 +1,255 @@
+"""The JSON in which Gemini gives boxes and masks, in all the forms in which it has been seen.
+
+A box is ``[y1, x1, y2, x2]`` in thousandths of the picture. A mask is one of three:
+
+* a PNG in base64: how sure the model is of each point of the *box*, 0 to 255;
+* ``<seg_N>`` tokens: 512 of them are the bytes of a 64 x 64 bitmap of the box, row by row, the
+  highest bit first (this has been worked out from answers; no document says so). 16 of them are
+  codes that only Google can decode;
+* a polygon, or several, ``[[x, y], ...]`` in thousandths of the whole *picture*.
+
+Fences around the JSON are taken off. Of JSON that was cut off, whole entries are kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.geometry import masks
+from videoseg.models._hosted.service import UnreadableError
+from videoseg.models._hosted.shapes import Extent, extent_of, instance_of, scaled
+from videoseg.types import Instance, Polygon, Ring
+
+_FENCED = re.compile(r"```(?:\w*)\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_ENTRIES = re.compile(r"\[\s*(?=\{)")
+_TOKEN = re.compile(r"<seg_(\d+)>")
+_SIDE, _BYTES = 64, 512
+_STEP_BLUR = 0.9
+"""Points of the bitmap by which its steps are smoothed, so that a slanted edge has none."""
+_SURE = 127
+_THOUSAND = 1000.0
+_KEYS = ("boxes", "masks", "segmentation_masks", "objects", "items", "results")
+_SCORE = 0.9
+"""Where an entry says nothing about how sure it is."""
+
+Map: TypeAlias = npt.NDArray[np.uint8]
+"""uint8 (h, w) over a box: 0 is surely not, 255 surely."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One object of an answer, in units of the picture.
+
+    Attributes:
+        box: Where it is.
+        mask: Over the box, or rings in units of the picture.
+        score: In [0, 1].
+    """
+
+    box: Extent
+    mask: Map | tuple[Ring, ...]
+    score: float
+
+    def instance(self, prompt: int, *, width: int, height: int) -> Instance | None:
+        """The object on a frame of this size; None where it has no pixel."""
+        if isinstance(self.mask, tuple):
+            rings = tuple(
+                scaled(ring.points.astype(np.float64), width, height)
+                for ring in self.mask
+                if isinstance(ring, Polygon)
+            )
+            return instance_of(rings, self.score, prompt, width=width, height=height)
+        mask = masks.from_bitmap(_laid(self.mask, self.box, width, height))
+        return Instance(mask, self.score, prompt) if mask is not None else None
+
+
+def read_entries(text: str) -> tuple[tuple[Entry, ...], int]:
+    """The objects of an answer, and how many more could not be read.
+
+    Raises:
+        UnreadableError: It holds no JSON, or objects of which none can be read.
+    """
+    found, lost = [], 0
+    for value in _values(text):
+        try:
+            found.append(_entry(value))
+        except UnreadableError as error:
+            lost += 1
+            reason = error
+    if lost and not found:
+        raise reason
+    return tuple(found), lost
+
+
+def _values(text: str) -> list[Any]:
+    """The entries of a list, whatever stands around it."""
+    fenced = _FENCED.search(text)
+    inner = (fenced.group(1) if fenced else text).strip()
+    begin = min((at for at in (inner.find("["), inner.find("{")) if at >= 0), default=-1)
+    if begin < 0:
+        raise UnreadableError("it answered without JSON")
+    try:
+        value, _ = json.JSONDecoder().raw_decode(inner, begin)
+    except (ValueError, RecursionError):
+        whole = list(_whole_entries(inner))
+        if not whole:
+            raise UnreadableError("it answered with JSON that breaks off") from None
+        return whole
+    if isinstance(value, dict):
+        lists = (value[key] for key in _KEYS if isinstance(value.get(key), list))
+        return next(lists, [value] if "box_2d" in value else [])
+    return list(value)
+
+
+def _whole_entries(text: str) -> Iterator[Any]:
+    """The objects of a list that breaks off, up to the last whole one."""
+    match = _ENTRIES.search(text)
+    if match is None:
+        return
+    decoder, at = json.JSONDecoder(), match.end()
+    while at < len(text):
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return
+        yield value
+        at += len(text[at:]) - len(text[at:].lstrip(" \t\r\n,"))
+
+
+def _entry(value: Any) -> Entry:
+    if not isinstance(value, dict):
+        raise UnreadableError("it answered with an entry that is no object")
+    given = value.get("mask", value.get("polygon", value.get("segmentation")))
+    box = _box(value.get("box_2d"))
+    return Entry(box, _mask(given, box), _score(value.get("confidence")))
+
+
+def _box(value: Any) -> Extent:
+    try:
+        y1, x1, y2, x2 = (float(number) / _THOUSAND for number in value)
+    except (TypeError, ValueError) as error:
+        raise UnreadableError("it answered with a box that is none") from error
+    if not (0 <= x1 < x2 <= 1.1 and 0 <= y1 < y2 <= 1.1):
+        raise UnreadableError("it answered with a box that encloses nothing")
+    return (x1, y1, min(x2, 1.0), min(y2, 1.0))
+
+
+def _score(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    return _SCORE
+
+
+def _mask(value: Any, box: Extent) -> Map | tuple[Ring, ...]:
+    if isinstance(value, list):
+        return _rings(value, box)
+    if not isinstance(value, str):
+        raise UnreadableError("it answered with a box and no mask")
+    if "<seg_" in value or "<start_of_mask>" in value:
+        return _from_tokens(value)
+    return _from_png(value)
+
+
+def _from_png(text: str) -> Map:
+    import cv2
+
+    data = text.rpartition("base64,")[2].strip()
+    try:
+        raw = base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise UnreadableError("it answered with a mask that is no base64") from error
+    # Only a PNG, whose size is bounded before it is unpacked.
+    if not raw.startswith(b"\x89PNG\r\n\x1a\n") or _pixels(raw) > 4096 * 4096:
+        raise UnreadableError("it answered with a mask that is no picture")
+    image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise UnreadableError("it answered with a mask that is a damaged picture")
+    return np.asarray(image, dtype=np.uint8)
+
+
+def _pixels(png: bytes) -> int:
+    width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
+    return width * height
+
+
+def _from_tokens(text: str) -> Map:
+    import cv2
+
+    codes = [int(number) for number in _TOKEN.findall(text)]
+    if len(codes) != _BYTES or max(codes) > 255:
+        raise UnreadableError(
+            f"it answered with {len(codes)} mask tokens that only Google can decode; "
+            "set models.gemini.form=polygon"
+        )
+    bits = np.unpackbits(np.array(codes, dtype=np.uint8)).reshape(_SIDE, _SIDE)
+    soft = cv2.GaussianBlur(
+        bits * np.uint8(255), (0, 0), _STEP_BLUR, borderType=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(soft, dtype=np.uint8)
+
+
+def _rings(value: list[Any], box: Extent) -> tuple[Ring, ...]:
+    """One polygon, or several, in units of the picture. One in y, x order is turned."""
+    first = value[0] if value else None
+    several = isinstance(first, list) and bool(first) and isinstance(first[0], list)
+    if isinstance(first, int | float) and not isinstance(first, bool):
+        value = [value[at : at + 2] for at in range(0, len(value), 2)]
+    rings = tuple(_polygon(one) for one in (value if several else [value]))
+    if _far(extent_of(rings), box) > _far(extent_of(_turned(rings)), box) + 0.05:
+        return _turned(rings)
+    return rings
+
+
+def _polygon(value: Any) -> Polygon:
+    try:
+        points = np.array(value, dtype=np.float64) / _THOUSAND
+    except (TypeError, ValueError) as error:
+        raise UnreadableError("it answered with a polygon that is none") from error
+    usable = points.ndim == 2 and points.shape[1:] == (2,) and len(points) >= 3
+    if not usable or not (np.abs(points) <= 2).all():
+        raise UnreadableError("it answered with a polygon that is none")
+    return Polygon(points.astype(np.float32))
+
+
+def _turned(rings: tuple[Ring, ...]) -> tuple[Ring, ...]:
+    return tuple(
+        Polygon(ring.points[:, ::-1].copy()) for ring in rings if isinstance(ring, Polygon)
+    )
+
+
+def _far(a: Extent, b: Extent) -> float:
+    return max(abs(p - q) for p, q in zip(a, b, strict=True))
+
+
+def _laid(mask: Map, box: Extent, width: int, height: int) -> npt.NDArray[np.bool_]:
+    """The map over its box in a frame: bilinear between its points, and cut where it is unsure."""
+    import cv2
+
+    x1, y1, x2, y2 = box[0] * width, box[1] * height, box[2] * width, box[3] * height
+    left, top = max(0, math.floor(x1)), max(0, math.floor(y1))
+    right, bottom = min(width, math.ceil(x2)), min(height, math.ceil(y2))
+    rows, columns = mask.shape
+    across = (np.arange(left, right) + 0.5 - x1) / (x2 - x1)
+    down = (np.arange(top, bottom) + 0.5 - y1) / (y2 - y1)
+    inside = np.logical_and.outer((down >= 0) & (down <= 1), (across >= 0) & (across <= 1))
+    map_x, map_y = np.meshgrid(across * columns - 0.5, down * rows - 0.5)
+    seen = cv2.remap(
+        mask.astype(np.float32),
+        map_x.astype(np.float32),
+        map_y.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    bitmap = np.zeros((height, width), dtype=np.bool_)
+    bitmap[top:bottom, left:right] = (np.asarray(seen) > _SURE) & inside
+    return bitmap

@@ -1,0 +1,76 @@
+"""When a failed call is worth another, and how long to wait before it."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
+"""Answers that say: later."""
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often and how long.
+
+    Attributes:
+        attempts: Calls in all, at least 1.
+        first_wait: Seconds before the second call; doubles from call to call.
+        longest_wait: No wait is longer, in seconds. A service that asks for more has refused.
+    """
+
+    attempts: int = 6
+    first_wait: float = 0.5
+    longest_wait: float = 120.0
+
+    def wait(self, attempt: int, asked: float | None) -> float | None:
+        """Seconds to wait after the call number ``attempt`` (from 1); None = give up.
+
+        Args:
+            attempt: Calls that have failed.
+            asked: Seconds that the service asks for, or None. It gets them, and a little more, so
+                that many calls that were turned away together do not come back together.
+        """
+        if attempt >= self.attempts:
+            return None
+        spread = random.random()  # noqa: S311 - no secret
+        if asked is not None:
+            return asked + spread * self.first_wait if asked <= self.longest_wait else None
+        full = min(self.first_wait * 2.0 ** (attempt - 1), self.longest_wait)
+        return full * (0.5 + spread / 2)
+
+
+def asked_wait(headers: Mapping[str, str], body: bytes) -> float | None:
+    """Seconds that an answer asks to wait; None where it asks for none.
+
+    ``Retry-After`` holds seconds or a date (RFC 9110, section 10.2.3); Google writes
+    ``retryDelay`` into the body.
+    """
+    given = headers.get("retry-after", "").strip()
+    if given:
+        match = _SECONDS.fullmatch(given)
+        if match:
+            return float(match.group(1))
+        try:
+            until = parsedate_to_datetime(given)
+        except ValueError:
+            return None
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        return max(0.0, (until - datetime.now(UTC)).total_seconds())
+    return _retry_delay(body)
+
+
+def _retry_delay(body: bytes) -> float | None:
+    try:
+        details = json.loads(body)["error"]["details"]
+        delays = [each["retryDelay"] for each in details if "retryDelay" in each]
+        match = _SECONDS.fullmatch(delays[0])
+    except (ValueError, KeyError, TypeError, IndexError):
+        return None
+    return float(match.group(1)) if match else None

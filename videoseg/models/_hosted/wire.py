@@ -1,0 +1,179 @@
+"""HTTP calls from many threads over one client, each of which can be ended at any moment.
+
+The client lives on an event loop in a thread of its own. That gives a call one deadline for all of
+it, however slowly bytes trickle in, and lets ``close`` end calls that still wait for an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from videoseg.errors import MissingDependencyError, ModelError
+
+if TYPE_CHECKING:
+    import httpx2
+
+T = TypeVar("T")
+_LARGEST = 64 * 2**20
+"""Bytes of an answer; more is no answer to what is asked here."""
+
+
+class CallFailedError(Exception):
+    """A call that got no whole answer.
+
+    Attributes:
+        begun: Whether the service may have begun to work on it.
+    """
+
+    def __init__(self, message: str, *, begun: bool) -> None:
+        super().__init__(message)
+        self.begun = begun
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, whatever it says.
+
+    Attributes:
+        status: HTTP status.
+        headers: By name in lower case.
+        body: All of it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Wire:
+    """A client for one service.
+
+    Args:
+        url: Where the service is.
+        headers: Sent with every call; a key among them is sent nowhere else: redirects are not
+            followed.
+        timeout: Seconds for a whole call.
+        calls: Calls that may be under way at once.
+        local: Whether the service is on this machine, which no proxy is asked for.
+
+    Raises:
+        MissingDependencyError: The package for HTTP is not installed.
+    """
+
+    def __init__(
+        self, url: str, headers: Mapping[str, str], *, timeout: float, calls: int, local: bool
+    ) -> None:
+        try:
+            import httpx2
+        except ImportError as error:
+            raise MissingDependencyError(
+                "models that are services need httpx2: pip install 'videoseg[hosted]'"
+            ) from error
+        self._timeout = timeout
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="videoseg-wire", daemon=True
+        )
+        self._closed = False
+        self._closing = threading.Lock()
+        self._calls: set[asyncio.Task[Any] | None] = set()
+        limits = httpx2.Limits(max_connections=calls, max_keepalive_connections=calls)
+        self._client = httpx2.AsyncClient(
+            headers=dict(headers),
+            # Without TLS there is no certificate to check, and no need to load what checks it.
+            verify=not url.startswith("http:"),
+            timeout=httpx2.Timeout(timeout, connect=min(timeout, 10.0)),
+            limits=limits,
+            trust_env=not local,
+            follow_redirects=False,
+        )
+        self._thread.start()
+
+    def post(self, url: str, body: bytes) -> Reply:
+        """Send one request and wait for all of its answer.
+
+        Raises:
+            CallFailedError: No whole answer came.
+            ModelError: The wire was closed meanwhile.
+        """
+        return self._wait(self._post(url, body))
+
+    def close(self) -> None:
+        """End every call and the thread. A second call does nothing."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        with suppress(Exception):
+            asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(timeout=5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+        self._loop.close()
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        # Whatever begins before the end is known to it, and is ended.
+        with self._closing:
+            if self._closed:
+                work.close()
+                raise ModelError("the call was ended before its answer came")
+            future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except CancelledError as error:
+            raise ModelError("the call was ended before its answer came") from error
+        except BaseException:
+            future.cancel()
+            raise
+
+    async def _post(self, url: str, body: bytes) -> Reply:
+        import httpx2
+
+        begun, here = False, asyncio.current_task()
+        self._calls.add(here)
+        try:
+            async with asyncio.timeout(self._timeout):
+                async with self._client.stream("POST", url, content=body) as response:
+                    begun = True
+                    return await _whole(response)
+        except TimeoutError as error:
+            raise CallFailedError(f"no answer in {self._timeout:g} s", begun=True) from error
+        except httpx2.ConnectError as error:
+            raise CallFailedError(f"cannot connect ({_plain(error)})", begun=False) from error
+        except httpx2.TimeoutException as error:
+            raise CallFailedError(f"no answer in {self._timeout:g} s", begun=True) from error
+        except httpx2.TransportError as error:
+            what = "the connection broke off" if begun else "the connection was dropped"
+            raise CallFailedError(f"{what} ({_plain(error)})", begun=True) from error
+        except httpx2.DecodingError as error:
+            raise CallFailedError(f"the answer is damaged ({_plain(error)})", begun=True) from error
+        finally:
+            self._calls.discard(here)
+
+    async def _shut(self) -> None:
+        # The calls alone: what they have started is theirs to end.
+        calls = [call for call in self._calls if call is not None]
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await self._client.aclose()
+        await self._loop.shutdown_asyncgens()
+
+
+async def _whole(response: httpx2.Response) -> Reply:
+    pieces = bytearray()
+    async for piece in response.aiter_bytes():
+        pieces += piece
+        if len(pieces) > _LARGEST:
+            raise CallFailedError(f"the answer is larger than {_LARGEST} bytes", begun=True)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Reply(response.status_code, headers, bytes(pieces))
+
+
+def _plain(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
