@@ -233,4 +233,5 @@ def _list(value: object, where: str) -> list[Any]:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    """Whether it is a number of frames or objects: of up to nine digits, as in shorthand."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9

@@ -4,8 +4,7 @@
 
 FOLDER keeps what is found on the way, and starts from what ``corpus/TARGET`` holds. An input that
 breaks the target, hangs for 10 s or takes 1 GiB is written as ``FOLDER/crash-...`` (``timeout-``,
-``oom-``) and ends the search. ``-max_total_time=600`` limits it; ``-merge=1`` with two folders
-picks from the second what adds to the first.
+``oom-``) and ends the search; ``-max_total_time=600`` limits it.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def main(name: str, folder: Path, *options: str) -> None:
     target = TARGETS[name]
     folder.mkdir(parents=True, exist_ok=True)
     known = CORPUS / name
-    arguments = [*LIMITS, f"-artifact_prefix={folder}-", *options, str(folder)]
+    arguments = [*LIMITS, f"-artifact_prefix={folder}-", str(folder), *options]
     if known.is_dir():
         arguments.append(str(known))
     atheris.Setup(
