@@ -446,7 +446,8 @@ class ModelCard:
         licence: Licence of the weights.
         megabytes: Size of the weights on disk.
         extra: The extra to install (``videoseg[extra]``), or None for the core.
-        weights: Hub ids or package files of the weights, with revisions.
+        weights: Hub ids with pinned revisions (``org/name@commit``), or files of the package.
+        memory: Megabytes that asking one frame takes, weights included; 0 = hardly any.
         sends_frames_away: True when frames leave this machine.
     """
 
@@ -459,3 +460,4 @@ class ModelCard:
     extra: str | None = None
     weights: tuple[str, ...] = field(default=())
     sends_frames_away: bool = False
+    memory: float = 0
