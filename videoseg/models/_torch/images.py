@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     import torch
 
 Filter: TypeAlias = Literal["bilinear", "bicubic"]
+Colours: TypeAlias = tuple[Sequence[float], Sequence[float]]
+"""Mean and standard deviation of red, green and blue, where 1 is the highest level."""
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
-"""Mean and standard deviation of the colours, as networks were trained with them."""
+"""What networks were trained with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def squeezed(
     images: Images,
     width: int,
     height: int,
-    colours: tuple[Sequence[float], Sequence[float]],
+    colours: Colours,
     device: Device,
     method: Filter = "bilinear",
 ) -> tuple[torch.Tensor, Placement]:
@@ -141,7 +143,7 @@ def letterboxed(
     height: int,
     canvas_width: int,
     canvas_height: int,
-    colours: tuple[Sequence[float], Sequence[float]],
+    colours: Colours,
     device: Device,
     method: Filter = "bilinear",
 ) -> tuple[torch.Tensor, Placement]:
@@ -171,9 +173,7 @@ def resized(pixels: torch.Tensor, width: int, height: int, method: Filter) -> to
     return levels
 
 
-def normalised(
-    levels: torch.Tensor, colours: tuple[Sequence[float], Sequence[float]], device: Device
-) -> torch.Tensor:
+def normalised(levels: torch.Tensor, colours: Colours, device: Device) -> torch.Tensor:
     """Levels from 0 to 255, (F, 3, H, W), with the mean and deviation that a network expects."""
     mean, deviation = (device.put(colours, levels.dtype) * 255).view(2, 1, 3, 1, 1)
     values: torch.Tensor = (levels - mean) / deviation

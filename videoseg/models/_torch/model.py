@@ -58,7 +58,8 @@ class TorchModel:
     _folder: Path | None = field(init=False, repr=False, default=None)
     _uploader: Uploader | None = field(init=False, repr=False, default=None)
     _texts: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
-    _seen: tuple[tuple[Frame, ...], Any] | None = field(init=False, repr=False, default=None)
+    _seen: tuple[Frame, ...] = field(init=False, repr=False, default=())
+    _features: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
     _per_frame: int = field(init=False, repr=False, default=0)
 
     def prepare(self, prompts: Sequence[Prompt]) -> None:
@@ -76,7 +77,8 @@ class TorchModel:
     def close(self) -> None:
         """Let go of the network and of what is remembered. A second call does nothing."""
         self._texts.clear()
-        self._seen = self._uploader = None
+        self._features.clear()
+        self._seen, self._uploader = (), None
         lanes, self._lanes = self._lanes, None
         if lanes is not None:
             self._drop()
@@ -137,12 +139,18 @@ class TorchModel:
         """What ``make`` computes of frames; once for all prompts, while they are the last ones."""
         if not self.remember:
             return make(images)
-        seen = self._seen
-        if seen is None or [id(f) for f in seen[0]] != [id(f) for f in images.frames]:
-            self._seen = None  # before the next is made, which needs the room
-            self._seen = seen = (images.frames, make(images))
-        found: T = seen[1]
+        if [id(frame) for frame in self._seen] != [id(frame) for frame in images.frames]:
+            self._seen = images.frames
+            self._features.clear()  # before the next are made, which need the room
+        if make not in self._features:
+            self._features[make] = make(images)
+        found: T = self._features[make]
         return found
+
+    def _compile(self, module: Any) -> None:
+        """Have a part of the network compiled at its first use, if the setting says so."""
+        if self.compile:
+            module.compile(dynamic=None)
 
 
 @dataclass

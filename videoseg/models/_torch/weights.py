@@ -11,7 +11,7 @@ import importlib.util
 import json
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -187,9 +187,9 @@ def load(cls: type[Any], folder: Path, device: Device, **options: Any) -> Any:
             f"weights in {folder} take {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free on "
             f"{device.name}; take a smaller model, --precision bf16, or another --device"
         )
-    with _quiet(), memory_errors(device):
-        try:
-            network, report = cls.from_pretrained(
+    with _quiet():
+        network, report = _loaded(
+            lambda: cls.from_pretrained(
                 folder,
                 dtype=device.dtype,
                 use_safetensors=True,
@@ -197,17 +197,46 @@ def load(cls: type[Any], folder: Path, device: Device, **options: Any) -> Any:
                 local_files_only=True,
                 output_loading_info=True,
                 **options,
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            cause = " ".join(str(error).split())[:200]
-            raise ModelError(f"weights in {folder} are no {cls.__name__}: {cause}") from error
+            ),
+            f"weights in {folder} are no {cls.__name__}",
+            device,
+        )
         wrong = [*report["missing_keys"], *report["mismatched_keys"]]
         if wrong:
             raise ModelError(
                 f"weights in {folder} are not complete for {cls.__name__}: {len(wrong)} tensors "
                 f"are missing or of another size, such as {wrong[0]}"
             )
-        return network.to(device.torch_device).eval().requires_grad_(False)
+        with memory_errors(device):
+            return network.to(device.torch_device).eval().requires_grad_(False)
+
+
+def tokenizer(folder: Path) -> Any:
+    """The tokenizer that comes with weights.
+
+    Raises:
+        ModelError: There is none.
+    """
+    import transformers
+
+    return _loaded(
+        lambda: transformers.AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        ),
+        f"no tokenizer in {folder}",
+    )
+
+
+def _loaded(make: Callable[[], Any], problem: str, device: Device | None = None) -> Any:
+    """What ``make`` gives; whatever is wrong with files becomes one line."""
+    try:
+        with memory_errors(device):
+            return make()
+    except OutOfMemoryError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, ImportError) as error:
+        cause = " ".join(str(error).split())[:200]
+        raise ModelError(f"{problem}: {cause}") from error
 
 
 @contextlib.contextmanager
