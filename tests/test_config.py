@@ -40,7 +40,7 @@ def test_a_value_that_is_not_toml_is_a_string() -> None:
         ("tracking.iou.smoothing=much", "valid number"),
         ("tracking.uio.smoothing=1", "did you mean 'iou'"),
         ("trackng.iou.smoothing=1", "did you mean 'tracking'"),
-        ("run.batch=0", "greater than or equal to 1"),
+        ("run.batch=-1", "greater than or equal to 0"),
         ("run.model=embeded", "did you mean 'embedded'"),
         ('run.write=["svgs"]', "did you mean 'svg'"),
         ("run.source=vide", "did you mean 'video'"),

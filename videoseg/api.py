@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self, TypeAlias
 
 from videoseg import pipeline, registry
+from videoseg.choice import chosen
 from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
@@ -21,7 +22,7 @@ from videoseg.run.manifest import Counts, Manifest, StageTime, record_file
 from videoseg.run.publish import Staging
 from videoseg.run.reader import read_run
 from videoseg.sources.positions import frame_index, parse_position
-from videoseg.stages.batched import Batched
+from videoseg.stages.batched import Batched, Load
 from videoseg.stages.carried import Carried
 from videoseg.threads import Stopwatch
 from videoseg.types import Frame, ModelCard, Prompt, Scene, StreamInfo
@@ -46,6 +47,7 @@ class Summary:
         tracks: For each prompt the number of objects followed.
         instances: For each prompt the number of outlines written.
         seconds: Seconds spent in each stage, by name; stages overlap.
+        idle: Share of the time in which the model had nothing to do, or None where unknown.
     """
 
     out: Path
@@ -55,6 +57,7 @@ class Summary:
     tracks: tuple[int, ...]
     instances: tuple[int, ...]
     seconds: Mapping[str, float]
+    idle: float | None = None
 
     @property
     def not_found(self) -> tuple[Prompt, ...]:
@@ -70,6 +73,7 @@ class Job(AbstractContextManager["Job"]):
         prompts: What is asked.
         streams: What the input holds.
         card: The model's card.
+        load: How the model is kept busy.
     """
 
     def __init__(self, location: Location, prompts: Sequence[Prompt], config: RunConfig) -> None:
@@ -82,9 +86,9 @@ class Job(AbstractContextManager["Job"]):
         """
         if not prompts:
             raise PromptError("nothing to look for: give words, a box or a point")
-        run = config.run
         self.location = os.fspath(location)
-        self.config = config
+        self.config = config = chosen(config, prompts)
+        run = config.run
         self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
         self.card = registry.card(run.model)
         _check_kinds(self.prompts, self.card)
@@ -100,6 +104,7 @@ class Job(AbstractContextManager["Job"]):
             self._source.close()
             raise
         self.clock = Stopwatch()
+        self.load = Load()
 
     def __exit__(self, *_: object) -> None:
         self._source.close()
@@ -203,7 +208,7 @@ class Job(AbstractContextManager["Job"]):
         anchored = any(cue.frame is not None for prompt in self.prompts for cue in prompt.cues)
         if anchored:
             return Carried(self._model, self.prompts)
-        return Batched(self._model, self.prompts, self.config.run.batch)
+        return Batched(self._model, self.prompts, self.config.run.batch, self.load)
 
     def _outputs(self) -> dict[str, Writer | Exporter]:
         names = self.config.run.write
@@ -217,14 +222,13 @@ class Job(AbstractContextManager["Job"]):
 
     def _manifest(self, summary: Summary) -> Manifest:
         card = self.card
-        beside = Path(inspect.getfile(type(self._model))).parent
         settings = {"run": self.config.run, card.name: self._model, "tracker": self._tracker}
         return Manifest(
             inputs=[record_file(Path(self.location), self.location)],
             streams=tuple(self.streams.values()),
             prompts=self.prompts,
             model=card.name,
-            weights=[record_file(beside / name, name) for name in card.weights],
+            weights=[record_file(path, name) for name, path in self._weights()],
             settings={**settings, **self.outputs},
             stages={
                 name: StageTime(seconds, summary.frames)
@@ -233,6 +237,15 @@ class Job(AbstractContextManager["Job"]):
             counts=Counts(summary.frames, sum(summary.tracks), summary.instances),
             outputs=summary.outputs,
         )
+
+    def _weights(self) -> list[tuple[str, Path]]:
+        """The files of the model's weights: as the model tells, or beside its module."""
+        loaded = getattr(self._model, "weight_files", None)
+        if loaded is not None:
+            origin = getattr(self._model, "weights", "") or " ".join(self.card.weights)
+            return [(f"{origin}: {path.name}", path) for path in loaded()]
+        beside = Path(inspect.getfile(type(self._model))).parent
+        return [(name, beside / name) for name in self.card.weights]
 
     def _summary(self, out: Path, produces: tuple[str, ...], tally: Tally) -> Summary:
         return Summary(
@@ -243,6 +256,7 @@ class Job(AbstractContextManager["Job"]):
             tracks=tuple(len(ids) for ids in tally.tracks),
             instances=tuple(tally.instances),
             seconds=dict(self.clock.seconds),
+            idle=self.load.idle,
         )
 
 

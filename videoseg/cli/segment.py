@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videoseg.cli._model_options import (
+    BatchSize,
+    Compile,
+    Device,
+    Offline,
+    Precision,
+    model_flags,
+)
+
 if TYPE_CHECKING:
     from videoseg.api import Job, Summary
     from videoseg.types import Prompt
@@ -71,8 +80,13 @@ def segment(
         str | None, typer.Option(metavar="PLACE", help="Stop before this place.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Model; see `videoseg models`.")
+        str | None, typer.Option(metavar="NAME", help="Model or auto; see `videoseg models`.")
     ] = None,
+    device: Device = None,
+    precision: Precision = None,
+    batch_size: BatchSize = None,
+    compiled: Compile = False,
+    offline: Offline = False,
     write: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Output to make; repeat for several.")
     ] = None,
@@ -105,6 +119,7 @@ def segment(
         "end": end,
         "model": model,
         "write": write,
+        **model_flags(device, precision, batch_size, compiled, offline),
     }
     flags = {name: value for name, value in given.items() if value}
     settings = load(preset=preset, file=config, flags=flags, assignments=assign or ())
@@ -206,7 +221,8 @@ def _say_summary(summary: Summary, job: Job) -> None:
             typer.echo(f"{prompt.label}: {found}", err=True)
     spent = sorted(summary.seconds.items(), key=lambda item: -item[1])
     times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent if name != "wait")
-    typer.echo(f"{_count(summary.frames, 'frame')}; {times}", err=True)
+    idle = "" if summary.idle is None else f"; model idle {summary.idle:.0%} of its time"
+    typer.echo(f"{_count(summary.frames, 'frame')}; {times}{idle}", err=True)
     typer.echo(f"wrote {', '.join(summary.outputs)} in {summary.out}", err=True)
 
 
@@ -226,4 +242,5 @@ def _as_json(summary: Summary) -> dict[str, object]:
             )
         ],
         "seconds": {name: round(spent, 3) for name, spent in summary.seconds.items()},
+        "idle": None if summary.idle is None else round(summary.idle, 4),
     }

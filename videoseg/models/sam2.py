@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from videoseg.models._torch.answers import Candidates
-from videoseg.models._torch.device import Device
+from videoseg.models._torch.device import PACKAGES, Device
 from videoseg.models._torch.images import IMAGENET, Colours, Images
 from videoseg.models._torch.model import TorchSegmenter
 from videoseg.models._torch.promptable import KINDS, Promptable
@@ -38,17 +38,20 @@ class Sam2(TorchSegmenter):
         return self._made.answer(embedded, list(enumerate(prompts)))
 
 
-def _card(name: str, summary: str, weights: str, megabytes: float, memory: float) -> ModelCard:
+def _card(name: str, hub: str, megabytes: float, memory: float, rank: int) -> ModelCard:
+    size = name.partition("-")[2].replace("-", " ")
     return ModelCard(
         name=name,
-        summary=summary,
+        summary=f"SAM 2.1 {size}: one object for each point, box or mask",
         kinds=KINDS,
         open_vocabulary=True,
         licence="Apache-2.0",
         megabytes=megabytes,
         extra="models",
-        weights=(weights,),
+        weights=(hub,),
+        packages=PACKAGES,
         memory=memory,
+        rank=rank,
     )
 
 
@@ -57,10 +60,10 @@ class Sam21Tiny(Sam2):
 
     card = _card(
         "sam2.1-tiny",
-        "SAM 2.1 tiny: one object for each point, box or mask",
         "facebook/sam2.1-hiera-tiny@de431c4043854a71d8101e17995dfe596bf101a5",
-        156,
-        0,
+        megabytes=156,
+        memory=0,
+        rank=20,
     )
 
 
@@ -69,10 +72,10 @@ class Sam21Small(Sam2):
 
     card = _card(
         "sam2.1-small",
-        "SAM 2.1 small: one object for each point, box or mask",
         "facebook/sam2.1-hiera-small@ee5bba1d82bb8749febdf90f45e84b687142ba03",
-        184,
-        0,
+        megabytes=184,
+        memory=0,
+        rank=30,
     )
 
 
@@ -81,10 +84,10 @@ class Sam21BasePlus(Sam2):
 
     card = _card(
         "sam2.1-base-plus",
-        "SAM 2.1 base-plus: one object for each point, box or mask",
         "facebook/sam2.1-hiera-base-plus@b7320756a13354e7530a63935656d35b2f91a290",
-        324,
-        0,
+        megabytes=324,
+        memory=0,
+        rank=40,
     )
 
 
@@ -93,11 +96,33 @@ class Sam21Large(Sam2):
 
     card = _card(
         "sam2.1-large",
-        "SAM 2.1 large: one object for each point, box or mask",
         "facebook/sam2.1-hiera-large@665f8e2ad61cf5f53d65644ff27c8ee525124610",
-        898,
-        0,
+        megabytes=898,
+        memory=0,
+        rank=50,
     )
+
+
+class EdgeTam(Sam2):
+    """EdgeTAM (Zhou et al. 2025, arXiv 2501.07256): SAM 2 with a backbone for small machines.
+
+    Its backbone is one of timm's, which brings torchvision along.
+    """
+
+    card = ModelCard(
+        name="edgetam",
+        summary="EdgeTAM, small and fast: one object for each point, box or mask",
+        kinds=KINDS,
+        open_vocabulary=True,
+        licence="Apache-2.0",
+        megabytes=56,
+        extra="edgetam",
+        weights=("yonigozlan/EdgeTAM-hf@c266ce53b3fc00f0f495b583f6a116c4e57f53bb",),
+        packages=(*PACKAGES, "timm"),
+        memory=0,
+        rank=10,
+    )
+    class_name = "EdgeTamModel"
 
 
 PARTS = {
@@ -105,4 +130,5 @@ PARTS = {
     "sam2.1-small": Sam21Small,
     "sam2.1-base-plus": Sam21BasePlus,
     "sam2.1-large": Sam21Large,
+    "edgetam": EdgeTam,
 }

@@ -19,7 +19,7 @@ from videoseg.errors import PromptError
 from videoseg.models._torch import rois
 from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.answers import Candidates
-from videoseg.models._torch.device import Device
+from videoseg.models._torch.device import PACKAGES, Device
 from videoseg.models._torch.images import HALF, Colours, Images, Placement, squeezed
 from videoseg.models._torch.model import TorchSegmenter
 from videoseg.models._torch.precision import keep_precise
@@ -53,6 +53,8 @@ class Sam3(TorchSegmenter):
         megabytes=3440,
         extra="models",
         weights=(_WEIGHTS,),
+        packages=PACKAGES,
+        rank=100,
     )
     class_name: ClassVar[str] = "Sam3Model"
 
@@ -257,6 +259,8 @@ class Sam3LiteText(Sam3):
         megabytes=2200,
         extra="models",
         weights=("yonigozlan/sam3-litetext-s0@main",),
+        packages=PACKAGES,
+        rank=90,
     )
     class_name = "Sam3LiteTextModel"
 
@@ -277,6 +281,8 @@ class Sam3Tracker(Sam2):
         megabytes=3440,
         extra="models",
         weights=(_WEIGHTS,),
+        packages=PACKAGES,
+        rank=60,
     )
     class_name = "Sam3TrackerModel"
     colours: ClassVar[Colours] = HALF

@@ -18,7 +18,8 @@ How a family is added, in one file of ``videoseg/models/``:
 * What depends on a frame or phrase alone goes through ``self._of_images(images, make)`` and
   ``self._of_text(phrase, make)``: computed once, then remembered.
 * One class for each name, which differs in its ``card``: ``weights`` is ``("org/name@revision",)``
-  with the full commit hash, ``memory`` the megabytes a frame needs beside the weights.
+  with the full commit hash, ``packages`` at least ``device.PACKAGES``, ``memory`` the megabytes
+  that asking one frame takes in all, ``rank`` how ``--model auto`` likes it.
 * ``PARTS = {"name": Class}``.
 
 Tests build a tiny random configuration of the real class, save it into a folder with

@@ -11,26 +11,30 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from videoseg.errors import MissingDependencyError, ModelError, OutOfMemoryError
+from videoseg.types import ModelCard
 
 if TYPE_CHECKING:
     import torch
 
+PACKAGES = ("torch", "transformers")
+"""What every model here needs."""
 Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 """What allocators say; CUDA has an error class of its own, others do not."""
 
 
-def need_packages(name: str) -> None:
-    """Check that torch and transformers are installed.
+def need_packages(card: ModelCard) -> None:
+    """Check that the packages are installed which a model cannot do without.
 
     Raises:
         MissingDependencyError: They are not; says how to get them.
     """
-    missing = [p for p in ("torch", "transformers") if importlib.util.find_spec(p) is None]
+    missing = [name for name in card.packages if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingDependencyError(
-            f"model {name!r} needs {' and '.join(missing)}: pip install 'videoseg[models]'"
+            f"model {card.name!r} needs {' and '.join(missing)}: "
+            f"pip install 'videoseg[{card.extra}]'"
         )
 
 

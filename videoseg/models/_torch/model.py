@@ -117,7 +117,7 @@ class TorchModel:
     def _load(self) -> Lanes:
         """The lanes of the loaded model; loads it at the first call."""
         if self._lanes is None:
-            need_packages(self.card.name)
+            need_packages(self.card)
             device = choose(self.device, self.precision)
             text = self.weights or self.card.weights[0]
             self._folder = weight_files.fetch(text, offline=self.offline)
