@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +172,117 @@ def save_clip_tokenizer(folder: Path) -> None:
         vocab={piece: number for number, piece in enumerate(pieces)}, merges=[]
     )
     tokenizer.save_pretrained(folder)
+
+
+def tiny_sam3_checkpoint(folder: Path) -> str:
+    """Weights laid out as those of SAM 3 are: both networks under names of their own.
+
+    The backbone is the concept network's; the tracker network has a neck of its own.
+    """
+    safetensors = pytest.importorskip("safetensors.torch")
+    concept, tracker = tiny_sam3(), tiny_sam3_tracker()
+    tensors = {f"detector_model.{name}": value for name, value in concept.state_dict().items()}
+    for name, value in tracker.state_dict().items():
+        if name.startswith("vision_encoder.neck."):
+            tensors[f"tracker_neck.{name.removeprefix('vision_encoder.neck.')}"] = value
+        elif not name.startswith("vision_encoder."):
+            tensors[f"tracker_model.{name}"] = value
+    folder.mkdir(parents=True, exist_ok=True)
+    safetensors.save_file(
+        {name: value.contiguous().clone() for name, value in tensors.items()},
+        folder / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    config = {
+        "model_type": "sam3_video",
+        "architectures": ["Sam3VideoModel"],
+        "detector_config": concept.config.to_dict(),
+        "tracker_config": {
+            **tracker.config.to_dict(),
+            "model_type": "sam3_tracker_video",
+        },
+    }
+    (folder / "config.json").write_text(json.dumps(config, default=str), encoding="utf-8")
+    save_clip_tokenizer(folder)
+    return str(folder)
+
+
+def tiny_edgetam() -> Any:
+    """EdgeTamModel on a stand-in for its backbone, which is one of timm's."""
+    transformers = pytest.importorskip("transformers")
+    _register_maps()
+    cells = SIDE // 16
+    config = transformers.EdgeTamConfig(
+        vision_config={
+            "model_type": "edgetam_vision_model",
+            "backbone_config": {"model_type": "tiny_maps"},
+            "backbone_channel_list": [64, 32, 16, 8],
+            "backbone_feature_sizes": [[4 * cells] * 2, [2 * cells] * 2, [cells] * 2],
+            "fpn_hidden_size": 32,
+        },
+        prompt_encoder_config={"hidden_size": 32, "image_size": SIDE, "mask_input_channels": 8},
+        mask_decoder_config={
+            "hidden_size": 32,
+            "mlp_dim": 32,
+            "num_attention_heads": 2,
+            "iou_head_hidden_dim": 16,
+        },
+    )
+    return seeded(transformers.EdgeTamModel, config)
+
+
+@functools.cache
+def _register_maps() -> None:
+    """A backbone that gives four maps, of 4 to 32 pixels a cell, as timm's wrapper does."""
+    import torch
+    import transformers
+    from transformers.modeling_outputs import BaseModelOutput
+
+    class TinyMapsConfig(transformers.PretrainedConfig):  # type: ignore[misc,unused-ignore]
+        model_type = "tiny_maps"
+
+    class TinyMaps(transformers.PreTrainedModel):  # type: ignore[misc,unused-ignore]
+        config_class = TinyMapsConfig
+
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            widths = [3, 8, 16, 32, 64]
+            self.layers = torch.nn.ModuleList(
+                torch.nn.Conv2d(*pair, kernel_size=step, stride=step)
+                for *pair, step in zip(widths, widths[1:], [4, 2, 2, 2], strict=False)
+            )
+            self.post_init()
+
+        def forward(self, pixel_values: Any, **_: Any) -> Any:
+            maps = [pixel_values]
+            for layer in self.layers:
+                maps.append(layer(maps[-1]).tanh())
+            return BaseModelOutput(last_hidden_state=maps[1:])
+
+    transformers.AutoConfig.register("tiny_maps", TinyMapsConfig)
+    transformers.AutoModel.register(TinyMapsConfig, TinyMaps)
+
+
+def _saved(make: Callable[[], Any], *, words: bool = False) -> Callable[[Path], str]:
+    def save_into(folder: Path) -> str:
+        text = save(make(), folder)
+        if words:
+            save_clip_tokenizer(folder)
+        return text
+
+    return save_into
+
+
+TINY: dict[str, Callable[[Path], str]] = {
+    "sam2.1-tiny": _saved(tiny_sam2),
+    "sam2.1-small": _saved(tiny_sam2),
+    "sam2.1-base-plus": _saved(tiny_sam2),
+    "sam2.1-large": _saved(tiny_sam2),
+    "edgetam": _saved(tiny_edgetam),
+    "sam3": tiny_sam3_checkpoint,
+    "sam3-litetext-s0": _saved(tiny_sam3_lite_text, words=True),
+    "sam3-tracker": tiny_sam3_checkpoint,
+}
+"""For each model on PyTorch what saves tiny weights of its kind into a folder and names them."""
+SAME_CLASS = frozenset({"sam2.1-small", "sam2.1-base-plus", "sam2.1-large"})
+"""Models that differ from another in nothing but their weights."""

@@ -109,10 +109,12 @@ class Batched:
 
     def _size(self) -> int:
         """Frames for the next batch."""
-        wanted = self.batch_size
-        if not wanted:
-            fits = isinstance(self.segmenter, Submits)
-            wanted = self.segmenter.batch_size() if fits else _USUAL
+        if self.batch_size:
+            wanted = self.batch_size
+        elif isinstance(self.segmenter, Submits):
+            wanted = self.segmenter.batch_size()
+        else:
+            wanted = _USUAL
         return wanted if self._most is None else min(wanted, self._most)
 
     def _begin(self, frames: tuple[Frame, ...]) -> _Batch | None:
