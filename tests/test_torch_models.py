@@ -179,9 +179,7 @@ def test_prompts_do_not_mix(name: str, weights: dict[str, str]) -> None:
     for number, prompt in enumerate(asked[::-1]):
         (alone,) = part.segment([given], [(prompt,)])
         of_prompt = tuple(
-            dataclasses.replace(one, prompt=0)
-            for one in together.instances
-            if one.prompt == number
+            dataclasses.replace(one, prompt=0) for one in together.instances if one.prompt == number
         )
         assert same(alone, dataclasses.replace(alone, instances=of_prompt))
 
