@@ -32,6 +32,11 @@ def test_a_value_that_is_not_toml_is_a_string() -> None:
     assert load(assignments=["run.model=embedded"]).run.model == "embedded"
 
 
+def test_a_part_may_have_dots_in_its_name() -> None:
+    found = load(assignments=["models.sam2.1-tiny.device=cpu"])
+    assert found.tables["models"]["sam2.1-tiny"] == {"device": "cpu"}
+
+
 @pytest.mark.parametrize(
     ("assignment", "says"),
     [

@@ -308,8 +308,10 @@ def _table(value: object, name: str, origin: str) -> Table:
 def _assignment(text: str) -> Table:
     """``writers.svg.precision=2`` as nested tables; a value that is not TOML is a string."""
     path, equals, value = text.partition("=")
-    keys = path.strip().split(".")
-    if not equals or not all(keys) or len(keys) != (2 if keys[0] == "run" else 3):
+    kind, *name, key = path.strip().split(".") if "." in path else ("", "")
+    # The name of a part may have dots of its own: models.sam2.1-tiny.device
+    keys = [kind, ".".join(name), key] if name else [kind, key]
+    if not equals or not all(keys) or len(keys) != (2 if kind == "run" else 3):
         raise ConfigError(
             "--set takes part.key=value such as writers.svg.precision=2 or run.batch=8, "
             f"got {text!r}"

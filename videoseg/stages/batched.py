@@ -6,7 +6,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeAlias
@@ -163,20 +162,19 @@ class Batched:
                 )
 
     def _answers(self, batch: _Batch) -> Sequence[Detections] | None:
-        """Wait for the answers to a batch; None where memory ran out."""
-        try:
-            answers = batch.pending.result()
-        except MemoryError:
+        """Wait for the answers to a batch and check them; None where memory ran out."""
+        done = batch.answers()
+        if done is None:
             return None
         asked = [(frame.stream, frame.index) for frame in batch.frames]
-        given = [(answer.stream, answer.index) for answer in answers]
+        given = [(answer.stream, answer.index) for answer in done.answers]
         if asked != given:
             raise ModelError(
                 f"model {self.segmenter.card.name!r} was asked about the frames {asked} and "
                 f"answered {given}"
             )
-        self.load.end(len(answers), batch.pending.seconds)
-        return answers
+        self.load.end(len(done.answers), done.seconds)
+        return done.answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +193,17 @@ class _Batch:
     """Frames that the model has begun on."""
 
     frames: tuple[Frame, ...]
-    pending: Pending
+    pending: Pending | None
+
+    def answers(self) -> _Done | None:
+        """Wait for the answers; None where memory runs out."""
+        try:
+            if self.pending is None:
+                return None
+            return _Done(self.pending.result(), self.pending.seconds)
+        except MemoryError:
+            return None
 
     def settle(self) -> None:
-        """Wait for the answers now. One that does not fit either says so again when it is asked."""
-        with suppress(MemoryError):
-            self.pending = _Done(self.pending.result(), self.pending.seconds)
+        """Wait for the answers now, so that nothing of the batch is left on the device."""
+        self.pending = self.answers()

@@ -20,8 +20,21 @@ from videoseg.errors import MissingDependencyError, ModelError, OutOfMemoryError
 from videoseg.models._torch.device import Device, memory_errors
 
 CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+_TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model")
+"""Any of these is a tokenizer; without one transformers makes up an empty one."""
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")
 """What is fetched of a repository: settings, tokenizer and weights; no pickles, no code."""
+
+_WRONG = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    ImportError,
+)
+"""What transformers raises over files that are not what they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +232,8 @@ def tokenizer(folder: Path) -> Any:
     """
     import transformers
 
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise ModelError(f"no tokenizer in {folder}: one of {', '.join(_TOKENIZERS)} is missing")
     return _loaded(
         lambda: transformers.AutoTokenizer.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
@@ -234,7 +249,7 @@ def _loaded(make: Callable[[], Any], problem: str, device: Device | None = None)
             return make()
     except OutOfMemoryError:
         raise
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError, ImportError) as error:
+    except _WRONG as error:
         cause = " ".join(str(error).split())[:200]
         raise ModelError(f"{problem}: {cause}") from error
 
