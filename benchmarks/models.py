@@ -115,10 +115,8 @@ def model(name: str, configuration: Any, prompts: Sequence[Prompt], **settings: 
     """A model with random weights whose masks are replaced by discs once they are computed."""
     cls = registry.part_class("models", name)
 
-    class Planted(cls):  # type: ignore[misc]
-        def _answer(self, images: Images, asked: Sequence[Prompt]) -> Sequence[Candidates]:
-            found = super()._answer(images, asked)
-            return [planted(one, images) for one in found]
+    def answer(self: Any, images: Images, asked: Sequence[Prompt]) -> Sequence[Candidates]:
+        return [planted(one, images) for one in cls._answer(self, images, asked)]
 
     def load(kind: Any, folder: Path, device: Any, **_: Any) -> Any:
         del folder
@@ -126,7 +124,7 @@ def model(name: str, configuration: Any, prompts: Sequence[Prompt], **settings: 
         network = kind(configuration).to(device.dtype).to(device.torch_device)
         return network.eval().requires_grad_(False)
 
-    part = Planted(**settings)
+    part = type("Planted", (cls,), {"_answer": answer})(**settings)
     with (
         mock.patch.object(weight_files, "load", load),
         mock.patch.object(weight_files, "tokenizer", return_value=Phrase()),

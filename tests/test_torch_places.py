@@ -243,7 +243,7 @@ def test_what_is_bright_is_found_where_it_is(
     (answer,) = concept.segment([frame(*size, box)], [(Prompt("it", text="it"),)])
     (found,) = answer.instances
     assert bounding_box(found.mask) == box
-    assert answer.presence == (pytest.approx(1 / (1 + np.exp(-2.0))),)
+    assert answer.presence[0] == pytest.approx(1 / (1 + np.exp(-2.0)))
     assert found.score == pytest.approx(1 / (1 + np.exp(-3.0)) / (1 + np.exp(-2.0)))
 
 
@@ -263,7 +263,7 @@ def test_presence_is_honoured(concept: Sam3) -> None:
     assert answer.presence[0] == pytest.approx(1 / (1 + np.exp(5.0)))
 
 
-def examples(part: Sam3, prompt: Prompt) -> tuple[Any, Any]:
+def examples(part: Sam3, prompt: Prompt) -> Any:
     """What the concept network is handed for a prompt."""
     seen: list[Any] = []
     real = part._network.forward

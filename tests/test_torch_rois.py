@@ -15,7 +15,7 @@ from videoseg.models._torch.rois import roi_align
 torch = pytest.importorskip("torch")
 
 
-def sample(plane: Any, y: float, x: float) -> float:
+def sample(plane: Any, y: Any, x: Any) -> float:
     height, width = plane.shape
     if y < -1 or y > height or x < -1 or x > width:
         return 0.0

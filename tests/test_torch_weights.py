@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -14,7 +15,6 @@ import pytest
 from tests.torch_models import save, tiny_sam2, tiny_sam3
 from videoseg.cli._app import run
 from videoseg.errors import MissingDependencyError, ModelError, OutOfMemoryError
-from videoseg.models._torch import device as devices
 from videoseg.models._torch import weights
 from videoseg.models._torch.device import Device, choose, need_packages
 from videoseg.models._torch.weights import Source, fetch, on_this_machine
@@ -266,7 +266,7 @@ def test_packages_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(raised.value) == (
         "model 'sam2.1-tiny' needs no_such_package: pip install 'videoseg[models]'"
     )
-    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match="needs torch and transformers"):
         Sam21Tiny().prepare(())
 

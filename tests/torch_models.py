@@ -28,6 +28,24 @@ def seeded(cls: Any, config: Any, seed: int = 0) -> Any:
         return cls(config).eval()
 
 
+def _tiny_prompting() -> dict[str, Any]:
+    """Prompt encoder and mask decoder of networks of the SAM 2 kind."""
+    return {
+        "prompt_encoder_config": {
+            "hidden_size": 32,
+            "image_size": SIDE,
+            "patch_size": 16,
+            "mask_input_channels": 8,
+        },
+        "mask_decoder_config": {
+            "hidden_size": 32,
+            "mlp_dim": 32,
+            "num_attention_heads": 2,
+            "iou_head_hidden_dim": 16,
+        },
+    }
+
+
 def tiny_sam2() -> Any:
     """Sam2Model with a backbone of five blocks."""
     transformers = pytest.importorskip("transformers")
@@ -46,16 +64,10 @@ def tiny_sam2() -> Any:
         vision_config=transformers.Sam2VisionConfig(
             backbone_config=backbone,
             backbone_channel_list=[64, 32, 16, 8],
-            backbone_feature_sizes=[[4 * cells, 4 * cells], [2 * cells, 2 * cells], [cells, cells]],
+            backbone_feature_sizes=[[4 * cells] * 2, [2 * cells] * 2, [cells] * 2],
             fpn_hidden_size=32,
         ),
-        prompt_encoder_config={"hidden_size": 32, "image_size": SIDE, "mask_input_channels": 8},
-        mask_decoder_config={
-            "hidden_size": 32,
-            "mlp_dim": 32,
-            "num_attention_heads": 2,
-            "iou_head_hidden_dim": 16,
-        },
+        **_tiny_prompting(),
     )
     return seeded(transformers.Sam2Model, config)
 
@@ -142,18 +154,7 @@ def tiny_sam3_tracker() -> Any:
     transformers = pytest.importorskip("transformers")
     config = transformers.Sam3TrackerConfig(
         vision_config={"model_type": "sam3_vision_model", **_tiny_sam3_vision()},
-        prompt_encoder_config={
-            "hidden_size": 32,
-            "image_size": SIDE,
-            "patch_size": 16,
-            "mask_input_channels": 8,
-        },
-        mask_decoder_config={
-            "hidden_size": 32,
-            "mlp_dim": 32,
-            "num_attention_heads": 2,
-            "iou_head_hidden_dim": 16,
-        },
+        **_tiny_prompting(),
     )
     return seeded(transformers.Sam3TrackerModel, config)
 
@@ -220,13 +221,7 @@ def tiny_edgetam() -> Any:
             "backbone_feature_sizes": [[4 * cells] * 2, [2 * cells] * 2, [cells] * 2],
             "fpn_hidden_size": 32,
         },
-        prompt_encoder_config={"hidden_size": 32, "image_size": SIDE, "mask_input_channels": 8},
-        mask_decoder_config={
-            "hidden_size": 32,
-            "mlp_dim": 32,
-            "num_attention_heads": 2,
-            "iou_head_hidden_dim": 16,
-        },
+        **_tiny_prompting(),
     )
     return seeded(transformers.EdgeTamModel, config)
 
@@ -234,33 +229,28 @@ def tiny_edgetam() -> Any:
 @functools.cache
 def _register_maps() -> None:
     """A backbone that gives four maps, of 4 to 32 pixels a cell, as timm's wrapper does."""
-    import torch
-    import transformers
-    from transformers.modeling_outputs import BaseModelOutput
+    torch: Any = pytest.importorskip("torch")
+    transformers: Any = pytest.importorskip("transformers")
+    outputs: Any = pytest.importorskip("transformers.modeling_outputs")
+    steps = [(3, 8, 4), (8, 16, 2), (16, 32, 2), (32, 64, 2)]
 
-    class TinyMapsConfig(transformers.PretrainedConfig):  # type: ignore[misc,unused-ignore]
-        model_type = "tiny_maps"
+    def __init__(self: Any, config: Any) -> None:  # noqa: N807
+        transformers.PreTrainedModel.__init__(self, config)
+        layers = [torch.nn.Conv2d(old, new, step, stride=step) for old, new, step in steps]
+        self.layers = torch.nn.ModuleList(layers)
+        self.post_init()
 
-    class TinyMaps(transformers.PreTrainedModel):  # type: ignore[misc,unused-ignore]
-        config_class = TinyMapsConfig
+    def forward(self: Any, pixel_values: Any, **_: Any) -> Any:
+        maps = [pixel_values]
+        for layer in self.layers:
+            maps.append(layer(maps[-1]).tanh())
+        return outputs.BaseModelOutput(last_hidden_state=maps[1:])
 
-        def __init__(self, config: Any) -> None:
-            super().__init__(config)
-            widths = [3, 8, 16, 32, 64]
-            self.layers = torch.nn.ModuleList(
-                torch.nn.Conv2d(*pair, kernel_size=step, stride=step)
-                for *pair, step in zip(widths, widths[1:], [4, 2, 2, 2], strict=False)
-            )
-            self.post_init()
-
-        def forward(self, pixel_values: Any, **_: Any) -> Any:
-            maps = [pixel_values]
-            for layer in self.layers:
-                maps.append(layer(maps[-1]).tanh())
-            return BaseModelOutput(last_hidden_state=maps[1:])
-
-    transformers.AutoConfig.register("tiny_maps", TinyMapsConfig)
-    transformers.AutoModel.register(TinyMapsConfig, TinyMaps)
+    config = type("TinyMapsConfig", (transformers.PretrainedConfig,), {"model_type": "tiny_maps"})
+    content = {"config_class": config, "__init__": __init__, "forward": forward}
+    network = type("TinyMaps", (transformers.PreTrainedModel,), content)
+    transformers.AutoConfig.register("tiny_maps", config)
+    transformers.AutoModel.register(config, network)
 
 
 def _saved(make: Callable[[], Any], *, words: bool = False) -> Callable[[Path], str]:
