@@ -75,7 +75,7 @@ def parse() -> argparse.Namespace:
         return [int(part) for part in text.split(",")]
 
     parser.add_argument("clip", type=Path, help="a video")
-    parser.add_argument("--model", default="sam2.1-tiny", choices=sorted(CONFIGURATIONS))
+    parser.add_argument("--model", default="sam2.1-tiny-512", choices=sorted(CONFIGURATIONS))
     parser.add_argument("--frames", type=int, default=24, help="frames of the clip")
     parser.add_argument("--rounds", type=int, default=3, help="times all are run")
     parser.add_argument("--device", default="auto", help="where the model computes")
@@ -86,15 +86,27 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _sam2(side: int) -> Any:
+    cells = side // 16
+    return transformers.Sam2Config(
+        vision_config={
+            "model_type": "sam2_vision_model",
+            "backbone_config": {"model_type": "sam2_hiera_det_model", "image_size": [side, side]},
+            "backbone_feature_sizes": [[4 * cells] * 2, [2 * cells] * 2, [cells] * 2],
+        },
+        prompt_encoder_config={"image_size": side},
+    )
+
+
 CONFIGURATIONS: dict[str, Callable[[], Any]] = {
-    "sam2.1-tiny": lambda: transformers.Sam2Config(),
+    "sam2.1-tiny": lambda: _sam2(1024),
+    "sam2.1-tiny-512": lambda: _sam2(512),
     "sam3": lambda: transformers.Sam3Config(),
 }
-"""transformers' default configurations are the real sizes."""
-PROMPTS = {
-    "sam2.1-tiny": (Prompt("thing", cues=(Cue(boxes=((10.0, 10.0, 200.0, 200.0, True),)),)),),
-    "sam3": (Prompt("thing", text="thing"),),
-}
+"""transformers' default configurations are the real sizes; one sees frames at 512 x 512."""
+BOX = (10.0, 10.0, 60.0, 60.0)
+WORDS = (Prompt("thing", text="thing"),)
+PLACE = (Prompt("thing", cues=(Cue(boxes=((*BOX, True),)),)),)
 
 
 class Phrase:
@@ -113,7 +125,7 @@ class Phrase:
 
 def model(name: str, configuration: Any, prompts: Sequence[Prompt], **settings: Any) -> Any:
     """A model with random weights whose masks are replaced by discs once they are computed."""
-    cls = registry.part_class("models", name)
+    cls = registry.part_class("models", name.removesuffix("-512"))
 
     def answer(self: Any, images: Images, asked: Sequence[Prompt]) -> Sequence[Candidates]:
         return [planted(one, images) for one in cls._answer(self, images, asked)]
@@ -156,7 +168,7 @@ def planted(one: Candidates, images: Images) -> Candidates:
 def report_speed(arguments: argparse.Namespace) -> float:
     """Time one model; print, and return the median ratio of the pipeline without overlay."""
     name = arguments.model
-    prompts = PROMPTS[name]
+    prompts = WORDS if name == "sam3" else PLACE
     settings = {"device": arguments.device, "precision": arguments.precision}
     part = model(name, CONFIGURATIONS[name](), prompts, **settings)
     device = part._load().device
@@ -208,10 +220,12 @@ def bare(part: Any, name: str, info: StreamInfo, count: int, size: int) -> float
 
 
 def _input_size(part: Any) -> tuple[int, int]:
-    network = getattr(part, "_network", None)
-    side = network.config.image_size if network else part._made.network.config.vision_config
-    side = side if isinstance(side, int) else part._made.network.prompt_encoder.input_image_size
-    return int(side), int(side)
+    concept = getattr(part, "_network", None)
+    if concept is not None:
+        side = int(concept.config.image_size)
+    else:
+        side = int(part._made.network.prompt_encoder.input_image_size)
+    return side, side
 
 
 def _network_call(part: Any, name: str, info: StreamInfo) -> Callable[[Any], Any]:
@@ -231,7 +245,7 @@ def _network_call(part: Any, name: str, info: StreamInfo) -> Callable[[Any], Any
 
         return find
     side = _input_size(part)[0]
-    box = torch.tensor([[[10.0, 10.0, 200.0, 200.0]]], device=device.torch_device)
+    box = torch.tensor([[BOX]], device=device.torch_device)
     box = (
         box
         * side
@@ -356,7 +370,7 @@ def peak_memory(clip: Path, count: int) -> float:
         prompt_encoder_config={"hidden_size": 32, "image_size": TINY_SIDE},
         mask_decoder_config={"hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2},
     )
-    prompts = PROMPTS["sam2.1-tiny"]
+    prompts = PLACE
     part = model("sam2.1-tiny", configuration, prompts, device="cpu")
     with tempfile.TemporaryDirectory() as folder:
         run(part, Repeated(), clip, count, prompts, Path(folder), Load(), overlay=True)

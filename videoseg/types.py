@@ -448,7 +448,7 @@ class ModelCard:
         extra: The extra to install (``videoseg[extra]``), or None for the core.
         packages: Packages that the extra brings and the model cannot do without.
         weights: Hub ids with pinned revisions (``org/name@commit``), or files of the package.
-        memory: Megabytes that asking one frame takes, weights included; 0 = hardly any.
+        memory: Megabytes that asking one frame takes in fp32, weights included; 0 = hardly any.
         rank: ``--model auto`` takes the highest of those on this machine; 0 = never.
         sends_frames_away: True when frames leave this machine.
     """

@@ -39,7 +39,7 @@ def models(
             phrases = "any phrase" if card.open_vocabulary else "a fixed list of things"
             typer.echo(f"  words: {phrases}")
         if card.memory:
-            typer.echo(f"  memory: about {card.memory / 1000:.1f} GB")
+            typer.echo(f"  memory: about {card.memory / 1000:.1f} GB, half in bf16")
         if card.extra is not None:
             typer.echo(f"  needs: pip install 'videoseg[{card.extra}]'")
         if card.sends_frames_away:

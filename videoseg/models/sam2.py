@@ -62,7 +62,7 @@ class Sam21Tiny(Sam2):
         "sam2.1-tiny",
         "facebook/sam2.1-hiera-tiny@de431c4043854a71d8101e17995dfe596bf101a5",
         megabytes=156,
-        memory=0,
+        memory=530,
         rank=20,
     )
 
@@ -74,7 +74,7 @@ class Sam21Small(Sam2):
         "sam2.1-small",
         "facebook/sam2.1-hiera-small@ee5bba1d82bb8749febdf90f45e84b687142ba03",
         megabytes=184,
-        memory=0,
+        memory=590,
         rank=30,
     )
 
@@ -86,7 +86,7 @@ class Sam21BasePlus(Sam2):
         "sam2.1-base-plus",
         "facebook/sam2.1-hiera-base-plus@b7320756a13354e7530a63935656d35b2f91a290",
         megabytes=324,
-        memory=0,
+        memory=880,
         rank=40,
     )
 
@@ -98,7 +98,7 @@ class Sam21Large(Sam2):
         "sam2.1-large",
         "facebook/sam2.1-hiera-large@665f8e2ad61cf5f53d65644ff27c8ee525124610",
         megabytes=898,
-        memory=0,
+        memory=2040,
         rank=50,
     )
 
@@ -119,7 +119,7 @@ class EdgeTam(Sam2):
         extra="edgetam",
         weights=("yonigozlan/EdgeTAM-hf@c266ce53b3fc00f0f495b583f6a116c4e57f53bb",),
         packages=(*PACKAGES, "timm"),
-        memory=0,
+        memory=450,
         rank=10,
     )
     class_name = "EdgeTamModel"

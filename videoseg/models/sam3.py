@@ -54,6 +54,7 @@ class Sam3(TorchSegmenter):
         extra="models",
         weights=(_WEIGHTS,),
         packages=PACKAGES,
+        memory=5800,
         rank=100,
     )
     class_name: ClassVar[str] = "Sam3Model"
@@ -256,10 +257,11 @@ class Sam3LiteText(Sam3):
         kinds=frozenset({"text", "negative", "box"}),
         open_vocabulary=True,
         licence=_LICENCE,
-        megabytes=2200,
+        megabytes=2117,
         extra="models",
         weights=("yonigozlan/sam3-litetext-s0@main",),
         packages=PACKAGES,
+        memory=4400,
         rank=90,
     )
     class_name = "Sam3LiteTextModel"
@@ -282,6 +284,7 @@ class Sam3Tracker(Sam2):
         extra="models",
         weights=(_WEIGHTS,),
         packages=PACKAGES,
+        memory=3900,
         rank=60,
     )
     class_name = "Sam3TrackerModel"
