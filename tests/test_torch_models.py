@@ -302,6 +302,26 @@ def _raises(error: Exception) -> Any:
     return answer
 
 
+def test_compiling_is_done_first_and_reported(
+    name: str,
+    weights: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import torch
+
+    asked: list[Any] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **_: asked.append(self))
+    part = model(name, weights, compile=True)
+    with caplog.at_level("WARNING"):
+        part.prepare(prompts_for(part)[:1])
+    assert len(asked) == 1
+    assert f"{part.card.name} compiled and warmed up in" in caplog.text
+    monkeypatch.setattr(type(part), "_look", _raises(RuntimeError("no compiler")))
+    with pytest.raises(ModelError, match="cannot be compiled here: no compiler; leave --compile"):
+        part._warm_up(part._uploader)
+
+
 def test_half_precision_gives_nearly_the_same(name: str, weights: dict[str, str]) -> None:
     """Coordinates must not lose precision with the rest: prompts are seen to the pixel."""
     part, half = model(name, weights), model(name, weights, precision="bf16")

@@ -11,7 +11,7 @@ from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.device import PACKAGES, Device
 from videoseg.models._torch.images import IMAGENET, Colours, Images
 from videoseg.models._torch.model import TorchSegmenter
-from videoseg.models._torch.promptable import KINDS, Promptable
+from videoseg.models._torch.promptable import KINDS, Embedded, Promptable
 from videoseg.types import ModelCard, Prompt
 
 
@@ -32,9 +32,13 @@ class Sam2(TorchSegmenter):
     def _drop(self) -> None:
         self._made = None
 
+    def _look(self, images: Images) -> Embedded:
+        assert self._made is not None  # noqa: S101
+        return self._made.embed(images)
+
     def _answer(self, images: Images, prompts: Sequence[Prompt]) -> Sequence[Candidates]:
         assert self._made is not None  # noqa: S101
-        embedded = self._of_images(images, self._made.embed)
+        embedded = self._of_images(images, self._look)
         return self._made.answer(embedded, list(enumerate(prompts)))
 
 

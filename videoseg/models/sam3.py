@@ -79,7 +79,9 @@ class Sam3(TorchSegmenter):
         for prompt in prompts:
             if prompt.text is not None:
                 self._tokens(prompt.text)
-            if not self._by_concept(prompt):
+            # What is marked on one frame is asked as a mask on those after it.
+            marked = any(cue.frame is not None for cue in prompt.cues)
+            if not self._by_concept(prompt) or (marked and "mask" in self.card.kinds):
                 self._tracker()
 
     def _by_concept(self, prompt: Prompt) -> bool:

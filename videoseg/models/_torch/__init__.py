@@ -12,6 +12,8 @@ How a family is added, in one file of ``videoseg/models/``:
   device (no ``.item()``, ``.cpu()``, ``bool(tensor)``, ``nonzero``): choosing, cutting out and
   packing happen later, in ``answers.Answer``, while the device is at the next batch. A family that
   cannot do without waiting may override ``submit``, or ``segment`` alone.
+* ``_look(images)`` is what depends on frames alone, and is what ``--compile`` warms up; ``_build``
+  hands the part of the network that is worth compiling to ``self._compile``.
 * Frames come as ``images.Images``: uint8 on the device, all of one size. ``images.squeezed`` and
   ``images.letterboxed`` make them what the network takes and say with a ``Placement`` where the
   frame lies in it; ``Placement.to_model`` and ``to_source`` map coordinates on the pixel-edge grid.

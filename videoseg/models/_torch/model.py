@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
+import numpy as np
 from typing_extensions import Doc
 
-from videoseg.errors import PromptError
+from videoseg.errors import ModelError, OutOfMemoryError, PromptError
 from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.device import (
     Device,
@@ -33,6 +37,7 @@ _MOST, _MOST_ON_CPU = 32, 1
 """Frames asked at once at most. More at once make no CPU faster."""
 _SHARE = 0.7
 """Share of the free memory that a batch may take."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -124,6 +129,8 @@ class TorchModel:
             self._build(self._folder, device)
             self._lanes = Lanes(device)
             self._uploader = Uploader(self._lanes)
+            if self.compile:
+                self._warm_up(self._uploader)
         return self._lanes
 
     def _of_text(self, phrase: str, make: Callable[[str], T]) -> T:
@@ -147,10 +154,39 @@ class TorchModel:
         found: T = self._features[make]
         return found
 
+    def _look(self, images: Images) -> Any:
+        """What depends on frames alone: the part of the work that is worth compiling."""
+        raise NotImplementedError
+
     def _compile(self, module: Any) -> None:
         """Have a part of the network compiled at its first use, if the setting says so."""
         if self.compile:
-            module.compile(dynamic=None)
+            module.compile()
+
+    def _warm_up(self, uploader: Uploader) -> None:
+        """Have the compiler do its work now: for one frame, then for any number of them.
+
+        Raises:
+            ModelError: It cannot.
+        """
+        import torch
+
+        start = time.perf_counter()
+        blank = Frame("", 0, 0, Fraction(1), np.zeros((64, 64, 3), np.uint8))
+        try:
+            with torch.inference_mode(), memory_errors(uploader.lanes.device):
+                for count in (1, 2):
+                    self._look(uploader.upload([blank] * count))
+                uploader.lanes.mark().wait()
+        except OutOfMemoryError:
+            raise
+        except Exception as error:  # the compiler has no error class of its own
+            cause = " ".join(str(error).split())[:200]
+            raise ModelError(
+                f"model {self.card.name!r} cannot be compiled here: {cause}; leave --compile out"
+            ) from error
+        seconds = time.perf_counter() - start
+        _log.warning("%s compiled and warmed up in %.1f s", self.card.name, seconds)
 
 
 @dataclass
@@ -185,11 +221,12 @@ class TorchSegmenter(TorchModel):
         lanes = self._load()
         assert self._uploader is not None  # noqa: S101
         with torch.inference_mode(), memory_errors(lanes.device), self._measured(len(frames)):
+            numbered = alike(frames, prompts)
+            uploaded = [self._uploader.upload([frames[n] for n in some]) for some in numbered]
             begun = lanes.mark()
             groups = []
-            for numbers in alike(frames, prompts):
+            for numbers, images in zip(numbered, uploaded, strict=True):
                 asked = tuple(prompts[numbers[0]])
-                images = self._uploader.upload([frames[number] for number in numbers])
                 groups.append(Group(numbers, asked, tuple(self._answer(images, asked))))
             return Answer(self.card.name, frames, groups, lanes, begun, self.keep_logits)
 

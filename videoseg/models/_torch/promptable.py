@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from videoseg.geometry import masks
 from videoseg.models._torch import weights
@@ -29,6 +29,8 @@ _OUTSIDE, _INSIDE, _TOP_LEFT, _BOTTOM_RIGHT = 0, 1, 2, 3
 _SURE = 10.0
 """Logit of a pixel inside a mask that is given."""
 
+Embedded: TypeAlias = "tuple[list[torch.Tensor], Placement]"
+"""What such a network makes of frames alone, maps from fine to coarse, and where they lie in it."""
 KINDS: frozenset[PromptKind] = frozenset({"point", "negative", "box", "mask"})
 
 
@@ -116,7 +118,7 @@ class Promptable:
         keep_precise(network.shared_image_embedding, device.dtype)
         return cls(network, device, colours)
 
-    def embed(self, images: Images) -> tuple[list[torch.Tensor], Placement]:
+    def embed(self, images: Images) -> Embedded:
         """What depends on the frames alone."""
         side = int(self.network.prompt_encoder.input_image_size)
         pixels, placement = squeezed(images, side, side, self.colours, self.device)
@@ -124,7 +126,7 @@ class Promptable:
 
     def answer(
         self,
-        embedded: tuple[list[torch.Tensor], Placement],
+        embedded: Embedded,
         prompts: Sequence[tuple[int, Prompt]],
     ) -> list[Candidates]:
         """One candidate for each prompt, which comes with its number."""
