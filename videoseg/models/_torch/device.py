@@ -53,7 +53,7 @@ class Device:
     @property
     def is_cuda(self) -> bool:
         """Whether work is queued on CUDA streams."""
-        return self.torch_device.type == "cuda"
+        return str(self.torch_device.type) == "cuda"
 
     @property
     def name(self) -> str:
