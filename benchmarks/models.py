@@ -75,7 +75,7 @@ def parse() -> argparse.Namespace:
         return [int(part) for part in text.split(",")]
 
     parser.add_argument("clip", type=Path, help="a video")
-    parser.add_argument("--model", default="sam2.1-tiny-512", choices=sorted(CONFIGURATIONS))
+    parser.add_argument("--model", default="sam2.1-tiny-256", choices=sorted(CONFIGURATIONS))
     parser.add_argument("--frames", type=int, default=24, help="frames of the clip")
     parser.add_argument("--rounds", type=int, default=3, help="times all are run")
     parser.add_argument("--device", default="auto", help="where the model computes")
@@ -100,10 +100,10 @@ def _sam2(side: int) -> Any:
 
 CONFIGURATIONS: dict[str, Callable[[], Any]] = {
     "sam2.1-tiny": lambda: _sam2(1024),
-    "sam2.1-tiny-512": lambda: _sam2(512),
+    "sam2.1-tiny-256": lambda: _sam2(256),
     "sam3": lambda: transformers.Sam3Config(),
 }
-"""transformers' default configurations are the real sizes; one sees frames at 512 x 512."""
+"""transformers' default configurations are the real sizes; one sees frames at 256 x 256."""
 BOX = (10.0, 10.0, 60.0, 60.0)
 WORDS = (Prompt("thing", text="thing"),)
 PLACE = (Prompt("thing", cues=(Cue(boxes=((*BOX, True),)),)),)
@@ -125,7 +125,7 @@ class Phrase:
 
 def model(name: str, configuration: Any, prompts: Sequence[Prompt], **settings: Any) -> Any:
     """A model with random weights whose masks are replaced by discs once they are computed."""
-    cls = registry.part_class("models", name.removesuffix("-512"))
+    cls = registry.part_class("models", name.removesuffix("-256"))
 
     def answer(self: Any, images: Images, asked: Sequence[Prompt]) -> Sequence[Candidates]:
         return [planted(one, images) for one in cls._answer(self, images, asked)]
@@ -186,16 +186,20 @@ def report_speed(arguments: argparse.Namespace) -> float:
         "pipeline with overlay": lambda: whole(part, arguments.clip, count, prompts, overlay=True),
         "per frame": lambda: (per_frame(part, name, arguments.clip, count), None),
     }
-    rounds = [{way: run() for way, run in ways.items()} for _ in range(arguments.rounds)]
+    rounds: list[dict[str, tuple[float, float | None]]] = []
+    for _ in range(arguments.rounds):
+        rounds.append({way: run() for way, run in ways.items()})
+        speeds = ", ".join(f"{way} {found[0]:.2f}" for way, found in rounds[-1].items())
+        print(f"  frames/s: {speeds}", flush=True)
     first = next(iter(ways))
     medians = {}
     for way in ways:
-        speeds = [found[way][0] for found in rounds]
+        speed = statistics.median(found[way][0] for found in rounds)
         ratios = sorted(found[way][0] / found[first][0] for found in rounds)
         medians[way] = statistics.median(ratios)
         idle = [share for found in rounds if (share := found[way][1]) is not None]
         print(
-            f"  {way:24s} {statistics.median(speeds):7.3f} frames/s, {medians[way]:.3f} of bare "
+            f"  {way:24s} {speed:7.3f} frames/s, {medians[way]:.3f} of bare "
             f"({ratios[0]:.3f} to {ratios[-1]:.3f})"
             + (f", model idle {statistics.median(idle):.1%}" if idle else "")
         )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MARGIN = 4
 """Pixels around an object that are kept with it."""
-_AT_ONCE = 1 << 26
+_AT_ONCE = 1 << 24
 """Pixels that are computed at once."""
 
 
