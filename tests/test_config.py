@@ -32,6 +32,11 @@ def test_a_value_that_is_not_toml_is_a_string() -> None:
     assert load(assignments=["run.model=embedded"]).run.model == "embedded"
 
 
+def test_a_part_may_have_dots_in_its_name() -> None:
+    found = load(assignments=["models.sam2.1-tiny.device=cpu"])
+    assert found.tables["models"]["sam2.1-tiny"] == {"device": "cpu"}
+
+
 @pytest.mark.parametrize(
     ("assignment", "says"),
     [
@@ -40,7 +45,7 @@ def test_a_value_that_is_not_toml_is_a_string() -> None:
         ("tracking.iou.smoothing=much", "valid number"),
         ("tracking.uio.smoothing=1", "did you mean 'iou'"),
         ("trackng.iou.smoothing=1", "did you mean 'tracking'"),
-        ("run.batch=0", "greater than or equal to 1"),
+        ("run.batch=-1", "greater than or equal to 0"),
         ("run.model=embeded", "did you mean 'embedded'"),
         ('run.write=["svgs"]', "did you mean 'svg'"),
         ("run.source=vide", "did you mean 'video'"),

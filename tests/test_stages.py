@@ -132,9 +132,9 @@ def test_a_model_that_loses_frames_is_named() -> None:
         list(Carried(Lossy(), (by_box(),)).run([scene(0)]))
 
 
-def test_a_batch_of_nothing_is_refused() -> None:
+def test_a_batch_of_less_than_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="batch_size"):
-        Batched(Recorder(), (), 0)
+        Batched(Recorder(), (), -1)
 
 
 def test_a_box_follows_its_object() -> None:

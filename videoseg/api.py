@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import os
@@ -14,6 +15,7 @@ from typing import Any, Self, TypeAlias
 
 from videoseg import pipeline, registry
 from videoseg.addresses import without_secrets
+from videoseg.choice import chosen
 from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
@@ -37,6 +39,7 @@ from videoseg.run.records import record_file
 from videoseg.run.summary import Summary
 from videoseg.sources.bounds import read_bounds
 from videoseg.sources.positions import Timed, frame_index, parse_position
+from videoseg.stages.batched import Load
 from videoseg.stages.carried import ask
 from videoseg.stages.every_nth import batch_within, seeing_ahead
 from videoseg.stages.fitting import stage_for
@@ -66,6 +69,7 @@ class Job(AbstractContextManager["Job"]):
         prompts: What is asked.
         streams: What the input holds.
         card: The model's card.
+        load: How the model is kept busy.
     """
 
     def __init__(
@@ -92,9 +96,9 @@ class Job(AbstractContextManager["Job"]):
         """
         if not prompts:
             raise PromptError("nothing to look for: give words, a box or a point")
-        run = config.run
         self.location = os.fspath(location)
-        self.config = config
+        self.config = config = chosen(config, prompts)
+        run = config.run
         self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
         self.card = registry.card(run.model)
         check_kinds(self.prompts, self.card)
@@ -113,6 +117,7 @@ class Job(AbstractContextManager["Job"]):
             self._source.close()
             raise
         self.clock = Stopwatch()
+        self.load = Load()
 
     def __exit__(self, *_: object) -> None:
         self._source.close()
@@ -231,7 +236,6 @@ class Job(AbstractContextManager["Job"]):
             SourceError: It cannot be read.
         """
         card, run = self.card, self.config.run
-        beside = Path(inspect.getfile(type(self._model))).parent
         settings: dict[str, Any] = {
             "run": run,
             "sources": {source_name(self.location, self.config): self._source},
@@ -246,7 +250,7 @@ class Job(AbstractContextManager["Job"]):
             streams=tuple(self.streams.values()),
             prompts=self.prompts,
             model=card.name,
-            weights=[record_file(beside / name, name) for name in card.weights],
+            weights=[record_file(path, name) for name, path in self._weights()],
             settings=settings,
         )
 
@@ -385,7 +389,8 @@ class Job(AbstractContextManager["Job"]):
         manifest = Manifest(plan, stages, counts, self.produces(), ended())
         manifest.write(staging.folder)
         staging.publish()
-        return Summary.of(staging.out, self.prompts, manifest.to_json(), known)
+        summary = Summary.of(staging.out, self.prompts, manifest.to_json(), known)
+        return dataclasses.replace(summary, idle=self.load.idle)
 
     def _write(
         self,
@@ -424,7 +429,12 @@ class Job(AbstractContextManager["Job"]):
         run = self.config.run
         model = view_of(self._model, self._bounds, run.max_size)
         return stage_for(
-            model, self.prompts, batch=run.batch, every=run.every, first=self._range[0]
+            model,
+            self.prompts,
+            batch=run.batch,
+            every=run.every,
+            first=self._range[0],
+            load=self.load,
         )
 
     def _usage(self) -> Usage | None:
@@ -439,6 +449,15 @@ class Job(AbstractContextManager["Job"]):
         if still:
             names = tuple(FOR_STILLS.get(name, name) for name in names)
         return {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
+
+    def _weights(self) -> list[tuple[str, Path]]:
+        """The files of the model's weights: as the model tells, or beside its module."""
+        loaded = getattr(self._model, "weight_files", None)
+        if loaded is not None:
+            origin = getattr(self._model, "weights", "") or " ".join(self.card.weights)
+            return [(f"{origin}: {path.name}", path) for path in loaded()]
+        beside = Path(inspect.getfile(type(self._model))).parent
+        return [(name, beside / name) for name in self.card.weights]
 
 
 def _finished(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:

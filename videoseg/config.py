@@ -18,13 +18,14 @@ import contextlib
 import dataclasses
 import functools
 import inspect
+import logging
 import re
 import sys
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
 from typing_extensions import Doc
@@ -50,19 +51,30 @@ if typing.TYPE_CHECKING:
     from pydantic import BaseModel
 
 AUTO = "auto"
+FOR_MODELS = ("device", "precision", "compile", "offline")
+"""Settings of a run that are settings of its models."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RunSettings:
     """The settings of a run as a whole: the table ``[run]``."""
 
-    model: Annotated[str, Doc("name of the model; `videoseg models` lists them")] = "embedded"
+    model: Annotated[
+        str, Doc("name of the model, or auto for the best that is on this machine")
+    ] = "embedded"
     source: Annotated[str, Doc("kind of input, or auto to tell by its name")] = AUTO
     tracker: Annotated[str, Doc("name of the tracker")] = "iou"
     write: Annotated[
         tuple[str, ...], Doc("names of writers and exporters; auto picks what fits the input")
     ] = (AUTO,)
-    batch: Annotated[int, Ge(1), Doc("frames per call of the model, at least 1")] = 4
+    batch: Annotated[int, Ge(0), Doc("frames per call of the model, 0 = as many as fit")] = 0
+    device: Annotated[str, Doc("where models compute: auto, cpu, cuda, cuda:1 or mps")] = AUTO
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16", "fp16"], Doc("what models compute in; auto = bf16 on CUDA")
+    ] = "auto"
+    compile: Annotated[bool, Doc("compile networks first; pays off on long videos")] = False
+    offline: Annotated[bool, Doc("never fetch weights; they must be on this machine")] = False
     start: Annotated[
         str,
         Doc("where to begin: 12.5 (seconds), 250f (frame), 1:02.5 or a timecode; empty = first"),
@@ -109,10 +121,25 @@ class RunConfig:
         settings = self.tables.get(kind, {}).get(name, {})
         made = registry.factory(kind, name)
         cls = registry.part_class(kind, name)
+        if kind == "models":
+            settings = {**self._for_models(name, cls), **settings}
         part = made(**_checked(cls, settings, f"{kind}.{name}"))
         if isinstance(part, Composed):
             part.compose(functools.partial(self.part, "models"))
         return part
+
+    def _for_models(self, name: str, cls: type[Any]) -> dict[str, Any]:
+        """The settings of the run that every model has which runs on PyTorch."""
+        default = RunSettings()
+        known = {item.name for item in _fields(cls)}
+        given = {
+            key: getattr(self.run, key)
+            for key in FOR_MODELS
+            if getattr(self.run, key) != getattr(default, key)
+        }
+        for key in given.keys() - known:
+            _log.warning("model %s has no setting %r; it is not used", name, key)
+        return {key: value for key, value in given.items() if key in known}
 
 
 def load(
@@ -294,7 +321,8 @@ def _checked(
 def _check_names(run: RunSettings, origin: str) -> None:
     """Whether all parts exist that a layer names."""
     try:
-        registry.factory("models", run.model)
+        if run.model != AUTO:
+            registry.factory("models", run.model)
         registry.factory("tracking", run.tracker)
         if run.source != AUTO:
             registry.factory("sources", run.source)

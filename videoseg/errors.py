@@ -12,6 +12,7 @@ Each is also the Python builtin that fits, so ``except FileNotFoundError`` works
     +-- OutputError (OSError)                the output cannot be written
     |   +-- OutputExistsError (FileExistsError)
     +-- ModelError (RuntimeError)            a model failed while it worked
+    |   +-- OutOfMemoryError (MemoryError)   memory ran out; fewer frames at once may fit
     +-- LimitReachedError (RuntimeError)     the user's limit on calls or cost ends the work
     +-- MissingDependencyError (ImportError) a model, weight file or package is not installed
     +-- RunLogError (ValueError)             a run folder is damaged or not a run folder
@@ -69,6 +70,10 @@ class OutputExistsError(OutputError, FileExistsError):
 
 class ModelError(VideosegError, RuntimeError):
     """A model failed while it worked."""
+
+
+class OutOfMemoryError(ModelError, MemoryError):
+    """Memory of the device or the machine ran out; fewer frames at once may fit."""
 
 
 class LimitReachedError(VideosegError, RuntimeError):

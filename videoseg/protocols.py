@@ -66,11 +66,44 @@ class Segmenter(Protocol):
 
         Every cue of a prompt that is handed over is meant for the frame it is handed over with;
         ``Cue.frame`` is the stage's business.
+
+        Raises:
+            MemoryError: Fewer frames at once may fit.
         """
         ...
 
     def close(self) -> None:
         """Release the model. A second call does nothing."""
+        ...
+
+
+class Pending(Protocol):
+    """A batch that a model has begun on."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the model's device was at work on it; known after ``result``."""
+        ...
+
+    def result(self) -> Sequence[Detections]:
+        """Wait for the answers, as ``Segmenter.segment`` gives them."""
+        ...
+
+
+@runtime_checkable
+class Submits(Protocol):
+    """A ``Segmenter`` whose work goes on by itself while the caller does something else."""
+
+    def submit(self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]) -> Pending:
+        """Begin on what ``segment`` answers.
+
+        Raises:
+            OutOfMemoryError: Fewer frames at once may fit.
+        """
+        ...
+
+    def batch_size(self) -> int:
+        """Frames that fit into memory at once, judged by those asked so far; at least 1."""
         ...
 
 

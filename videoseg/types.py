@@ -450,7 +450,10 @@ class ModelCard:
         licence: Licence of the weights.
         megabytes: Size of the weights on disk.
         extra: The extra to install (``videoseg[extra]``), or None for the core.
-        weights: Hub ids or package files of the weights, with revisions.
+        packages: Packages that the extra brings and the model cannot do without.
+        weights: Hub ids with pinned revisions (``org/name@commit``), or files of the package.
+        memory: Megabytes that asking one frame takes in fp32, weights included; 0 = hardly any.
+        rank: ``--model auto`` takes the highest of those on this machine; 0 = never.
         sends_frames_away: True when frames leave this machine.
     """
 
@@ -463,3 +466,6 @@ class ModelCard:
     extra: str | None = None
     weights: tuple[str, ...] = field(default=())
     sends_frames_away: bool = False
+    packages: tuple[str, ...] = ()
+    memory: float = 0
+    rank: int = 0

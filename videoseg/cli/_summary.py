@@ -32,7 +32,8 @@ def say_times(summary: Summary) -> None:
     """Say how long each stage took and what was made."""
     spent = sorted(summary.seconds.items(), key=lambda item: -item[1])
     times = "".join(f"; {name} {seconds:.1f} s" for name, seconds in spent if name != "wait")
-    typer.echo(f"{count(summary.frames, 'frame')}{times}", err=True)
+    idle = "" if summary.idle is None else f"; model idle {summary.idle:.0%} of its time"
+    typer.echo(f"{count(summary.frames, 'frame')}{times}{idle}", err=True)
     if summary.known:
         typer.echo(f"{count(summary.known, 'frame')} of them answered earlier", err=True)
     if summary.usage is not None and (summary.usage.calls or summary.usage.cached):

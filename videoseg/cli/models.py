@@ -17,20 +17,29 @@ def register(app: typer.Typer) -> None:
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the models: kinds of prompt, licence of the weights, size, what to install."""
+    """List the models: kinds of prompt, licence of the weights, size, what is on this machine."""
     from videoseg import registry
+    from videoseg.choice import is_present
 
     cards = [registry.card(name) for name in registry.names("models")]
+    here = {card.name: is_present(card) for card in cards}
     if as_json:
-        plain = [{**dataclasses.asdict(card), "kinds": sorted(card.kinds)} for card in cards]
+        plain = [
+            {**dataclasses.asdict(card), "kinds": sorted(card.kinds), "present": here[card.name]}
+            for card in cards
+        ]
         typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
         return
     for card in cards:
-        typer.echo(f"{card.name}  ({card.megabytes:g} MB, {card.licence})")
+        where = "on this machine" if here[card.name] else "not on this machine"
+        typer.echo(f"{card.name}  ({card.megabytes:g} MB, {card.licence}; {where})")
         typer.echo(f"  {card.summary}")
         typer.echo(f"  takes: {', '.join(sorted(card.kinds))}")
-        phrases = "any phrase" if card.open_vocabulary else "a fixed list of things"
-        typer.echo(f"  words: {phrases}")
+        if "text" in card.kinds:
+            phrases = "any phrase" if card.open_vocabulary else "a fixed list of things"
+            typer.echo(f"  words: {phrases}")
+        if card.memory:
+            typer.echo(f"  memory: about {card.memory / 1000:.1f} GB, half in bf16")
         if card.extra is not None:
             typer.echo(f"  needs: pip install 'videoseg[{card.extra}]'")
         if card.sends_frames_away:

@@ -32,6 +32,14 @@ from videoseg.cli._hosted_options import (
     with_limits,
 )
 from videoseg.cli._logging import LogFormat, set_up
+from videoseg.cli._model_options import (
+    BatchSize,
+    Compile,
+    Device,
+    Offline,
+    Precision,
+    model_flags,
+)
 from videoseg.cli._plan import say_plans
 from videoseg.cli._progress import Mode
 from videoseg.cli._prompts import (
@@ -113,6 +121,11 @@ def segment(
     deinterlace: _options.Deinterlace = None,
     on_bad_frame: _options.OnBadFrame = None,
     model: Model = None,
+    device: Device = None,
+    precision: Precision = None,
+    batch_size: BatchSize = None,
+    compiled: Compile = False,
+    offline: Offline = False,
     write: Outputs = None,
     scale: Annotated[
         str | None, typer.Option(metavar="LENGTH", help="Of a pixel, for measurements: 0.25mm.")
@@ -158,6 +171,7 @@ def segment(
         **_options.view_flags(every, max_size, roi, ignore_mask),
         "model": model,
         "write": write,
+        **model_flags(device, precision, batch_size, compiled, offline),
     }
     flags = {name: value for name, value in given.items() if value}
     reading = {"deinterlace": deinterlace, "on_bad_frame": on_bad_frame}

@@ -28,6 +28,7 @@ class Summary:
         repeated: Damaged frames that were replaced by the one before.
         usage: What a model that is a service has used, else None.
         stopped: Why the run ended before its input did, else None.
+        idle: Share of the time in which the model had nothing to do, or None where unknown.
     """
 
     out: Path
@@ -42,6 +43,7 @@ class Summary:
     repeated: int = 0
     usage: Usage | None = None
     stopped: str | None = None
+    idle: float | None = None
 
     @classmethod
     def of(

@@ -120,8 +120,14 @@ def seeing_ahead(tracker: Tracker, every: int) -> Tracker:
 
 
 def batch_within(batch: int, every: int) -> int:
-    """The largest batch, at most this one, that does not make too many frames wait for it."""
-    return max(1, min(batch, 1 + (_MOST_HELD - 1) // every))
+    """The largest batch, at most this one, that does not make too many frames wait for it.
+
+    Where every frame is asked, 0 stays 0: the stage finds out what fits.
+    """
+    most = 1 + (_MOST_HELD - 1) // every
+    if batch == 0:
+        return 0 if every == 1 else most
+    return max(1, min(batch, most))
 
 
 def _with_last(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:

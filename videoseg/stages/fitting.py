@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from videoseg.protocols import Segmenter, Stage
-from videoseg.stages.batched import Batched
+from videoseg.stages.batched import Batched, Load
 from videoseg.stages.carried import Carried
 from videoseg.stages.every_nth import batch_within, every_nth
 from videoseg.stages.in_flight import InFlight, RemoteSegmenter, most_ahead
@@ -14,19 +14,26 @@ from videoseg.types import Prompt
 
 
 def stage_for(
-    model: Segmenter, prompts: Sequence[Prompt], *, batch: int, every: int, first: int
+    model: Segmenter,
+    prompts: Sequence[Prompt],
+    *,
+    batch: int,
+    every: int,
+    first: int,
+    load: Load,
 ) -> Stage:
     """The stage for some prompts: what was marked on a frame is carried from there.
 
     Args:
         model: The model.
         prompts: What is asked.
-        batch: Frames per call of the model, where each frame is asked for itself.
+        batch: Frames per call of the model, where each frame is asked for itself; 0 = what fits.
         every: Distance between frames that are asked, in frames.
         first: Index of the first frame, from which those are counted.
+        load: Filled in on the way with how the model is kept busy, where frames go in batches.
     """
     marked = {cue.frame for prompt in prompts for cue in prompt.cues} - {None}
-    stage: Stage = Batched(model, prompts, batch_within(batch, every))
+    stage: Stage = Batched(model, prompts, batch_within(batch, every), load)
     if marked:
         stage = Carried(model, prompts)
     elif isinstance(model, Keyframed):

@@ -1,0 +1,278 @@
+"""Tiny random configurations of transformers' real classes, saved so that they can be loaded."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SIDE = 128
+"""Pixels across and down of the tiny networks' inputs."""
+
+
+def save(network: Any, folder: Path) -> str:
+    """Save a network as weights are saved; the folder is what the setting ``weights`` takes."""
+    network.save_pretrained(folder, safe_serialization=True)
+    return str(folder)
+
+
+def seeded(cls: Any, config: Any, seed: int = 0) -> Any:
+    """A network with random weights that are the same on every run."""
+    torch = pytest.importorskip("torch")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return cls(config).eval()
+
+
+def _tiny_prompting() -> dict[str, Any]:
+    """Prompt encoder and mask decoder of networks of the SAM 2 kind."""
+    return {
+        "prompt_encoder_config": {
+            "hidden_size": 32,
+            "image_size": SIDE,
+            "patch_size": 16,
+            "mask_input_channels": 8,
+        },
+        "mask_decoder_config": {
+            "hidden_size": 32,
+            "mlp_dim": 32,
+            "num_attention_heads": 2,
+            "iou_head_hidden_dim": 16,
+        },
+    }
+
+
+def tiny_sam2() -> Any:
+    """Sam2Model with a backbone of five blocks."""
+    transformers = pytest.importorskip("transformers")
+    backbone = transformers.Sam2HieraDetConfig(
+        hidden_size=8,
+        image_size=[SIDE, SIDE],
+        blocks_per_stage=[1, 1, 2, 1],
+        embed_dim_per_stage=[8, 16, 32, 64],
+        num_attention_heads_per_stage=[1, 2, 4, 8],
+        window_size_per_stage=[4, 4, 4, 4],
+        global_attention_blocks=[3],
+        window_positional_embedding_background_size=[4, 4],
+    )
+    cells = SIDE // 16
+    config = transformers.Sam2Config(
+        vision_config=transformers.Sam2VisionConfig(
+            backbone_config=backbone,
+            backbone_channel_list=[64, 32, 16, 8],
+            backbone_feature_sizes=[[4 * cells] * 2, [2 * cells] * 2, [cells] * 2],
+            fpn_hidden_size=32,
+        ),
+        **_tiny_prompting(),
+    )
+    return seeded(transformers.Sam2Model, config)
+
+
+def _tiny_sam3_vision() -> dict[str, Any]:
+    cells = SIDE // 16
+    return {
+        "backbone_config": {
+            "model_type": "sam3_vit_model",
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": SIDE,
+            "patch_size": 16,
+            "window_size": 4,
+            "global_attn_indexes": [1],
+            "pretrain_image_size": SIDE,
+        },
+        "fpn_hidden_size": 32,
+        "backbone_feature_sizes": [[4 * cells] * 2, [2 * cells] * 2, [cells] * 2],
+    }
+
+
+def _tiny_detr() -> dict[str, Any]:
+    layer = {
+        "hidden_size": 32,
+        "num_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "dropout": 0.0,
+    }
+    return {
+        "geometry_encoder_config": {**layer, "roi_size": 3},
+        "detr_encoder_config": layer,
+        "detr_decoder_config": {**layer, "num_queries": 6},
+        "mask_decoder_config": {"hidden_size": 32, "num_attention_heads": 2},
+    }
+
+
+def tiny_sam3() -> Any:
+    """Sam3Model with six queries."""
+    transformers = pytest.importorskip("transformers")
+    config = transformers.Sam3Config(
+        vision_config={"model_type": "sam3_vision_model", **_tiny_sam3_vision()},
+        text_config={
+            "model_type": "clip_text_model",
+            "vocab_size": VOCABULARY,
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "projection_dim": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "max_position_embeddings": 16,
+            "eos_token_id": VOCABULARY - 1,
+            "bos_token_id": VOCABULARY - 2,
+        },
+        **_tiny_detr(),
+    )
+    return seeded(transformers.Sam3Model, config)
+
+
+def tiny_sam3_lite_text() -> Any:
+    """Sam3LiteTextModel with six queries."""
+    transformers = pytest.importorskip("transformers")
+    config = transformers.Sam3LiteTextConfig(
+        vision_config={"model_type": "sam3_vision_model", **_tiny_sam3_vision()},
+        text_config={
+            "vocab_size": VOCABULARY,
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "projection_dim": 16,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 2,
+            "max_position_embeddings": 20,
+        },
+        **_tiny_detr(),
+    )
+    return seeded(transformers.Sam3LiteTextModel, config)
+
+
+def tiny_sam3_tracker() -> Any:
+    """Sam3TrackerModel on the backbone of ``tiny_sam3``."""
+    transformers = pytest.importorskip("transformers")
+    config = transformers.Sam3TrackerConfig(
+        vision_config={"model_type": "sam3_vision_model", **_tiny_sam3_vision()},
+        **_tiny_prompting(),
+    )
+    return seeded(transformers.Sam3TrackerModel, config)
+
+
+VOCABULARY = 2 * 26 + 2
+"""Letters, letters that end a word, and the two ends of a phrase."""
+
+
+def save_clip_tokenizer(folder: Path) -> None:
+    """A tokenizer of CLIP's kind that spells every word."""
+    transformers = pytest.importorskip("transformers")
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    pieces = [*letters, *(f"{letter}</w>" for letter in letters)]
+    pieces += ["<|startoftext|>", "<|endoftext|>"]
+    tokenizer = transformers.CLIPTokenizer(
+        vocab={piece: number for number, piece in enumerate(pieces)}, merges=[]
+    )
+    tokenizer.save_pretrained(folder)
+
+
+def tiny_sam3_checkpoint(folder: Path) -> str:
+    """Weights laid out as those of SAM 3 are: both networks under names of their own.
+
+    The backbone is the concept network's; the tracker network has a neck of its own.
+    """
+    safetensors = pytest.importorskip("safetensors.torch")
+    concept, tracker = tiny_sam3(), tiny_sam3_tracker()
+    tensors = {f"detector_model.{name}": value for name, value in concept.state_dict().items()}
+    for name, value in tracker.state_dict().items():
+        if name.startswith("vision_encoder.neck."):
+            tensors[f"tracker_neck.{name.removeprefix('vision_encoder.neck.')}"] = value
+        elif not name.startswith("vision_encoder."):
+            tensors[f"tracker_model.{name}"] = value
+    folder.mkdir(parents=True, exist_ok=True)
+    safetensors.save_file(
+        {name: value.contiguous().clone() for name, value in tensors.items()},
+        folder / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    config = {
+        "model_type": "sam3_video",
+        "architectures": ["Sam3VideoModel"],
+        "detector_config": concept.config.to_dict(),
+        "tracker_config": {
+            **tracker.config.to_dict(),
+            "model_type": "sam3_tracker_video",
+        },
+    }
+    (folder / "config.json").write_text(json.dumps(config, default=str), encoding="utf-8")
+    save_clip_tokenizer(folder)
+    return str(folder)
+
+
+def tiny_edgetam() -> Any:
+    """EdgeTamModel on a stand-in for its backbone, which is one of timm's."""
+    transformers = pytest.importorskip("transformers")
+    _register_maps()
+    cells = SIDE // 16
+    config = transformers.EdgeTamConfig(
+        vision_config={
+            "model_type": "edgetam_vision_model",
+            "backbone_config": {"model_type": "tiny_maps"},
+            "backbone_channel_list": [64, 32, 16, 8],
+            "backbone_feature_sizes": [[4 * cells] * 2, [2 * cells] * 2, [cells] * 2],
+            "fpn_hidden_size": 32,
+        },
+        **_tiny_prompting(),
+    )
+    return seeded(transformers.EdgeTamModel, config)
+
+
+@functools.cache
+def _register_maps() -> None:
+    """A backbone that gives four maps, of 4 to 32 pixels a cell, as timm's wrapper does."""
+    torch: Any = pytest.importorskip("torch")
+    transformers: Any = pytest.importorskip("transformers")
+    outputs: Any = pytest.importorskip("transformers.modeling_outputs")
+    steps = [(3, 8, 4), (8, 16, 2), (16, 32, 2), (32, 64, 2)]
+
+    def __init__(self: Any, config: Any) -> None:  # noqa: N807
+        transformers.PreTrainedModel.__init__(self, config)
+        layers = [torch.nn.Conv2d(old, new, step, stride=step) for old, new, step in steps]
+        self.layers = torch.nn.ModuleList(layers)
+        self.post_init()
+
+    def forward(self: Any, pixel_values: Any, **_: Any) -> Any:
+        maps = [pixel_values]
+        for layer in self.layers:
+            maps.append(layer(maps[-1]).tanh())
+        return outputs.BaseModelOutput(last_hidden_state=maps[1:])
+
+    config = type("TinyMapsConfig", (transformers.PretrainedConfig,), {"model_type": "tiny_maps"})
+    content = {"config_class": config, "__init__": __init__, "forward": forward}
+    network = type("TinyMaps", (transformers.PreTrainedModel,), content)
+    transformers.AutoConfig.register("tiny_maps", config)
+    transformers.AutoModel.register(config, network)
+
+
+def _saved(make: Callable[[], Any], *, words: bool = False) -> Callable[[Path], str]:
+    def save_into(folder: Path) -> str:
+        text = save(make(), folder)
+        if words:
+            save_clip_tokenizer(folder)
+        return text
+
+    return save_into
+
+
+TINY: dict[str, Callable[[Path], str]] = {
+    "sam2.1-tiny": _saved(tiny_sam2),
+    "sam2.1-small": _saved(tiny_sam2),
+    "sam2.1-base-plus": _saved(tiny_sam2),
+    "sam2.1-large": _saved(tiny_sam2),
+    "edgetam": _saved(tiny_edgetam),
+    "sam3": tiny_sam3_checkpoint,
+    "sam3-litetext-s0": _saved(tiny_sam3_lite_text, words=True),
+    "sam3-tracker": tiny_sam3_checkpoint,
+}
+"""For each model on PyTorch what saves tiny weights of its kind into a folder and names them."""
+SAME_CLASS = frozenset({"sam2.1-small", "sam2.1-base-plus", "sam2.1-large"})
+"""Models that differ from another in nothing but their weights."""

@@ -1,0 +1,273 @@
+"""The base of all models on PyTorch: settings, loading, batches, and what is remembered."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+
+import numpy as np
+from typing_extensions import Doc
+
+from videoseg.errors import ModelError, OutOfMemoryError, PromptError
+from videoseg.models._torch import weights as weight_files
+from videoseg.models._torch.device import (
+    Device,
+    Lanes,
+    Precision,
+    choose,
+    empty_cache,
+    memory_errors,
+    need_packages,
+)
+from videoseg.models._torch.images import Images, Uploader
+from videoseg.types import Detections, Frame, ModelCard, Prompt
+
+if TYPE_CHECKING:
+    from videoseg.models._torch.answers import Answer, Candidates
+
+T = TypeVar("T")
+
+_MOST, _MOST_ON_CPU = 32, 1
+"""Frames asked at once at most. More at once make no CPU faster."""
+_SHARE = 0.7
+"""Share of the free memory that a batch may take."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class TorchModel:
+    """A network of transformers on a device. Families say how it is built and asked."""
+
+    card: ClassVar[ModelCard]
+
+    weights: Annotated[
+        str, Doc("hub id, hub id@revision, or folder with the weights; empty = the card's")
+    ] = ""
+    device: Annotated[str, Doc("where to compute: auto, cpu, cuda, cuda:1 or mps")] = "auto"
+    precision: Annotated[Precision, Doc("auto (bf16 on CUDA, else fp32), fp32, bf16 or fp16")] = (
+        "auto"
+    )
+    compile: Annotated[bool, Doc("compile the network first; pays off on long videos")] = False
+    offline: Annotated[bool, Doc("never ask the hub; weights must be on this machine")] = False
+    remember: Annotated[
+        bool, Doc("keep what was computed of the last frames and of phrases for the next prompt")
+    ] = True
+
+    _lanes: Lanes | None = field(init=False, repr=False, default=None)
+    _folder: Path | None = field(init=False, repr=False, default=None)
+    _uploader: Uploader | None = field(init=False, repr=False, default=None)
+    _texts: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
+    _seen: tuple[Frame, ...] = field(init=False, repr=False, default=())
+    _features: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
+    _per_frame: int = field(init=False, repr=False, default=0)
+
+    def prepare(self, prompts: Sequence[Prompt]) -> None:
+        """Refuse what cannot be asked, then load the network.
+
+        Raises:
+            PromptError: A prompt that the model cannot take.
+            MissingDependencyError: Weights or packages are missing.
+            ModelError: There is no such device, or the weights are not right.
+        """
+        for prompt in prompts:
+            self._check(prompt)
+        self._load()
+
+    def close(self) -> None:
+        """Let go of the network and of what is remembered. A second call does nothing."""
+        self._texts.clear()
+        self._features.clear()
+        self._seen, self._uploader = (), None
+        lanes, self._lanes = self._lanes, None
+        if lanes is not None:
+            self._drop()
+            empty_cache(lanes.device)
+
+    def weight_files(self) -> tuple[Path, ...]:
+        """The files that were loaded, once they are."""
+        return () if self._folder is None else weight_files.files(self._folder)
+
+    def _check(self, prompt: Prompt) -> None:
+        """Refuse a prompt that the model cannot take.
+
+        Raises:
+            PromptError: It cannot.
+        """
+        positive = any(
+            cue.mask is not None
+            or any(positive for *_, positive in cue.points)
+            or any(positive for *_, positive in cue.boxes)
+            for cue in prompt.cues
+        )
+        if prompt.text is None and not positive:
+            raise PromptError(
+                f"prompt {prompt.label!r} only says what is not meant; add text, a point or a box "
+                "on the object"
+            )
+
+    def _build(self, folder: Path, device: Device) -> None:
+        """Make the network from a complete folder (``weights.load``); keep it in own fields."""
+        raise NotImplementedError
+
+    def _drop(self) -> None:
+        """Let go of what ``_build`` made."""
+        raise NotImplementedError
+
+    def _load(self) -> Lanes:
+        """The lanes of the loaded model; loads it at the first call."""
+        if self._lanes is None:
+            need_packages(self.card)
+            device = choose(self.device, self.precision)
+            text = self.weights or self.card.weights[0]
+            self._folder = weight_files.fetch(text, offline=self.offline)
+            self._build(self._folder, device)
+            self._lanes = Lanes(device)
+            self._uploader = Uploader(self._lanes)
+            if self.compile:
+                self._warm_up(self._uploader)
+        return self._lanes
+
+    def _of_text(self, phrase: str, make: Callable[[str], T]) -> T:
+        """What ``make`` computes of a phrase; once for all frames."""
+        if not self.remember:
+            return make(phrase)
+        if phrase not in self._texts:
+            self._texts[phrase] = make(phrase)
+        found: T = self._texts[phrase]
+        return found
+
+    def _of_images(self, images: Images, make: Callable[[Images], T]) -> T:
+        """What ``make`` computes of frames; once for all prompts, while they are the last ones."""
+        if not self.remember:
+            return make(images)
+        if [id(frame) for frame in self._seen] != [id(frame) for frame in images.frames]:
+            self._seen = images.frames
+            self._features.clear()  # before the next are made, which need the room
+        if make not in self._features:
+            self._features[make] = make(images)
+        found: T = self._features[make]
+        return found
+
+    def _look(self, images: Images) -> Any:
+        """What depends on frames alone: the part of the work that is worth compiling."""
+        raise NotImplementedError
+
+    def _compile(self, module: Any) -> None:
+        """Have a part of the network compiled at its first use, if the setting says so."""
+        if self.compile:
+            module.compile()
+
+    def _warm_up(self, uploader: Uploader) -> None:
+        """Have the compiler do its work now: for one frame, then for any number of them.
+
+        Raises:
+            ModelError: It cannot.
+        """
+        import torch
+
+        start = time.perf_counter()
+        blank = Frame("", 0, 0, Fraction(1), np.zeros((64, 64, 3), np.uint8))
+        try:
+            with torch.inference_mode(), memory_errors(uploader.lanes.device):
+                for count in (1, 2):
+                    self._look(uploader.upload([blank] * count))
+                uploader.lanes.mark().wait()
+        except OutOfMemoryError:
+            raise
+        except Exception as error:  # the compiler has no error class of its own
+            cause = " ".join(str(error).split())[:200]
+            raise ModelError(
+                f"model {self.card.name!r} cannot be compiled here: {cause}; leave --compile out"
+            ) from error
+        seconds = time.perf_counter() - start
+        _log.warning("%s compiled and warmed up in %.1f s", self.card.name, seconds)
+
+
+@dataclass
+class TorchSegmenter(TorchModel):
+    """A ``Segmenter`` that can begin on a batch while another is fetched (``Submits``)."""
+
+    keep_logits: Annotated[
+        bool, Doc("keep how sure the network is of every pixel, for finer smoothing")
+    ] = False
+
+    def segment(
+        self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
+    ) -> Sequence[Detections]:
+        """Answer ``prompts[i]`` on ``frames[i]``.
+
+        Raises:
+            OutOfMemoryError: Fewer frames at once may fit.
+            ModelError: The network gave what is no number.
+        """
+        return self.submit(frames, prompts).result()
+
+    def submit(self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]) -> Answer:
+        """Begin on a batch; its ``result`` is the answer.
+
+        Raises:
+            OutOfMemoryError: Fewer frames at once may fit.
+        """
+        import torch
+
+        from videoseg.models._torch.answers import Answer, Group
+
+        lanes = self._load()
+        assert self._uploader is not None  # noqa: S101
+        with torch.inference_mode(), memory_errors(lanes.device), self._measured(len(frames)):
+            numbered = alike(frames, prompts)
+            uploaded = [self._uploader.upload([frames[n] for n in some]) for some in numbered]
+            begun = lanes.mark()
+            groups = []
+            for numbers, images in zip(numbered, uploaded, strict=True):
+                asked = tuple(prompts[numbers[0]])
+                groups.append(Group(numbers, asked, tuple(self._answer(images, asked))))
+            return Answer(self.card.name, frames, groups, lanes, begun, self.keep_logits)
+
+    def batch_size(self) -> int:
+        """Frames that fit into memory at once, judged by those asked so far."""
+        device = self._load().device
+        if not device.is_cuda:
+            return _MOST_ON_CPU
+        if not self._per_frame:
+            return 1
+        return max(1, min(_MOST, int(_SHARE * device.free_bytes() / self._per_frame)))
+
+    def _answer(self, images: Images, prompts: Sequence[Prompt]) -> Sequence[Candidates]:
+        """Start the work on frames of one size; must not wait for the device."""
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def _measured(self, count: int) -> Iterator[None]:
+        """Note how much memory the work begun within takes for each of ``count`` frames."""
+        import torch
+
+        device = self._load().device
+        if not device.is_cuda:
+            yield
+            return
+        before = torch.cuda.memory_allocated(device.torch_device)
+        torch.cuda.reset_peak_memory_stats(device.torch_device)
+        yield
+        taken = torch.cuda.max_memory_allocated(device.torch_device) - before
+        self._per_frame = max(self._per_frame, taken // count)
+
+
+def alike(frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]) -> list[tuple[int, ...]]:
+    """Numbers of frames that have one size and are asked the same, first come first."""
+    groups: list[tuple[tuple[int, ...], Sequence[Prompt], list[int]]] = []
+    for number, (frame, asked) in enumerate(zip(frames, prompts, strict=True)):
+        size = frame.image.shape
+        for known_size, known, numbers in groups:
+            if known_size == size and (known is asked or tuple(known) == tuple(asked)):
+                numbers.append(number)
+                break
+        else:
+            groups.append((size, asked, [number]))
+    return [tuple(numbers) for *_, numbers in groups]

@@ -1,0 +1,188 @@
+"""Networks of the SAM 2 kind: one object for each prompt, from points, boxes and masks.
+
+A prompt becomes the points that the network was trained with: the corners of its box, then its
+points. transformers' classes take pixel indices and add half a pixel; coordinates here are on the
+pixel-edge grid, so half a pixel of the network's input is taken off before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from videoseg.geometry import masks
+from videoseg.models._torch import weights
+from videoseg.models._torch.answers import Candidates
+from videoseg.models._torch.device import Device
+from videoseg.models._torch.images import Colours, Images, Placement, squeezed
+from videoseg.models._torch.precision import keep_precise
+from videoseg.types import Mask, Prompt, PromptKind
+
+if TYPE_CHECKING:
+    import torch
+
+_OUTSIDE, _INSIDE, _TOP_LEFT, _BOTTOM_RIGHT = 0, 1, 2, 3
+"""What a point is to the network."""
+_SURE = 10.0
+"""Logit of a pixel inside a mask that is given."""
+
+Embedded: TypeAlias = "tuple[list[torch.Tensor], Placement]"
+"""What such a network makes of frames alone, maps from fine to coarse, and where they lie in it."""
+KINDS: frozenset[PromptKind] = frozenset({"point", "negative", "box", "mask"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A prompt as the network takes it, in pixels of its input.
+
+    Attributes:
+        points: x and y on the pixel-edge grid.
+        labels: What each point is.
+        mask: The object as known before, in the frame, or None.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    labels: tuple[int, ...]
+    mask: Mask | None
+
+    @classmethod
+    def of(cls, prompt: Prompt, placement: Placement) -> Asked:
+        """Read a prompt's cues.
+
+        The box is the one around all positive boxes of the last cue that has any; a mask without
+        box or point is pointed out by the box around it, since a mask alone says little to these
+        networks. A negative box is a point in its middle.
+        """
+        boxes = [[b for b in cue.boxes if b[4]] for cue in prompt.cues]
+        box = next((_around(some) for some in reversed(boxes) if some), None)
+        points = [point for cue in prompt.cues for point in cue.points]
+        points += [
+            ((x1 + x2) / 2, (y1 + y2) / 2, False)
+            for cue in prompt.cues
+            for x1, y1, x2, y2, positive in cue.boxes
+            if not positive
+        ]
+        mask = next((cue.mask for cue in reversed(prompt.cues) if cue.mask is not None), None)
+        if mask is not None and box is None and not any(positive for *_, positive in points):
+            box = masks.bounding_box(mask)
+        places: list[tuple[float, float]] = []
+        labels: list[int] = []
+        if box is not None:
+            places += [(box[0], box[1]), (box[2], box[3])]
+            labels += [_TOP_LEFT, _BOTTOM_RIGHT]
+        places += [(x, y) for x, y, _ in points]
+        labels += [_INSIDE if positive else _OUTSIDE for *_, positive in points]
+        return cls(tuple(placement.to_model(*place) for place in places), tuple(labels), mask)
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether it may mean a thing or a part of it: one point and nothing else."""
+        return self.labels == (_INSIDE,) and self.mask is None
+
+
+def _around(
+    boxes: Sequence[tuple[float, float, float, float, bool]],
+) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2, _ = zip(*boxes, strict=True)
+    return min(x1), min(y1), max(x2), max(y2)
+
+
+@dataclass(frozen=True, slots=True)
+class Promptable:
+    """Such a network on a device.
+
+    Attributes:
+        network: ``Sam2Model``, ``EdgeTamModel`` or ``Sam3TrackerModel``.
+        device: Where it is.
+        colours: Mean and deviation that it expects.
+    """
+
+    network: Any
+    device: Device
+    colours: Colours
+
+    @classmethod
+    def load(cls, name: str, folder: Path, device: Device, colours: Colours) -> Promptable:
+        """The network of one of transformers' classes, by its name.
+
+        Raises:
+            ModelError: The weights are not those of such a network.
+        """
+        import transformers
+
+        network = weights.load(getattr(transformers, name), folder, device)
+        keep_precise(network.prompt_encoder, device.dtype)
+        keep_precise(network.shared_image_embedding, device.dtype)
+        return cls(network, device, colours)
+
+    def embed(self, images: Images) -> Embedded:
+        """What depends on the frames alone."""
+        side = int(self.network.prompt_encoder.input_image_size)
+        pixels, placement = squeezed(images, side, side, self.colours, self.device)
+        return self.network.get_image_embeddings(pixels), placement
+
+    def answer(
+        self,
+        embedded: Embedded,
+        prompts: Sequence[tuple[int, Prompt]],
+    ) -> list[Candidates]:
+        """One candidate for each prompt, which comes with its number."""
+        embeddings, placement = embedded
+        asked = [Asked.of(prompt, placement) for _, prompt in prompts]
+        answers: list[Candidates] = []
+        for places in _together(asked):
+            logits, scores = self._decode(embeddings, [asked[place] for place in places])
+            for row, place in enumerate(places):
+                number = prompts[place][0]
+                found = (logits[:, row, None], scores[:, row, None])
+                answers.append(Candidates(number, *found, placement))
+        return answers
+
+    def _decode(
+        self, embeddings: list[torch.Tensor], asked: Sequence[Asked]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits (F, P, h, w) and scores (F, P) of prompts with equally many points."""
+        import torch
+
+        frames = len(embeddings[-1])
+        points = self.device.put([one.points for one in asked], torch.float32) - 0.5
+        labels = self.device.put([one.labels for one in asked], torch.int64)
+        made = self.network(
+            image_embeddings=embeddings,
+            input_points=points[None].expand(frames, -1, -1, -1),
+            input_labels=labels[None].expand(frames, -1, -1),
+            input_masks=self._dense(asked[0].mask, frames),
+            multimask_output=asked[0].is_vague,
+        )
+        scores, logits = made.iou_scores, made.pred_masks
+        best = scores.argmax(-1, keepdim=True)
+        chosen = best[..., None, None].expand(-1, -1, 1, *logits.shape[-2:])
+        return logits.gather(2, chosen)[:, :, 0], scores.gather(2, best)[:, :, 0]
+
+    def _dense(self, mask: Mask | None, frames: int) -> torch.Tensor | None:
+        """A given mask as logits of the network's own size, (F, 1, h, w)."""
+        import torch
+
+        if mask is None:
+            return None
+        size = self.network.prompt_encoder.mask_input_size
+        whole = self.device.put(masks.to_bitmap(mask)).to(torch.float32)[None, None]
+        covered = torch.nn.functional.interpolate(
+            whole, size, mode="bilinear", align_corners=False, antialias=True
+        )
+        return ((2 * covered - 1) * _SURE).expand(frames, -1, -1, -1)
+
+
+def _together(asked: Sequence[Asked]) -> list[list[int]]:
+    """Numbers of the prompts that can be decoded at once: none needs points of padding.
+
+    A mask goes with the frame rather than with a prompt, so a prompt with one stands alone.
+    """
+    groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+    for number, one in enumerate(asked):
+        alone = number if one.mask is not None else None
+        groups[alone, len(one.labels), one.is_vague].append(number)
+    return list(groups.values())

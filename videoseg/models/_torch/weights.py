@@ -1,0 +1,271 @@
+"""Weights: where they are on this machine, how they get there, and a network made of them.
+
+Weights are a hub id with a pinned revision (``org/name@commit``), or a folder. Only safetensors are
+read and only classes of transformers are made: nothing that comes with weights is ever run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import math
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from videoseg.errors import MissingDependencyError, ModelError, OutOfMemoryError
+from videoseg.models._torch.device import Device, memory_errors
+
+CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+_TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model")
+"""Any of these is a tokenizer; without one transformers makes up an empty one."""
+_WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")
+"""What is fetched of a repository: settings, tokenizer and weights; no pickles, no code."""
+
+_WRONG = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    ImportError,
+)
+"""What transformers raises over files that are not what they should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where weights come from.
+
+    Attributes:
+        text: As it was written.
+        repository: Hub id, or None for a folder.
+        revision: Commit, tag or branch of the repository.
+    """
+
+    text: str
+    repository: str | None
+    revision: str = "main"
+
+    @classmethod
+    def of(cls, text: str) -> Source:
+        """Read ``org/name``, ``org/name@revision`` or a path."""
+        repository, _, revision = text.partition("@")
+        is_path = Path(text).expanduser().exists() or repository.count("/") != 1
+        if is_path or text.startswith((".", "~", "/")):
+            return cls(text, None)
+        return cls(text, repository, revision or "main")
+
+
+def on_this_machine(text: str) -> Path | None:
+    """The folder in which weights lie complete, without asking the network; None if there is none.
+
+    Needs neither torch nor transformers.
+    """
+    source = Source.of(text)
+    if source.repository is None:
+        folder = Path(text).expanduser()
+    elif importlib.util.find_spec("huggingface_hub") is None:
+        return None
+    else:
+        from huggingface_hub import try_to_load_from_cache
+
+        config = try_to_load_from_cache(source.repository, CONFIG, revision=source.revision)
+        if not isinstance(config, str):
+            return None
+        folder = Path(config).parent
+    return folder if folder.is_dir() and not _lacking(folder) else None
+
+
+def fetch(text: str, *, offline: bool) -> Path:
+    """The folder with the weights, fetched from the hub where they are not on this machine.
+
+    Raises:
+        MissingDependencyError: They are not here and cannot be fetched; says what to do.
+    """
+    found = on_this_machine(text)
+    if found is not None:
+        return found
+    source = Source.of(text)
+    if source.repository is None:
+        folder = Path(text).expanduser()
+        if not folder.is_dir():
+            raise MissingDependencyError(f"weights {text!r}: there is no such folder")
+        raise MissingDependencyError(f"weights in {text}: {_lacking(folder)[0]} is missing")
+    how = f"hf download {source.repository} --revision {source.revision}"
+    if offline:
+        raise MissingDependencyError(
+            f"weights {source.repository} are not on this machine (--offline); once online: {how}"
+        )
+    folder = _download(source)
+    lacking = _lacking(folder)
+    if lacking:
+        raise MissingDependencyError(
+            f"weights {source.repository}: {lacking[0]} is missing; fetch them again: {how}"
+        )
+    return folder
+
+
+def _download(source: Source) -> Path:
+    from huggingface_hub import errors, snapshot_download
+
+    assert source.repository is not None  # noqa: S101
+    name, page = source.repository, f"https://huggingface.co/{source.repository}"
+    try:
+        return Path(snapshot_download(name, revision=source.revision, allow_patterns=list(_WANTED)))
+    except errors.GatedRepoError as error:
+        problem = f"are gated: accept their licence on {page}, then `hf auth login`"
+        raise MissingDependencyError(f"weights {name} {problem}") from error
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
+        problem = f"or their revision {source.revision} are not on the hub; see {page}"
+        raise MissingDependencyError(f"weights {name} {problem}") from error
+    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
+        problem = "are not on this machine and the hub cannot be reached"
+        cause = " ".join(str(error).split())[:120]
+        raise MissingDependencyError(
+            f"weights {name} {problem} ({cause}); on a machine that can: "
+            f"hf download {name} --revision {source.revision}"
+        ) from error
+
+
+def _lacking(folder: Path) -> list[str]:
+    """Names of files without which the folder is not complete."""
+    if not (folder / CONFIG).is_file():
+        return [CONFIG]
+    if (folder / SINGLE).is_file():
+        return []
+    if not (folder / INDEX).is_file():
+        return [SINGLE]
+    return [name for name in _shards(folder) if not (folder / name).is_file()]
+
+
+def _shards(folder: Path) -> list[str]:
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    return sorted(set(index["weight_map"].values()))
+
+
+def files(folder: Path) -> tuple[Path, ...]:
+    """The files of the weights in a complete folder."""
+    names = [SINGLE] if (folder / SINGLE).is_file() else _shards(folder)
+    return tuple(folder / name for name in names)
+
+
+def count_parameters(folder: Path) -> int:
+    """Numbers in all the weights, read from the files' headers.
+
+    Raises:
+        ModelError: A file is cut off or no safetensors.
+    """
+    total = 0
+    for path in files(folder):
+        with path.open("rb") as file:
+            try:
+                (length,) = struct.unpack("<Q", file.read(8))
+                header = json.loads(file.read(min(length, 100_000_000)))
+            except (struct.error, ValueError) as error:
+                raise _damaged(path) from error
+        header.pop("__metadata__", None)
+        end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
+        if path.stat().st_size != 8 + length + end:
+            raise _damaged(path)
+        total += sum(math.prod(entry["shape"]) for entry in header.values())
+    return total
+
+
+def _damaged(path: Path) -> ModelError:
+    return ModelError(f"weights {path} are cut off or damaged; delete the file and fetch it again")
+
+
+def load(cls: type[Any], folder: Path, device: Device, **options: Any) -> Any:
+    """A network of one of transformers' classes, in evaluation mode on the device.
+
+    Args:
+        cls: The class, with ``from_pretrained``.
+        folder: A complete folder (``fetch``).
+        device: Where to and in what precision.
+        options: More of ``from_pretrained``'s.
+
+    Raises:
+        ModelError: The weights are damaged, or not those of such a network.
+        OutOfMemoryError: They do not fit.
+    """
+    need = count_parameters(folder) * device.dtype.itemsize
+    free = device.free_bytes()
+    if need > free:
+        raise OutOfMemoryError(
+            f"weights in {folder} take {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free on "
+            f"{device.name}; take a smaller model, --precision bf16, or another --device"
+        )
+    with _quiet():
+        network, report = _loaded(
+            lambda: cls.from_pretrained(
+                folder,
+                dtype=device.dtype,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
+                **options,
+            ),
+            f"weights in {folder} are no {cls.__name__}",
+            device,
+        )
+        wrong = [*report["missing_keys"], *report["mismatched_keys"]]
+        if wrong:
+            raise ModelError(
+                f"weights in {folder} are not complete for {cls.__name__}: {len(wrong)} tensors "
+                f"are missing or of another size, such as {wrong[0]}"
+            )
+        with memory_errors(device):
+            return network.to(device.torch_device).eval().requires_grad_(False)
+
+
+def tokenizer(folder: Path) -> Any:
+    """The tokenizer that comes with weights.
+
+    Raises:
+        ModelError: There is none.
+    """
+    import transformers
+
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise ModelError(f"no tokenizer in {folder}: one of {', '.join(_TOKENIZERS)} is missing")
+    return _loaded(
+        lambda: transformers.AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        ),
+        f"no tokenizer in {folder}",
+    )
+
+
+def _loaded(make: Callable[[], Any], problem: str, device: Device | None = None) -> Any:
+    """What ``make`` gives; whatever is wrong with files becomes one line."""
+    try:
+        with memory_errors(device):
+            return make()
+    except OutOfMemoryError:
+        raise
+    except _WRONG as error:
+        cause = " ".join(str(error).split())[:200]
+        raise ModelError(f"{problem}: {cause}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from reporting on stderr what is checked here."""
+    import transformers
+
+    logging: Any = transformers.utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,296 @@
+"""SAM 3: everything that a phrase or an example means, and one thing that is pointed at.
+
+Words go to the concept network (``Sam3Model``), points and masks to the tracker network of the same
+weights (``Sam3TrackerModel``), which shares its backbone. Scores are those of the reference: how
+well a candidate fits, times how likely the thing is in the frame at all (presence).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Le
+from typing_extensions import Doc
+
+from videoseg.errors import PromptError
+from videoseg.models._torch import rois
+from videoseg.models._torch import weights as weight_files
+from videoseg.models._torch.answers import Candidates
+from videoseg.models._torch.device import PACKAGES, Device
+from videoseg.models._torch.images import HALF, Colours, Images, Placement, squeezed
+from videoseg.models._torch.model import TorchSegmenter
+from videoseg.models._torch.precision import keep_precise
+from videoseg.models._torch.promptable import Promptable
+from videoseg.models.sam2 import Sam2
+from videoseg.types import ModelCard, Prompt
+
+if TYPE_CHECKING:
+    import torch
+
+_CONTEXT = 32
+"""Pieces of words that a phrase may have, its two ends included."""
+_WORDLESS = "visual"
+"""What the network was trained to read where only examples are given."""
+_SAME = 0.5
+"""Overlap of a candidate's box with a box that was drawn from which they mean the same thing."""
+_WEIGHTS = "facebook/sam3@3c879f39826c281e95690f02c7821c4de09afae7"
+_LICENCE = "SAM License (gated; commercial use allowed, military use is not)"
+
+
+@dataclass
+class Sam3(TorchSegmenter):
+    """SAM 3 (Carion et al. 2025) on single frames, every prompt for itself."""
+
+    card: ClassVar[ModelCard] = ModelCard(
+        name="sam3",
+        summary="SAM 3: everything that a phrase names, or the thing that is pointed at",
+        kinds=frozenset({"text", "point", "negative", "box", "mask"}),
+        open_vocabulary=True,
+        licence=_LICENCE,
+        megabytes=3440,
+        extra="models",
+        weights=(_WEIGHTS,),
+        packages=PACKAGES,
+        memory=5800,
+        rank=100,
+    )
+    class_name: ClassVar[str] = "Sam3Model"
+
+    least: Annotated[float, Doc("score from which a candidate counts, 0 to 1"), Ge(0), Le(1)] = 0.5
+    box: Annotated[
+        Literal["object", "example"],
+        Doc("what a box means: object = the one thing in it; example = everything that is alike"),
+    ] = "object"
+
+    _network: Any = field(init=False, repr=False, default=None)
+    _tokenizer: Any = field(init=False, repr=False, default=None)
+    _pointed: Promptable | None = field(init=False, repr=False, default=None)
+
+    def prepare(self, prompts: Sequence[Prompt]) -> None:
+        """Refuse what cannot be asked, load the networks, and read the phrases.
+
+        Raises:
+            PromptError: A phrase is too long.
+        """
+        super().prepare(prompts)
+        for prompt in prompts:
+            if prompt.text is not None:
+                self._tokens(prompt.text)
+            # What is marked on one frame is asked as a mask on those after it.
+            marked = any(cue.frame is not None for cue in prompt.cues)
+            if not self._by_concept(prompt) or (marked and "mask" in self.card.kinds):
+                self._tracker()
+
+    def _by_concept(self, prompt: Prompt) -> bool:
+        """Whether the concept network is asked: for words, unless the object is known already."""
+        if any(cue.mask is not None for cue in prompt.cues):
+            return False
+        points = any(cue.points for cue in prompt.cues)
+        return prompt.text is not None or (self.box == "example" and not points)
+
+    def _build(self, folder: Path, device: Device) -> None:
+        import transformers
+
+        self._network = weight_files.load(getattr(transformers, self.class_name), folder, device)
+        self._tokenizer = weight_files.tokenizer(folder)
+        rois.provide(type(self._network).__module__)
+        keep_precise(self._network.geometry_encoder, device.dtype)
+        _know_shapes_here(self._network.detr_encoder)
+        self._compile(self._network.vision_encoder)
+
+    def _drop(self) -> None:
+        self._network = self._tokenizer = self._pointed = None
+
+    def _answer(self, images: Images, prompts: Sequence[Prompt]) -> Sequence[Candidates]:
+        concepts = [(n, p) for n, p in enumerate(prompts) if self._by_concept(p)]
+        pointed = [(n, p) for n, p in enumerate(prompts) if not self._by_concept(p)]
+        answers: list[Candidates] = []
+        if concepts:
+            vision, placement = self._of_images(images, self._look)
+            answers += [self._find(vision, placement, n, p) for n, p in concepts]
+        if pointed:
+            tracker = self._tracker()
+            answers += tracker.answer(self._of_images(images, tracker.embed), pointed)
+        return answers
+
+    def _look(self, images: Images) -> tuple[Any, Placement]:
+        """What depends on the frames alone."""
+        side = int(self._network.config.image_size)
+        pixels, placement = squeezed(images, side, side, HALF, self._load().device)
+        return self._network.get_vision_features(pixels), placement
+
+    def _find(self, vision: Any, placement: Placement, number: int, prompt: Prompt) -> Candidates:
+        """Everything that one prompt means."""
+        from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+        frames = len(vision.fpn_hidden_states[0])
+        words = self._of_text(prompt.text or _WORDLESS, self._read)
+        boxes, labels = self._boxes(prompt, placement)
+        made = self._network(
+            vision_embeds=vision,
+            text_embeds=BaseModelOutputWithPooling(pooler_output=words.expand(frames, -1, -1)),
+            input_boxes=None if boxes is None else boxes.expand(frames, -1, -1),
+            input_boxes_labels=None if labels is None else labels.expand(frames, -1),
+        )
+        presence = made.presence_logits.float().sigmoid()
+        scores = made.pred_logits.float().sigmoid() * presence
+        if prompt.cues and self.box == "object":
+            scores = scores * self._meant(made, prompt, placement)
+        return Candidates(
+            number, made.pred_masks, scores, placement, self.least, presence[:, 0], soft=True
+        )
+
+    def _boxes(
+        self, prompt: Prompt, placement: Placement
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Boxes as the network takes them: centre and size in shares of the input; 1 = like it."""
+        import torch
+
+        device = self._load().device
+        given = [box for cue in prompt.cues for box in cue.boxes]
+        if not given:
+            return None, None
+        whole = (placement.canvas_width, placement.canvas_height)
+        shares = []
+        for x1, y1, x2, y2, _ in given:
+            centre = placement.to_model((x1 + x2) / 2, (y1 + y2) / 2)
+            size = placement.to_model(x2 - x1, y2 - y1)
+            shares.append(
+                [
+                    value / side
+                    for pair in (centre, size)
+                    for value, side in zip(pair, whole, strict=True)
+                ]
+            )
+        labels = [int(positive) for *_, positive in given]
+        return device.put([shares], torch.float32), device.put([labels], torch.int64)
+
+    def _meant(self, made: Any, prompt: Prompt, placement: Placement) -> torch.Tensor:
+        """(F, N), 1 where a candidate is what the cues point at: in the box, under the points."""
+        import torch
+
+        device = self._load().device
+        source = (placement.source_width, placement.source_height)
+        meant = torch.ones_like(made.pred_logits, dtype=torch.bool)
+        boxes = [box[:4] for cue in prompt.cues for box in cue.boxes if box[4]]
+        if boxes:
+            shares = device.put(boxes, torch.float32) / device.put((*source, *source))
+            overlaps = _overlap(made.pred_boxes.float()[:, :, None], shares)
+            meant &= overlaps.amax(-1) >= _SAME
+        points = [point for cue in prompt.cues for point in cue.points]
+        for x, y, positive in points:
+            height, width = made.pred_masks.shape[-2:]
+            column = min(max(int(x * width / source[0]), 0), width - 1)
+            row = min(max(int(y * height / source[1]), 0), height - 1)
+            inside = made.pred_masks[:, :, row, column] > 0
+            meant &= inside if positive else ~inside
+        return meant
+
+    def _read(self, phrase: str) -> torch.Tensor:
+        """What a phrase means: (1, pieces, D).
+
+        Read with the padding that the network was trained with; then only what is no padding is
+        kept, which is the same as masking it and needs no mask.
+        """
+        tokens = self._tokens(phrase)
+        device = self._load().device
+        given = {name: device.put([tokens[name]]) for name in ("input_ids", "attention_mask")}
+        features = self._network.get_text_features(**given).pooler_output
+        found: torch.Tensor = features[:, : sum(tokens["attention_mask"])]
+        return found
+
+    def _tokens(self, phrase: str) -> Any:
+        context = min(_CONTEXT, int(self._network.config.text_config.max_position_embeddings))
+        tokens = self._tokenizer(phrase, padding="max_length", max_length=context)
+        count = sum(tokens["attention_mask"])
+        if count > context:
+            raise PromptError(
+                f"{phrase!r} is too long for model {self.card.name!r}: {count} pieces of words, at "
+                f"most {context}; name the thing in fewer words"
+            )
+        return tokens
+
+    def _tracker(self) -> Promptable:
+        """The network for points and masks; loaded when first needed, with the same backbone."""
+        if self._pointed is None:
+            device = self._load().device
+            assert self._folder is not None  # noqa: S101
+            made = Promptable.load(Sam3Tracker.class_name, self._folder, device, HALF)
+            made.network.vision_encoder.backbone = self._network.vision_encoder.backbone
+            self._pointed = made
+        return self._pointed
+
+
+def _overlap(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Intersection over union of boxes (..., 4) as x1, y1, x2, y2."""
+    import torch
+
+    low, high = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])
+    both = (high - low).clamp(min=0).prod(-1)
+    areas = [(box[..., 2:] - box[..., :2]).clamp(min=0).prod(-1) for box in (a, b)]
+    return both / (areas[0] + areas[1] - both).clamp(min=1e-9)
+
+
+def _know_shapes_here(encoder: Any) -> None:
+    """Let the size of the features be known on this machine.
+
+    transformers puts it on the device and reads it back for every layer of the decoder, and each
+    time this machine waits until the device has done all that is queued.
+    """
+    import torch
+
+    def prepare(features: Any, positions: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        (feature,), (position,) = features, positions
+        shapes = torch.tensor([feature.shape[-2:]])
+        return feature.flatten(2).mT, position.flatten(2).mT, shapes
+
+    encoder._prepare_multilevel_features = prepare
+
+
+class Sam3LiteText(Sam3):
+    """SAM 3 with a small text encoder; finds by words and examples, without points."""
+
+    card = ModelCard(
+        name="sam3-litetext-s0",
+        summary="SAM 3 with a small text encoder: everything that a phrase names",
+        kinds=frozenset({"text", "negative", "box"}),
+        open_vocabulary=True,
+        licence=_LICENCE,
+        megabytes=2117,
+        extra="models",
+        weights=("yonigozlan/sam3-litetext-s0@main",),
+        packages=PACKAGES,
+        memory=4400,
+        rank=90,
+    )
+    class_name = "Sam3LiteTextModel"
+
+    def _by_concept(self, prompt: Prompt) -> bool:
+        del prompt
+        return True
+
+
+class Sam3Tracker(Sam2):
+    """The tracker network of SAM 3 alone: one object for each prompt, no words."""
+
+    card = ModelCard(
+        name="sam3-tracker",
+        summary="SAM 3's tracker network on single frames: one object for each point, box or mask",
+        kinds=frozenset({"point", "negative", "box", "mask"}),
+        open_vocabulary=True,
+        licence=_LICENCE,
+        megabytes=3440,
+        extra="models",
+        weights=(_WEIGHTS,),
+        packages=PACKAGES,
+        memory=3900,
+        rank=60,
+    )
+    class_name = "Sam3TrackerModel"
+    colours: ClassVar[Colours] = HALF
+
+
+PARTS = {"sam3": Sam3, "sam3-litetext-s0": Sam3LiteText, "sam3-tracker": Sam3Tracker}
