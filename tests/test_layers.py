@@ -84,7 +84,7 @@ def test_an_earlier_run_is_changed_by_this_call_alone(places: dict[str, Any]) ->
 
 
 def test_nothing_around_counts_unless_asked(places: dict[str, Any]) -> None:
-    assert load().run.batch == 4
+    assert load().run.batch == 0
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_the_schema_is_one_and_takes_every_preset(capsys: pytest.CaptureFixture[
     "wrong",
     [
         {"run": {"batches": 3}},
-        {"run": {"batch": 0}},
+        {"run": {"batch": -1}},
         {"run": {"model": "embeded"}},
         {"run": {"write": ["svgs"]}},
         {"writers": {"svgs": {}}},

@@ -85,7 +85,7 @@ def test_frames_that_nobody_waits_for_go_on_at_once() -> None:
             taken.append(index)
             yield frame(index)
 
-    stage = EveryNth(Batched(Colours(), RED), 30)
+    stage = EveryNth(Batched(Colours(), RED, 1), 30)
     for given, _ in itertools.islice(stage.run(source()), 20):
         assert taken[-1] <= given.index + 1
 

@@ -39,7 +39,7 @@ from videoseg.run.records import record_file
 from videoseg.run.summary import Summary
 from videoseg.sources.bounds import read_bounds
 from videoseg.sources.positions import Timed, frame_index, parse_position
-from videoseg.stages.batched import Load
+from videoseg.stages.batched import USUAL, Load
 from videoseg.stages.carried import ask
 from videoseg.stages.every_nth import batch_within, seeing_ahead
 from videoseg.stages.fitting import stage_for
@@ -142,7 +142,7 @@ class Job(AbstractContextManager["Job"]):
         """Frames in a call of the model; None where one follows from the other."""
         anchored = any(cue.frame is not None for prompt in self.prompts for cue in prompt.cues)
         run = self.config.run
-        return None if anchored else batch_within(run.batch, run.every)
+        return None if anchored else batch_within(run.batch or USUAL, run.every)
 
     @property
     def notes(self) -> tuple[str, ...]:

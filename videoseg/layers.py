@@ -127,7 +127,9 @@ def assignment_layer(text: str) -> Layer:
         ConfigError: It is not of that form.
     """
     path, equals, given = text.partition("=")
-    keys = path.strip().split(".")
+    kind, *name, key = path.strip().split(".") if "." in path else ("", "")
+    # The name of a part may have dots of its own: models.sam2.1-tiny.device
+    keys = [kind, ".".join(name), key] if name else [kind, key]
     if not equals or not all(keys) or len(keys) != (2 if keys[0] == "run" else 3):
         raise ConfigError(
             "--set takes part.key=value such as writers.svg.precision=2 or run.batch=8, "

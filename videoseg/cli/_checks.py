@@ -207,16 +207,10 @@ def look(check: Check) -> tuple[Finding, ...]:
 
 def _has_weights(name: str, beside: Path) -> bool:
     """Whether a file beside a model, or ``org/name@revision`` in the hub's cache, is here."""
-    hub, at, revision = name.partition("@")
-    if not at:
-        return (beside / name).is_file()
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    kept = cache / f"models--{hub.replace('/', '--')}"
-    branch = kept / "refs" / revision
-    if branch.is_file():
-        revision = branch.read_text(encoding="ascii").strip()
-    return (kept / "snapshots" / revision).is_dir()
+    from videoseg.models._torch.weights import hub_snapshot
+
+    repository, at, revision = name.partition("@")
+    return hub_snapshot(repository, revision).is_dir() if at else (beside / name).is_file()
 
 
 def _requirements() -> dict[str, list[Requirement]]:

@@ -63,6 +63,7 @@ def as_plain(summary: Summary) -> dict[str, object]:
         "seconds": {name: round(spent, 3) for name, spent in summary.seconds.items()},
         "usage": None if summary.usage is None else dataclasses.asdict(summary.usage),
         "stopped": summary.stopped,
+        "idle": None if summary.idle is None else round(summary.idle, 4),
     }
 
 

@@ -14,7 +14,7 @@ from videoseg.errors import ModelError, OutOfMemoryError
 from videoseg.protocols import Pending, Segmenter, Submits
 from videoseg.types import Detections, Frame, Prompt
 
-_USUAL = 4
+USUAL = 4
 """Frames at once for a model that does not say how many fit."""
 Answered: TypeAlias = tuple[Frame, Detections]
 _log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class Batched:
         elif isinstance(self.segmenter, Submits):
             wanted = self.segmenter.batch_size()
         else:
-            wanted = _USUAL
+            wanted = USUAL
         return wanted if self._most is None else min(wanted, self._most)
 
     def _begin(self, frames: tuple[Frame, ...]) -> _Batch | None:

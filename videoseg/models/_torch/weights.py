@@ -7,9 +7,9 @@ read and only classes of transformers are made: nothing that comes with weights 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import math
+import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,16 +69,25 @@ def on_this_machine(text: str) -> Path | None:
     source = Source.of(text)
     if source.repository is None:
         folder = Path(text).expanduser()
-    elif importlib.util.find_spec("huggingface_hub") is None:
-        return None
     else:
-        from huggingface_hub import try_to_load_from_cache
-
-        config = try_to_load_from_cache(source.repository, CONFIG, revision=source.revision)
-        if not isinstance(config, str):
-            return None
-        folder = Path(config).parent
+        folder = hub_snapshot(source.repository, source.revision)
     return folder if folder.is_dir() and not _lacking(folder) else None
+
+
+def hub_snapshot(repository: str, revision: str) -> Path:
+    """The folder in which the hub's cache keeps a revision of a repository, there or not.
+
+    Where that is: huggingface.co/docs/huggingface_hub, "Understand caching". Its package takes long
+    to import, and what is on this machine is asked for often.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    home = Path(os.environ.get("HF_HOME") or cache / "huggingface")
+    kept = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    kept = kept / f"models--{repository.replace('/', '--')}"
+    branch = kept / "refs" / revision
+    if branch.is_file():
+        revision = branch.read_text(encoding="ascii").strip()
+    return kept / "snapshots" / revision
 
 
 def fetch(text: str, *, offline: bool) -> Path:
