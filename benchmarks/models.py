@@ -188,9 +188,12 @@ def report_speed(arguments: argparse.Namespace) -> float:
     }
     rounds: list[dict[str, tuple[float, float | None]]] = []
     for _ in range(arguments.rounds):
-        rounds.append({way: run() for way, run in ways.items()})
-        speeds = ", ".join(f"{way} {found[0]:.2f}" for way, found in rounds[-1].items())
-        print(f"  frames/s: {speeds}", flush=True)
+        rounds.append({})
+        for way, run in ways.items():
+            cpu = time.process_time()
+            rounds[-1][way] = found = run()
+            cpu = (time.process_time() - cpu) / count
+            print(f"    {way:24s} {found[0]:7.3f} frames/s, {cpu:.2f} s of CPU a frame", flush=True)
     first = next(iter(ways))
     medians = {}
     for way in ways:
