@@ -90,8 +90,15 @@ class TorchModel:
             empty_cache(lanes.device)
 
     def weight_files(self) -> tuple[Path, ...]:
-        """The files that were loaded, once they are."""
-        return () if self._folder is None else weight_files.files(self._folder)
+        """The files of the network, fetched where they are not on this machine.
+
+        Raises:
+            MissingDependencyError: They are not here and cannot be fetched.
+        """
+        if self._folder is None:
+            text = self.weights or self.card.weights[0]
+            self._folder = weight_files.fetch(text, offline=self.offline)
+        return weight_files.files(self._folder)
 
     def _check(self, prompt: Prompt) -> None:
         """Refuse a prompt that the model cannot take.
@@ -124,8 +131,8 @@ class TorchModel:
         if self._lanes is None:
             need_packages(self.card)
             device = choose(self.device, self.precision)
-            text = self.weights or self.card.weights[0]
-            self._folder = weight_files.fetch(text, offline=self.offline)
+            self.weight_files()
+            assert self._folder is not None  # noqa: S101
             self._build(self._folder, device)
             self._lanes = Lanes(device)
             self._uploader = Uploader(self._lanes)
