@@ -13,7 +13,6 @@ from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from videoseg.evaluate.datasets.coco import Coco
 from videoseg.evaluate.readers import read_image, read_labels
@@ -28,8 +27,6 @@ SMALLEST, LARGEST = 1_500, 60_000
 """Areas of objects that are cut out, pixels."""
 MOST_PICTURES = 120
 """Pictures of one half, so that reading takes seconds."""
-DAVIS_STEP = 1
-"""Every so many frames of a DAVIS sequence are used."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +82,7 @@ class Stock:
 
 
 def _played(folder: Path) -> Iterator[tuple[RgbImage, Bitmap]]:
-    frames = sorted((folder / "frames").glob("*.jpg"))[::DAVIS_STEP]
+    frames = sorted((folder / "frames").glob("*.jpg"))
     for frame in frames:
         bitmap = read_labels(folder / "masks" / f"{frame.stem}.png") > 127
         mask = masks.from_bitmap(bitmap)
@@ -100,7 +97,7 @@ def _is_whole(mask: Mask) -> bool:
     if not inside or not SMALLEST <= masks.area(mask) <= LARGEST:
         return False
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.bitmap.astype(np.uint8))
-    areas: npt.NDArray[np.int32] = stats[1:, cv2.CC_STAT_AREA]
+    areas = np.asarray(stats)[1:, cv2.CC_STAT_AREA]
     return bool(areas.max() > 0.9 * areas.sum())
 
 

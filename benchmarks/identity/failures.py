@@ -130,7 +130,10 @@ def _sightings(
 def _touching(seen: dict[int, Mask]) -> list[tuple[int, int]]:
     """Pairs of objects whose masks come within a few pixels."""
     kernel = np.ones((5, 5), np.uint8)
-    wide = {k: cv2.dilate(masks.to_bitmap(m).astype(np.uint8), kernel) for k, m in seen.items()}
+    wide = {
+        k: np.asarray(cv2.dilate(masks.to_bitmap(m).astype(np.uint8), kernel)) > 0
+        for k, m in seen.items()
+    }
     keys = sorted(seen)
     return [(a, b) for n, a in enumerate(keys) for b in keys[n + 1 :] if (wide[a] & wide[b]).any()]
 
