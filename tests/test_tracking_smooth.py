@@ -14,8 +14,8 @@ from videoseg.geometry import masks
 from videoseg.motion import Flow, flow_between
 from videoseg.outlines.contours import outline_of
 from videoseg.tracking import smooth
-from videoseg.tracking.associate import shifted, typical_motion
 from videoseg.tracking.iou import IouTracker
+from videoseg.tracking.tracks import shifted, typical_motion
 from videoseg.types import Bitmap, Instance, Mask, RgbImage
 
 
