@@ -102,9 +102,9 @@ def degrade(
         if rng.random() < failures.false and seen:
             ghosts.append(_ghost(seen, index, rng))
         for blob, score, _ in ghosts:
-            rough = _rough(blob, failures.edge, rng)
-            if rough is not None:
-                found.append(Instance(rough, score, 0))
+            spoiled = rough(blob, failures.edge, rng)
+            if spoiled is not None:
+                found.append(Instance(spoiled, score, 0))
         answers.append([found[n] for n in rng.permutation(len(found))])
     return answers
 
@@ -122,9 +122,9 @@ def _sightings(
         parts = _pieces(mask, rng)
     if rng.random() < failures.doubles:
         parts.append(mask)
-    rough = [_rough(part, failures.edge, rng) for part in parts if part is not None]
-    scores = [score * (1.0 if n == 0 else 0.85) for n in range(len(rough))]
-    return [Instance(m, s, 0) for m, s in zip(rough, scores, strict=True) if m is not None]
+    spoiled = [rough(part, failures.edge, rng) for part in parts if part is not None]
+    scores = [score * (1.0 if n == 0 else 0.85) for n in range(len(spoiled))]
+    return [Instance(m, s, 0) for m, s in zip(spoiled, scores, strict=True) if m is not None]
 
 
 def _touching(seen: dict[int, Mask]) -> list[tuple[int, int]]:
@@ -168,7 +168,7 @@ def _pieces(mask: Mask, rng: np.random.Generator) -> list[Mask | None]:
     return [masks.from_bitmap(upper), masks.from_bitmap(lower)]
 
 
-def _rough(mask: Mask, edge: float, rng: np.random.Generator) -> Mask | None:
+def rough(mask: Mask, edge: float, rng: np.random.Generator) -> Mask | None:
     """A mask with an edge that errs by some pixels, about alike over ``GRAIN`` pixels."""
     margin = int(3 * edge) + 2
     x1, y1, x2, y2 = masks.bounding_box(mask)

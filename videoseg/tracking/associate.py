@@ -41,7 +41,7 @@ SURE = 0.6
 """Overlap from which looks are not asked."""
 NEAR_SAY, LOOK_SAY = 0.3, 0.6
 """Say of enlarged boxes and of looks beside the overlap of masks."""
-FAMILIAR = 0.75
+FAMILIAR = 0.7
 """Least likeness of what was hidden and comes back."""
 REACH = 1.0
 """How far what comes back may be from where it ought to be, in its own size, ..."""

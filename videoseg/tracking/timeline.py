@@ -23,7 +23,7 @@ from videoseg.tracking.tracks import Found, Track
 from videoseg.tracking.untangle import joined_pieces, parted_neighbours, without_doubles
 from videoseg.types import Detections, Frame, Instance, Scene, Shape, TrackedInstance
 
-SHOWN = 0.85
+SHOWN = 0.9
 """Least likeness to a missed object of what is seen where it is expected, if that is it."""
 
 
