@@ -76,6 +76,30 @@ def flow_between(previous: RgbImage, current: RgbImage, *, long_side: int = 320)
     return Flow(backward, width, height)
 
 
+def inverse(flow: Flow) -> Flow:
+    """The same motion seen from the previous frame: where each of its pixels is in the current one.
+
+    What was covered meanwhile has no such place; it goes along with what is around it.
+    """
+    import cv2
+
+    height, width = flow.backward.shape[:2]
+    columns = np.arange(width, dtype=np.float32)
+    rows = np.arange(height, dtype=np.float32)[:, None]
+    ahead = -flow.backward
+    for _ in range(_INVERSE_ROUNDS):
+        ahead = -np.asarray(
+            cv2.remap(
+                flow.backward,
+                columns + ahead[..., 0],
+                rows + ahead[..., 1],
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+        )
+    return Flow(np.ascontiguousarray(ahead), flow.frame_width, flow.frame_height)
+
+
 @dataclass(frozen=True, slots=True)
 class Camera:
     """How the ground moved between two frames: turned, scaled and shifted.
@@ -162,6 +186,7 @@ _GROUND_SAMPLES = 500
 _GROUND_LEAST = 40
 """Fewest such places outside all objects; with fewer, objects are looked at, too."""
 _GROUND_ROUNDS = 4
+_INVERSE_ROUNDS = 2
 _SMALLEST_SIDE = 32
 """DIS reads beyond its pyramid's end on images smaller than this; they are padded."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from videoseg.tracking import smooth
+from videoseg.tracking import fields
 from videoseg.tracking.held import Drawn, Held, flow_of
 from videoseg.tracking.tracks import Track
 from videoseg.types import Box, Instance
@@ -23,31 +23,30 @@ def fill(track: Track, drawn: Drawn, path: Sequence[Held]) -> None:
         path: At least two frames, the first of which comes after ``drawn``.
     """
     before, after = drawn.instance, path[-1].seen[track]
-    start, end = smooth.field_of(before.mask), smooth.field_of(after.mask)
+    start, end = fields.field_of(before.mask), fields.field_of(after.mask)
     box = _way(start, end)
-    forward: list[smooth.Field] = []
+    forward: list[fields.Field] = []
     for held in path[:-1]:
-        start = smooth.carried(start, held.flow, box)
+        start = fields.carried(start, held.flow, box)
         forward.append(start)
-    backward: list[smooth.Field] = []
+    backward: list[fields.Field] = []
     for earlier, later in zip(path[-2::-1], path[:0:-1], strict=True):
-        end = smooth.carried(end, flow_of(later, earlier), box)
+        end = fields.carried(end, flow_of(later, earlier), box)
         backward.append(end)
     misses = drawn.misses
     for step, (one, other) in enumerate(zip(forward, reversed(backward), strict=True)):
         misses += path[step].misses(track)
-        field = smooth.blended(one, other, (step + 1) / len(path))
-        mask = smooth.mask_of(field)
+        mask = fields.mask_of(fields.blended(one, other, (step + 1) / len(path)))
         if mask is not None:
             score = min(before.score, after.score)
             instance = Instance(mask, score, track.prompt, track.object_id)
-            path[step].filled[track] = Drawn(instance, field, misses)
+            path[step].filled[track] = Drawn(instance, misses=misses)
 
 
-def _way(start: smooth.Field, end: smooth.Field) -> Box:
+def _way(start: fields.Field, end: fields.Field) -> Box:
     """A window in which an object stays on its way from one place to another."""
     boxes = np.array([start.box, end.box])
     x1, y1 = (int(value) for value in boxes[:, :2].min(axis=0))
     x2, y2 = (int(value) for value in boxes[:, 2:].max(axis=0))
     detour = max(x2 - x1, y2 - y1) // 4
-    return smooth.padded((x1, y1, x2, y2), detour, end.frame_width, end.frame_height)
+    return fields.padded((x1, y1, x2, y2), detour, end.frame_width, end.frame_height)

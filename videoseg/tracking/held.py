@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from videoseg.motion import Flow, flow_between
-from videoseg.tracking import smooth
+from videoseg.motion import Flow, flow_between, inverse
+from videoseg.tracking import fields, smooth
 from videoseg.tracking.looks import Palette
 from videoseg.tracking.tracks import Track
 from videoseg.types import Detections, Frame, Instance, RgbImage, Scene
@@ -23,13 +23,13 @@ class Drawn:
 
     Attributes:
         instance: With the mask that is drawn.
-        field: The distance field behind that mask, where one was made.
+        past: What steadying goes on with, where it was steadied.
         misses: Asked frames in a row, up to this one, on which it was not seen, nor shown by the
             picture.
     """
 
     instance: Instance
-    field: smooth.Field | None = None
+    past: smooth.Past | None = None
     misses: int = 0
 
 
@@ -45,6 +45,8 @@ class Held:
         detections: What the model found, None where it was not asked.
         flow: Motion from the frame before, where there was something to follow.
         motion: The flow with how far it is to be believed, once it was asked for.
+        back: The same from this frame to the one before.
+        found: The seen tracks' masks, ready to be compared, once they were asked for.
         seen: The tracks that were seen on it.
         shown: Tracks that the model missed, but the picture shows where they are expected.
         filled: How tracks are drawn that were missed on it between two sightings.
@@ -56,7 +58,9 @@ class Held:
     frame_height: int
     detections: Detections | None
     flow: Flow | None = None
-    motion: smooth.Motion | None = None
+    motion: fields.Motion | None = None
+    back: fields.Motion | None = None
+    found: dict[Track, smooth.Present] = field(default_factory=dict)
     seen: dict[Track, Instance] = field(default_factory=dict)
     shown: set[Track] = field(default_factory=set)
     filled: dict[Track, Drawn] = field(default_factory=dict)
@@ -84,6 +88,24 @@ class Held:
         if self._palette is None:
             self._palette = Palette.of(self.small)
         return self._palette
+
+    def present(self, track: Track) -> smooth.Present:
+        """A seen track's mask, ready to be compared."""
+        if track not in self.found:
+            self.found[track] = smooth.Present.of(self.seen[track].mask)
+        return self.found[track]
+
+    def from_before(self, before: Held) -> fields.Motion | None:
+        """How this frame came from the one before, worked out when it is first asked for."""
+        if self.motion is None and self.flow is not None:
+            self.motion = fields.motion_between(self.flow, before.small, self.small)
+        return self.motion
+
+    def to_before(self, before: Held) -> fields.Motion | None:
+        """How the frame before, seen from there, came to be this one."""
+        if self.back is None and self.flow is not None:
+            self.back = fields.motion_between(inverse(self.flow), self.small, before.small)
+        return self.back
 
     def misses(self, track: Track) -> bool:
         """Whether the model was asked, and neither it nor the picture shows the track."""

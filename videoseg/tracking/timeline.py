@@ -186,11 +186,16 @@ class Timeline:
                 self._settle_births(head, at_end=at_end)
             elif any(not (track.confirmed or track.dropped) for track in head.seen):
                 break
-            if not self._settle_gaps(head, now=now):
+            if not self._settle_gaps(head, now=now) or not (now or self._can_steady()):
                 break
             self._held.popleft()
             scenes.append(self._draw(head))
         return scenes
+
+    def _can_steady(self) -> bool:
+        """Whether the oldest frame need not wait for what its outlines are blended with."""
+        looks_ahead = self.settings.smoothing > 0 and self.settings.look_ahead > 0
+        return len(self._held) > 1 or not (looks_ahead and self._held[0].seen)
 
     def _settle_births(self, head: Held, *, at_end: bool) -> None:
         """Decide on the unconfirmed tracks of a frame that can wait no longer.
@@ -277,20 +282,28 @@ class Timeline:
         strength = self.settings.smoothing
         if strength == 0:
             return Drawn(instance)
-        past = self._drawn.get(track)
-        motion = self._motion(head)
-        if past is None or past.field is None or motion is None:
-            return Drawn(instance, smooth.begun(instance.mask))
-        mask, field = smooth.steadied(past.field, motion, instance.mask, strength=strength)
+        before, following = self._before, self._following(head)
+        drawn = self._drawn.get(track)
+        past = None if drawn is None else drawn.past
+        ahead = None
+        if following is not None and track in following.seen:
+            motion = following.to_before(head)
+            ahead = None if motion is None else (following.present(track), motion)
+        mask, past = smooth.steadied(
+            past,
+            None if before is None else head.from_before(before),
+            head.present(track),
+            ahead,
+            back=None if ahead or before is None or past is None else head.to_before(before),
+            strength=strength,
+        )
         if mask is not instance.mask:
             instance = dataclasses.replace(instance, mask=mask, outline=None)
-        return Drawn(instance, field)
+        return Drawn(instance, past)
 
-    def _motion(self, head: Held) -> smooth.Motion | None:
-        """How a frame came from the one before it, worked out when it is first asked for."""
-        if head.motion is None and head.flow is not None and self._before is not None:
-            head.motion = smooth.motion_between(head.flow, self._before.small, head.small)
-        return head.motion
+    def _following(self, head: Held) -> Held | None:
+        """The frame after the one that leaves, where it is known."""
+        return next((held for held in self._held if held is not head), None)
 
     def _id(self, track: Track) -> int:
         """The id of a track, given when it first appears; an identity of the model's keeps it."""
