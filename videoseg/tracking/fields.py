@@ -17,7 +17,7 @@ Map: TypeAlias = npt.NDArray[np.float32]
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (h, w)."""
 
-BAND = 12
+BAND = 16
 """Distances are known up to this far from an edge, and outlines further apart are not blended,
 pixels."""
 GRAIN = 2

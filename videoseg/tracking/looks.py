@@ -15,8 +15,12 @@ import numpy.typing as npt
 from videoseg.types import Instance, Mask, RgbImage
 
 Histogram: TypeAlias = npt.NDArray[np.float32]
-"""float32 (BINS,), summing to 2: colours and texture."""
+"""float32 (bins,): colours, then texture."""
 
+UNKNOWN = 0.75
+"""Likeness of what cannot be told: neither known nor strange."""
+_FEW = 15
+"""Pixels from which about half of a look is chance."""
 _LIGHT, _TINT, _ROUGH = 6, 8, 6
 """Bins of lightness, of each of the two axes of colour, and of slope."""
 _TINT_WIDTH = 10
@@ -60,10 +64,12 @@ class Look:
 
     Attributes:
         roots: float32, square roots of its shares of each bin; of length 1 together.
+        pixels: Small pixels that it was taken from.
         embedding: float32 (D,) of length 1, by a model, or None.
     """
 
     roots: Histogram
+    pixels: int
     embedding: npt.NDArray[np.float32] | None = None
 
     @classmethod
@@ -72,13 +78,14 @@ class Look:
         embedding = instance.embedding
         if embedding is not None:
             embedding = np.asarray(embedding / (np.linalg.norm(embedding) or 1), np.float32)
-        return cls(_roots(instance.mask, palette), embedding)
+        return cls(*_roots(instance.mask, palette), embedding)
 
     def like(self, other: Look) -> float:
-        """How alike two looks are, in [0, 1]."""
+        """How alike two looks are, in [0, 1]; ``UNKNOWN`` where there is too little to see."""
         if self.embedding is not None and other.embedding is not None:
             return max(0.0, float(self.embedding @ other.embedding))
-        return float(self.roots @ other.roots)
+        blind = _FEW / (_FEW + min(self.pixels, other.pixels))
+        return blind * UNKNOWN + (1 - blind) * float(self.roots @ other.roots)
 
     def blended(self, newer: Look, share: float) -> Look:
         """This look with ``share`` of a newer one."""
@@ -87,7 +94,7 @@ class Look:
         if self.embedding is not None and embedding is not None:
             mixed = (1 - share) * self.embedding + share * embedding
             embedding = np.asarray(mixed / (np.linalg.norm(mixed) or 1), np.float32)
-        return Look(np.sqrt(shares), embedding)
+        return Look(np.sqrt(shares), max(self.pixels, newer.pixels), embedding)
 
 
 def _table(width: int, start: int, count: int) -> npt.NDArray[np.uint16]:
@@ -95,8 +102,8 @@ def _table(width: int, start: int, count: int) -> npt.NDArray[np.uint16]:
     return np.clip((np.arange(256) - start) // width, 0, count - 1).astype(np.uint16)
 
 
-def _roots(mask: Mask, palette: Palette) -> Histogram:
-    """Square roots of the shares of each bin inside a mask."""
+def _roots(mask: Mask, palette: Palette) -> tuple[Histogram, int]:
+    """Square roots of the shares of each bin inside a mask, and how many pixels that are."""
     height, width = palette.colours.shape
     rows, inside_y = _samples(mask.y, mask.bitmap.shape[0], height, mask.frame_height)
     columns, inside_x = _samples(mask.x, mask.bitmap.shape[1], width, mask.frame_width)
@@ -110,7 +117,7 @@ def _roots(mask: Mask, palette: Palette) -> Histogram:
     shares = np.concatenate(
         [colours * ((1 - _TEXTURE_SHARE) / total), texture * (_TEXTURE_SHARE / total)]
     )
-    return np.sqrt(shares).astype(np.float32)
+    return np.sqrt(shares).astype(np.float32), int(total)
 
 
 def _samples(start: int, length: int, small: int, whole: int) -> tuple[Any, Any]:

@@ -8,10 +8,11 @@ How much they count is learned from the object itself. Where both the past and t
 on the same side of the present one, the present one jitters; where they lie on either side, or
 anywhere, the object moves or the flow errs. Averaged along the outline, the product of the two
 distances is the variance of the jitter, whatever the flow's errors are, as long as those of the
-past and of the next are not alike; half their difference, squared, is that of the errors. The blend
-of least error follows from the two (Wiener, 1949). So masks that do not jitter are left as they
-are, and rough ones are steadied. A part that comes or goes is taken as it is found. Nothing outlives
-its object: without a mask of the present frame nothing is drawn.
+past and of the next are not alike; half their difference, squared, is that of the errors. The
+blend of least error follows from the two (Wiener, "Extrapolation, Interpolation, and Smoothing of
+Stationary Time Series", 1949). So masks that do not jitter are left as they are, and rough ones are
+steadied. A part that comes or goes is taken as it is found. Nothing outlives its object: without a
+mask of the present frame nothing is drawn.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ LEARN = 0.3
 """Say of each frame in what is known of an object's jitter."""
 CERTAIN = 0.1
 """Trust well below this leaves an outline where it was found."""
-MOST = 0.97
-"""What strength 1 counts as, so that no blend is without the present."""
+MEMORY = 2.0
+"""Frames that the past is worth at full strength, beside the present one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +143,10 @@ def steadied(
         late = _compared(present.field, back, past.present)
         jitter, error = _learned(jitter, error, past.side, late, past.present)
     values = present.field.values
-    known = values if before is None else values + before.off * (before.say / (1 + before.say))
+    known = values
+    if before is not None:
+        worth = before.say * np.float32(MEMORY * strength)
+        known = values + before.off * (worth / (1 + worth))
     field = Field(present.field.box, known, present.field.frame_width, present.field.frame_height)
     result = Past(field, present, before, jitter, error)
     shift = _shift(before, after, jitter or 0.0, error, strength)
@@ -193,8 +197,7 @@ def _shift(
     sides = [side for side in (before, after) if side is not None]
     if not sides or jitter <= 0:
         return None
-    strength = min(strength, MOST)
-    wanted = jitter * strength / (1 - strength)
+    wanted = jitter * MEMORY * strength
     # One side alone errs twice as much as the mean of both.
     share = wanted / (wanted + error * (3 - len(sides)) + 1e-6)
     pull = sum((side.off * side.say for side in sides), start=np.float32(0))

@@ -155,7 +155,7 @@ class Track:
         self.offset = (self.offset[0] + step[0], self.offset[1] + step[1])
         self._moved = shifted(self.mask, round(self.offset[0]), round(self.offset[1]))
         self._coasting = None
-        if math.dist(ahead, self.offset) >= COAST and self.sightings > 2:
+        if math.dist(ahead, self.offset) >= COAST:
             self._coasting = shifted(self.mask, round(ahead[0]), round(ahead[1]))
 
     def see(self, found: Found, seconds: Fraction) -> None:
