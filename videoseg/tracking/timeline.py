@@ -5,26 +5,23 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
+from typing import TypeAlias
 
-from videoseg.motion import Camera, camera_motion
 from videoseg.outlines.contours import outlines_of
 from videoseg.tracking import smooth
-from videoseg.tracking.associate import Pair, associate
 from videoseg.tracking.cuts import CutDetector
+from videoseg.tracking.follow import Follower
 from videoseg.tracking.gallery import Gallery
 from videoseg.tracking.gaps import fill
-from videoseg.tracking.held import Drawn, Held, flow_of
-from videoseg.tracking.looks import Look
+from videoseg.tracking.held import Drawn, Held
 from videoseg.tracking.settings import Settings
-from videoseg.tracking.tracks import Found, Track
-from videoseg.tracking.untangle import joined_pieces, parted_neighbours, without_doubles
+from videoseg.tracking.tracks import Track
 from videoseg.types import Detections, Frame, Instance, Scene, Shape, TrackedInstance
 
-SHOWN = 0.9
-"""Least likeness to a missed object of what is seen where it is expected, if that is it."""
+Plan: TypeAlias = Mapping[int, int]
+"""For the number of each track that is an object, which object."""
 
 
 @dataclass(slots=True)
@@ -33,26 +30,32 @@ class Timeline:
 
     Frames pass two queues: ``_judged`` waits for the verdict on shot cuts, ``_held`` for births and
     gaps to settle. Between the two, detections are associated with tracks.
+
+    Attributes:
+        settings: What the user set.
+        labels: Of the prompts.
+        ids: Gives the next id.
+        plan: Which tracks are objects, and which are the same one, where that is known beforehand.
+        shot: The present shot.
     """
 
     settings: Settings
     labels: tuple[str, ...]
     ids: Iterator[int]
+    plan: Plan | None = None
     shot: int = 0
     _cuts: CutDetector = field(init=False)
     _gallery: Gallery = field(init=False, repr=False)
     _judged: deque[Held] = field(init=False, repr=False, default_factory=deque)
     _held: deque[Held] = field(init=False, repr=False, default_factory=deque)
-    _tracks: list[Track] = field(init=False, repr=False, default_factory=list)
+    _follower: Follower = field(init=False, repr=False)
     _drawn: dict[Track, Drawn] = field(init=False, repr=False, default_factory=dict)
-    _known: dict[tuple[int, int], int] = field(init=False, repr=False, default_factory=dict)
-    _last: Held | None = field(init=False, repr=False, default=None)
+    _known: dict[Hashable, int] = field(init=False, repr=False, default_factory=dict)
     _before: Held | None = field(init=False, repr=False, default=None)
-    _asked_in_shot: int = field(init=False, repr=False, default=0)
-    _begun: int = field(init=False, repr=False, default=0)
 
     def __post_init__(self) -> None:
         self._gallery = Gallery(self.settings.remember)
+        self._follower = Follower(self.settings)
         self._cuts = CutDetector(patience=min(2, self.settings.look_ahead))
 
     def push(self, frame: Frame, detections: Detections | None) -> list[Scene]:
@@ -74,105 +77,10 @@ class Timeline:
             if begins_shot:
                 scenes += self._end_shot()
                 self.shot += 1
-            self._follow(held)
+            self._gallery.keep(self._follower.follow(held))
             self._held.append(held)
             scenes += self._release()
         return scenes
-
-    # Association -------------------------------------------------------------------------------
-
-    def _follow(self, held: Held) -> None:
-        """Move all tracks on to this frame and give its detections to them."""
-        last, self._last = self._last, held
-        if last is not None:
-            if self._tracks:
-                held.flow = flow_of(last, held)
-            camera = self._camera(held)
-            for track in self._tracks:
-                track.advance(held.flow, camera, float(held.seconds - last.seconds))
-        if held.detections is None:
-            return
-        self._asked_in_shot += 1
-        self._assign(held, held.detections.instances)
-        for track in self._tracks:
-            if track in held.seen:
-                track.confirmed = track.confirmed or track.sightings >= self.settings.confirm
-            else:
-                shown = self._shown(track, held)
-                track.miss(held.seconds, hidden=not shown)
-                if shown:
-                    held.shown.add(track)
-        gone = {track for track in self._tracks if self._gone(track, held.seconds)}
-        self._gallery.keep(track for track in self._tracks if track in gone)
-        self._tracks = [track for track in self._tracks if track not in gone]
-
-    def _shown(self, track: Track, held: Held) -> bool:
-        """Whether the picture shows a track that the model missed, where it is expected."""
-        if not track.confirmed or track.predicted is None:
-            return False
-        place = Instance(track.predicted, 1.0, track.prompt)
-        return track.look.like(Look.of(place, held.palette)) >= SHOWN
-
-    def _camera(self, held: Held) -> Camera:
-        """How the ground moved from the frame before."""
-        if held.flow is None:
-            return Camera()
-        return camera_motion(held.flow, [t.mask for t in self._tracks if t.in_view])
-
-    def _assign(self, held: Held, instances: Iterable[Instance]) -> None:
-        """Sort one frame's detections into tracks; what is new begins one."""
-        named: dict[tuple[int, int], Found] = {}
-        nameless: list[Found] = []
-        for instance in instances:
-            found = Found(instance, Look.of(instance, held.palette))
-            if instance.object_id is None:
-                nameless.append(found)
-                continue
-            key = (instance.prompt, instance.object_id)
-            # An identity is one object: of two answers that claim it, the better one counts.
-            if key not in named or named[key].instance.score < instance.score:
-                named[key] = found
-        pairs, new = self._matched(held, nameless)
-        by_name = {
-            (track.prompt, track.object_id): track
-            for track in self._tracks
-            if track.object_id is not None
-        }
-        for key, found in named.items():
-            if key in by_name:
-                pairs.append((by_name[key], found))
-            else:
-                new.append(found)
-        for track, found in pairs:
-            track.see(found, held.seconds)
-            held.seen[track] = found.instance
-        for found in new:
-            track = Track.begun(found, held.seconds, self._begun)
-            self._begun += 1
-            track.confirmed = track.object_id is not None
-            self._tracks.append(track)
-            held.seen[track] = found.instance
-
-    def _matched(self, held: Held, found: list[Found]) -> tuple[list[Pair], list[Found]]:
-        """Pairs of tracks and detections without an identity, and the detections that begin one."""
-        confident = self.settings.confident
-        free = [track for track in self._tracks if track.object_id is None]
-        pairs, left = associate(free, found, confident=confident, seconds=held.seconds)
-        pairs, left = joined_pieces(pairs, left)
-        taken = {id(track) for track, _ in pairs}
-        missed = (t for t in free if t.confirmed and t.in_view and id(t) not in taken)
-        pairs = parted_neighbours(pairs, missed)
-        left = without_doubles(pairs, left)
-        return pairs, [one for one in left if one.instance.score >= confident]
-
-    def _gone(self, track: Track, seconds: Fraction) -> bool:
-        """Whether a track is a flicker or lost for too long; flickers are marked as dropped."""
-        missed = track.missed_since
-        gone = missed is not None and seconds - missed > self.settings.lost
-        if not track.confirmed:
-            gone = gone or track.misses > self.settings.confirm_misses
-            track.dropped = gone
-        return gone
 
     # Settling ----------------------------------------------------------------------------------
 
@@ -182,15 +90,23 @@ class Timeline:
         while self._held:
             now = at_end or len(self._held) > self.settings.look_ahead
             head = self._held[0]
-            if now:
+            if now and self.plan is None:
                 self._settle_births(head, at_end=at_end)
-            elif any(not (track.confirmed or track.dropped) for track in head.seen):
+            elif any(self._is_open(track) for track in head.seen):
                 break
             if not self._settle_gaps(head, now=now) or not (now or self._can_steady()):
                 break
             self._held.popleft()
             scenes.append(self._draw(head))
         return scenes
+
+    def _is_open(self, track: Track) -> bool:
+        """Whether it is not yet known if a track is an object."""
+        return self.plan is None and not (track.confirmed or track.dropped)
+
+    def _is_object(self, track: Track) -> bool:
+        """Whether a track is drawn."""
+        return track.confirmed if self.plan is None else track.number in self.plan
 
     def _can_steady(self) -> bool:
         """Whether the oldest frame need not wait for what its outlines are blended with."""
@@ -203,7 +119,7 @@ class Timeline:
         As many sightings are wanted as there were occasions: a still has one. A track that is not
         confirmed now may be so later, and appears from then on.
         """
-        occasions = self._asked_in_shot
+        occasions = self._follower.asked_in_shot
         if not at_end:
             occasions = min(occasions, max(2, sum(held.asked for held in self._held)))
         needed = min(self.settings.confirm, occasions)
@@ -230,18 +146,16 @@ class Timeline:
                 if misses > self.settings.bridge:
                     break
             else:
-                if not now and track in self._tracks:
+                if not now and track in self._follower.tracks:
                     return False
         return True
 
     def _end_shot(self) -> list[Scene]:
         """Let everything go and forget the tracks."""
         scenes = self._release(at_end=True)
-        self._gallery.keep(self._tracks)
-        self._tracks.clear()
+        self._gallery.keep(self._follower.end_shot())
         self._drawn.clear()
-        self._last = self._before = None
-        self._asked_in_shot = 0
+        self._before = None
         return scenes
 
     # Drawing -----------------------------------------------------------------------------------
@@ -251,7 +165,7 @@ class Timeline:
         drawn = {
             track: self._steadied(track, instance, head)
             for track, instance in head.seen.items()
-            if track.confirmed
+            if self._is_object(track)
         }
         drawn |= head.filled
         self._drawn, self._before = drawn, head
@@ -308,10 +222,14 @@ class Timeline:
     def _id(self, track: Track) -> int:
         """The id of a track, given when it first appears; an identity of the model's keeps it."""
         if track.track_id is None:
-            if track.object_id is None:
+            key: Hashable = None
+            if track.object_id is not None:
+                key = (track.prompt, track.object_id)
+            elif self.plan is not None:
+                key = self.plan[track.number]
+            if key is None:
                 track.track_id = self._recognised(track) or next(self.ids)
             else:
-                key = (track.prompt, track.object_id)
                 if key not in self._known:
                     self._known[key] = next(self.ids)
                 track.track_id = self._known[key]
@@ -321,9 +239,9 @@ class Timeline:
         """The id of an object that was gone, where a new track is that object again."""
         if not self.settings.remember:
             return None
-        hidden = [t for t in self._tracks if t.track_id is not None and not t.in_view]
+        hidden = [t for t in self._follower.tracks if t.track_id is not None and not t.in_view]
         found = self._gallery.recognised(track, hidden, track.born)
         if found is None:
             return None
-        self._tracks = [t for t in self._tracks if t is not found]
+        self._follower.forget([found])
         return found.track_id
