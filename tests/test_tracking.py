@@ -300,7 +300,8 @@ def test_short_misses_are_filled_in() -> None:
 
 def test_frames_without_an_answer_are_filled_in_between_sightings_only() -> None:
     answers: list[Answer] = [[seen(20 + 2 * i, 60)] if i % 5 == 0 else None for i in range(43)]
-    scenes = track(raw(), answers)
+    images = {i: painted(disc(20 + 2 * i, 60)) for i in range(43)}
+    scenes = track(raw(), answers, images=images)
     # The last four come after the last sighting: nothing is known of them.
     assert [ids(scene) for scene in scenes] == [[1]] * 41 + [[]] * 2
     for index, scene in enumerate(scenes[:41]):

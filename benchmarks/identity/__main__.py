@@ -35,6 +35,7 @@ from videoseg.evaluate.metrics.tracking import (
     mask_tracks,
 )
 from videoseg.tracking.iou import IouTracker
+from videoseg.tracking.two_pass import TwoPassTracker
 from videoseg.types import Mask, Prompt, Scene
 
 PROMPTS = (Prompt("thing", text="thing"),)
@@ -114,12 +115,19 @@ def measure(sequences: Iterable[HardSequence], python: Path | None) -> dict[str,
 def ours() -> dict[str, IouTracker]:
     """Our own, by name."""
     causal: dict[str, Any] = {"look_ahead": 0, "bridge": 0, "smoothing": 0}
-    return {"videoseg": IouTracker(), "videoseg, causal": IouTracker(**causal)}
+    return {
+        "videoseg": IouTracker(),
+        "videoseg, two passes": TwoPassTracker(),
+        "videoseg, causal": IouTracker(**causal),
+    }
 
 
 def followed(tracker: IouTracker, sequence: HardSequence) -> Tracks:
     """The masks that a tracker shows on each frame, by identity."""
-    tracker.start({sequence.name: sequence.info}, PROMPTS)
+    streams = {sequence.name: sequence.info}
+    if isinstance(tracker, TwoPassTracker):
+        tracker.study(streams, zip(sequence.frames, sequence.detections, strict=True))
+    tracker.start(streams, PROMPTS)
     scenes: list[Scene] = []
     for frame, detections in zip(sequence.frames, sequence.detections, strict=True):
         scenes += tracker.update(frame, detections)

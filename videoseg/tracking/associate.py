@@ -35,7 +35,7 @@ MIN_NEAR = 0.3
 """Least overlap of two enlarged boxes that are the same object."""
 MAX_GROWTH = 2.0
 """An object's area changes by no more than this factor where only enlarged boxes overlap."""
-STRANGE = 0.55
+STRANGE = 0.65
 """Looks less alike than this are those of different objects, unless ``SURE`` says otherwise."""
 SURE = 0.6
 """Overlap from which looks are not asked."""

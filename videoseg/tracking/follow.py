@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from videoseg.motion import Camera, camera_motion
 from videoseg.tracking.associate import Pair, associate
+from videoseg.tracking.gallery import Gallery
 from videoseg.tracking.held import Held, flow_of
 from videoseg.tracking.looks import Look
 from videoseg.tracking.settings import Settings
@@ -34,12 +35,16 @@ class Follower:
     asked_in_shot: int = field(init=False, repr=False, default=0)
     _last: Held | None = field(init=False, repr=False, default=None)
     _begun: int = field(init=False, repr=False, default=0)
+    _gallery: Gallery = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._gallery = Gallery(self.settings.remember)
 
     def follow(self, held: Held) -> list[Track]:
         """Move all tracks on to this frame and give its detections to them.
 
         Returns:
-            The tracks that end here: flickers, and what was lost for too long.
+            The flickers that end here.
         """
         last, self._last = self._last, held
         if last is not None:
@@ -54,27 +59,40 @@ class Follower:
         self._assign(held, held.detections.instances)
         for track in self.tracks:
             if track in held.seen:
-                track.confirmed = track.confirmed or track.sightings >= self.settings.confirm
+                if track.sightings >= self.settings.confirm:
+                    self.confirm(track)
             else:
                 shown = self._shown(track, held)
                 track.miss(held.seconds, hidden=not shown)
                 if shown:
                     held.shown.add(track)
         gone = [track for track in self.tracks if self._gone(track, held.seconds)]
-        self.forget(gone)
-        return gone
+        self._forget(gone)
+        self._gallery.keep(gone)
+        return [track for track in gone if track.dropped]
 
-    def forget(self, gone: Iterable[Track]) -> None:
+    def confirm(self, track: Track) -> None:
+        """Trust a track; it may turn out to be an object that was gone."""
+        if track.confirmed:
+            return
+        track.confirmed = True
+        if self.settings.remember and track.object_id is None:
+            hidden = [t for t in self.tracks if t.confirmed and not t.in_view]
+            track.continues = self._gallery.recognised(track, hidden)
+            if track.continues is not None:
+                self._forget([track.continues])
+
+    def _forget(self, gone: Iterable[Track]) -> None:
         """Follow these tracks no longer."""
         ended = set(gone)
         self.tracks = [track for track in self.tracks if track not in ended]
 
-    def end_shot(self) -> list[Track]:
-        """The next frame does not follow the last: give up all tracks."""
-        ended, self.tracks = self.tracks, []
+    def end_shot(self) -> None:
+        """The next frame does not follow the last: no track goes on, but may be known again."""
+        self._gallery.keep(self.tracks)
+        self.tracks = []
         self._last = None
         self.asked_in_shot = 0
-        return ended
 
     def _shown(self, track: Track, held: Held) -> bool:
         """Whether the picture shows a track that the model missed, where it is expected."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from videoseg.tracking.tracks import Track
 
@@ -28,19 +27,18 @@ class Gallery:
     _gone: list[Track] = field(init=False, repr=False, default_factory=list)
 
     def keep(self, tracks: Iterable[Track]) -> None:
-        """Remember tracks that ended, of those that have an id."""
-        self._gone += [track for track in tracks if track.track_id is not None]
+        """Remember tracks that ended, of those that were objects."""
+        self._gone += [track for track in tracks if track.confirmed and track.object_id is None]
         del self._gone[:-MOST]
 
-    def recognised(self, track: Track, hidden: Iterable[Track], now: Fraction) -> Track | None:
+    def recognised(self, track: Track, hidden: Iterable[Track]) -> Track | None:
         """The object that a new track goes on with, which is forgotten here; None if it is new.
 
         Args:
-            track: A track without an id.
+            track: A track that has just been confirmed.
             hidden: Others that may be meant, beside those remembered.
-            now: Time of the present frame.
         """
-        self._gone = [t for t in self._gone if now - t.seen <= self.remember]
+        self._gone = [t for t in self._gone if track.born - t.seen <= self.remember]
         candidates = [
             (other.look.like(track.look), other)
             for other in (*self._gone, *hidden)

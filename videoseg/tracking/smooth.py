@@ -54,18 +54,22 @@ class Present:
         mask: Its pixels.
         inside: uint8 (h, w), the same in the window, 0 or 1.
         field: Signed distances in the window, on the grid that its size asks for.
+        room: float32 of the grid's size, 0 to 1: how far both sides of an edge reach. What is thin
+            on one frame is not where it is on the next, so no frame tells of another there.
     """
 
     mask: Mask
     inside: Bytes
     field: Field
+    room: Map
 
     @classmethod
     def of(cls, mask: Mask) -> Present:
         """A found mask, ready to be compared."""
         box, inside = windowed(mask)
-        field = Field(box, _coarse(mask, box, inside), mask.frame_width, mask.frame_height)
-        return cls(mask, inside, field)
+        values = _coarse(mask, box, inside)
+        field = Field(box, values, mask.frame_width, mask.frame_height)
+        return cls(mask, inside, field, _room(values, (box[3] - box[1]) / values.shape[0]))
 
     @property
     def cell(self) -> float:
@@ -168,6 +172,7 @@ def _compared(other: Field, motion: Motion, present: Present) -> Side:
     # Tukey's biweight: what is out of reach has no say.
     say = np.square(np.maximum(1 - np.square(off * np.float32(1 / BAND)), 0))
     say *= cv2.extractChannel(evidence, 2)
+    say *= present.room
     return Side(off, say)
 
 
@@ -238,6 +243,18 @@ def _coarse(mask: Mask, box: Box, inside: Bytes) -> Map:
     return np.where(np.abs(values) < _SOFT * cell, np.clip(ramp, -BAND, BAND), values)
 
 
+def _room(values: Map, cell: float) -> Map:
+    """How thick an object and what is beside it are about each cell: 0 = thin, 1 = thick."""
+    import cv2
+
+    side = 2 * round(_THICK / cell) + 1
+    around = np.ones((side, side), np.uint8)
+    within = float32(cv2.dilate(values, around))
+    beyond = -float32(cv2.erode(values, around))
+    room = (np.minimum(within, beyond) - np.float32(_THIN)) * np.float32(1 / (_THICK - _THIN))
+    return np.clip(room, 0, 1, out=room)
+
+
 def _logit_distances(mask: Mask, box: Box, size: tuple[int, int], cell: float) -> Map:
     """A model's logits over their slope, pixels, on a window's grid: exact near a smooth edge."""
     import cv2
@@ -260,6 +277,8 @@ def _logit_distances(mask: Mask, box: Box, size: tuple[int, int], cell: float) -
     return float32(soft / np.maximum(float32(slope), np.float32(_STEEP / BAND)))
 
 
+_THIN, _THICK = 2.0, 6.0
+"""Half the width of what is thin, and of what is thick enough to be followed, pixels."""
 _STEEP = 6.0
 """Logits beyond this, either way, tell no more of where the edge is."""
 

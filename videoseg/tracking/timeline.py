@@ -13,7 +13,6 @@ from videoseg.outlines.contours import outlines_of
 from videoseg.tracking import smooth
 from videoseg.tracking.cuts import CutDetector
 from videoseg.tracking.follow import Follower
-from videoseg.tracking.gallery import Gallery
 from videoseg.tracking.gaps import fill
 from videoseg.tracking.held import Drawn, Held
 from videoseg.tracking.settings import Settings
@@ -45,7 +44,6 @@ class Timeline:
     plan: Plan | None = None
     shot: int = 0
     _cuts: CutDetector = field(init=False)
-    _gallery: Gallery = field(init=False, repr=False)
     _judged: deque[Held] = field(init=False, repr=False, default_factory=deque)
     _held: deque[Held] = field(init=False, repr=False, default_factory=deque)
     _follower: Follower = field(init=False, repr=False)
@@ -54,7 +52,6 @@ class Timeline:
     _before: Held | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
-        self._gallery = Gallery(self.settings.remember)
         self._follower = Follower(self.settings)
         self._cuts = CutDetector(patience=min(2, self.settings.look_ahead))
 
@@ -77,7 +74,7 @@ class Timeline:
             if begins_shot:
                 scenes += self._end_shot()
                 self.shot += 1
-            self._gallery.keep(self._follower.follow(held))
+            self._follower.follow(held)
             self._held.append(held)
             scenes += self._release()
         return scenes
@@ -124,8 +121,8 @@ class Timeline:
             occasions = min(occasions, max(2, sum(held.asked for held in self._held)))
         needed = min(self.settings.confirm, occasions)
         for track in head.seen:
-            if not track.dropped:
-                track.confirmed = track.confirmed or track.sightings >= needed
+            if not track.dropped and track.sightings >= needed:
+                self._follower.confirm(track)
 
     def _settle_gaps(self, head: Held, *, now: bool) -> bool:
         """Fill in the tracks that were drawn just before, and soon after, but not seen on ``head``.
@@ -153,7 +150,7 @@ class Timeline:
     def _end_shot(self) -> list[Scene]:
         """Let everything go and forget the tracks."""
         scenes = self._release(at_end=True)
-        self._gallery.keep(self._follower.end_shot())
+        self._follower.end_shot()
         self._drawn.clear()
         self._before = None
         return scenes
@@ -227,21 +224,12 @@ class Timeline:
                 key = (track.prompt, track.object_id)
             elif self.plan is not None:
                 key = self.plan[track.number]
-            if key is None:
-                track.track_id = self._recognised(track) or next(self.ids)
+            if track.continues is not None and key is None:
+                track.track_id = self._id(track.continues)
+            elif key is None:
+                track.track_id = next(self.ids)
             else:
                 if key not in self._known:
                     self._known[key] = next(self.ids)
                 track.track_id = self._known[key]
         return track.track_id
-
-    def _recognised(self, track: Track) -> int | None:
-        """The id of an object that was gone, where a new track is that object again."""
-        if not self.settings.remember:
-            return None
-        hidden = [t for t in self._follower.tracks if t.track_id is not None and not t.in_view]
-        found = self._gallery.recognised(track, hidden, track.born)
-        if found is None:
-            return None
-        self._follower.forget([found])
-        return found.track_id

@@ -69,6 +69,7 @@ class Track:
         hidden: Whether the picture did not show it, either, when it was last missed.
         offset: How far it is expected to have moved since it was last seen.
         velocity: Of its box's centre before the camera's ground, pixels per second.
+        continues: The track of the same object that ended before it began, or None.
         track_id: Given when it first appears in a Scene.
     """
 
@@ -88,6 +89,7 @@ class Track:
     hidden: bool = False
     offset: Vector = (0.0, 0.0)
     velocity: Vector = (0.0, 0.0)
+    continues: Track | None = None
     track_id: int | None = None
     _moved: Mask | None = field(init=False, repr=False, default=None)
     _coasting: Mask | None = field(init=False, repr=False, default=None)

@@ -120,9 +120,8 @@ class _Study:
             if begins_shot:
                 self._follower.end_shot()
                 self._asked.append(0)
-            for track in self._follower.follow(held):
-                if track.dropped:
-                    self._courses.pop(track, None)
+            for flicker in self._follower.follow(held):
+                self._courses.pop(flicker, None)
             self._asked[-1] += held.asked
             for track in held.seen:
                 course = self._courses.get(track)
@@ -142,9 +141,17 @@ def _joined(courses: list[_Course], link: float) -> Plan:
     """An object for each track, by number, where tracks that may be joined are."""
     courses.sort(key=lambda course: (course.track.born, course.track.number))
     births = [course.track.born for course in courses]
+    places = {course.track: n for n, course in enumerate(courses)}
+    # What the forward pass has joined stays so.
+    follows = {
+        places[course.track.continues]: n
+        for n, course in enumerate(courses)
+        if course.track.continues in places
+    }
+    taken = set(follows.values())
     pairs: list[tuple[float, int, int]] = []
     for i, one in enumerate(courses):
-        if one.track.object_id is not None:
+        if one.track.object_id is not None or i in follows:
             continue
         first = bisect.bisect_right(births, one.track.seen)
         last = bisect.bisect_right(births, one.track.seen + Fraction(link))
@@ -152,8 +159,6 @@ def _joined(courses: list[_Course], link: float) -> Plan:
             worth = _worth(one, courses[j])
             if worth > 0:
                 pairs.append((-worth, i, j))
-    follows: dict[int, int] = {}
-    taken: set[int] = set()
     for _, i, j in sorted(pairs):
         if i not in follows and j not in taken:
             follows[i] = j
