@@ -1,10 +1,10 @@
 """Who keeps identities: videoseg beside roboflow's trackers, on the same failing detections.
 
-    python -m benchmarks.identity DATA --rivals PYTHON [--halves tuned held-out] [--count 24]
+    python -m benchmarks.identity DATA --rivals PYTHON [--halves tuned held-out] [--count 16]
 
 ``DATA`` is as ``cutouts.py`` says; ``PYTHON`` is one of an environment in which roboflow
 ``trackers`` 2.6 is installed. HOTA, IDF1 and switches are those of ``videoseg eval``, over the
-masks that each tracker shows. Each rival runs with its defaults and with the best of eight
+masks that each tracker shows. Each rival runs with its defaults and with the best of five
 settings, chosen by HOTA on the tuned half. ``causal`` is videoseg without looking ahead, filling in
 or smoothing: the association alone. Exits with 1 where videoseg is not ahead of every rival.
 """
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--rivals", type=Path, help="Python that has roboflow trackers")
     parser.add_argument("--halves", nargs="+", choices=HALVES, default=list(HALVES))
-    parser.add_argument("--count", type=int, default=24, help="sequences of each half")
+    parser.add_argument("--count", type=int, default=16, help="sequences of each half")
     parser.add_argument("--kinds", action="store_true", help="also one line for each kind")
     options = parser.parse_args()
     cv2.setNumThreads(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import tempfile
@@ -30,29 +31,26 @@ CONFIDENCES: Mapping[str, tuple[str, ...]] = {
     "OCSORTTracker": ("high_conf_det_threshold",),
 }
 """Which of their settings are confidences; those of the others are the two below."""
+CONFIDENT = 0.4
+"""Confidence from which they begin tracks, beside that of their defaults."""
 _BOTH = ("track_activation_threshold", "high_conf_det_threshold")
 
 
 def variants() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield name, class and settings: first the defaults, then what may suit the sequences better.
 
-    The confidence from which they begin tracks is varied, how soon they trust one, and how long
-    they remember it, so that none loses for a default that was meant for other detectors.
+    They begin tracks from a lower confidence, and how soon they trust one, and how long they
+    remember it, is varied, so that none loses for a default that was meant for other detectors.
     """
     for name, made in CLASSES.items():
         own: dict[str, Any] = {"frame_rate": float(RATE)}
         if name == "BoT-SORT":
             own["enable_cmc"] = True
         yield name, made, own
-        for confidence in (0.4, 0.6):
-            for sightings in (1, 2):
-                for buffer in (30, 75):
-                    settings = own | {
-                        "minimum_consecutive_frames": sightings,
-                        "lost_track_buffer": buffer,
-                    }
-                    settings |= dict.fromkeys(CONFIDENCES.get(made, _BOTH), confidence)
-                    yield name, made, settings
+        for sightings, buffer in itertools.product((1, 2), (30, 75)):
+            settings = own | {"minimum_consecutive_frames": sightings, "lost_track_buffer": buffer}
+            settings |= dict.fromkeys(CONFIDENCES.get(made, _BOTH), CONFIDENT)
+            yield name, made, settings
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -20,8 +21,8 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 BAND = 16
 """Distances are known up to this far from an edge, and outlines further apart are not blended,
 pixels."""
-GRAIN = 2
-"""Side of the cells of large windows, pixels."""
+FINE, MIDDLE, WIDE = 96, 240, 400
+"""Windows with a shorter side below these, pixels, are compared in cells of 1, 2 and 3 pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,13 +133,19 @@ _TRUSTED_ERROR = 0.45
 """Motion that is this far off, pixels of the flow's field, is trusted 1/e as much."""
 
 
+def grain(width: int, height: int) -> int:
+    """Side of the cells in which a window of this size is compared, pixels."""
+    return 1 + bisect.bisect_right((FINE, MIDDLE, WIDE), min(width, height))
+
+
 def windowed(mask: Mask) -> tuple[Box, Bytes]:
     """A window around a mask with room for its edge to move, and its pixels there, 0 or 1."""
     x1, y1, x2, y2 = mask.crop
     left, top, right, bottom = padded(mask.crop, BAND, mask.frame_width, mask.frame_height)
     # Windows that split evenly into cells are reduced much faster.
-    right = min(mask.frame_width, right + (right - left) % GRAIN)
-    bottom = min(mask.frame_height, bottom + (bottom - top) % GRAIN)
+    cell = grain(right - left, bottom - top)
+    right = min(mask.frame_width, right + (left - right) % cell)
+    bottom = min(mask.frame_height, bottom + (top - bottom) % cell)
     box = (left, top, right, bottom)
     inside = np.zeros((box[3] - box[1], box[2] - box[0]), dtype=np.uint8)
     inside[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]] = mask.bitmap

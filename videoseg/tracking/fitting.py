@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from videoseg.tracking.fields import BAND, Map, float32, remapped
 
-_FIT_POINTS = 300
+_FIT_POINTS = 150
 """Edge cells that are looked at to fit one outline to another."""
 _AROUND = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)])
 """A cell and its neighbours, x and y."""

@@ -23,7 +23,6 @@ import numpy as np
 
 from videoseg.tracking.fields import (
     BAND,
-    GRAIN,
     Bytes,
     Field,
     Map,
@@ -31,6 +30,7 @@ from videoseg.tracking.fields import (
     cropped,
     distances,
     float32,
+    grain,
     magnified,
     sampled,
     windowed,
@@ -210,8 +210,6 @@ def _shift(
     return float32(pull / say * np.float32(share))
 
 
-_FINE_WINDOW = 96
-"""Windows with a shorter side than this, pixels, are compared pixel by pixel."""
 _SOFT = 3
 """Side, cells, of the squares whose coverage tells where in a cell an edge lies. Odd."""
 
@@ -225,13 +223,14 @@ def _coarse(mask: Mask, box: Box, inside: Bytes) -> Map:
     import cv2
 
     height, width = inside.shape
-    if min(height, width) < _FINE_WINDOW:
+    step = grain(width, height)
+    if step == 1:
         values, cell = distances(inside, 1.0), 1.0
         if mask.logits is None:
             return values
         size = (width, height)
     else:
-        size = (-(-width // GRAIN), -(-height // GRAIN))
+        size = (-(-width // step), -(-height // step))
         cover = cv2.resize(inside * np.uint8(252), size, interpolation=cv2.INTER_AREA)
         cell = height / size[1]
         values = distances(np.asarray(cover > 126, dtype=np.uint8), cell)
@@ -277,7 +276,7 @@ def _logit_distances(mask: Mask, box: Box, size: tuple[int, int], cell: float) -
     return float32(soft / np.maximum(float32(slope), np.float32(_STEEP / BAND)))
 
 
-_THIN, _THICK = 2.0, 6.0
+_THIN, _THICK = 3.0, 9.0
 """Half the width of what is thin, and of what is thick enough to be followed, pixels."""
 _STEEP = 6.0
 """Logits beyond this, either way, tell no more of where the edge is."""
