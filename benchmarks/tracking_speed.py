@@ -16,7 +16,7 @@ import os
 import statistics
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.identity.failures import rough
 from videoseg.geometry import masks
-from videoseg.tracking import follow, held, smooth, timeline
+from videoseg.tracking import cuts, fields, follow, held, smooth, timeline
 from videoseg.tracking.iou import IouTracker
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, StreamInfo
 
@@ -38,11 +38,11 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("flow", follow, "flow_of"),
     ("camera", follow, "camera_motion"),
     ("association", follow.Follower, "_assign"),
-    ("trust in motion", held.fields, "motion_between"),
+    ("trust in motion", fields, "motion_between"),
     ("distances", smooth.Present, "of"),
     ("steadying", smooth, "steadied"),
     ("outlines", timeline, "outlines_of"),
-    ("cuts", timeline.CutDetector, "push"),
+    ("cuts", cuts.CutDetector, "push"),
 )
 """What is told apart, and where it is called."""
 
@@ -74,7 +74,7 @@ def run(objects: int, frames: int, rounds: int, threads: int) -> bool:
     print(f"  {1 / wall:.0f} frames a second ({spread}), {1000 * cpu:.1f} ms of CPU a frame")
     with clocked() as seconds:
         track(steps)
-    for name, spent in seconds.most_common():
+    for name, spent in sorted(seconds.items(), key=lambda item: -item[1]):
         print(f"    {name:18s} {1000 * spent / frames:6.2f} ms a frame")
     return 1 / wall >= BAR
 
@@ -138,9 +138,9 @@ def _placed(shape: np.ndarray[Any, np.dtype[np.bool_]], x: float, y: float) -> M
 
 
 @contextlib.contextmanager
-def clocked() -> Iterator[Counter[str]]:
+def clocked() -> Iterator[dict[str, float]]:
     """Seconds in each of ``PARTS`` while the context is open."""
-    seconds: Counter[str] = Counter()
+    seconds: dict[str, float] = defaultdict(float)
 
     def timed(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:

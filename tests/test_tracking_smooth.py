@@ -79,8 +79,7 @@ def test_distances_are_pixels_from_the_edge() -> None:
     row = field.values[30 - field.box[1], :]
     band = fields.BAND
     expected = [x + 0.5 if x < 10 else 19.5 - x for x in range(-band, 20 + band)]
-    expected = np.clip(expected, -band, band)
-    np.testing.assert_allclose(row, expected, atol=0.05)
+    np.testing.assert_allclose(row, np.clip(expected, -band, band), atol=0.05)
 
 
 def test_strength_zero_leaves_masks_and_outlines_untouched() -> None:

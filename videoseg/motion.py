@@ -88,15 +88,14 @@ def inverse(flow: Flow) -> Flow:
     rows = np.arange(height, dtype=np.float32)[:, None]
     ahead = -flow.backward
     for _ in range(_INVERSE_ROUNDS):
-        ahead = -np.asarray(
-            cv2.remap(
-                flow.backward,
-                columns + ahead[..., 0],
-                rows + ahead[..., 1],
-                cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
+        there = cv2.remap(
+            flow.backward,
+            columns + ahead[..., 0],
+            rows + ahead[..., 1],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
         )
+        ahead = -np.asarray(there, dtype=np.float32)
     return Flow(np.ascontiguousarray(ahead), flow.frame_width, flow.frame_height)
 
 

@@ -108,7 +108,7 @@ class _Round:
             for mask in (track.predicted, track.coasting):
                 if mask is not None:
                     self._compare(i, mask, boxes, areas, prompts == track.prompt)
-            for j in np.flatnonzero(self.overlap[i] + self.near[i]):
+            for j in np.flatnonzero(self.overlap[i] + self.near[i]).tolist():
                 self.likeness[i, j] = track.look.like(found[j].look)
 
     def _compare(
@@ -121,7 +121,7 @@ class _Round:
         near = np.where(fits, _box_iou(_buffered(own), _buffered(boxes)), 0)
         self.near[i] = np.maximum(self.near[i], near)
         touching = np.flatnonzero((_box_iou(own, boxes) > 0) & asked)
-        for j in touching:
+        for j in touching.tolist():
             both = masks.intersection(mask, self.found[j].instance.mask)
             value = both / (area + areas[j] - both)
             self.overlap[i, j] = max(self.overlap[i, j], value)

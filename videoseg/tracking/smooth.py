@@ -75,7 +75,7 @@ class Present:
     def cell(self) -> float:
         """Pixels of a cell of the grid."""
         box = self.field.box
-        return (box[3] - box[1]) / self.field.values.shape[0]
+        return float((box[3] - box[1]) / self.field.values.shape[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,9 +205,9 @@ def _shift(
     wanted = jitter * MEMORY * strength
     # One side alone errs twice as much as the mean of both.
     share = wanted / (wanted + error * (3 - len(sides)) + 1e-6)
-    pull = sum((side.off * side.say for side in sides), start=np.float32(0))
-    say = sum((side.say for side in sides), start=np.float32(CERTAIN))
-    return float32(pull / say * np.float32(share))
+    pull = np.sum([side.off * side.say for side in sides], axis=0)
+    say = np.sum([side.say for side in sides], axis=0)
+    return float32(pull / (say + np.float32(CERTAIN)) * np.float32(share))
 
 
 _SOFT = 3
