@@ -73,10 +73,10 @@ class Clip:
     flows: list[Flow]
 
     @classmethod
-    def read(cls, folder: Path) -> Clip:
-        """Read it and work out its motion."""
-        images = [read_image(path) for path in sorted((folder / "frames").glob("*.jpg"))]
-        paths = sorted((folder / "masks").glob("*.png"))
+    def read(cls, folder: Path, count: int | None = None) -> Clip:
+        """Read its first frames, or all, and work out its motion."""
+        images = [read_image(path) for path in sorted((folder / "frames").glob("*.jpg"))[:count]]
+        paths = sorted((folder / "masks").glob("*.png"))[:count]
         truth = [masks.from_bitmap(read_labels(path) > 127) for path in paths]
         frames = [
             Frame(folder.name, n, n, Fraction(1, RATE), image) for n, image in enumerate(images)
@@ -263,6 +263,8 @@ def main() -> None:
     parser.add_argument("--supervision", type=Path, help="Python that has supervision")
     parser.add_argument("--model", default="embedded", help="model whose masks are steadied, or -")
     parser.add_argument("--every", type=int, default=5)
+    parser.add_argument("--frames", type=int, help="first frames of each, default all")
+    parser.add_argument("--edges", type=float, nargs="+", default=EDGES, help="rough edges, pixels")
     options = parser.parse_args()
     sys.exit(0 if run(options) else 1)
 
@@ -271,15 +273,15 @@ def run(options: argparse.Namespace) -> bool:
     """Measure and print; whether every bar is met."""
     cv2.setNumThreads(1)
     found = sorted(path.name for path in options.data.iterdir() if (path / "masks").is_dir())
-    inputs = ["truth", *(f"rough {edge:g} px" for edge in EDGES)]
+    inputs = ["truth", *(f"rough {edge:g} px" for edge in options.edges)]
     inputs += [options.model] if options.model != "-" else []
     table: dict[str, dict[str, dict[str, Row]]] = {name: {} for name in inputs}
     asked: dict[str, dict[str, tuple[Row, Row]]] = {"truth": {}, options.model: {}}
     speeds: dict[str, float] = {}
     for name in options.sequences or found:
-        sequence = Clip.read(options.data / name)
+        sequence = Clip.read(options.data / name, options.frames)
         speeds[name] = sequence.speed
-        given = [sequence.truth, *(rough_masks(sequence, edge) for edge in EDGES)]
+        given = [sequence.truth, *(rough_masks(sequence, edge) for edge in options.edges)]
         given += [model_masks(sequence, options.model)] if options.model != "-" else []
         for kind, masks_in in zip(inputs, given, strict=True):
             for way, smooth in ways(options.supervision).items():

@@ -207,3 +207,35 @@ def test_shifted_masks_are_cut_at_the_border() -> None:
     part = shifted(mask, -20, 5)
     assert part is not None
     assert same(part, disc(0, 25, 10))
+
+
+def test_logits_tell_where_in_a_pixel_an_edge_lies() -> None:
+    """An upright edge at 80.3: the bitmap cannot say so, a model's logits can."""
+    x = np.arange(40, 120) + 0.5
+    logits = np.broadcast_to((80.3 - x) * 0.8, (110, 80)).astype(np.float16)
+    bitmap = np.asarray(logits > 0)
+    plain = Mask(40, 5, WIDTH, HEIGHT, bitmap)
+    told = Mask(40, 5, WIDTH, HEIGHT, bitmap, logits)
+    edges = []
+    for mask in (plain, told):
+        present = smooth.Present.of(mask)
+        values = present.field.values[present.field.values.shape[0] // 2]
+        column = int(np.flatnonzero((values[:-1] > 0) & (values[1:] <= 0))[-1])
+        part = values[column] / (values[column] - values[column + 1])
+        edges.append(present.field.box[0] + (column + 0.5 + part) * present.cell)
+    assert edges[0] == pytest.approx(80, abs=0.3)
+    assert edges[1] == pytest.approx(80.3, abs=0.15)
+
+
+def test_thin_parts_are_left_as_they_were_found() -> None:
+    """A pole that leans another way on every frame: no frame tells of another there."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    found = []
+    for i in range(12):
+        lean = 4 * (-1) ** i
+        pole = np.abs(columns - 80 - lean * (rows - 60) / 60) < 2
+        mask = masks.from_bitmap(pole & (rows > 10) & (rows < 110))
+        assert mask is not None
+        found.append(mask)
+    for drawn, as_found in zip(smoothed(found, strength=1), found, strict=True):
+        assert same(drawn, as_found)
