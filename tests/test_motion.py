@@ -137,7 +137,7 @@ def test_the_camera_is_told_from_what_moves_by_itself() -> None:
     rows, columns = np.mgrid[:90, :160]
     now = (columns + 0.5) * 2 + 1j * (rows + 0.5) * 2
     moves = (now - shift) / turn - now
-    backward = np.stack([moves.real, moves.imag], axis=2).astype(np.float32) / 2
+    backward = np.stack([moves.real / 2, moves.imag / 2], axis=2).astype(np.float32)
     backward[20:60, 40:120] += (7, 4)
     flow = Flow(backward, 320, 180)
     for objects in ([], [Mask(80, 40, 320, 180, np.ones((80, 160), np.bool_))]):
