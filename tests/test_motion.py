@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videoseg.geometry import masks
-from videoseg.motion import Flow, carry_map, carry_mask, flow_between
+from videoseg.motion import Flow, camera_motion, carry_map, carry_mask, flow_between, inverse
 from videoseg.types import Mask, RgbImage
 
 
@@ -129,3 +129,31 @@ def test_a_map_from_beyond_the_border_is_what_the_caller_says() -> None:
     moved = carry_map(values, still(64, 96, dx=20), outside=-1)
     assert (moved[:, :76] == 3).all()
     assert (moved[:, 76:] == -1).all()
+
+
+def test_the_camera_is_told_from_what_moves_by_itself() -> None:
+    """A ground that turns, grows and shifts, and an object that covers a fifth of the picture."""
+    turn, shift = 1.01 * np.exp(0.01j), 5 - 3j
+    rows, columns = np.mgrid[:90, :160]
+    now = (columns + 0.5) * 2 + 1j * (rows + 0.5) * 2
+    moves = (now - shift) / turn - now
+    backward = np.stack([moves.real / 2, moves.imag / 2], axis=2).astype(np.float32)
+    backward[20:60, 40:120] += (7, 4)
+    flow = Flow(backward, 320, 180)
+    for objects in ([], [Mask(80, 40, 320, 180, np.ones((80, 160), np.bool_))]):
+        camera = camera_motion(flow, objects)
+        for place in (20 + 20j, 300 + 150j):
+            moved = camera.moves((place.real, place.imag))
+            expected = turn * place + shift - place
+            assert abs(complex(*moved) - expected) < 0.3
+
+
+def test_an_inverse_flow_leads_back() -> None:
+    rows, columns = np.mgrid[:60, :80].astype(np.float32)
+    backward = np.stack([3 + np.sin(rows / 20), 2 + np.cos(columns / 20)], axis=2)
+    flow = Flow(backward.astype(np.float32), 160, 120)
+    ahead = inverse(flow).backward
+    for x, y in ((20, 20), (40, 30), (60, 40)):
+        went = np.array([x, y]) + ahead[y, x]
+        column, row = np.rint(went).astype(int)
+        np.testing.assert_allclose(went + backward[row, column], (x, y), atol=0.1)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -28,7 +30,9 @@ from videoseg.geometry import masks
 from videoseg.outlines.contours import rasterise
 from videoseg.protocols import Tracker
 from videoseg.tracking.iou import IouTracker
-from videoseg.types import Frame, Mask, Scene
+from videoseg.types import Frame, Mask, RgbImage, Scene
+
+COLOURS = ((230, 30, 40), (30, 60, 230), (20, 200, 60))
 
 
 def raw() -> IouTracker:
@@ -39,6 +43,14 @@ def raw() -> IouTracker:
 def centre(mask: Mask) -> tuple[float, float]:
     x1, y1, x2, y2 = masks.bounding_box(mask)
     return (x1 + x2) / 2, (y1 + y2) / 2
+
+
+def painted(*found: Mask, colours: Sequence[tuple[int, int, int]] = COLOURS) -> RgbImage:
+    """The background with objects on it, each in a colour of its own."""
+    image = background()
+    for mask, colour in zip(found, itertools.cycle(colours)):
+        image[masks.to_bitmap(mask)] = colour
+    return image
 
 
 # Contract of every tracker ------------------------------------------------------------------------
@@ -197,7 +209,9 @@ def test_ten_objects_keep_their_ids() -> None:
 
 
 def test_fast_object_without_overlap_keeps_its_id() -> None:
-    scenes = track(raw(), [[seen(15 + 17 * i, 60, 8)] for i in range(8)])
+    answers = [[seen(15 + 17 * i, 60, 8)] for i in range(8)]
+    images = {i: painted(answer[0].mask) for i, answer in enumerate(answers)}
+    scenes = track(raw(), answers, images=images)
     assert [ids(scene) for scene in scenes] == [[1]] * 8
 
 
@@ -286,7 +300,8 @@ def test_short_misses_are_filled_in() -> None:
 
 def test_frames_without_an_answer_are_filled_in_between_sightings_only() -> None:
     answers: list[Answer] = [[seen(20 + 2 * i, 60)] if i % 5 == 0 else None for i in range(43)]
-    scenes = track(raw(), answers)
+    images = {i: painted(disc(20 + 2 * i, 60)) for i in range(43)}
+    scenes = track(raw(), answers, images=images)
     # The last four come after the last sighting: nothing is known of them.
     assert [ids(scene) for scene in scenes] == [[1]] * 41 + [[]] * 2
     for index, scene in enumerate(scenes[:41]):

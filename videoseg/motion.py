@@ -6,6 +6,7 @@ on small grey images; it is kept at that size and scaled up only where something
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +76,83 @@ def flow_between(previous: RgbImage, current: RgbImage, *, long_side: int = 320)
     return Flow(backward, width, height)
 
 
+def inverse(flow: Flow) -> Flow:
+    """The same motion seen from the previous frame: where each of its pixels is in the current one.
+
+    What was covered meanwhile has no such place; it goes along with what is around it.
+    """
+    import cv2
+
+    height, width = flow.backward.shape[:2]
+    columns = np.arange(width, dtype=np.float32)
+    rows = np.arange(height, dtype=np.float32)[:, None]
+    ahead = -flow.backward
+    for _ in range(_INVERSE_ROUNDS):
+        there = cv2.remap(
+            flow.backward,
+            columns + ahead[..., 0],
+            rows + ahead[..., 1],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        ahead = -np.asarray(there, dtype=np.float32)
+    return Flow(np.ascontiguousarray(ahead), flow.frame_width, flow.frame_height)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """How the ground moved between two frames: turned, scaled and shifted.
+
+    Attributes:
+        turn: Factor by which places in the previous frame, as complex numbers x + iy, are turned
+            and scaled; 1 for not at all.
+        shift: What is added to them then, pixels.
+    """
+
+    turn: complex = 1
+    shift: complex = 0
+
+    def moves(self, place: tuple[float, float]) -> tuple[float, float]:
+        """How far what was at a place of the previous frame has moved, x and y, pixels."""
+        was = complex(*place)
+        moved = self.turn * was + self.shift - was
+        return moved.real, moved.imag
+
+
+def camera_motion(flow: Flow, objects: Sequence[Mask] = ()) -> Camera:
+    """How the ground moved, by the flow outside the objects of the current frame.
+
+    A similarity is fitted by least squares whose weights are found anew in each round, so that what
+    moves by itself has little say.
+    """
+    height, width = flow.backward.shape[:2]
+    step = max(1, round((height * width / _GROUND_SAMPLES) ** 0.5))
+    rows, columns = np.mgrid[step // 2 : height : step, step // 2 : width : step].reshape(2, -1)
+    x, y = (columns + 0.5) * flow.scale_x, (rows + 0.5) * flow.scale_y
+    free = np.ones(len(x), dtype=np.bool_)
+    for mask in objects:
+        left, top, right, bottom = mask.crop
+        within = np.flatnonzero((x >= left) & (x < right) & (y >= top) & (y < bottom))
+        inner = (y[within].astype(np.intp) - top, x[within].astype(np.intp) - left)
+        free[within[mask.bitmap[inner]]] = False
+    if np.count_nonzero(free) < _GROUND_LEAST:
+        free[:] = True
+    places = (x + 1j * y)[free]
+    vectors = flow.backward[rows[free], columns[free]]
+    moves = vectors[:, 0] * flow.scale_x + 1j * vectors[:, 1] * flow.scale_y
+    turn, shift = 0j, complex(np.median(moves.real), np.median(moves.imag))
+    for _ in range(_GROUND_ROUNDS):
+        error = np.abs(moves - turn * places - shift)
+        weight = np.exp(-np.square(error / max(0.5, 2 * float(np.median(error)))))
+        middle, typical = (np.average(values, weights=weight) for values in (places, moves))
+        around = places - middle
+        spread = (weight * np.abs(around) ** 2).sum()
+        turn = complex((weight * around.conj() * (moves - typical)).sum() / max(spread, 1e-9))
+        shift = complex(typical - turn * middle)
+    # The flow tells where things came from: was = (1 + turn) * now + shift.
+    return Camera(1 / (1 + turn), -shift / (1 + turn))
+
+
 def carry_mask(mask: Mask, flow: Flow) -> Mask | None:
     """A mask of the previous frame as it lies in the current one; None where it left the frame."""
     box = _landing_box(mask.crop, flow)
@@ -102,6 +180,12 @@ def carry_map(
     return _sample(values, (0, 0), flow, box, outside=outside)
 
 
+_GROUND_SAMPLES = 500
+"""Places of the flow that are looked at for the camera's motion, about."""
+_GROUND_LEAST = 40
+"""Fewest such places outside all objects; with fewer, objects are looked at, too."""
+_GROUND_ROUNDS = 4
+_INVERSE_ROUNDS = 2
 _SMALLEST_SIDE = 32
 """DIS reads beyond its pyramid's end on images smaller than this; they are padded."""
 

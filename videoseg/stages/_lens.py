@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
-from videoseg.tracking.smooth import field_of
+from videoseg.tracking.fields import field_of
 from videoseg.types import (
     Bezier,
     Box,

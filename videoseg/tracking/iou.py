@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from videoseg.tracking.timeline import Settings, Timeline
+from videoseg.tracking.settings import Settings
+from videoseg.tracking.timeline import Plan, Timeline
 from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
 
 
@@ -26,11 +27,17 @@ class IouTracker(Settings):
         """Forget everything and begin a run; track ids start at 1."""
         labels = tuple(prompt.label for prompt in prompts)
         ids = itertools.count(1)
-        self._timelines = {stream: Timeline(self, labels, ids) for stream in streams}
+        self._timelines = {
+            stream: Timeline(self, labels, ids, self._plan(stream)) for stream in streams
+        }
 
     def update(self, frame: Frame, detections: Detections | None) -> Iterable[Scene]:
         """Take one frame's answer; give the Scenes of its stream that are now certain."""
         return self._timelines[frame.stream].push(frame, detections)
+
+    def _plan(self, stream: str) -> Plan | None:  # noqa: ARG002 - for those that know one
+        """What is known of a stream's tracks beforehand."""
+        return None
 
     def finish(self) -> Iterable[Scene]:
         """Give the Scenes still held back, stream by stream."""
