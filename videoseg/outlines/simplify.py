@@ -54,7 +54,7 @@ def simplify(
     tolerances = np.full(len(starts) - 1, tolerance, dtype=np.float64)
     while tolerances[wanted].max() > _SMALLEST:
         tolerances[tolerances <= _SMALLEST] = 0
-        kept = _douglas_peucker(points, starts, turning, _SHARE * tolerances)
+        kept = douglas_peucker(points, starts, turning, _SHARE * tolerances)
         moved = _refit(points, starts, kept, (1 - _SHARE) * tolerances)
         rings = _split(moved, np.searchsorted(kept, starts))
         broken = _broken(rings, groups)
@@ -128,7 +128,7 @@ def _positions(chosen: npt.NDArray[np.bool_], ring: Indices) -> Indices:
     return at[np.unique(ring[at], return_index=True)[1]]
 
 
-def _douglas_peucker(
+def douglas_peucker(
     points: Points, starts: Indices, turning: Indices, tolerances: npt.NDArray[np.float64]
 ) -> Indices:
     """Positions of the points that stay; both ends of each ring do."""
