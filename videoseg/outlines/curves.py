@@ -1,4 +1,10 @@
-"""Rings of points turned into rings of lines and cubic curves."""
+"""Rings of lines and cubic curves that follow traced rings, small as text.
+
+Knots lie on corners between pixels, which are whole numbers and so short; where the edge is known
+more finely (from logits), on that finer edge. What is between them is chosen for size and closeness
+together (``outlines.spans``), then handles are brought as close as they can come
+(``outlines.refine``).
+"""
 
 from __future__ import annotations
 
@@ -7,93 +13,150 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.outlines.edges import Edges
 from videoseg.outlines.refine import Pieces, refine
-from videoseg.outlines.simplify import douglas_peucker
+from videoseg.outlines.simplify import douglas_peucker, turned
 from videoseg.outlines.spans import (
-    Chain,
+    Flags,
     Indices,
     Points,
-    Values,
+    Spans,
     Ways,
     cheapest,
-    fit_spans,
+    curves_between,
+    lines_between,
     ranges,
     ways,
 )
 from videoseg.types import Bezier, Polygon, Ring
 
-_CANDIDATES = 0.35
-_SEARCH = 0.85
-_STEP = 2.0
-_CORNER = 40.0
-_EVEN = 6
+_FINE = 0.4
+"""Tolerances at which a traced ring is simplified for candidates, of lines,"""
+_COARSE = (0.75, 0.72)
+"""and of curves: in tolerances, and at least in pixels."""
+_PRICE = 4.5
+"""Characters that a square pixel is worth at a tolerance of one pixel."""
+_EVENLY = 6
+"""Candidates that each ring has besides, evenly."""
+_CORNER = 25.0
+"""Curves that meet at no more than this angle, degrees, meet smoothly."""
+_FINER = 0.1
+"""Grid of what does not lie on corners between pixels, pixels."""
 
 
-def fit(points: Points, starts: Indices, turning: Indices, tolerance: float) -> list[Ring]:
-    tolerances = np.full(len(starts) - 1, tolerance * _CANDIDATES)
-    kept = douglas_peucker(points, starts, turning, tolerances)
-    kept = np.unique(np.concatenate([kept, _even(starts)]))
-    step = min(max(_STEP * tolerance, 0.75), 3.0)
-    way = ways(points, starts, kept, step)
-    lines_only = np.zeros(2 * len(way.knots), dtype=np.bool_)
-    for _ in range(4):
-        reach = _SEARCH * tolerance
-        spans = list(fit_spans(way, reach, lines_only=lines_only))
-        chains = [cheapest(way, spans, reach, ring) for ring in range(len(starts) - 1)]
-        pieces, origin = assemble(way, chains)
-        refine(pieces)
-        decimals = 1
-        pieces.knots = np.round(pieces.knots, decimals)
-        pieces.out = np.round(pieces.out, decimals)
-        pieces.into = np.round(pieces.into, decimals)
-        far = np.maximum.reduceat(pieces.distances(), pieces.heads)
-        break
-    return rings(pieces, np.cumsum([0, *(len(chain.stretches) for chain in chains)]))
+def curves(edges: Edges, tolerance: float) -> list[Ring]:
+    """A ring for each ring, nowhere further than ``tolerance`` from the middles of its edges.
+
+    Rings may touch or cross where they come closer than that to one another.
+    """
+    kept, stops = _candidates(edges, tolerance)
+    way = ways(
+        edges.corners,
+        edges.starts,
+        edges.middles,
+        edges.counts,
+        kept,
+        every=1 if tolerance < 1.5 else 2,
+    )
+    spans = Spans.joined(
+        [
+            *lines_between(way, np.arange(2 * len(kept)), tolerance, edges.grid),
+            *lines_between(way, stops, tolerance, edges.grid),
+            *curves_between(way, stops, tolerance, edges.grid),
+        ]
+    )
+    chains = cheapest(spans, way.starts, tolerance, _PRICE / tolerance**2)
+    pieces = _assembled(way, spans, chains)
+    wanted = pieces.out.copy(), pieces.into.copy()
+    _join(pieces)
+    refine(pieces)
+    _round(pieces, edges.grid)
+    _hold(pieces, *wanted, tolerance)
+    firsts = np.cumsum([0, *map(len, chains)])
+    return [_ring(pieces, a, b) for a, b in itertools.pairwise(firsts.tolist())]
 
 
-def _even(starts: Indices) -> Indices:
-    ring, place = ranges(np.zeros(len(starts) - 1, np.int64), np.full(len(starts) - 1, _EVEN))
-    return starts[ring] + place * np.diff(starts)[ring] // _EVEN
+def _candidates(edges: Edges, tolerance: float) -> tuple[Indices, Indices]:
+    """Corners that may be knots, and which of the stretches between may begin a curve."""
+    starts = edges.starts
+    sizes = np.diff(starts)
+    _, turning = turned(edges.corners, starts)
+    loose = max(_COARSE[0] * tolerance, _COARSE[1])
+    fine, coarse = (
+        douglas_peucker(edges.corners, starts, turning, np.full(len(sizes), reach))
+        for reach in (_FINE * tolerance, loose)
+    )
+    ring, place = ranges(np.zeros_like(sizes), np.full_like(sizes, _EVENLY))
+    coarse = np.union1d(coarse, starts[ring] + place * sizes[ring] // _EVENLY)
+    kept = np.union1d(fine, coarse)
+    bounds = np.searchsorted(kept, starts)
+    counts = np.diff(bounds)
+    ring, local = ranges(np.zeros_like(counts), 2 * counts)
+    twice = bounds[ring] + local % counts[ring]
+    return kept, np.flatnonzero(np.isin(kept, coarse)[twice])
 
 
-def assemble(way: Ways, chains: list[Chain]) -> tuple[Pieces, Indices]:
-    sizes = np.array([len(chain.stretches) for chain in chains])
+def _assembled(way: Ways, spans: Spans, chains: list[Indices]) -> Pieces:
+    """The chosen spans, every knot a corner."""
+    sizes = np.array([len(chain) for chain in chains])
     begins = np.cumsum(sizes) - sizes
     following = np.arange(1, sizes.sum() + 1)
     following[begins + sizes - 1] = begins
-    previous = np.empty_like(following)
-    previous[following] = np.arange(len(following))
-    stretches = np.concatenate([chain.stretches for chain in chains])
-    reaches = np.concatenate([chain.reaches for chain in chains])
-    curved = np.concatenate([chain.curved for chain in chains])
-    handles = np.concatenate([chain.handles for chain in chains])
-    first, last = way.firsts[stretches], way.firsts[stretches + reaches]
-    piece, chosen = ranges(first, last - first)
-    knots = way.points[first]
-    out = np.where(curved[:, None], handles[:, 0] - knots, 0)
-    into = np.where(curved[:, None], handles[:, 1] - knots[following], 0)[previous]
-    cosine = -(out * into).sum(axis=1)
-    size = np.linalg.norm(out, axis=1) * np.linalg.norm(into, axis=1)
-    smooth = curved & curved[previous] & (cosine > np.cos(np.radians(_CORNER)) * size) & (size > 0)
-    mean = (out - into) / 2
-    out = np.where(smooth[:, None], mean, out)
-    into = np.where(smooth[:, None], -mean, into)
-    extent = way.along[last] - way.along[first]
+    chosen = np.concatenate(chains)
+    stretch, handles = spans.begins[chosen], spans.handles[chosen]
+    first, last = way.firsts[stretch], way.firsts[stretch + spans.reaches[chosen]]
+    piece, points = ranges(first, last - first)
+    start = way.along[first] - way.weights[first] / 2
+    extent = way.along[last - 1] + way.weights[last - 1] / 2 - start
+    knots = way.knots[stretch]
+    into = np.empty_like(knots)
+    into[following] = handles[:, 1] - knots[following]
     return Pieces(
-        knots=knots, out=out, into=into, smooth=smooth,
-        fixed=np.zeros(len(knots), dtype=np.bool_), following=following, curved=curved,
-        points=way.points[chosen], weights=way.weights[chosen],
-        t=(way.along[chosen] - way.along[first][piece]) / extent[piece],
+        knots=knots,
+        out=handles[:, 0] - knots,
+        into=into,
+        smooth=np.zeros(len(knots), dtype=np.bool_),
+        following=following,
+        curved=spans.curved[chosen],
+        points=way.points[points],
+        weights=way.weights[points],
+        t=(way.along[points] - start[piece]) / extent[piece],
         heads=np.cumsum(last - first) - (last - first),
-    ), stretches
+    )
 
 
-def rings(pieces: Pieces, firsts: Indices) -> list[Ring]:
-    control = pieces.control()
-    made: list[Ring] = []
-    for a, b in itertools.pairwise(firsts.tolist()):
-        if pieces.curved[a:b].any() or b - a < 3:
-            made.append(Bezier(control[a:b, 1:].astype(np.float32)))
-        else:
-            made.append(Polygon(pieces.knots[a:b].astype(np.float32)))
-    return made
+def _join(pieces: Pieces) -> None:
+    """Make the knots smooth at which two curves go on in nearly the same direction."""
+    lengths = np.linalg.norm(pieces.out, axis=1) * np.linalg.norm(pieces.into, axis=1)
+    cosine = -(pieces.out * pieces.into).sum(axis=1)
+    between = pieces.curved & pieces.curved[pieces.previous()]
+    smooth = between & (lengths > 0) & (cosine >= np.cos(np.radians(_CORNER)) * lengths)
+    mean = (pieces.out - pieces.into) / 2
+    pieces.smooth = smooth
+    pieces.out = np.where(smooth[:, None], mean, pieces.out)
+    pieces.into = np.where(smooth[:, None], -mean, pieces.into)
+
+
+def _round(pieces: Pieces, grid: float) -> None:
+    pieces.out = np.rint(pieces.out / grid) * grid
+    pieces.into = np.rint(pieces.into / grid) * grid
+
+
+def _hold(pieces: Pieces, out: Points, into: Points, tolerance: float) -> None:
+    """Give curves that have come too far off the handles back that they had at first."""
+    furthest = np.maximum.reduceat(pieces.distances(), pieces.heads)
+    far = np.flatnonzero((furthest > tolerance) & pieces.curved)
+    ends = pieces.following[far]
+    pieces.out[far] = np.rint(out[far] / _FINER) * _FINER
+    pieces.into[ends] = np.rint(into[ends] / _FINER) * _FINER
+    pieces.smooth[far] = pieces.smooth[ends] = False
+
+
+def _ring(pieces: Pieces, first: int, end: int) -> Ring:
+    curved: Flags = pieces.curved[first:end]
+    if not curved.any() and end - first > 2:
+        return Polygon(pieces.knots[first:end].astype(np.float32))
+    # It begins behind a line, where there is one: what goes back to the start need not be written.
+    turn = -1 - int(np.argmin(curved[::-1])) if not curved.all() else 0
+    segments: npt.NDArray[np.float64] = pieces.control()[first:end, 1:]
+    return Bezier(np.roll(segments, -(end - first + turn + 1) if turn else 0, axis=0).astype(np.float32))

@@ -106,11 +106,17 @@ def middle_line(traced: Trace) -> tuple[Points, Indices, Indices]:
     points = np.empty((len(corners) + int(doubled.sum()), 2))
     points[where] = corners - (backward * cut)[:, None] * incoming
     points[where[doubled] + 1] = corners[doubled] + (onward[:, None] * direction)[doubled]
-    return _turned(points, np.append(where, len(points))[starts])
+    starts = np.append(where, len(points))[starts]
+    order, turning = turned(points, starts)
+    return points[order], starts, turning
 
 
-def _turned(points: Points, starts: Indices) -> tuple[Points, Indices, Indices]:
-    """Rings that start at their upper left end, and where their lower right ends are."""
+def turned(points: Points, starts: Indices) -> tuple[Indices, Indices]:
+    """The order in which each ring begins at its upper left, and where its lower right then is.
+
+    Returns:
+        int64 (P,), positions, and int64 (R,), places in that order.
+    """
     sizes = np.diff(starts)
     ring = np.repeat(np.arange(len(sizes)), sizes)
     # Slightly off the diagonal, so that a slanted straight edge is seldom an end as a whole.
@@ -118,8 +124,8 @@ def _turned(points: Points, starts: Indices) -> tuple[Points, Indices, Indices]:
     first = _positions(reach == np.minimum.reduceat(reach, starts[:-1])[ring], ring)
     last = _positions(reach == np.maximum.reduceat(reach, starts[:-1])[ring], ring)
     local = np.arange(len(points)) - starts[ring]
-    shifted = points[starts[ring] + (local + (first - starts[:-1])[ring]) % sizes[ring]]
-    return shifted, starts, starts[:-1] + (last - first) % sizes
+    order = starts[ring] + (local + (first - starts[:-1])[ring]) % sizes[ring]
+    return order, starts[:-1] + (last - first) % sizes
 
 
 def _positions(chosen: npt.NDArray[np.bool_], ring: Indices) -> Indices:

@@ -3,15 +3,16 @@
 A ring is covered by the cheapest chain of lines and curves between candidates for knots, found by
 dynamic programming over all of them (J.-C. Perez and E. Vidal, "Optimum polygonal approximation of
 digitized curves", 1994, with curves beside the lines). A stretch costs what it takes as text, and
-its squared distance from the ring, so that of chains alike in length the closest one is taken.
-Curves are fitted by least squares with their ends fixed, and points along the curve are assigned
-anew to those of the ring in between (re-parametrisation by Newton's method).
+its distance from the ring, so that of chains alike in length the closest one is taken. Curves are
+fitted by least squares with their ends fixed, and points along the curve are assigned anew to those
+of the ring in between (re-parametrisation by Newton's method).
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,23 +23,27 @@ Values = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-LINE_COST = 6.5
-"""Characters that a line takes in path data, about."""
-CURVE_COST = 15.5
-"""Characters that a curve takes which goes on from one before it."""
-_REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32)
-"""How many stretches between candidates one line or curve may cover."""
-_ROUNDS = 2
-"""Rounds of assigning points anew."""
-_CLOSENESS = 0.6
-"""Characters that a squared distance, of one tolerance over one pixel of ring, is worth."""
+_REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
+"""How many stretches between stops one line or curve may cover."""
+_PATIENCE = 2
+_ROUNDS = 1
+"""Rounds of fitting and of assigning points anew."""
+_UNSEEN = 0.22
+"""Pixels by which an outline may be off without any pixel's centre changing sides, about."""
+_STRAY = 0.1
+"""Weight of squared distances; keeps outlines in the middle where pixels do not tell."""
+_UNMIRRORED = 0.5
+"""Share of curves that need their first handle written, because no curve before mirrors it."""
 _LONGEST_HANDLE = 1.2
 """Length of the longest handle, in lengths of the stretch."""
+_FEWEST = 3
+"""Points that it takes to tell a curve from a line."""
+_RIDGE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ways:
-    """Rings as points at even steps between their candidates for knots; each ring twice around.
+    """Rings as points between their candidates for knots; each ring twice around.
 
     A stretch is what lies between one candidate and the next. Stretches of all rings are numbered
     through; those of a ring come twice, so that every run of them is contiguous.
@@ -49,7 +54,7 @@ class Ways:
         along: float64 (Q,), length of ring up to each, rising.
         firsts: int64 (2 K + 1,), the first point of each stretch.
         starts: int64 (R + 1,), candidates of each ring; its stretches are from twice that.
-        knots: float64 (K, 2), candidates.
+        knots: float64 (2 K, 2), the candidate at which each stretch begins.
     """
 
     points: Points
@@ -59,61 +64,66 @@ class Ways:
     starts: Indices
     knots: Points
 
-    def counts(self) -> Indices:
-        """Number of candidates of each ring."""
-        return np.diff(self.starts)
-
-
-def ways(points: Points, starts: Indices, kept: Indices, step: float) -> Ways:
-    """Points along rings, at most ``step`` apart.
-
-    Args:
-        points: float64 (P, 2), rings one after another.
-        starts: int64 (R + 1,), where each starts.
-        kept: Positions of the candidates, each ring's first point among them.
-        step: Pixels.
-    """
-    after = np.arange(1, len(points) + 1)
-    after[starts[1:] - 1] = starts[:-1]
-    chords = np.linalg.norm(points[after] - points, axis=1)
-    at = np.concatenate([[0.0], np.cumsum(chords)])
-    lengths = np.diff(at[np.append(kept, len(points))])
-    numbers = np.maximum(1, np.ceil(lengths / step)).astype(np.int64)
-    stretch, place = ranges(np.zeros_like(numbers), numbers)
-    share = place / numbers[stretch]
-    wanted = at[kept][stretch] + share * lengths[stretch]
-    # Each ring is closed before the next begins, so that a position between is never across.
-    source = np.minimum(np.searchsorted(at, wanted, side="right") - 1, len(points) - 1)
-    part = (wanted - at[source]) / np.maximum(chords[source], 1e-12)
-    placed = points[source] + part[:, None] * (points[after[source]] - points[source])
-
-    ring_starts = np.searchsorted(kept, starts)
-    counts = np.diff(ring_starts)
-    ring, local = ranges(np.zeros_like(counts), 2 * counts)
-    twice = ring_starts[ring] + local % counts[ring]
-    of_stretch = np.concatenate([[0], np.cumsum(numbers)])
-    doubled, chosen = ranges(of_stretch[twice], numbers[twice])
-    perimeter = np.diff(at[starts])
-    lap = np.repeat(local >= counts[ring], numbers[twice])
-    return Ways(
-        points=placed[chosen],
-        weights=(lengths / numbers)[twice][doubled],
-        along=wanted[chosen] + lap * perimeter[ring][doubled],
-        firsts=np.concatenate([[0], np.cumsum(numbers[twice])]),
-        starts=ring_starts,
-        knots=points[kept],
-    )
-
 
 def ranges(begins: Indices, counts: Indices) -> tuple[Indices, Indices]:
-    """The numbers ``begin`` to ``begin + count`` of each, and which range each belongs to.
-
-    Returns:
-        int64 (N,) numbers of ranges, and int64 (N,) the numbers in them.
-    """
+    """The numbers ``begin`` to ``begin + count`` of each, and which range each belongs to."""
     which = np.repeat(np.arange(len(counts)), counts)
     offsets = begins - (np.cumsum(counts) - counts)
     return which, np.arange(len(which)) + offsets[which]
+
+
+def ways(
+    knots: Points, starts: Indices, middles: Points, counts: Indices, kept: Indices, every: int
+) -> Ways:
+    """Rings as the middles of the pixel edges that they run along.
+
+    Args:
+        knots: float64 (C, 2), corners of rings, one ring after another.
+        starts: int64 (R + 1,), where each starts.
+        middles: float64 (E, 2), in the same order.
+        counts: int64 (C,), how many middles lie between each corner and the next.
+        kept: Positions of the candidates for knots, each ring's first corner among them.
+        every: Only each so-manyth middle is looked at.
+    """
+    total = np.concatenate([[0], np.cumsum(counts)])
+    bounds, first = total[starts], total[kept]
+    weight = _lengths(middles, bounds)
+    along = np.cumsum(weight) - weight / 2
+    if every > 1:
+        used = (np.arange(len(middles)) - np.repeat(bounds[:-1], np.diff(bounds))) % every == 0
+        used[first] = True
+        chosen = np.flatnonzero(used)
+        weight = np.add.reduceat(weight, chosen)
+        middles, along = middles[chosen], along[chosen]
+        first, bounds = np.searchsorted(chosen, first), np.searchsorted(chosen, bounds)
+    numbers = np.diff(np.append(first, len(middles)))
+
+    ring_starts = np.searchsorted(kept, starts)
+    sizes = np.diff(ring_starts)
+    ring, local = ranges(np.zeros_like(sizes), 2 * sizes)
+    twice = ring_starts[ring] + local % sizes[ring]
+    doubled, chosen = ranges(first[twice], numbers[twice])
+    second_lap = np.repeat(local >= sizes[ring], numbers[twice])
+    perimeter = np.add.reduceat(weight, bounds[:-1])
+    return Ways(
+        points=middles[chosen],
+        weights=weight[chosen],
+        along=along[chosen] + second_lap * perimeter[ring][doubled],
+        firsts=np.concatenate([[0], np.cumsum(numbers[twice])]),
+        starts=ring_starts,
+        knots=knots[kept][twice],
+    )
+
+
+def _lengths(points: Points, bounds: Indices) -> Values:
+    """The length of ring that each point of closed rings stands for."""
+    after = np.arange(1, len(points) + 1)
+    after[bounds[1:] - 1] = bounds[:-1]
+    onward = np.linalg.norm(points[after] - points, axis=1)
+    backward = np.empty_like(onward)
+    backward[after] = onward
+    lengths: Values = (onward + backward) / 2
+    return lengths
 
 
 def basis(t: Values) -> tuple[Values, Values, Values, Values]:
@@ -153,208 +163,226 @@ def nearer(t: Values, control: Points, points: Points) -> Values:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spans:
-    """Runs of stretches of one length, each as a line and as a curve.
+    """Runs of stretches, each as a line or a curve.
 
     Attributes:
-        reach: Stretches in each run.
-        begins: int64 (S,), the first stretch of each, ascending.
-        line: float64 (S, 2), greatest distance from the line, and squared distance summed up over
-            the ring's length.
-        curve: The same of the curve.
-        handles: float64 (S, 2, 2), the curve's inner control points.
-    """
-
-    reach: int
-    begins: Indices
-    line: Values
-    curve: Values
-    handles: Points
-
-
-def fit_spans(way: Ways, tolerance: float, *, lines_only: Flags) -> Iterator[Spans]:
-    """All runs that may be worth taking, short ones first.
-
-    A run is not looked at where neither of the two next shorter ones from its start fitted.
-
-    Args:
-        way: The rings.
-        tolerance: Distance in pixels up to which a line or curve is of use.
-        lines_only: bool (2 K,), stretches that no curve may cover.
-    """
-    counts = way.counts()
-    ring, local = ranges(np.zeros_like(counts), counts)
-    begins = 2 * way.starts[ring] + local
-    room = counts[ring] - 1
-    hopes = np.full(len(begins), 2)
-    barred = np.concatenate([[0], np.cumsum(lines_only)])
-    for reach in _REACHES:
-        alive = (hopes > 0) & (room >= reach)
-        begins, room, hopes = begins[alive], room[alive], hopes[alive]
-        if not len(begins):
-            return
-        spans = _fit(way, begins, reach)
-        spans.curve[barred[begins + reach] > barred[begins], 0] = np.inf
-        fits = np.minimum(spans.line[:, 0], spans.curve[:, 0]) <= tolerance
-        hopes = np.where(fits, 2, hopes - 1)
-        yield spans
-
-
-def _fit(way: Ways, begins: Indices, reach: int) -> Spans:
-    first, last = way.firsts[begins], way.firsts[begins + reach]
-    span, chosen = ranges(first, last - first)
-    heads = np.cumsum(last - first) - (last - first)
-    points, weights = way.points[chosen], way.weights[chosen]
-    begin = way.points[first]
-    # The end is the first point of the stretch after; a run never covers a whole ring.
-    end = way.points[last]
-    extent = way.along[last] - way.along[first]
-    t = (way.along[chosen] - way.along[first][span]) / extent[span]
-
-    chord = end - begin
-    length = np.maximum(np.linalg.norm(chord, axis=1), 1e-9)
-    apart = points - begin[span]
-    across = (chord[:, 0] / length)[span] * apart[:, 1] - (chord[:, 1] / length)[span] * apart[:, 0]
-    ahead = (apart * (chord / length[:, None])[span]).sum(axis=1)
-    beyond = np.maximum(np.maximum(-ahead, ahead - length[span]), 0)
-    line = _errors(across * across + beyond * beyond, weights, heads)
-
-    handles = np.zeros((len(begins), 2, 2))
-    control = np.empty((len(points), 4, 2))
-    control[:, 0], control[:, 3] = begin[span], end[span]
-    for number in range(_ROUNDS + 1):
-        if number:
-            control[:, 1:3] = handles[span]
-            t = nearer(t, control, points)
-        if number < _ROUNDS:
-            handles = _least_squares(t, points, weights, control[:, 0], control[:, 3], heads)
-    b0, b1, b2, b3 = basis(t)
-    at = (
-        b0[:, None] * control[:, 0]
-        + b1[:, None] * control[:, 1]
-        + b2[:, None] * control[:, 2]
-        + b3[:, None] * control[:, 3]
-    )
-    curve = _errors(((at - points) ** 2).sum(axis=1), weights, heads)
-    out = np.linalg.norm(handles[:, 0] - begin, axis=1)
-    back = np.linalg.norm(handles[:, 1] - end, axis=1)
-    curve[np.maximum(out, back) > _LONGEST_HANDLE * extent, 0] = np.inf
-    return Spans(reach, begins, line, curve, handles)
-
-
-def _errors(squared: Values, weights: Values, heads: Indices) -> Values:
-    return np.stack(
-        [
-            np.sqrt(np.maximum.reduceat(squared, heads)),
-            np.add.reduceat(squared * weights, heads),
-        ],
-        axis=1,
-    )
-
-
-def _least_squares(
-    t: Values, points: Points, weights: Values, begin: Points, end: Points, heads: Indices
-) -> Points:
-    """The inner control points that bring curves closest to their points."""
-    b0, b1, b2, b3 = basis(t)
-    rest = points - (b0 + 0)[:, None] * begin - b3[:, None] * end
-    w1, w2 = weights * b1, weights * b2
-    sums = np.add.reduceat(
-        np.column_stack([w1 * b1, w1 * b2, w2 * b2, w1[:, None] * rest, w2[:, None] * rest]),
-        heads,
-    )
-    a, b, d = sums[:, 0] + 1e-9, sums[:, 1], sums[:, 2] + 1e-9
-    determinant = np.maximum(a * d - b * b, 1e-12)[:, None]
-    one, two = sums[:, 3:5], sums[:, 5:7]
-    return np.stack(
-        [
-            (d[:, None] * one - b[:, None] * two) / determinant,
-            (a[:, None] * two - b[:, None] * one) / determinant,
-        ],
-        axis=1,
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Chain:
-    """What covers a ring, in order.
-
-    Attributes:
-        stretches: int64 (S,), the first stretch of each piece.
+        begins: int64 (S,), the first stretch of each.
         reaches: int64 (S,), how many stretches it covers.
+        furthest: float64 (S,), greatest distance of the ring from it, pixels.
+        area: float64 (S,), about the area between the two that shows in pixels.
+        size: float64 (S,), about the characters that it takes as text.
         curved: bool (S,).
-        handles: float64 (S, 2, 2), inner control points; of a line those on its thirds.
+        handles: float64 (S, 2, 2), a curve's inner control points.
     """
 
-    stretches: Indices
+    begins: Indices
     reaches: Indices
+    furthest: Values
+    area: Values
+    size: Values
     curved: Flags
     handles: Points
 
-
-def cheapest(way: Ways, spans: list[Spans], tolerance: float, ring: int) -> Chain:
-    """The cheapest way around one ring with nothing further off than ``tolerance``."""
-    count = int(way.counts()[ring])
-    base = 2 * int(way.starts[ring])
-    steps = list(_steps(spans, tolerance, base, count))
-    start = 0
-    chosen: list[tuple[int, Spans, int, bool]] = []
-    for _ in range(2):
-        chosen = _shortest(steps, start, count)
-        # What the first start forced is undone by beginning half-way around.
-        start = chosen[len(chosen) // 2][0] % count
-    stretches = np.array([base + begin % count for begin, *_ in chosen])
-    reaches = np.array([each.reach for _, each, *_ in chosen])
-    curved = np.array([is_curve for *_, is_curve in chosen])
-    handles = np.array([each.handles[row] for _, each, row, _ in chosen])
-    return Chain(stretches, reaches, curved, handles)
+    @classmethod
+    def joined(cls, spans: Sequence[Spans]) -> Spans:
+        """All in one."""
+        names = [each.name for each in dataclasses.fields(cls)]
+        return cls(*(np.concatenate([getattr(each, name) for each in spans]) for name in names))
 
 
-_Step = tuple[Spans, int, float, bool]
+def lines_between(way: Ways, stops: Indices, tolerance: float, grid: float) -> Iterator[Spans]:
+    """Lines from each stop to later ones, as far as they are of use.
+
+    Args:
+        way: The rings.
+        stops: Stretches, ascending, at whose beginning a line may begin and end.
+        tolerance: Distance from the ring up to which it is of use, pixels.
+        grid: What coordinates are multiples of, pixels.
+    """
+    yield from _runs(way, stops, tolerance, grid, _line_fits)
 
 
-def _steps(
-    spans: list[Spans], tolerance: float, base: int, count: int
-) -> Iterator[list[_Step]]:
-    """For each candidate the pieces that begin there."""
-    found: list[list[_Step]] = [[] for _ in range(count)]
-    scale = _CLOSENESS / tolerance**2
-    for each in spans:
-        low, high = np.searchsorted(each.begins, (base, base + count))
-        rows = np.arange(low, high)
-        line_cost = LINE_COST + scale * each.line[low:high, 1]
-        curve_cost = CURVE_COST + scale * each.curve[low:high, 1]
-        straight = each.line[low:high, 0] <= tolerance
-        straight |= each.reach == 1
-        bent = each.curve[low:high, 0] <= tolerance
-        cost = np.minimum(
-            np.where(straight, line_cost, np.inf), np.where(bent, curve_cost, np.inf)
+def curves_between(way: Ways, stops: Indices, tolerance: float, grid: float) -> Iterator[Spans]:
+    """Curves likewise."""
+    yield from _runs(way, stops, tolerance, grid, _curve_fits)
+
+
+def _runs(
+    way: Ways, stops: Indices, tolerance: float, grid: float, fit: Callable[[_Run, float], Spans]
+) -> Iterator[Spans]:
+    """Fits of all runs; none from a stop where neither of the two next shorter ones fitted."""
+    ring = np.searchsorted(2 * way.starts, stops, side="right") - 1
+    sizes = np.diff(way.starts)[ring]
+    at = np.flatnonzero(stops - 2 * way.starts[ring] < sizes)
+    hopes = np.full(len(at), _PATIENCE)
+    for reach in _REACHES:
+        alive = (hopes > 0) & (at + reach < len(stops))
+        at, hopes = at[alive], hopes[alive]
+        begins, ends = stops[at], stops[at + reach]
+        alive = (ring[at] == ring[at + reach]) & (ends - begins < sizes[at])
+        at, hopes, begins, ends = at[alive], hopes[alive], begins[alive], ends[alive]
+        if not len(at):
+            return
+        spans = fit(_Run.of(way, begins, ends), grid)
+        hopes = np.where(spans.furthest <= tolerance, _PATIENCE, hopes - 1)
+        yield spans
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """Runs of stretches with the points on each.
+
+    Attributes:
+        begins: int64 (S,), the first stretch of each.
+        reaches: int64 (S,).
+        begin: float64 (S, 2), the knot at its beginning.
+        end: float64 (S, 2).
+        heads: int64 (S,), its first point.
+        span: int64 (N,), which run a point is of.
+        points: float64 (N, 2).
+        weights: float64 (N,).
+        t: float64 (N,), share of the run's length up to each point.
+        extent: float64 (S,), length along the ring.
+    """
+
+    begins: Indices
+    reaches: Indices
+    begin: Points
+    end: Points
+    heads: Indices
+    span: Indices
+    points: Points
+    weights: Values
+    t: Values
+    extent: Values
+
+    @classmethod
+    def of(cls, way: Ways, begins: Indices, ends: Indices) -> _Run:
+        first, last = way.firsts[begins], way.firsts[ends]
+        span, chosen = ranges(first, last - first)
+        weights = way.weights[chosen]
+        start = way.along[first] - way.weights[first] / 2
+        extent = way.along[last - 1] + way.weights[last - 1] / 2 - start
+        return cls(
+            begins=begins,
+            reaches=ends - begins,
+            begin=way.knots[begins],
+            end=way.knots[ends],
+            heads=np.cumsum(last - first) - (last - first),
+            span=span,
+            points=way.points[chosen],
+            weights=weights,
+            t=(way.along[chosen] - start[span]) / extent[span],
+            extent=extent,
         )
-        is_curve = ~straight | (bent & (curve_cost < line_cost))
-        good = np.isfinite(cost)
-        for row, price, bends in zip(
-            rows[good].tolist(), cost[good].tolist(), is_curve[good].tolist(), strict=True
-        ):
-            found[int(each.begins[row]) - base].append((each, row, price, bends))
-    yield from found
+
+    def errors(self, distances: Values) -> tuple[Values, Values]:
+        """Greatest of the points' distances, and the area that they make."""
+        area = np.maximum(distances - _UNSEEN, 0) + _STRAY * distances * distances
+        return (
+            np.maximum.reduceat(distances, self.heads),
+            np.add.reduceat(area * self.weights, self.heads),
+        )
+
+
+def _line_fits(run: _Run, grid: float) -> Spans:
+    chord = run.end - run.begin
+    length = np.maximum(np.linalg.norm(chord, axis=1), 1e-9)
+    unit = (chord / length[:, None])[run.span]
+    apart = run.points - run.begin[run.span]
+    across = unit[:, 0] * apart[:, 1] - unit[:, 1] * apart[:, 0]
+    ahead = (apart * unit).sum(axis=1)
+    beyond = np.maximum(np.maximum(-ahead, ahead - length[run.span]), 0)
+    furthest, area = run.errors(np.hypot(across, beyond))
+    # A coordinate that does not change is left out, for a letter that may be one more.
+    size = np.where(np.abs(chord) > 0, characters(chord, grid), 0.3).sum(axis=1)
+    handles = np.stack([run.begin, run.end], axis=1)
+    curved = np.zeros(len(length), dtype=np.bool_)
+    return Spans(run.begins, run.reaches, furthest, area, size, curved, handles)
+
+
+def _curve_fits(run: _Run, grid: float) -> Spans:
+    t = run.t
+    control = np.empty((len(t), 4, 2))
+    control[:, 0], control[:, 3] = run.begin[run.span], run.end[run.span]
+    for _ in range(_ROUNDS):
+        handles = _least_squares(run, t, control)
+        control[:, 1:3] = handles[run.span]
+        t = nearer(t, control, run.points)
+    at = np.einsum("kn,nkc->nc", np.stack(basis(t)), control)
+    furthest, area = run.errors(np.linalg.norm(at - run.points, axis=1))
+    out, into = handles[:, 0] - run.begin, handles[:, 1] - run.end
+    longest = np.maximum(np.linalg.norm(out, axis=1), np.linalg.norm(into, axis=1))
+    few = np.diff(np.append(run.heads, len(t))) < _FEWEST
+    furthest[few | (longest > _LONGEST_HANDLE * run.extent)] = np.inf
+    size = characters(handles[:, 1] - run.begin, grid) + characters(run.end - run.begin, grid)
+    size += _UNMIRRORED * characters(out, grid)
+    curved = np.ones(len(few), dtype=np.bool_)
+    return Spans(run.begins, run.reaches, furthest, area, size.sum(axis=1), curved, handles)
+
+
+def characters(values: Values, grid: float) -> Values:
+    """About how many characters numbers take in path data, rounded to a grid."""
+    size = np.abs(values)
+    digits = 1.0 + (size >= 1) + (size >= 10) + (size >= 100) + (size >= 1000)
+    return digits + (size < 1) if grid >= 1 else digits + 1.8
+
+
+def _least_squares(run: _Run, t: Values, control: Points) -> Points:
+    """The inner control points, float64 (S, 2, 2), that bring curves closest to their points."""
+    b0, b1, b2, b3 = basis(t)
+    rest = run.points - b0[:, None] * control[:, 0] - b3[:, None] * control[:, 3]
+    w1, w2 = run.weights * b1, run.weights * b2
+    terms = np.column_stack([w1 * b1, w1 * b2, w2 * b2, w1[:, None] * rest, w2[:, None] * rest])
+    sums = np.add.reduceat(terms, run.heads)
+    a, b, d = sums[:, 0:1] + _RIDGE, sums[:, 1:2], sums[:, 2:3] + _RIDGE
+    one, two = sums[:, 3:5], sums[:, 5:7]
+    return np.stack([d * one - b * two, a * two - b * one], axis=1) / (a * d - b * b)[:, None]
+
+
+def cheapest(spans: Spans, starts: Indices, tolerance: float, price: float) -> list[Indices]:
+    """For each ring the spans, by number, that go around it at the least cost.
+
+    Args:
+        spans: What there is; lines over single stretches are taken however far off.
+        starts: int64 (R + 1,), candidates of each ring.
+        tolerance: How far off the others may be, pixels.
+        price: Characters that a square pixel between outline and ring is worth.
+    """
+    cost = spans.size + price * spans.area
+    useful = (spans.furthest <= tolerance) | ((spans.reaches == 1) & ~spans.curved)
+    order = np.flatnonzero(useful)
+    order = order[np.argsort(spans.begins[order], kind="stable")]
+    begins = spans.begins[order]
+    bounds = np.searchsorted(begins, np.arange(2 * starts[-1] + 1)).tolist()
+    reaches, costs = spans.reaches[order].tolist(), cost[order].tolist()
+    found = []
+    for base, count in zip((2 * starts[:-1]).tolist(), np.diff(starts).tolist(), strict=True):
+        chosen = _shortest(bounds, reaches, costs, base, 0, count)
+        if len(chosen) > 2:
+            # What the first start forced is undone by beginning half-way around.
+            start = int(begins[chosen[len(chosen) // 2]]) - base
+            chosen = _shortest(bounds, reaches, costs, base, start, count)
+        found.append(order[chosen])
+    return found
 
 
 def _shortest(
-    steps: list[list[_Step]], start: int, count: int
-) -> list[tuple[int, Spans, int, bool]]:
-    best = [0.0] + [np.inf] * count
-    came: list[tuple[int, Spans, int, bool] | None] = [None] * (count + 1)
+    bounds: list[int], reaches: list[int], costs: list[float], base: int, start: int, count: int
+) -> list[int]:
+    """The cheapest sequence of spans from a start once around the ring."""
+    best = [0.0] + [math.inf] * count
+    came = [-1] * (count + 1)
     for at in range(count):
         so_far = best[at]
-        for each, row, price, bends in steps[(start + at) % count]:
-            to = at + each.reach
-            if to <= count and so_far + price < best[to]:
-                best[to] = so_far + price
-                came[to] = (at, each, row, bends)
+        where = base + (start + at) % count
+        for place in range(bounds[where], bounds[where + 1]):
+            to = at + reaches[place]
+            if to <= count and so_far + costs[place] < best[to]:
+                best[to] = so_far + costs[place]
+                came[to] = place
     chosen = []
-    at = count
-    while at > 0:
-        step = came[at]
-        assert step is not None
-        chosen.append((start + step[0], *step[1:]))
-        at = step[0]
+    while count > 0:
+        chosen.append(came[count])
+        count -= reaches[came[count]]
     return chosen[::-1]
