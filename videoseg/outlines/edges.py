@@ -69,21 +69,30 @@ def edges_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
     middles = corners[corner] + (place + 0.5)[:, None] * direction[corner]
     before = np.empty_like(after)
     before[after] = np.arange(len(corners))
+    turn = direction[before, 0] * direction[:, 1] - direction[before, 1] * direction[:, 0]
+    # An edge of one pixel between opposite turns is a step of a slope; its middle is on the slope.
+    step = (counts == 1) & (turn != turn[after])
     # Two strands meet in a saddle; each keeps a quarter of a pixel from it.
     parted = np.where(traced.saddle[order][:, None], (direction - direction[before]) / 4, 0)
-    if logits is None:
-        return Edges(corners + parted, starts, counts, middles, _WHOLE)
-    owner = np.repeat(traced.owners, np.diff(starts))[corner]
-    inwards = np.stack([-direction[:, 1], direction[:, 0]], axis=1)[corner]
-    moved = middles + _offsets(middles, inwards, owner, logits)[:, None] * inwards
-    firsts = np.cumsum(counts) - counts
-    lasts = (firsts + counts - 1)[before]
-    # A corner between long edges is the object's own, others are steps.
-    sharp = (np.minimum(counts, counts[before]) > 1)[:, None]
-    shifted = corners + (moved - middles)[firsts] + (moved - middles)[lasts]
-    knots = np.where(sharp, shifted, (moved[firsts] + moved[lasts]) / 2)
-    knots = np.where(traced.saddle[order][:, None], corners + parted, knots)
-    return Edges(np.rint(knots / _FINE) * _FINE, starts, counts, moved, _FINE)
+    if logits is not None: raise NotImplementedError
+    first = np.cumsum(counts) - counts
+    knots = np.where(step[:, None], corners + direction / 2, corners + parted)
+    keep = step | ~(step[before])
+    ring = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    kept = np.flatnonzero(keep)
+    new = np.searchsorted(kept, starts)
+    # a ring's first knot may begin after its first middles; roll? first corner is made kept
+    total = np.append(first, len(middles))
+    begin = first[kept]
+    # middles before a ring's first knot belong behind its last
+    lead = begin[new[:-1]] - total[starts[:-1]]
+    bounds = total[starts]
+    mr = np.repeat(np.arange(len(lead)), np.diff(bounds))
+    rolled = bounds[mr] + (np.arange(len(middles)) - bounds[mr] + lead[mr]) % np.diff(bounds)[mr]
+    middles = middles[rolled]
+    begin = begin - lead[ring[kept]]
+    kcounts = np.diff(np.append(begin, len(middles)))
+    return Edges(knots[kept], new, kcounts, middles, _WHOLE)
 
 
 def _offsets(

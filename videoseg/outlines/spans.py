@@ -315,8 +315,8 @@ def _curve_fits(run: _Run, grid: float) -> Spans:
     longest = np.maximum(np.linalg.norm(out, axis=1), np.linalg.norm(into, axis=1))
     few = np.diff(np.append(run.heads, len(t))) < _FEWEST
     furthest[few | (longest > _LONGEST_HANDLE * run.extent)] = np.inf
-    size = characters(handles[:, 1] - run.begin, grid) + characters(run.end - run.begin, grid)
-    size += _UNMIRRORED * characters(out, grid)
+    size = characters(np.rint(handles[:, 1] - run.begin), grid) + characters(run.end - run.begin, grid)
+    size += _UNMIRRORED * characters(np.rint(out), grid)
     curved = np.ones(len(few), dtype=np.bool_)
     return Spans(run.begins, run.reaches, furthest, area, size.sum(axis=1), curved, handles)
 
@@ -325,7 +325,9 @@ def characters(values: Values, grid: float) -> Values:
     """About how many characters numbers take in path data, rounded to a grid."""
     size = np.abs(values)
     digits = 1.0 + (size >= 1) + (size >= 10) + (size >= 100) + (size >= 1000)
-    return digits + (size < 1) if grid >= 1 else digits + 1.8
+    if grid < 1: return digits + 1.8
+    size2 = np.rint(2*size)/2
+    return digits + (size < 1) + 2*(np.abs(size2-np.rint(size2))>0.2)
 
 
 def _least_squares(run: _Run, t: Values, control: Points) -> Points:
