@@ -95,9 +95,7 @@ def vtraced(
 
 
 def _polygons(rings: Iterator[np.ndarray]) -> Shape:
-    return Shape(
-        tuple(Part(Polygon(ring.astype(np.float32))) for ring in rings if len(ring) > 2)
-    )
+    return Shape(tuple(Part(Polygon(ring.astype(np.float32))) for ring in rings if len(ring) > 2))
 
 
 def _paths(svg: str) -> list[tuple[str, tuple[float, float]]]:

@@ -71,8 +71,9 @@ def format_path(shape: Shape, *, precision: int = 1, uniform: bool = False) -> s
     if not (np.abs(given) <= _LARGEST).all():
         raise ValueError(f"the coordinates of an outline must be finite, and below {_LARGEST:g}")
     units = np.rint(given * 10**precision).astype(np.int64)
-    sizes = np.array([len(ring.points if isinstance(ring, Polygon) else ring.segments)
-                      for ring in rings])
+    sizes = np.array(
+        [len(ring.points if isinstance(ring, Polygon) else ring.segments) for ring in rings]
+    )
     lasts = np.cumsum(sizes) - 1
     firsts = lasts - sizes + 1
     letters, numbers, used = _commands_of(units, firsts, lasts, uniform=uniform)

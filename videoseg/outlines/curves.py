@@ -17,6 +17,10 @@ from videoseg.outlines.edges import Edges
 from videoseg.outlines.refine import Pieces, refine
 from videoseg.outlines.simplify import douglas_peucker, turned
 from videoseg.outlines.spans import (
+    STEPS_COST,
+    UNSEEN,
+    UNSEEN_CLOSE,
+    Fitting,
     Flags,
     Indices,
     Points,
@@ -36,33 +40,35 @@ _COARSE = (0.75, 0.72)
 """and of curves: in tolerances, and at least in pixels."""
 _PRICE = 4.5
 """Characters that a square pixel is worth at a tolerance of one pixel."""
+_PIXELS = 0.5
+"""Below this tolerance, pixels, the steps of a slope are followed where that is closer."""
 _EVENLY = 6
 """Candidates that each ring has besides, evenly."""
 _CORNER = 25.0
 """Curves that meet at no more than this angle, degrees, meet smoothly."""
 _FINER = 0.1
-"""Grid of what does not lie on corners between pixels, pixels."""
+"""Grid of handles that must not be moved by much, pixels."""
 
 
 def curves(edges: Edges, tolerance: float) -> list[Ring]:
-    """A ring for each ring, nowhere further than ``tolerance`` from the middles of its edges.
+    """A ring for each ring, nowhere further than ``tolerance`` from the points of ``edges``.
 
     Rings may touch or cross where they come closer than that to one another.
     """
     kept, stops = _candidates(edges, tolerance)
-    way = ways(
-        edges.corners,
-        edges.starts,
-        edges.middles,
-        edges.counts,
-        kept,
-        every=1 if tolerance < 1.5 else 2,
+    way = ways(edges, kept, every=1 if tolerance < 1.5 else 2)
+    close = tolerance < _PIXELS
+    fitting = Fitting(
+        tolerance,
+        edges.grid,
+        steps_cost=0 if close else STEPS_COST,
+        unseen=UNSEEN_CLOSE if close else UNSEEN,
     )
     spans = Spans.joined(
         [
-            *lines_between(way, np.arange(2 * len(kept)), tolerance, edges.grid),
-            *lines_between(way, stops, tolerance, edges.grid),
-            *curves_between(way, stops, tolerance, edges.grid),
+            *lines_between(way, np.arange(2 * len(kept)), fitting),
+            *lines_between(way, stops, fitting),
+            *curves_between(way, stops, fitting),
         ]
     )
     chains = cheapest(spans, way.starts, tolerance, _PRICE / tolerance**2)
@@ -77,18 +83,25 @@ def curves(edges: Edges, tolerance: float) -> list[Ring]:
 
 
 def _candidates(edges: Edges, tolerance: float) -> tuple[Indices, Indices]:
-    """Corners that may be knots, and which of the stretches between may begin a curve."""
+    """Places that may be knots, and which of the stretches between them may begin a curve.
+
+    They are the corners of the ring simplified along the pixels' edges, and along its slopes.
+    """
     starts = edges.starts
     sizes = np.diff(starts)
-    _, turning = turned(edges.corners, starts)
-    loose = max(_COARSE[0] * tolerance, _COARSE[1])
-    fine, coarse = (
-        douglas_peucker(edges.corners, starts, turning, np.full(len(sizes), reach))
-        for reach in (_FINE * tolerance, loose)
-    )
+    reaches = _FINE * tolerance, max(_COARSE[0] * tolerance, _COARSE[1])
+    found: list[list[Indices]] = [[], []]
+    for places in (np.flatnonzero(~edges.middle), np.flatnonzero(edges.on_slopes())):
+        bounds = np.searchsorted(places, starts)
+        line = edges.places[places]
+        order, turning = turned(line, bounds)
+        line = line[order]
+        for each, reach in zip(found, reaches, strict=True):
+            short = douglas_peucker(line, bounds, turning, np.full(len(sizes), reach))
+            each.append(places[order[short]])
     ring, place = ranges(np.zeros_like(sizes), np.full_like(sizes, _EVENLY))
-    coarse = np.union1d(coarse, starts[ring] + place * sizes[ring] // _EVENLY)
-    kept = np.union1d(fine, coarse)
+    coarse = np.unique(np.concatenate([*found[1], starts[ring] + place * sizes[ring] // _EVENLY]))
+    kept = np.unique(np.concatenate([*found[0], coarse]))
     bounds = np.searchsorted(kept, starts)
     counts = np.diff(bounds)
     ring, local = ranges(np.zeros_like(counts), 2 * counts)
@@ -157,6 +170,6 @@ def _ring(pieces: Pieces, first: int, end: int) -> Ring:
     if not curved.any() and end - first > 2:
         return Polygon(pieces.knots[first:end].astype(np.float32))
     # It begins behind a line, where there is one: what goes back to the start need not be written.
-    turn = -1 - int(np.argmin(curved[::-1])) if not curved.all() else 0
+    last_line = end - first - 1 - int(np.argmin(curved[::-1])) if not curved.all() else -1
     segments: npt.NDArray[np.float64] = pieces.control()[first:end, 1:]
-    return Bezier(np.roll(segments, -(end - first + turn + 1) if turn else 0, axis=0).astype(np.float32))
+    return Bezier(np.roll(segments, -1 - last_line, axis=0).astype(np.float32))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.outlines.simplify import turned
-from videoseg.outlines.spans import Indices, Points, Values, ranges
+from videoseg.outlines.spans import Flags, Indices, Points, Values, ranges
 from videoseg.outlines.trace import Trace
 
 _WHOLE = 1.0
@@ -22,31 +22,52 @@ _NEAREST = 0.02
 class Edges:
     """Rings along pixel edges, and where exactly the object's edge crosses each pixel edge.
 
+    A step is an edge of one pixel between opposite turns: how a slanted edge looks in pixels. Its
+    middle, where it is on the slope, is a place for a knot as well as its ends.
+
     Attributes:
-        corners: float64 (C, 2), where a knot may be, ring after ring; each begins at its upper
-            left.
+        places: float64 (C, 2), where a knot may be, ring after ring: corners, and behind the first
+            corner of each step the middle of it. Each ring begins at its upper left.
         starts: int64 (R + 1,), where each ring starts.
-        counts: int64 (C,), pixel edges between each corner and the next.
-        middles: float64 (E, 2), what the outline is to follow: a point for each pixel edge.
-        grid: What coordinates of knots and handles are multiples of, pixels.
+        counts: int64 (C,), points between each place and the next, at least 1.
+        points: float64 (E, 2), what the outline is to follow: a point for each pixel edge, and for
+            a step two of them, alike.
+        on_step: bool (C,), whether a place is the first corner of a step, or its middle.
+        middle: bool (C,), whether a place is the middle of a step.
+        grid: What coordinates of handles are multiples of, pixels.
     """
 
-    corners: Points
+    places: Points
     starts: Indices
     counts: Indices
-    middles: Points
+    points: Points
+    on_step: Flags
+    middle: Flags
     grid: float
 
     def chosen(self, rings: Indices) -> Edges:
         """Some of the rings."""
         sizes = np.diff(self.starts)[rings]
-        _, corners = ranges(self.starts[rings], sizes)
+        _, places = ranges(self.starts[rings], sizes)
         total = np.concatenate([[0], np.cumsum(self.counts)])
-        _, middles = ranges(total[corners], self.counts[corners])
-        starts = np.concatenate([[0], np.cumsum(sizes)])
+        _, points = ranges(total[places], self.counts[places])
         return Edges(
-            self.corners[corners], starts, self.counts[corners], self.middles[middles], self.grid
+            self.places[places],
+            np.concatenate([[0], np.cumsum(sizes)]),
+            self.counts[places],
+            self.points[points],
+            self.on_step[places],
+            self.middle[places],
+            self.grid,
         )
+
+    def on_slopes(self) -> Flags:
+        """Bool (C,), the places that a slope goes through: steps' middles, others' corners."""
+        behind = np.roll(self.middle, 1)
+        behind[self.starts[:-1]] = self.middle[self.starts[1:] - 1]
+        chosen = self.middle | ~(self.on_step | behind)
+        chosen[self.starts[:-1]] = True
+        return chosen
 
 
 def edges_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = None) -> Edges:
@@ -62,37 +83,47 @@ def edges_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
     corners, starts = traced.points[order].astype(np.float64), traced.starts
     after = np.arange(1, len(corners) + 1)
     after[starts[1:] - 1] = starts[:-1]
+    before = np.empty_like(after)
+    before[after] = np.arange(len(corners))
     edge = corners[after] - corners
     counts = np.abs(edge).sum(axis=1).astype(np.int64)
     direction = edge / counts[:, None]
     corner, place = ranges(np.zeros_like(counts), counts)
     middles = corners[corner] + (place + 0.5)[:, None] * direction[corner]
-    before = np.empty_like(after)
-    before[after] = np.arange(len(corners))
-    turn = direction[before, 0] * direction[:, 1] - direction[before, 1] * direction[:, 0]
-    # An edge of one pixel between opposite turns is a step of a slope; its middle is on the slope.
-    step = (counts == 1) & (turn != turn[after])
     # Two strands meet in a saddle; each keeps a quarter of a pixel from it.
     parted = np.where(traced.saddle[order][:, None], (direction - direction[before]) / 4, 0)
-    if logits is not None: raise NotImplementedError
-    first = np.cumsum(counts) - counts
-    knots = np.where(step[:, None], corners + direction / 2, corners + parted)
-    keep = step | ~(step[before])
-    ring = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    kept = np.flatnonzero(keep)
-    new = np.searchsorted(kept, starts)
-    # a ring's first knot may begin after its first middles; roll? first corner is made kept
-    total = np.append(first, len(middles))
-    begin = first[kept]
-    # middles before a ring's first knot belong behind its last
-    lead = begin[new[:-1]] - total[starts[:-1]]
-    bounds = total[starts]
-    mr = np.repeat(np.arange(len(lead)), np.diff(bounds))
-    rolled = bounds[mr] + (np.arange(len(middles)) - bounds[mr] + lead[mr]) % np.diff(bounds)[mr]
-    middles = middles[rolled]
-    begin = begin - lead[ring[kept]]
-    kcounts = np.diff(np.append(begin, len(middles)))
-    return Edges(knots[kept], new, kcounts, middles, _WHOLE)
+    if logits is not None:
+        owner = np.repeat(traced.owners, np.diff(starts))[corner]
+        inwards = np.stack([-direction[:, 1], direction[:, 0]], axis=1)[corner]
+        moved = _offsets(middles, inwards, owner, logits)[:, None] * inwards
+        firsts = np.cumsum(counts) - counts
+        lasts = (firsts + counts - 1)[before]
+        # A corner between long edges is the object's own, others are steps.
+        sharp = (np.minimum(counts, counts[before]) > 1)[:, None]
+        own = corners + moved[firsts] + moved[lasts]
+        middles = middles + moved
+        places = np.where(sharp, own, (middles[firsts] + middles[lasts]) / 2)
+        places = np.where(traced.saddle[order][:, None], corners + parted, places)
+        places, none = np.rint(places / _FINE) * _FINE, np.zeros(len(corners), dtype=np.bool_)
+        return Edges(places, starts, counts, middles, none, none, _FINE)
+
+    turn = direction[before, 0] * direction[:, 1] - direction[before, 1] * direction[:, 0]
+    step = (counts == 1) & (turn != turn[after])
+    at = np.arange(len(corners)) + np.cumsum(step) - step
+    middle = np.zeros(len(corners) + int(step.sum()), dtype=np.bool_)
+    middle[at[step] + 1] = True
+    owner = np.repeat(np.arange(len(corners)), 1 + step)
+    return Edges(
+        places=np.where(
+            middle[:, None], (corners + direction / 2)[owner], (corners + parted)[owner]
+        ),
+        starts=np.append(at, len(middle))[starts],
+        counts=counts[owner],
+        points=np.repeat(middles, 1 + step[corner], axis=0),
+        on_step=step[owner],
+        middle=middle,
+        grid=_WHOLE,
+    )
 
 
 def _offsets(

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from videoseg.outlines.spans import Flags, Indices, Points, Values, basis, nearer
 
@@ -112,9 +111,7 @@ def _solve(pieces: Pieces, piece: Indices, control: Points) -> None:
     pieces.into = np.where(pieces.smooth[:, None], -pieces.out, found[:, 1])
 
 
-def _normal_equations(
-    pieces: Pieces, piece: Indices, control: Points
-) -> tuple[Values, Values]:
+def _normal_equations(pieces: Pieces, piece: Indices, control: Points) -> tuple[Values, Values]:
     """float64 (K, 6, 6) and (K, 6) of each piece; unknowns by slot, x before y."""
     t = pieces.t
     b0, b1, b2, b3 = basis(t)

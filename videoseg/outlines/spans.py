@@ -14,9 +14,13 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from videoseg.outlines.edges import Edges
 
 Points = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float64]
@@ -28,8 +32,12 @@ _REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 _PATIENCE = 2
 _ROUNDS = 1
 """Rounds of fitting and of assigning points anew."""
-_UNSEEN = 0.22
-"""Pixels by which an outline may be off without any pixel's centre changing sides, about."""
+UNSEEN = 0.3
+"""Pixels by which an outline may be off without any pixel's centre changing sides, about,"""
+UNSEEN_CLOSE = 0.22
+"""and where it is to follow the pixels closely."""
+STEPS_COST = 5.0
+"""Characters that it is worth to leave a step of a slope out."""
 _STRAY = 0.1
 """Weight of squared distances; keeps outlines in the middle where pixels do not tell."""
 _UNMIRRORED = 0.5
@@ -55,6 +63,7 @@ class Ways:
         firsts: int64 (2 K + 1,), the first point of each stretch.
         starts: int64 (R + 1,), candidates of each ring; its stretches are from twice that.
         knots: float64 (2 K, 2), the candidate at which each stretch begins.
+        on_step: bool (2 K,), whether that one is the first corner of a step, or its middle.
     """
 
     points: Points
@@ -63,6 +72,7 @@ class Ways:
     firsts: Indices
     starts: Indices
     knots: Points
+    on_step: Flags
 
 
 def ranges(begins: Indices, counts: Indices) -> tuple[Indices, Indices]:
@@ -72,33 +82,28 @@ def ranges(begins: Indices, counts: Indices) -> tuple[Indices, Indices]:
     return which, np.arange(len(which)) + offsets[which]
 
 
-def ways(
-    knots: Points, starts: Indices, middles: Points, counts: Indices, kept: Indices, every: int
-) -> Ways:
-    """Rings as the middles of the pixel edges that they run along.
+def ways(edges: Edges, kept: Indices, every: int) -> Ways:
+    """Rings cut at candidates for knots.
 
     Args:
-        knots: float64 (C, 2), corners of rings, one ring after another.
-        starts: int64 (R + 1,), where each starts.
-        middles: float64 (E, 2), in the same order.
-        counts: int64 (C,), how many middles lie between each corner and the next.
-        kept: Positions of the candidates for knots, each ring's first corner among them.
-        every: Only each so-manyth middle is looked at.
+        edges: The rings.
+        kept: Positions of the candidates among its places, each ring's first one with them.
+        every: Only each so-manyth point is looked at.
     """
-    total = np.concatenate([[0], np.cumsum(counts)])
-    bounds, first = total[starts], total[kept]
-    weight = _lengths(middles, bounds)
+    total = np.concatenate([[0], np.cumsum(edges.counts)])
+    points, bounds, first = edges.points, total[edges.starts], total[kept]
+    weight = _lengths(points, bounds)
     along = np.cumsum(weight) - weight / 2
     if every > 1:
-        used = (np.arange(len(middles)) - np.repeat(bounds[:-1], np.diff(bounds))) % every == 0
+        used = (np.arange(len(points)) - np.repeat(bounds[:-1], np.diff(bounds))) % every == 0
         used[first] = True
         chosen = np.flatnonzero(used)
         weight = np.add.reduceat(weight, chosen)
-        middles, along = middles[chosen], along[chosen]
+        points, along = points[chosen], along[chosen]
         first, bounds = np.searchsorted(chosen, first), np.searchsorted(chosen, bounds)
-    numbers = np.diff(np.append(first, len(middles)))
+    numbers = np.diff(np.append(first, len(points)))
 
-    ring_starts = np.searchsorted(kept, starts)
+    ring_starts = np.searchsorted(kept, edges.starts)
     sizes = np.diff(ring_starts)
     ring, local = ranges(np.zeros_like(sizes), 2 * sizes)
     twice = ring_starts[ring] + local % sizes[ring]
@@ -106,12 +111,13 @@ def ways(
     second_lap = np.repeat(local >= sizes[ring], numbers[twice])
     perimeter = np.add.reduceat(weight, bounds[:-1])
     return Ways(
-        points=middles[chosen],
+        points=points[chosen],
         weights=weight[chosen],
         along=along[chosen] + second_lap * perimeter[ring][doubled],
         firsts=np.concatenate([[0], np.cumsum(numbers[twice])]),
         starts=ring_starts,
-        knots=knots[kept][twice],
+        knots=edges.places[kept][twice],
+        on_step=edges.on_step[kept][twice],
     )
 
 
@@ -190,25 +196,41 @@ class Spans:
         return cls(*(np.concatenate([getattr(each, name) for each in spans]) for name in names))
 
 
-def lines_between(way: Ways, stops: Indices, tolerance: float, grid: float) -> Iterator[Spans]:
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """What is asked of lines and curves.
+
+    Attributes:
+        tolerance: Distance from the ring up to which one is of use, pixels.
+        grid: What coordinates are multiples of, pixels.
+        steps_cost: Characters that a line along a step counts as more than it takes.
+        unseen: Distance from the ring that does not count, pixels.
+    """
+
+    tolerance: float
+    grid: float
+    steps_cost: float
+    unseen: float
+
+
+def lines_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans]:
     """Lines from each stop to later ones, as far as they are of use.
 
     Args:
         way: The rings.
         stops: Stretches, ascending, at whose beginning a line may begin and end.
-        tolerance: Distance from the ring up to which it is of use, pixels.
-        grid: What coordinates are multiples of, pixels.
+        fitting: What is asked of them.
     """
-    yield from _runs(way, stops, tolerance, grid, _line_fits)
+    yield from _runs(way, stops, fitting, _line_fits)
 
 
-def curves_between(way: Ways, stops: Indices, tolerance: float, grid: float) -> Iterator[Spans]:
+def curves_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans]:
     """Curves likewise."""
-    yield from _runs(way, stops, tolerance, grid, _curve_fits)
+    yield from _runs(way, stops, fitting, _curve_fits)
 
 
 def _runs(
-    way: Ways, stops: Indices, tolerance: float, grid: float, fit: Callable[[_Run, float], Spans]
+    way: Ways, stops: Indices, fitting: Fitting, fit: Callable[[_Run, Fitting], Spans]
 ) -> Iterator[Spans]:
     """Fits of all runs; none from a stop where neither of the two next shorter ones fitted."""
     ring = np.searchsorted(2 * way.starts, stops, side="right") - 1
@@ -223,8 +245,8 @@ def _runs(
         at, hopes, begins, ends = at[alive], hopes[alive], begins[alive], ends[alive]
         if not len(at):
             return
-        spans = fit(_Run.of(way, begins, ends), grid)
-        hopes = np.where(spans.furthest <= tolerance, _PATIENCE, hopes - 1)
+        spans = fit(_Run.of(way, begins, ends), fitting)
+        hopes = np.where(spans.furthest <= fitting.tolerance, _PATIENCE, hopes - 1)
         yield spans
 
 
@@ -237,6 +259,7 @@ class _Run:
         reaches: int64 (S,).
         begin: float64 (S, 2), the knot at its beginning.
         end: float64 (S, 2).
+        on_step: bool (S,), whether it begins on a step and goes on along it.
         heads: int64 (S,), its first point.
         span: int64 (N,), which run a point is of.
         points: float64 (N, 2).
@@ -248,6 +271,7 @@ class _Run:
     begins: Indices
     reaches: Indices
     begin: Points
+    on_step: Flags
     end: Points
     heads: Indices
     span: Indices
@@ -267,6 +291,7 @@ class _Run:
             begins=begins,
             reaches=ends - begins,
             begin=way.knots[begins],
+            on_step=way.on_step[begins],
             end=way.knots[ends],
             heads=np.cumsum(last - first) - (last - first),
             span=span,
@@ -276,16 +301,16 @@ class _Run:
             extent=extent,
         )
 
-    def errors(self, distances: Values) -> tuple[Values, Values]:
+    def errors(self, distances: Values, unseen: float) -> tuple[Values, Values]:
         """Greatest of the points' distances, and the area that they make."""
-        area = np.maximum(distances - _UNSEEN, 0) + _STRAY * distances * distances
+        area = np.maximum(distances - unseen, 0) + _STRAY * distances * distances
         return (
             np.maximum.reduceat(distances, self.heads),
             np.add.reduceat(area * self.weights, self.heads),
         )
 
 
-def _line_fits(run: _Run, grid: float) -> Spans:
+def _line_fits(run: _Run, fitting: Fitting) -> Spans:
     chord = run.end - run.begin
     length = np.maximum(np.linalg.norm(chord, axis=1), 1e-9)
     unit = (chord / length[:, None])[run.span]
@@ -293,15 +318,17 @@ def _line_fits(run: _Run, grid: float) -> Spans:
     across = unit[:, 0] * apart[:, 1] - unit[:, 1] * apart[:, 0]
     ahead = (apart * unit).sum(axis=1)
     beyond = np.maximum(np.maximum(-ahead, ahead - length[run.span]), 0)
-    furthest, area = run.errors(np.hypot(across, beyond))
+    furthest, area = run.errors(np.hypot(across, beyond), fitting.unseen)
     # A coordinate that does not change is left out, for a letter that may be one more.
-    size = np.where(np.abs(chord) > 0, characters(chord, grid), 0.3).sum(axis=1)
+    size = np.where(np.abs(chord) > 0, characters(chord, fitting.grid), 0.3).sum(axis=1)
+    along_step = run.on_step & (length <= 1) & (np.abs(chord).min(axis=1) == 0)
+    size += fitting.steps_cost * along_step
     handles = np.stack([run.begin, run.end], axis=1)
     curved = np.zeros(len(length), dtype=np.bool_)
     return Spans(run.begins, run.reaches, furthest, area, size, curved, handles)
 
 
-def _curve_fits(run: _Run, grid: float) -> Spans:
+def _curve_fits(run: _Run, fitting: Fitting) -> Spans:
     t = run.t
     control = np.empty((len(t), 4, 2))
     control[:, 0], control[:, 3] = run.begin[run.span], run.end[run.span]
@@ -310,24 +337,32 @@ def _curve_fits(run: _Run, grid: float) -> Spans:
         control[:, 1:3] = handles[run.span]
         t = nearer(t, control, run.points)
     at = np.einsum("kn,nkc->nc", np.stack(basis(t)), control)
-    furthest, area = run.errors(np.linalg.norm(at - run.points, axis=1))
+    furthest, area = run.errors(np.linalg.norm(at - run.points, axis=1), fitting.unseen)
     out, into = handles[:, 0] - run.begin, handles[:, 1] - run.end
     longest = np.maximum(np.linalg.norm(out, axis=1), np.linalg.norm(into, axis=1))
     few = np.diff(np.append(run.heads, len(t))) < _FEWEST
     furthest[few | (longest > _LONGEST_HANDLE * run.extent)] = np.inf
-    size = characters(np.rint(handles[:, 1] - run.begin), grid) + characters(run.end - run.begin, grid)
-    size += _UNMIRRORED * characters(np.rint(out), grid)
+    grid = fitting.grid
+    size = characters(handles[:, 1] - run.begin, grid) + _UNMIRRORED * characters(out, grid)
+    size += characters(run.end - run.begin, grid)
     curved = np.ones(len(few), dtype=np.bool_)
     return Spans(run.begins, run.reaches, furthest, area, size.sum(axis=1), curved, handles)
 
 
 def characters(values: Values, grid: float) -> Values:
-    """About how many characters numbers take in path data, rounded to a grid."""
+    """About how many characters numbers take in path data, with their sign or space.
+
+    Args:
+        values: float64.
+        grid: What they are to be multiples of; where that is 1, they may be halves as well.
+    """
     size = np.abs(values)
     digits = 1.0 + (size >= 1) + (size >= 10) + (size >= 100) + (size >= 1000)
-    if grid < 1: return digits + 1.8
-    size2 = np.rint(2*size)/2
-    return digits + (size < 1) + 2*(np.abs(size2-np.rint(size2))>0.2)
+    if grid < 1:
+        return digits + 1.8
+    halves = np.rint(2 * size) % 2 * (size % 0.5 == 0)
+    made: Values = digits + (size < 1) + 2 * halves
+    return made
 
 
 def _least_squares(run: _Run, t: Values, control: Points) -> Points:
