@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests import scenes
 from videoseg.geometry import masks
+from videoseg.geometry.paths import format_path
 from videoseg.geometry.rings import flatten, signed_area
 from videoseg.outlines.contours import (
     SMALL,
@@ -150,18 +151,22 @@ def test_a_square_keeps_its_corners_and_its_area(tolerance: float) -> None:
 def test_a_slanted_edge_comes_out_smooth(slope: float) -> None:
     rows, columns = np.mgrid[:200, :200] + 0.5
     mask = scenes.mask_of(rows - 101 > slope * (columns - 99))
-    exact, found = (flatten(outline_of(mask, tolerance=t).parts[0].outer) for t in (0, 0.5))
-    assert len(found) < len(exact) / 2
-    slanted = found[(np.abs(found - 100) < 85).all(axis=1)]
+    exact, found = (outline_of(mask, tolerance=t).parts[0].outer for t in (0, 0.5))
+    assert len(format_path(Shape((Part(found),)))) < len(format_path(Shape((Part(exact),)))) * 0.6
+    slanted = flatten(found)
+    slanted = slanted[(np.abs(slanted - 100) < 85).all(axis=1)]
     distance = np.abs((slanted - (99, 101)) @ (-slope, 1)) / math.hypot(1, slope)
-    assert distance.max(initial=0) < 0.36  # half of what the corners of the pixels reach
+    assert distance.max(initial=0) < 0.71  # what the corners of the pixels reach
 
 
-def test_a_disc_keeps_its_area_in_few_points() -> None:
+def test_a_disc_keeps_its_area_in_few_curves() -> None:
     for radius in (20.2, 41.7, 90.5):
-        shape = outline_of(scenes.disc(100.3, 99.6, radius, width=200, height=200))
+        mask = scenes.disc(100.3, 99.6, radius, width=200, height=200)
+        shape = outline_of(mask)
         assert shape_area(shape) == pytest.approx(math.pi * radius**2, rel=0.01)
-        assert len(flatten(shape.parts[0].outer)) < 2 * radius
+        (ring,) = shape.rings
+        assert isinstance(ring, Bezier)
+        assert len(ring.segments) <= radius / 2
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -169,7 +174,8 @@ def test_the_default_tolerance_keeps_the_pixels(seed: int) -> None:
     mask = blob(seed, scale=3 + seed)
     again = rasterise(outline_of(mask), mask.frame_width, mask.frame_height)
     assert again is not None
-    assert masks.iou(mask, again) >= 0.99
+    wrong = masks.area(mask) + masks.area(again) - 2 * masks.intersection(mask, again)
+    assert wrong <= WRONG * 0.5 * max(masks.area(mask), SMALL)
 
 
 def test_a_crop_lies_where_it_lies_in_the_frame() -> None:

@@ -13,7 +13,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.outlines.edges import Edges
+from videoseg.outlines.edges import FINE, Edges
 from videoseg.outlines.refine import Pieces, refine
 from videoseg.outlines.simplify import douglas_peucker, turned
 from videoseg.outlines.spans import (
@@ -40,33 +40,43 @@ _COARSE = (0.75, 0.72)
 """and of curves: in tolerances, and at least in pixels."""
 _PRICE = 4.5
 """Characters that a square pixel is worth at a tolerance of one pixel."""
-_PIXELS = 0.5
-"""Below this tolerance, pixels, the steps of a slope are followed where that is closer."""
+_STRIDES = (5, 25)
+"""Lines are tried between all candidates near one another, and further between some of them."""
 _EVENLY = 6
 """Candidates that each ring has besides, evenly."""
+_LAST_BITS = 1e-6
 _CORNER = 25.0
 """Curves that meet at no more than this angle, degrees, meet smoothly."""
-_FINER = 0.1
-"""Grid of handles that must not be moved by much, pixels."""
 
 
-def curves(edges: Edges, tolerance: float) -> list[Ring]:
+def curves(edges: Edges, tolerance: float, *, steps: bool = False) -> list[Ring]:
     """A ring for each ring, nowhere further than ``tolerance`` from the points of ``edges``.
 
     Rings may touch or cross where they come closer than that to one another.
+
+    Args:
+        edges: What to follow.
+        tolerance: Distance in pixels.
+        steps: Whether the steps of slopes are followed, where that is closer or shorter, or left
+            out.
     """
     kept, stops = _candidates(edges, tolerance)
-    way = ways(edges, kept, every=1 if tolerance < 1.5 else 2)
-    close = tolerance < _PIXELS
+    points = edges.exact if steps else edges.points
+    way = ways(edges, points, kept, every=1 if tolerance < 1.5 else 2)
     fitting = Fitting(
         tolerance,
         edges.grid,
-        steps_cost=0 if close else STEPS_COST,
-        unseen=UNSEEN_CLOSE if close else UNSEEN,
+        steps_cost=0 if steps else STEPS_COST,
+        unseen=UNSEEN_CLOSE if steps else UNSEEN,
     )
     spans = Spans.joined(
         [
             *lines_between(way, np.arange(2 * len(kept)), fitting),
+            *(
+                spans
+                for every in _STRIDES
+                for spans in lines_between(way, np.arange(0, 2 * len(kept), every), fitting, 4)
+            ),
             *lines_between(way, stops, fitting),
             *curves_between(way, stops, fitting),
         ]
@@ -151,8 +161,14 @@ def _join(pieces: Pieces) -> None:
 
 
 def _round(pieces: Pieces, grid: float) -> None:
-    pieces.out = np.rint(pieces.out / grid) * grid
-    pieces.into = np.rint(pieces.into / grid) * grid
+    pieces.out = _rounded(pieces.out, grid)
+    pieces.into = np.where(pieces.smooth[:, None], -pieces.out, _rounded(pieces.into, grid))
+
+
+def _rounded(values: Points, grid: float) -> Points:
+    # Halves, which symmetric rings have many of, must not hang on the last bit.
+    made: Points = np.floor(values / grid + (0.5 - _LAST_BITS)) * grid
+    return made
 
 
 def _hold(pieces: Pieces, out: Points, into: Points, tolerance: float) -> None:
@@ -160,8 +176,8 @@ def _hold(pieces: Pieces, out: Points, into: Points, tolerance: float) -> None:
     furthest = np.maximum.reduceat(pieces.distances(), pieces.heads)
     far = np.flatnonzero((furthest > tolerance) & pieces.curved)
     ends = pieces.following[far]
-    pieces.out[far] = np.rint(out[far] / _FINER) * _FINER
-    pieces.into[ends] = np.rint(into[ends] / _FINER) * _FINER
+    pieces.out[far] = _rounded(out[far], FINE)
+    pieces.into[ends] = _rounded(into[ends], FINE)
     pieces.smooth[far] = pieces.smooth[ends] = False
 
 

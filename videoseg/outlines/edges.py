@@ -12,8 +12,10 @@ from videoseg.outlines.simplify import turned
 from videoseg.outlines.spans import Flags, Indices, Points, Values, ranges
 from videoseg.outlines.trace import Trace
 
-_WHOLE = 1.0
-_FINE = 0.1
+WHOLE = 1.0
+"""Grid of handles that serves pixels,"""
+FINE = 0.1
+"""and one that serves edges which are known more finely, pixels."""
 _NEAREST = 0.02
 """Share of the way between two pixels' centres that an edge keeps from either."""
 
@@ -31,7 +33,8 @@ class Edges:
         starts: int64 (R + 1,), where each ring starts.
         counts: int64 (C,), points between each place and the next, at least 1.
         points: float64 (E, 2), what the outline is to follow: a point for each pixel edge, and for
-            a step two of them, alike.
+            a step two of them, alike. Between the steps of a slope they are on the slope.
+        exact: float64 (E, 2), the same, but on the pixels' edges throughout.
         on_step: bool (C,), whether a place is the first corner of a step, or its middle.
         middle: bool (C,), whether a place is the middle of a step.
         grid: What coordinates of handles are multiples of, pixels.
@@ -41,6 +44,7 @@ class Edges:
     starts: Indices
     counts: Indices
     points: Points
+    exact: Points
     on_step: Flags
     middle: Flags
     grid: float
@@ -56,6 +60,7 @@ class Edges:
             np.concatenate([[0], np.cumsum(sizes)]),
             self.counts[places],
             self.points[points],
+            self.exact[points],
             self.on_step[places],
             self.middle[places],
             self.grid,
@@ -104,11 +109,17 @@ def edges_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
         middles = middles + moved
         places = np.where(sharp, own, (middles[firsts] + middles[lasts]) / 2)
         places = np.where(traced.saddle[order][:, None], corners + parted, places)
-        places, none = np.rint(places / _FINE) * _FINE, np.zeros(len(corners), dtype=np.bool_)
-        return Edges(places, starts, counts, middles, none, none, _FINE)
+        places, none = np.rint(places / FINE) * FINE, np.zeros(len(corners), dtype=np.bool_)
+        return Edges(places, starts, counts, middles, middles, none, none, FINE)
 
     turn = direction[before, 0] * direction[:, 1] - direction[before, 1] * direction[:, 0]
     step = (counts == 1) & (turn != turn[after])
+    # A run between two steps of one slope is the slope between their middles.
+    run = step[before] & step[after] & ~step & (turn != turn[after])
+    share = ((place + 0.5) / counts[corner])[:, None]
+    begin, end = corners - direction[before] / 2, corners[after] + direction[after] / 2
+    sloped = begin[corner] + share * (end - begin)[corner]
+    points = np.where(run[corner][:, None], sloped, middles)
     at = np.arange(len(corners)) + np.cumsum(step) - step
     middle = np.zeros(len(corners) + int(step.sum()), dtype=np.bool_)
     middle[at[step] + 1] = True
@@ -119,10 +130,11 @@ def edges_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
         ),
         starts=np.append(at, len(middle))[starts],
         counts=counts[owner],
-        points=np.repeat(middles, 1 + step[corner], axis=0),
+        points=np.repeat(points, 1 + step[corner], axis=0),
+        exact=np.repeat(middles, 1 + step[corner], axis=0),
         on_step=step[owner],
         middle=middle,
-        grid=_WHOLE,
+        grid=WHOLE,
     )
 
 

@@ -30,13 +30,14 @@ Flags = npt.NDArray[np.bool_]
 _REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 """How many stretches between stops one line or curve may cover."""
 _PATIENCE = 2
+"""A line or curve is not tried where none of so many shorter ones fitted."""
 _ROUNDS = 1
 """Rounds of fitting and of assigning points anew."""
-UNSEEN = 0.3
+UNSEEN = 0.15
 """Pixels by which an outline may be off without any pixel's centre changing sides, about,"""
 UNSEEN_CLOSE = 0.22
 """and where it is to follow the pixels closely."""
-STEPS_COST = 5.0
+STEPS_COST = 8.0
 """Characters that it is worth to leave a step of a slope out."""
 _STRAY = 0.1
 """Weight of squared distances; keeps outlines in the middle where pixels do not tell."""
@@ -82,16 +83,17 @@ def ranges(begins: Indices, counts: Indices) -> tuple[Indices, Indices]:
     return which, np.arange(len(which)) + offsets[which]
 
 
-def ways(edges: Edges, kept: Indices, every: int) -> Ways:
+def ways(edges: Edges, points: Points, kept: Indices, every: int) -> Ways:
     """Rings cut at candidates for knots.
 
     Args:
         edges: The rings.
+        points: float64 (E, 2), those of its points that are to be followed.
         kept: Positions of the candidates among its places, each ring's first one with them.
         every: Only each so-manyth point is looked at.
     """
     total = np.concatenate([[0], np.cumsum(edges.counts)])
-    points, bounds, first = edges.points, total[edges.starts], total[kept]
+    bounds, first = total[edges.starts], total[kept]
     weight = _lengths(points, bounds)
     along = np.cumsum(weight) - weight / 2
     if every > 1:
@@ -213,30 +215,37 @@ class Fitting:
     unseen: float
 
 
-def lines_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans]:
+def lines_between(
+    way: Ways, stops: Indices, fitting: Fitting, patience: int = _PATIENCE
+) -> Iterator[Spans]:
     """Lines from each stop to later ones, as far as they are of use.
 
     Args:
         way: The rings.
         stops: Stretches, ascending, at whose beginning a line may begin and end.
         fitting: What is asked of them.
+        patience: A line is not tried where none of so many shorter ones fitted.
     """
-    yield from _runs(way, stops, fitting, _line_fits)
+    yield from _runs(way, stops, fitting, patience, _line_fits)
 
 
 def curves_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans]:
     """Curves likewise."""
-    yield from _runs(way, stops, fitting, _curve_fits)
+    yield from _runs(way, stops, fitting, _PATIENCE, _curve_fits)
 
 
 def _runs(
-    way: Ways, stops: Indices, fitting: Fitting, fit: Callable[[_Run, Fitting], Spans]
+    way: Ways,
+    stops: Indices,
+    fitting: Fitting,
+    patience: int,
+    fit: Callable[[_Run, Fitting], Spans],
 ) -> Iterator[Spans]:
-    """Fits of all runs; none from a stop where neither of the two next shorter ones fitted."""
+    """Fits of all runs; none from a stop where none of the next shorter ones fitted."""
     ring = np.searchsorted(2 * way.starts, stops, side="right") - 1
     sizes = np.diff(way.starts)[ring]
     at = np.flatnonzero(stops - 2 * way.starts[ring] < sizes)
-    hopes = np.full(len(at), _PATIENCE)
+    hopes = np.full(len(at), patience)
     for reach in _REACHES:
         alive = (hopes > 0) & (at + reach < len(stops))
         at, hopes = at[alive], hopes[alive]
@@ -246,7 +255,7 @@ def _runs(
         if not len(at):
             return
         spans = fit(_Run.of(way, begins, ends), fitting)
-        hopes = np.where(spans.furthest <= fitting.tolerance, _PATIENCE, hopes - 1)
+        hopes = np.where(spans.furthest <= fitting.tolerance, patience, hopes - 1)
         yield spans
 
 

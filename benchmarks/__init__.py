@@ -1,0 +1,1 @@
+"""What is measured; run each as ``python -m benchmarks.NAME``."""
