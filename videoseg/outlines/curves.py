@@ -17,6 +17,7 @@ from videoseg.outlines.edges import FINE, Edges
 from videoseg.outlines.refine import Pieces, refine
 from videoseg.outlines.simplify import douglas_peucker, turned
 from videoseg.outlines.spans import (
+    LAST_BITS,
     STEPS_COST,
     UNSEEN,
     UNSEEN_CLOSE,
@@ -44,7 +45,6 @@ _STRIDES = (5, 25)
 """Lines are tried between all candidates near one another, and further between some of them."""
 _EVENLY = 6
 """Candidates that each ring has besides, evenly."""
-_LAST_BITS = 1e-6
 _CORNER = 25.0
 """Curves that meet at no more than this angle, degrees, meet smoothly."""
 
@@ -167,14 +167,14 @@ def _round(pieces: Pieces, grid: float) -> None:
 
 def _rounded(values: Points, grid: float) -> Points:
     # Halves, which symmetric rings have many of, must not hang on the last bit.
-    made: Points = np.floor(values / grid + (0.5 - _LAST_BITS)) * grid
+    made: Points = np.floor(values / grid + (0.5 - LAST_BITS)) * grid
     return made
 
 
 def _hold(pieces: Pieces, out: Points, into: Points, tolerance: float) -> None:
     """Give curves that have come too far off the handles back that they had at first."""
     furthest = np.maximum.reduceat(pieces.distances(), pieces.heads)
-    far = np.flatnonzero((furthest > tolerance) & pieces.curved)
+    far = np.flatnonzero((furthest > tolerance + LAST_BITS) & pieces.curved)
     ends = pieces.following[far]
     pieces.out[far] = _rounded(out[far], FINE)
     pieces.into[ends] = _rounded(into[ends], FINE)

@@ -48,6 +48,8 @@ _LONGEST_HANDLE = 1.2
 _FEWEST = 3
 """Points that it takes to tell a curve from a line."""
 _RIDGE = 1e-9
+LAST_BITS = 1e-6
+"""What is as close as this is alike: no outline hangs on the order in which sums are made."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -255,7 +257,7 @@ def _runs(
         if not len(at):
             return
         spans = fit(_Run.of(way, begins, ends), fitting)
-        hopes = np.where(spans.furthest <= fitting.tolerance, patience, hopes - 1)
+        hopes = np.where(spans.furthest <= fitting.tolerance + LAST_BITS, patience, hopes - 1)
         yield spans
 
 
@@ -396,7 +398,7 @@ def cheapest(spans: Spans, starts: Indices, tolerance: float, price: float) -> l
         price: Characters that a square pixel between outline and ring is worth.
     """
     cost = spans.size + price * spans.area
-    useful = (spans.furthest <= tolerance) | ((spans.reaches == 1) & ~spans.curved)
+    useful = (spans.furthest <= tolerance + LAST_BITS) | ((spans.reaches == 1) & ~spans.curved)
     order = np.flatnonzero(useful)
     order = order[np.argsort(spans.begins[order], kind="stable")]
     begins = spans.begins[order]
@@ -424,7 +426,7 @@ def _shortest(
         where = base + (start + at) % count
         for place in range(bounds[where], bounds[where + 1]):
             to = at + reaches[place]
-            if to <= count and so_far + costs[place] < best[to]:
+            if to <= count and so_far + costs[place] < best[to] - LAST_BITS:
                 best[to] = so_far + costs[place]
                 came[to] = place
     chosen = []
