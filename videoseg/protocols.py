@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
-from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
+from videoseg.types import Detections, Frame, ModelCard, Prompt, RotoShape, Scene, StreamInfo
 
 
 @runtime_checkable
@@ -181,6 +181,10 @@ class RunReader(Protocol):
 
     def scenes(self) -> Iterator[Scene]:
         """Yield Scenes in the order of the run."""
+        ...
+
+    def tracks(self, tolerance: float = 1.0) -> Iterator[RotoShape]:
+        """Yield tracks as keyed shapes that stay within a tolerance in pixels, as spans end."""
         ...
 
 

@@ -32,6 +32,7 @@ _FAR = 3.0
 """A match this far away, pixels, counts half."""
 _STIFFNESS = 4.0
 """Weight of even stretching against matches, one point against its neighbours."""
+_RIDGE = 1e-6
 _SQUEEZED = 0.1
 """Least share of its even stretch that is left between two points."""
 
@@ -153,12 +154,20 @@ def _fitted(points: Points, target: Points, weight: Values, *, shear: bool) -> P
 
 def _smoothed(values: Values, weight: Values) -> Values:
     """Values around a ring, those of little weight drawn to their neighbours."""
+    from scipy.linalg import solveh_banded
+
     count = len(values)
-    matrix = np.diag(weight + 2 * _STIFFNESS + 1e-6)
-    place = np.arange(count)
-    matrix[place, (place + 1) % count] -= _STIFFNESS
-    matrix[place, (place - 1) % count] -= _STIFFNESS
-    smooth: Values = np.linalg.solve(matrix, weight * values)
+    banded = np.zeros((2, count))
+    banded[0, 1:] = -_STIFFNESS
+    banded[1] = weight + 2 * _STIFFNESS + _RIDGE
+    # The ring is closed by a matrix of rank one (Sherman and Morrison).
+    banded[1, [0, -1]] += _STIFFNESS
+    tie = np.zeros(count)
+    tie[[0, -1]] = 1
+    open_ended, part = solveh_banded(banded, np.stack([weight * values, tie], axis=1)).T
+    smooth: Values = open_ended + part * (
+        _STIFFNESS * (tie @ open_ended) / (1 - _STIFFNESS * (tie @ part))
+    )
     return smooth
 
 

@@ -53,10 +53,10 @@ def outline_of(mask: Mask, *, tolerance: float = 0.5, min_area: int = 0) -> Shap
     Args:
         mask: The pixels.
         tolerance: How far the outline may run from the middles of the pixels' edges, in pixels
-            (see the module). Of an object of at least 1,000 px it also shows no larger a share of
-            pixels wrongly than a hundredth of this number, so at 0.5 the IoU is at least 0.995. From
-            0.5 on the steps of slopes go. At 0 it is exact. Above 0 rings neither cross nor touch themselves or one another, and each
-            hole stays in its part.
+            (see the module). It also shows no larger a share of the pixels of an object of at
+            least 1,000 wrongly than a hundredth of this number, so at 0.5 the IoU is at least
+            0.995. From 0.5 on steps of slopes go. At 0 it is exact. Above 0 rings neither cross nor
+            touch themselves or one another, and each hole stays in its part.
         min_area: Parts and holes of fewer pixels are left out; the largest part always stays.
 
     Raises:

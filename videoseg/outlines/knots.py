@@ -8,11 +8,15 @@ curves of in-betweens.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.outlines.spans import basis
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array, csr_array
 
 Points = npt.NDArray[np.float64]
 
@@ -33,17 +37,34 @@ class Curves:
     handle into the next.
 
     Attributes:
-        fit: float64 (3 K, N), control points of points.
-        draw: float64 (N, 3 K), points of control points.
+        draw: (N, 3 K), points of control points.
+        normal: (3 K, 3 K), of the least-squares problem the other way round.
     """
 
-    fit: Points
-    draw: Points
+    draw: csr_array
+    normal: csc_array
 
     @property
     def knots(self) -> int:
         """Number of knots."""
-        return self.draw.shape[1] // 3
+        return int(self.draw.shape[1]) // 3
+
+    def control(self, points: Points) -> Points:
+        """Control points, float64 (F, 3 K, 2), that come closest to points, float64 (F, N, 2)."""
+        from scipy.sparse.linalg import splu
+
+        frames, count, _ = points.shape
+        columns = points.transpose(1, 0, 2).reshape(count, 2 * frames)
+        found = splu(self.normal).solve(np.ascontiguousarray(self.draw.T @ columns))
+        made: Points = found.reshape(-1, frames, 2).transpose(1, 0, 2)
+        return made
+
+    def drawn(self, control: Points) -> Points:
+        """Points, float64 (F, N, 2), of control points."""
+        frames, count, _ = control.shape
+        columns = control.transpose(1, 0, 2).reshape(count, 2 * frames)
+        made: Points = (self.draw @ columns).reshape(-1, frames, 2).transpose(1, 0, 2)
+        return made
 
 
 def shared_curves(points: Points, tolerance: float) -> Curves:
@@ -59,7 +80,7 @@ def shared_curves(points: Points, tolerance: float) -> Curves:
     knots = np.unique(np.arange(_FEWEST) * count // _FEWEST)
     while True:
         made = _curves(knots, count)
-        apart = np.linalg.norm(made.draw @ (made.fit @ seen) - seen, axis=2)
+        apart = np.linalg.norm(made.drawn(made.control(seen)) - seen, axis=2)
         worst = np.quantile(apart, 0.9, axis=0)
         added = _worst_places(worst, knots, tolerance)
         if not len(added):
@@ -82,25 +103,27 @@ def _worst_places(
 
 
 def _curves(knots: npt.NDArray[np.int64], count: int) -> Curves:
+    from scipy.sparse import coo_array
+
     ends = np.append(knots[1:], knots[0] + count)
     piece = np.repeat(np.arange(len(knots)), ends - knots)
     place = np.arange(len(piece)) + knots[0]
-    b0, b1, b2, b3 = basis((place - knots[piece]) / (ends - knots)[piece])
-    draw = np.zeros((count, 3 * len(knots)))
-    row = place % count
-    following = (piece + 1) % len(knots)
-    np.add.at(draw, (row, 3 * piece), b0)
-    np.add.at(draw, (row, 3 * piece + 1), b1)
-    np.add.at(draw, (row, 3 * piece + 2), b2)
-    np.add.at(draw, (row, 3 * following), b3)
+    shares = basis((place - knots[piece]) / (ends - knots)[piece])
+    following = 3 * ((np.arange(len(knots)) + 1) % len(knots))
+    columns = np.stack([3 * piece, 3 * piece + 1, 3 * piece + 2, following[piece]])
+    rows = np.broadcast_to(place % count, columns.shape)
+    size = 3 * len(knots)
+    draw = coo_array(
+        (np.stack(shares).ravel(), (rows.ravel(), columns.ravel())), shape=(count, size)
+    ).tocsr()
     # Handles that points tell little about stay on the thirds of their chord.
-    tie = np.zeros((2 * len(knots), 3 * len(knots)))
     at = np.arange(len(knots))
-    after = 3 * ((at + 1) % len(knots))
-    for handle, share in ((1, 1 / 3), (2, 2 / 3)):
-        rows = 2 * at + handle - 1
-        tie[rows, 3 * at + handle] += 1
-        tie[rows, 3 * at] -= 1 - share
-        tie[rows, after] -= share
-    fit = np.linalg.solve(draw.T @ draw + _RIDGE * tie.T @ tie, draw.T)
-    return Curves(fit, draw)
+    tied = [
+        (2 * at + handle, 3 * at + column, np.full(len(at), share))
+        for handle, row in enumerate(((-2 / 3, 1, 0, -1 / 3), (-1 / 3, 0, 1, -2 / 3)))
+        for column, share in enumerate(row[:3])
+    ]
+    tied += [(2 * at + handle, following, np.full(len(at), -(handle + 1) / 3)) for handle in (0, 1)]
+    tie_rows, tie_columns, tie_values = (np.concatenate(each) for each in zip(*tied, strict=True))
+    tie = coo_array((tie_values, (tie_rows, tie_columns)), shape=(2 * len(knots), size)).tocsr()
+    return Curves(draw, (draw.T @ draw + _RIDGE * (tie.T @ tie)).tocsc())
