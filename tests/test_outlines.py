@@ -282,3 +282,75 @@ def test_curves_are_rasterised() -> None:
     assert mask is not None
     assert masks.iou(mask, scenes.disc(32, 32, 25, width=64, height=64)) > 0.995
     assert shape_area(Shape((Part(ring),))) == pytest.approx(math.pi * 25**2, rel=1e-3)
+
+
+def comb(teeth: int = 24) -> Bitmap:
+    """A back with teeth a pixel wide and a pixel apart."""
+    bitmap = np.zeros((30, 2 * teeth + 3), dtype=np.bool_)
+    bitmap[2:6, 1:-1] = True
+    bitmap[6:26, 1:-1:2] = True
+    return bitmap
+
+
+def sieve(holes: int = 50) -> Bitmap:
+    """A plate with so many holes of one pixel and more."""
+    bitmap = np.ones((60, 120), dtype=np.bool_)
+    for number in range(holes):
+        y, x = 3 + 11 * (number // 10), 3 + 11 * (number % 10)
+        bitmap[y : y + 1 + number % 5, x : x + 1 + number % 3] = False
+    return bitmap
+
+
+def chain() -> Bitmap:
+    """Squares that touch at corners all around a hole, which touches itself."""
+    bitmap = np.zeros((40, 40), dtype=np.bool_)
+    for n in range(6):
+        for y, x in ((n, 6 + n), (6 + n, 11 - n), (11 - n, 5 - n), (5 - n, n)):
+            bitmap[3 * y : 3 * y + 3, 3 * x : 3 * x + 3] = True
+    return bitmap
+
+
+ODD = {
+    "one pixel": np.ones((1, 1), dtype=np.bool_),
+    "full frame": np.ones((48, 64), dtype=np.bool_),
+    "a line": np.ones((1, 300), dtype=np.bool_),
+    "fifty holes": sieve(),
+    "a comb": comb(),
+    "touches itself": chain(),
+    "noise": np.random.default_rng(3).random((70, 70)) < 0.5,
+    "thin noise": np.random.default_rng(4).random((70, 70)) < 0.2,
+}
+
+
+@pytest.mark.parametrize("tolerance", [0.3, 0.5, 2.0])
+@pytest.mark.parametrize("name", ODD)
+def test_odd_shapes_have_sound_outlines(name: str, tolerance: float) -> None:
+    mask = scenes.mask_of(ODD[name])
+    shape = outline_of(mask, tolerance=tolerance)
+    assert shapely.is_valid(polygons(shape))
+    assert shapely.is_simple(boundary(shape))
+    holes = sum(len(part.holes) for part in shape.parts)
+    assert (len(shape.parts), holes) == count_parts_and_holes(ODD[name])
+    again = rasterise(shape, mask.frame_width, mask.frame_height)
+    assert again is not None
+    wrong = masks.area(mask) + masks.area(again) - 2 * masks.intersection(mask, again)
+    assert wrong <= WRONG * tolerance * max(masks.area(mask), SMALL)
+
+
+def test_logits_place_the_edge_between_pixels() -> None:
+    rows, columns = np.mgrid[:64, :64] + 0.5
+    for x, y, radius in ((32.2, 31.6, 20.3), (30.7, 33.1, 11.45)):
+        logits = (radius - np.hypot(columns - x, rows - y)).astype(np.float16)
+        mask = Mask(0, 0, 64, 64, logits > 0, logits)
+        off = np.abs(np.hypot(*(flatten(outline_of(mask).parts[0].outer) - (x, y)).T) - radius)
+        plain = outline_of(Mask(0, 0, 64, 64, logits > 0))
+        before = np.abs(np.hypot(*(flatten(plain.parts[0].outer) - (x, y)).T) - radius)
+        assert off.max() < 0.3
+        assert off.mean() < before.mean() / 2
+
+
+def test_a_box_of_logits_at_the_frame_s_border_keeps_it() -> None:
+    logits = np.full((20, 30), 4, dtype=np.float16)
+    logits[:, 18:] = -4
+    shape = outline_of(Mask(0, 0, 30, 20, logits > 0, logits))
+    assert shape_area(shape) == pytest.approx(18 * 20, abs=0.5)

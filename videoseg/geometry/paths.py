@@ -162,7 +162,7 @@ class _Subpath:
 def _ring(subpath: _Subpath) -> Ring | None:
     if all(len(segment) == 1 for segment in subpath.segments):
         points = [subpath.start, *(end for (end,) in subpath.segments)]
-        if points[-1] == points[0]:
+        if _same(points[-1], points[0]):
             points.pop()
         return Polygon(np.array(points, dtype=np.float32)) if len(points) > 2 else None
     cubics: list[_Segment] = []
@@ -170,7 +170,7 @@ def _ring(subpath: _Subpath) -> Ring | None:
     for segment in subpath.segments:
         cubics.append(segment if len(segment) == 3 else _line(at, segment[0]))
         at = segment[-1]
-    if at != subpath.start:
+    if not _same(at, subpath.start):
         cubics.append(_line(at, subpath.start))
     return Bezier(np.array(cubics, dtype=np.float32))
 
@@ -240,6 +240,14 @@ def _segments(
 
 def _line(begin: _Point, end: _Point) -> _Segment:
     return (_between(begin, end, 1 / 3), _between(begin, end, 2 / 3), end)
+
+
+def _same(a: _Point, b: _Point) -> bool:
+    """Whether two points are one, but for the last bits of sums of relative coordinates."""
+    return all(
+        math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
+        for one, other in zip(a, b, strict=True)
+    )
 
 
 def _between(a: _Point, b: _Point, t: float) -> _Point:
