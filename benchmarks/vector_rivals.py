@@ -6,7 +6,6 @@ along the pixels' edges, which serves them better than the chain of pixel centre
 
 from __future__ import annotations
 
-import itertools
 import re
 import subprocess
 import tempfile

@@ -19,12 +19,14 @@ from videoseg.geometry.paths import format_path
 from videoseg.geometry.rings import flatten, signed_area
 from videoseg.outlines.contours import (
     SMALL,
+    SMALL_WRONG,
     WRONG,
     outline_of,
     outlines_of,
     rasterise,
     shape_area,
 )
+from videoseg.outlines.shared import shared_outlines_of
 from videoseg.outlines.simplify import middle_line
 from videoseg.outlines.trace import trace
 from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Shape
@@ -63,6 +65,13 @@ def blob(seed: int, *, size: int = 160, scale: float = 5.0) -> Mask:
     noise = np.random.default_rng(seed).standard_normal((size, size))
     smooth = cv2.GaussianBlur(noise, (0, 0), scale)
     return scenes.mask_of(smooth > np.quantile(smooth, 0.75))
+
+
+def check_pixels(mask: Mask, again: Mask, tolerance: float) -> None:
+    area = masks.area(mask)
+    wrong = area + masks.area(again) - 2 * masks.intersection(mask, again)
+    few = 0 if area >= SMALL else SMALL_WRONG * area
+    assert wrong <= max(WRONG * tolerance * max(area, SMALL), few)
 
 
 @settings(deadline=None, max_examples=40)
@@ -179,8 +188,7 @@ def test_the_default_tolerance_keeps_the_pixels(seed: int) -> None:
     mask = blob(seed, scale=3 + seed)
     again = rasterise(outline_of(mask), mask.frame_width, mask.frame_height)
     assert again is not None
-    wrong = masks.area(mask) + masks.area(again) - 2 * masks.intersection(mask, again)
-    assert wrong <= WRONG * 0.5 * max(masks.area(mask), SMALL)
+    check_pixels(mask, again, 0.5)
 
 
 def test_a_crop_lies_where_it_lies_in_the_frame() -> None:
@@ -333,8 +341,7 @@ def test_odd_shapes_have_sound_outlines(name: str, tolerance: float) -> None:
     assert (len(shape.parts), holes) == count_parts_and_holes(ODD[name])
     again = rasterise(shape, mask.frame_width, mask.frame_height)
     assert again is not None
-    wrong = masks.area(mask) + masks.area(again) - 2 * masks.intersection(mask, again)
-    assert wrong <= WRONG * tolerance * max(masks.area(mask), SMALL)
+    check_pixels(mask, again, tolerance)
 
 
 def test_logits_place_the_edge_between_pixels() -> None:
@@ -354,3 +361,28 @@ def test_a_box_of_logits_at_the_frame_s_border_keeps_it() -> None:
     logits[:, 18:] = -4
     shape = outline_of(Mask(0, 0, 30, 20, logits > 0, logits))
     assert shape_area(shape) == pytest.approx(18 * 20, abs=0.5)
+
+
+def test_touching_objects_share_their_border() -> None:
+    labels = np.zeros((80, 120), dtype=np.int64)
+    rows, columns = np.mgrid[:80, :120] + 0.5
+    labels[np.hypot(rows - 40, columns - 60) < 34] = 1
+    labels[(labels > 0) & (columns > 55 + 6 * np.sin(rows / 7))] = 2
+    labels[(labels > 0) & (rows > 50 + 0.3 * columns / 4)] = 3
+    found = [scenes.mask_of(labels == label) for label in (1, 2, 3)]
+    made = [polygons(shape) for shape in shared_outlines_of(found)]
+    assert shapely.coverage_is_valid(made)
+    assert sum(shape.area for shape in made) == pytest.approx((labels > 0).sum(), rel=0.01)
+    assert all(
+        signed_area(part.outer) > 0 for shape in shared_outlines_of(found) for part in shape.parts
+    )
+    exact = sum(
+        len(flatten(ring)) for mask in found for ring in outline_of(mask, tolerance=0).rings
+    )
+    assert sum(len(shapely.get_coordinates(shape)) for shape in made) < exact * 0.75
+
+
+def test_a_mask_below_others_has_no_outline_of_its_own() -> None:
+    upper, lower = scenes.rectangle(0, 0, 20, 20), scenes.rectangle(5, 5, 10, 10)
+    assert [len(shape.parts) for shape in shared_outlines_of([upper, lower])] == [1, 0]
+    assert shared_outlines_of([]) == []

@@ -28,7 +28,9 @@ from videoseg.types import Bezier, Mask, Part, Polygon, Ring, Shape
 WRONG = 0.01
 """Share of an object's pixels that an outline may show wrongly, for each pixel of tolerance."""
 SMALL = 1000
-"""Objects of fewer pixels may show as many wrongly as one of this size."""
+"""Objects of fewer pixels may show as many wrongly as one of this size,"""
+SMALL_WRONG = 0.1
+"""or so large a share."""
 STEPS = 0.5
 """Below this tolerance, pixels, an outline follows the steps that slanted edges have in pixels."""
 _TIGHTER = 0.85
@@ -37,7 +39,7 @@ _APART = 0.5
 """those that are not sound at so much,"""
 _TIGHTEST = 0.1
 """until that is less than so many pixels;"""
-_SMOOTH = 0.8
+_SMOOTH = 0.7
 """down to so much of the tolerance it was to have, with finer numbers, then following steps."""
 
 Points = npt.NDArray[np.float64]
@@ -171,7 +173,8 @@ def _shows(shape: Shape, mask: Mask, tolerance: float) -> bool:
         return False
     area, both = masks.area(mask), masks.intersection(mask, drawn)
     wrong = area + masks.area(drawn) - 2 * both
-    return wrong <= WRONG * tolerance * max(area, SMALL)
+    share = SMALL_WRONG if area < SMALL else 0
+    return wrong <= max(WRONG * tolerance * max(area, SMALL), share * area)
 
 
 def _shape(rings: Mapping[int, Ring], group: Sequence[RingGroup], mask: Mask) -> Shape:
