@@ -81,7 +81,7 @@ def vtraced(
     """VTracer, by the interpreter that has it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "masks.npz"
-        np.savez(file, **{str(place): mask.bitmap for place, mask in enumerate(masks)})
+        np.savez(file, *(mask.bitmap for mask in masks))
         command = [python, "-c", _VTRACER, file, mode, corner, length, splice]
         run = subprocess.run(
             [str(word) for word in command], capture_output=True, check=True, text=True

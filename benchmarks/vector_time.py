@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -261,8 +261,8 @@ class Made:
     """A run of Scenes in memory (``RunReader``)."""
 
     def __init__(self, info: StreamInfo, scenes: Sequence[Scene]) -> None:
-        self.streams = {info.stream: info}
-        self.prompts = (Prompt("object", text="object"),)
+        self.streams: Mapping[str, StreamInfo] = {info.stream: info}
+        self.prompts: Sequence[Prompt] = (Prompt("object", text="object"),)
         self.made = scenes
 
     def detections(self) -> Iterator[tuple[str, int, None]]:

@@ -12,8 +12,8 @@ import hypothesis.extra.numpy as arrays
 import numpy as np
 import numpy.typing as npt
 import pytest
-import shapely
 import resvg_py
+import shapely
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

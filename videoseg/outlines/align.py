@@ -80,7 +80,7 @@ def evenly(ring: Points, count: int) -> Points:
     return at_lengths(ring, np.arange(count) * (length / count))
 
 
-def at_lengths(ring: Points, lengths: Values) -> Points:
+def at_lengths(ring: Points, lengths: npt.NDArray[np.floating]) -> Points:
     """Points of a polygon at lengths along it from its first corner, around as often as needed."""
     closed = np.concatenate([ring, ring[:1]])
     along = np.concatenate([[0.0], np.cumsum(_steps(ring))])
@@ -135,7 +135,7 @@ def _moved(points: Points, track: Track) -> Points:
             moved = moved + np.average(target - moved, axis=0, weights=weight)
         else:
             moved = _fitted(moved, target, weight, shear=number >= _ROUNDS // 2 + 1)
-    return moved
+    return np.asarray(moved)
 
 
 def _fitted(points: Points, target: Points, weight: Values, *, shear: bool) -> Points:
@@ -146,10 +146,12 @@ def _fitted(points: Points, target: Points, weight: Values, *, shear: bool) -> P
     if shear:
         moments = (x * weight[:, None]).T @ x + 1e-3 * size * np.eye(2)
         matrix = np.linalg.solve(moments, (x * weight[:, None]).T @ y + 1e-3 * size * np.eye(2))
-        return x @ matrix + goal
+        affine: Points = x @ matrix + goal
+        return affine
     a = float((weight * (x * y).sum(axis=1)).sum()) / size
     b = float((weight * (x[:, 0] * y[:, 1] - x[:, 1] * y[:, 0])).sum()) / size
-    return x @ np.array([[a, b], [-b, a]]) + goal
+    similar: Points = x @ np.array([[a, b], [-b, a]]) + goal
+    return similar
 
 
 def _smoothed(values: Values, weight: Values) -> Values:

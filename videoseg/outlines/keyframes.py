@@ -185,7 +185,10 @@ class _Search:
         """The control points of each strand at the keys, float64 (K, 6 S)."""
         hats = _hats(self.times, keys)
         moments = hats.T @ hats
-        return [np.linalg.solve(moments, hats.T @ strand.control) for strand in self.strands]
+        return [
+            np.asarray(np.linalg.solve(moments, hats.T @ strand.control), dtype=np.float64)
+            for strand in self.strands
+        ]
 
 
 def _hats(times: Values, keys: Indices) -> Values:

@@ -72,7 +72,8 @@ class Pieces:
         """float64 (N,), how far each point is from its piece; moves ``t`` to the nearest place."""
         control = self.control()[self.piece()]
         self.t = nearer(self.t, control, self.points)
-        return np.linalg.norm(_at(self.t, control) - self.points, axis=1)
+        apart: Values = np.linalg.norm(_at(self.t, control) - self.points, axis=1)
+        return apart
 
 
 def refine(pieces: Pieces) -> None:

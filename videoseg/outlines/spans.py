@@ -168,7 +168,8 @@ def nearer(t: Values, control: Points, points: Points) -> Values:
     down = squared + (apart * bend).sum(axis=1)
     # Where the curve bends away, the second term would lead off; then without it.
     down = np.where(down < 0.3 * squared, squared, down)
-    return np.clip(t - up / np.maximum(down, 1e-9), 0, 1)
+    moved: Values = np.clip(t - up / np.maximum(down, 1e-9), 0, 1)
+    return moved
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -370,7 +371,7 @@ def characters(values: Values, grid: float) -> Values:
     size = np.abs(values)
     digits = 1.0 + (size >= 1) + (size >= 10) + (size >= 100) + (size >= 1000)
     if grid < 1:
-        return digits + 1.8
+        return np.asarray(digits + 1.8)
     halves = np.rint(2 * size) % 2 * (size % 0.5 == 0)
     made: Values = digits + (size < 1) + 2 * halves
     return made
@@ -385,7 +386,9 @@ def _least_squares(run: _Run, t: Values, control: Points) -> Points:
     sums = np.add.reduceat(terms, run.heads)
     a, b, d = sums[:, 0:1] + _RIDGE, sums[:, 1:2], sums[:, 2:3] + _RIDGE
     one, two = sums[:, 3:5], sums[:, 5:7]
-    return np.stack([d * one - b * two, a * two - b * one], axis=1) / (a * d - b * b)[:, None]
+    swapped = np.stack([d * one - b * two, a * two - b * one], axis=1)
+    handles: Points = swapped / (a * d - b * b)[:, None]
+    return handles
 
 
 def cheapest(spans: Spans, starts: Indices, tolerance: float, price: float) -> list[Indices]:

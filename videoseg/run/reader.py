@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from videoseg.errors import RunLogError
+from videoseg.outlines.strands import roto_shapes
 from videoseg.run._codec import (
     Json,
     detections_from_json,
@@ -19,7 +20,6 @@ from videoseg.run._codec import (
     stream_from_json,
 )
 from videoseg.run.log import DETECTIONS, FORMAT, SCENES, VERSION
-from videoseg.outlines.strands import roto_shapes
 from videoseg.types import Detections, Prompt, RotoShape, Scene, StreamInfo
 
 T = TypeVar("T")
