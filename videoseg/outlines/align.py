@@ -26,12 +26,22 @@ _SPACING = 0.7
 """Pixels between the places of a ring that points are matched to."""
 _DIRECTION = 6.0
 """Pixels that a place is further away for each radian, about, that the ring runs differently."""
-_ROUNDS = 5
-"""Rounds of finding a motion; the first ones find a shift only, then turn and scale, then shear."""
+_ROUNDS = 6
+"""Rounds of finding a motion; the first finds a shift only."""
+_ALONG = 0.05
+"""Weight of distances along a ring beside those across it, when a motion is looked for."""
+_RIGID = 0.1
+"""Weight of no change of shape, in hundredths of all points."""
 _FAR = 3.0
 """A match this far away, pixels, counts half."""
 _STIFFNESS = 4.0
 """Weight of even stretching against matches, one point against its neighbours."""
+_CLOSE = 1.0
+"""Points of the first ring, moved as a whole, that come this close, pixels, count a quarter,"""
+_REACH = 8.0
+"""if they ask for no more than this correction along the ring, pixels."""
+_HOLD = 0.02
+"""Weight of no correction."""
 _RIDGE = 1e-6
 _SQUEEZED = 0.1
 """Least share of its even stretch that is left between two points."""
@@ -63,14 +73,22 @@ class Track:
         length = float(_steps(ring).sum())
         count = max(12, round(length / _SPACING))
         places = at_lengths(ring, np.arange(count) * (length / count))
-        directions = np.roll(places, -1, axis=0) - np.roll(places, 1, axis=0)
-        directions /= np.maximum(np.linalg.norm(directions, axis=1), 1e-9)[:, None]
-        directed = cKDTree(np.hstack([places, _DIRECTION * directions]))
-        return cls(places, directions, length, cKDTree(places), directed)
+        ways = directions(places)
+        directed = cKDTree(np.hstack([places, _DIRECTION * ways]))
+        return cls(places, ways, length, cKDTree(places), directed)
 
-    def nearest(self, points: Points, directions: Points) -> tuple[Values, npt.NDArray[np.int64]]:
+    def at(self, lengths: Values) -> Points:
+        """Points at lengths along the ring, around as often as needed."""
+        count = len(self.places)
+        place = lengths * (count / self.length) % count
+        before = place.astype(np.int64) % count
+        share = (place - np.floor(place))[:, None]
+        made: Points = (1 - share) * self.places[before] + share * self.places[(before + 1) % count]
+        return made
+
+    def nearest(self, points: Points, ways: Points) -> tuple[Values, npt.NDArray[np.int64]]:
         """Distance to, and number of, the nearest place that runs the same way."""
-        _, found = self.directed.query(np.hstack([points, _DIRECTION * directions]))
+        _, found = self.directed.query(np.hstack([points, _DIRECTION * ways]))
         return np.linalg.norm(self.places[found] - points, axis=1), found
 
 
@@ -99,18 +117,37 @@ def followed(rings: Sequence[Points], tracks: Sequence[Track], count: int) -> Po
     made = np.empty((len(rings), count, 2))
     made[0] = evenly(rings[0], count)
     for number in range(1, len(rings)):
-        made[number] = _carried(made[number - 1], tracks[number])
+        lengths = _carried(made[number - 1], tracks[number])
+        made[number] = tracks[number].at(_anchored(made[0], lengths, tracks[number]))
     return made
 
 
-def _carried(points: Points, track: Track) -> Points:
-    """Points of one ring on the next."""
+def _anchored(anchor: Points, lengths: Values, track: Track) -> Values:
+    """Lengths along a ring corrected where the first ring, moved as a whole, lies close to it.
+
+    From frame to frame small errors add up; from the first frame they do not.
+    """
+    here = track.at(lengths)
+    moved = anchor
+    for number in range(3):
+        weight = 1 / (1 + (np.linalg.norm(moved - here, axis=1) / 50) ** 2)
+        moved = _fitted(moved, here, directions(here), weight, number)
+    moved = _settled(moved, track)
+    distance, found = track.nearest(moved, directions(moved))
+    matched = found * (track.length / len(track.places))
+    off = (matched - lengths + track.length / 2) % track.length - track.length / 2
+    weight = _CLOSE**4 / (_CLOSE**2 + distance**2) ** 2 * (np.abs(off) < _REACH)
+    return _rising(lengths + _smoothed(off, weight, hold=_HOLD), _SQUEEZED * (lengths - lengths[0]))
+
+
+def _carried(points: Points, track: Track) -> Values:
+    """Lengths along the next ring of the points of one."""
     moved = _moved(points, track)
     gaps = _steps(moved)
     length = max(float(gaps.sum()), 1e-9)
     # Where each would lie if the ring were stretched evenly, from an unknown start.
     even = (np.cumsum(gaps) - gaps) * (track.length / length)
-    distance, found = track.nearest(moved, _along(moved))
+    distance, found = track.nearest(moved, directions(moved))
     matched = found * (track.length / len(track.places))
     weight = 1 / (1 + (distance / _FAR) ** 2)
     turn = np.angle((weight * np.exp(2j * np.pi * (matched - even) / track.length)).sum())
@@ -118,50 +155,63 @@ def _carried(points: Points, track: Track) -> Points:
     off = (matched - even - start + track.length / 2) % track.length - track.length / 2
     slack = _smoothed(off, weight)
     slack = _smoothed(off, weight / (1 + ((off - slack) / _FAR) ** 2))
-    lengths = start + _rising(even + slack, _SQUEEZED * even)
-    return at_lengths(track.places, lengths)
+    return start + _rising(even + slack, _SQUEEZED * even)
 
 
 def _moved(points: Points, track: Track) -> Points:
     """Points after the affine motion that brings them closest to a ring."""
-    centre = track.places.mean(axis=0)
-    moved = points + centre - points.mean(axis=0)
+    shifted: Points = points + track.places.mean(axis=0) - points.mean(axis=0)
+    return _settled(shifted, track)
+
+
+def _settled(moved: Points, track: Track) -> Points:
+    """Points moved as a whole, again and again, to where they are close to a ring.
+
+    Distances count across the ring, hardly along it (Y. Chen and G. Medioni, "Object modelling by
+    registration of multiple range images", 1992), so that a turning outline is not held back by
+    its straight edges.
+    """
     for number in range(_ROUNDS):
-        distance, found = track.nearest(moved, _along(moved))
+        distance, found = track.nearest(moved, directions(moved))
         scale = max(_FAR, 2 * float(np.median(distance)))
         weight = 1 / (1 + (distance / scale) ** 2)
-        target = track.places[found]
-        if number == 0:
-            moved = moved + np.average(target - moved, axis=0, weights=weight)
-        else:
-            moved = _fitted(moved, target, weight, shear=number >= _ROUNDS // 2 + 1)
-    return np.asarray(moved)
+        moved = _fitted(moved, track.places[found], track.directions[found], weight, number)
+    return moved
 
 
-def _fitted(points: Points, target: Points, weight: Values, *, shear: bool) -> Points:
-    """Points moved onto their targets, as well as a similar or an affine motion can."""
-    mean, goal = (np.average(each, axis=0, weights=weight) for each in (points, target))
-    x, y = points - mean, target - goal
-    size = float((weight * (x * x).sum(axis=1)).sum()) + 1e-9
-    if shear:
-        moments = (x * weight[:, None]).T @ x + 1e-3 * size * np.eye(2)
-        matrix = np.linalg.solve(moments, (x * weight[:, None]).T @ y + 1e-3 * size * np.eye(2))
-        affine: Points = x @ matrix + goal
-        return affine
-    a = float((weight * (x * y).sum(axis=1)).sum()) / size
-    b = float((weight * (x[:, 0] * y[:, 1] - x[:, 1] * y[:, 0])).sum()) / size
-    similar: Points = x @ np.array([[a, b], [-b, a]]) + goal
-    return similar
+def _fitted(points: Points, target: Points, along: Points, weight: Values, number: int) -> Points:
+    """Points moved onto the lines through their targets; a shift only in the first round."""
+    apart = target - points
+    if number == 0:
+        return points + np.average(apart, axis=0, weights=weight)
+    centre = points.mean(axis=0)
+    own = points - centre
+    size = max(float(np.sqrt((own * own).mean())), 1e-9)
+    x, y = (own / size).T
+    one, none = np.ones_like(x), np.zeros_like(x)
+    terms = np.stack(
+        [np.stack([x, y, one, none, none, none]), np.stack([none, none, none, x, y, one])]
+    )
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    moments, wanted = 1e-2 * len(points) * np.diag([1.0, 1, 0, 1, 1, 0]) * _RIGID, np.zeros(6)
+    for direction, share in ((across, 1.0), (along, _ALONG)):
+        rows = np.einsum("akn,na->kn", terms, direction)
+        weighted = rows * weight * share
+        moments = moments + weighted @ rows.T
+        wanted = wanted + weighted @ (direction * apart).sum(axis=1)
+    found = np.linalg.solve(moments + 1e-9 * np.eye(6), wanted)
+    moved: Points = points + np.einsum("akn,k->na", terms, found)
+    return moved
 
 
-def _smoothed(values: Values, weight: Values) -> Values:
-    """Values around a ring, those of little weight drawn to their neighbours."""
+def _smoothed(values: Values, weight: Values, hold: float = 0) -> Values:
+    """Values around a ring, those of little weight drawn to their neighbours, and held to 0."""
     from scipy.linalg import solveh_banded
 
     count = len(values)
     banded = np.zeros((2, count))
     banded[0, 1:] = -_STIFFNESS
-    banded[1] = weight + 2 * _STIFFNESS + _RIDGE
+    banded[1] = weight + 2 * _STIFFNESS + _RIDGE + hold
     # The ring is closed by a matrix of rank one (Sherman and Morrison).
     banded[1, [0, -1]] += _STIFFNESS
     tie = np.zeros(count)
@@ -181,9 +231,10 @@ def _rising(values: Values, least: Values) -> Values:
     return rising + least
 
 
-def _along(points: Points) -> Points:
-    directions = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
-    along: Points = directions / np.maximum(np.linalg.norm(directions, axis=1), 1e-9)[:, None]
+def directions(points: Points) -> Points:
+    """Unit vectors along a ring, at each of its points."""
+    way = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
+    along: Points = way / np.maximum(np.linalg.norm(way, axis=1), 1e-9)[:, None]
     return along
 
 

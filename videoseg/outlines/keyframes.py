@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.outlines.align import Track, followed
+from videoseg.outlines.align import Track, directions, followed
 from videoseg.outlines.knots import Curves, shared_curves
 from videoseg.types import Knot
 
@@ -29,6 +29,10 @@ _COUNTS = 24, 800
 """of which there are at least and at most so many."""
 _SHARE = 0.4
 """Share of the tolerance that curves may take; the rest is for in-betweens."""
+_SLIDES = 3
+"""Rounds of letting points slide along their rings."""
+_NEAR = 6.0
+"""Pixels from its ring up to which what is drawn tells where a point ought to be."""
 _PERCENTILE = 95
 _WINDOW = np.arange(-4, 5)
 """Points around one, by number, among which the nearest curve is looked for."""
@@ -65,6 +69,8 @@ def keyed(rings: Sequence[Sequence[Points]], times: Values, tolerance: float) ->
     strands = [_Strand.of(each, tolerance) for each in rings]
     search = _Search(strands, times, tolerance)
     keys = search.found()
+    for _ in range(_SLIDES):
+        search, keys = search.slid(keys)
     control = search.fitted(keys)
     return Keyed(keys, tuple(each.reshape(len(keys), -1, 2) for each in control))
 
@@ -94,6 +100,20 @@ class _Strand:
         curves = shared_curves(points, _SHARE * tolerance)
         control = curves.control(points).reshape(len(rings), -1)
         return cls(points, tracks, curves, control)
+
+    def slid(self, control: Points) -> _Strand:
+        """With each point where its ring is closest to what is drawn, float64 (F, 6 S).
+
+        Along the ring points are free: they come to where they move evenly between keys.
+        """
+        drawn = self.curves.drawn(control.reshape(len(control), -1, 2))
+        points = np.empty_like(drawn)
+        for frame, track in enumerate(self.tracks):
+            distance, found = track.nearest(drawn[frame], directions(drawn[frame]))
+            near = (distance < _NEAR)[:, None]
+            points[frame] = np.where(near, track.places[found], self.points[frame])
+        made = self.curves.control(points).reshape(control.shape)
+        return _Strand(points, self.tracks, self.curves, made)
 
     def distances(self, frame: int, control: Values) -> Values:
         """How far a drawn ring is from the real one, at points of either."""
@@ -128,6 +148,20 @@ class _Search:
             keys, before = np.union1d(keys, added), keys
             errors = self._renewed(errors, keys, before, added)
         return self._pruned(keys, errors)
+
+    def slid(self, keys: Indices) -> tuple[_Search, Indices]:
+        """The same with points that fit the keys better, if so, and the fewer keys it takes."""
+        frames = np.arange(len(self.times))
+        hats = _hats(self.times, keys)
+        strands = [
+            strand.slid(hats @ control)
+            for strand, control in zip(self.strands, self.fitted(keys), strict=True)
+        ]
+        search = _Search(strands, self.times, self.tolerance)
+        before, after = self.errors(keys, frames), search.errors(keys, frames)
+        if (after > np.maximum(before, self.tolerance)).any():
+            return self, keys
+        return search, search._pruned(keys, after)
 
     def _worst(self, keys: Indices, errors: Values) -> Indices:
         """In each stretch between keys that is off anywhere, the frame that is furthest off."""
