@@ -23,7 +23,7 @@ from typing_extensions import Doc
 from videoseg.geometry.paths import format_path
 from videoseg.outlines.keyframes import Keyed
 from videoseg.outlines.markup import decimal, group_start, svg_start, title
-from videoseg.outlines.strands import Strand, strands
+from videoseg.outlines.strands import Strand, strands, unseen_area
 from videoseg.output_files import stream_names, writing
 from videoseg.protocols import RunReader
 from videoseg.types import Bezier, Part, Scene, Shape, StreamInfo, TrackedInstance
@@ -77,7 +77,7 @@ class AnimatedSvg:
                     timelines[scene.stream].note(scene)
                     yield scene
 
-            for stream, strand in strands(noted()):
+            for stream, strand in strands(noted(), ignored=unseen_area(self.tolerance)):
                 timelines[stream].add(strand)
             for stream, timeline in timelines.items():
                 path = folder / names[stream]

@@ -65,8 +65,13 @@ def roto_shapes(scenes: Iterable[Scene], tolerance: float) -> Iterator[RotoShape
         scenes: Of one or more streams, each in order.
         tolerance: On each frame 95 % of the boundary is no further off, pixels.
     """
-    for stream, strand in strands(scenes, ignored=(2 * tolerance + 2) ** 2):
+    for stream, strand in strands(scenes, ignored=unseen_area(tolerance)):
         yield from strand.shapes(stream, tolerance)
+
+
+def unseen_area(tolerance: float) -> float:
+    """Area of holes, square pixels, that do not matter at a tolerance in pixels."""
+    return (2 * tolerance + 2) ** 2 if tolerance > 0 else 0
 
 
 def strands(scenes: Iterable[Scene], *, ignored: float = 0) -> Iterator[tuple[str, Strand]]:
