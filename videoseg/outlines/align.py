@@ -155,7 +155,7 @@ def _carried(points: Points, track: Track) -> Values:
     off = (matched - even - start + track.length / 2) % track.length - track.length / 2
     slack = _smoothed(off, weight)
     slack = _smoothed(off, weight / (1 + ((off - slack) / _FAR) ** 2))
-    return start + _rising(even + slack, _SQUEEZED * even)
+    return np.asarray(start + _rising(even + slack, _SQUEEZED * even))
 
 
 def _moved(points: Points, track: Track) -> Points:
@@ -183,7 +183,7 @@ def _fitted(points: Points, target: Points, along: Points, weight: Values, numbe
     """Points moved onto the lines through their targets; a shift only in the first round."""
     apart = target - points
     if number == 0:
-        return points + np.average(apart, axis=0, weights=weight)
+        return np.asarray(points + np.average(apart, axis=0, weights=weight))
     centre = points.mean(axis=0)
     own = points - centre
     size = max(float(np.sqrt((own * own).mean())), 1e-9)

@@ -13,6 +13,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.outlines.chains import cheapest
 from videoseg.outlines.edges import FINE, Edges
 from videoseg.outlines.refine import Pieces, refine
 from videoseg.outlines.simplify import douglas_peucker, turned
@@ -27,7 +28,6 @@ from videoseg.outlines.spans import (
     Points,
     Spans,
     Ways,
-    cheapest,
     curves_between,
     lines_between,
     ranges,
