@@ -53,7 +53,7 @@ def report(davis: Path, frames: int) -> None:
     }
     for name, sequences in sets.items():
         report_keys(name, sequences)
-    report_slip({**sets["rigid"], **sets["affine"]}, frames)
+    report_slip({**sets["rigid"], **sets["affine"]})
     report_files(sets)
 
 
@@ -69,9 +69,9 @@ def davis_sequences(folder: Path, frames: int) -> Iterator[tuple[str, list[Mask]
         yield sequence.parent.name, found
 
 
-def motion(frame: float, frames: int, *, shear: bool) -> Points:
+def motion(frame: float, *, shear: bool) -> Points:
     """Where generated objects are on a frame: (2, 3), from their own pixels to the frame's."""
-    share = frame / frames
+    share = frame / 75
     turn = 0.9 * np.sin(2.2 * share)
     matrix = (1 + 0.3 * share) * np.array(
         [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
@@ -88,7 +88,7 @@ def moved_sequences(frames: int, *, shear: bool) -> Iterator[tuple[str, list[Mas
         ring = body(seed)
         found = []
         for frame in range(frames):
-            matrix = motion(frame, frames, shear=shear)
+            matrix = motion(frame, shear=shear)
             moved = ring @ matrix[:, :2].T + matrix[:, 2]
             # Drawn from a copy four times as large, so that steps are those of a camera.
             large = np.zeros((480 * 4, 854 * 4), np.uint8)
@@ -232,7 +232,7 @@ def naive_keys(
     return len(keys)
 
 
-def report_slip(sequences: dict[str, list[Mask]], frames: int) -> None:
+def report_slip(sequences: dict[str, list[Mask]]) -> None:
     """How far knots slip along the outline from a frame to the next, where the motion is known."""
     slips: list[tuple[float, float]] = []
     for name, found in sequences.items():
@@ -245,7 +245,7 @@ def report_slip(sequences: dict[str, list[Mask]], frames: int) -> None:
             chosen = points[:, :: count // shared_curves(points, 0.4).knots or 1]
             slip = []
             for frame, (one, other) in enumerate(itertools.pairwise(chosen)):
-                before, after = (motion(frame + n, frames, shear=shear) for n in (0, 1))
+                before, after = (motion(frame + n, shear=shear) for n in (0, 1))
                 own = (one - before[:, 2]) @ np.linalg.inv(before[:, :2]).T
                 expected = own @ after[:, :2].T + after[:, 2]
                 along = np.roll(expected, -1, axis=0) - np.roll(expected, 1, axis=0)
