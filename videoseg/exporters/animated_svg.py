@@ -211,7 +211,7 @@ class _Timeline:
                 for place in range(len(keys))
             ],
         )
-        return min(moving, steps, key=lambda moves: sum(map(len, moves.values)))
+        return min(moving, steps, key=_size)
 
     def _seconds(self, pts: int) -> Fraction:
         return (pts - (self._origin or 0)) * self.info.time_base
@@ -229,6 +229,14 @@ class _Timeline:
         return 1 / self.info.frame_rate if self.info.frame_rate else _UNKNOWN_LENGTH
 
 
+def _size(moves: _Moves) -> int:
+    """Characters of all values; ends that a path holds when it is hidden are written twice."""
+    size = sum(map(len, moves.values))
+    if not moves.steps:
+        size += len(moves.values[0]) * (moves.begin > 0) + len(moves.values[-1])
+    return size
+
+
 def _shape(keyed: Keyed, key: int) -> Shape:
     """What all rings of a strand are at a key."""
     rings = []
@@ -244,7 +252,9 @@ def _path(moves: _Moves, total: int, timing: str) -> Iterator[str]:
     """One path element, with what changes of it."""
     end = total if moves.end is None else moves.end
     hidden = "" if moves.begin == 0 else ' display="none"'
-    yield f'<path{hidden} d="{moves.values[0]}">'
+    # What is hidden at first and has an animation needs no outline of its own.
+    still = "" if hidden and len(set(moves.values)) > 1 else f' d="{moves.values[0]}"'
+    yield f"<path{hidden}{still}>"
     if moves.begin > 0 or end < total:
         times, values = [0, moves.begin, end], ["none", "inline", "none"]
         if moves.begin == 0:
