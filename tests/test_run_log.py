@@ -273,8 +273,8 @@ def test_damage_is_named(damage: Any, message: str, tmp_path: Path) -> None:
             b'"index":99',
             r"line 5 is damaged: no answer of the model for \('clip', 99",
         ),
-        (b'{"points":[', b'{"points":[1e39,', "no finite float32"),
-        (b'{"points":[', b'{"points":[1,', "reshape"),
+        (b'{"segments":[', b'{"segments":[1e39,', "no finite float32"),
+        (b'{"segments":[', b'{"segments":[1,', "reshape"),
     ],
 )
 def test_damage_of_scenes_is_named(old: bytes, new: bytes, message: str, tmp_path: Path) -> None:

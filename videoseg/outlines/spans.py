@@ -175,7 +175,8 @@ def _nearer(t: Values, control: Complex, points: Complex) -> Values:
 
 def _on_curves(t: Values, control: Complex) -> Complex:
     b0, b1, b2, b3 = basis(t)
-    return b0 * control[0] + b1 * control[1] + b2 * control[2] + b3 * control[3]
+    made: Complex = b0 * control[0] + b1 * control[1] + b2 * control[2] + b3 * control[3]
+    return made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
