@@ -10,6 +10,7 @@ import numpy as np
 
 from videoseg.geometry import masks
 from videoseg.outlines.contours import outline_of
+from videoseg.outlines.strands import roto_shapes
 from videoseg.types import (
     Bitmap,
     Detections,
@@ -17,6 +18,7 @@ from videoseg.types import (
     Instance,
     Mask,
     Prompt,
+    RotoShape,
     Scene,
     State,
     StreamInfo,
@@ -172,3 +174,6 @@ class Run:
 
     def scenes(self) -> Iterator[Scene]:
         yield from self.made
+
+    def tracks(self, tolerance: float = 1.0) -> Iterator[RotoShape]:
+        return roto_shapes(self.made, tolerance)

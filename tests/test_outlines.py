@@ -10,23 +10,28 @@ import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import scenes
 from videoseg.geometry import masks
+from videoseg.geometry.paths import format_path
 from videoseg.geometry.rings import flatten, signed_area
 from videoseg.outlines.contours import (
-    MIDDLE_LINE_ERROR,
+    SMALL,
+    SMALL_WRONG,
+    WRONG,
     outline_of,
     outlines_of,
     rasterise,
     shape_area,
 )
+from videoseg.outlines.shared import shared_outlines_of
 from videoseg.outlines.simplify import middle_line
 from videoseg.outlines.trace import trace
 from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Shape
 
+ROUNDING = 0.1
 TOLERANCES = (0.25, 0.5, 1.0, 3.0)
 bitmaps = st.tuples(st.integers(1, 14), st.integers(1, 14)).flatmap(
     lambda shape: arrays.arrays(np.bool_, shape)
@@ -62,6 +67,14 @@ def blob(seed: int, *, size: int = 160, scale: float = 5.0) -> Mask:
     return scenes.mask_of(smooth > np.quantile(smooth, 0.75))
 
 
+def check_pixels(mask: Mask, again: Mask, tolerance: float) -> None:
+    area = masks.area(mask)
+    wrong = area + masks.area(again) - 2 * masks.intersection(mask, again)
+    few = 0 if area >= SMALL else SMALL_WRONG * area
+    assert wrong <= max(WRONG * tolerance * max(area, SMALL), few)
+
+
+@settings(deadline=None, max_examples=40)
 @given(some_masks)
 def test_tolerance_0_is_exact(mask: Mask) -> None:
     shape = outline_of(mask, tolerance=0)
@@ -71,6 +84,7 @@ def test_tolerance_0_is_exact(mask: Mask) -> None:
     assert (masks.to_bitmap(again) == masks.to_bitmap(mask)).all()
 
 
+@settings(deadline=None, max_examples=40)
 @given(some_masks, st.sampled_from((0.0, *TOLERANCES)))
 def test_parts_are_8_connected_and_holes_4_connected(mask: Mask, tolerance: float) -> None:
     shape = outline_of(mask, tolerance=tolerance)
@@ -78,6 +92,7 @@ def test_parts_are_8_connected_and_holes_4_connected(mask: Mask, tolerance: floa
     assert (len(shape.parts), holes) == count_parts_and_holes(masks.to_bitmap(mask))
 
 
+@settings(deadline=None, max_examples=40)
 @given(some_masks, st.sampled_from((0.0, *TOLERANCES)))
 def test_outer_rings_run_clockwise_and_holes_against_it(mask: Mask, tolerance: float) -> None:
     for part in outline_of(mask, tolerance=tolerance).parts:
@@ -85,6 +100,7 @@ def test_outer_rings_run_clockwise_and_holes_against_it(mask: Mask, tolerance: f
         assert all(signed_area(hole) < 0 for hole in part.holes)
 
 
+@settings(deadline=None, max_examples=40)
 @given(some_masks, st.sampled_from(TOLERANCES))
 def test_rings_neither_touch_nor_cross(mask: Mask, tolerance: float) -> None:
     made = polygons(outline_of(mask, tolerance=tolerance))
@@ -93,6 +109,7 @@ def test_rings_neither_touch_nor_cross(mask: Mask, tolerance: float) -> None:
     assert shapely.is_simple(rings)
 
 
+@settings(deadline=None, max_examples=40)
 @given(some_masks, st.sampled_from(TOLERANCES))
 def test_the_outline_stays_within_the_tolerance(mask: Mask, tolerance: float) -> None:
     _check_distance(mask, tolerance)
@@ -100,20 +117,21 @@ def test_the_outline_stays_within_the_tolerance(mask: Mask, tolerance: float) ->
 
 @pytest.mark.parametrize("tolerance", TOLERANCES)
 def test_the_outline_of_a_large_mask_stays_within_the_tolerance(tolerance: float) -> None:
-    _check_distance(blob(1), tolerance)
+    _check_distance(blob(1, size=96), tolerance)
 
 
 def _check_distance(mask: Mask, tolerance: float) -> None:
     exact = boundary(outline_of(mask, tolerance=0))
     found = boundary(outline_of(mask, tolerance=tolerance))
-    distance = shapely.hausdorff_distance(exact, found, densify=0.05)
-    assert distance <= tolerance + MIDDLE_LINE_ERROR + 0.01
+    distance = shapely.hausdorff_distance(exact, found, densify=0.2)
+    # Points on pixel edges are no further than half a pixel from their middles.
+    assert distance <= tolerance + 0.5 + ROUNDING
 
 
 @pytest.mark.parametrize("density", [0.3, 0.5, 0.6])
 def test_the_middle_line_of_noise_is_sound(density: float) -> None:
     """Noise has every corner there is; the middle line is what all outlines fall back to."""
-    bitmap = np.random.default_rng(7).random((100, 100)) < density
+    bitmap = np.random.default_rng(7).random((60, 60)) < density
     traced = trace([bitmap])
     points, starts, _ = middle_line(traced)
     rings = [shapely.LinearRing(points[a:b]) for a, b in itertools.pairwise(starts.tolist())]
@@ -122,8 +140,8 @@ def test_the_middle_line_of_noise_is_sound(density: float) -> None:
     middles = (points + np.roll(points, -1, axis=0)) / 2
     middles = np.delete(middles, starts[1:] - 1, axis=0)  # what lies between two rings is none
     shapely.prepare(exact)
-    assert shapely.dwithin(exact, shapely.points(points), MIDDLE_LINE_ERROR).all()
-    assert shapely.dwithin(exact, shapely.points(middles), MIDDLE_LINE_ERROR).all()
+    assert shapely.dwithin(exact, shapely.points(points), 0.5).all()
+    assert shapely.dwithin(exact, shapely.points(middles), 0.5).all()
     line = Shape(
         tuple(Part(Polygon(flat.astype(np.float32))) for flat in np.split(points, starts[1:-1]))
     )
@@ -147,18 +165,22 @@ def test_a_square_keeps_its_corners_and_its_area(tolerance: float) -> None:
 def test_a_slanted_edge_comes_out_smooth(slope: float) -> None:
     rows, columns = np.mgrid[:200, :200] + 0.5
     mask = scenes.mask_of(rows - 101 > slope * (columns - 99))
-    exact, found = (flatten(outline_of(mask, tolerance=t).parts[0].outer) for t in (0, 0.5))
-    assert len(found) < len(exact) / 2
-    slanted = found[(np.abs(found - 100) < 85).all(axis=1)]
+    exact, found = (outline_of(mask, tolerance=t).parts[0].outer for t in (0, 0.5))
+    assert len(format_path(Shape((Part(found),)))) < len(format_path(Shape((Part(exact),)))) * 0.6
+    slanted = flatten(found)
+    slanted = slanted[(np.abs(slanted - 100) < 85).all(axis=1)]
     distance = np.abs((slanted - (99, 101)) @ (-slope, 1)) / math.hypot(1, slope)
-    assert distance.max(initial=0) < 0.36  # half of what the corners of the pixels reach
+    assert distance.max(initial=0) < 0.71  # what the corners of the pixels reach
 
 
-def test_a_disc_keeps_its_area_in_few_points() -> None:
+def test_a_disc_keeps_its_area_in_few_curves() -> None:
     for radius in (20.2, 41.7, 90.5):
-        shape = outline_of(scenes.disc(100.3, 99.6, radius, width=200, height=200))
+        mask = scenes.disc(100.3, 99.6, radius, width=200, height=200)
+        shape = outline_of(mask)
         assert shape_area(shape) == pytest.approx(math.pi * radius**2, rel=0.01)
-        assert len(flatten(shape.parts[0].outer)) < 2 * radius
+        (ring,) = shape.rings
+        assert isinstance(ring, Bezier)
+        assert len(ring.segments) <= radius / 2
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -166,7 +188,7 @@ def test_the_default_tolerance_keeps_the_pixels(seed: int) -> None:
     mask = blob(seed, scale=3 + seed)
     again = rasterise(outline_of(mask), mask.frame_width, mask.frame_height)
     assert again is not None
-    assert masks.iou(mask, again) >= 0.99
+    check_pixels(mask, again, 0.5)
 
 
 def test_a_crop_lies_where_it_lies_in_the_frame() -> None:
@@ -215,6 +237,7 @@ def test_an_absurd_tolerance_still_gives_a_sound_outline() -> None:
     assert all(signed_area(part.outer) > 0 for part in shape.parts)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(some_masks, max_size=5), st.sampled_from((0.0, *TOLERANCES)), st.integers(0, 6))
 def test_outlines_made_together_are_those_made_one_by_one(
     found: list[Mask], tolerance: float, min_area: int
@@ -267,3 +290,99 @@ def test_curves_are_rasterised() -> None:
     assert mask is not None
     assert masks.iou(mask, scenes.disc(32, 32, 25, width=64, height=64)) > 0.995
     assert shape_area(Shape((Part(ring),))) == pytest.approx(math.pi * 25**2, rel=1e-3)
+
+
+def comb(teeth: int = 24) -> Bitmap:
+    """A back with teeth a pixel wide and a pixel apart."""
+    bitmap = np.zeros((30, 2 * teeth + 3), dtype=np.bool_)
+    bitmap[2:6, 1:-1] = True
+    bitmap[6:26, 1:-1:2] = True
+    return bitmap
+
+
+def sieve(holes: int = 50) -> Bitmap:
+    """A plate with so many holes of one pixel and more."""
+    bitmap = np.ones((60, 120), dtype=np.bool_)
+    for number in range(holes):
+        y, x = 3 + 11 * (number // 10), 3 + 11 * (number % 10)
+        bitmap[y : y + 1 + number % 5, x : x + 1 + number % 3] = False
+    return bitmap
+
+
+def chain() -> Bitmap:
+    """Squares that touch at corners all around a hole, which touches itself."""
+    bitmap = np.zeros((40, 40), dtype=np.bool_)
+    for n in range(6):
+        for y, x in ((n, 6 + n), (6 + n, 11 - n), (11 - n, 5 - n), (5 - n, n)):
+            bitmap[3 * y : 3 * y + 3, 3 * x : 3 * x + 3] = True
+    return bitmap
+
+
+ODD = {
+    "one pixel": np.ones((1, 1), dtype=np.bool_),
+    "full frame": np.ones((48, 64), dtype=np.bool_),
+    "a line": np.ones((1, 300), dtype=np.bool_),
+    "fifty holes": sieve(),
+    "a comb": comb(),
+    "touches itself": chain(),
+    "noise": np.random.default_rng(3).random((70, 70)) < 0.5,
+    "thin noise": np.random.default_rng(4).random((70, 70)) < 0.2,
+}
+
+
+@pytest.mark.parametrize("tolerance", [0.3, 0.5, 2.0])
+@pytest.mark.parametrize("name", ODD)
+def test_odd_shapes_have_sound_outlines(name: str, tolerance: float) -> None:
+    mask = scenes.mask_of(ODD[name])
+    shape = outline_of(mask, tolerance=tolerance)
+    assert shapely.is_valid(polygons(shape))
+    assert shapely.is_simple(boundary(shape))
+    holes = sum(len(part.holes) for part in shape.parts)
+    assert (len(shape.parts), holes) == count_parts_and_holes(ODD[name])
+    again = rasterise(shape, mask.frame_width, mask.frame_height)
+    assert again is not None
+    check_pixels(mask, again, tolerance)
+
+
+def test_logits_place_the_edge_between_pixels() -> None:
+    rows, columns = np.mgrid[:64, :64] + 0.5
+    for x, y, radius in ((32.2, 31.6, 20.3), (30.7, 33.1, 11.45)):
+        logits = (radius - np.hypot(columns - x, rows - y)).astype(np.float16)
+        mask = Mask(0, 0, 64, 64, logits > 0, logits)
+        off = np.abs(np.hypot(*(flatten(outline_of(mask).parts[0].outer) - (x, y)).T) - radius)
+        plain = outline_of(Mask(0, 0, 64, 64, logits > 0))
+        before = np.abs(np.hypot(*(flatten(plain.parts[0].outer) - (x, y)).T) - radius)
+        assert off.max() < 0.3
+        assert off.mean() < before.mean() / 2
+
+
+def test_a_box_of_logits_at_the_frame_s_border_keeps_it() -> None:
+    logits = np.full((20, 30), 4, dtype=np.float16)
+    logits[:, 18:] = -4
+    shape = outline_of(Mask(0, 0, 30, 20, logits > 0, logits))
+    assert shape_area(shape) == pytest.approx(18 * 20, abs=0.5)
+
+
+def test_touching_objects_share_their_border() -> None:
+    labels = np.zeros((80, 120), dtype=np.int64)
+    rows, columns = np.mgrid[:80, :120] + 0.5
+    labels[np.hypot(rows - 40, columns - 60) < 34] = 1
+    labels[(labels > 0) & (columns > 55 + 6 * np.sin(rows / 7))] = 2
+    labels[(labels > 0) & (rows > 50 + 0.3 * columns / 4)] = 3
+    found = [scenes.mask_of(labels == label) for label in (1, 2, 3)]
+    made = [polygons(shape) for shape in shared_outlines_of(found)]
+    assert shapely.coverage_is_valid(made)
+    assert sum(shape.area for shape in made) == pytest.approx((labels > 0).sum(), rel=0.01)
+    assert all(
+        signed_area(part.outer) > 0 for shape in shared_outlines_of(found) for part in shape.parts
+    )
+    exact = sum(
+        len(flatten(ring)) for mask in found for ring in outline_of(mask, tolerance=0).rings
+    )
+    assert sum(len(shapely.get_coordinates(shape)) for shape in made) < exact * 0.75
+
+
+def test_a_mask_below_others_has_no_outline_of_its_own() -> None:
+    upper, lower = scenes.rectangle(0, 0, 20, 20), scenes.rectangle(5, 5, 10, 10)
+    assert [len(shape.parts) for shape in shared_outlines_of([upper, lower])] == [1, 0]
+    assert shared_outlines_of([]) == []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from videoseg.snapshots import State
-from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
+from videoseg.types import Detections, Frame, ModelCard, Prompt, RotoShape, Scene, StreamInfo
 
 
 @runtime_checkable
@@ -252,6 +252,10 @@ class RunReader(Protocol):
 
     def scenes(self) -> Iterator[Scene]:
         """Yield Scenes in the order of the run."""
+        ...
+
+    def tracks(self, tolerance: float = 1.0) -> Iterator[RotoShape]:
+        """Yield tracks as keyed shapes that stay within a tolerance in pixels, as spans end."""
         ...
 
 

@@ -17,10 +17,10 @@ shows the value.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -254,6 +254,64 @@ class Shape:
     def rings(self) -> tuple[Ring, ...]:
         """All rings, each part's outer ring before its holes."""
         return tuple(ring for part in self.parts for ring in (part.outer, *part.holes))
+
+
+class Knot(NamedTuple):
+    """A corner of a keyed shape, in pixels of the frame, and its two handles relative to it.
+
+    Attributes:
+        x: Position.
+        y: Position.
+        in_dx: Handle of the curve that ends here.
+        in_dy: Handle of the curve that ends here.
+        out_dx: Handle of the curve that begins here.
+        out_dy: Handle of the curve that begins here.
+    """
+
+    x: float
+    y: float
+    in_dx: float
+    in_dy: float
+    out_dx: float
+    out_dy: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RotoShape:
+    """One ring of a track over a span of frames, by keys; in between, knots move evenly.
+
+    A track is the shapes that are added, without those that are subtracted from them. Rings that
+    belong together share ``part`` and ``visible``, and their key frames.
+
+    Attributes:
+        stream: Name of the stream.
+        track_id: The track that it is part of.
+        label: The track's label.
+        op: ``subtract`` for a hole, else ``add``.
+        part: Counts the parts of a track over the whole run from 0.
+        visible: First and last frame of the span, both included.
+        keys: Knots by frame index, ascending, first and last frame of the span with them; as many
+            on each, and one knot the same place of the outline on all.
+        closed: Whether the last knot is joined to the first.
+    """
+
+    stream: str
+    track_id: int
+    label: str
+    op: Literal["add", "subtract"]
+    part: int
+    visible: tuple[int, int]
+    keys: Mapping[int, tuple[Knot, ...]]
+    closed: bool = True
+
+    def __post_init__(self) -> None:
+        first, last = self.visible
+        frames = list(self.keys)
+        if frames != sorted(frames) or frames[:1] != [first] or frames[-1:] != [last]:
+            raise ValueError(f"keys rise from {first} to {last}, got {frames}")
+        counts = {len(knots) for knots in self.keys.values()}
+        if len(counts) != 1 or 0 in counts:
+            raise ValueError(f"all keys have as many knots, got {counts}")
 
 
 def _finite(values: Sequence[float], what: str) -> None:

@@ -1,12 +1,14 @@
 """The whole clip as one SVG that plays by itself: ``animated.svg``.
 
-Each track is one ``path`` whose ``d`` steps through its outlines at the frames' own times (SMIL,
-``calcMode="discrete"``), so uneven frame times are kept. Time 0 is the start of the stream, of a
-live one its first frame. The picture of time 0 shows where nothing animates.
+Each track is a group of paths, one for each stretch of time over which a part of it keeps its
+topology. A path moves between a few keys (SMIL, ``calcMode="linear"``) where that is shorter than
+to step through the outline of every frame. Times are the frames' own, so uneven ones are kept; time
+0 is the first frame. The picture of time 0 shows where nothing animates.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,24 +16,27 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO, Annotated, TypeAlias
 
+import numpy as np
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
 from videoseg.geometry.paths import format_path
-from videoseg.outlines.markup import decimal, path_start, svg_start, title
+from videoseg.outlines.keyframes import Keyed
+from videoseg.outlines.markup import decimal, group_start, svg_start, title
+from videoseg.outlines.strands import Strand, strands, unseen_area
 from videoseg.output_files import stream_names, writing
 from videoseg.protocols import RunReader
-from videoseg.types import Scene, StreamInfo
+from videoseg.types import Bezier, Part, Scene, Shape, StreamInfo, TrackedInstance
 
 _NAME = "animated.svg"
-_NOTHING = "M0 0"  # draws nothing, and unlike an empty value every browser takes it in a list
 _UNKNOWN_LENGTH = Fraction(1, 25)
 _BUFFER = 1 << 22  # characters kept in memory before they go to the spool
 _KEY_TIME_DECIMALS = 9
-_Key: TypeAlias = tuple[str, str, int]
+_Key: TypeAlias = tuple[str, int]
+_SCALE = 10**_KEY_TIME_DECIMALS
 
 _EARLY = 600
-"""Microseconds by which each frame comes before its time. Browsers round time, Firefox to whole
+"""Microseconds by which each change comes before its frame. Browsers round time, Firefox to whole
 milliseconds; so what is shown at a frame's own time is that frame and not the one before."""
 
 
@@ -44,6 +49,11 @@ class AnimatedSvg:
     """
 
     precision: Annotated[int, Doc("decimals of the coordinates, 0 to 6"), Ge(0), Le(6)] = 1
+    tolerance: Annotated[
+        float,
+        Doc("how far outlines may be off for a shorter file, pixels from 0; 0 = as every frame is"),
+        Ge(0),
+    ] = 1.0
     loop: Annotated[bool, Doc("start again at the end; else the last frame stays")] = True
 
     def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
@@ -58,11 +68,17 @@ class AnimatedSvg:
         with writing(folder), tempfile.TemporaryFile("w+b") as file:
             spool = _Spool(file)
             timelines = {
-                stream: _Timeline(info, spool, self.precision)
+                stream: _Timeline(info, spool, self.precision, self.tolerance)
                 for stream, info in run.streams.items()
             }
-            for scene in run.scenes():
-                timelines[scene.stream].add(scene)
+
+            def noted() -> Iterator[Scene]:
+                for scene in run.scenes():
+                    timelines[scene.stream].note(scene)
+                    yield scene
+
+            for stream, strand in strands(noted(), ignored=unseen_area(self.tolerance)):
+                timelines[stream].add(strand)
             for stream, timeline in timelines.items():
                 path = folder / names[stream]
                 with path.open("w", encoding="utf-8", newline="\n") as picture:
@@ -71,46 +87,61 @@ class AnimatedSvg:
 
 @dataclass
 class _Spool:
-    """Many growing texts in one file; what is in memory stays below a limit."""
+    """Many growing lists of lines in one file; what is in memory stays below a limit."""
 
     file: IO[bytes]
     _waiting: dict[_Key, list[str]] = field(default_factory=dict)
     _blocks: dict[_Key, list[tuple[int, int]]] = field(default_factory=dict)
     _size: int = 0
 
-    def append(self, key: _Key, text: str) -> None:
-        """Add ASCII text to what ``key`` has."""
-        self._waiting.setdefault(key, []).append(text)
-        self._size += len(text)
+    def append(self, key: _Key, line: str) -> None:
+        """Add a line of ASCII text to those of ``key``."""
+        self._waiting.setdefault(key, []).append(line + "\n")
+        self._size += len(line)
         if self._size > _BUFFER:
             self._flush()
 
     def read(self, key: _Key) -> Iterator[str]:
-        """The text of ``key`` in blocks, none of which splits what one ``append`` added."""
+        """The lines of ``key``."""
         self._flush()
         for offset, size in self._blocks.get(key, ()):
             self.file.seek(offset)
-            yield self.file.read(size).decode("ascii")
+            yield from self.file.read(size).decode("ascii").splitlines()
 
     def _flush(self) -> None:
         self.file.seek(0, 2)
-        for key, texts in self._waiting.items():
-            block = "".join(texts).encode("ascii")
+        for key, lines in self._waiting.items():
+            block = "".join(lines).encode("ascii")
             self._blocks.setdefault(key, []).append((self.file.tell(), len(block)))
             self.file.write(block)
         self._waiting.clear()
         self._size = 0
 
 
-@dataclass
-class _Track:
-    """The constant part of a track, what it shows at time 0, and what it showed last."""
+@dataclass(frozen=True, slots=True)
+class _Moves:
+    """What a path shows from when on.
 
-    opening: str
-    title: str
-    at_start: str
-    last: str
-    changes: int = 0
+    Attributes:
+        steps: Whether values hold until the next; else they move to the next.
+        begin: Microseconds from which on it is drawn,
+        end: and from which on no longer; None = to the end.
+        times: Microseconds of each value.
+        values: Path data.
+    """
+
+    steps: bool
+    begin: int
+    end: int | None
+    times: list[int]
+    values: list[str]
+
+    def to_line(self) -> str:
+        return json.dumps([self.steps, self.begin, self.end, self.times, self.values])
+
+    @classmethod
+    def of_line(cls, line: str) -> _Moves:
+        return cls(*json.loads(line))
 
 
 @dataclass
@@ -120,61 +151,74 @@ class _Timeline:
     info: StreamInfo
     spool: _Spool
     precision: int
-    _origin: int = 0
+    tolerance: float
+    _origin: int | None = None
     _end: Fraction = Fraction(0)
     _last: Scene | None = None
-    _tracks: dict[int, _Track] = field(default_factory=dict)
-    _visible: set[int] = field(default_factory=set)
+    _tracks: dict[int, TrackedInstance] = field(default_factory=dict)
 
-    def add(self, scene: Scene) -> None:
-        """Note what changes with this frame."""
-        if self._last is None:
-            self._origin = scene.pts if self.info.live else min(self.info.start_pts, scene.pts)
+    def note(self, scene: Scene) -> None:
+        """Note when a frame is shown."""
+        if self._origin is None:
+            self._origin = scene.pts
         self._end = self._seconds(scene.pts) + self._length(scene)
         self._last = scene
-        time = max(0, int(self._seconds(scene.pts) * 1_000_000) - _EARLY)
-        for tracked in scene.instances:
-            data = format_path(tracked.shape, precision=self.precision)
-            track = self._tracks.get(tracked.track_id)
-            if track is None:
-                at_start = _NOTHING if time else data
-                track = _Track(path_start(tracked), title(tracked), at_start, at_start)
-                self._tracks[tracked.track_id] = track
-            self._show(tracked.track_id, time, data)
-        visible = {tracked.track_id for tracked in scene.instances}
-        for gone in self._visible - visible:
-            self._show(gone, time, _NOTHING)
-        self._visible = visible
+
+    def add(self, strand: Strand) -> None:
+        """Keep what a strand shows."""
+        self._tracks.setdefault(strand.tracked.track_id, strand.tracked)
+        moves = self._moves(strand)
+        self.spool.append((self.info.stream, strand.tracked.track_id), moves.to_line())
 
     def picture(self, *, loop: bool) -> Iterator[str]:
         """The file, in pieces."""
         microseconds = max(1, int(self._end * 1_000_000))
         repeat = 'repeatCount="indefinite"' if loop else 'fill="freeze"'
+        timing = f' dur="{decimal(Fraction(microseconds, 1_000_000), 6)}s" {repeat}'
         yield '<?xml version="1.0" encoding="UTF-8"?>\n'
         yield f'{svg_start(self.info)} data-seconds="{decimal(self._end, 6)}">\n'
-        for track_id, track in sorted(self._tracks.items()):
-            yield f'{track.opening} d="{track.at_start}">{track.title}'
-            if track.changes:
-                yield f'<animate attributeName="d" calcMode="discrete" begin="0s" {repeat}'
-                yield f' dur="{decimal(Fraction(microseconds, 1_000_000), 6)}s" keyTimes="0'
-                for block in self.spool.read(("time", self.info.stream, track_id)):
-                    yield _key_times(block, microseconds)
-                yield f'" values="{track.at_start}'
-                yield from self.spool.read(("value", self.info.stream, track_id))
-                yield '"/>'
-            yield "</path>\n"
+        for track_id, tracked in sorted(self._tracks.items()):
+            yield f"{group_start(tracked)}>{title(tracked)}\n"
+            for line in self.spool.read((self.info.stream, track_id)):
+                yield from _path(_Moves.of_line(line), microseconds, timing)
+            yield "</g>\n"
         yield "</svg>\n"
 
-    def _show(self, track_id: int, time: int, data: str) -> None:
-        track = self._tracks[track_id]
-        if data != track.last:
-            track.last = data
-            track.changes += 1
-            self.spool.append(("time", self.info.stream, track_id), f";{time}")
-            self.spool.append(("value", self.info.stream, track_id), f";{data}")
+    def _moves(self, strand: Strand) -> _Moves:
+        """The shorter of keys and of steps."""
+        frames = [self._microseconds(seconds) for _, seconds in strand.scenes]
+        times = [max(0, time - _EARLY) for time in frames]
+        values = [format_path(Shape((part,)), precision=self.precision) for part in strand.parts]
+        changes = [n for n, value in enumerate(values) if n == 0 or value != values[n - 1]]
+        end = None
+        # It ends with the frame before the latest, or goes on to the end of all.
+        if self._last is not None and strand.scenes[-1][0] != self._last.index:
+            end = max(0, self._microseconds(float(self._last.seconds)) - _EARLY)
+        steps = _Moves(
+            True, times[0], end, [times[n] for n in changes], [values[n] for n in changes]
+        )
+        if self.tolerance == 0 or len(changes) < 3:
+            return steps
+        keyed = strand.keyed(self.tolerance, in_seconds=True)
+        keys = keyed.keys.tolist()
+        moving = _Moves(
+            False,
+            steps.begin,
+            steps.end,
+            [frames[key] for key in keys],
+            [
+                format_path(_shape(keyed, place), precision=self.precision, uniform=True)
+                for place in range(len(keys))
+            ],
+        )
+        return min(moving, steps, key=_size)
 
     def _seconds(self, pts: int) -> Fraction:
-        return (pts - self._origin) * self.info.time_base
+        return (pts - (self._origin or 0)) * self.info.time_base
+
+    def _microseconds(self, seconds: float) -> int:
+        origin = float((self._origin or 0) * self.info.time_base)
+        return max(0, round((seconds - origin) * 1_000_000))
 
     def _length(self, scene: Scene) -> Fraction:
         """Seconds that a frame is shown if none follows."""
@@ -185,11 +229,58 @@ class _Timeline:
         return 1 / self.info.frame_rate if self.info.frame_rate else _UNKNOWN_LENGTH
 
 
-def _key_times(block: str, microseconds: int) -> str:
-    """Times such as ``;40000;80000`` as fractions of the whole, rounded down."""
-    scale = 10**_KEY_TIME_DECIMALS
-    fractions = (int(time) * scale // microseconds for time in block[1:].split(";"))
-    return "".join(f";{decimal(fraction / scale, _KEY_TIME_DECIMALS)}" for fraction in fractions)
+def _size(moves: _Moves) -> int:
+    """Characters of all values; ends that a path holds when it is hidden are written twice."""
+    size = sum(map(len, moves.values))
+    if not moves.steps:
+        size += len(moves.values[0]) * (moves.begin > 0) + len(moves.values[-1])
+    return size
+
+
+def _shape(keyed: Keyed, key: int) -> Shape:
+    """What all rings of a strand are at a key."""
+    rings = []
+    for control in keyed.control:
+        knots = control[key].reshape(-1, 3, 2)
+        ends = np.roll(knots[:, 0], -1, axis=0)
+        segments = np.stack([knots[:, 1], knots[:, 2], ends], axis=1)
+        rings.append(Bezier(segments.astype(np.float32)))
+    return Shape((Part(rings[0], tuple(rings[1:])),))
+
+
+def _path(moves: _Moves, total: int, timing: str) -> Iterator[str]:
+    """One path element, with what changes of it."""
+    end = total if moves.end is None else moves.end
+    hidden = "" if moves.begin == 0 else ' display="none"'
+    # What is hidden at first and has an animation needs no outline of its own.
+    still = "" if hidden and len(set(moves.values)) > 1 else f' d="{moves.values[0]}"'
+    yield f"<path{hidden}{still}>"
+    if moves.begin > 0 or end < total:
+        times, values = [0, moves.begin, end], ["none", "inline", "none"]
+        if moves.begin == 0:
+            times, values = times[1:], values[1:]
+        if end == total:
+            times, values = times[:-1], values[:-1]
+        yield _animation("display", "discrete", times, values, total, timing)
+    if len(set(moves.values)) > 1:
+        times, values = list(moves.times), list(moves.values)
+        if times[0] > 0:
+            times, values = [0, *times], [values[0], *values]
+        if not moves.steps and times[-1] < total:
+            times, values = [*times, total], [*values, values[-1]]
+        how = "discrete" if moves.steps else "linear"
+        yield _animation("d", how, times, values, total, timing)
+    yield "</path>\n"
+
+
+def _animation(
+    name: str, how: str, times: Sequence[int], values: Sequence[str], total: int, timing: str
+) -> str:
+    shares = (decimal(time * _SCALE // total / _SCALE, _KEY_TIME_DECIMALS) for time in times)
+    return (
+        f'<animate attributeName="{name}" calcMode="{how}" begin="0s"{timing}'
+        f' keyTimes="{";".join(shares)}" values="{";".join(values)}"/>'
+    )
 
 
 PARTS = {"animated-svg": AnimatedSvg}

@@ -11,6 +11,8 @@ def decimal_text(
     decimals: int,
     before: npt.NDArray[np.uint8],
     after: npt.NDArray[np.uint8],
+    *,
+    leading_zero: bool = True,
 ) -> str:
     """Numbers one after another, without trailing zeros, exponents or ``-0``.
 
@@ -19,6 +21,7 @@ def decimal_text(
         decimals: Digits after the point, from 0.
         before: uint8 (N,), the ASCII character before each number, 0 for none.
         after: The same after it.
+        leading_zero: Whether a fraction is written ``0.5`` rather than ``.5``.
     """
     rest = np.abs(units)
     digits = max(len(str(int(rest.max(initial=0)))), decimals + 1)
@@ -42,7 +45,9 @@ def decimal_text(
             fraction |= digit > 0
             kept[:, column] = fraction
         else:
-            kept[:, column] = (rest > 0) | (place == 0)
+            kept[:, column] = rest > 0
+            if place == 0:
+                kept[:, column] |= leading_zero | ~fraction
         rest = tens
         column -= 1
     return characters[kept].tobytes().decode("ascii")

@@ -21,6 +21,7 @@ from videoseg.geometry.decimals import decimal_text
 from videoseg.types import Bezier, Polygon, Ring, Shape
 
 _Point = tuple[float, float]
+_Units = npt.NDArray[np.int64]
 _Segment = tuple[_Point, ...]  # the end of a line, or two control points and the end of a cubic
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -47,12 +48,18 @@ def parse_path(data: str) -> tuple[Ring, ...]:
     return tuple(ring for ring in rings if ring is not None)
 
 
-def format_path(shape: Shape, *, precision: int = 1) -> str:
-    """Path data of a shape: absolute ``M``, ``L`` and ``C``, each ring closed with ``Z``.
+def format_path(shape: Shape, *, precision: int = 1, uniform: bool = False) -> str:
+    """Path data of a shape, short: relative commands, each ring closed with ``z``.
+
+    What adds up is rounded, not what is written, so nothing drifts. A handle that mirrors the one
+    before it within one unit of the last decimal is left to ``s``, and a curve whose handles lie
+    on its ends or on the thirds of its chord becomes a line.
 
     Args:
         shape: What to write.
         precision: Decimals, 0 to 6; trailing zeros are dropped, and there are no exponents.
+        uniform: Every segment as a ``c`` of its own, so that shapes of equal structure have
+            commands of equal structure and can be blended.
 
     Raises:
         ValueError: A coordinate is not finite, or larger than ``parse_path`` takes.
@@ -60,28 +67,90 @@ def format_path(shape: Shape, *, precision: int = 1) -> str:
     rings = shape.rings
     if not rings:
         return ""
-    given = [_written(ring) for ring in rings]
-    points = np.concatenate(given).astype(np.float64)
-    if not (np.abs(points) <= _LARGEST).all():
+    given = np.concatenate([_cubics(ring) for ring in rings])
+    if not (np.abs(given) <= _LARGEST).all():
         raise ValueError(f"the coordinates of an outline must be finite, and below {_LARGEST:g}")
-    before = np.full(points.shape, ord(" "), dtype=np.uint8)
-    after = np.zeros(points.shape, dtype=np.uint8)
-    start = 0
-    for ring, written in zip(rings, given, strict=True):
-        before[start, 0] = ord("M")
-        before[start + 1, 0] = ord("L" if isinstance(ring, Polygon) else "C")
-        start += len(written)
-        after[start - 1, 1] = ord("Z")
-    units = np.rint(points * 10**precision).astype(np.int64)
-    return decimal_text(units.ravel(), precision, before.ravel(), after.ravel())
+    units = np.rint(given * 10**precision).astype(np.int64)
+    sizes = np.array(
+        [len(ring.points if isinstance(ring, Polygon) else ring.segments) for ring in rings]
+    )
+    lasts = np.cumsum(sizes) - 1
+    firsts = lasts - sizes + 1
+    letters, numbers, used = _commands_of(units, firsts, lasts, uniform=uniform)
+    # Each ring begins with a move, from where the ring before it began and ended.
+    starts = units[firsts, 0]
+    moves = np.zeros((len(rings), 6), dtype=np.int64)
+    moves[:, 4:] = np.diff(starts, axis=0, prepend=[[0, 0]])
+    letters = np.insert(letters, firsts, ord("m"))
+    numbers = np.insert(numbers, firsts, moves, axis=0)
+    used = np.insert(used, firsts, [False] * 4 + [True] * 2, axis=0)
+    ring = np.insert(np.repeat(np.arange(len(rings)), sizes), firsts, np.arange(len(rings)))
+    kept = used.any(axis=1)
+    return _text(letters[kept], numbers[kept], used[kept], ring[kept], precision)
 
 
-def _written(ring: Ring) -> npt.NDArray[np.float32]:
-    """The points that a ring's text names, (P, 2): of curves first where they begin."""
+def _cubics(ring: Ring) -> npt.NDArray[np.float64]:
+    """Control points of a ring's segments, (S, 4, 2); a line has its handles on its ends."""
     if isinstance(ring, Polygon):
-        return ring.points
-    points = ring.segments.reshape(-1, 2)
-    return np.concatenate([points[-1:], points])
+        begin = ring.points.astype(np.float64)
+        end = np.roll(begin, -1, axis=0)
+        return np.stack([begin, begin, end, end], axis=1)
+    ends = ring.segments[:, 2:].astype(np.float64)
+    return np.concatenate([np.roll(ends, 1, axis=0), ring.segments], axis=1)
+
+
+def _commands_of(
+    units: _Units, firsts: _Units, lasts: _Units, *, uniform: bool
+) -> tuple[npt.NDArray[np.uint8], _Units, npt.NDArray[np.bool_]]:
+    """Letter, arguments (S, 6) and which of them are written, of each segment; none if none is."""
+    begin, end = units[:, 0], units[:, 3]
+    numbers = (units[:, 1:] - begin[:, None]).reshape(-1, 6)
+    letters = np.full(len(units), ord("c"), dtype=np.uint8)
+    used = np.ones((len(units), 6), dtype=np.bool_)
+    if uniform:
+        return letters, numbers, used
+    way = end - begin
+    on_ends = (units[:, 1] == begin).all(axis=1) & (units[:, 2] == end).all(axis=1)
+    third = np.abs(3 * numbers.reshape(-1, 3, 2)[:, :2] - way[:, None] * [[[1], [2]]])
+    is_line = on_ends | (third <= 3).all(axis=(1, 2))
+    into = np.where(is_line[:, None], 0, end - units[:, 2])
+    before = np.roll(into, 1, axis=0)
+    before[firsts] = 0
+    mirrored = ~is_line & (np.abs(numbers[:, :2] - before) <= 1).all(axis=1)
+    letters[mirrored] = ord("s")
+    used[mirrored, :2] = False
+    letters[is_line] = ord("l")
+    used[is_line, :4] = False
+    letters[is_line & (way[:, 1] == 0)] = ord("h")
+    letters[is_line & (way[:, 0] == 0)] = ord("v")
+    used[is_line, 4:] &= way[is_line] != 0
+    used[lasts[is_line[lasts]]] = False  # z draws it
+    return letters, numbers, used
+
+
+def _text(
+    letters: npt.NDArray[np.uint8],
+    numbers: _Units,
+    used: npt.NDArray[np.bool_],
+    ring: _Units,
+    precision: int,
+) -> str:
+    """Commands as text; a letter like the one before is left out, and an ``l`` after ``m``."""
+    repeated = (letters[1:] == letters[:-1]) & (letters[1:] != ord("m"))
+    repeated |= (letters[1:] == ord("l")) & (letters[:-1] == ord("m"))
+    row, column = np.nonzero(used)
+    leads = np.diff(row, prepend=-1) > 0
+    units = numbers[row, column]
+    one = 10**precision
+    pointed = units % one != 0
+    joins = np.zeros(len(units), dtype=np.bool_)  # ".5" may stand right behind "1.5"
+    joins[1:] = pointed[:-1] & pointed[1:] & (np.abs(units[1:]) < one)
+    before = np.where(joins | (units < 0), 0, ord(" ")).astype(np.uint8)
+    written = leads & ~np.concatenate([[False], repeated])[row]
+    before[written] = letters[row[written]]
+    after = np.zeros(len(units), dtype=np.uint8)
+    after[np.flatnonzero(np.diff(ring[row], append=-1))] = ord("z")
+    return decimal_text(units, precision, before, after, leading_zero=False)
 
 
 @dataclass(slots=True)
@@ -93,7 +162,7 @@ class _Subpath:
 def _ring(subpath: _Subpath) -> Ring | None:
     if all(len(segment) == 1 for segment in subpath.segments):
         points = [subpath.start, *(end for (end,) in subpath.segments)]
-        if points[-1] == points[0]:
+        if _same(points[-1], points[0]):
             points.pop()
         return Polygon(np.array(points, dtype=np.float32)) if len(points) > 2 else None
     cubics: list[_Segment] = []
@@ -101,7 +170,7 @@ def _ring(subpath: _Subpath) -> Ring | None:
     for segment in subpath.segments:
         cubics.append(segment if len(segment) == 3 else _line(at, segment[0]))
         at = segment[-1]
-    if at != subpath.start:
+    if not _same(at, subpath.start):
         cubics.append(_line(at, subpath.start))
     return Bezier(np.array(cubics, dtype=np.float32))
 
@@ -171,6 +240,14 @@ def _segments(
 
 def _line(begin: _Point, end: _Point) -> _Segment:
     return (_between(begin, end, 1 / 3), _between(begin, end, 2 / 3), end)
+
+
+def _same(a: _Point, b: _Point) -> bool:
+    """Whether two points are one, but for the last bits of sums of relative coordinates."""
+    return all(
+        math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
+        for one, other in zip(a, b, strict=True)
+    )
 
 
 def _between(a: _Point, b: _Point, t: float) -> _Point:

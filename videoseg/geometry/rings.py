@@ -22,6 +22,8 @@ def flatten(ring: Ring, *, error: float = 0.02) -> npt.NDArray[np.float64]:
     # n equal steps of t err by at most 6 d / (8 n^2), d the longest second difference of the
     # control points (Sederberg, "Computer Aided Geometric Design", 2012, section 10.6).
     bend = np.linalg.norm(np.diff(cubic, n=2, axis=1), axis=2).max(axis=1)
+    straight = (cubic[:, 0] == cubic[:, 1]).all(axis=1) & (cubic[:, 2] == cubic[:, 3]).all(axis=1)
+    bend[straight] = 0
     chords = np.clip(np.ceil(np.sqrt(0.75 * bend / error)), 1, _MOST_CHORDS).astype(np.int64)
     segment = np.repeat(np.arange(len(chords)), chords)
     step = np.arange(len(segment)) - np.repeat(np.cumsum(chords) - chords, chords) + 1

@@ -55,9 +55,18 @@ def path_start(tracked: TrackedInstance) -> str:
 
     The colour is a presentation attribute, so any style sheet overrides it.
     """
+    return _start("path", tracked)
+
+
+def group_start(tracked: TrackedInstance) -> str:
+    """Opening of a track's ``g`` tag around paths that come and go, likewise."""
+    return _start("g", tracked)
+
+
+def _start(tag: str, tracked: TrackedInstance) -> str:
     label = escape(tracked.label)
     return (
-        f'<path id="track-{tracked.track_id}" class="track" data-track="{tracked.track_id}"'
+        f'<{tag} id="track-{tracked.track_id}" class="track" data-track="{tracked.track_id}"'
         f' data-label="{label}" fill="{_hex_of(tracked.track_id)}" fill-rule="evenodd"'
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from videoseg.errors import RunLogError
+from videoseg.outlines.strands import roto_shapes
 from videoseg.run._codec import (
     Json,
     detections_from_json,
@@ -20,7 +21,7 @@ from videoseg.run._codec import (
     stream_from_json,
 )
 from videoseg.run.log import DETECTIONS, FORMAT, SCENES, VERSION
-from videoseg.types import Detections, Prompt, Scene, StreamInfo
+from videoseg.types import Detections, Prompt, RotoShape, Scene, StreamInfo
 
 T = TypeVar("T")
 
@@ -106,6 +107,17 @@ class RunFolder:
             ]
             build = functools.partial(scene_from_json, found=found)
             yield self._build(SCENES, number, build, record)
+
+    def tracks(self, tolerance: float = 1.0) -> Iterator[RotoShape]:
+        """Yield tracks as keyed shapes, as their spans end.
+
+        Args:
+            tolerance: On each frame 95 % of the boundary is no further off, pixels.
+
+        Raises:
+            RunLogError: A line that is not the last is damaged; the message names it.
+        """
+        return roto_shapes(self.scenes(), tolerance)
 
     def _check_header(self, name: str, records: str) -> Json:
         line = next(self._lines(name), None)

@@ -1,0 +1,166 @@
+"""Outlines through time: points that stay on their place, and keys that are enough."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from tests import scenes
+from videoseg.geometry import masks
+from videoseg.outlines.align import Points, Track, at_lengths, evenly, followed
+from videoseg.outlines.contours import rasterise
+from videoseg.outlines.keyframes import keyed
+from videoseg.outlines.knots import shared_curves
+from videoseg.outlines.strands import LONGEST, roto_shapes, strands
+from videoseg.types import Bezier, Mask, Part, RotoShape, Scene, Shape
+
+SIZE = {"width": 160, "height": 120}
+
+
+def star(turn: float, x: float, y: float, size: float = 30, start: int = 0) -> Points:
+    """A star of five points; ``start`` is the number of its first corner."""
+    angle = np.arange(10) * np.pi / 5 + turn
+    radius = np.where(np.arange(10) % 2, 0.5, 1) * size
+    ring = np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=1)
+    return np.roll(ring, -start, axis=0)
+
+
+def turning(count: int = 12) -> list[Points]:
+    """A star that turns and wanders, its first corner another one on each frame."""
+    return [star(0.05 * n, 60 + 2 * n, 60 + n, start=n % 10) for n in range(count)]
+
+
+def scenes_of(found: Sequence[Mask | None]) -> list[Scene]:
+    return [
+        scenes.scene(*([] if mask is None else [scenes.tracked(mask)]), index=index)
+        for index, mask in enumerate(found)
+    ]
+
+
+def shown(shapes: Sequence[RotoShape], frame: int) -> Mask | None:
+    """The pixels of keyed shapes on a frame, by hand."""
+    parts = []
+    for shape in shapes:
+        first, last = shape.visible
+        if not first <= frame <= last:
+            continue
+        after = next(key for key in shape.keys if key >= frame)
+        before = max(key for key in shape.keys if key <= frame)
+        share = (frame - before) / max(after - before, 1)
+        knots = (1 - share) * np.array(shape.keys[before]) + share * np.array(shape.keys[after])
+        ends = np.roll(knots, -1, axis=0)
+        segments = np.stack(
+            [knots[:, :2] + knots[:, 4:], ends[:, :2] + ends[:, 2:4], ends[:, :2]], axis=1
+        )
+        parts.append(Part(Bezier(segments.astype(np.float32))))
+    return rasterise(Shape(tuple(parts)), **SIZE)
+
+
+def test_points_stay_on_the_same_place_of_a_turning_outline() -> None:
+    rings = turning()
+    made = followed(rings, [Track.of(ring) for ring in rings], 100)
+    for number in range(len(rings)):
+        expected = evenly(star(0.05 * number, 60 + 2 * number, 60 + number), 100)
+        slip = np.linalg.norm(made[number] - expected, axis=1)
+        assert slip.mean() < 0.4
+        assert slip.max() < 1.5
+
+
+def test_what_is_between_two_frames_is_the_outline_between_them() -> None:
+    rings = [star(0, 60, 60), star(0.2, 66, 60, 33)]
+    one, other = followed(rings, [Track.of(ring) for ring in rings], 120)
+    middle = Track.of(star(0.1, 63, 60, 31.5))
+    distance, _ = middle.tree.query((one + other) / 2)
+    assert distance.max() < 1
+
+
+def test_at_lengths_goes_around_more_than_once() -> None:
+    square = np.array([(0, 0), (4, 0), (4, 4), (0, 4)], dtype=np.float64)
+    made = at_lengths(square, np.array([0.0, 2, 6, 15, 18, -1]))
+    assert made.tolist() == [[0, 0], [2, 0], [4, 2], [0, 1], [2, 0], [0, 1]]
+
+
+def test_curves_share_their_knots_and_stay_close() -> None:
+    rings = turning()
+    points = followed(rings, [Track.of(ring) for ring in rings], 160)
+    curves = shared_curves(points, 0.5)
+    assert 5 <= curves.knots <= 40
+    apart = np.linalg.norm(curves.drawn(curves.control(points)) - points, axis=2)
+    assert np.quantile(apart, 0.9) < 0.5
+
+
+def test_what_moves_evenly_takes_two_keys() -> None:
+    rings = [star(0, 50 + 3 * n, 60 - n, 30 + 0.5 * n, start=n % 10) for n in range(15)]
+    made = keyed([rings], np.arange(15.0), 0.5)
+    assert made.keys.tolist() == [0, 14]
+
+
+def test_keys_come_where_the_motion_turns() -> None:
+    places = np.abs(np.arange(21) - 10)
+    rings = [star(0, 50 + 4 * place, 60) for place in places]
+    made = keyed([rings], np.arange(21.0), 0.5)
+    assert made.keys.tolist() == [0, 10, 20]
+    assert len(keyed([rings], np.arange(21.0), 50).keys) == 2
+
+
+def test_jitter_asks_for_no_keys() -> None:
+    rng = np.random.default_rng(2)
+    rings = [star(0, 50 + 2 * n, 60) + rng.normal(0, 0.3, (10, 2)) for n in range(20)]
+    assert len(keyed([rings], np.arange(20.0), 1).keys) == 2
+
+
+def test_uneven_times_count() -> None:
+    times = np.array([0.0, 1, 2, 10, 11, 20])
+    rings = [star(0, 50 + 2 * time, 60) for time in times]
+    assert keyed([rings], times, 0.5).keys.tolist() == [0, 5]
+    assert len(keyed([rings], np.arange(6.0), 0.5).keys) > 2
+
+
+@pytest.mark.parametrize("tolerance", [1.0, 2.0])
+def test_shapes_show_every_frame(tolerance: float) -> None:
+    found = [scenes.disc(40 + 3 * n, 60, 22, hole=9, **SIZE) for n in range(16)]
+    made = list(roto_shapes(scenes_of(found), tolerance))
+    assert [shape.op for shape in made] == ["add", "subtract"]
+    assert {tuple(shape.keys) for shape in made} == {tuple(made[0].keys)}
+    assert len(made[0].keys) <= 4
+    for frame, mask in enumerate(found):
+        again = shown(made, frame)
+        assert again is not None
+        assert masks.iou(again, mask) > 1 - 0.1 * tolerance
+
+
+def test_a_span_ends_where_topology_does() -> None:
+    whole = scenes.disc(60, 60, 30, **SIZE)
+    holed = scenes.disc(60, 60, 30, hole=12, **SIZE)
+    made = list(roto_shapes(scenes_of([whole, whole, holed, holed, None, whole]), 1))
+    spans = [(shape.visible, shape.op, shape.part) for shape in made]
+    assert spans == [
+        ((0, 1), "add", 0),
+        ((2, 3), "add", 1),
+        ((2, 3), "subtract", 1),
+        ((5, 5), "add", 2),
+    ]
+
+
+def test_a_hole_too_small_to_matter_ends_no_span() -> None:
+    whole = scenes.disc(60, 60, 30, **SIZE)
+    pierced = dataclasses.replace(whole, bitmap=whole.bitmap.copy())
+    pierced.bitmap[30, 30] = False
+    made = list(roto_shapes(scenes_of([whole, pierced, whole]), 1))
+    assert [shape.visible for shape in made] == [(0, 2)]
+
+
+def test_long_strands_are_cut() -> None:
+    square = scenes.rectangle(10, 10, 30, 30, **SIZE)
+    count = LONGEST + 10
+    lengths = [len(strand.parts) for _, strand in strands(scenes_of([square] * count))]
+    assert lengths == [LONGEST, 10]
+
+
+def test_the_same_tracks_give_the_same_shapes() -> None:
+    found = scenes_of([scenes.disc(40 + 3 * n, 60, 22, **SIZE) for n in range(6)])
+    one, other = (list(roto_shapes(found, 1)) for _ in range(2))
+    assert [shape.keys for shape in one] == [shape.keys for shape in other]
