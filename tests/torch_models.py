@@ -159,6 +159,30 @@ def tiny_sam3_tracker() -> Any:
     return seeded(transformers.Sam3TrackerModel, config)
 
 
+def tiny_clipseg() -> Any:
+    """CLIPSegForImageSegmentation that sees eight by eight patches."""
+    transformers = pytest.importorskip("transformers")
+    layer = {"hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2}
+    config = transformers.CLIPSegConfig(
+        vision_config={**layer, "num_hidden_layers": 3, "image_size": 64, "patch_size": 16},
+        text_config={
+            **layer,
+            "vocab_size": VOCABULARY,
+            "num_hidden_layers": 2,
+            "max_position_embeddings": 20,
+            "eos_token_id": VOCABULARY - 1,
+            "bos_token_id": VOCABULARY - 2,
+        },
+        projection_dim=16,
+        extract_layers=[0, 1],
+        reduce_dim=16,
+        decoder_num_attention_heads=2,
+        decoder_intermediate_size=16,
+        use_complex_transposed_convolution=True,
+    )
+    return seeded(transformers.CLIPSegForImageSegmentation, config)
+
+
 VOCABULARY = 2 * 26 + 2
 """Letters, letters that end a word, and the two ends of a phrase."""
 
@@ -272,6 +296,7 @@ TINY: dict[str, Callable[[Path], str]] = {
     "sam3": tiny_sam3_checkpoint,
     "sam3-litetext-s0": _saved(tiny_sam3_lite_text, words=True),
     "sam3-tracker": tiny_sam3_checkpoint,
+    "clipseg": _saved(tiny_clipseg, words=True),
 }
 """For each model on PyTorch what saves tiny weights of its kind into a folder and names them."""
 SAME_CLASS = frozenset({"sam2.1-small", "sam2.1-base-plus", "sam2.1-large"})
