@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.torch_models import SAME_CLASS, TINY
+from tests.torch_models import GROUNDERS, SAME_CLASS, TINY
 from videoseg import registry
 from videoseg.errors import ModelError, OutOfMemoryError, PromptError
 from videoseg.geometry import masks
@@ -35,7 +35,7 @@ CUES = {
         mask=MASK,
     ),
 }
-NAMES = [name for name in TINY if name not in SAME_CLASS]
+NAMES = [name for name in TINY if name not in SAME_CLASS | GROUNDERS]
 
 
 @pytest.fixture(scope="module")

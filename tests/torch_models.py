@@ -183,6 +183,87 @@ def tiny_clipseg() -> Any:
     return seeded(transformers.CLIPSegForImageSegmentation, config)
 
 
+def tiny_owlv2() -> Any:
+    """Owlv2ForObjectDetection that sees four by four patches."""
+    transformers = pytest.importorskip("transformers")
+    layer = {"hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2}
+    config = transformers.Owlv2Config(
+        vision_config={**layer, "num_hidden_layers": 2, "image_size": 64, "patch_size": 16},
+        text_config={
+            **layer,
+            "vocab_size": VOCABULARY,
+            "num_hidden_layers": 2,
+            "max_position_embeddings": 16,
+            "eos_token_id": VOCABULARY - 1,
+            "bos_token_id": VOCABULARY - 2,
+        },
+        projection_dim=32,
+    )
+    return seeded(transformers.Owlv2ForObjectDetection, config)
+
+
+def _tiny_grounding_dino(kind: str, **more: Any) -> Any:
+    transformers = pytest.importorskip("transformers")
+    config = getattr(transformers, f"{kind}Config")(
+        backbone_config=transformers.SwinConfig(
+            embed_dim=8,
+            depths=[1, 1, 1, 1],
+            num_heads=[1, 1, 2, 2],
+            window_size=2,
+            out_indices=[2, 3, 4],
+        ),
+        text_config=transformers.BertConfig(
+            vocab_size=_BERT_VOCABULARY,
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=128,
+        ),
+        d_model=32,
+        num_queries=6,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        max_text_len=64,
+        **more,
+    )
+    return seeded(getattr(transformers, f"{kind}ForObjectDetection"), config)
+
+
+def tiny_grounding_dino() -> Any:
+    """GroundingDinoForObjectDetection with six queries."""
+    return _tiny_grounding_dino("GroundingDino")
+
+
+def tiny_mm_grounding_dino() -> Any:
+    """MMGroundingDinoForObjectDetection with six queries."""
+    return _tiny_grounding_dino("MMGroundingDino")
+
+
+_BERT_VOCABULARY = 1100
+
+
+def save_bert_tokenizer(folder: Path) -> None:
+    """A tokenizer of BERT's kind that spells every word, with the special pieces where BERT's are.
+
+    Grounding DINO knows the pieces that end a phrase by their numbers.
+    """
+    transformers = pytest.importorskip("transformers")
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    numbers = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103}
+    numbers |= {".": 1012, "?": 1029}
+    numbers |= {letter: 200 + place for place, letter in enumerate(letters)}
+    numbers |= {f"##{letter}": 300 + place for place, letter in enumerate(letters)}
+    taken = set(numbers.values())
+    free = (number for number in range(_BERT_VOCABULARY) if number not in taken)
+    numbers |= {f"[unused{number}]": number for number in free}
+    transformers.BertTokenizer(vocab=numbers).save_pretrained(folder)
+
+
 VOCABULARY = 2 * 26 + 2
 """Letters, letters that end a word, and the two ends of a phrase."""
 
@@ -277,11 +358,13 @@ def _register_maps() -> None:
     transformers.AutoModel.register(config, network)
 
 
-def _saved(make: Callable[[], Any], *, words: bool = False) -> Callable[[Path], str]:
+def _saved(
+    make: Callable[[], Any], words: Callable[[Path], None] | None = None
+) -> Callable[[Path], str]:
     def save_into(folder: Path) -> str:
         text = save(make(), folder)
-        if words:
-            save_clip_tokenizer(folder)
+        if words is not None:
+            words(folder)
         return text
 
     return save_into
@@ -294,10 +377,16 @@ TINY: dict[str, Callable[[Path], str]] = {
     "sam2.1-large": _saved(tiny_sam2),
     "edgetam": _saved(tiny_edgetam),
     "sam3": tiny_sam3_checkpoint,
-    "sam3-litetext-s0": _saved(tiny_sam3_lite_text, words=True),
+    "sam3-litetext-s0": _saved(tiny_sam3_lite_text, save_clip_tokenizer),
     "sam3-tracker": tiny_sam3_checkpoint,
-    "clipseg": _saved(tiny_clipseg, words=True),
+    "clipseg": _saved(tiny_clipseg, save_clip_tokenizer),
+    "owlv2": _saved(tiny_owlv2, save_clip_tokenizer),
+    "grounding-dino": _saved(tiny_grounding_dino, save_bert_tokenizer),
+    "grounding-dino-base": _saved(tiny_grounding_dino, save_bert_tokenizer),
+    "llmdet-large": _saved(tiny_mm_grounding_dino, save_bert_tokenizer),
 }
 """For each model on PyTorch what saves tiny weights of its kind into a folder and names them."""
-SAME_CLASS = frozenset({"sam2.1-small", "sam2.1-base-plus", "sam2.1-large"})
+SAME_CLASS = frozenset({"sam2.1-small", "sam2.1-base-plus", "sam2.1-large", "grounding-dino-base"})
 """Models that differ from another in nothing but their weights."""
+GROUNDERS = frozenset({"owlv2", "grounding-dino", "grounding-dino-base", "llmdet-large"})
+"""Those that find boxes; all others answer with masks."""

@@ -16,13 +16,13 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from typing_extensions import Doc
 
-from videoseg.errors import PromptError
 from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.answers import Answer, Candidates
 from videoseg.models._torch.cutouts import MARGIN
 from videoseg.models._torch.device import PACKAGES, Device
 from videoseg.models._torch.images import IMAGENET, Images, Placement, squeezed
 from videoseg.models._torch.model import TorchSegmenter
+from videoseg.models._torch.phrases import check_length
 from videoseg.types import Detections, Frame, Instance, Mask, ModelCard, Prompt
 
 if TYPE_CHECKING:
@@ -124,11 +124,7 @@ class ClipSeg(TorchSegmenter):
         """Refuse a phrase that the network has no room for."""
         count = len(self._tokenizer(prompt.text)["input_ids"])
         most = int(self._network.config.text_config.max_position_embeddings)
-        if count > most:
-            raise PromptError(
-                f"{prompt.text!r} is too long for model {self.card.name!r}: {count} pieces of "
-                f"words, at most {most}; name the thing in fewer words"
-            )
+        check_length(self.card.name, prompt.text or "", count, most)
 
 
 @dataclass(frozen=True, slots=True)
