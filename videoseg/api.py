@@ -315,7 +315,11 @@ def segment(
 def models_that_could(card: ModelCard) -> str:
     """A clause for a message: which models take any phrase, where this one has failed."""
     cards = [registry.card(name) for name in registry.names("models")]
-    able = [c.name for c in cards if c.open_vocabulary and "text" in c.kinds and c != card]
+    able = [
+        f"{c.name}+sam2.1-tiny" if c.grounds else c.name
+        for c in cards
+        if c.open_vocabulary and "text" in c.kinds and c != card
+    ]
     if able:
         return f"models that take any phrase: {', '.join(able)} (--model NAME)"
     return "a model that takes any phrase (SAM 3, Moondream, Gemini) is not part of this release"

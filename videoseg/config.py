@@ -88,8 +88,23 @@ class RunConfig:
         """A new part with its settings, not yet opened.
 
         Raises:
-            ConfigError: No part has that name, or a setting does not fit.
+            ConfigError: No part has that name, a setting does not fit, or a model that finds boxes
+                is asked without one that outlines them.
         """
+        if kind == "models":
+            members = registry.pair_of(kind, name)
+            if members is not None:
+                cls = registry.part_class(kind, name)
+                return cls(*(self._part(kind, member) for member in members))
+            if registry.card(name).grounds:
+                raise ConfigError(
+                    f"model {name!r} finds boxes and outlines nothing; pair it with one that does, "
+                    f"such as {name}+sam2.1-tiny"
+                )
+        return self._part(kind, name)
+
+    def _part(self, kind: Kind, name: str) -> Any:
+        """A new part by itself."""
         settings = self.tables.get(kind, {}).get(name, {})
         made = registry.factory(kind, name)
         cls = registry.part_class(kind, name)
