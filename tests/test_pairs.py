@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from tests.torch_models import TINY
 from videoseg import registry
+from videoseg.api import Job
 from videoseg.cli._app import app
-from videoseg.config import load
+from videoseg.config import RunConfig, RunSettings, load
 from videoseg.errors import ConfigError
 from videoseg.models._pair import Pair
 from videoseg.protocols import Segmenter
@@ -192,9 +193,12 @@ def test_what_makes_no_pair_is_refused(name: str, problem: str) -> None:
 
 
 def test_a_grounder_alone_is_refused_with_what_to_do() -> None:
-    config = load(flags={"model": "owlv2"})
-    with pytest.raises(ConfigError, match=r"outlines nothing; pair it .* owlv2\+sam2.1-tiny"):
-        config.part("models", "owlv2")
+    problem = r"outlines nothing; pair it with one that does: --model owlv2\+sam2.1-tiny"
+    with pytest.raises(ConfigError, match=problem):
+        load(flags={"model": "owlv2"})
+    config = RunConfig(RunSettings(model="owlv2"))
+    with pytest.raises(ConfigError, match=problem):
+        Job("clip.mp4", [Prompt("cat", text="cat")], config)
 
 
 def test_both_keep_their_own_settings() -> None:
@@ -230,3 +234,23 @@ def test_real_networks_make_a_pair(tmp_path: Path) -> None:
     assert {one.prompt for one in together[0].instances} == {0, 1}
     assert len(pair.weight_files()) == 2
     assert len(together[1].instances) == len(together[0].instances)
+
+
+def test_a_run_with_a_pair_writes_outlines_of_both_kinds_of_prompt(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    import cv2
+
+    place = tmp_path / "still.png"
+    cv2.imwrite(str(place), np.random.default_rng(0).integers(0, 256, (40, 64, 3), np.uint8))
+    config = load(flags={"model": "owlv2+sam2.1-tiny", "write": ["svg"]})
+    settings: dict[str, Any] = {
+        "owlv2": {"weights": TINY["owlv2"](tmp_path / "owlv2"), "least": 0.0},
+        "sam2.1-tiny": {"weights": TINY["sam2.1-tiny"](tmp_path / "sam2")},
+    }
+    box = Prompt("box", cues=(Cue(frame=0, boxes=((8.0, 8.0, 40.0, 30.0, True),)),))
+    asked = (Prompt("cat", text="a cat"), box)
+    with Job(str(place), asked, type(config)(config.run, {"models": settings})) as job:
+        summary = job.run(tmp_path / "out")
+    assert all(summary.instances)
+    manifest = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert manifest["model"]["name"] == "owlv2+sam2.1-tiny"

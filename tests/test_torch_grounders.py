@@ -188,7 +188,7 @@ def test_a_box_belongs_to_the_phrase_that_fits_best(name: str, weights: dict[str
     assert part.ground([given], [(CAT, DOG)]) == [()]
 
 
-def proposing(part: Any, boxes: list[tuple[float, ...]], scores: list[list[float]]) -> None:
+def proposing(part: Any, boxes: Any, scores: list[list[float]]) -> None:
     """Let a grounder propose boxes, in shares of the canvas, with scores for two phrases."""
     real = part._propose
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.torch_models import GROUNDERS, SAME_CLASS, TINY
+from tests.torch_models import GROUNDERS, SAME_CLASS, TINY, WRITERS
 from videoseg import registry
 from videoseg.errors import ModelError, OutOfMemoryError, PromptError
 from videoseg.geometry import masks
@@ -35,7 +35,7 @@ CUES = {
         mask=MASK,
     ),
 }
-NAMES = [name for name in TINY if name not in SAME_CLASS | GROUNDERS]
+NAMES = [name for name in TINY if name not in SAME_CLASS | GROUNDERS | WRITERS]
 
 
 @pytest.fixture(scope="module")

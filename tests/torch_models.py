@@ -264,6 +264,63 @@ def save_bert_tokenizer(folder: Path) -> None:
     transformers.BertTokenizer(vocab=numbers).save_pretrained(folder)
 
 
+_BYTES = 256
+_FLORENCE_VOCABULARY = _BYTES + 5 + 1000 + 3
+
+
+def tiny_florence2() -> Any:
+    """Florence2ForConditionalGeneration that sees one place for each 32 pixels."""
+    transformers = pytest.importorskip("transformers")
+    config = transformers.Florence2Config(
+        vision_config={
+            "depths": [1, 1, 1, 1],
+            "embed_dim": [8, 8, 16, 16],
+            "num_heads": [1, 1, 2, 2],
+            "num_groups": [1, 1, 2, 2],
+            "window_size": 4,
+            "drop_path_rate": 0.0,
+            "projection_dim": 32,
+        },
+        text_config={
+            "model_type": "bart",
+            "vocab_size": _FLORENCE_VOCABULARY,
+            "d_model": 32,
+            "encoder_layers": 1,
+            "decoder_layers": 1,
+            "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2,
+            "encoder_ffn_dim": 32,
+            "decoder_ffn_dim": 32,
+            "max_position_embeddings": 256,
+            "bos_token_id": _BYTES,
+            "pad_token_id": _BYTES + 1,
+            "eos_token_id": _BYTES + 2,
+            "decoder_start_token_id": _BYTES + 2,
+            "init_std": 0.5,
+        },
+        image_token_id=_FLORENCE_VOCABULARY - 1,
+    )
+    return seeded(transformers.Florence2ForConditionalGeneration, config)
+
+
+def save_florence_tokenizer(folder: Path) -> None:
+    """A tokenizer of BART's kind that spells every byte, with Florence-2's words for places."""
+    tokenizers = pytest.importorskip("tokenizers")
+    transformers = pytest.importorskip("transformers")
+    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    pieces = [*letters, "<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    pieces += [*(f"<loc_{place}>" for place in range(1000)), "<sep>", "<poly>", "</poly>"]
+    numbers = {piece: number for number, piece in enumerate(pieces)}
+    spelling = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=numbers, merges=[]))
+    spelling.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    spelling.decoder = tokenizers.decoders.ByteLevel()
+    spelling.add_special_tokens(pieces[len(letters) :])
+    names = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "<unk>", "mask": "<mask>"}
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=spelling, **{f"{name}_token": piece for name, piece in names.items()}
+    ).save_pretrained(folder)
+
+
 VOCABULARY = 2 * 26 + 2
 """Letters, letters that end a word, and the two ends of a phrase."""
 
@@ -380,6 +437,9 @@ TINY: dict[str, Callable[[Path], str]] = {
     "sam3-litetext-s0": _saved(tiny_sam3_lite_text, save_clip_tokenizer),
     "sam3-tracker": tiny_sam3_checkpoint,
     "clipseg": _saved(tiny_clipseg, save_clip_tokenizer),
+    "florence2": _saved(tiny_florence2, save_florence_tokenizer),
+    "florence2-large": _saved(tiny_florence2, save_florence_tokenizer),
+    "florence2-boxes": _saved(tiny_florence2, save_florence_tokenizer),
     "owlv2": _saved(tiny_owlv2, save_clip_tokenizer),
     "grounding-dino": _saved(tiny_grounding_dino, save_bert_tokenizer),
     "grounding-dino-base": _saved(tiny_grounding_dino, save_bert_tokenizer),
@@ -388,5 +448,7 @@ TINY: dict[str, Callable[[Path], str]] = {
 """For each model on PyTorch what saves tiny weights of its kind into a folder and names them."""
 SAME_CLASS = frozenset({"sam2.1-small", "sam2.1-base-plus", "sam2.1-large", "grounding-dino-base"})
 """Models that differ from another in nothing but their weights."""
+WRITERS = frozenset({"florence2", "florence2-large", "florence2-boxes"})
+"""Those that write their answer as text."""
 GROUNDERS = frozenset({"owlv2", "grounding-dino", "grounding-dino-base", "llmdet-large"})
-"""Those that find boxes; all others answer with masks."""
+"""Those that find boxes; all others but the writers answer with mask logits."""

@@ -90,6 +90,7 @@ class Job(AbstractContextManager["Job"]):
         self.config = config = chosen(config, prompts)
         run = config.run
         self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
+        registry.check_outlines(run.model)
         self.card = registry.card(run.model)
         _check_kinds(self.prompts, self.card)
         self._model: Segmenter = config.part("models", run.model)

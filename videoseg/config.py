@@ -88,19 +88,11 @@ class RunConfig:
         """A new part with its settings, not yet opened.
 
         Raises:
-            ConfigError: No part has that name, a setting does not fit, or a model that finds boxes
-                is asked without one that outlines them.
+            ConfigError: No part has that name, or a setting does not fit.
         """
-        if kind == "models":
-            members = registry.pair_of(kind, name)
-            if members is not None:
-                cls = registry.part_class(kind, name)
-                return cls(*(self._part(kind, member) for member in members))
-            if registry.card(name).grounds:
-                raise ConfigError(
-                    f"model {name!r} finds boxes and outlines nothing; pair it with one that does, "
-                    f"such as {name}+sam2.1-tiny"
-                )
+        members = registry.pair_of(kind, name)
+        if members is not None:
+            return registry.part_class(kind, name)(*(self._part(kind, one) for one in members))
         return self._part(kind, name)
 
     def _part(self, kind: Kind, name: str) -> Any:
@@ -261,7 +253,7 @@ def _checked(cls: type[Any], settings: Table, where: str) -> dict[str, Any]:
 
 def _check_names(run: RunSettings) -> None:
     if run.model != AUTO:
-        registry.factory("models", run.model)
+        registry.check_outlines(run.model)
     registry.factory("tracking", run.tracker)
     if run.source != AUTO:
         registry.factory("sources", run.source)

@@ -98,6 +98,19 @@ def card(name: str) -> ModelCard:
     return found
 
 
+def check_outlines(name: str) -> None:
+    """Refuse to run a model that finds boxes and outlines nothing.
+
+    Raises:
+        ConfigError: It does not, or there is none of that name.
+    """
+    if card(name).grounds:
+        raise ConfigError(
+            f"model {name!r} finds boxes and outlines nothing; pair it with one that does: "
+            f"--model {name}+sam2.1-tiny"
+        )
+
+
 def _how_to_pair() -> str:
     cards = [card(name) for name in names("models")]
     first = ", ".join(one.name for one in cards if one.grounds)

@@ -19,10 +19,10 @@ from typing_extensions import Doc
 from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.answers import Answer, Candidates
 from videoseg.models._torch.cutouts import MARGIN
-from videoseg.models._torch.device import PACKAGES, Device
+from videoseg.models._torch.device import Device
 from videoseg.models._torch.images import IMAGENET, Images, Placement, squeezed
 from videoseg.models._torch.model import TorchSegmenter
-from videoseg.models._torch.phrases import check_length
+from videoseg.models._torch.phrases import check_lengths, worded_card
 from videoseg.types import Detections, Frame, Instance, Mask, ModelCard, Prompt
 
 if TYPE_CHECKING:
@@ -36,16 +36,11 @@ _SIDE = 352
 class ClipSeg(TorchSegmenter):
     """CLIPSeg (Lüddecke and Ecker 2022, arXiv 2112.10003): words only, each piece one object."""
 
-    card: ClassVar[ModelCard] = ModelCard(
-        name="clipseg",
-        summary="CLIPSeg, small: the connected pieces of what a phrase names",
-        kinds=frozenset({"text"}),
-        open_vocabulary=True,
-        licence="Apache-2.0",
+    card: ClassVar[ModelCard] = worded_card(
+        "clipseg",
+        "CLIPSeg, small: the connected pieces of what a phrase names",
+        "CIDAS/clipseg-rd64-refined@999e0328d9e10b484360c477313983f9afdd7050",
         megabytes=605,
-        extra="models",
-        weights=("CIDAS/clipseg-rd64-refined@999e0328d9e10b484360c477313983f9afdd7050",),
-        packages=PACKAGES,
         memory=1100,
         rank=5,
     )
@@ -70,8 +65,9 @@ class ClipSeg(TorchSegmenter):
             PromptError: A phrase is too long.
         """
         super().prepare(prompts)
-        for prompt in prompts:
-            self._tokens(prompt)
+        most = int(self._network.config.text_config.max_position_embeddings)
+        phrases = [prompt.text or "" for prompt in prompts]
+        check_lengths(self.card.name, phrases, lambda phrase: len(self._tokens(phrase)), most)
 
     def submit(self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]) -> Pieces:  # type: ignore[override]
         """Begin on a batch; its ``result`` is the answer.
@@ -116,15 +112,13 @@ class ClipSeg(TorchSegmenter):
     def _read(self, phrase: str) -> torch.Tensor:
         """What a phrase means: (1, D)."""
         device = self._load().device
-        tokens = device.put([self._tokenizer(phrase)["input_ids"]])
+        tokens = device.put([self._tokens(phrase)])
         found: torch.Tensor = self._network.clip.get_text_features(tokens).pooler_output
         return found
 
-    def _tokens(self, prompt: Prompt) -> None:
-        """Refuse a phrase that the network has no room for."""
-        count = len(self._tokenizer(prompt.text)["input_ids"])
-        most = int(self._network.config.text_config.max_position_embeddings)
-        check_length(self.card.name, prompt.text or "", count, most)
+    def _tokens(self, phrase: str) -> list[int]:
+        found: list[int] = self._tokenizer(phrase)["input_ids"]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

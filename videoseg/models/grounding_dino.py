@@ -17,10 +17,10 @@ from typing_extensions import Doc
 
 from videoseg.errors import PromptError
 from videoseg.models._torch import weights as weight_files
-from videoseg.models._torch.device import PACKAGES, Device
+from videoseg.models._torch.device import Device
 from videoseg.models._torch.grounder import Proposals, TorchGrounder
 from videoseg.models._torch.images import IMAGENET, Images, Placement, squeezed
-from videoseg.models._torch.phrases import check_length
+from videoseg.models._torch.phrases import check_lengths, worded_card
 from videoseg.types import ModelCard, Prompt
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class GroundingDino(TorchGrounder):
             if not own:
                 raise PromptError(f"{phrase!r} has no word that model {self.card.name!r} can read")
         most = int(self._network.config.max_text_len)
-        check_length(self.card.name, ", ".join(phrases), len(tokens["input_ids"]), most)
+        together = len(tokens["input_ids"])
+        check_lengths(self.card.name, [", ".join(phrases)], lambda _: together, most)
 
     def _build(self, folder: Path, device: Device) -> None:
         import transformers
@@ -130,55 +131,42 @@ def fitted(width: int, height: int, shorter: int, longer: int) -> tuple[int, int
     return (side, other) if width < height else (other, side)
 
 
-def _card(name: str, summary: str, hub: str, megabytes: float, memory: float) -> ModelCard:
-    return ModelCard(
-        name=name,
-        summary=f"{summary}: boxes of what phrases name",
-        kinds=frozenset({"text"}),
-        open_vocabulary=True,
-        licence="Apache-2.0",
-        megabytes=megabytes,
-        extra="models",
-        weights=(hub,),
-        packages=PACKAGES,
-        memory=memory,
-        grounds=True,
-    )
-
-
 class GroundingDinoTiny(GroundingDino):
     """Grounding DINO with the tiny Swin backbone."""
 
-    card = _card(
+    card = worded_card(
         "grounding-dino",
-        "Grounding DINO tiny",
+        "Grounding DINO tiny: boxes of what phrases name",
         "IDEA-Research/grounding-dino-tiny@a2bb814dd30d776dcf7e30523b00659f4f141c71",
         megabytes=689,
         memory=3500,
+        grounds=True,
     )
 
 
 class GroundingDinoBase(GroundingDino):
     """Grounding DINO with the base Swin backbone."""
 
-    card = _card(
+    card = worded_card(
         "grounding-dino-base",
-        "Grounding DINO base",
+        "Grounding DINO base: boxes of what phrases name",
         "IDEA-Research/grounding-dino-base@12bdfa3120f3e7ec7b434d90674b3396eccf88eb",
         megabytes=933,
         memory=4500,
+        grounds=True,
     )
 
 
 class LlmDet(GroundingDino):
     """LLMDet (Fu et al. 2025, arXiv 2501.18954) on MM-Grounding-DINO (arXiv 2401.02361)."""
 
-    card = _card(
+    card = worded_card(
         "llmdet-large",
-        "LLMDet large",
+        "LLMDet large: boxes of what phrases name",
         "iSEE-Laboratory/llmdet_large@bec37f296f05b22f6c6b39bc05a6c611239f4e31",
         megabytes=1700,
         memory=7000,
+        grounds=True,
     )
     class_name = "MMGroundingDinoForObjectDetection"
 

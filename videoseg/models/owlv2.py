@@ -18,10 +18,10 @@ from annotated_types import Ge, Le
 from typing_extensions import Doc
 
 from videoseg.models._torch import weights as weight_files
-from videoseg.models._torch.device import PACKAGES, Device
+from videoseg.models._torch.device import Device
 from videoseg.models._torch.grounder import Proposals, TorchGrounder
 from videoseg.models._torch.images import CLIP, Images, Placement, normalised
-from videoseg.models._torch.phrases import check_length
+from videoseg.models._torch.phrases import check_lengths, worded_card
 from videoseg.types import ModelCard, Prompt
 
 if TYPE_CHECKING:
@@ -46,11 +46,9 @@ class Owlv2(TorchGrounder):
             PromptError: A phrase is too long.
         """
         super().prepare(prompts)
-        for prompt in prompts:
-            text = prompt.text or ""
-            count = len(self._tokenizer(text)["input_ids"])
-            most = int(self._network.config.text_config.max_position_embeddings)
-            check_length(self.card.name, text, count, most)
+        most = int(self._network.config.text_config.max_position_embeddings)
+        phrases = [prompt.text or "" for prompt in prompts]
+        check_lengths(self.card.name, phrases, lambda phrase: len(self._tokens(phrase)), most)
 
     def _build(self, folder: Path, device: Device) -> None:
         import transformers
@@ -85,9 +83,14 @@ class Owlv2(TorchGrounder):
     def _read(self, phrase: str) -> torch.Tensor:
         """What a phrase means: (1, D), of length one."""
         device = self._load().device
-        tokens = device.put([self._tokenizer(phrase)["input_ids"]])
-        found: torch.Tensor = self._network.owlv2.get_text_features(tokens).pooler_output
-        return found / found.norm(dim=-1, keepdim=True)
+        tokens = device.put([self._tokens(phrase)])
+        made = self._network.owlv2.get_text_features(tokens).pooler_output
+        found: torch.Tensor = made / made.norm(dim=-1, keepdim=True)
+        return found
+
+    def _tokens(self, phrase: str) -> list[int]:
+        found: list[int] = self._tokenizer(phrase)["input_ids"]
+        return found
 
 
 def squared(images: Images, side: int, device: Device) -> tuple[torch.Tensor, Placement]:
@@ -136,30 +139,16 @@ def _scaling(old: int, new: int) -> torch.Tensor:
     return matrix.to(torch.float32)
 
 
-def _card(name: str, hub: str, megabytes: float, memory: float) -> ModelCard:
-    return ModelCard(
-        name=name,
-        summary="OWLv2: boxes of what phrases name",
-        kinds=frozenset({"text"}),
-        open_vocabulary=True,
-        licence="Apache-2.0",
-        megabytes=megabytes,
-        extra="models",
-        weights=(hub,),
-        packages=PACKAGES,
-        memory=memory,
-        grounds=True,
-    )
-
-
 class Owlv2Base(Owlv2):
     """OWLv2 with the base vision transformer, the ensemble of two trainings."""
 
-    card = _card(
+    card = worded_card(
         "owlv2",
+        "OWLv2: boxes of what phrases name",
         "google/owlv2-base-patch16-ensemble@cfd3195ba4ea9592eec887ded089f4c08eff231d",
         megabytes=620,
         memory=2500,
+        grounds=True,
     )
 
 

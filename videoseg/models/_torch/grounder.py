@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
-from videoseg.errors import ModelError, PromptError
+from videoseg.errors import ModelError
 from videoseg.models._torch.boxes import best_of_many, in_source
 from videoseg.models._torch.device import Precision, memory_errors
 from videoseg.models._torch.images import Images, Placement
 from videoseg.models._torch.model import TorchModel, alike
+from videoseg.models._torch.phrases import check_words
 from videoseg.types import Frame, Grounding, Prompt
 
 if TYPE_CHECKING:
@@ -79,10 +80,7 @@ class TorchGrounder(TorchModel):
         return found
 
     def _check(self, prompt: Prompt) -> None:
-        if prompt.text is None:
-            raise PromptError(
-                f"model {self.card.name!r} finds by words, but prompt {prompt.label!r} has none"
-            )
+        check_words(self.card.name, prompt)
 
     @abstractmethod
     def _propose(self, images: Images, phrases: Sequence[str]) -> Proposals:
