@@ -149,7 +149,7 @@ def test_it_computes_what_the_documented_call_computes(tmp_path: Path) -> None:
         seen.append(real(*asked))
         return seen[-1]
 
-    part._answer = answer  # type: ignore[method-assign]
+    part._answer = answer  # type: ignore[method-assign, assignment]
     part.segment([given], [(WORDS,)])
     mean, deviation = (torch.tensor(values) for values in IMAGENET)
     pixels = ((torch.from_numpy(image) / 255 - mean) / deviation).permute(2, 0, 1)[None]
