@@ -159,6 +159,168 @@ def tiny_sam3_tracker() -> Any:
     return seeded(transformers.Sam3TrackerModel, config)
 
 
+def tiny_clipseg() -> Any:
+    """CLIPSegForImageSegmentation that sees eight by eight patches."""
+    transformers = pytest.importorskip("transformers")
+    layer = {"hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2}
+    config = transformers.CLIPSegConfig(
+        vision_config={**layer, "num_hidden_layers": 3, "image_size": 64, "patch_size": 16},
+        text_config={
+            **layer,
+            "vocab_size": VOCABULARY,
+            "num_hidden_layers": 2,
+            "max_position_embeddings": 20,
+            "eos_token_id": VOCABULARY - 1,
+            "bos_token_id": VOCABULARY - 2,
+        },
+        projection_dim=16,
+        extract_layers=[0, 1],
+        reduce_dim=16,
+        decoder_num_attention_heads=2,
+        decoder_intermediate_size=16,
+        use_complex_transposed_convolution=True,
+    )
+    return seeded(transformers.CLIPSegForImageSegmentation, config)
+
+
+def tiny_owlv2() -> Any:
+    """Owlv2ForObjectDetection that sees four by four patches."""
+    transformers = pytest.importorskip("transformers")
+    layer = {"hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2}
+    config = transformers.Owlv2Config(
+        vision_config={**layer, "num_hidden_layers": 2, "image_size": 64, "patch_size": 16},
+        text_config={
+            **layer,
+            "vocab_size": VOCABULARY,
+            "num_hidden_layers": 2,
+            "max_position_embeddings": 16,
+            "eos_token_id": VOCABULARY - 1,
+            "bos_token_id": VOCABULARY - 2,
+        },
+        projection_dim=32,
+    )
+    return seeded(transformers.Owlv2ForObjectDetection, config)
+
+
+def _tiny_grounding_dino(kind: str, **more: Any) -> Any:
+    transformers = pytest.importorskip("transformers")
+    config = getattr(transformers, f"{kind}Config")(
+        backbone_config=transformers.SwinConfig(
+            embed_dim=8,
+            depths=[1, 1, 1, 1],
+            num_heads=[1, 1, 2, 2],
+            window_size=2,
+            out_indices=[2, 3, 4],
+        ),
+        text_config=transformers.BertConfig(
+            vocab_size=_BERT_VOCABULARY,
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=128,
+        ),
+        d_model=32,
+        num_queries=6,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        max_text_len=64,
+        **more,
+    )
+    return seeded(getattr(transformers, f"{kind}ForObjectDetection"), config)
+
+
+def tiny_grounding_dino() -> Any:
+    """GroundingDinoForObjectDetection with six queries."""
+    return _tiny_grounding_dino("GroundingDino")
+
+
+def tiny_mm_grounding_dino() -> Any:
+    """MMGroundingDinoForObjectDetection with six queries."""
+    return _tiny_grounding_dino("MMGroundingDino")
+
+
+_BERT_VOCABULARY = 1100
+
+
+def save_bert_tokenizer(folder: Path) -> None:
+    """A tokenizer of BERT's kind that spells every word, with the special pieces where BERT's are.
+
+    Grounding DINO knows the pieces that end a phrase by their numbers.
+    """
+    transformers = pytest.importorskip("transformers")
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    numbers = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103}
+    numbers |= {".": 1012, "?": 1029}
+    numbers |= {letter: 200 + place for place, letter in enumerate(letters)}
+    numbers |= {f"##{letter}": 300 + place for place, letter in enumerate(letters)}
+    taken = set(numbers.values())
+    free = (number for number in range(_BERT_VOCABULARY) if number not in taken)
+    numbers |= {f"[unused{number}]": number for number in free}
+    transformers.BertTokenizer(vocab=numbers).save_pretrained(folder)
+
+
+_BYTES = 256
+_FLORENCE_VOCABULARY = _BYTES + 5 + 1000 + 3
+
+
+def tiny_florence2() -> Any:
+    """Florence2ForConditionalGeneration that sees one place for each 32 pixels."""
+    transformers = pytest.importorskip("transformers")
+    config = transformers.Florence2Config(
+        vision_config={
+            "depths": [1, 1, 1, 1],
+            "embed_dim": [8, 8, 16, 16],
+            "num_heads": [1, 1, 2, 2],
+            "num_groups": [1, 1, 2, 2],
+            "window_size": 4,
+            "drop_path_rate": 0.0,
+            "projection_dim": 32,
+        },
+        text_config={
+            "model_type": "bart",
+            "vocab_size": _FLORENCE_VOCABULARY,
+            "d_model": 32,
+            "encoder_layers": 1,
+            "decoder_layers": 1,
+            "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2,
+            "encoder_ffn_dim": 32,
+            "decoder_ffn_dim": 32,
+            "max_position_embeddings": 256,
+            "bos_token_id": _BYTES,
+            "pad_token_id": _BYTES + 1,
+            "eos_token_id": _BYTES + 2,
+            "decoder_start_token_id": _BYTES + 2,
+            "init_std": 0.5,
+        },
+        image_token_id=_FLORENCE_VOCABULARY - 1,
+    )
+    return seeded(transformers.Florence2ForConditionalGeneration, config)
+
+
+def save_florence_tokenizer(folder: Path) -> None:
+    """A tokenizer of BART's kind that spells every byte, with Florence-2's words for places."""
+    tokenizers = pytest.importorskip("tokenizers")
+    transformers = pytest.importorskip("transformers")
+    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    pieces = [*letters, "<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    pieces += [*(f"<loc_{place}>" for place in range(1000)), "<sep>", "<poly>", "</poly>"]
+    numbers = {piece: number for number, piece in enumerate(pieces)}
+    spelling = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=numbers, merges=[]))
+    spelling.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    spelling.decoder = tokenizers.decoders.ByteLevel()
+    spelling.add_special_tokens(pieces[len(letters) :])
+    names = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "<unk>", "mask": "<mask>"}
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=spelling, **{f"{name}_token": piece for name, piece in names.items()}
+    ).save_pretrained(folder)
+
+
 VOCABULARY = 2 * 26 + 2
 """Letters, letters that end a word, and the two ends of a phrase."""
 
@@ -253,11 +415,13 @@ def _register_maps() -> None:
     transformers.AutoModel.register(config, network)
 
 
-def _saved(make: Callable[[], Any], *, words: bool = False) -> Callable[[Path], str]:
+def _saved(
+    make: Callable[[], Any], words: Callable[[Path], None] | None = None
+) -> Callable[[Path], str]:
     def save_into(folder: Path) -> str:
         text = save(make(), folder)
-        if words:
-            save_clip_tokenizer(folder)
+        if words is not None:
+            words(folder)
         return text
 
     return save_into
@@ -270,9 +434,21 @@ TINY: dict[str, Callable[[Path], str]] = {
     "sam2.1-large": _saved(tiny_sam2),
     "edgetam": _saved(tiny_edgetam),
     "sam3": tiny_sam3_checkpoint,
-    "sam3-litetext-s0": _saved(tiny_sam3_lite_text, words=True),
+    "sam3-litetext-s0": _saved(tiny_sam3_lite_text, save_clip_tokenizer),
     "sam3-tracker": tiny_sam3_checkpoint,
+    "clipseg": _saved(tiny_clipseg, save_clip_tokenizer),
+    "florence2": _saved(tiny_florence2, save_florence_tokenizer),
+    "florence2-large": _saved(tiny_florence2, save_florence_tokenizer),
+    "florence2-boxes": _saved(tiny_florence2, save_florence_tokenizer),
+    "owlv2": _saved(tiny_owlv2, save_clip_tokenizer),
+    "grounding-dino": _saved(tiny_grounding_dino, save_bert_tokenizer),
+    "grounding-dino-base": _saved(tiny_grounding_dino, save_bert_tokenizer),
+    "llmdet-large": _saved(tiny_mm_grounding_dino, save_bert_tokenizer),
 }
 """For each model on PyTorch what saves tiny weights of its kind into a folder and names them."""
-SAME_CLASS = frozenset({"sam2.1-small", "sam2.1-base-plus", "sam2.1-large"})
+SAME_CLASS = frozenset({"sam2.1-small", "sam2.1-base-plus", "sam2.1-large", "grounding-dino-base"})
 """Models that differ from another in nothing but their weights."""
+WRITERS = frozenset({"florence2", "florence2-large", "florence2-boxes"})
+"""Those that write their answer as text."""
+GROUNDERS = frozenset({"owlv2", "grounding-dino", "grounding-dino-base", "llmdet-large"})
+"""Those that find boxes; all others but the writers answer with mask logits."""

@@ -100,6 +100,7 @@ class Job(AbstractContextManager["Job"]):
         self.config = config = chosen(config, prompts)
         run = config.run
         self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
+        registry.check_outlines(run.model)
         self.card = registry.card(run.model)
         check_kinds(self.prompts, self.card)
         self._model: Segmenter = model or config.part("models", run.model)
@@ -546,5 +547,9 @@ def segment(
 def models_that_could(card: ModelCard) -> str:
     """A clause for a message: which models take any phrase, where this one has failed."""
     cards = [registry.card(name) for name in registry.names("models")]
-    able = [c.name for c in cards if c.open_vocabulary and "text" in c.kinds and c != card]
+    able = [
+        f"{c.name}+sam2.1-tiny" if c.grounds else c.name
+        for c in cards
+        if c.open_vocabulary and "text" in c.kinds and c != card
+    ]
     return f"models that take any phrase: {', '.join(able)} (--model NAME)"

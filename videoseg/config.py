@@ -118,6 +118,13 @@ class RunConfig:
         Raises:
             ConfigError: No part has that name, or a setting does not fit.
         """
+        members = registry.pair_of(kind, name)
+        if members is not None:
+            return registry.part_class(kind, name)(*(self._part(kind, one) for one in members))
+        return self._part(kind, name)
+
+    def _part(self, kind: Kind, name: str) -> Any:
+        """A new part by itself."""
         settings = self.tables.get(kind, {}).get(name, {})
         made = registry.factory(kind, name)
         cls = registry.part_class(kind, name)
@@ -322,7 +329,7 @@ def _check_names(run: RunSettings, origin: str) -> None:
     """Whether all parts exist that a layer names."""
     try:
         if run.model != AUTO:
-            registry.factory("models", run.model)
+            registry.check_outlines(run.model)
         registry.factory("tracking", run.tracker)
         if run.source != AUTO:
             registry.factory("sources", run.source)

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from videoseg.snapshots import State
-from videoseg.types import Detections, Frame, ModelCard, Prompt, RotoShape, Scene, StreamInfo
+from videoseg.types import (
+    Detections,
+    Frame,
+    Grounding,
+    ModelCard,
+    Prompt,
+    RotoShape,
+    Scene,
+    StreamInfo,
+)
 
 
 @runtime_checkable
@@ -66,6 +75,36 @@ class Segmenter(Protocol):
 
         Every cue of a prompt that is handed over is meant for the frame it is handed over with;
         ``Cue.frame`` is the stage's business.
+
+        Raises:
+            MemoryError: Fewer frames at once may fit.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the model. A second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class Grounder(Protocol):
+    """A model that says where in a frame a phrase is, with boxes; a segmenter outlines them."""
+
+    card: ClassVar[ModelCard]
+
+    def prepare(self, prompts: Sequence[Prompt]) -> None:
+        """Load the model and refuse what it cannot do, before any frame is decoded.
+
+        Raises:
+            PromptError: It cannot take such a prompt.
+            MissingDependencyError: Weights or a package are missing.
+        """
+        ...
+
+    def ground(
+        self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
+    ) -> Sequence[tuple[Grounding, ...]]:
+        """Find what the text of ``prompts[i]`` means on ``frames[i]``, best first for each prompt.
 
         Raises:
             MemoryError: Fewer frames at once may fit.

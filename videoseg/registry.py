@@ -6,6 +6,8 @@ family of names shares one class. Packages outside videoseg add parts through th
 
     [project.entry-points."videoseg.models"]
     my-model = "my_package.my_model:MyModel"
+
+``grounder+segmenter`` is a model too: one that finds boxes by words, and one that outlines them.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, TypeAlias, get_args
 
 from videoseg.errors import ConfigError, MissingDependencyError
+from videoseg.models._pair import Pair, paired
 from videoseg.types import ModelCard
 
 Kind: TypeAlias = Literal["sources", "models", "tracking", "writers", "exporters"]
@@ -38,6 +41,9 @@ def factory(kind: Kind, name: str) -> Factory:
         ConfigError: No part has that name.
         MissingDependencyError: A part from another package cannot be imported.
     """
+    members = pair_of(kind, name)
+    if members is not None:
+        return functools.partial(Pair, *(factory(kind, member)() for member in members))
     built_in = _built_in(kind)
     if name in built_in:
         return built_in[name]
@@ -56,18 +62,60 @@ def factory(kind: Kind, name: str) -> Factory:
     raise ConfigError(f"no {kind} part is called {name!r}; {hint}")
 
 
+def pair_of(kind: Kind, name: str) -> tuple[str, str] | None:
+    """The names of grounder and segmenter where a model's name is that of a pair.
+
+    Raises:
+        ConfigError: The two do not make a pair.
+    """
+    if kind != "models" or "+" not in name:
+        return None
+    grounder, _, segmenter = name.partition("+")
+    first, second = card(grounder), card(segmenter)
+    if not first.grounds:
+        raise ConfigError(f"{name!r}: {grounder!r} finds no boxes; {_how_to_pair()}")
+    if second.grounds or "box" not in second.kinds:
+        raise ConfigError(f"{name!r}: {segmenter!r} outlines no boxes; {_how_to_pair()}")
+    return grounder, segmenter
+
+
 def part_class(kind: Kind, name: str) -> type[Any]:
     """The dataclass behind a name."""
+    if pair_of(kind, name) is not None:
+        return Pair
     made = factory(kind, name)
     return made.func if isinstance(made, functools.partial) else made  # type: ignore[return-value]
 
 
 def card(name: str) -> ModelCard:
     """The card of a model, read without loading it."""
+    members = pair_of("models", name)
+    if members is not None:
+        return paired(*(card(member) for member in members))
     made = factory("models", name)
     settings = made.keywords if isinstance(made, functools.partial) else {}
     found: ModelCard = settings.get("card") or part_class("models", name).card
     return found
+
+
+def check_outlines(name: str) -> None:
+    """Refuse to run a model that finds boxes and outlines nothing.
+
+    Raises:
+        ConfigError: It does not, or there is none of that name.
+    """
+    if card(name).grounds:
+        raise ConfigError(
+            f"model {name!r} finds boxes and outlines nothing; pair it with one that does: "
+            f"--model {name}+sam2.1-tiny"
+        )
+
+
+def _how_to_pair() -> str:
+    cards = [card(name) for name in names("models")]
+    first = ", ".join(one.name for one in cards if one.grounds)
+    second = ", ".join(one.name for one in cards if not one.grounds and "box" in one.kinds)
+    return f"a pair is one of {first}, then +, then one of {second}"
 
 
 @functools.cache

@@ -425,6 +425,26 @@ class Instance:
         _probability(self.score, "score")
 
 
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """One place in a frame that a phrase means, before anybody has outlined it.
+
+    Attributes:
+        prompt: Index into the prompts that were asked.
+        box: x1, y1, x2, y2 in source pixels, inside the frame.
+        score: Confidence in [0, 1].
+    """
+
+    prompt: int
+    box: tuple[float, float, float, float]
+    score: float
+
+    def __post_init__(self) -> None:
+        _probability(self.score, "score")
+        if not (self.box[0] < self.box[2] and self.box[1] < self.box[3]):
+            raise ValueError(f"a box is x1 < x2 and y1 < y2, got {self.box = }")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
     """What a model answered for one frame. Instances may overlap.
@@ -513,6 +533,8 @@ class ModelCard:
         memory: Megabytes that asking one frame takes in fp32, weights included; 0 = hardly any.
         rank: ``--model auto`` takes the highest of those on this machine; 0 = never.
         sends_frames_away: True when frames leave this machine.
+        grounds: True for a ``Grounder``, which finds boxes and is asked together with a segmenter:
+            ``grounder+segmenter``.
     """
 
     name: str
@@ -527,3 +549,4 @@ class ModelCard:
     packages: tuple[str, ...] = ()
     memory: float = 0
     rank: int = 0
+    grounds: bool = False

@@ -34,6 +34,8 @@ def models(
         where = "on this machine" if here[card.name] else "not on this machine"
         typer.echo(f"{card.name}  ({card.megabytes:g} MB, {card.licence}; {where})")
         typer.echo(f"  {card.summary}")
+        if card.grounds:
+            typer.echo(f"  pairs with any model that takes boxes: --model {card.name}+sam2.1-tiny")
         typer.echo(f"  takes: {', '.join(sorted(card.kinds))}")
         if "text" in card.kinds:
             phrases = "any phrase" if card.open_vocabulary else "a fixed list of things"

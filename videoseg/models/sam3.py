@@ -19,6 +19,7 @@ from videoseg.errors import PromptError
 from videoseg.models._torch import rois
 from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.answers import Candidates
+from videoseg.models._torch.boxes import overlap
 from videoseg.models._torch.device import PACKAGES, Device
 from videoseg.models._torch.images import HALF, Colours, Images, Placement, squeezed
 from videoseg.models._torch.model import TorchSegmenter
@@ -178,7 +179,7 @@ class Sam3(TorchSegmenter):
         boxes = [box[:4] for cue in prompt.cues for box in cue.boxes if box[4]]
         if boxes:
             shares = device.put(boxes, torch.float32) / device.put((*source, *source))
-            overlaps = _overlap(made.pred_boxes.float()[:, :, None], shares)
+            overlaps = overlap(made.pred_boxes.float()[:, :, None], shares)
             meant &= overlaps.amax(-1) >= _SAME
         points = [point for cue in prompt.cues for point in cue.points]
         for x, y, positive in points:
@@ -222,16 +223,6 @@ class Sam3(TorchSegmenter):
             made.network.vision_encoder.backbone = self._network.vision_encoder.backbone
             self._pointed = made
         return self._pointed
-
-
-def _overlap(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Intersection over union of boxes (..., 4) as x1, y1, x2, y2."""
-    import torch
-
-    low, high = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])
-    both = (high - low).clamp(min=0).prod(-1)
-    areas = [(box[..., 2:] - box[..., :2]).clamp(min=0).prod(-1) for box in (a, b)]
-    return both / (areas[0] + areas[1] - both).clamp(min=1e-9)
 
 
 def _know_shapes_here(encoder: Any) -> None:
