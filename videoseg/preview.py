@@ -137,7 +137,9 @@ def _scene(look: Look, prompts: Sequence[Prompt], size: tuple[int, int]) -> Scen
     frame, found = look.frame, look.detections.instances
     factors = size[0] / frame.width, size[1] / frame.height
     drawn = []
-    for each, shape in zip(found, outlines_of([each.mask for each in found]), strict=True):
+    for each, shape in zip(
+        found, outlines_of([each.mask for each in found], curves=False), strict=True
+    ):
         parts = tuple(
             Part(scaled(part.outer, *factors), tuple(scaled(r, *factors) for r in part.holes))
             for part in (each.outline or shape).parts

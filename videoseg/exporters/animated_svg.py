@@ -53,7 +53,7 @@ class AnimatedSvg:
         float,
         Doc("how far outlines may be off for a shorter file, pixels from 0; 0 = as every frame is"),
         Ge(0),
-    ] = 1.0
+    ] = 0.0
     loop: Annotated[bool, Doc("start again at the end; else the last frame stays")] = True
 
     def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:

@@ -56,3 +56,6 @@ class Settings:
     tolerance: Annotated[
         float, Ge(0), Doc("how far an outline may run from its mask's edge, pixels from 0")
     ] = 0.5
+    curves: Annotated[
+        bool, Doc("outlines of curves: half the points, and many times the time of polygons")
+    ] = False

@@ -185,7 +185,9 @@ class Timeline:
     def _shapes(self, instances: Iterable[Instance]) -> Iterator[Shape]:
         """What to draw of each: a model's own outline, or that of the mask."""
         bare = [instance.mask for instance in instances if instance.outline is None]
-        made = iter(outlines_of(bare, tolerance=self.settings.tolerance))
+        made = iter(
+            outlines_of(bare, tolerance=self.settings.tolerance, curves=self.settings.curves)
+        )
         return (instance.outline or next(made) for instance in instances)
 
     def _steadied(self, track: Track, instance: Instance, head: Held) -> Drawn:
