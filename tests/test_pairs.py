@@ -148,12 +148,17 @@ def test_words_become_boxes_and_the_rest_goes_straight_on() -> None:
 def test_what_is_not_meant_goes_along_with_every_box() -> None:
     pair = Pair(Boxes({"cat": CAT}), Fills())
     away = Cue(points=((60.0, 20.0, False),))
-    prompt = Prompt("cat", text="cat", cues=(away,))
-    pair.prepare((prompt,))
-    (answer,) = pair.segment([frame()], [(prompt,)])
-    assert len(answer.instances) == 2
-    for asked, (box, _) in zip(pair.segmenter.asked[0], CAT, strict=True):  # type: ignore[attr-defined]
-        assert asked.cues == (Cue(boxes=((*box, True),)), away)
+    asked = (
+        Prompt("hand", cues=(Cue(points=((7.0, 8.0, True),)),)),
+        Prompt("cat", text="cat", cues=(away,)),
+    )
+    pair.prepare(asked)
+    (answer,) = pair.segment([frame()], [asked])
+    assert [one.prompt for one in answer.instances] == [0, 1, 1]
+    boxed = pair.segmenter.asked[0][1:]  # type: ignore[attr-defined]
+    for prompt, (box, _) in zip(boxed, CAT, strict=True):
+        assert prompt.label == "cat"
+        assert prompt.cues == (Cue(boxes=((*box, True),)), away)
 
 
 def test_nothing_found_is_nothing_answered() -> None:

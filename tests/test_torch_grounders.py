@@ -287,6 +287,17 @@ def test_frames_are_fitted_as_the_network_was_trained(
     assert (size[0], size[1]) == pytest.approx(expected, abs=1 if width == 3000 else 0)
 
 
+@pytest.mark.parametrize("name", DINOS)
+@pytest.mark.parametrize(("size", "shape"), [((256, 64), (64, 256)), ((90, 120), (170, 128))])
+def test_frames_keep_their_shape(
+    name: str, size: tuple[int, int], shape: tuple[int, int], weights: dict[str, str]
+) -> None:
+    """Rows and columns of the pixels that the network is handed."""
+    part = model(name, weights)
+    pixels, _ = part._pixels(part._uploader.upload([frame(*size)]))
+    assert tuple(pixels.shape) == (1, 3, *shape)
+
+
 @pytest.mark.parametrize(("width", "height"), [(150, 90), (90, 150), (40, 30), (64, 64), (1, 1)])
 def test_owlv2_scales_as_its_reference_does(width: int, height: int) -> None:
     """Padded to a square, smoothed with a mirrored Gaussian, sampled, normalised, step by step."""
