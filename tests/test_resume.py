@@ -283,9 +283,10 @@ CHANGED = "tracking.iou.smoothing=0"
 
 def test_a_rerun_makes_what_a_run_with_these_settings_makes(film: Path, tmp_path: Path) -> None:
     first = finished(film, tmp_path / "first")
-    other = finished(film, tmp_path / "other", CHANGED, "writers.svg.precision=3")
+    once = "exporters.animated-svg.loop=false"
+    other = finished(film, tmp_path / "other", CHANGED, once)
     again = tmp_path / "again"
-    arguments = ["--set", CHANGED, "--set", "writers.svg.precision=3"]
+    arguments = ["--set", CHANGED, "--set", once]
     assert run(["rerun", str(first), *arguments, "-o", str(again)]) == 0
     assert Breaking.asked == []
     assert contents(again) == contents(other)
@@ -293,6 +294,30 @@ def test_a_rerun_makes_what_a_run_with_these_settings_makes(film: Path, tmp_path
     assert run(["rerun", str(first), *arguments]) == 1
     assert run(["rerun", str(first), *arguments, "--overwrite"]) == 0
     assert contents(first) == contents(other)
+
+
+def test_a_rerun_may_study_the_whole_run_first(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from videoseg.tracking.two_pass import TwoPassTracker
+
+    studied: list[int] = []
+    study = TwoPassTracker.study
+
+    def noted(tracker: Any, streams: Any, answers: Any) -> None:
+        pairs = list(answers)
+        studied.extend(frame.index for frame, _ in pairs)
+        study(tracker, streams, pairs)
+
+    monkeypatch.setattr(TwoPassTracker, "study", noted)
+    first = finished(film, tmp_path / "first", CHANGED)
+    again = tmp_path / "again"
+    assert run(["rerun", str(first), "--two-pass", "-o", str(again)]) == 0
+    assert studied == list(range(FRAMES))
+    made = json.loads((again / "run.json").read_text(encoding="utf-8"))
+    assert made["settings"]["run"]["tracker"] == "two-pass"
+    assert made["settings"]["tracking"]["two-pass"]["smoothing"] == 0
+    assert made["counts"]["tracks"] == 2
 
 
 def test_a_rerun_can_make_other_outputs(

@@ -26,6 +26,7 @@ from videoseg.protocols import (
     Remembers,
     Segmenter,
     Stage,
+    Studies,
     Writer,
 )
 from videoseg.run.log import RunLog
@@ -328,7 +329,7 @@ class Job(AbstractContextManager["Job"]):
 
     def replay(
         self,
-        answers: Iterable[tuple[str, int, Detections | None]],
+        answers: Callable[[], Iterable[tuple[str, int, Detections | None]]],
         out: Path,
         *,
         overwrite: bool = False,
@@ -337,6 +338,7 @@ class Job(AbstractContextManager["Job"]):
     ) -> Summary:
         """As ``run``, with known answers (``stream, index, answer``) in place of the model.
 
+        A tracker that studies the whole run first goes over frames and answers twice.
         ``stopped`` says why there are fewer answers than frames, where that is so.
         """
         plan = self.plan()
@@ -346,7 +348,12 @@ class Job(AbstractContextManager["Job"]):
             def keep(frame: Frame, detections: Detections | None) -> None:
                 log.append_detections(frame.stream, frame.index, detections)
 
-            steps = self._follow(Replayed(answers, whole=stopped is None), keep)
+            known = functools.partial(Replayed, whole=stopped is None)
+            if isinstance(self._tracker, Studies):
+                with self.clock.measure("study"):
+                    pairs = known(answers()).run(self.frames())
+                    self._tracker.study(self.streams, pairs)
+            steps = self._follow(known(answers()), keep)
             return self._publish(staging, plan, steps, log, on_frame, lambda: Ended(stopped))
 
     def _load_model(self) -> None:

@@ -245,6 +245,19 @@ class Tracker(Protocol):
 
 
 @runtime_checkable
+class Studies(Tracker, Protocol):
+    """A Tracker that may see a whole run before it follows anything."""
+
+    def study(
+        self,
+        streams: Mapping[str, StreamInfo],
+        answers: Iterable[tuple[Frame, Detections | None]],
+    ) -> None:
+        """Learn from every frame and its answer, in the order of the run, which comes again."""
+        ...
+
+
+@runtime_checkable
 class Writer(Protocol):
     """Writes each Scene as it comes into files below one folder.
 

@@ -22,8 +22,9 @@ from videoseg.run.reader import RunFolder, read_run
 from videoseg.run.records import plain
 from videoseg.run.summary import Summary
 from videoseg.threads import Stopwatch
-from videoseg.types import Frame, Scene
+from videoseg.types import Detections, Frame, Scene
 
+ONE_PASS, TWO_PASS = "iou", "two-pass"
 _AFTER_THE_MODEL = frozenset({"tracking", "writers", "exporters"})
 _AFTER_THE_MODEL_OF_RUN = frozenset({"tracker", "write"})
 
@@ -36,6 +37,8 @@ class Finished:
         flags: Settings of ``[run]`` that are changed.
         assignments: ``part.key=value`` that are changed.
         location: Where its input is now; by default, where it was.
+        two_pass: Whether to track by the tracker that studies the whole run first, with the
+            settings that the default one had.
 
     Attributes:
         config: The settings.
@@ -53,12 +56,15 @@ class Finished:
         flags: Mapping[str, Any] | None = None,
         assignments: Sequence[str] = (),
         location: str | None = None,
+        two_pass: bool = False,
     ) -> None:
         settle(folder)
         self.folder = folder
         self._manifest = read_manifest(folder)
         self.run: RunFolder = read_run(folder)
         recorded = self._manifest["settings"]
+        if two_pass:
+            recorded, flags = _with_two_passes(recorded), {**(flags or {}), "tracker": TWO_PASS}
         self.config: RunConfig = load(recorded=recorded, flags=flags, assignments=assignments)
         self._location = location if location is not None else self._manifest["inputs"][0]["name"]
 
@@ -106,10 +112,11 @@ class Finished:
         """
         # A file that was renamed gives its stream another name.
         names = dict(zip(self.run.streams, job.streams, strict=True))
-        answers = (
-            (names[stream], index, found and replace(found, stream=names[stream]))
-            for stream, index, found in self.run.detections()
-        )
+
+        def answers() -> Iterator[tuple[str, int, Detections | None]]:
+            for stream, index, found in self.run.detections():
+                yield names[stream], index, found and replace(found, stream=names[stream])
+
         return job.replay(
             answers,
             out,
@@ -186,6 +193,13 @@ class Finished:
         # The log and the manifest come last in the list, as in every run.
         last = [name for name in ("run", MANIFEST) if outputs.pop(name, 0) is None]
         return {**self._manifest, "settings": settings, "outputs": [*outputs, *last]}
+
+
+def _with_two_passes(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which the tracker that goes twice has those of the one that went once."""
+    tracking = recorded.get("tracking", {})
+    known = tracking.get(TWO_PASS, tracking.get(ONE_PASS, {}))
+    return {**recorded, "tracking": {**tracking, TWO_PASS: known}}
 
 
 def _is_before_the_outlines(path: Sequence[str]) -> bool:

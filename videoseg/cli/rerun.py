@@ -26,6 +26,8 @@ Examples:
 videoseg rerun out/ --set tracking.iou.smoothing=0.9 --overwrite
 
 videoseg rerun out/ --set tracking.iou.bridge=8 -o out-bridged/
+
+videoseg rerun out/ --two-pass -o out-two/
 """
 
 
@@ -42,6 +44,9 @@ def rerun(
     write: Outputs = None,
     assign: Assign = None,
     source: Moved = None,
+    two_pass: Annotated[
+        bool, typer.Option("--two-pass", help="Study the whole run before anything is followed.")
+    ] = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     progress: ShowProgress = Mode.AUTO,
@@ -54,7 +59,9 @@ def rerun(
 
     flags = {"write": write} if write else {}
     set_up(log_format, quiet=quiet)
-    run = Finished(folder, flags=flags, assignments=assign or (), location=source)
+    run = Finished(
+        folder, flags=flags, assignments=assign or (), location=source, two_pass=two_pass
+    )
     with (
         run.job() as job,
         Progress(job.frame_count, job.clock, quiet=quiet, name=str(folder), mode=progress) as shown,

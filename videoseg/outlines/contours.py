@@ -87,20 +87,14 @@ def outlines_of(
         raise ValueError(f"tolerance is a number of pixels from 0, got {tolerance = }")
     if not curves and found:
         return _outlines(found, tolerance, min_area, curves=False)
-    made: list[Shape | None] = [None] * len(found)
-    for fine in (False, True):
-        chosen = [place for place, mask in enumerate(found) if (mask.logits is not None) == fine]
-        if chosen:
-            shapes = _outlines([found[place] for place in chosen], tolerance, min_area)
-            for place, shape in zip(chosen, shapes, strict=True):
-                made[place] = shape
-    return [shape for shape in made if shape is not None]
+    # Curves one by one: what is tried for one mask must not depend on what another needs.
+    return [shape for mask in found for shape in _outlines([mask], tolerance, min_area)]
 
 
 def _outlines(
     found: Sequence[Mask], tolerance: float, min_area: int, *, curves: bool = True
 ) -> list[Shape]:
-    """Outlines of masks that all have logits, or none of which has, unless polygons are wanted."""
+    """Outlines of masks; for curves all have logits or none has."""
     traced = trace([mask.bitmap for mask in found])
     areas = _ring_areas(traced)
     firsts = np.searchsorted(traced.owners, np.arange(len(found) + 1)).tolist()
