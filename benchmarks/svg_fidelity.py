@@ -5,7 +5,7 @@
 Each mask is outlined, written by the ``svg`` writer, and the file rasterised by resvg; a pixel
 counts as drawn where it is covered by half. ``--masks`` takes the PNGs in all folders called
 ``masks`` below a folder (anything above 127 is object); without it the masks are rough blobs made
-here. Times are the processor's, of ``outline_of`` alone, for five objects of about 200 x 300 px in
+here. Times are the processor's, of ``outlines_of`` alone, for five objects of about 200 x 300 px in
 a 720p frame.
 """
 
@@ -26,7 +26,7 @@ import resvg_py
 
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
-from videoseg.outlines.contours import outline_of
+from videoseg.outlines.contours import outlines_of
 from videoseg.types import Instance, Mask, Prompt, Scene, StreamInfo, TrackedInstance
 from videoseg.writers.svg import Svg
 
@@ -42,7 +42,9 @@ def main() -> None:
     rows = []
     for name, mask in read(arguments.masks, arguments.every) if arguments.masks else blobs():
         if masks.area(mask) >= SMALLEST:
-            overlap, points = fidelity(mask, arguments.tolerance, arguments.precision)
+            overlap, points = fidelity(
+                mask, arguments.tolerance, arguments.precision, arguments.curves
+            )
             rows.append((overlap, points, name))
     if not rows:
         sys.exit(f"no mask of at least {SMALLEST} px")
@@ -51,7 +53,7 @@ def main() -> None:
     print(f"instances of at least {SMALLEST} px: {len(rows)}")
     print(f"IoU, lowest: {worst[0]:.4f} ({worst[2]})   mean: {statistics.mean(overlaps):.4f}")
     print(f"points an outline, median: {statistics.median(counts):.0f}   most: {max(counts)}")
-    milliseconds = speed(arguments.tolerance)
+    milliseconds = speed(arguments.tolerance, arguments.curves)
     print(f"five objects of about 200 x 300 px: {milliseconds:.2f} ms of CPU a frame, median")
     sys.exit(0 if worst[0] >= BAR else 1)
 
@@ -62,6 +64,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--masks", type=Path, help="folder with mask pictures")
     parser.add_argument("--every", type=int, default=1, help="take each Nth of them")
     parser.add_argument("--tolerance", type=float, default=0.5, help="of the outlines, in pixels")
+    parser.add_argument("--curves", action="store_true", help="curves, not polygons")
     parser.add_argument("--precision", type=int, default=Svg.precision, help="decimals")
     return parser.parse_args()
 
@@ -85,9 +88,9 @@ def blobs(count: int = 60) -> Iterator[tuple[str, Mask]]:
         yield f"blob {number}", mask
 
 
-def fidelity(mask: Mask, tolerance: float, precision: int) -> tuple[float, int]:
+def fidelity(mask: Mask, tolerance: float, precision: int, curves: bool) -> tuple[float, int]:
     """IoU of the rasterised file with the mask, and the outline's number of points."""
-    shape = outline_of(mask, tolerance=tolerance)
+    (shape,) = outlines_of([mask], tolerance=tolerance, curves=curves)
     tracked = TrackedInstance(1, Instance(mask, 1.0, 0), shape, "object")
     info = StreamInfo("clip", mask.frame_width, mask.frame_height, Fraction(1, 25))
     writer = Svg(precision=precision)
@@ -103,7 +106,7 @@ def fidelity(mask: Mask, tolerance: float, precision: int) -> tuple[float, int]:
     return (0.0 if drawn is None else masks.iou(mask, drawn)), points
 
 
-def speed(tolerance: float, repeats: int = 60) -> float:
+def speed(tolerance: float, curves: bool, repeats: int = 60) -> float:
     """Milliseconds to outline five bodies of about 200 x 300 px, median of all repeats."""
     rows, columns = np.mgrid[:720, :1280] + 0.5
     made = []
@@ -118,7 +121,7 @@ def speed(tolerance: float, repeats: int = 60) -> float:
     for _ in range(repeats):
         begin = time.process_time()
         for mask in made:
-            outline_of(mask, tolerance=tolerance)
+            outlines_of([mask], tolerance=tolerance, curves=curves)
         times.append(time.process_time() - begin)
     return 1000 * statistics.median(times)
 
