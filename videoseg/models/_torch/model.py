@@ -95,10 +95,14 @@ class TorchModel:
         Raises:
             MissingDependencyError: They are not here and cannot be fetched.
         """
+        return weight_files.files(self._fetched())
+
+    def _fetched(self) -> Path:
+        """The folder with the weights."""
         if self._folder is None:
             text = self.weights or self.card.weights[0]
             self._folder = weight_files.fetch(text, offline=self.offline)
-        return weight_files.files(self._folder)
+        return self._folder
 
     def _check(self, prompt: Prompt) -> None:
         """Refuse a prompt that the model cannot take.
@@ -131,9 +135,7 @@ class TorchModel:
         if self._lanes is None:
             need_packages(self.card)
             device = choose(self.device, self.precision)
-            self.weight_files()
-            assert self._folder is not None  # noqa: S101
-            self._build(self._folder, device)
+            self._build(self._fetched(), device)
             self._lanes = Lanes(device)
             self._uploader = Uploader(self._lanes)
             if self.compile:
