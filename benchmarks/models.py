@@ -311,7 +311,7 @@ def run(
         stage,
         tracker,
         clock,
-        lambda frame, found: log.append_detections(frame.stream, frame.index, found),
+        log.append_answer,
     )
     with contextlib.closing(steps):
         pipeline.write(

@@ -190,7 +190,7 @@ def whole(
             stage,
             tracker,
             clock,
-            lambda frame, found: log.append_detections(frame.stream, frame.index, found),
+            log.append_answer,
         )
         with contextlib.closing(steps):
             pipeline.write(

@@ -177,11 +177,7 @@ class Job(AbstractContextManager["Job"]):
         For measures: what was spent on it is in ``clock``.
         """
         with RunLog(folder / "run", self.streams, self.prompts) as log:
-
-            def keep(frame: Frame, detections: Detections | None) -> None:
-                log.append_detections(frame.stream, frame.index, detections)
-
-            steps = self._follow(self._stage(), keep, frames)
+            steps = self._follow(self._stage(), log.append_answer, frames)
             return self._write(folder, steps, log, lambda _: None)
 
     @functools.cached_property
@@ -312,7 +308,7 @@ class Job(AbstractContextManager["Job"]):
             )
 
             def keep(frame: Frame, detections: Detections | None) -> None:
-                if log.append_detections(frame.stream, frame.index, detections):
+                if log.append_answer(frame, detections):
                     notes.note(plan, log.answers, memory)
 
             earlier = RunFolder(staging.folder / "run", notes.answers).detections()
@@ -344,16 +340,12 @@ class Job(AbstractContextManager["Job"]):
         plan = self.plan()
         with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
             log = ends.enter_context(RunLog(staging.folder / "run", self.streams, self.prompts))
-
-            def keep(frame: Frame, detections: Detections | None) -> None:
-                log.append_detections(frame.stream, frame.index, detections)
-
             known = functools.partial(Replayed, whole=stopped is None)
             if isinstance(self._tracker, Studies):
                 with self.clock.measure("study"):
                     pairs = known(answers()).run(self.frames())
                     self._tracker.study(self.streams, pairs)
-            steps = self._follow(known(answers()), keep)
+            steps = self._follow(known(answers()), log.append_answer)
             return self._publish(staging, plan, steps, log, on_frame, lambda: Ended(stopped))
 
     def _load_model(self) -> None:
@@ -368,7 +360,7 @@ class Job(AbstractContextManager["Job"]):
     def _follow(
         self,
         stage: Stage,
-        on_answer: Callable[[Frame, Detections | None], None] = lambda _, __: None,
+        on_answer: Callable[[Frame, Detections | None], object] = lambda _, __: None,
         frames: Iterable[Frame] | None = None,
     ) -> Generator[pipeline.Step, None, None]:
         tracker = Confined(self._tracker, self._bounds)

@@ -108,11 +108,12 @@ def _outlines(
         made = _curved(edges_of(traced, fine or None), found, groups, tolerance, min_area)
     left = [place for place in range(len(found)) if place not in made]
     if left:
-        points, starts = traced.points.astype(np.float64), traced.starts
-        if tolerance > 0 and curves:
+        if tolerance == 0:
+            rings = split(traced.points.astype(np.float64), traced.starts)
+        elif curves:
             points, starts, _ = middle_line(traced)
-        rings = split(points, starts)
-        if tolerance > 0 and not curves:
+            rings = split(points, starts)
+        else:
             rings = polygons_of(traced, groups, tolerance)
         for place in left:
             polygons = {

@@ -31,7 +31,7 @@ from videoseg.run._codec import (
     scene_to_text,
     stream_to_json,
 )
-from videoseg.types import Detections, Instance, Prompt, Scene, StreamInfo
+from videoseg.types import Detections, Frame, Instance, Prompt, Scene, StreamInfo
 
 FORMAT = "videoseg-run"
 VERSION = 1
@@ -106,6 +106,10 @@ class RunLog:
         self._append(self._detections, detections_to_text(stream, index, detections))
         self.answers += 1
         return True
+
+    def append_answer(self, frame: Frame, detections: Detections | None) -> bool:
+        """As ``append_detections``, for a frame that is at hand."""
+        return self.append_detections(frame.stream, frame.index, detections)
 
     def append_scene(self, scene: Scene) -> None:
         """Log the Scene of a frame; its Detections must have been logged before.

@@ -122,9 +122,8 @@ class Staging:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        refused = error is None or isinstance(error, OutputExistsError)
-        if not refused and self.unfinished:
-            assert error is not None  # noqa: S101
+        refused = isinstance(error, OutputExistsError)
+        if error is not None and not refused and self.unfinished:
             error.add_note("what was answered so far is kept, and --resume goes on from there")
         self._leave()
 
