@@ -81,7 +81,7 @@ def trained(shown: Tensor, data: Path, *, epochs: int, seed: int) -> Network:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "backbone.onnx"
         wanted = ("stride8", "stride16", "deep16", "imagenet")
-        write_onnx(_Plain(backbone), path, outputs=wanted, example=torch.zeros(_EXAMPLE))
+        write_onnx(_Plain(backbone), path, outputs=wanted, example=(torch.zeros(_EXAMPLE),))
         session = onnxruntime.InferenceSession(path)
         every = chain(samples(data, seed=seed), composed(data, count=_COMPOSED, seed=seed))
         cached = list(train.cache(session, head, every))
@@ -97,7 +97,7 @@ def export(network: Network, path: Path) -> None:
     Raises:
         ValueError: ONNX Runtime's answer is not torch's.
     """
-    write_onnx(network, path, outputs=Network.OUTPUTS, example=torch.zeros(_EXAMPLE))
+    write_onnx(network, path, outputs=Network.OUTPUTS, example=(torch.zeros(_EXAMPLE),))
     image = np.random.default_rng(0).integers(0, 256, (1, 3, 96, 160)).astype(np.float32)
     theirs = onnxruntime.InferenceSession(path).run(None, {"image": image})
     with torch.inference_mode():

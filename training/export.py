@@ -17,18 +17,27 @@ _SMALLEST = 64
 
 
 def write_onnx(
-    module: nn.Module, path: Path, *, outputs: Sequence[str], example: torch.Tensor
+    module: nn.Module,
+    path: Path,
+    *,
+    outputs: Sequence[str],
+    example: tuple[torch.Tensor, ...],
+    inputs: Sequence[str] = ("image",),
 ) -> None:
-    """Export with dynamic height and width; weights become fp16 and are cast when loaded."""
+    """Export with dynamic batch, height and width; weights become fp16, cast when loaded."""
     buffer = io.BytesIO()
-    axes = {name: {0: "batch", 2: f"{name}_rows", 3: f"{name}_columns"} for name in outputs}
+    axes = {name: {0: "batch", 2: "rows", 3: "columns"} for name in inputs}
+    with torch.inference_mode():
+        for name, values in zip(outputs, module(*example), strict=True):
+            maps = {2: f"{name}_rows", 3: f"{name}_columns"} if values.ndim == 4 else {}
+            axes[name] = {0: "batch", **maps}
     torch.onnx.export(
         module,
-        (example,),
+        example,
         buffer,
-        input_names=["image"],
+        input_names=list(inputs),
         output_names=list(outputs),
-        dynamic_axes={"image": {0: "batch", 2: "rows", 3: "columns"}, **axes},
+        dynamic_axes=axes,
         opset_version=17,
         dynamo=False,
     )

@@ -28,6 +28,8 @@ KINDS = {"box": 0.36, "click": 0.34, "carry": 0.2, "evidence": 0.1}
 """What a question starts from, and how often."""
 _PASTED = 0.25
 _COVERED = 0.15
+_STROKES = 0.15
+"""Part of the questions by click that are asked with strokes instead."""
 _LEAST_SHOWN = 40
 """A piece must show at least so many pixels of the crop."""
 ROW = {name: index for index, name in enumerate(HINTS)}
@@ -65,9 +67,14 @@ def question(pieces: Pieces, side: int, random: Random) -> Question:
         hints[ROW["previous"]] = _earlier(truth, random)
     if kind == "evidence" or (kind == "carry" and random.random() < 0.75):
         hints[ROW["evidence"]] = _evidence(image, truth, random)
+    strokes = kind == "click" and random.random() < _STROKES
+    if strokes:
+        _scribble(hints[ROW["positive"]], truth, random)
+        if random.random() < 0.8:
+            _scribble(hints[ROW["negative"]], 1 - truth, random)
     if random.random() < 0.7:
         image = jitter(image, random)
-    return Question(image, truth, hints.astype(np.float16), kind == "click")
+    return Question(image, truth, hints.astype(np.float16), kind == "click" and not strokes)
 
 
 def _choose(pieces: Pieces, random: Random) -> Piece:
@@ -154,9 +161,7 @@ def _centred(matrix: npt.NDArray[np.float64], shrink: float) -> npt.NDArray[np.f
     return moved
 
 
-def _somewhere(
-    image: npt.NDArray[np.uint8], side: int, random: Random
-) -> npt.NDArray[np.uint8]:
+def _somewhere(image: npt.NDArray[np.uint8], side: int, random: Random) -> npt.NDArray[np.uint8]:
     """A random square of a photograph."""
     height, width = image.shape[:2]
     size = int(min(height, width) * random.uniform(0.4, 1.0))
@@ -176,9 +181,7 @@ def _pasted(
     return np.asarray(mixed, dtype=np.uint8)
 
 
-def _in_front(
-    front: Piece, truth: Bitmap, side: int, random: Random
-) -> npt.NDArray[np.float64]:
+def _in_front(front: Piece, truth: Bitmap, side: int, random: Random) -> npt.NDArray[np.float64]:
     """Places something about as large as the piece near it."""
     x, y, wide, high = cv2.boundingRect(truth)
     scale = max(wide, high, 8) * float(random.uniform(0.4, 1.3)) / front.side
@@ -202,6 +205,20 @@ def _box(truth: Bitmap, random: Random) -> FloatMap:
     return inside
 
 
+def _scribble(into: FloatMap, where: Bitmap, random: Random) -> None:
+    """A few strokes through random pixels of ``where`` that keep to it."""
+    side = where.shape[0]
+    width = round(0.04 * side)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width + 1, width + 1))
+    core = cv2.erode(where, kernel, borderValue=1)
+    drawn = np.zeros_like(where)
+    for _ in range(int(random.integers(1, 4))):
+        path = [_any(core if core.any() else where, random)[::-1] for _ in range(3)]
+        line = np.array(path, dtype=np.int32).reshape(-1, 1, 2)
+        cv2.polylines(drawn, [line], False, 1, width)
+    into[:] = (drawn & where).astype(np.float32)
+
+
 def _earlier(truth: Bitmap, random: Random) -> FloatMap:
     """The truth as an earlier frame or a poor model might have had it: 1 and -1."""
     side = truth.shape[0]
@@ -216,9 +233,7 @@ def _earlier(truth: Bitmap, random: Random) -> FloatMap:
     centre = half / 2
     map_x = centre + (columns - centre) * grow + shift[0] + cv2.resize(bend[0], (half, half))
     map_y = centre + (rows - centre) * grow + shift[1] + cv2.resize(bend[1], (half, half))
-    moved = cv2.remap(
-        small, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_NEAREST
-    )
+    moved = cv2.remap(small, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_NEAREST)
     for _ in range(int(random.integers(0, 3))):  # a piece lost, or something else taken in
         y, x = _any(truth if random.random() < 0.5 else 1 - truth, random)
         axes = (int(size * random.uniform(0.05, 0.3)), int(size * random.uniform(0.05, 0.3)))

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.clicking import disc, first_click, next_click
-from training.outliner import HINTS, Outliner
+from training.outliner import Outliner
 from training.pieces import Pieces, load
 from training.questions import ROW, Question, question
 

@@ -42,7 +42,7 @@ class Backbone:
         Raises:
             MissingDependencyError: The weights are not where the package keeps them.
         """
-        self._session: onnxruntime.InferenceSession = _session(threads)
+        self._session: onnxruntime.InferenceSession = session("network.onnx", threads)
         self._long_side = long_side
 
     def run(
@@ -72,14 +72,19 @@ def fit(image: RgbImage, long_side: int) -> RgbImage:
     return np.asarray(resized, dtype=np.uint8)
 
 
-def _session(threads: int) -> Any:
+def session(name: str, threads: int) -> Any:
+    """A shipped network in ONNX Runtime on the CPU.
+
+    Raises:
+        MissingDependencyError: The file is not where the package keeps its weights.
+    """
     import onnxruntime
 
-    weights = files(__package__).joinpath("weights", "network.onnx")
+    weights = files(__package__).joinpath("weights", name)
     if not weights.is_file():
         raise MissingDependencyError(
-            "the embedded model's weights (weights/network.onnx) are missing from this "
-            "installation; install videoseg again"
+            f"the embedded model's weights (weights/{name}) are missing from this installation; "
+            "install videoseg again"
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or granted_threads()

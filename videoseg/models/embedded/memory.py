@@ -5,8 +5,8 @@ takes the label of remembered cells that look like it and lie at a like place of
 et al., "Space-Time Correspondence as a Contrastive Random Walk", NeurIPS 2020; here on supervised
 ImageNet features). A *linear rule* between object and surroundings, learned from the same cells by
 ridge regression, knows no places and so does not drift (after Robinson et al., "Learning Fast and
-Robust Target Models for Video Object Segmentation", CVPR 2020). ``outline.py`` makes a boundary of
-their evidence; the last mask, carried along the optical flow, says where to look.
+Robust Target Models for Video Object Segmentation", CVPR 2020). ``outliner.py`` makes an outline of
+their evidence and of the last mask, carried along the optical flow.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.models.embedded.features import Backbone
-from videoseg.models.embedded.outline import Outlined, outline
+from videoseg.models.embedded.hints import Hints
+from videoseg.models.embedded.outline import Outlined
+from videoseg.models.embedded.outliner import Outliner
 from videoseg.models.embedded.views import NETWORK_SIDE, Norm, Pose, View
 from videoseg.motion import Flow, carry_mask, flow_between
 from videoseg.snapshots import State, joined, listed, parted
@@ -56,7 +58,7 @@ class Memory:
     """
 
     threads: int = 0
-    _backbone: Backbone | None = field(init=False, repr=False, default=None)
+    _networks: _Networks | None = field(init=False, repr=False, default=None)
     _last: Frame | None = field(init=False, repr=False, default=None)
     _objects: dict[tuple[int, int | None], _Object] = field(
         init=False, repr=False, default_factory=dict
@@ -104,14 +106,15 @@ class Memory:
         """Remember what ``snapshot`` gave after the step with frame ``last``."""
         self._last = last
         self._objects = {
-            _key(name): _Object.restored(self._network(), part)
+            _key(name): _Object.restored(self._loaded(), part)
             for name, part in parted(state).items()
         }
 
-    def _network(self) -> Backbone:
-        if self._backbone is None:
-            self._backbone = Backbone(self.threads, NETWORK_SIDE)
-        return self._backbone
+    def _loaded(self) -> _Networks:
+        if self._networks is None:
+            backbone = Backbone(self.threads, NETWORK_SIDE)
+            self._networks = _Networks(backbone, Outliner(self.threads))
+        return self._networks
 
     def _flow(self, frame: Frame) -> Flow | None:
         if self._last is None or self._last.image.shape != frame.image.shape:
@@ -123,7 +126,15 @@ class Memory:
         if key in self._objects:
             self._objects[key].correct(image, instance.mask)
             return
-        self._objects[key] = _Object.seen(self._network(), image, instance.mask)
+        self._objects[key] = _Object.seen(self._loaded(), image, instance.mask)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Networks:
+    """What all objects are looked at with."""
+
+    backbone: Backbone
+    outliner: Outliner
 
 
 def _name(key: tuple[int, int | None]) -> str:
@@ -155,8 +166,8 @@ class _Trace:
 class _Object:
     """One remembered object; ``mask`` is where it was on the last frame, None if out of sight."""
 
-    def __init__(self, backbone: Backbone, norm: Norm) -> None:
-        self._backbone = backbone
+    def __init__(self, networks: _Networks, norm: Norm) -> None:
+        self._networks = networks
         self.mask: Mask | None = None
         self._norm = norm
         self._size = 1.0
@@ -165,10 +176,10 @@ class _Object:
         self._rule = _Rule()
 
     @classmethod
-    def seen(cls, backbone: Backbone, image: RgbImage, mask: Mask) -> _Object:
+    def seen(cls, networks: _Networks, image: RgbImage, mask: Mask) -> _Object:
         """An object that is seen for the first time."""
-        view = View.of(backbone, image, mask)
-        new = cls(backbone, view.norm)
+        view = View.of(networks.backbone, image, mask)
+        new = cls(networks, view.norm)
         new._give(view, mask)
         return new
 
@@ -185,10 +196,10 @@ class _Object:
         )
 
     @classmethod
-    def restored(cls, backbone: Backbone, state: State) -> _Object:
+    def restored(cls, networks: _Networks, state: State) -> _Object:
         """The object that ``snapshot`` was taken of."""
         parts = parted(state)
-        known = cls(backbone, Norm.restored(parts["norm"]))
+        known = cls(networks, Norm.restored(parts["norm"]))
         known.mask = masks.from_arrays(parts["mask"]) if "mask" in parts else None
         known._size = float(parts["size"][""])
         known._given = [_Trace(**each) for each in parted(parts.get("given", {})).values()]
@@ -199,7 +210,7 @@ class _Object:
     def correct(self, image: RgbImage, mask: Mask) -> None:
         """Learn how the object lies on this frame from one who knows."""
         self._recent.clear()
-        self._give(View.of(self._backbone, image, mask, self._norm), mask)
+        self._give(View.of(self._networks.backbone, image, mask, self._norm), mask)
 
     def step(self, image: RgbImage, flow: Flow | None) -> Outlined | None:
         """Find the object on the next frame; ``flow`` leads there from the last one."""
@@ -223,9 +234,11 @@ class _Object:
 
     def _look(self, image: RgbImage, near: Mask, *, least: float) -> Outlined | None:
         """Outline the object near a mask and remember it; None where it does not look like it."""
-        view = View.of(self._backbone, image, near, self._norm)
+        view = View.of(self._networks.backbone, image, near, self._norm)
         odds = _odds(self._propagate(view, Pose.of(near))) + self._rule.odds(view.keys)
-        found = outline(image, evidence=view.over_frame(odds), prior=near)
+        height, width = image.shape[:2]
+        hints = Hints(width, height, evidence=view.over_frame(odds), prior=near)
+        found = self._networks.outliner.outline(image, hints)
         if found is None:
             return None
         trace = _Trace.of(view, found.mask)
@@ -258,7 +271,7 @@ class _Object:
         """The piece of the whole frame that looks most like the object, by the rule alone."""
         import cv2
 
-        view = View.of(self._backbone, image, None, self._norm)
+        view = View.of(self._networks.backbone, image, None, self._norm)
         odds = view.over_frame(self._rule.odds(view.keys))
         count, pieces = cv2.connectedComponents((odds > 0).astype(np.uint8))
         if count < 2:

@@ -16,9 +16,11 @@ from videoseg.errors import PromptError
 from videoseg.models.embedded.evidence import OUTPUTS, Maps, averaged
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.ground import Found, ground
+from videoseg.models.embedded.hints import Hints
 from videoseg.models.embedded.levels import outline_on_edges
 from videoseg.models.embedded.memory import Memory
 from videoseg.models.embedded.outline import Outlined, outline
+from videoseg.models.embedded.outliner import Outliner
 from videoseg.models.embedded.phrases import Query, read
 from videoseg.models.embedded.words import vocabulary
 from videoseg.protocols import VideoSegmenter
@@ -68,7 +70,7 @@ class Embedded:
         open_vocabulary=False,
         licence="Apache-2.0",
         megabytes=10.3,
-        weights=("weights/network.onnx", "weights/words.json.gz"),
+        weights=("weights/network.onnx", "weights/outliner.onnx", "weights/words.json.gz"),
     )
 
     long_side: Annotated[
@@ -85,6 +87,7 @@ class Embedded:
     ] = 0
 
     _backbone: Backbone | None = field(init=False, repr=False, default=None)
+    _outliner: Outliner | None = field(init=False, repr=False, default=None)
     _queries: dict[str, Query] = field(init=False, repr=False, default_factory=dict)
 
     def prepare(self, prompts: Sequence[Prompt]) -> None:
@@ -117,7 +120,7 @@ class Embedded:
 
     def close(self) -> None:
         """Let go of the network."""
-        self._backbone = None
+        self._backbone = self._outliner = None
         self._queries.clear()
 
     def _query(self, phrase: str) -> Query:
@@ -134,7 +137,7 @@ class Embedded:
         present: list[float | None] = []
         for index, prompt in enumerate(prompts):
             if prompt.text is None:
-                shown = _by_hand(frame, prompt, ())
+                shown = self._by_hand(frame, prompt, ())
                 present.append(None)
             else:
                 looks = (
@@ -164,7 +167,7 @@ class Embedded:
                 frame.image, looks.both, query, vocabulary(), least=self.present
             )
         if prompt.cues:
-            return _by_hand(frame, prompt, found), presence
+            return self._by_hand(frame, prompt, found), presence
         outlined = []
         for item in found:
             if item.whole:
@@ -175,6 +178,20 @@ class Embedded:
                 outlined.append(Outlined(result.mask, item.presence))
         return outlined, presence
 
+    def _by_hand(self, frame: Frame, prompt: Prompt, found: Sequence[Found]) -> list[Outlined]:
+        """The one object that the cues mean; the thing they lie on, if text found one, helps."""
+        points = tuple(point for cue in prompt.cues for point in cue.points)
+        boxes = tuple(box for cue in prompt.cues for box in cue.boxes)
+        prior = next((cue.mask for cue in reversed(prompt.cues) if cue.mask is not None), None)
+        hits = [_hits(frame, item, points, boxes) for item in found]
+        best = max(range(len(found)), key=hits.__getitem__, default=None)
+        evidence = found[best].evidence if best is not None and hits[best] > 0 else None
+        if self._outliner is None:
+            self._outliner = Outliner(self.threads)
+        hints = Hints(frame.width, frame.height, evidence, points, boxes, prior)
+        result = self._outliner.outline(frame.image, hints)
+        return [] if result is None else [result]
+
 
 def _positive(cue: Cue) -> bool:
     return (
@@ -182,18 +199,6 @@ def _positive(cue: Cue) -> bool:
         or any(positive for *_, positive in cue.points)
         or any(positive for *_, positive in cue.boxes)
     )
-
-
-def _by_hand(frame: Frame, prompt: Prompt, found: Sequence[Found]) -> list[Outlined]:
-    """The one object that the cues mean; the thing they lie on, if text found one, shapes it."""
-    points = tuple(point for cue in prompt.cues for point in cue.points)
-    boxes = tuple(box for cue in prompt.cues for box in cue.boxes)
-    prior = next((cue.mask for cue in reversed(prompt.cues) if cue.mask is not None), None)
-    hits = [_hits(frame, item, points, boxes) for item in found]
-    best = max(range(len(found)), key=hits.__getitem__, default=None)
-    evidence = found[best].evidence if best is not None and hits[best] > 0 else None
-    result = outline(frame.image, evidence=evidence, points=points, boxes=boxes, prior=prior)
-    return [] if result is None else [result]
 
 
 def _hits(

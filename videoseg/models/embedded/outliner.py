@@ -1,0 +1,159 @@
+"""The promptable network: hints about one object in, its outline and how good it is out.
+
+``training/outliner.py`` has the network and its sources. It sees a square around the object at one
+size, so that small objects keep their resolution. Where a click says nothing of the size, the
+whole frame and closer looks around the click compete, and the best is looked at again closely.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.models.embedded.features import session
+from videoseg.models.embedded.hints import Hints
+from videoseg.models.embedded.outline import Outlined
+from videoseg.models.embedded.squares import Square
+from videoseg.types import Mask, RgbImage
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+FloatMap = npt.NDArray[np.float32]
+
+SIDE = 256
+"""The crop's side as the network sees it, pixels."""
+_CLOSER = (1.0, 0.5, 0.25)
+"""Sides of the looks around a click that stands alone, in longer sides of the frame."""
+
+
+class Outliner:
+    """The network in ONNX Runtime on the CPU, loaded once."""
+
+    def __init__(self, threads: int = 0) -> None:
+        """Load the network.
+
+        Raises:
+            MissingDependencyError: The weights are not where the package keeps them.
+        """
+        self._session: onnxruntime.InferenceSession = session("outliner.onnx", threads)
+
+    def outline(self, image: RgbImage, hints: Hints) -> Outlined | None:
+        """Outline the one object that the hints mean; None where they leave nothing.
+
+        Raises:
+            ValueError: There is no hint at all.
+        """
+        square = hints.window()
+        if square is None:
+            return None
+        if not hints.only_clicked:
+            logits, quality = self._look(image, hints, [square])
+            return _finished(image, square, logits[0, 0], float(quality[0, 0]), hints)
+        first = self._searched(image, hints)
+        if first is None:
+            return None
+        known = hints.given(first.mask)
+        square = known.window()
+        assert square is not None  # noqa: S101 - there is a mask
+        logits, quality = self._look(image, known, [square])
+        return _finished(image, square, logits[0, 0], float(quality[0, 0]), hints) or first
+
+    def _searched(self, image: RgbImage, hints: Hints) -> Outlined | None:
+        """The best answer to clicks alone, over several sizes of what is looked at."""
+        squares = list(_looks(hints))
+        logits, quality = self._look(image, hints, squares)
+        if len(hints.points) > 1:
+            quality = quality[:, :1]
+        order = np.argsort(-quality, axis=None)
+        for look, candidate in zip(*np.unravel_index(order, quality.shape), strict=True):
+            score = float(quality[look, candidate])
+            found = _finished(image, squares[look], logits[look, candidate], score, hints)
+            if found is not None:
+                return found
+        return None
+
+    def _look(
+        self, image: RgbImage, hints: Hints, squares: list[Square]
+    ) -> tuple[FloatMap, FloatMap]:
+        """Log odds (n, candidates, SIDE / 2, SIDE / 2) and expected IoU (n, candidates)."""
+        pictures = np.stack([square.of_image(image, SIDE) for square in squares])
+        maps = np.stack([hints.drawn(square, SIDE) for square in squares])
+        picture = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), dtype=np.float32)
+        logits, quality = self._session.run(
+            ["logits", "quality"], {"image": picture, "hints": maps}
+        )
+        return logits, 1 / (1 + np.exp(-quality))
+
+
+def _looks(hints: Hints) -> list[Square]:
+    """The whole frame, and closer squares that hold all clicks."""
+    whole = Square.around((0.0, 0.0, float(hints.width), float(hints.height)), 1.0)
+    xs, ys = [x for x, _ in hints.clicks], [y for _, y in hints.clicks]
+    middle_x = min(max((min(xs) + max(xs)) / 2, 0.0), float(hints.width))
+    middle_y = min(max((min(ys) + max(ys)) / 2, 0.0), float(hints.height))
+    apart = max(max(xs) - min(xs), max(ys) - min(ys))
+    looks = [whole]
+    for share in _CLOSER[1:]:
+        side = whole.side * share
+        if side > 1.2 * apart and side >= SIDE / 4:
+            looks.append(Square(middle_x - side / 2, middle_y - side / 2, side))
+    return looks
+
+
+def _finished(
+    image: RgbImage, square: Square, logits: FloatMap, score: float, hints: Hints
+) -> Outlined | None:
+    """The outline at the frame's own size, as the hints have it for certain."""
+    box = square.in_frame(hints.width, hints.height)
+    if box is None:
+        return None
+    bitmap = square.back(logits, box) > 0
+    clicked = _settle(bitmap, box, hints)
+    bitmap = _tidy(bitmap, clicked)
+    rows, columns = np.flatnonzero(bitmap.any(axis=1)), np.flatnonzero(bitmap.any(axis=0))
+    if not len(rows):
+        return None
+    top, left = int(rows[0]), int(columns[0])
+    found = np.ascontiguousarray(bitmap[top : rows[-1] + 1, left : columns[-1] + 1])
+    return Outlined(Mask(box[0] + left, box[1] + top, hints.width, hints.height, found), score)
+
+
+def _settle(
+    bitmap: npt.NDArray[np.bool_], box: tuple[int, int, int, int], hints: Hints
+) -> list[tuple[int, int]]:
+    """Clear what lies in boxes that are not meant; rows and columns of the clicks on the object."""
+    x1, y1, x2, y2 = box
+    for left, top, right, bottom, positive in hints.boxes:
+        if not positive:
+            rows = slice(max(int(np.floor(top)) - y1, 0), max(int(np.ceil(bottom)) - y1, 0))
+            bitmap[rows, max(int(np.floor(left)) - x1, 0) : max(int(np.ceil(right)) - x1, 0)] = 0
+    clicked = []
+    for x, y, positive in hints.points:
+        if x1 <= x < x2 and y1 <= y < y2:
+            row, column = int(y) - y1, int(x) - x1
+            bitmap[row, column] = positive
+            if positive:
+                clicked.append((row, column))
+    return clicked
+
+
+def _tidy(bitmap: npt.NDArray[np.bool_], clicked: list[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+    """Drop islands that are small beside the largest piece and hold no click."""
+    import cv2
+
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(bitmap.astype(np.uint8))
+    if count < 3:
+        return bitmap
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    keep = areas >= _ISLAND * areas.max()
+    keep[[labels[row, column] for row, column in clicked]] = True
+    keep[0] = False
+    return np.asarray(keep[labels])
+
+
+_ISLAND = 0.03
+"""Pieces smaller than this part of the largest are noise."""
