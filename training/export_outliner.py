@@ -31,7 +31,7 @@ def main() -> None:
     net = Outliner(imagenet)
     saved = torch.load(asked.weights, map_location="cpu", weights_only=True)
     net.load_state_dict(saved.get("mean", saved))
-    error = export(net.eval(), asked.output)
+    error = export(net.eval().fold(), asked.output)
     print(f"{asked.output}: {asked.output.stat().st_size / 1e6:.1f} MB, {error:.5f} off torch")
 
 

@@ -48,7 +48,11 @@ _DILATED_STAGE = 5  # its first block had the last stride; the blocks after it a
 
 
 class _Convolution(nn.Module):
-    """Convolution with its batch normalisation folded in, TensorFlow's padding, and ReLU6."""
+    """Convolution with its batch normalisation, TensorFlow's padding, and ReLU6.
+
+    The normalisation is folded into the weights, which then stay as they are; to train them on it
+    stays ``live`` until ``fold``.
+    """
 
     def __init__(
         self,
@@ -60,36 +64,63 @@ class _Convolution(nn.Module):
         dilation: int = 1,
         centre_left: bool = False,
         relu: bool = True,
+        live: bool = False,
     ) -> None:
         super().__init__()
         kernel = state[f"{weight}.weight"]
-        gain = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _EPSILON)
-        self.weight = nn.Parameter(kernel * gain[:, None, None, None], requires_grad=False)
-        offset = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * gain
-        self.bias = nn.Parameter(offset, requires_grad=False)
+        self.weight = nn.Parameter(kernel.clone(), requires_grad=live)
+        self.norm: nn.BatchNorm2d | None = nn.BatchNorm2d(kernel.shape[0], eps=_EPSILON)
+        self.norm.load_state_dict(
+            {
+                name: state[f"{norm}.{name}"]
+                for name in ("weight", "bias", "running_mean", "running_var")
+            },
+            strict=False,
+        )
+        self.bias: nn.Parameter | None = None
         self.groups = kernel.shape[0] if kernel.shape[1] == 1 and kernel.shape[2] > 1 else 1
         self.stride, self.dilation, self.relu = stride, dilation, relu
         reach = dilation * (kernel.shape[2] - 1)
         total = reach if stride == 1 else reach - 1
         near, far = total // 2, total - total // 2
         self.pad = (far, near, far, near) if centre_left else (near, far, near, far)
+        if not live:
+            self.fold()
+
+    def fold(self) -> None:
+        """Make the normalisation a part of the weights."""
+        if self.norm is not None:
+            self.weight, self.bias = folded(self.weight, self.norm)
+            self.norm = None
 
     def forward(self, x: Tensor) -> Tensor:
         if any(self.pad):
             x = functional.pad(x, self.pad)
         x = functional.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        if self.norm is not None:
+            x = self.norm(x)
         return functional.relu6(x) if self.relu else x
+
+
+def folded(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, nn.Parameter]:
+    """Weights and bias of the convolution that is one without bias and then a normalisation."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    gain = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
+    kernel = weight.detach() * gain[:, None, None, None]
+    offset = norm.bias.detach() - norm.running_mean * gain
+    return nn.Parameter(kernel, requires_grad=False), nn.Parameter(offset, requires_grad=False)
 
 
 class _Block(nn.Module):
     """Inverted residual block."""
 
-    def __init__(self, state: _State, name: str, stage: _Stage, *, first: bool) -> None:
+    def __init__(self, state: _State, name: str, stage: _Stage, *, first: bool, live: bool) -> None:
         super().__init__()
         stride = stage.stride if first else 1
         layers = []
         if stage.expand > 1:
-            layers.append(_Convolution(state, f"{name}._expand_conv", f"{name}._bn0"))
+            layers.append(_Convolution(state, f"{name}._expand_conv", f"{name}._bn0", live=live))
         layers.append(
             _Convolution(
                 state,
@@ -98,9 +129,12 @@ class _Block(nn.Module):
                 stride=stride,
                 dilation=stage.dilation,
                 centre_left=stage.centre_left and stride > 1,
+                live=live,
             )
         )
-        layers.append(_Convolution(state, f"{name}._project_conv", f"{name}._bn2", relu=False))
+        layers.append(
+            _Convolution(state, f"{name}._project_conv", f"{name}._bn2", relu=False, live=live)
+        )
         self.layers = nn.Sequential(*layers)
         self.residual = not first
 
@@ -112,10 +146,16 @@ class _Block(nn.Module):
 class Backbone(nn.Module):
     """EfficientNet-Lite0; sides of the input are multiples of 32."""
 
-    def __init__(self, state: _State, *, stride: int = 16) -> None:
-        """Build the network from its weights; ``stride`` 16 leaves out the last of its strides."""
+    def __init__(self, state: _State, *, stride: int = 16, live: bool = False) -> None:
+        """Build the network from its weights.
+
+        Args:
+            state: The weights.
+            stride: 16 leaves out the last of its strides, 32 keeps it.
+            live: The weights are to be trained on.
+        """
         super().__init__()
-        self.stem = _Convolution(state, "_conv_stem", "_bn0", stride=2)
+        self.stem = _Convolution(state, "_conv_stem", "_bn0", stride=2, live=live)
         stages, number = [], 0
         for index, stage in enumerate(_STAGES):
             blocks = []
@@ -127,7 +167,9 @@ class Backbone(nn.Module):
                     dilated = replace(stage, dilation=2)
                 elif stride == 32:
                     dilated = replace(stage, dilation=1)
-                blocks.append(_Block(state, f"_blocks.{number}", dilated, first=repeat == 0))
+                blocks.append(
+                    _Block(state, f"_blocks.{number}", dilated, first=repeat == 0, live=live)
+                )
                 number += 1
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.ModuleList(stages)

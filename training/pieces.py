@@ -7,6 +7,7 @@ masks. A piece is what somebody might point at: a thing, a garment, a part of a 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from videoseg.geometry.masks import decode_rle
 from videoseg.types import Mask
 
 Bitmap = npt.NDArray[np.uint8]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,23 @@ class Pieces:
 
 
 def load(data: Path, *, kept: bool) -> Pieces:
-    """The pieces of all sources below ``data``; of the held-out photographs where ``kept``."""
+    """The pieces of all sources below ``data``; of the held-out photographs where ``kept``.
+
+    Raises:
+        ValueError: There is none. A folder that is missing is left out.
+    """
     by_source: dict[str, list[Piece]] = {}
     photos: list[Photo] = []
     for source in SOURCES:
+        if not (data / source.folder).is_dir():
+            _log.info("%s is not below %s and left out", source.folder, data)
+            continue
         for photo, pieces in _photographs(data / source.folder, source):
             if held_out(photo.key) == kept and pieces:
                 photos.append(photo)
                 by_source.setdefault(source.folder, []).extend(pieces)
+    if not photos:
+        raise ValueError(f"{data}: holds no annotated photographs ({SOURCES[0].folder}/ and so on)")
     cutouts = [
         piece
         for pieces in by_source.values()

@@ -98,9 +98,9 @@ def _scene(
     if piece.thing and piece.photo.source.cutout and random.random() < _PASTED:
         other = pieces.photos[int(random.integers(len(pieces.photos)))]
         image = _pasted(_somewhere(other.image, side, random), image, truth, random)
-    if random.random() < _COVERED:
+    if pieces.cutouts and random.random() < _COVERED:
         front = pieces.cutouts[int(random.integers(len(pieces.cutouts)))]
-        over, hides = _warped(front, _in_front(front, truth, side, random), side)
+        over, hides = _warped(front, _in_front(front, truth, random), side)
         if int((truth & (1 - hides)).sum()) > 0.35 * int(truth.sum()):
             image, truth = _pasted(image, over, hides, random), truth & (1 - hides)
     return image, truth
@@ -181,7 +181,7 @@ def _pasted(
     return np.asarray(mixed, dtype=np.uint8)
 
 
-def _in_front(front: Piece, truth: Bitmap, side: int, random: Random) -> npt.NDArray[np.float64]:
+def _in_front(front: Piece, truth: Bitmap, random: Random) -> npt.NDArray[np.float64]:
     """Places something about as large as the piece near it."""
     x, y, wide, high = cv2.boundingRect(truth)
     scale = max(wide, high, 8) * float(random.uniform(0.4, 1.3)) / front.side

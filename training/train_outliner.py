@@ -1,6 +1,6 @@
 """Trains the promptable network.
 
-    python -m training.train_outliner --data DATA/images --out RUN --steps 8000
+    python -m training.train_outliner --data DATA/images --out RUN --steps 5600
 
 RUN keeps ``state.pt`` (goes on from there when called again, every step seeded by its number),
 ``curve.csv`` and, at the end, ``outliner.pt``: the running mean of the weights. Two CPU cores make
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,17 +31,19 @@ from training.outliner import Outliner
 from training.pieces import Pieces, load
 from training.questions import ROW, Question, question
 
-_BATCH = 16
-_RATE = 1.2e-3
-_BACKBONE_SHARE = 0.35
+BATCH = 16
+_RATE = 1.5e-3
+_BACKBONE_SHARE = 0.25
 """Rate of the pretrained weights, beside the others'."""
 _WARM_UP = 200
 _DECAY = 0.02
-_LARGE_FROM = 0.68
+_LARGE_FROM = 0.72
 """Part of the steps after which crops have their full size."""
-_SIDES = (192, 256)
+SIDES = (192, 256)
 _MEAN_KEEPS = 0.998
 _CHECK_EVERY = 500
+CHECKED_OF_EACH = 96
+"""Held-out questions of each kind."""
 _log = logging.getLogger("training")
 
 
@@ -60,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder of annotated images")
     parser.add_argument("--out", type=Path, required=True, help="where the run is kept")
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--steps", type=int, default=5600)
     parser.add_argument("--stop", type=int, help="end after this step; go on later")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
@@ -89,6 +92,7 @@ class Training:
             weight_decay=_DECAY,
         )
         self.mean.load_state_dict(self.net.state_dict())
+        self.mean.eval()
         kept = out / "state.pt"
         if kept.is_file():
             saved = torch.load(kept, map_location=device, weights_only=True)
@@ -130,11 +134,15 @@ class Training:
         with torch.no_grad():
             mean = list(self.mean.parameters())
             torch._foreach_lerp_(mean, list(self.net.parameters()), 1 - keeps)
+            for kept, new in zip(self.mean.buffers(), self.net.buffers(), strict=True):
+                kept.copy_(new if not kept.is_floating_point() else kept.lerp(new, 1 - keeps))
         return float(loss.detach())
 
     def _rate(self) -> None:
         done = self.step / self.steps
-        rate = _RATE * min(1.0, (self.step + 1) / _WARM_UP) * (0.51 + 0.49 * np.cos(np.pi * done))
+        rate = (
+            _RATE * min(1.0, (self.step + 1) / _WARM_UP) * (0.51 + 0.49 * math.cos(math.pi * done))
+        )
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
 
@@ -146,8 +154,8 @@ class Training:
         parts: dict[str, list[float]] = {}
         for name, batch in zip(_CHECKED, checks, strict=True):
             moved = Batch(*(each.to(self.device) for each in vars(batch).values()))
-            for start in range(0, len(moved.image), _BATCH):
-                few = Batch(*(each[start : start + _BATCH] for each in vars(moved).values()))
+            for start in range(0, len(moved.image), BATCH):
+                few = Batch(*(each[start : start + BATCH] for each in vars(moved).values()))
                 parts.setdefault(name, []).extend(_answered(self.mean, few))
         row.update({name: round(float(np.mean(values)), 4) for name, values in parts.items()})
         _log.info("held out: %s", row)
@@ -240,11 +248,11 @@ def _checks(pieces: Pieces) -> Iterator[Batch]:
     """As many held-out questions of each kind, always the same."""
     by_kind: dict[str, list[Question]] = {name: [] for name in _CHECKED}
     number = 0
-    while any(len(found) < 96 for found in by_kind.values()):
-        asked = question(pieces, _SIDES[1], np.random.default_rng([7, number]))
+    while any(len(found) < CHECKED_OF_EACH for found in by_kind.values()):
+        asked = question(pieces, SIDES[1], np.random.default_rng([7, number]))
         number += 1
         kind = _kind(asked)
-        if len(by_kind[kind]) < 96:
+        if len(by_kind[kind]) < CHECKED_OF_EACH:
             by_kind[kind].append(asked)
     for found in by_kind.values():
         yield _stacked(found, np.random.default_rng(7))
@@ -266,8 +274,8 @@ class _Steps(torch.utils.data.Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         random = np.random.default_rng([self.seed, 0, step])
-        side = _SIDES[step >= _LARGE_FROM * self.steps]
-        return _stacked([question(self.pieces, side, random) for _ in range(_BATCH)], random)
+        side = SIDES[step >= _LARGE_FROM * self.steps]
+        return _stacked([question(self.pieces, side, random) for _ in range(BATCH)], random)
 
 
 def _batches(pieces: Pieces, seed: int, steps: range, total: int) -> Iterator[Batch]:

@@ -535,6 +535,8 @@ class ModelCard:
         sends_frames_away: True when frames leave this machine.
         grounds: True for a ``Grounder``, which finds boxes and is asked together with a segmenter:
             ``grounder+segmenter``.
+        about: File of the package, in the folder of the model's module, that tells more: what it
+            learned from, what it knows, where it fails, figures.
     """
 
     name: str
@@ -550,3 +552,4 @@ class ModelCard:
     memory: float = 0
     rank: int = 0
     grounds: bool = False
+    about: str = ""

@@ -43,6 +43,15 @@ def show(
         if kind == "models":
             card = registry.card(name)
             typer.echo(f"  takes {', '.join(sorted(card.kinds))}; weights under {card.licence}")
+            if card.about:
+                _tell(registry.part_class(kind, name), card.about)
+
+
+def _tell(cls: type, file: str) -> None:
+    from importlib import resources
+
+    package = cls.__module__.rpartition(".")[0]
+    typer.echo("\n" + resources.files(package).joinpath(file).read_text(encoding="utf-8").strip())
 
 
 def _settings(path: str, cls: type) -> None:

@@ -69,8 +69,9 @@ class Embedded:
         kinds=frozenset({"text", "point", "negative", "box", "mask"}),
         open_vocabulary=False,
         licence="Apache-2.0",
-        megabytes=10.3,
+        megabytes=16.5,
         weights=("weights/network.onnx", "weights/outliner.onnx", "weights/words.json.gz"),
+        about="CARD.md",
     )
 
     long_side: Annotated[
