@@ -9,7 +9,7 @@ import pytest
 from videoseg.geometry import masks
 from videoseg.models.embedded.cut import cut
 from videoseg.models.embedded.outline import Outlined, outline
-from videoseg.types import Bitmap, Mask, RgbImage
+from videoseg.types import Bitmap, RgbImage
 
 HEIGHT, WIDTH = 360, 480
 
@@ -24,13 +24,6 @@ def picture(seed: int = 0) -> tuple[RgbImage, Bitmap, Bitmap]:
     image[orange] += (160, 20, -40)
     image[blue] += (-20, -40, 140)
     return np.clip(image, 0, 255).astype(np.uint8), orange, blue
-
-
-def box_of(bitmap: Bitmap) -> tuple[float, float, float, float, bool]:
-    mask = masks.from_bitmap(bitmap)
-    assert mask is not None
-    x1, y1, x2, y2 = masks.bounding_box(mask)
-    return (float(x1), float(y1), float(x2), float(y2), True)
 
 
 def overlap(found: Outlined | None, truth: Bitmap) -> float:
@@ -48,104 +41,35 @@ def evidence_for(truth: Bitmap, size: tuple[int, int] = (24, 18)) -> npt.NDArray
     return np.asarray(6 * cv2.blur(small, (3, 3)) - 3, dtype=np.float32)
 
 
-def test_a_box_gives_the_object_in_it() -> None:
-    image, orange, blue = picture()
-    for truth in (orange, blue):
-        found = outline(image, boxes=[box_of(truth)])
-        assert overlap(found, truth) > 0.95
-        assert found is not None
-        assert 0.5 < found.score <= 1
-
-
-def test_a_click_gives_the_object_under_it() -> None:
-    image, orange, blue = picture()
-    assert overlap(outline(image, points=[(150, 160, True)]), orange) > 0.9
-    assert overlap(outline(image, points=[(370, 190, True)]), blue) > 0.9
-
-
 def test_coarse_evidence_gives_a_fine_outline() -> None:
     import cv2
 
     image, orange, _ = picture()
     evidence = evidence_for(orange)
     coarse = cv2.resize(evidence, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR) > 0
-    found = outline(image, evidence=evidence)
+    found = outline(image, evidence)
     assert overlap(found, orange) > 0.95
     rough = masks.from_bitmap(coarse)
     assert rough is not None
     assert overlap(found, orange) > overlap(Outlined(rough, 1), orange)
 
 
-def test_an_earlier_mask_snaps_to_where_the_object_is_now() -> None:
-    image, orange, _ = picture()
-    before = masks.from_bitmap(np.roll(orange, (6, -9), axis=(0, 1)))
-    assert before is not None
-    found = outline(image, prior=before)
-    assert overlap(found, orange) > max(0.93, overlap(Outlined(before, 1), orange))
-
-
-def test_points_are_obeyed() -> None:
-    image, orange, blue = picture()
-    wrong = [(150.0, 160.0, False), (360.0, 200.0, True)]
-    found = outline(image, evidence=evidence_for(orange | blue), points=wrong)
-    assert found is not None
-    bitmap = masks.to_bitmap(found.mask)
-    assert not bitmap[160, 150]
-    assert bitmap[200, 360]
-
-
-def test_the_outline_stays_in_the_positive_box_and_out_of_the_negative() -> None:
-    image, orange, _ = picture()
-    found = outline(
-        image,
-        evidence=evidence_for(orange),
-        boxes=[(80, 90, 160, 230, True), (80, 90, 160, 130, False)],
-    )
-    assert found is not None
-    x1, y1, x2, y2 = masks.bounding_box(found.mask)
-    slack = 4
-    assert x1 >= 80 - slack
-    assert x2 <= 160 + slack
-    assert y1 >= 130 - slack
-    assert y2 <= 230 + slack
-
-
 def test_nothing_found_is_none() -> None:
     image, *_ = picture()
-    assert outline(image, evidence=np.full((18, 24), -5, dtype=np.float32)) is None
-    outside = (WIDTH + 50.0, 10.0, WIDTH + 90.0, 40.0, True)
-    assert outline(image, boxes=[outside]) is None
-    assert outline(image, boxes=[box_of(picture()[1])], points=[], prior=None) is not None
-
-
-def test_no_hint_is_refused() -> None:
-    image, *_ = picture()
-    with pytest.raises(ValueError, match="needs evidence"):
-        outline(image, points=[(10, 10, False)])
+    assert outline(image, np.full((18, 24), -5, dtype=np.float32)) is None
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 50), (7, 3), (300, 2)])
 def test_tiny_frames_do_not_break_it(width: int, height: int) -> None:
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    for found in (
-        outline(image, points=[(width / 2, height / 2, True)]),
-        outline(image, boxes=[(0, 0, width, height, True)]),
-        outline(image, evidence=np.ones((2, 2), dtype=np.float32)),
-        outline(image, prior=Mask(0, 0, width, height, np.ones((1, 1), dtype=np.bool_))),
-    ):
-        if found is not None:
-            assert (found.mask.frame_width, found.mask.frame_height) == (width, height)
+    found = outline(image, np.ones((2, 2), dtype=np.float32))
+    if found is not None:
+        assert (found.mask.frame_width, found.mask.frame_height) == (width, height)
 
 
-def test_a_point_off_the_frame_breaks_nothing() -> None:
+def test_the_same_evidence_gives_the_same_outline() -> None:
     image, orange, _ = picture()
-    found = outline(image, boxes=[box_of(orange)], points=[(-30, 5000, True), (1e9, 1e9, False)])
-    assert overlap(found, orange) > 0.9
-
-
-def test_the_same_hints_give_the_same_outline() -> None:
-    image, orange, _ = picture()
-    first, second = (outline(image, boxes=[box_of(orange)]) for _ in range(2))
+    first, second = (outline(image, evidence_for(orange)) for _ in range(2))
     assert first is not None
     assert second is not None
     assert first.mask.crop == second.mask.crop

@@ -17,7 +17,6 @@ from videoseg.models.embedded.evidence import OUTPUTS, Maps, averaged
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.ground import Found, ground
 from videoseg.models.embedded.hints import Hints
-from videoseg.models.embedded.levels import outline_on_edges
 from videoseg.models.embedded.memory import Memory
 from videoseg.models.embedded.outline import Outlined, outline
 from videoseg.models.embedded.outliner import Outliner
@@ -159,6 +158,11 @@ class Embedded:
             self._backbone = Backbone(self.threads, self.long_side)
         return self._backbone
 
+    def _hand(self) -> Outliner:
+        if self._outliner is None:
+            self._outliner = Outliner(self.threads)
+        return self._outliner
+
     def _by_text(self, frame: Frame, prompt: Prompt, looks: _Looks) -> tuple[list[Outlined], float]:
         assert prompt.text is not None  # noqa: S101
         query = self._query(prompt.text)
@@ -172,9 +176,10 @@ class Embedded:
         outlined = []
         for item in found:
             if item.whole:
-                result = outline(frame.image, evidence=item.evidence)
+                result = outline(frame.image, item.evidence)
             else:
-                result = outline_on_edges(frame.image, item.evidence)
+                hints = Hints(frame.width, frame.height, item.evidence)
+                result = self._hand().outline(frame.image, hints)
             if result is not None:
                 outlined.append(Outlined(result.mask, item.presence))
         return outlined, presence
@@ -187,10 +192,8 @@ class Embedded:
         hits = [_hits(frame, item, points, boxes) for item in found]
         best = max(range(len(found)), key=hits.__getitem__, default=None)
         evidence = found[best].evidence if best is not None and hits[best] > 0 else None
-        if self._outliner is None:
-            self._outliner = Outliner(self.threads)
         hints = Hints(frame.width, frame.height, evidence, points, boxes, prior)
-        result = self._outliner.outline(frame.image, hints)
+        result = self._hand().outline(frame.image, hints)
         return [] if result is None else [result]
 
 

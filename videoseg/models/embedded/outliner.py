@@ -2,7 +2,8 @@
 
 ``training/outliner.py`` has the network and its sources. It sees a square around the object at one
 size, so that small objects keep their resolution. Where a click says nothing of the size, the
-whole frame and closer looks around the click compete, and the best is looked at again closely.
+whole frame and closer looks around the click compete. What was found is then shown to it once more
+with the hints, which mends much of what it missed.
 """
 
 from __future__ import annotations
@@ -46,20 +47,21 @@ class Outliner:
         Raises:
             ValueError: There is no hint at all.
         """
+        if hints.window() is None:
+            return None
+        if hints.prior is None:
+            first = self._searched(image, hints) if hints.only_clicked else self._near(image, hints)
+            if first is None:
+                return None
+            return self._near(image, hints.given(first.mask)) or first
+        return self._near(image, hints)
+
+    def _near(self, image: RgbImage, hints: Hints) -> Outlined | None:
+        """The answer to all hints, seen around the object."""
         square = hints.window()
-        if square is None:
-            return None
-        if not hints.only_clicked:
-            logits, quality = self._look(image, hints, [square])
-            return _finished(image, square, logits[0, 0], float(quality[0, 0]), hints)
-        first = self._searched(image, hints)
-        if first is None:
-            return None
-        known = hints.given(first.mask)
-        square = known.window()
-        assert square is not None  # noqa: S101 - there is a mask
-        logits, quality = self._look(image, known, [square])
-        return _finished(image, square, logits[0, 0], float(quality[0, 0]), hints) or first
+        assert square is not None  # noqa: S101 - the caller has looked
+        logits, quality = self._look(image, hints, [square])
+        return _finished(square, logits[0, 0], float(quality[0, 0]), hints)
 
     def _searched(self, image: RgbImage, hints: Hints) -> Outlined | None:
         """The best answer to clicks alone, over several sizes of what is looked at."""
@@ -70,7 +72,7 @@ class Outliner:
         order = np.argsort(-quality, axis=None)
         for look, candidate in zip(*np.unravel_index(order, quality.shape), strict=True):
             score = float(quality[look, candidate])
-            found = _finished(image, squares[look], logits[look, candidate], score, hints)
+            found = _finished(squares[look], logits[look, candidate], score, hints)
             if found is not None:
                 return found
         return None
@@ -103,9 +105,7 @@ def _looks(hints: Hints) -> list[Square]:
     return looks
 
 
-def _finished(
-    image: RgbImage, square: Square, logits: FloatMap, score: float, hints: Hints
-) -> Outlined | None:
+def _finished(square: Square, logits: FloatMap, score: float, hints: Hints) -> Outlined | None:
     """The outline at the frame's own size, as the hints have it for certain."""
     box = square.in_frame(hints.width, hints.height)
     if box is None:

@@ -55,7 +55,8 @@ class Square:
         scale = size / self.side
         if scale < 0.5:  # Shrunk by area first, or else fine patterns turn into noise.
             shape = [max(round(n * scale * 1.4), 1) for n in piece.shape[1::-1]]
-            piece = cv2.resize(piece, (shape[0], shape[1]), interpolation=cv2.INTER_AREA)
+            small = cv2.resize(piece, (shape[0], shape[1]), interpolation=cv2.INTER_AREA)
+            piece = np.asarray(small, dtype=np.uint8)
         warped = cv2.warpAffine(
             piece,
             self._matrix((x1, y1, x2, y2), (piece.shape[1], piece.shape[0]), size),
