@@ -1,6 +1,6 @@
 """Trains the promptable network.
 
-    python -m training.train_outliner --data DATA/images --out RUN --steps 5600
+    python -m training.train_outliner --data DATA/images --out RUN --steps 5200
 
 RUN keeps ``state.pt`` (goes on from there when called again, every step seeded by its number),
 ``curve.csv`` and, at the end, ``outliner.pt``: the running mean of the weights. Two CPU cores make
@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder of annotated images")
     parser.add_argument("--out", type=Path, required=True, help="where the run is kept")
-    parser.add_argument("--steps", type=int, default=5600)
+    parser.add_argument("--steps", type=int, default=5200)
     parser.add_argument("--stop", type=int, help="end after this step; go on later")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
