@@ -28,6 +28,8 @@ KINDS = {"box": 0.36, "click": 0.34, "carry": 0.2, "evidence": 0.1}
 """What a question starts from, and how often."""
 _PASTED = 0.25
 _COVERED = 0.15
+_DRAWN = 0.05
+"""Part of the questions that show a plain shape: what nothing but its colour tells apart."""
 _STROKES = 0.15
 """Part of the questions by click that are asked with strokes instead."""
 _LEAST_SHOWN = 40
@@ -56,8 +58,10 @@ def question(pieces: Pieces, side: int, random: Random) -> Question:
     """A random question of this size."""
     kind = str(random.choice(list(KINDS), p=list(KINDS.values())))
     while True:
-        piece = _choose(pieces, random)
-        image, truth = _scene(pieces, piece, kind, side, random)
+        if random.random() < _DRAWN:
+            image, truth = _shape(pieces, side, random)
+        else:
+            image, truth = _scene(pieces, _choose(pieces, random), kind, side, random)
         if int(truth.sum()) >= _LEAST_SHOWN:
             break
     hints = np.zeros((len(HINTS), side, side), dtype=np.float32)
@@ -104,6 +108,30 @@ def _scene(
         if int((truth & (1 - hides)).sum()) > 0.35 * int(truth.sum()):
             image, truth = _pasted(image, over, hides, random), truth & (1 - hides)
     return image, truth
+
+
+def _shape(pieces: Pieces, side: int, random: Random) -> tuple[npt.NDArray[np.uint8], Bitmap]:
+    """A shape of one colour on one colour, or on a photograph, with more or less noise."""
+    truth = np.zeros((side, side), dtype=np.uint8)
+    centre = random.uniform(0.3, 0.7, 2) * side
+    size = side * random.uniform(0.08, 0.38)
+    if random.random() < 0.5:
+        axes = (round(size), round(size * random.uniform(0.4, 1)))
+        angle = float(random.uniform(0, 180))
+        cv2.ellipse(truth, (int(centre[0]), int(centre[1])), axes, angle, 0, 360, 1, -1)
+    else:
+        turns = np.sort(random.uniform(0, 2 * np.pi, int(random.integers(3, 9))))
+        reach = size * random.uniform(0.5, 1.2, len(turns))
+        corners = centre + np.stack([np.cos(turns), np.sin(turns)], axis=1) * reach[:, None]
+        cv2.fillPoly(truth, [np.rint(corners).astype(np.int32)], 1)
+    if random.random() < 0.5:
+        photo = pieces.photos[int(random.integers(len(pieces.photos)))]
+        under = _somewhere(photo.image, side, random).astype(np.float32)
+    else:
+        under = np.full((side, side, 3), random.uniform(0, 255, 3), dtype=np.float32)
+    picture = np.where(truth[..., None] > 0, random.uniform(0, 255, 3), under)
+    picture += random.normal(0, random.choice([0.0, 6.0, 14.0]), picture.shape)
+    return np.clip(picture, 0, 255).astype(np.uint8), truth
 
 
 def _placement(piece: Piece, kind: str, side: int, random: Random) -> npt.NDArray[np.float64]:
