@@ -36,6 +36,7 @@ class Source:
         whole: The segments of one photograph are parts of one thing, which is a piece as well.
         cutout: Its pieces are things that can be cut out and pasted elsewhere.
         most: Pieces that cover more of their photograph than this are left out.
+        things: Its pieces are things rather than regions of one look.
     """
 
     folder: str
@@ -44,16 +45,17 @@ class Source:
     whole: bool = False
     cutout: bool = False
     most: float = 0.9
+    things: bool = True
 
 
 SOURCES = (
     Source("coco_more", 0.40, 144, cutout=True),
     Source("coco_train", 0.11, 144, cutout=True),
     Source("coco_tiny", 0.10, 144, cutout=True),
-    Source("regions", 0.14, 300, most=0.6),
+    Source("regions", 0.14, 300, most=0.6, things=False),
     Source("clothing", 0.10, 100, whole=True, cutout=True),
     Source("car_parts", 0.06, 100, whole=True, cutout=True),
-    Source("driving", 0.03, 200),
+    Source("driving", 0.03, 200, things=False),
     Source("tile_defects", 0.04, 40),
     Source("fruits_nuts", 0.02, 200, cutout=True),
 )
@@ -146,12 +148,21 @@ def _pieces(photo: Photo, notes: list[dict[str, Any]], things: set[int]) -> Iter
             together[y:bottom, x:right] |= mask.bitmap
         if source.least <= area <= source.most * width * height:
             # Parts are no things of their own: they are learned, but not pasted elsewhere.
-            thing = note["category_id"] in things and not source.whole
+            thing = note["category_id"] in things and source.things and not source.whole
+            if not thing and not source.whole and _around(mask):
+                continue
             yield Piece(photo, mask.x, mask.y, _bits(mask), thing)
     if source.whole and together.any():
         x, y, wide, high = cv2.boundingRect(together)
         cut = np.ascontiguousarray(together[y : y + high, x : x + wide])
         yield Piece(photo, x, y, cut, thing=True)
+
+
+def _around(mask: Mask) -> bool:
+    """Whether it reaches two sides of the picture or more: ground, which nobody points at."""
+    left, top, right, bottom = mask.crop
+    reached = (left <= 1, top <= 1, right >= mask.frame_width - 1, bottom >= mask.frame_height - 1)
+    return sum(reached) > 1
 
 
 def _bits(mask: Mask) -> Bitmap:

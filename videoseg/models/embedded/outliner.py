@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.geometry import masks
 from videoseg.models.embedded.features import session
 from videoseg.models.embedded.hints import Hints
 from videoseg.models.embedded.outline import Outlined
@@ -26,8 +27,10 @@ FloatMap = npt.NDArray[np.float32]
 
 SIDE = 256
 """The crop's side as the network sees it, pixels."""
-_CLOSER = (1.0, 0.5, 0.25)
-"""Sides of the looks around a click that stands alone, in longer sides of the frame."""
+_CLOSER = (0.7, 0.5, 0.35, 0.25)
+"""Sides of the looks around clicks that stand alone, in longer sides of the frame."""
+_FOR_LARGE = 0.15
+"""How much a larger outline is preferred: who clicks once means the whole rather than a part."""
 
 
 class Outliner:
@@ -64,18 +67,16 @@ class Outliner:
         return _finished(square, logits[0, 0], float(quality[0, 0]), hints)
 
     def _searched(self, image: RgbImage, hints: Hints) -> Outlined | None:
-        """The best answer to clicks alone, over several sizes of what is looked at."""
-        squares = list(_looks(hints))
+        """The answer to clicks alone that the others agree with most, over all looks."""
+        squares = _looks(hints)
         logits, quality = self._look(image, hints, squares)
-        if len(hints.points) > 1:
-            quality = quality[:, :1]
-        order = np.argsort(-quality, axis=None)
-        for look, candidate in zip(*np.unravel_index(order, quality.shape), strict=True):
-            score = float(quality[look, candidate])
-            found = _finished(squares[look], logits[look, candidate], score, hints)
-            if found is not None:
-                return found
-        return None
+        candidates = logits.shape[1] if len(hints.points) == 1 else 1
+        found = [
+            _finished(square, logits[look, each], float(quality[look, each]), hints)
+            for look, square in enumerate(squares)
+            for each in range(candidates)
+        ]
+        return _agreed([one for one in found if one is not None])
 
     def _look(
         self, image: RgbImage, hints: Hints, squares: list[Square]
@@ -98,11 +99,23 @@ def _looks(hints: Hints) -> list[Square]:
     middle_y = min(max((min(ys) + max(ys)) / 2, 0.0), float(hints.height))
     apart = max(max(xs) - min(xs), max(ys) - min(ys))
     looks = [whole]
-    for share in _CLOSER[1:]:
+    for share in _CLOSER:
         side = whole.side * share
         if side > 1.2 * apart and side >= SIDE / 4:
             looks.append(Square(middle_x - side / 2, middle_y - side / 2, side))
     return looks
+
+
+def _agreed(found: list[Outlined]) -> Outlined | None:
+    """The outline that overlaps most with all the others, as far as they are thought good."""
+    if not found:
+        return None
+    worth = [
+        sum(other.score * masks.iou(one.mask, other.mask) for other in found)
+        * float(one.mask.bitmap.sum()) ** _FOR_LARGE
+        for one in found
+    ]
+    return found[int(np.argmax(worth))]
 
 
 def _finished(square: Square, logits: FloatMap, score: float, hints: Hints) -> Outlined | None:
