@@ -1,6 +1,6 @@
 """Trains the promptable network.
 
-    python -m training.train_outliner --data DATA/images --out RUN --steps 5200
+    python -m training.train_outliner --data DATA/images --out RUN --steps 5000
 
 RUN keeps ``state.pt`` (goes on from there when called again, every step seeded by its number),
 ``curve.csv`` and, at the end, ``outliner.pt``: the running mean of the weights. Two CPU cores make
@@ -37,7 +37,7 @@ _BACKBONE_SHARE = 0.25
 """Rate of the pretrained weights, beside the others'."""
 _WARM_UP = 200
 _DECAY = 0.02
-_LARGE_FROM = 0.72
+_LARGE_FROM = 0.75
 """Part of the steps after which crops have their full size."""
 SIDES = (192, 256)
 _MEAN_KEEPS = 0.998
@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder of annotated images")
     parser.add_argument("--out", type=Path, required=True, help="where the run is kept")
-    parser.add_argument("--steps", type=int, default=5200)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--stop", type=int, help="end after this step; go on later")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")

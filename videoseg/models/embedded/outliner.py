@@ -52,12 +52,10 @@ class Outliner:
         """
         if hints.window() is None:
             return None
-        if hints.prior is None:
-            first = self._searched(image, hints) if hints.only_clicked else self._near(image, hints)
-            if first is None:
-                return None
-            return self._near(image, hints.given(first.mask)) or first
-        return self._near(image, hints)
+        first = self._searched(image, hints) if hints.only_clicked else self._near(image, hints)
+        if first is None:
+            return None
+        return self._near(image, hints.given(first.mask)) or first
 
     def _near(self, image: RgbImage, hints: Hints) -> Outlined | None:
         """The answer to all hints, seen around the object."""

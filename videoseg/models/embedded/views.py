@@ -14,7 +14,7 @@ from videoseg.types import Box, Mask, RgbImage
 
 FloatMap = npt.NDArray[np.float32]
 
-NETWORK_SIDE = 256
+NETWORK_SIDE = 320
 """Longer side of the crop as the network sees it, pixels."""
 _MARGIN = 0.4
 """Surroundings of the object in the crop, on each side, in parts of its longer side."""
