@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -165,7 +165,7 @@ class Run:
 
     streams: Mapping[str, StreamInfo]
     prompts: Sequence[Prompt]
-    made: Sequence[Scene]
+    made: Iterable[Scene]
 
     def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
         for made in self.made:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,9 +11,8 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from tests import scenes
+from tests import memory, scenes
 from tests.browser import screenshot
-from videoseg.exporters import animated_svg
 from videoseg.exporters.animated_svg import AnimatedSvg
 from videoseg.geometry.masks import from_bitmap, iou
 from videoseg.geometry.paths import format_path, parse_path
@@ -23,7 +23,7 @@ NAMESPACE = {"s": "http://www.w3.org/2000/svg"}
 
 
 def export(
-    made: list[Scene],
+    made: Iterable[Scene],
     folder: Path,
     *,
     loop: bool = True,
@@ -148,10 +148,15 @@ def test_a_hostile_label_is_only_text(tmp_path: Path) -> None:
     assert found[1].findtext("s:title", namespaces=NAMESPACE) == label
 
 
-def test_the_spool_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = export(scenes.moving(), tmp_path)
-    monkeypatch.setattr(animated_svg, "_BUFFER", 1)
-    assert export(scenes.moving(), tmp_path) == whole
+def test_memory_does_not_grow_with_the_run(tmp_path: Path) -> None:
+    def run(frames: int) -> None:
+        made = scenes.Run(scenes.streams(), scenes.prompts(), memory.passing(frames))
+        AnimatedSvg().export(made, tmp_path)
+
+    run(20)  # what is made once and kept
+    short, long = (memory.peak(lambda frames=frames: run(frames)) for frames in (100, 600))
+    assert len(tracks((tmp_path / "animated.svg").read_text())) == 600 // memory.SPAN
+    assert long < short + 20_000
 
 
 def test_several_streams_get_a_file_each(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import scenes
+from tests import memory, scenes
 from tests.media import clip
 from videoseg.cli._app import run
 from videoseg.cli._scale import scale_setting
@@ -188,6 +188,44 @@ def test_millimetres(tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     plain, _ = written(tmp_path / "plain", made)
     assert not any("mm" in name for name in plain[0])
+
+
+def test_a_track_that_returns_goes_on(tmp_path: Path) -> None:
+    seen = {2: (0, 1, 6, 7), 1: (2, 3), 7: (4,)}
+    made = [
+        scenes.scene(
+            *(
+                box(20 + 2 * n, 30, track_id=track_id, label=f"disc {track_id}")
+                for track_id, frames in seen.items()
+                if n in frames
+            ),
+            index=n,
+        )
+        for n in range(8)
+    ]
+    rows, found = written(tmp_path, made)
+    assert [(row["track_id"], row["label"]) for row in found] == [
+        ("1", "disc 1"), ("2", "disc 2"), ("7", "disc 7"),
+    ]  # fmt: skip
+    returned = found[1]
+    assert (returned["frames"], returned["first_frame"], returned["last_frame"]) == ("4", "0", "7")
+    assert (returned["in_view_s"], returned["path_length_px"]) == ("0.160000", "14.000")
+    again = next(row for row in rows if row["frame"] == "6")
+    assert (again["in_view_s"], again["speed_px_per_s"]) == ("0.080000", "50.000")
+
+
+def test_memory_does_not_grow_with_the_run(tmp_path: Path) -> None:
+    def run(frames: int) -> None:
+        writer = Measurements()
+        writer.open(tmp_path, scenes.streams(), scenes.prompts())
+        for scene in memory.passing(frames):
+            writer.write(scene, None)
+        writer.close(complete=True)
+
+    run(20)  # what is made once and kept
+    short, long = (memory.peak(lambda frames=frames: run(frames)) for frames in (100, 1000))
+    assert len((tmp_path / "tracks.csv").read_text().splitlines()) == 1 + 1000 // memory.SPAN
+    assert long < short + 100_000  # Python keeps up to 2000 tuples of a size for later use
 
 
 LABELS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "'quoted", '"=1"', "a,b\nc", "ä"]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests import media, scenes
+from tests import media, memory, scenes
 from videoseg.geometry.masks import to_bitmap
 from videoseg.palette import colour_of
 from videoseg.types import Bezier, Mask, Part, Polygon, Ring, Shape, State, TrackedInstance
@@ -209,6 +209,20 @@ def test_labels_keep_clear_of_each_other() -> None:
     assert (both[top] == alone[top]).all()
     assert changed(both)[172:190].any()
     assert not changed(alone)[172:190].any()
+
+
+def test_labels_of_objects_that_are_gone_are_forgotten() -> None:
+    planes = [np.full((240, 320), 200, np.uint8) for _ in range(3)]
+    shape = shaped([square(100, 60, 220, 180)])
+
+    def run(tracks: int) -> None:
+        painter = Painter(RGB, 320, 240, 0.5, True)
+        for track_id in range(tracks):
+            painter.paint(planes, scenes.scene(replace(shape, track_id=1 + track_id)))
+
+    run(3)  # what is made once and kept
+    few, many = (memory.peak(lambda tracks=tracks: run(tracks)) for tracks in (5, 60))
+    assert many < few + 100_000  # a label takes 40 kB
 
 
 def test_planes_of_half_the_size_are_drawn_in_step() -> None:

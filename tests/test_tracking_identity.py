@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import itertools
 from fractions import Fraction
 
@@ -26,6 +27,7 @@ from tests.tracked import (
 from videoseg.geometry import masks
 from videoseg.tracking.iou import IouTracker
 from videoseg.tracking.looks import UNKNOWN, Look, Palette
+from videoseg.tracking.tracks import Track
 from videoseg.tracking.two_pass import TwoPassTracker
 from videoseg.types import Frame, Instance, Mask, RgbImage, Scene
 
@@ -139,6 +141,26 @@ def test_a_cut_in_mid_occlusion(colour: Colour, expected: int) -> None:
     assert [scene.shot for scene in scenes] == [0] * 13 + [1] * 17
     assert [ids(scene) for scene in scenes[:18]] == [[1]] * 8 + [[]] * 10
     assert all(ids(scene) == [expected] for scene in scenes[18:])
+
+
+def test_what_returns_again_and_again_is_not_remembered_as_often() -> None:
+    def tracks_in_memory() -> int:
+        gc.collect()
+        return sum(isinstance(each, Track) for each in gc.get_objects())
+
+    before = tracks_in_memory()
+    red = disc(40, 60)
+    shown, empty = painted((red, RED)), painted()
+    follows = tracker()
+    follows.start({"clip": info()}, PROMPTS)
+    given: set[int] = set()
+    for index in range(300):
+        there = index % 30 < 5
+        frame = Frame("clip", index, index, Fraction(1, 10), shown if there else empty)
+        for scene in follows.update(frame, detections(frame, [found(red)] if there else [])):
+            given.update(ids(scene))
+    assert given == {1}
+    assert tracks_in_memory() <= before + 2
 
 
 def test_misses_that_the_picture_belies_are_filled_in() -> None:

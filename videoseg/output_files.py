@@ -15,7 +15,7 @@ _LONGEST = 64
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path | str) -> Iterator[None]:
     """Turn what the file system refuses into an error that names ``path``.
 
     Raises:

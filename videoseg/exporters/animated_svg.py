@@ -8,13 +8,17 @@ to step through the outline of every frame. Times are the frames' own, so uneven
 
 from __future__ import annotations
 
+import itertools
 import json
+import operator
 import tempfile
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Annotated, TypeAlias
+from typing import IO, Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -26,13 +30,11 @@ from videoseg.outlines.markup import decimal, group_start, svg_start, title
 from videoseg.outlines.strands import Strand, strands, unseen_area
 from videoseg.output_files import stream_names, writing
 from videoseg.protocols import RunReader
-from videoseg.types import Bezier, Part, Scene, Shape, StreamInfo, TrackedInstance
+from videoseg.types import Bezier, Part, Scene, Shape, StreamInfo
 
 _NAME = "animated.svg"
 _UNKNOWN_LENGTH = Fraction(1, 25)
-_BUFFER = 1 << 22  # characters kept in memory before they go to the spool
 _KEY_TIME_DECIMALS = 9
-_Key: TypeAlias = tuple[str, int]
 _SCALE = 10**_KEY_TIME_DECIMALS
 
 _EARLY = 600
@@ -65,10 +67,14 @@ class AnimatedSvg:
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the files from one pass over the run's Scenes."""
         names = dict(zip(run.streams, self.produces(run.streams), strict=True))
-        with writing(folder), tempfile.TemporaryFile("w+b") as file:
-            spool = _Spool(file)
+        with writing(folder), ExitStack() as files:
             timelines = {
-                stream: _Timeline(info, spool, self.precision, self.tolerance)
+                stream: _Timeline(
+                    info,
+                    _Spool(files.enter_context(tempfile.TemporaryFile())),
+                    self.precision,
+                    self.tolerance,
+                )
                 for stream, info in run.streams.items()
             }
 
@@ -87,35 +93,30 @@ class AnimatedSvg:
 
 @dataclass
 class _Spool:
-    """Many growing lists of lines in one file; what is in memory stays below a limit."""
+    """Paths of many tracks in one file, as they come; in memory are 16 bytes for each."""
 
     file: IO[bytes]
-    _waiting: dict[_Key, list[str]] = field(default_factory=dict)
-    _blocks: dict[_Key, list[tuple[int, int]]] = field(default_factory=dict)
-    _size: int = 0
+    _tracks: array[int] = field(default_factory=lambda: array("q"))
+    _offsets: array[int] = field(default_factory=lambda: array("q"))
 
-    def append(self, key: _Key, line: str) -> None:
-        """Add a line of ASCII text to those of ``key``."""
-        self._waiting.setdefault(key, []).append(line + "\n")
-        self._size += len(line)
-        if self._size > _BUFFER:
-            self._flush()
+    def append(self, track_id: int, head: str, moves: _Moves) -> None:
+        """Add a path of a track, and what a group of its paths begins with."""
+        self._tracks.append(track_id)
+        self._offsets.append(self.file.tell())
+        record = [head, moves.steps, moves.begin, moves.end, moves.times, moves.values]
+        self.file.write(f"{json.dumps(record)}\n".encode("ascii"))
 
-    def read(self, key: _Key) -> Iterator[str]:
-        """The lines of ``key``."""
-        self._flush()
-        for offset, size in self._blocks.get(key, ()):
-            self.file.seek(offset)
-            yield from self.file.read(size).decode("ascii").splitlines()
+    def groups(self) -> Iterator[tuple[str, Iterator[_Moves]]]:
+        """What each track begins with, and its paths in the order in which they came."""
+        order = np.argsort(np.asarray(self._tracks), kind="stable")
+        records = map(self._read, np.asarray(self._offsets)[order].tolist())
+        for head, paths in itertools.groupby(records, key=operator.itemgetter(0)):
+            yield head, (_Moves(*moves) for _, *moves in paths)
 
-    def _flush(self) -> None:
-        self.file.seek(0, 2)
-        for key, lines in self._waiting.items():
-            block = "".join(lines).encode("ascii")
-            self._blocks.setdefault(key, []).append((self.file.tell(), len(block)))
-            self.file.write(block)
-        self._waiting.clear()
-        self._size = 0
+    def _read(self, offset: int) -> list[Any]:
+        self.file.seek(offset)
+        record: list[Any] = json.loads(self.file.readline())
+        return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +137,6 @@ class _Moves:
     times: list[int]
     values: list[str]
 
-    def to_line(self) -> str:
-        return json.dumps([self.steps, self.begin, self.end, self.times, self.values])
-
-    @classmethod
-    def of_line(cls, line: str) -> _Moves:
-        return cls(*json.loads(line))
-
 
 @dataclass
 class _Timeline:
@@ -155,7 +149,6 @@ class _Timeline:
     _origin: int | None = None
     _end: Fraction = Fraction(0)
     _last: Scene | None = None
-    _tracks: dict[int, TrackedInstance] = field(default_factory=dict)
 
     def note(self, scene: Scene) -> None:
         """Note when a frame is shown."""
@@ -166,9 +159,9 @@ class _Timeline:
 
     def add(self, strand: Strand) -> None:
         """Keep what a strand shows."""
-        self._tracks.setdefault(strand.tracked.track_id, strand.tracked)
-        moves = self._moves(strand)
-        self.spool.append((self.info.stream, strand.tracked.track_id), moves.to_line())
+        tracked = strand.tracked
+        head = f"{group_start(tracked)}>{title(tracked)}\n"
+        self.spool.append(tracked.track_id, head, self._moves(strand))
 
     def picture(self, *, loop: bool) -> Iterator[str]:
         """The file, in pieces."""
@@ -177,10 +170,10 @@ class _Timeline:
         timing = f' dur="{decimal(Fraction(microseconds, 1_000_000), 6)}s" {repeat}'
         yield '<?xml version="1.0" encoding="UTF-8"?>\n'
         yield f'{svg_start(self.info)} data-seconds="{decimal(self._end, 6)}">\n'
-        for track_id, tracked in sorted(self._tracks.items()):
-            yield f"{group_start(tracked)}>{title(tracked)}\n"
-            for line in self.spool.read((self.info.stream, track_id)):
-                yield from _path(_Moves.of_line(line), microseconds, timing)
+        for head, paths in self.spool.groups():
+            yield head
+            for moves in paths:
+                yield from _path(moves, microseconds, timing)
             yield "</g>\n"
         yield "</svg>\n"
 

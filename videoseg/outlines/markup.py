@@ -71,7 +71,7 @@ def _start(tag: str, tracked: TrackedInstance) -> str:
     )
 
 
-_hex_of = functools.lru_cache(maxsize=1024)(hex_of)
+_hex_of = functools.lru_cache(maxsize=256)(hex_of)
 
 
 def title(tracked: TrackedInstance) -> str:

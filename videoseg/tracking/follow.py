@@ -66,6 +66,7 @@ class Follower:
                 track.miss(held.seconds, hidden=not shown)
                 if shown:
                     held.shown.add(track)
+        held.forget_palette()
         gone = [track for track in self.tracks if self._gone(track, held.seconds)]
         self._forget(gone)
         self._gallery.keep(gone)

@@ -89,6 +89,10 @@ class Held:
             self._palette = Palette.of(self.small)
         return self._palette
 
+    def forget_palette(self) -> None:
+        """Let go what looks are taken from: it weighs more than the picture."""
+        self._palette = None
+
     def present(self, track: Track) -> smooth.Present:
         """A seen track's mask, ready to be compared."""
         if track not in self.found:

@@ -234,4 +234,5 @@ class Timeline:
                 if key not in self._known:
                     self._known[key] = next(self.ids)
                 track.track_id = self._known[key]
+        track.continues = None  # or all that the object ever was would be kept
         return track.track_id

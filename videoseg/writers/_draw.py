@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,14 @@ from videoseg.geometry.masks import overlap
 from videoseg.geometry.rings import flatten
 from videoseg.palette import colour_of
 from videoseg.types import Box, Scene, TrackedInstance
-from videoseg.writers._label import DARK, pill_of
+from videoseg.writers._label import DARK, Pill, pill_of
 from videoseg.writers._samples import Plane, Samples
 
 Points = npt.NDArray[np.float64]
 _Line = tuple[Points, Points]
 """Points (P, 2) in pixels and, at each, the vector to a parallel line one pixel away."""
+_Caption = tuple[str, tuple[int, int, int]]
+"""What a label says, and the colour that it says it on."""
 
 _SHIFT = 4
 """Bits after the binary point of the coordinates that cv2 is given."""
@@ -59,6 +61,7 @@ class Painter:
     opacity: float
     labels: bool
     caption: Callable[[TrackedInstance], str] = _label_and_id
+    _pills: dict[_Caption, Pill] = field(init=False, repr=False, default_factory=dict)
 
     def paint(self, planes: Sequence[Plane], scene: Scene) -> None:
         """Draw a Scene into planes that begin with the picture's first sample each."""
@@ -69,6 +72,7 @@ class Painter:
         for each in drawn:
             self._stroke(planes, each)
         if self.labels:
+            self._letter(drawn)
             taken: list[Box] = []
             for each in drawn:
                 self._label(planes, each, taken)
@@ -117,15 +121,22 @@ class Painter:
                     cv2.polylines(plane, middle, closed, dark[number], outer, 8, _SHIFT)
                 cv2.polylines(plane, middle, closed, colour[number], inner, 8, _SHIFT)
 
+    def _letter(self, drawn: Sequence[_Drawn]) -> None:
+        """Make the labels that the last Scene did not have, and let go of those that are gone."""
+        size = self._letter_size
+        room = min(self.width, max(self.width // 2, 8 * size))
+        wanted = dict.fromkeys((self.caption(each.tracked), each.colour) for each in drawn)
+        self._pills = {
+            each: self._pills.get(each) or pill_of(*each, size, room, self.samples)
+            for each in wanted
+        }
+
     def _label(self, planes: Sequence[Plane], drawn: _Drawn, taken: list[Box]) -> None:
         """Write above an object, or below it where another label stands above it."""
-        size = max(10, round(self.height / 32))
-        text = self.caption(drawn.tracked)
-        room = min(self.width, max(self.width // 2, 8 * size))
-        pill = pill_of(text, drawn.colour, size, room, self.samples)
+        pill = self._pills[self.caption(drawn.tracked), drawn.colour]
         if pill.width > self.width or pill.height > self.height:
             return
-        gap = size / 4
+        gap = self._letter_size / 4
         middle = (drawn.low[0] + drawn.high[0] - pill.width) / 2
         x = _even(middle, self.width - pill.width)
         places = [
@@ -139,6 +150,10 @@ class Painter:
         place = next(free, places[0])
         taken.append(place)
         pill.lay_over(planes, self.samples, place[0], place[1])
+
+    @property
+    def _letter_size(self) -> int:
+        return max(10, round(self.height / 32))
 
     @property
     def _line_width(self) -> int:
@@ -217,7 +232,7 @@ def _fixed(points: Points, step: int) -> npt.NDArray[np.int32]:
     return np.rint(points * (one / step) - one / 2).astype(np.int32)
 
 
-_colour_of = functools.lru_cache(maxsize=1024)(colour_of)
+_colour_of = functools.lru_cache(maxsize=256)(colour_of)
 
 
 def _both_sides(lines: Sequence[_Line], distance: float) -> list[npt.NDArray[np.int32]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,7 +40,6 @@ class Pill:
             window[:] = (window * rest + paint) >> 8
 
 
-@functools.lru_cache(maxsize=256)
 def pill_of(
     text: str, colour: tuple[int, int, int], size: int, room: int, samples: Samples
 ) -> Pill:

@@ -40,7 +40,7 @@ class Samples:
         """Samples (..., 3) of RGB colours (..., 3), not rounded."""
         return np.asarray(rgb, dtype=np.float64) @ self.matrix.T + self.offset
 
-    @functools.lru_cache(maxsize=1024)  # noqa: B019 - there is one of these per stream
+    @functools.lru_cache(maxsize=256)  # noqa: B019 - there is one of these per stream
     def whole(self, rgb: tuple[int, int, int]) -> tuple[int, int, int]:
         """Samples of one colour, rounded."""
         first, second, third = (round(value) for value in self.of(rgb).tolist())

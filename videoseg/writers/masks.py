@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import shutil
 import struct
 import tempfile
@@ -80,8 +81,10 @@ class Masks:
         del frame
         info = self._streams[scene.stream]
         name = f"{self._names[scene.stream]}/{frame_name(scene, info, '.png')}"
-        with writing(self._folder / name):
-            (self._folder / name).write_bytes(_png(scene, info))
+        # Not a Path: it would keep the name of every file for good (Python 3.12).
+        path = os.path.join(self._folder, name)
+        with writing(path), open(path, "wb") as file:
+            file.write(_png(scene, info))
         with writing(self._folder / _INDEX):
             self._annotate(scene, info, name)
 

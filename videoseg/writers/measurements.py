@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Annotated
@@ -16,6 +16,7 @@ from typing_extensions import Doc
 from videoseg.errors import OutputError
 from videoseg.output_files import writing
 from videoseg.types import Frame, Prompt, Scene, StreamInfo, TrackedInstance
+from videoseg.writers._ledger import Ledger
 from videoseg.writers._measure import Measure, measured
 
 _FRAMES, _TRACKS = "measurements.csv", "tracks.csv"
@@ -70,9 +71,9 @@ class Measurements:
         """Begin ``measurements.csv``."""
         del prompts
         self._folder = folder
-        self._streams = {name: _Stream(info) for name, info in streams.items()}
         with writing(folder / _FRAMES):
             self._file = _opened(folder / _FRAMES)
+            self._streams = {name: _Stream(info) for name, info in streams.items()}
             header = (*_IDENTITY, "frame", "pts", "seconds", "state", "score")
             sizes = self._headings(*_SIZES)
             speeds = self._headings(("speed", 1), suffix="_per_s")
@@ -83,8 +84,8 @@ class Measurements:
         del frame
         if self._file is None:
             raise OutputError(f"{self._folder / _FRAMES} is not open")
-        rows = [self._row(scene, *seen) for seen in self._streams[scene.stream].see(scene)]
         with writing(self._folder / _FRAMES):
+            rows = (self._row(scene, *seen) for seen in self._streams[scene.stream].see(scene))
             csv.writer(self._file).writerows(rows)
 
     def close(self, *, complete: bool) -> None:
@@ -97,45 +98,48 @@ class Measurements:
         if complete:
             with writing(self._folder / _TRACKS), _opened(self._folder / _TRACKS) as tracks:
                 csv.writer(tracks).writerows(self._tracks())
+        for stream in self._streams.values():
+            stream.close()
 
     def _row(
-        self, scene: Scene, tracked: TrackedInstance, track: _Track, found: Measure | None
+        self,
+        scene: Scene,
+        tracked: TrackedInstance,
+        in_view: Fraction,
+        found: Measure | None,
+        speed: float | None,
     ) -> list[object]:
         head: list[object] = [_safe(scene.stream), tracked.track_id, _safe(tracked.label)]
         head += [scene.index, scene.pts, _seconds(scene.seconds), tracked.state]
         head.append(_number(tracked.instance.score, 4))
         if found is None:
             count = len(_PLACES) + len(self._headings(*_SIZES, ("speed", 1)))
-            return [*head, *[""] * count, _seconds(track.in_view)]
+            return [*head, *[""] * count, _seconds(in_view)]
         places = (*found.box, *found.centroid, found.orientation)
         sizes = [(getattr(found, name), power) for name, power in _SIZES]
-        speed = self._values((track.speed, 1))
         return [
             *head,
             *(_number(place, 3) for place in places),
             *self._values(*sizes),
-            *speed,
-            _seconds(track.in_view),
+            *self._values((speed, 1)),
+            _seconds(in_view),
         ]
 
-    def _tracks(self) -> list[list[object]]:
+    def _tracks(self) -> Iterator[list[object]]:
         sizes = self._headings(("mean_area", 2), ("max_area", 2), ("path_length", 1))
         spans = ("frames", "first_frame", "last_frame", "first_s", "last_s", "in_view_s")
-        rows: list[list[object]] = [[*_IDENTITY, *spans, *sizes]]
+        yield [*_IDENTITY, *spans, *sizes]
         for stream in self._streams.values():
-            stream.end()
-            for number, track in sorted(stream.tracks.items()):
+            name, unit = _safe(stream.info.stream), stream.info.time_base
+            for number, track in stream.ended():
                 mean = track.area / track.frames
-                rows.append(
-                    [
-                        *(_safe(stream.info.stream), number, _safe(track.label), track.frames),
-                        *(track.first.index, track.last.index),
-                        *(_seconds(each.seconds) for each in (track.first, track.last)),
-                        _seconds(track.in_view),
-                        *self._values((mean, 2), (track.most, 2), (track.way, 1)),
-                    ]
-                )
-        return rows
+                times = (track.first_pts, track.last_pts, track.in_view)
+                yield [
+                    *(name, number, _safe(stream.labels[track.label]), track.frames),
+                    *(track.first_index, track.last_index),
+                    *(_seconds(units * unit) for units in times),
+                    *self._values((mean, 2), (track.most, 2), (track.way, 1)),
+                ]
 
     def _headings(self, *columns: tuple[str, int], suffix: str = "") -> list[str]:
         """Names with their units: all in pixels, then all in millimetres."""
@@ -158,71 +162,128 @@ class Measurements:
 
 @dataclass(slots=True)
 class _Track:
-    """What is known of a track so far; lengths as in ``Measure``."""
+    """What is known of a track so far, in numbers alone: all but the few in sight wait in a file.
 
-    label: str
-    first: Scene
-    last: Scene
+    Attributes:
+        label: Place of its label among those of its stream.
+        first_index: Its first frame,
+        first_pts: and when that was shown.
+        last_index: Its latest frame,
+        last_pts: when that was shown,
+        shot: and its shot.
+        frames: How many there were.
+        in_view: For how long it was seen, in units of the stream's time base.
+        x: Where its centroid was on the latest, not a number where it had no area.
+        y: Likewise.
+        area: Sum of its areas; lengths are as in ``Measure``.
+        most: Greatest of them.
+        way: How far the centroid has gone.
+    """
+
+    label: int
+    first_index: int
+    first_pts: int
+    last_index: int
+    last_pts: int
+    shot: int
     frames: int = 0
-    in_view: Fraction = Fraction(0)
-    centroid: tuple[float, float] | None = None
-    speed: float | None = None
+    in_view: int = 0
+    x: float = math.nan
+    y: float = math.nan
     area: float = 0.0
     most: float = 0.0
     way: float = 0.0
 
-    def move(self, scene: Scene, found: Measure | None, aspect: float) -> None:
-        """Take the next row in."""
-        self.speed = None
+    def move(self, scene: Scene, found: Measure | None, aspect: float) -> float | None:
+        """Take the next row in; gives the speed."""
+        x, y = (math.nan, math.nan) if found is None else found.centroid
+        step = math.hypot((x - self.x) * aspect, y - self.y)
+        passed = (scene.pts - self.last_pts) * scene.time_base
+        moved = not math.isnan(step) and scene.shot == self.shot
+        if moved:
+            self.way += step
         if found is not None:
-            if self.centroid is not None and scene.shot == self.last.shot:
-                (x, y), (u, v) = self.centroid, found.centroid
-                step = math.hypot((u - x) * aspect, v - y)
-                self.way += step
-                passed = scene.seconds - self.last.seconds
-                self.speed = step / float(passed) if passed > 0 else None
             self.area += found.area
             self.most = max(self.most, found.area)
-        self.centroid = None if found is None else found.centroid
+        self.x, self.y = x, y
+        self.last_index, self.last_pts, self.shot = scene.index, scene.pts, scene.shot
         self.frames += 1
-        self.last = scene
+        return step / float(passed) if moved and passed > 0 else None
+
+
+_ROW = "8q5d"
+"""A track as a row of the ledger."""
 
 
 @dataclass(slots=True)
 class _Stream:
-    """The tracks of one stream."""
+    """The tracks of one stream.
+
+    Attributes:
+        info: The stream.
+        labels: Of its tracks.
+        in_sight: Those of the latest Scene.
+        away: Those that were seen before.
+        latest: That Scene, without its outlines.
+    """
 
     info: StreamInfo
-    tracks: dict[int, _Track] = field(default_factory=dict)
+    labels: list[str] = field(default_factory=list)
+    in_sight: dict[int, _Track] = field(default_factory=dict)
+    away: Ledger = field(default_factory=lambda: Ledger(_ROW))
     latest: Scene | None = None
-    in_sight: list[int] = field(default_factory=list)
 
-    def see(self, scene: Scene) -> list[tuple[TrackedInstance, _Track, Measure | None]]:
-        """Take the next Scene in; each outline with its track and its measures."""
+    def see(
+        self, scene: Scene
+    ) -> Iterator[tuple[TrackedInstance, Fraction, Measure | None, float | None]]:
+        """Take the next Scene in; each outline with its time in view, its measures and speed."""
         if self.latest is not None:
-            self._pass(scene.seconds - self.latest.seconds)
-        # Outlines are let go, the rest of a Scene is small.
-        self.latest = bare = replace(scene, instances=())
-        self.in_sight = [tracked.track_id for tracked in scene.instances]
+            self._pass(scene.pts - self.latest.pts)
+        self.latest = replace(scene, instances=())
+        self._keep(self.in_sight.keys() - {tracked.track_id for tracked in scene.instances})
         aspect = float(self.info.sample_aspect_ratio)
-        seen = []
         for tracked in scene.instances:
-            new = _Track(tracked.label, bare, bare)
-            track = self.tracks.setdefault(tracked.track_id, new)
+            track = self._track(tracked, scene)
             found = measured(tracked.shape, aspect)
-            track.move(bare, found, aspect)
-            seen.append((tracked, track, found))
-        return seen
+            speed = track.move(scene, found, aspect)
+            yield tracked, track.in_view * scene.time_base, found, speed
 
-    def end(self) -> None:
-        """The last frame has been shown for as long as it lasts."""
+    def ended(self) -> Iterator[tuple[int, _Track]]:
+        """Every track by its id, once the last frame has been shown for as long as it lasts."""
         if self.latest is not None and self.latest.duration is not None:
-            self._pass(self.latest.duration * self.latest.time_base)
-        self.in_sight = []
+            self._pass(self.latest.duration)
+        self._keep(list(self.in_sight))
+        return ((number, _Track(*row)) for number, row in self.away.items())
 
-    def _pass(self, time: Fraction) -> None:
-        for number in self.in_sight:
-            self.tracks[number].in_view += time
+    def close(self) -> None:
+        """Forget them."""
+        self.away.close()
+
+    def _track(self, tracked: TrackedInstance, scene: Scene) -> _Track:
+        """A track, which is in sight from now on."""
+        number = tracked.track_id
+        if number not in self.in_sight:
+            self.in_sight[number] = (
+                _Track(*self.away[number])
+                if number in self.away
+                else self._begun(tracked.label, scene)
+            )
+        return self.in_sight[number]
+
+    def _begun(self, label: str, scene: Scene) -> _Track:
+        if label not in self.labels:
+            self.labels.append(label)
+        place = self.labels.index(label)
+        return _Track(place, scene.index, scene.pts, scene.index, scene.pts, scene.shot)
+
+    def _keep(self, gone: Iterable[int]) -> None:
+        """Put tracks aside."""
+        for number in gone:
+            self.away[number] = astuple(self.in_sight.pop(number))
+
+    def _pass(self, units: int) -> None:
+        for track in self.in_sight.values():
+            track.in_view += units
 
 
 def _opened(path: Path) -> IO[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ class Svg:
     precision: Annotated[int, Doc("decimals of the coordinates, 0 to 6"), Ge(0), Le(6)] = 1
     needs_image: bool = field(init=False, repr=False, default=False)
     _streams: Mapping[str, StreamInfo] = field(init=False, repr=False, default_factory=dict)
-    _folders: Mapping[str, Path] = field(init=False, repr=False, default_factory=dict)
+    _folders: Mapping[str, str] = field(init=False, repr=False, default_factory=dict)
 
     def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
         """One folder."""
@@ -44,18 +45,19 @@ class Svg:
         del prompts
         self._streams = streams
         names = frame_folders(streams, _FOLDER)
-        self._folders = {stream: folder / name for stream, name in names.items()}
+        self._folders = {stream: str(folder / name) for stream, name in names.items()}
         for path in self._folders.values():
             with writing(path):
-                path.mkdir(parents=True, exist_ok=True)
+                os.makedirs(path, exist_ok=True)
 
     def write(self, scene: Scene, frame: Frame | None) -> None:
         """Write one picture; without objects it is empty."""
         del frame
         info = self._streams[scene.stream]
-        path = self._folders[scene.stream] / frame_name(scene, info, ".svg")
-        with writing(path):
-            path.write_text(_picture(scene, info, self.precision), encoding="utf-8", newline="\n")
+        # Not a Path: it would keep the name of every file for good (Python 3.12).
+        path = os.path.join(self._folders[scene.stream], frame_name(scene, info, ".svg"))
+        with writing(path), open(path, "w", encoding="utf-8", newline="\n") as file:
+            file.write(_picture(scene, info, self.precision))
 
     def close(self, *, complete: bool) -> None:
         """Nothing is held open."""
