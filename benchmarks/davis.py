@@ -1,6 +1,7 @@
 """Carries the first frame's true box through DAVIS sequences, beside two baselines.
 
     python benchmarks/davis.py DATA [--sequences blackswan dog] [--overlays FOLDER]
+    python benchmarks/davis.py DATA --boxes 10     # the true box of every tenth frame, uncarried
 
 ``DATA`` holds ``<sequence>/frames/*.jpg`` and ``<sequence>/masks/*.png`` (more than half of 255 =
 object). J is the intersection over union with the true mask, 1 where both are empty, averaged over
@@ -48,10 +49,14 @@ def main() -> None:
     parser.add_argument("--sequences", nargs="+", help="default: all below DATA")
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads, default 1")
+    parser.add_argument("--boxes", type=int, metavar="N", help="only ask N-th frames by their box")
     parser.add_argument("--overlays", type=Path, help="folder for pictures of every tenth frame")
     arguments = parser.parse_args()
     cv2.setNumThreads(arguments.threads)
     found = sorted(path.name for path in arguments.data.iterdir() if (path / "masks").is_dir())
+    if arguments.boxes:
+        measure_boxes(arguments, arguments.sequences or found)
+        return
     print(f"{'sequence':20} {'carried':>8} {'first':>8} {'box':>8} {'flow':>8} {'ms/frame':>9}")
     results = []
     for sequence in arguments.sequences or found:
@@ -60,6 +65,33 @@ def main() -> None:
         print_row(result)
     means = np.mean([(r.carried, r.first, r.box, r.flow, r.milliseconds) for r in results], axis=0)
     print_row(Result("mean", *means.tolist()))
+
+
+def measure_boxes(arguments: argparse.Namespace, sequences: list[str]) -> None:
+    """Mean J of each sequence where the true box is given on every frame that is asked."""
+    model = registry.factory("models", arguments.model)(threads=arguments.threads)
+    means = []
+    for sequence in sequences:
+        folder, scores = arguments.data / sequence, []
+        for frame in frames(folder):
+            truth = truth_of(folder, frame.index) if frame.index % arguments.boxes == 0 else None
+            start = masks.from_bitmap(truth) if truth is not None else None
+            if truth is None or start is None:
+                continue
+            box = tuple(map(float, masks.bounding_box(start)))
+            prompt = Prompt(sequence, cues=(Cue(boxes=((*box, True),)),))  # type: ignore[arg-type]
+            model.prepare((prompt,))
+            (answer,) = model.segment([frame], [(prompt,)])
+            scores.append(jaccard(bitmap(best(answer), truth), truth))
+        means.append(float(np.mean(scores)))
+        print(f"{sequence:20} {means[-1]:8.3f}", flush=True)
+    model.close()
+    print(f"{'mean':20} {np.mean(means):8.3f}")
+
+
+def truth_of(folder: Path, index: int) -> Bitmap:
+    """The true mask of one frame."""
+    return read_labels(sorted((folder / "masks").glob("*.png"))[index]) > 127
 
 
 def print_row(row: Result) -> None:
