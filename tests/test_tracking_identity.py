@@ -146,7 +146,7 @@ def test_a_cut_in_mid_occlusion(colour: Colour, expected: int) -> None:
 def test_what_returns_again_and_again_is_not_remembered_as_often() -> None:
     def tracks_in_memory() -> int:
         gc.collect()
-        return sum(isinstance(each, Track) for each in gc.get_objects())
+        return sum(type(each) is Track for each in gc.get_objects())
 
     before = tracks_in_memory()
     red = disc(40, 60)
