@@ -166,5 +166,5 @@ def _tidy(bitmap: npt.NDArray[np.bool_], clicked: list[tuple[int, int]]) -> npt.
     return np.asarray(keep[labels])
 
 
-_ISLAND = 0.03
+_ISLAND = 0.1
 """Pieces smaller than this part of the largest are noise."""
