@@ -16,12 +16,12 @@ SPAN = 5
 """Frames after which a track ends and the next begins."""
 
 
-def peak(work: Callable[[], object]) -> int:
+def peak(work: Callable[[int], object], length: int) -> int:
     """Most bytes that were in use at once for what Python and numpy made meanwhile."""
     gc.collect()
     tracemalloc.start()
     try:
-        work()
+        work(length)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -154,7 +154,7 @@ def test_memory_does_not_grow_with_the_run(tmp_path: Path) -> None:
         AnimatedSvg().export(made, tmp_path)
 
     run(20)  # what is made once and kept
-    short, long = (memory.peak(lambda frames=frames: run(frames)) for frames in (100, 600))
+    short, long = (memory.peak(run, frames) for frames in (100, 600))
     assert len(tracks((tmp_path / "animated.svg").read_text())) == 600 // memory.SPAN
     assert long < short + 20_000
 

@@ -223,7 +223,7 @@ def test_memory_does_not_grow_with_the_run(tmp_path: Path) -> None:
         writer.close(complete=True)
 
     run(20)  # what is made once and kept
-    short, long = (memory.peak(lambda frames=frames: run(frames)) for frames in (100, 1000))
+    short, long = (memory.peak(run, frames) for frames in (100, 1000))
     assert len((tmp_path / "tracks.csv").read_text().splitlines()) == 1 + 1000 // memory.SPAN
     assert long < short + 100_000  # Python keeps up to 2000 tuples of a size for later use
 

@@ -221,7 +221,7 @@ def test_labels_of_objects_that_are_gone_are_forgotten() -> None:
             painter.paint(planes, scenes.scene(replace(shape, track_id=1 + track_id)))
 
     run(3)  # what is made once and kept
-    few, many = (memory.peak(lambda tracks=tracks: run(tracks)) for tracks in (5, 60))
+    few, many = (memory.peak(run, tracks) for tracks in (5, 60))
     assert many < few + 100_000  # a label takes 40 kB
 
 
