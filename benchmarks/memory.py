@@ -3,7 +3,8 @@
     python -m benchmarks.memory [--lengths 300 3000 30000] [--objects 10] [--size 320x180]
 
 Each length is a process of its own, over a clip made for it, with a model whose answers are ready:
-what is measured is everything else. Peak resident memory of each, and of the longest over the
+what is measured is everything else. What is seen repeats every 300 frames, so that nothing but the
+length differs. Peak resident memory of each, and of the longest over the
 shortest. Exits with 1 where that is over the bar.
 """
 
@@ -31,6 +32,7 @@ from videoseg.types import Detections, Frame, Instance, ModelCard
 
 BAR = 1.05
 RATE = 25
+PERIOD = 300
 
 
 @dataclass
@@ -60,11 +62,12 @@ class Discs:
 def _discs(frame: Frame, count: int) -> tuple[Instance, ...]:
     found = []
     for number in range(count):
-        if (frame.index // 10 + number) % 7 == 0:
+        if (frame.index // 10 + number) % 6 == 0:
             continue
         canvas = np.zeros(frame.image.shape[:2], dtype=np.uint8)
-        x = frame.width * (0.5 + 0.4 * np.sin(frame.index / 20 + number))
-        y = frame.height * (0.5 + 0.4 * np.sin(frame.index / 15 + 2 * number))
+        turn = 2 * np.pi * frame.index / PERIOD
+        x = frame.width * (0.5 + 0.4 * np.sin(2 * turn + number))
+        y = frame.height * (0.5 + 0.4 * np.sin(3 * turn + 2 * number))
         cv2.circle(canvas, (int(x), int(y)), frame.height // 12, 1, -1)
         mask = masks.from_bitmap(canvas.astype(np.bool_))
         if mask is not None:
@@ -73,7 +76,7 @@ def _discs(frame: Frame, count: int) -> tuple[Instance, ...]:
 
 
 def make_clip(path: Path, frames: int, width: int, height: int) -> None:
-    """A clip with motion and cuts, so often that the shortest length sees all there is to see."""
+    """A clip with motion and cuts."""
     rng = np.random.default_rng(0)
     grounds = [
         cv2.resize(rng.integers(0, 255, (9, 16, 3), dtype=np.uint8), (width + 64, height))
@@ -84,8 +87,8 @@ def make_clip(path: Path, frames: int, width: int, height: int) -> None:
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = Fraction(1, RATE)
         for index in range(frames):
-            left = index % 64
-            moved = grounds[index // 100 % 2][:, left : left + width]
+            left = index % 60
+            moved = grounds[index // 75 % 2][:, left : left + width]
             image = np.ascontiguousarray(moved, dtype=np.uint8)
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = index

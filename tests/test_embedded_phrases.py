@@ -95,8 +95,46 @@ def test_counts_sizes_and_relations() -> None:
     (small,) = _read("the small dog").things
     assert small.size == "small"
     (rider,) = _read("person on a bicycle").things
-    assert rider.near[0].noun is not None
-    assert rider.near[0].noun.word == "bicycle"
+    ((relation, bicycle),) = rider.related
+    assert bicycle.noun is not None
+    assert (relation, bicycle.noun.word) == ("touching", "bicycle")
+
+
+@pytest.mark.parametrize(
+    ("phrase", "relation"),
+    [
+        ("cup left of the plate", "left"),
+        ("the cup to the left of the bowl", "left"),
+        ("the person on the right of the dog", "right"),
+        ("chair behind the dining table", "behind"),
+        ("dog in front of the car", "before"),
+        ("cat under a chair", "below"),
+        ("clock above the sofa", "above"),
+        ("lamp next to the bed", "near"),
+        ("person in a red shirt", "touching"),
+        ("cat on top of the car", "touching"),
+    ],
+)
+def test_relations_are_told_apart(phrase: str, relation: str) -> None:
+    (things,) = _read(phrase).things
+    assert [found for found, _ in things.related] == [relation]
+    assert not things.picks
+
+
+def test_a_side_of_the_frame_is_no_relation() -> None:
+    (things,) = _read("the cup on the left").things
+    assert not things.related
+    (things,) = _read("leftmost cup behind the second bowl from the right").things
+    assert things.picks == (Pick("left"),)
+    ((relation, bowl),) = things.related
+    assert (relation, bowl.picks) == ("behind", (Pick("right", 1),))
+
+
+@pytest.mark.parametrize("phrase", ["wooden chair", "brick wall", "the old striped cat"])
+def test_what_cannot_be_judged_is_said(phrase: str) -> None:
+    query = _read(phrase)
+    assert query.things[0].noun is not None
+    assert [note for note in query.notes if "is not judged" in note]
 
 
 def test_and_names_several_things() -> None:
@@ -116,7 +154,7 @@ def test_a_colour_grounds_a_generic_noun_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("phrase", "understood", "unknown"),
     [
-        ("fluffy dog", "'dog'", "'fluffy'"),
+        ("sleepy dog", "'dog'", "'sleepy'"),
         ("toy car", "'car'", "'toy'"),
         ("robot arm", "nothing", "'robot'"),
         ("12 cups", "'cups'", "'12'"),

@@ -19,6 +19,7 @@ from videoseg.models.embedded.evidence import (
 )
 from videoseg.models.embedded.features import fit
 from videoseg.models.embedded.phrases import Pick, Query, Things
+from videoseg.models.embedded.places import related, touch
 from videoseg.models.embedded.words import Noun, Vocabulary
 from videoseg.types import RgbImage
 
@@ -35,8 +36,6 @@ _LARGE, _SMALL = 0.5, 0.5
 _FAINT, _SCRAP = 2.0, 0.15
 """A thing whose log-odds lie so far below those of the surest one and that has less than this share
 of its area is taken for a false alarm."""
-_TOUCH = 2
-"""Things this many cells apart touch."""
 _REACH, _FALL = 0.15, 2.0
 """A thing may reach so far beyond its cells, in square roots of its area, before the evidence falls
 by so much a cell."""
@@ -119,10 +118,10 @@ class _Scene:
         chance = {id(item): _presence(item.strength) for item in every}
         presence = max(chance.values(), default=0.0)
         kept = _clear([item for item in every if chance[id(item)] >= self.least])
-        for partner in things.near:
-            beside, likely = self.find(partner)
+        for relation, partner in things.related:
+            others, likely = self.find(partner)
             presence = min(presence, likely)
-            kept = [item for item in kept if any(_touch(item.cells, b.cells) for b in beside)]
+            kept = [i for i in kept if any(related(i.cells, relation, o.cells) for o in others)]
         kept = _sized(kept, things)
         for pick in things.picks:
             kept = _picked(kept, pick)
@@ -247,27 +246,11 @@ def _picked(kept: list[Candidate], pick: Pick) -> list[Candidate]:
     return sorted(kept, key=order)[pick.rank : pick.rank + 1]
 
 
-def _grown(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    import cv2
-
-    kernel = np.ones((2 * _TOUCH + 1, 2 * _TOUCH + 1), dtype=np.uint8)
-    return cv2.dilate(cells.astype(np.uint8), kernel).astype(np.bool_)
-
-
-def _touch(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> bool:
-    import cv2
-
-    if one.shape != other.shape:
-        size = one.shape[::-1]
-        other = cv2.resize(other.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    return bool((_grown(one) & other).any())
-
-
 def _composed(found: list[Found]) -> list[Found]:
     """Things that touch, as one object each."""
     groups: list[list[Found]] = []
     for item in found:
-        near = [group for group in groups if any(_touch(item.cells, o.cells) for o in group)]
+        near = [group for group in groups if any(touch(item.cells, o.cells) for o in group)]
         groups = [group for group in groups if group not in near]
         groups.append([item, *(other for group in near for other in group)])
     return [_union(group) for group in groups]

@@ -3,13 +3,13 @@
 The grammar, small on purpose; what it cannot read it refuses::
 
     phrase    = things { ("and" | "," ) things }            things that touch become one object
-    things    = [count] { colour | size | pick } noun { place } { relation things }
+    things    = [count] { colour | size | pick | make } noun { place } { relation things }
     pick      = "leftmost" | "second" "largest" | "third" ... "from the" side | "middle" ...
     place     = ["on" | "at" | "in"] ["the"] (side | "middle" | "centre")
-    relation  = "on" | "in" | "with" | "holding" | "wearing" | "riding" | "near" | "next to" ...
+    relation  = "on" | "with" | "wearing" | "near" | "left of" | "under" | "behind" ...
 
 A *generic* noun ("block", "thing") means any object; it needs a colour to single something out,
-and then the colour alone decides.
+and then the colour alone decides. A *make* ("wooden", "striped") is read but not judged.
 """
 
 from __future__ import annotations
@@ -17,93 +17,30 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
 
 from videoseg.errors import UnknownPhraseError
 from videoseg.models.embedded.colours import COLOURS
+from videoseg.models.embedded.lexicon import (
+    AND,
+    COUNTS,
+    DESCRIBING,
+    EXTREMES,
+    GENERIC,
+    LONGEST_RELATION,
+    MOST,
+    NOT_JUDGED,
+    ORDINALS,
+    RELATIONS,
+    SIDES,
+    SILENT,
+    SIZES,
+    Key,
+    Relation,
+)
 from videoseg.models.embedded.words import LONGEST, Noun, Vocabulary, singulars
 
-Key: TypeAlias = Literal["left", "right", "top", "bottom", "middle", "large", "small"]
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_AND = _words("and , &")
-_SILENT = _words(
-    "the a an this that these those my your his her its their our some any all every each"
-)
-_GENERIC = _words(
-    "thing object item one shape piece part block cube brick box square circle spot patch marker"
-    " area region"
-)
-_SIDES: dict[str, Key] = {
-    "left": "left",
-    "leftmost": "left",
-    "right": "right",
-    "rightmost": "right",
-    "top": "top",
-    "topmost": "top",
-    "upper": "top",
-    "uppermost": "top",
-    "highest": "top",
-    "bottom": "bottom",
-    "bottommost": "bottom",
-    "lower": "bottom",
-    "lowest": "bottom",
-    "middle": "middle",
-    "center": "middle",
-    "centre": "middle",
-    "central": "middle",
-}
-_EXTREMES: dict[str, Key] = {
-    "largest": "large",
-    "biggest": "large",
-    "smallest": "small",
-    "tiniest": "small",
-    "nearest": "large",
-    "closest": "large",
-}
-_SIZES: dict[str, Key] = {
-    "large": "large",
-    "big": "large",
-    "huge": "large",
-    "small": "small",
-    "little": "small",
-    "tiny": "small",
-}
-_ORDINALS = {
-    word: rank
-    for rank, words in enumerate(
-        ("first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th", "sixth 6th")
-    )
-    for word in words.split()
-}
-_COUNTS = {
-    word: number
-    for number, words in enumerate(
-        ("one 1", "two 2 both", "three 3", "four 4", "five 5", "six 6"), start=1
-    )
-    for word in words.split()
-}
-_MOST: dict[str, Key] = {side: key for side, key in _SIDES.items() if side.endswith("most")}
-_DESCRIBING = frozenset((*COLOURS, *_SIZES, *_COUNTS, *_SIDES, *_EXTREMES))
 _MOST_TOLD, _LONGEST_TOLD = 5, 80
 """A refusal quotes so many words and characters of a phrase."""
-_RELATIONS = (
-    ("next", "to"),
-    ("on", "top", "of"),
-    ("beside",),
-    ("near",),
-    ("by",),
-    ("on",),
-    ("in",),
-    ("with",),
-    ("holding",),
-    ("wearing",),
-    ("riding",),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +61,8 @@ class Things:
         size: ``large`` or ``small`` among their kind, or None.
         picks: Applied one after the other.
         count: At most so many.
-        near: Things that they must touch.
+        related: How they lie to others, any of which will do.
+        not_judged: What the phrase says of them that cannot be told.
     """
 
     noun: Noun | None
@@ -132,7 +70,8 @@ class Things:
     size: Key | None = None
     picks: tuple[Pick, ...] = ()
     count: int | None = None
-    near: tuple[Things, ...] = ()
+    related: tuple[tuple[Relation, Things], ...] = ()
+    not_judged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +138,7 @@ def read(phrase: str, vocabulary: Vocabulary) -> Query:
     reader = _Reader(vocabulary, _gathered(tokens))
     groups = []
     while reader.left:
-        if reader.word in _AND:
+        if reader.word in AND:
             reader.skip()
         else:
             groups.append(_things(reader))
@@ -212,10 +151,10 @@ def read(phrase: str, vocabulary: Vocabulary) -> Query:
 def _gathered(tokens: list[str]) -> list[str]:
     """Tokens with "from the left" moved to its ordinal: "second cup from the left"."""
     for first, token in enumerate(tokens):
-        if token in _ORDINALS and "from" in tokens[first + 1 :]:
+        if token in ORDINALS and "from" in tokens[first + 1 :]:
             last = tokens.index("from", first)
             end = last + 1 + (tokens[last + 1 : last + 2] == ["the"])
-            if tokens[end : end + 1] and tokens[end] in _SIDES:
+            if tokens[end : end + 1] and tokens[end] in SIDES:
                 side = tokens[last : end + 1]
                 between = tokens[first + 1 : last]
                 return [*tokens[: first + 1], *side, *between, *tokens[end + 1 :]]
@@ -225,13 +164,17 @@ def _gathered(tokens: list[str]) -> list[str]:
 def _things(reader: _Reader) -> Things:
     """Read up to the next "and", comma or end."""
     things, named = Things(None), False
-    while reader.left and reader.word not in _AND:
+    while reader.left and reader.word not in AND:
         number, noun = _noun(reader)
-        relation = _relation(reader) if named else 0
+        relation = _relation(reader) if named else ()
         if relation:
-            reader.take(relation)
-            things = replace(things, near=(*things.near, _things(reader)))
-        elif reader.word in _SILENT:
+            reader.take(len(relation))
+            partner = (RELATIONS[relation], _things(reader))
+            things = replace(things, related=(*things.related, partner))
+        elif _make(reader, named):
+            things = replace(things, not_judged=(*things.not_judged, reader.word))
+            reader.take()
+        elif reader.word in SILENT:
             reader.skip()
         elif number > 1 or (number and not _describes(reader, named)):
             if named:
@@ -239,7 +182,7 @@ def _things(reader: _Reader) -> Things:
                 reader.unknown.append(reader.understood.pop())
             reader.take(number)
             things, named = replace(things, noun=noun), True
-        elif _GENERIC.intersection(singulars([reader.word])) and not _describes(reader, named):
+        elif GENERIC.intersection(singulars([reader.word])) and not _describes(reader, named):
             reader.take()
             named = True
         elif (described := _describe(reader, things)) is not None:
@@ -253,7 +196,7 @@ def _noun(reader: _Reader) -> tuple[int, Noun | None]:
     """The longest noun that comes next and its number of tokens, or 0 and None."""
     for number in range(min(LONGEST, reader.left), 0, -1):
         words = reader.ahead(number)
-        if not set(words) & (_AND | _SILENT):
+        if not set(words) & (AND | SILENT):
             noun = reader.vocabulary.find(words)
             if noun is not None:
                 return number, noun
@@ -262,7 +205,7 @@ def _noun(reader: _Reader) -> tuple[int, Noun | None]:
 
 def _describes(reader: _Reader, named: bool) -> bool:
     """Whether the next token, though a noun too, describes another: "orange cup", "one dog"."""
-    return reader.word in _DESCRIBING and (named or reader.left > 1)
+    return reader.word in DESCRIBING and (named or reader.left > 1)
 
 
 def _describe(reader: _Reader, things: Things) -> Things | None:
@@ -276,27 +219,27 @@ def _describe(reader: _Reader, things: Things) -> Things | None:
     if word in COLOURS:
         reader.take()
         return replace(things, colour=COLOURS[word])
-    if word in _SIZES:
+    if word in SIZES:
         reader.take()
-        return replace(things, size=_SIZES[word])
-    if word in _COUNTS:
+        return replace(things, size=SIZES[word])
+    if word in COUNTS:
         reader.take()
-        return replace(things, count=_COUNTS[word])
+        return replace(things, count=COUNTS[word])
     return None
 
 
 def _pick(reader: _Reader) -> tuple[Pick, int] | None:
     """An order that comes next ("second from the left", "largest", "left") and its length."""
     words = reader.ahead(4)
-    if words[0] in _ORDINALS:
+    if words[0] in ORDINALS:
         return _ordinal(words)
-    key = _SIDES.get(words[0]) or _EXTREMES.get(words[0])
+    key = SIDES.get(words[0]) or EXTREMES.get(words[0])
     if key:
         return Pick(key), 1
     if words[0] in ("on", "at", "in", "to", "from"):
         rest = [word for word in words[1:3] if word != "the"]
-        if rest and rest[0] in _SIDES and "of" not in words:
-            return Pick(_SIDES[rest[0]]), words.index(rest[0]) + 1
+        if rest and rest[0] in SIDES and "of" not in words:
+            return Pick(SIDES[rest[0]]), words.index(rest[0]) + 1
     return None
 
 
@@ -307,19 +250,24 @@ def _ordinal(words: Sequence[str]) -> tuple[Pick, int] | None:
         number += 1
     if number == len(words):
         return None
-    keys = {**_EXTREMES, **_MOST} if number == 1 else _SIDES
+    keys = {**EXTREMES, **MOST} if number == 1 else SIDES
     key = keys.get(words[number])
-    return (Pick(key, _ORDINALS[words[0]]), number + 1) if key else None
+    return (Pick(key, ORDINALS[words[0]]), number + 1) if key else None
 
 
-def _relation(reader: _Reader) -> int:
-    """Number of tokens of a relation that comes next and has something after it, or 0."""
-    if _pick(reader) is not None:
-        return 0
-    for relation in _RELATIONS:
-        if reader.ahead(len(relation)) == relation and reader.left > len(relation):
-            return len(relation)
-    return 0
+def _relation(reader: _Reader) -> tuple[str, ...]:
+    """The longest relation that comes next and has something after it, or nothing."""
+    for number in range(min(LONGEST_RELATION, reader.left - 1), 0, -1):
+        if reader.ahead(number) in RELATIONS and (number > 1 or _pick(reader) is None):
+            return reader.ahead(number)
+    return ()
+
+
+def _make(reader: _Reader, named: bool) -> bool:
+    """Whether the next word only says what a noun further on is made of or looks like."""
+    if named or reader.word not in NOT_JUDGED or reader.left < 2 or _noun(reader)[0] > 1:
+        return False
+    return reader.tokens[reader.place + 1] not in AND
 
 
 def _refusal(phrase: str, reader: _Reader) -> str:
@@ -331,7 +279,8 @@ def _refusal(phrase: str, reader: _Reader) -> str:
         what = f"understood {understood}, which singles nothing out"
     return (
         f"the embedded model cannot ground {phrase[:_LONGEST_TOLD]!r}: {what}; "
-        "outline it with --box or --point, or use an open-vocabulary model"
+        "outline it with --box or --point, or use a model that takes any phrase, such as "
+        "--model grounding-dino+sam2.1-tiny or sam3 (see `videoseg models`)"
     )
 
 
@@ -345,5 +294,6 @@ def _notes(groups: Sequence[Things], vocabulary: Vocabulary) -> list[str]:
             kinds = [vocabulary.classes[h] for h in target.heads]
             kinds += [vocabulary.imagenet[i] for i in target.imagenet]
             notes.append(f"any {' or '.join(kinds[:3])} is taken for {group.noun.word!r}")
-        notes += _notes(group.near, vocabulary)
+        notes += [f"{word!r} is not judged" for word in group.not_judged]
+        notes += _notes([partner for _, partner in group.related], vocabulary)
     return notes
