@@ -1,8 +1,8 @@
 """Measures the embedded model's text prompts, each frame for itself, without tracking.
 
-    python benchmarks/embedded_text.py samples --first 1000 --count 20
-    python benchmarks/embedded_text.py davis --data DATA --every 5
-    python benchmarks/embedded_text.py coco --data DATA
+    python -m benchmarks.embedded_text samples --first 1000 --count 20
+    python -m benchmarks.embedded_text davis --data DATA --every 5
+    python -m benchmarks.embedded_text coco --data DATA
 
 ``DATA`` holds ``davis/SEQUENCE/{frames,masks}`` with ``davis/prompts.json``, and
 ``images/coco_val/{images,annotations.json}`` in COCO's form.
@@ -15,19 +15,18 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.asking import ask
 from sample_media import clips
-from videoseg.errors import UnknownPhraseError
 from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry.masks import decode_rle, to_bitmap
 from videoseg.models.embedded import Embedded
-from videoseg.types import Detections, Frame, Prompt
+from videoseg.types import Detections
 
 _Bitmap = npt.NDArray[np.bool_]
 
@@ -60,13 +59,13 @@ def _samples(model: Embedded, first: int, count: int, every: int) -> None:
         ious, counts = [], []
         for image, truth in frames:
             started = time.monotonic()
-            answer = _ask(model, image, clip.phrase)
+            answer = ask(model, image, clip.phrase)
             seconds.append(time.monotonic() - started)
             ious.append(_iou(_union(answer, truth.shape), truth))
             counts.append(len(answer.instances) if answer else 0)
         means.append(float(np.mean(ious)))
         absent = clip.absent[seed % len(clip.absent)]
-        answers = [_ask(model, image, absent) for image, _ in frames]
+        answers = [ask(model, image, absent) for image, _ in frames]
         shown = sum(bool(answer and answer.instances) for answer in answers)
         asked += 1
         refused += shown == 0
@@ -88,7 +87,7 @@ def _davis(model: Embedded, data: Path, every: int) -> None:
         for path in sorted((data / sequence / "frames").iterdir())[::every]:
             image = read_image(path)
             mask = read_labels(data / sequence / "masks" / f"{path.stem}.png")
-            answer = _ask(model, image, phrase)
+            answer = ask(model, image, phrase)
             ious.append(_iou(_union(answer, mask.shape), mask > 127))
             counts.append(len(answer.instances) if answer else 0)
         means.append(float(np.mean(ious)))
@@ -106,14 +105,14 @@ def _coco(model: Embedded, data: Path) -> None:
     unknown, alarms, asked = set(), 0, 0
     for image, truths, absent in _coco_images(data):
         for name, (thing, truth) in truths.items():
-            answer = _ask(model, image, name)
+            answer = ask(model, image, name)
             if answer is None:
                 unknown.add(name)
             iou = _iou(_union(answer, truth.shape), truth)
             scores[thing].append(iou)
             per_class[name].append(iou)
         for name in absent:
-            answer = _ask(model, image, name)
+            answer = ask(model, image, name)
             asked += 1
             alarms += bool(answer and answer.instances)
     for name, values in sorted(per_class.items(), key=lambda item: -len(item[1])):
@@ -162,17 +161,6 @@ def _plain(name: str) -> str:
         name = name.removesuffix(ending)
     before, dash, after = name.partition("-")
     return f"{after} {before}" if dash else name
-
-
-def _ask(model: Embedded, image: npt.NDArray[np.uint8], phrase: str) -> Detections | None:
-    """The model's answer, or None where it refuses the phrase."""
-    prompts = (Prompt(phrase, text=phrase),)
-    try:
-        model.prepare(prompts)
-    except UnknownPhraseError:
-        return None
-    frame = Frame("benchmark", 0, 0, Fraction(1, 25), np.ascontiguousarray(image))
-    return model.segment([frame], [prompts])[0]
 
 
 def _union(answer: Detections | None, shape: Iterable[int]) -> _Bitmap:

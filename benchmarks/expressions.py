@@ -15,19 +15,19 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
 import cv2
 import numpy as np
 
+from benchmarks.asking import ask
 from benchmarks.identity.cutouts import cut, is_whole
 from videoseg.evaluate.answers import union
 from videoseg.evaluate.datasets.coco import Coco
 from videoseg.geometry import masks
 from videoseg.models.embedded import Embedded
-from videoseg.types import Bitmap, Detections, Frame, Mask, Prompt, RgbImage
+from videoseg.types import Bitmap, Mask, RgbImage
 
 WIDTH, HEIGHT = 640, 480
 _RIGHT = 0.5
@@ -240,10 +240,10 @@ def main() -> None:
     shown: dict[str, RgbImage] = {}
     for scene in Stock.read(given.data).scenes(given.scenes, given.seed):
         shown.setdefault(scene.kind, scene.image)
-        every = [instance.mask for instance in _ask(model, scene.image, scene.name).instances]
+        every = _masks(model, scene.image, scene.name)
         complete = all(any(masks.iou(mask, t) >= _RIGHT for mask in every) for t in scene.things)
         for phrase, meant in scene.said:
-            found = union([i.mask for i in _ask(model, scene.image, phrase).instances])
+            found = union(_masks(model, scene.image, phrase))
             right = found is not None and masks.iou(found, scene.things[meant]) >= _RIGHT
             answers[scene.kind].append((right, complete, 1 / len(scene.things)))
     print("| kind | n | right | n, all found by name | right of those | by chance |")
@@ -260,11 +260,9 @@ def main() -> None:
         cv2.imwrite(str(given.picture), np.concatenate([sheet, rest])[..., ::-1])
 
 
-def _ask(model: Embedded, image: RgbImage, phrase: str) -> Detections:
-    prompts = (Prompt(phrase, text=phrase),)
-    model.prepare(prompts)
-    frame = Frame("made", 0, 0, Fraction(1, 25), np.ascontiguousarray(image))
-    return model.segment([frame], [prompts])[0]
+def _masks(model: Embedded, image: RgbImage, phrase: str) -> list[Mask]:
+    answer = ask(model, image, phrase)
+    return [found.mask for found in answer.instances] if answer else []
 
 
 def _dyed(picture: Picture, colour: str) -> Picture:

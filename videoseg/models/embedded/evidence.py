@@ -26,6 +26,9 @@ the head was not trained on, doubled, with the threshold of the best mean IoU th
 _LEAST_RIVAL = -3.0
 _SHADE, _SHADE_FROM, _SHADE_MOST = 0.15, 0.5, 3.0
 """The threshold rises by this share of the strongest evidence, less an offset, up to a bound."""
+_SPREAD, _SPREAD_RIVAL = 4.0, -0.6
+"""The same for what has no shape of its own (sky, grass): a bias, and the weight of the best of all
+else that is known."""
 _FLOOR = 1e-4
 
 
@@ -86,6 +89,23 @@ def covered(maps: Maps, kind: FloatMap, target: Target, vocabulary: Vocabulary) 
     peak = strength(np.asarray(shape, dtype=np.float32))
     doubt = np.clip(_SHADE * peak - _SHADE_FROM, 0, _SHADE_MOST)
     return np.asarray(shape - doubt, dtype=np.float32)
+
+
+def spread(maps: Maps, kind: FloatMap, target: Target, vocabulary: Vocabulary) -> FloatMap:
+    """Log-odds at stride 8 that a cell shows this stuff (sky, grass), given that it is there.
+
+    Few photographs name all of their ground, so the network is shy of it; and what is surely
+    something else is not it.
+    """
+    rival = rivals(maps, target, vocabulary)
+    return np.asarray(kind + _SPREAD + _SPREAD_RIVAL * np.maximum(rival, _LEAST_RIVAL), np.float32)
+
+
+def rivals(maps: Maps, target: Target, vocabulary: Vocabulary) -> FloatMap:
+    """Log-odds at stride 8 of the likeliest among objects and all other stuff."""
+    others = [head for head in vocabulary.stuff if head not in target.heads]
+    others.append(vocabulary.head("object"))
+    return np.asarray(maps["classes"][others].max(axis=0), dtype=np.float32)
 
 
 def _imagenet_evidence(maps: Maps, target: Target, vocabulary: Vocabulary) -> FloatMap:

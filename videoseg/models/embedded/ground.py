@@ -16,6 +16,7 @@ from videoseg.models.embedded.evidence import (
     covered,
     noun_evidence,
     object_evidence,
+    spread,
 )
 from videoseg.models.embedded.features import fit
 from videoseg.models.embedded.phrases import Pick, Query, Things
@@ -29,8 +30,9 @@ _COLOURED = 0.3
 """A thing has a colour where more than this share of its cells has it."""
 _COLOUR_BONUS = 1.8
 """So much surer is a noun where an object has the colour that the phrase gives it."""
-_GAIN, _BIAS = 1.0, 0.3
-"""Presence is the logistic function of ``_GAIN * strength + _BIAS``."""
+_THINGS, _STUFF, _OTHER = (0.67, 2.09), (0.64, 0.5), (1.0, 0.3)
+"""Presence is the logistic function of gain * strength + bias: of trained things, of stuff, and of
+colours and ImageNet's classes. The first two by ``training/fit_evidence.py``."""
 _LARGE, _SMALL = 0.5, 0.5
 """A large thing has more than this share of the largest one's area, a small one less."""
 _FAINT, _SCRAP = 2.0, 0.15
@@ -91,12 +93,19 @@ class _Look:
         kind: Log-odds that say how sure it is what they are.
         offsets: Where each cell's thing has its centre, or None where it is not known.
         whole: All of it is one thing: sky, grass.
+        scale: Gain and bias of its presence.
     """
 
     shape: FloatMap
     kind: FloatMap
     offsets: FloatMap | None = None
     whole: bool = False
+    scale: tuple[float, float] = _OTHER
+
+    def presence(self, strength: float) -> float:
+        """Probability that something of this strength is what it looks like."""
+        gain, bias = self.scale
+        return float(1 / (1 + np.exp(-(gain * strength + bias))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +124,7 @@ class _Scene:
             every = [Candidate(cells, every[0].strength)]
         if things.colour is not None and things.noun is not None:
             look, every = self._with_colour(look, every, things.colour)
-        chance = {id(item): _presence(item.strength) for item in every}
+        chance = {id(item): look.presence(item.strength) for item in every}
         presence = max(chance.values(), default=0.0)
         kept = _clear([item for item in every if chance[id(item)] >= self.least])
         for relation, partner in things.related:
@@ -150,15 +159,14 @@ class _Scene:
             odds = odds - np.maximum(cv2.resize(skin, size, interpolation=cv2.INTER_LINEAR), 0)
             return _Look(odds, odds)
         kind = noun_evidence(self.maps, things.noun.target, self.vocabulary)
-        things_named = _are(things.noun, self.vocabulary.things)
         target = things.noun.target
-        shape = covered(self.maps, kind, target, self.vocabulary) if things_named else kind
-        return _Look(
-            shape,
-            kind,
-            self.maps["offsets"] if things_named else None,
-            whole=_are(things.noun, self.vocabulary.stuff),
-        )
+        if _are(things.noun, self.vocabulary.stuff):
+            shape = spread(self.maps, kind, target, self.vocabulary)
+            return _Look(shape, kind, whole=True, scale=_STUFF)
+        if not _are(things.noun, self.vocabulary.things):
+            return _Look(kind, kind)
+        shape = covered(self.maps, kind, target, self.vocabulary)
+        return _Look(shape, kind, self.maps["offsets"], scale=_THINGS if target.heads else _OTHER)
 
     def _with_colour(
         self, look: _Look, every: list[Candidate], name: str
@@ -171,7 +179,7 @@ class _Scene:
         objects = object_evidence(self.maps, self.vocabulary)
         colour = self._coloured(objects, name, 1)
         kept = [item for item in every if (colour[item.cells] > 0).mean() > _COLOURED]
-        if any(_presence(item.strength) >= self.least for item in every):
+        if any(look.presence(item.strength) >= self.least for item in every):
             return look, kept
         shape = np.minimum(colour, objects)
         every = candidates(shape, look.kind, None)
@@ -193,10 +201,6 @@ class _Scene:
 def _are(noun: Noun, heads: frozenset[int]) -> bool:
     """Whether a noun names nothing but these trained classes; ImageNet's are all things."""
     return all(head in heads for head in noun.target.heads)
-
-
-def _presence(strength: float) -> float:
-    return float(1 / (1 + np.exp(-(_GAIN * strength + _BIAS))))
 
 
 def _own(evidence: FloatMap, item: Candidate, every: Sequence[Candidate]) -> FloatMap:

@@ -44,8 +44,8 @@ class _Looks:
     @functools.cached_property
     def near(self) -> Maps:
         """Maps at the network's usual size."""
-        side = max(_LEAST_SIDE, round(_DETAIL * max(self._image.shape[:2])))
-        return self._network.run(self._image, OUTPUTS, long_side=min(side, self._long_side))
+        side = near_side(self._image, self._long_side)
+        return self._network.run(self._image, OUTPUTS, long_side=side)
 
     @functools.cached_property
     def both(self) -> Maps:
@@ -195,6 +195,12 @@ class Embedded:
         hints = Hints(frame.width, frame.height, evidence, points, boxes, prior)
         result = self._hand().outline(frame.image, hints)
         return [] if result is None else [result]
+
+
+def near_side(image: RgbImage, most: int) -> int:
+    """Longer side that the network sees a frame at, pixels, at most ``most``."""
+    height, width = image.shape[:2]
+    return int(min(max(_LEAST_SIDE, round(_DETAIL * max(height, width))), most))
 
 
 def _positive(cue: Cue) -> bool:
