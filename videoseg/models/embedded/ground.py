@@ -30,12 +30,12 @@ _COLOURED = 0.3
 """A thing has a colour where more than this share of its cells has it."""
 _COLOUR_BONUS = 1.8
 """So much surer is a noun where an object has the colour that the phrase gives it."""
-_THINGS, _STUFF, _OTHER = (0.67, 2.09), (0.64, 0.5), (1.0, 0.3)
+_THINGS, _STUFF, _OTHER = (0.67, 2.09), (0.64, 0.9), (1.0, 0.7)
 """Presence is the logistic function of gain * strength + bias: of trained things, of stuff, and of
 colours and ImageNet's classes. The first two by ``training/fit_evidence.py``."""
 _LARGE, _SMALL = 0.5, 0.5
 """A large thing has more than this share of the largest one's area, a small one less."""
-_FAINT, _SCRAP = 2.0, 0.15
+_FAINT, _SCRAP, _SURE_BESIDE = 2.0, 0.15, -0.3
 """A thing whose log-odds lie so far below those of the surest one and that has less than this share
 of its area is taken for a false alarm."""
 _REACH, _FALL = 0.15, 2.0
@@ -160,13 +160,15 @@ class _Scene:
             return _Look(odds, odds)
         kind = noun_evidence(self.maps, things.noun.target, self.vocabulary)
         target = things.noun.target
-        if _are(things.noun, self.vocabulary.stuff):
+        if target.heads and _are(things.noun, self.vocabulary.stuff):
             shape = spread(self.maps, kind, target, self.vocabulary)
             return _Look(shape, kind, whole=True, scale=_STUFF)
         if not _are(things.noun, self.vocabulary.things):
             return _Look(kind, kind)
         shape = covered(self.maps, kind, target, self.vocabulary)
-        return _Look(shape, kind, self.maps["offsets"], scale=_THINGS if target.heads else _OTHER)
+        if not target.heads:  # the offsets were learned from trained things alone
+            return _Look(shape, kind)
+        return _Look(shape, kind, self.maps["offsets"], scale=_THINGS)
 
     def _with_colour(
         self, look: _Look, every: list[Candidate], name: str
@@ -215,11 +217,13 @@ def _own(evidence: FloatMap, item: Candidate, every: Sequence[Candidate]) -> Flo
 
 
 def _clear(kept: list[Candidate]) -> list[Candidate]:
-    """Without what is both small and unsure beside the surest of them, which comes first."""
+    """The surest of them, which comes first, and what is sure beside it and no scrap."""
     return [
         item
         for item in kept
-        if item.strength > kept[0].strength - _FAINT or item.area > _SCRAP * kept[0].area
+        if item is kept[0]
+        or (item.strength > _SURE_BESIDE and item.strength > kept[0].strength - _FAINT)
+        or (item.strength > _SURE_BESIDE and item.area > _SCRAP * kept[0].area)
     ]
 
 
