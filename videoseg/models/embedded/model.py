@@ -81,7 +81,7 @@ class Embedded:
     ] = 640
     present: Annotated[
         float, Doc("Presence from which a phrase counts as found, 0 to 1"), Ge(0), Le(1)
-    ] = 0.6
+    ] = 0.7
     threads: Annotated[
         int, Doc("CPU threads of the network, 0 = as OMP_NUM_THREADS says, or one per core"), Ge(0)
     ] = 0
