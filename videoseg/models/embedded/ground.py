@@ -30,9 +30,10 @@ _COLOURED = 0.3
 """A thing has a colour where more than this share of its cells has it."""
 _COLOUR_BONUS = 1.8
 """So much surer is a noun where an object has the colour that the phrase gives it."""
-_THINGS, _STUFF, _OTHER = (0.67, 2.09), (0.64, 1.35), (1.0, 1.15)
+_THINGS, _STUFF, _OTHER = (0.67, 1.24), (0.64, 0.5), (1.0, 0.3)
 """Presence is the logistic function of gain * strength + bias: of trained things, of stuff, and of
-colours and ImageNet's classes. The first two by ``training/fit_evidence.py``."""
+colours and ImageNet's classes. The first two by ``training/fit_evidence.py``; the bias of things is
+lower than there, since what is not in a video is asked of many frames."""
 _LARGE, _SMALL = 0.5, 0.5
 """A large thing has more than this share of the largest one's area, a small one less."""
 _FAINT, _SCRAP, _SURE_BESIDE = 2.0, 0.15, -0.3

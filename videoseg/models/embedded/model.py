@@ -81,7 +81,7 @@ class Embedded:
     ] = 640
     present: Annotated[
         float, Doc("Presence from which a phrase counts as found, 0 to 1"), Ge(0), Le(1)
-    ] = 0.7
+    ] = 0.5
     threads: Annotated[
         int, Doc("CPU threads of the network, 0 = as OMP_NUM_THREADS says, or one per core"), Ge(0)
     ] = 0
@@ -167,10 +167,15 @@ class Embedded:
         assert prompt.text is not None  # noqa: S101
         query = self._query(prompt.text)
         found, presence = ground(frame.image, looks.near, query, vocabulary(), least=self.present)
-        if any(item.cells.mean() > _CLOSE for item in found):
+        large = [item for item in found if item.cells.mean() > _CLOSE]
+        if large:
             found, presence = ground(
                 frame.image, looks.both, query, vocabulary(), least=self.present
             )
+            if not any((item.cells & large[0].cells).any() for item in found):
+                # Looks that find different things contradict each other: this one counts half.
+                presence /= 2
+                found = [item for item in found if item.presence / 2 >= self.present]
         if prompt.cues:
             return self._by_hand(frame, prompt, found), presence
         outlined = []
