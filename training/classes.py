@@ -173,18 +173,6 @@ CAR_PARTS: dict[str, tuple[str, ...]] = {
 }
 """Parts of a car, with their names in the photographs of cars."""
 
-STREET: dict[str, tuple[str, ...]] = {
-    "sky": ("sky",),
-    "building": ("building",),
-    "road": ("road",),
-    "pavement": ("pavement",),
-    "tree": ("tree",),
-    "fence": ("fence",),
-    "person": ("pedestrian",),
-    "bicycle": ("bicyclist",),
-}
-"""What is seen in every street frame, with its names there; bicyclists only to be left out."""
-
 FRUIT: dict[str, tuple[str, ...]] = {"date": ("date",), "fig": ("fig",), "hazelnut": ("hazelnut",)}
 
 OBJECT = "object"

@@ -1,4 +1,4 @@
-"""The trained head: named classes, objects and their centres from the backbone's features.
+"""The trained head: named classes, objects and their centres from frozen features.
 
 Legend of shape suffixes: b batch, c channels, h and w rows and columns at stride 8.
 """
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.network import Backbone, exact
+from training.network import Backbone
 
 WIDTH = 128
 
@@ -43,9 +43,8 @@ class Head(nn.Module):
 
     def group_log_odds(self, imagenet_bchw: Tensor) -> Tensor:
         """Log-odds of each class's ImageNet classes together, (b, classes, h / 4, w / 4)."""
-        with exact(imagenet_bchw):  # half a sum of shares may be over 1
-            probability = torch.softmax(imagenet_bchw.float(), dim=1)
-            share = functional.conv2d(probability, self.groups[:, :, None, None])
+        probability = torch.softmax(imagenet_bchw, dim=1)
+        share = functional.conv2d(probability, self.groups[:, :, None, None])
         return torch.log((share + 1e-4) / (1 - share + 1e-4))
 
     def forward(
@@ -60,9 +59,7 @@ class Head(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """What the last layers read, (b, 128, h, w), and what ImageNet says, as log-odds."""
         x = functional.relu(self.deep(deep) + self.middle(stride16))
-        with exact(x):
-            around = self.wide(x.float())
-        x = x + functional.relu(self.wide_mix(around))
+        x = x + functional.relu(self.wide_mix(self.wide(x)))
         x = x + self.scene(x.mean(dim=(2, 3)))[:, :, None, None]
         x = _twice(self.up(x)) + self.fine(stride8)
         x = functional.relu(x)
@@ -82,28 +79,11 @@ class Network(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """``image`` is float (b, 3, H, W) of 8-bit RGB values."""
-        _, stride8 = self.backbone.early(image)
-        stride16, deep, imagenet, classes, offsets = self.late(stride8)
+        _, stride8, stride16, deep = self.backbone.features(image)
+        top = self.backbone.head(deep)
+        imagenet = self.backbone.imagenet(top)
+        classes, offsets = self.head(stride8, stride16, deep, self.head.group_log_odds(imagenet))
         return stride8, stride16, deep, imagenet, classes, offsets
-
-    def late(self, stride8: Tensor) -> tuple[Tensor, ...]:
-        """All maps but the first, from the first."""
-        stride16, deep, imagenet = self._deep(stride8)
-        odds = self.head.group_log_odds(imagenet)
-        return stride16, deep, imagenet, *self.head(stride8, stride16, deep, odds)
-
-    def mixed(self, stride8: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """ImageNet logits and, to learn from, what ``Head.mixed`` gives.
-
-        No class may be learned by changing what ImageNet's classes mean.
-        """
-        stride16, deep, imagenet = self._deep(stride8)
-        odds = self.head.group_log_odds(imagenet.detach())
-        return imagenet, *self.head.mixed(stride8, stride16, deep, odds)
-
-    def _deep(self, stride8: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        stride16, deep = self.backbone.late(stride8)
-        return stride16, deep, self.backbone.imagenet(self.backbone.head(deep))
 
 
 def _twice(x: Tensor) -> Tensor:

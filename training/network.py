@@ -44,8 +44,6 @@ _STAGES = (
     _Stage(5, 1, 6, 192, 4),
     _Stage(3, 1, 6, 320, 1, dilation=2),
 )
-LATE = 3
-"""The first stage beyond stride 8."""
 _DILATED_STAGE = 5  # its first block had the last stride; the blocks after it are dilated
 
 
@@ -98,27 +96,10 @@ class _Convolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if any(self.pad):
             x = functional.pad(x, self.pad)
-        if self.dilation > 1:
-            with exact(x):
-                x = self._convolved(x.float())
-        else:
-            x = self._convolved(x)
+        x = functional.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
         if self.norm is not None:
             x = self.norm(x)
         return functional.relu6(x) if self.relu else x
-
-    def _convolved(self, x: Tensor) -> Tensor:
-        return functional.conv2d(
-            x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups
-        )
-
-
-def exact(x: Tensor) -> torch.autocast:
-    """No half precision: dilated depthwise convolutions have wrong gradients with it.
-
-    On the CPU, with torch 2.13, some of those of the weights are now and then of any size.
-    """
-    return torch.autocast(x.device.type, enabled=False)
 
 
 def folded(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, nn.Parameter]:
@@ -165,21 +146,19 @@ class _Block(nn.Module):
 class Backbone(nn.Module):
     """EfficientNet-Lite0; sides of the input are multiples of 32."""
 
-    def __init__(self, state: _State, *, stride: int = 16, live_from: int | None = None) -> None:
+    def __init__(self, state: _State, *, stride: int = 16, live: bool = False) -> None:
         """Build the network from its weights.
 
         Args:
             state: The weights.
             stride: 16 leaves out the last of its strides, 32 keeps it.
-            live_from: The first of its seven stages whose weights are to be trained on; with 0 the
-                stem's are, too.
+            live: The weights are to be trained on.
         """
         super().__init__()
-        self.stem = _Convolution(state, "_conv_stem", "_bn0", stride=2, live=live_from == 0)
+        self.stem = _Convolution(state, "_conv_stem", "_bn0", stride=2, live=live)
         stages, number = [], 0
         for index, stage in enumerate(_STAGES):
             blocks = []
-            live = live_from is not None and index >= live_from
             for repeat in range(stage.repeats):
                 dilated = stage
                 if index == _DILATED_STAGE and stride == 32 and not repeat:
@@ -193,32 +172,20 @@ class Backbone(nn.Module):
                 )
                 number += 1
             stages.append(nn.Sequential(*blocks))
-        self.stages = nn.Sequential(*stages)
+        self.stages = nn.ModuleList(stages)
         self.head = _Convolution(state, "_conv_head", "_bn1")
         self.classifier_weight = nn.Parameter(state["_fc.weight"], requires_grad=False)
         self.classifier_bias = nn.Parameter(state["_fc.bias"], requires_grad=False)
 
     def features(self, x_bchw: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features at stride 4 (24), 8 (40), 16 (112) and, deepest, 16 (320 channels)."""
-        stride4, stride8 = self.early(x_bchw)
-        return stride4, stride8, *self.late(stride8)
-
-    def early(self, x_bchw: Tensor) -> tuple[Tensor, Tensor]:
-        """The maps at strides 4 and 8, from the picture."""
-        stride4 = self.stages[:2](self.stem((x_bchw - MEAN) / SCALE))
-        return stride4, self.stages[2:LATE](stride4)
-
-    def late(self, stride8: Tensor) -> tuple[Tensor, Tensor]:
-        """The two maps at stride 16, from the features at stride 8."""
-        middle = self.stages[LATE:5](stride8)
-        return middle, self.stages[5:](middle)
-
-    def fold(self) -> Backbone:
-        """Make all normalisations a part of the weights: for export, not for training."""
-        for module in self.modules():
-            if isinstance(module, _Convolution):
-                module.fold()
-        return self
+        x = self.stem((x_bchw - MEAN) / SCALE)
+        kept = []
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            if index in (1, 2, 4, 6):
+                kept.append(x)
+        return kept[0], kept[1], kept[2], kept[3]
 
     def imagenet(self, top_bchw: Tensor) -> Tensor:
         """Dense ImageNet logits (b, 1000, h / 2, w / 2) at stride 32, from the 1280 channels."""

