@@ -30,10 +30,11 @@ _COLOURED = 0.3
 """A thing has a colour where more than this share of its cells has it."""
 _COLOUR_BONUS = 1.8
 """So much surer is a noun where an object has the colour that the phrase gives it."""
-_THINGS, _STUFF, _OTHER = (0.67, 1.24), (0.64, 0.5), (1.0, 0.3)
-"""Presence is the logistic function of gain * strength + bias: of trained things, of stuff, and of
-colours and ImageNet's classes. The first two by ``training/fit_evidence.py``; the bias of things is
-lower than there, since what is not in a video is asked of many frames."""
+_THINGS, _PEOPLE, _STUFF, _OTHER = (0.67, 1.24), (0.71, 0.2), (0.64, 0.5), (1.0, 0.3)
+"""Presence is the logistic function of gain * strength + bias: of trained things, of people, of
+stuff, and of colours and ImageNet's classes. All but the last by ``training/fit_evidence.py``; the
+bias of things is lower than there, since what is not in a video is asked of many frames. People,
+whom most photographs show, the network is not shy of."""
 _LARGE, _SMALL = 0.5, 0.5
 """A large thing has more than this share of the largest one's area, a small one less."""
 _FAINT, _SCRAP, _SURE_BESIDE = 2.0, 0.15, -0.3
@@ -169,7 +170,9 @@ class _Scene:
         shape = covered(self.maps, kind, target, self.vocabulary)
         if not target.heads:  # the offsets were learned from trained things alone
             return _Look(shape, kind)
-        return _Look(shape, kind, self.maps["offsets"], scale=_THINGS)
+        people = target.heads == (self.vocabulary.head("person"),)
+        scale = _OTHER if target.imagenet else _PEOPLE if people else _THINGS
+        return _Look(shape, kind, self.maps["offsets"], scale=scale)
 
     def _with_colour(
         self, look: _Look, every: list[Candidate], name: str
