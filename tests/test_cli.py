@@ -125,6 +125,15 @@ def test_a_part_keeps_the_numbers_and_times_of_the_whole(film: str, tmp_path: Pa
     )
 
 
+def test_every_text_is_a_prompt_of_its_own(
+    film: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "out")
+    assert segment(film, "--text", "red", "--text", "green", "-o", out, "--json") == 0
+    labels = [prompt["label"] for prompt in json.loads(capfd.readouterr().out)["prompts"]]
+    assert labels == ["red", "green"]
+
+
 def test_several_prompts_keep_their_labels(film: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     label = "label=R&B <script>;text=red"
@@ -171,6 +180,7 @@ HOSTILE = [
     (["FILM", ""], 2, "empty phrase"),
     (["FILM", "  "], 2, "empty phrase"),
     (["FILM", "purple"], 4, "models that take any phrase"),
+    (["FILM", "--text", "a", "--text", "b", "--box", "1,1,9,9"], 2, "could belong to any"),
     (["FILM", "--box", "900,10,950,50"], 2, "outside: the frame is 160 x 96"),
     (["FILM", "--box", "1,2,3"], 2, "x1,y1,x2,y2"),
     (["FILM", "--box", "nan,1,5,5"], 2, "finite"),

@@ -50,26 +50,26 @@ WORDS = [
 def test_the_last_word_is_the_phrase_unless_it_names_an_input(
     words: list[str], inputs: list[str], text: str | None
 ) -> None:
-    read = tell_apart(words, text=None, otherwise_asked=False)
-    assert (list(read.inputs), read.text) == (inputs, text)
+    read = tell_apart(words, texts=(), otherwise_asked=False)
+    assert (list(read.inputs), read.texts) == (inputs, () if text is None else (text,))
 
 
 def test_an_option_says_outright() -> None:
-    read = tell_apart(["a.mp4", "clips"], text="dog", otherwise_asked=False)
-    assert (read.inputs, read.text) == (("a.mp4", "clips"), "dog")
+    read = tell_apart(["a.mp4", "clips"], texts=["dog", "cat"], otherwise_asked=False)
+    assert (read.inputs, read.texts) == (("a.mp4", "clips"), ("dog", "cat"))
 
 
 def test_a_list_takes_the_place_of_words() -> None:
-    read = tell_apart(["red cup"], text=None, otherwise_asked=False, listed=["b.mp4"])
-    assert (read.inputs, read.text) == (("b.mp4",), "red cup")
+    read = tell_apart(["red cup"], texts=(), otherwise_asked=False, listed=["b.mp4"])
+    assert (read.inputs, read.texts) == (("b.mp4",), ("red cup",))
     with pytest.raises(UsageError, match="no input"):
-        tell_apart([], text=None, otherwise_asked=False)
+        tell_apart([], texts=(), otherwise_asked=False)
 
 
 @pytest.mark.parametrize("words", [["a.mp4", "a.mp4", "dog"], ["a.mp4", "dog"]])
 def test_a_word_that_could_be_both_is_asked_about(words: list[str]) -> None:
     with pytest.raises(UsageError, match=r"write --text 'dog' .* or './dog' as an input"):
-        tell_apart(words, text=None, otherwise_asked=True)
+        tell_apart(words, texts=(), otherwise_asked=True)
 
 
 def test_a_folder_of_videos_is_many_inputs_and_one_of_pictures_a_sequence() -> None:

@@ -137,6 +137,11 @@ def test_what_cannot_be_judged_is_said(phrase: str) -> None:
     assert [note for note in query.notes if "is not judged" in note]
 
 
+def test_a_list_is_said_to_be_one_object_of_parts_that_touch() -> None:
+    assert any("ask for several one by one" in note for note in _read("dog, cup").notes)
+    assert not _read("dog and cup").notes
+
+
 def test_and_names_several_things() -> None:
     horse, rider = _read("horse and rider").things
     assert horse.noun is not None
@@ -182,7 +187,7 @@ def test_what_is_not_understood_is_refused_in_one_helpful_line(
     assert "\n" not in message
     assert understood in message
     assert unknown in message
-    assert "--box or --point" in message
+    assert "a box or a point" in message
 
 
 def test_a_long_phrase_is_read_in_time() -> None:

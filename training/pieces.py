@@ -58,6 +58,7 @@ SOURCES = (
     Source("driving", 0.03, 200, things=False),
     Source("tile_defects", 0.04, 40),
     Source("fruits_nuts", 0.02, 200, cutout=True),
+    Source("salient", 0.25, 900, cutout=True),
 )
 
 

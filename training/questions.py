@@ -24,13 +24,13 @@ FloatMap = npt.NDArray[np.float32]
 Bitmap = npt.NDArray[np.uint8]
 Random = np.random.Generator
 
-KINDS = {"box": 0.36, "click": 0.34, "carry": 0.2, "evidence": 0.1}
+KINDS = {"box": 0.34, "click": 0.42, "carry": 0.15, "evidence": 0.09}
 """What a question starts from, and how often."""
 _PASTED = 0.25
 _COVERED = 0.15
 _DRAWN = 0.05
 """Part of the questions that show a plain shape: what nothing but its colour tells apart."""
-_STROKES = 0.15
+_STROKES = 0.3
 """Part of the questions by click that are asked with strokes instead."""
 _LEAST_SHOWN = 40
 """A piece must show at least so many pixels of the crop."""

@@ -58,6 +58,8 @@ VIDEO_OUTPUTS = ("svg", "animated-svg", "overlay", "masks")
 STILL_OUTPUTS = ("svg", "overlay-png", "masks")
 _NEVER = Fraction(10**6)
 """Seconds at which no frame is shown any more."""
+_WELL_KNOWN = ("grounding-dino+sam2.1-tiny", "sam3", "moondream", "gemini")
+"""Models that a message names first."""
 FOR_STILLS = {"overlay": "overlay-png"}
 """What an output of a video is for a photograph."""
 
@@ -551,4 +553,6 @@ def models_that_could(card: ModelCard) -> str:
         for c in cards
         if c.open_vocabulary and "text" in c.kinds and c != card
     ]
-    return f"models that take any phrase: {', '.join(able)} (--model NAME)"
+    first = [name for name in _WELL_KNOWN if name in able] or able[: len(_WELL_KNOWN)]
+    more = f" and {len(able) - len(first)} more" if len(able) > len(first) else ""
+    return f"models that take any phrase: {', '.join(first)}{more} (see `videoseg models`)"

@@ -36,11 +36,11 @@ class Words:
 
     Attributes:
         inputs: Inputs as they were written.
-        text: The phrase, or None.
+        texts: The phrases.
     """
 
     inputs: tuple[str, ...]
-    text: str | None
+    texts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,13 @@ class Inputs:
 
 
 def tell_apart(
-    words: Sequence[str], *, text: str | None, otherwise_asked: bool, listed: Sequence[str] = ()
+    words: Sequence[str], *, texts: Sequence[str], otherwise_asked: bool, listed: Sequence[str] = ()
 ) -> Words:
     """Tell inputs from the phrase.
 
     Args:
         words: The words, in their order.
-        text: The phrase where an option gives it; then every word is an input.
+        texts: The phrases that options give; with any, every word is an input.
         otherwise_asked: Whether other options say what to look for.
         listed: Inputs from a list, which come after the words.
 
@@ -71,18 +71,18 @@ def tell_apart(
         UsageError: There is no input, or the last word could be either.
     """
     inputs, last = list(words), words[-1] if len(words) > (0 if listed else 1) else None
-    if text is None and last is not None and not _looks_like_input(last):
+    if not texts and last is not None and not _looks_like_input(last):
         exists = os.path.lexists(last)
         if exists and (otherwise_asked or len(words) != 2 or listed):
             raise UsageError(
                 f"{last!r} exists here and could be the phrase too; write --text {last!r} to look "
                 f"for it, or {os.path.join(os.curdir, last)!r} as an input"
             )
-        text = inputs.pop()
+        texts = (inputs.pop(),)
     inputs += listed
     if not inputs:
         raise UsageError("there is no input; give a video, a photo, a folder or a pattern")
-    return Words(tuple(inputs), text)
+    return Words(tuple(inputs), tuple(texts))
 
 
 def expand(inputs: Sequence[str], source: str) -> Inputs:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from videoseg.types import Prompt
 
 Text = Annotated[
-    str | None,
-    typer.Option("--text", metavar="TEXT", help="What to find; then every word is an input."),
+    list[str] | None,
+    typer.Option("--text", metavar="TEXT", help="What to find, once for each; words are inputs."),
 ]
 Box = Annotated[
     list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="The object lies in this box.")
@@ -38,7 +38,7 @@ RepeatPrompt = Annotated[
 
 
 def prompts_of(
-    text: str | None,
+    texts: Sequence[str],
     boxes: Sequence[str] | None,
     not_boxes: Sequence[str] | None,
     points: Sequence[str] | None,
@@ -46,7 +46,12 @@ def prompts_of(
     shorthand: Sequence[str] | None,
     file: Path | None,
 ) -> tuple[Prompt, ...]:
-    """The prompts of one command line; bare boxes and points belong to the bare text."""
+    """The prompts of one command line; bare boxes and points belong to the bare text.
+
+    Raises:
+        PromptError: A mark cannot be read, or there are bare marks and several bare texts.
+    """
+    from videoseg.errors import PromptError
     from videoseg.prompts import by_hand, load_prompts, parse_numbers, parse_prompt
     from videoseg.types import Prompt
 
@@ -60,8 +65,14 @@ def prompts_of(
         not_points=numbers(not_points, 2, "--not-point"),
     )
     found: list[Prompt] = []
-    if text is not None or cues:
-        found.append(Prompt(label=text or "object", text=text, cues=cues))
+    if cues and len(texts) > 1:
+        raise PromptError(
+            "boxes and points beside several texts could belong to any; "
+            "write --prompt 'text=...;box=...' for each object"
+        )
+    found += [Prompt(label=text or "object", text=text, cues=cues) for text in texts]
+    if cues and not texts:
+        found.append(Prompt(label="object", cues=cues))
     found += [parse_prompt(item) for item in shorthand or ()]
     if file is not None:
         found += load_prompts(file)

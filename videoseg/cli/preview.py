@@ -107,8 +107,8 @@ def preview(
     settings = in_force(preset, config, assign, flags)
     note_origins(settings)
     marks = (box, not_box, point, not_point, prompt, prompts)
-    read = _inputs.tell_apart(words or (), text=text, otherwise_asked=any(marks))
-    asked = prompts_of(read.text, *marks)
+    read = _inputs.tell_apart(words or (), texts=text or (), otherwise_asked=any(marks))
+    asked = prompts_of(read.texts, *marks)
     (location, *others) = _inputs.expand(read.inputs, settings.run.source).locations
     if others:
         raise UsageError(f"a preview is of one input, got {len(others) + 1}")

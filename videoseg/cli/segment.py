@@ -77,6 +77,8 @@ videoseg segment clip.mp4 "the dog" -o out/
 
 videoseg segment clip.mp4 --box 120,80,340,400 --point 200,150 --not-point 90,40
 
+videoseg segment clip.mp4 --text "the dog" --text "the woman"
+
 videoseg segment clip.mp4 --prompt "text=red cup" --prompt "label=hand;box=10,20,80,90;at=12"
 
 videoseg segment photo.jpg "coffee cup" --write svg
@@ -188,11 +190,11 @@ def segment(
     marks = (box, not_box, point, not_point, prompt, prompts)
     read = _inputs.tell_apart(
         words or (),
-        text=text,
+        texts=text or (),
         otherwise_asked=any(marks),
         listed=() if input_list is None else _inputs.read_list(input_list),
     )
-    asked = prompts_of(read.text, *marks)
+    asked = prompts_of(read.texts, *marks)
     inputs = _inputs.expand(read.inputs, settings.run.source)
     if not asked:
         raise PromptError(

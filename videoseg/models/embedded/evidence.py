@@ -12,8 +12,8 @@ from videoseg.models.embedded.words import Target, Vocabulary
 FloatMap = npt.NDArray[np.float32]
 Maps = Mapping[str, FloatMap]
 
-OUTPUTS = ("classes", "offsets", "imagenet")
-"""The network's outputs that evidence is made of."""
+OUTPUTS = ("classes", "offsets", "imagenet", "stride16")
+"""The network's outputs that phrases are grounded in."""
 
 _IMAGENET_GAIN, _IMAGENET_BIAS = 0.9, 1.0
 """Log-odds of an ImageNet class in a cell of the frame, from those of the classifier, which was

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.models.embedded.alike import FEATURES, Looks
 from videoseg.models.embedded.candidates import Candidate, candidates
 from videoseg.models.embedded.colours import colour_log_odds
 from videoseg.models.embedded.evidence import (
@@ -40,6 +41,8 @@ _LARGE, _SMALL = 0.5, 0.5
 _FAINT, _SCRAP, _SURE_BESIDE = 2.0, 0.15, -0.3
 """A thing whose log-odds lie so far below those of the surest one and that has less than this share
 of its area is taken for a false alarm."""
+_ALIKE = 0.5
+"""A thing that looks so much like the surest one need not be sure by itself."""
 _REACH, _FALL = 0.15, 2.0
 """A thing may reach so far beyond its cells, in square roots of its area, before the evidence falls
 by so much a cell."""
@@ -128,7 +131,8 @@ class _Scene:
             look, every = self._with_colour(look, every, things.colour)
         chance = {id(item): look.presence(item.strength) for item in every}
         presence = max(chance.values(), default=0.0)
-        kept = _clear([item for item in every if chance[id(item)] >= self.least])
+        kept = [item for item in every if chance[id(item)] >= self.least]
+        kept = _clear(kept, Looks(self.maps[FEATURES], look.kind))
         for relation, partner in things.related:
             others, likely = self.find(partner)
             presence = min(presence, likely)
@@ -184,7 +188,11 @@ class _Scene:
         """
         objects = object_evidence(self.maps, self.vocabulary)
         colour = self._coloured(objects, name, 1)
-        kept = [item for item in every if (colour[item.cells] > 0).mean() > _COLOURED]
+        kept = [
+            Candidate(item.cells, item.strength + _COLOUR_BONUS)
+            for item in every
+            if (colour[item.cells] > 0).mean() > _COLOURED
+        ]
         if any(look.presence(item.strength) >= self.least for item in every):
             return look, kept
         shape = np.minimum(colour, objects)
@@ -220,15 +228,18 @@ def _own(evidence: FloatMap, item: Candidate, every: Sequence[Candidate]) -> Flo
     return np.where(others, _OUTSIDE, near).astype(np.float32)
 
 
-def _clear(kept: list[Candidate]) -> list[Candidate]:
-    """The surest of them, which comes first, and what is sure beside it and no scrap."""
-    return [
-        item
-        for item in kept
-        if item is kept[0]
-        or (item.strength > _SURE_BESIDE and item.strength > kept[0].strength - _FAINT)
-        or (item.strength > _SURE_BESIDE and item.area > _SCRAP * kept[0].area)
-    ]
+def _clear(kept: list[Candidate], looks: Looks) -> list[Candidate]:
+    """The surest of them, which comes first, and what is sure, or alike, beside it and no scrap."""
+    if len(kept) < 2:
+        return kept
+    first, clear = kept[0], kept[:1]
+    for item in kept[1:]:
+        scrap = item.strength <= first.strength - _FAINT and item.area <= _SCRAP * first.area
+        if not scrap and (
+            item.strength > _SURE_BESIDE or looks.likeness(item.cells, first.cells) > _ALIKE
+        ):
+            clear.append(item)
+    return clear
 
 
 def _sized(kept: list[Candidate], things: Things) -> list[Candidate]:

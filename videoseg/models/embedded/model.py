@@ -30,6 +30,8 @@ _CLOSE = 0.2
 _DETAIL, _LEAST_SIDE = 0.8, 320
 """Frames are looked at with this share of their own resolution: compressed video holds no more.
 Small ones at this many pixels."""
+_AGREES = 0.25
+"""The second look must find again so much of the thing, by area, or the looks contradict."""
 _FAR = 320
 """Longer side of the frame for that second look, pixels."""
 _log = logging.getLogger(__name__)
@@ -172,7 +174,8 @@ class Embedded:
             found, presence = ground(
                 frame.image, looks.both, query, vocabulary(), least=self.present
             )
-            if not any((item.cells & large[0].cells).any() for item in found):
+            seen = sum(int((item.cells & large[0].cells).sum()) for item in found)
+            if seen < _AGREES * int(large[0].cells.sum()):
                 # Looks that find different things contradict each other: this one counts half.
                 presence /= 2
                 found = [item for item in found if item.presence / 2 >= self.present]

@@ -145,7 +145,10 @@ def read(phrase: str, vocabulary: Vocabulary) -> Query:
     vague = any(group.noun is None and group.colour is None for group in groups)
     if reader.unknown or vague or not groups:
         raise UnknownPhraseError(_refusal(phrase, reader), phrase=phrase)
-    return Query(phrase, tuple(groups), tuple(_notes(groups, vocabulary)))
+    notes = _notes(groups, vocabulary)
+    if "," in tokens:
+        notes.append("it names one object of parts that touch; ask for several one by one")
+    return Query(phrase, tuple(groups), tuple(notes))
 
 
 def _gathered(tokens: list[str]) -> list[str]:
@@ -279,8 +282,7 @@ def _refusal(phrase: str, reader: _Reader) -> str:
         what = f"understood {understood}, which singles nothing out"
     return (
         f"the embedded model cannot ground {phrase[:_LONGEST_TOLD]!r}: {what}; "
-        "outline it with --box or --point, or use a model that takes any phrase, such as "
-        "--model grounding-dino+sam2.1-tiny or sam3 (see `videoseg models`)"
+        "outline it with a box or a point"
     )
 
 
