@@ -102,6 +102,17 @@ def overlap(a: Box, b: Box) -> Box | None:
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
+def padded(box: Box, margin: int, frame_width: int, frame_height: int) -> Box:
+    """A box with a margin on every side, inside the frame."""
+    x1, y1, x2, y2 = box
+    return (
+        max(0, x1 - margin),
+        max(0, y1 - margin),
+        min(frame_width, x2 + margin),
+        min(frame_height, y2 + margin),
+    )
+
+
 def window(mask: Mask, box: Box) -> Bitmap:
     """The mask's bitmap inside ``box``, which must lie inside its crop; a view."""
     x1, y1, x2, y2 = box

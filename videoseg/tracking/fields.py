@@ -114,17 +114,6 @@ def motion_between(flow: Flow, previous: RgbImage, current: RgbImage) -> Motion:
     return Motion(flow, float32(cv2.merge([*origins, float32(trust)])))
 
 
-def padded(box: Box, margin: int, frame_width: int, frame_height: int) -> Box:
-    """A box with a margin on every side, inside the frame."""
-    x1, y1, x2, y2 = box
-    return (
-        max(0, x1 - margin),
-        max(0, y1 - margin),
-        min(frame_width, x2 + margin),
-        min(frame_height, y2 + margin),
-    )
-
-
 _TRUST_WINDOW = 5
 """Side of the windows over which pictures are compared, pixels of the flow's field."""
 _FLAT = 4.0
@@ -141,7 +130,7 @@ def grain(width: int, height: int) -> int:
 def windowed(mask: Mask) -> tuple[Box, Bytes]:
     """A window around a mask with room for its edge to move, and its pixels there, 0 or 1."""
     x1, y1, x2, y2 = mask.crop
-    left, top, right, bottom = padded(mask.crop, BAND, mask.frame_width, mask.frame_height)
+    left, top, right, bottom = masks.padded(mask.crop, BAND, mask.frame_width, mask.frame_height)
     # Windows that split evenly into cells are reduced much faster.
     cell = grain(right - left, bottom - top)
     right = min(mask.frame_width, right + (left - right) % cell)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from videoseg.geometry import masks
 from videoseg.tracking import fields
 from videoseg.tracking.held import Drawn, Held, flow_of
 from videoseg.tracking.tracks import Track
@@ -49,4 +50,4 @@ def _way(start: fields.Field, end: fields.Field) -> Box:
     x1, y1 = (int(value) for value in boxes[:, :2].min(axis=0))
     x2, y2 = (int(value) for value in boxes[:, 2:].max(axis=0))
     detour = max(x2 - x1, y2 - y1) // 4
-    return fields.padded((x1, y1, x2, y2), detour, end.frame_width, end.frame_height)
+    return masks.padded((x1, y1, x2, y2), detour, end.frame_width, end.frame_height)

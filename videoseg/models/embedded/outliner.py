@@ -18,7 +18,8 @@ from videoseg.models.embedded.features import session
 from videoseg.models.embedded.hints import Hints
 from videoseg.models.embedded.outline import Outlined
 from videoseg.models.embedded.squares import Square
-from videoseg.types import Mask, RgbImage
+from videoseg.models.embedded.strokes import recut
+from videoseg.types import Box, Mask, RgbImage
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -55,7 +56,11 @@ class Outliner:
         first = self._searched(image, hints) if hints.only_clicked else self._near(image, hints)
         if first is None:
             return None
-        return self._near(image, hints.given(first.mask)) or first
+        found = self._near(image, hints.given(first.mask)) or first
+        bitmap = recut(image, hints, found.mask)
+        if bitmap is None:
+            return found
+        return _settled(bitmap, (0, 0, hints.width, hints.height), found.score, hints) or found
 
     def _near(self, image: RgbImage, hints: Hints) -> Outlined | None:
         """The answer to all hints, seen around the object."""
@@ -121,7 +126,13 @@ def _finished(square: Square, logits: FloatMap, score: float, hints: Hints) -> O
     box = square.in_frame(hints.width, hints.height)
     if box is None:
         return None
-    bitmap = square.back(logits, box) > 0
+    return _settled(square.back(logits, box) > 0, box, score, hints)
+
+
+def _settled(
+    bitmap: npt.NDArray[np.bool_], box: Box, score: float, hints: Hints
+) -> Outlined | None:
+    """The outline in a part of the frame, as the hints have it for certain; scraps are dropped."""
     clicked = _settle(bitmap, box, hints)
     bitmap = _tidy(bitmap, clicked)
     rows, columns = np.flatnonzero(bitmap.any(axis=1)), np.flatnonzero(bitmap.any(axis=0))
@@ -132,9 +143,7 @@ def _finished(square: Square, logits: FloatMap, score: float, hints: Hints) -> O
     return Outlined(Mask(box[0] + left, box[1] + top, hints.width, hints.height, found), score)
 
 
-def _settle(
-    bitmap: npt.NDArray[np.bool_], box: tuple[int, int, int, int], hints: Hints
-) -> list[tuple[int, int]]:
+def _settle(bitmap: npt.NDArray[np.bool_], box: Box, hints: Hints) -> list[tuple[int, int]]:
     """Clear what lies in boxes that are not meant; rows and columns of the clicks on the object."""
     x1, y1, x2, y2 = box
     for left, top, right, bottom, positive in hints.boxes:
