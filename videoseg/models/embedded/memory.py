@@ -5,8 +5,9 @@ takes the label of remembered cells that look like it and lie at a like place of
 et al., "Space-Time Correspondence as a Contrastive Random Walk", NeurIPS 2020; here on supervised
 ImageNet features). A *linear rule* between object and surroundings, learned from the same cells by
 ridge regression, knows no places and so does not drift (after Robinson et al., "Learning Fast and
-Robust Target Models for Video Object Segmentation", CVPR 2020). ``outliner.py`` makes an outline of
-their evidence and of the last mask, carried along the optical flow.
+Robust Target Models for Video Object Segmentation", CVPR 2020). What moves with the background
+speaks against both (``apart.py``). ``outliner.py`` makes an outline of their evidence and of the
+last mask, carried along the optical flow.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
+from videoseg.models.embedded.apart import background
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.hints import Hints
 from videoseg.models.embedded.outline import Outlined
@@ -39,9 +41,9 @@ _REACH = 0.5
 """Softness of the likeness of places, in object sizes."""
 _RIDGE = 1e-3
 """Weight of the rule's own size in its regression."""
-_RULE_GAIN = 4.5
+_RULE_GAIN = 3.5
 """Log odds of a cell that the rule puts squarely on one side."""
-_RECENT_SHARE = 0.1
+_RECENT_SHARE = 0.05
 """Share of the newest frame in what the rule keeps of the recent ones."""
 _LOST = 0.35
 """Mean evidence over a found outline, as a probability, under which it is not the object."""
@@ -216,12 +218,12 @@ class _Object:
         """Find the object on the next frame; ``flow`` leads there from the last one."""
         carried = carry_mask(self.mask, flow) if self.mask is not None and flow else None
         found = None
-        if carried is not None:
-            found = self._look(image, carried, least=_LOST)
+        if carried is not None and flow is not None:
+            found = self._look(image, carried, background(flow, carried), least=_LOST)
         if found is None:
             candidate = self._search(image)
             if candidate is not None:
-                found = self._look(image, candidate, least=_FOUND_AGAIN)
+                found = self._look(image, candidate, None, least=_FOUND_AGAIN)
         self.mask = found.mask if found is not None else None
         return found
 
@@ -232,12 +234,22 @@ class _Object:
         self._given = [trace, *self._given][:_GIVEN]
         self._rule.learn(trace, given=True)
 
-    def _look(self, image: RgbImage, near: Mask, *, least: float) -> Outlined | None:
-        """Outline the object near a mask and remember it; None where it does not look like it."""
+    def _look(
+        self, image: RgbImage, near: Mask, against: FloatMap | None, *, least: float
+    ) -> Outlined | None:
+        """Outline the object near a mask and remember it; None where it does not look like it.
+
+        ``against`` is what its motion says, log odds over the whole frame, or None.
+        """
+        import cv2
+
         view = View.of(self._networks.backbone, image, near, self._norm)
         odds = _odds(self._propagate(view, Pose.of(near))) + self._rule.odds(view.keys)
         height, width = image.shape[:2]
-        hints = Hints(width, height, evidence=view.over_frame(odds), prior=near)
+        evidence = view.over_frame(odds)
+        if against is not None:
+            evidence += cv2.resize(against, evidence.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        hints = Hints(width, height, evidence=evidence, prior=near)
         found = self._networks.outliner.outline(image, hints)
         if found is None:
             return None
