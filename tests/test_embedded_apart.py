@@ -57,7 +57,7 @@ def test_nothing_is_denied_where_all_moves_alike_or_anyhow() -> None:
 def test_a_turning_and_growing_object_keeps_its_own() -> None:
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     own = np.stack([0.06 * (x - 135) - 0.05 * (y - 90), 0.05 * (x - 135) + 0.06 * (y - 90)], -1)
-    motion = np.where(_object()[..., None], own + np.float32([3, 0]), 0).astype(np.float32)
+    motion = np.where(_object()[..., None], own + np.array([3, 0]), 0).astype(np.float32)
     odds = background(Flow(motion, WIDTH, HEIGHT), _with_leak())
     assert odds is not None
     assert (odds[_object()] < -1).mean() < 0.1
