@@ -250,7 +250,7 @@ class _Object:
         if against is not None:
             evidence += cv2.resize(against, evidence.shape[::-1], interpolation=cv2.INTER_LINEAR)
         hints = Hints(width, height, evidence=evidence, prior=near)
-        found = self._networks.outliner.outline(image, hints)
+        found = self._networks.outliner.outline(image, hints, fine=False)
         if found is None:
             return None
         trace = _Trace.of(view, found.mask)

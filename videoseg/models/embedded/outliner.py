@@ -28,6 +28,8 @@ FloatMap = npt.NDArray[np.float32]
 
 SIDE = 256
 """The crop's side as the network sees it, pixels."""
+_FINE = 384
+"""The same for the second look at what is at least as large: it knows the object by then."""
 _CLOSER = (0.7, 0.5, 0.35, 0.25)
 """Sides of the looks around clicks that stand alone, in longer sides of the frame."""
 _FOR_LARGE = 0.15
@@ -45,8 +47,13 @@ class Outliner:
         """
         self._session: onnxruntime.InferenceSession = session("outliner.onnx", threads)
 
-    def outline(self, image: RgbImage, hints: Hints) -> Outlined | None:
+    def outline(self, image: RgbImage, hints: Hints, *, fine: bool = True) -> Outlined | None:
         """Outline the one object that the hints mean; None where they leave nothing.
+
+        Args:
+            image: uint8 (H, W, 3).
+            hints: What is known of the object.
+            fine: Look at large objects more closely the second time, for twice the work.
 
         Raises:
             ValueError: There is no hint at all.
@@ -56,23 +63,24 @@ class Outliner:
         first = self._searched(image, hints) if hints.only_clicked else self._near(image, hints)
         if first is None:
             return None
-        found = self._near(image, hints.given(first.mask)) or first
+        found = self._near(image, hints.given(first.mask), fine=fine) or first
         bitmap = recut(image, hints, found.mask)
         if bitmap is None:
             return found
         return _settled(bitmap, (0, 0, hints.width, hints.height), found.score, hints) or found
 
-    def _near(self, image: RgbImage, hints: Hints) -> Outlined | None:
+    def _near(self, image: RgbImage, hints: Hints, *, fine: bool = False) -> Outlined | None:
         """The answer to all hints, seen around the object."""
         square = hints.window()
         assert square is not None  # noqa: S101 - the caller has looked
-        logits, quality = self._look(image, hints, [square])
+        side = _FINE if fine and square.side >= _FINE else SIDE
+        logits, quality = self._look(image, hints, [square], side)
         return _finished(square, logits[0, 0], float(quality[0, 0]), hints)
 
     def _searched(self, image: RgbImage, hints: Hints) -> Outlined | None:
         """The answer to clicks alone that the others agree with most, over all looks."""
         squares = _looks(hints)
-        logits, quality = self._look(image, hints, squares)
+        logits, quality = self._look(image, hints, squares, SIDE)
         candidates = logits.shape[1] if len(hints.points) == 1 else 1
         found = [
             _finished(square, logits[look, each], float(quality[look, each]), hints)
@@ -82,11 +90,11 @@ class Outliner:
         return _agreed([one for one in found if one is not None])
 
     def _look(
-        self, image: RgbImage, hints: Hints, squares: list[Square]
+        self, image: RgbImage, hints: Hints, squares: list[Square], side: int
     ) -> tuple[FloatMap, FloatMap]:
-        """Log odds (n, candidates, SIDE / 2, SIDE / 2) and expected IoU (n, candidates)."""
-        pictures = np.stack([square.of_image(image, SIDE) for square in squares])
-        maps = np.stack([hints.drawn(square, SIDE) for square in squares])
+        """Log odds (n, candidates, side / 2, side / 2) and expected IoU (n, candidates)."""
+        pictures = np.stack([square.of_image(image, side) for square in squares])
+        maps = np.stack([hints.drawn(square, side) for square in squares])
         picture = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), dtype=np.float32)
         logits, quality = self._session.run(
             ["logits", "quality"], {"image": picture, "hints": maps}
