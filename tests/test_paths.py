@@ -155,6 +155,15 @@ def test_round_trip(made: list[Ring]) -> None:
         assert shapely.hausdorff_distance(one, other) <= 0.05 + 1e-6 * size
 
 
+def test_a_curve_behind_a_line_of_no_length_mirrors_nothing() -> None:
+    still = [[4, 4], [4, 4], [4, 4]]
+    curves = [[[4, 4], [4, 4], [0, 4]], [[4, 4], [4, 0], [4, 4]], still, [[4, 4], [0, 4], [2, 8]]]
+    ring = Bezier(np.array(curves, dtype=np.float32))
+    (again,) = parse_path(format_path(shape_of(ring), precision=3))
+    one, other = (shapely.LinearRing(flatten(each)) for each in (ring, again))
+    assert shapely.hausdorff_distance(one, other) < 0.05
+
+
 def _survives(ring: Ring) -> bool:
     """Whether as many corners are left as a ring needs, when those of one place are one."""
     if isinstance(ring, Bezier):

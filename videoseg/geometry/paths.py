@@ -117,6 +117,9 @@ def _commands_of(
     before = np.roll(into, 1, axis=0)
     before[firsts] = 0
     mirrored = ~is_line & (np.abs(numbers[:, :2] - before) <= 1).all(axis=1)
+    # A line of no length is not written, and ``s`` would mirror the curve before it.
+    unwritten = is_line & (way == 0).all(axis=1)
+    mirrored[1:] &= ~unwritten[:-1]
     letters[mirrored] = ord("s")
     used[mirrored, :2] = False
     letters[is_line] = ord("l")
