@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from videoseg.evaluate.metrics.region import iou
 from videoseg.geometry.masks import from_bitmap, to_bitmap
 from videoseg.models.embedded.hints import Hints, PointHint
 from videoseg.models.embedded.outliner import Outliner
@@ -46,16 +47,12 @@ def _strokes(count: int = 60) -> list[PointHint]:
     return [*across, *above, *below]
 
 
-def _iou(found: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
-    return float((found & truth).sum() / (found | truth).sum())
-
-
 def test_colours_that_differ_complete_the_outline() -> None:
     hints = Hints(WIDTH, HEIGHT, points=_strokes())
     image = _picture((200, 60, 60), (60, 90, 180))
     found = recut(image, hints, _half())
     assert found is not None
-    assert _iou(found, _truth()) > 0.97
+    assert iou(found, _truth()) > 0.97
     again = recut(image, hints, _half())
     assert again is not None
     np.testing.assert_array_equal(found, again)
@@ -79,7 +76,7 @@ def test_strokes_out_of_sight_do_no_harm() -> None:
     stray = [*_strokes(), (-5.0, 9999.0, False), (1e6, 3.0, False)]
     found = recut(image, Hints(WIDTH, HEIGHT, points=stray), _half())
     assert found is not None
-    assert _iou(found, _truth()) > 0.97
+    assert iou(found, _truth()) > 0.97
 
 
 def test_the_outline_keeps_to_the_strokes() -> None:
@@ -89,4 +86,4 @@ def test_the_outline_keeps_to_the_strokes() -> None:
     assert found is not None
     inside = to_bitmap(found.mask)
     assert all(inside[int(y), int(x)] == positive for x, y, positive in points)
-    assert _iou(inside, _truth()) > 0.95
+    assert iou(inside, _truth()) > 0.95

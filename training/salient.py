@@ -24,12 +24,13 @@ import numpy.typing as npt
 import onnxruntime
 
 from training.pieces import Photo, Piece, Pieces, load
+from videoseg.evaluate.metrics.region import iou
 from videoseg.geometry.masks import encode_rle, from_bitmap
 
-FOLDERS = ("coco_more", "coco_train", "coco_tiny", "regions")
-"""Whose photographs are looked at whole."""
 _THINGS = ("coco_more", "coco_train", "coco_tiny")
-"""Whose things are looked at one by one."""
+"""Folders whose things are looked at one by one."""
+_FOLDERS = (*_THINGS, "regions")
+"""Folders whose photographs are looked at whole."""
 _SIDE = 320
 _MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _LEAST, _MOST = 0.03, 0.6
@@ -64,7 +65,7 @@ def main() -> None:
         if not found:
             continue
         name, number = photo.key.replace("/", "_"), len(images) + 1
-        (asked.out / "images" / name).write_bytes((_path(asked.data, photo)).read_bytes())
+        (asked.out / "images" / name).write_bytes(_path(asked.data, photo).read_bytes())
         height, width = photo.image.shape[:2]
         images.append({"id": number, "file_name": name, "width": width, "height": height})
         for thing in found:
@@ -85,7 +86,7 @@ def _by_photo(pieces: Pieces) -> Iterator[tuple[Photo, list[Piece]]]:
             if piece.thing and piece.side >= _LEAST_SIDE:
                 things.setdefault(piece.photo.key, []).append(piece)
     for photo in pieces.photos:
-        if photo.source.folder in FOLDERS:
+        if photo.source.folder in _FOLDERS:
             yield photo, things.get(photo.key, [])
 
 
@@ -101,7 +102,7 @@ def _found(network: Any, photo: Photo, things: list[Piece]) -> Iterator[_BoolMap
         yield whole
     for thing in things:
         seen = _seen_alone(network, thing)
-        if seen is not None and (whole is None or _iou(seen, whole) < _AGREES):
+        if seen is not None and (whole is None or iou(seen, whole) < _AGREES):
             yield seen
 
 
@@ -116,16 +117,12 @@ def _seen_alone(network: Any, thing: Piece) -> _BoolMap | None:
     told[thing.y : thing.y + rows, thing.x : thing.x + columns] = thing.bitmap > 0
     seen = np.zeros((height, width), dtype=bool)
     seen[top:bottom, left:right] = inside
-    return seen if _iou(seen, told) >= _AGREES else None
+    return seen if iou(seen, told) >= _AGREES else None
 
 
 def _grown(start: int, length: int, end: int) -> tuple[int, int]:
     more = round(_MARGIN * length)
     return max(start - more, 0), min(start + length + more, end)
-
-
-def _iou(a: _BoolMap, b: _BoolMap) -> float:
-    return float((a & b).sum() / max(int((a | b).sum()), 1))
 
 
 def saliency(network: Any, image: npt.NDArray[np.uint8]) -> _FloatMap:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.models.embedded.evidence import STRONGEST, FloatMap
-
-FEATURES = "stride16"
-"""The network's output that says how things look."""
 
 
 class Looks:
@@ -21,13 +20,18 @@ class Looks:
             features: (C, rows / n, columns / n), n an integer.
             kind: Log-odds (rows, columns) that say how sure it is what cells show.
         """
-        own = features - features.mean(axis=(1, 2), keepdims=True)
-        self._cells = own / (np.linalg.norm(own, axis=0, keepdims=True) + 1e-6)
-        self._kind, self._step = kind, kind.shape[0] // features.shape[1]
+        self._features, self._kind = features, kind
+        self._step = kind.shape[0] // features.shape[1]
 
     def likeness(self, one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
         """Cosine of what the surest cells of two things, bool (rows, columns), look like."""
         return float(self._mean(one) @ self._mean(other))
+
+    @cached_property
+    def _cells(self) -> FloatMap:
+        """Unit features (C, rows / n, columns / n); most frames never need them."""
+        own = self._features - self._features.mean(axis=(1, 2), keepdims=True)
+        return np.asarray(own / (np.linalg.norm(own, axis=0, keepdims=True) + 1e-6), np.float32)
 
     def _mean(self, cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
         surest = np.argsort(self._kind[cells])[-STRONGEST:]

@@ -35,7 +35,7 @@ _FLOOR = 1e-4
 def averaged(near: Maps, far: Maps) -> Maps:
     """Maps of the size of ``near`` that give two looks at one frame equal say.
 
-    Offsets are those of ``near``.
+    Offsets and features are those of ``near``.
     """
     import cv2
 

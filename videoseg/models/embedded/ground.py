@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.models.embedded.alike import FEATURES, Looks
+from videoseg.models.embedded.alike import Looks
 from videoseg.models.embedded.candidates import Candidate, candidates
 from videoseg.models.embedded.colours import colour_log_odds
 from videoseg.models.embedded.evidence import (
@@ -132,7 +132,7 @@ class _Scene:
         chance = {id(item): look.presence(item.strength) for item in every}
         presence = max(chance.values(), default=0.0)
         kept = [item for item in every if chance[id(item)] >= self.least]
-        kept = _clear(kept, Looks(self.maps[FEATURES], look.kind))
+        kept = _clear(kept, Looks(self.maps["stride16"], look.kind))
         for relation, partner in things.related:
             others, likely = self.find(partner)
             presence = min(presence, likely)

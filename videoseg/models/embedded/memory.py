@@ -216,10 +216,11 @@ class _Object:
 
     def step(self, image: RgbImage, flow: Flow | None) -> Outlined | None:
         """Find the object on the next frame; ``flow`` leads there from the last one."""
-        carried = carry_mask(self.mask, flow) if self.mask is not None and flow else None
         found = None
-        if carried is not None and flow is not None:
-            found = self._look(image, carried, background(flow, carried), least=_LOST)
+        if self.mask is not None and flow is not None:
+            carried = carry_mask(self.mask, flow)
+            if carried is not None:
+                found = self._look(image, carried, background(flow, carried), least=_LOST)
         if found is None:
             candidate = self._search(image)
             if candidate is not None:

@@ -27,7 +27,7 @@ _TELLS = 0.7
 _APART = 0.1
 """Points of one stroke are alike in any case: those closer than this are not asked, in sides."""
 _COLOUR = (10.0, 6.0, 6.0)
-"""Differences in L, a and b that make colours half alike."""
+"""Softness of the likeness of colours, in L, a and b."""
 
 
 def recut(image: RgbImage, hints: Hints, found: Mask) -> npt.NDArray[np.bool_] | None:
