@@ -42,12 +42,13 @@ def write_onnx(
         dynamo=False,
     )
     model = onnx.load_from_string(buffer.getvalue())
-    _halve(model)
+    halve(model)
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
 
 
-def _halve(model: onnx.ModelProto) -> None:
+def halve(model: onnx.ModelProto) -> None:
+    """Store its weights in half precision, cast when loaded."""
     casts = []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)

@@ -17,6 +17,7 @@ from videoseg.geometry import masks
 from videoseg.models.embedded.features import session
 from videoseg.models.embedded.hints import Hints
 from videoseg.models.embedded.outline import Outlined
+from videoseg.models.embedded.salience import Salience
 from videoseg.models.embedded.squares import Square
 from videoseg.models.embedded.strokes import recut
 from videoseg.types import Box, Mask, RgbImage
@@ -34,6 +35,8 @@ _CLOSER = (0.7, 0.5, 0.35, 0.25)
 """Sides of the looks around clicks that stand alone, in longer sides of the frame."""
 _FOR_LARGE = 0.15
 """How much a larger outline is preferred: who clicks once means the whole rather than a part."""
+_SAME = 0.85
+"""IoU from which an outline is that of the one thing that stands out."""
 
 
 class Outliner:
@@ -46,6 +49,7 @@ class Outliner:
             MissingDependencyError: The weights are not where the package keeps them.
         """
         self._session: onnxruntime.InferenceSession = session("outliner.onnx", threads)
+        self._salience = Salience(threads)
 
     def outline(self, image: RgbImage, hints: Hints, *, fine: bool = True) -> Outlined | None:
         """Outline the one object that the hints mean; None where they leave nothing.
@@ -53,7 +57,8 @@ class Outliner:
         Args:
             image: uint8 (H, W, 3).
             hints: What is known of the object.
-            fine: Look at large objects more closely the second time, for twice the work.
+            fine: Look at large objects more closely the second time, and hear what stands out,
+                for three times the work.
 
         Raises:
             ValueError: There is no hint at all.
@@ -75,7 +80,14 @@ class Outliner:
         assert square is not None  # noqa: S101 - the caller has looked
         side = _FINE if fine and square.side >= _FINE else SIDE
         logits, quality = self._look(image, hints, [square], side)
-        return _finished(square, logits[0, 0], float(quality[0, 0]), hints)
+        box = square.in_frame(hints.width, hints.height)
+        if box is None:
+            return None
+        odds = square.back(logits[0, 0], box)
+        span = _span(odds, box, hints) if fine else None
+        if span is not None:
+            odds = self._salience.joined(image, odds, box, span)
+        return _settled(odds > 0, box, float(quality[0, 0]), hints)
 
     def _searched(self, image: RgbImage, hints: Hints) -> Outlined | None:
         """The answer to clicks alone that the others agree with most, over all looks."""
@@ -87,7 +99,9 @@ class Outliner:
             for look, square in enumerate(squares)
             for each in range(candidates)
         ]
-        return _agreed([one for one in found if one is not None])
+        seen = [one for one in found if one is not None]
+        whole = self._salience.whole(image, hints.points)
+        return (None if whole is None else _like(seen, whole)) or _agreed(seen)
 
     def _look(
         self, image: RgbImage, hints: Hints, squares: list[Square], side: int
@@ -115,6 +129,32 @@ def _looks(hints: Hints) -> list[Square]:
         if side > 1.2 * apart and side >= SIDE / 4:
             looks.append(Square(middle_x - side / 2, middle_y - side / 2, side))
     return looks
+
+
+def _span(odds: FloatMap, box: Box, hints: Hints) -> Box | None:
+    """The box around an object in a part of the frame: the one that is given, or its outline's."""
+    if hints.inside:
+        corners = np.array([each[:4] for each in hints.inside])
+        (x1, y1), (x2, y2) = np.floor(corners.min(axis=0)[:2]), np.ceil(corners.max(axis=0)[2:])
+        x1, y1, x2, y2 = (
+            max(int(x1), box[0]),
+            max(int(y1), box[1]),
+            min(int(x2), box[2]),
+            min(int(y2), box[3]),
+        )
+        return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+    found = masks.from_bitmap(odds > 0)
+    if found is None:
+        return None
+    left, top, right, bottom = found.crop
+    return box[0] + left, box[1] + top, box[0] + right, box[1] + bottom
+
+
+def _like(found: list[Outlined], whole: Mask) -> Outlined | None:
+    """The outline of what stands out as a whole, if it was found: most clicks mean that."""
+    overlap = [masks.iou(one.mask, whole) for one in found]
+    best = int(np.argmax(overlap)) if found else 0
+    return found[best] if found and overlap[best] >= _SAME else None
 
 
 def _agreed(found: list[Outlined]) -> Outlined | None:

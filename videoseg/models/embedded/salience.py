@@ -1,0 +1,128 @@
+"""A second opinion: what stands out in a part of a frame, whatever was asked.
+
+U²-Net-P (X. Qin et al., "U²-Net: Going Deeper with Nested U-Structure for Salient Object
+Detection", Pattern Recognition 2020) as ``training/export_salience.py`` writes it. It knows whole
+things and their edges better than the promptable network and nothing of hints, so it is heard where
+both see the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.geometry.masks import from_bitmap
+from videoseg.models.embedded.features import session
+from videoseg.models.embedded.hints import PointHint
+from videoseg.types import Box, Mask, RgbImage
+
+FloatMap = npt.NDArray[np.float32]
+
+_EVEN = 0.5
+"""Salience from which a pixel stands out."""
+_MARGIN = 0.25
+"""Shown around an object on each side, in parts of its box."""
+_BEYOND = 0.05
+"""Share of what stands out that may lie beyond the object's box."""
+_AGREES = 0.6
+"""IoU of the two answers from which they mean the same object."""
+_LEAST = 1e-4
+"""Nothing is surer than this."""
+_SIDE = 320
+"""Side of the network's input, pixels."""
+_MEAN = np.array((0.485, 0.456, 0.406), dtype=np.float32)
+_SPREAD = np.array((0.229, 0.224, 0.225), dtype=np.float32)
+
+
+class Salience:
+    """The network in ONNX Runtime on the CPU, loaded when it is first asked."""
+
+    def __init__(self, threads: int = 0) -> None:
+        """Remember how many threads it may use; 0 = as many as are granted."""
+        self._threads = threads
+        self._session: Any = None
+
+    def whole(self, image: RgbImage, points: Sequence[PointHint]) -> Mask | None:
+        """The one thing that stands out on a frame, if it holds all points that it has to.
+
+        Args:
+            image: uint8 (H, W, 3).
+            points: ``(x, y, positive)``, at least one of them positive.
+        """
+        import cv2
+
+        height, width = image.shape[:2]
+        stands = (self.of(image, (0, 0, width, height)) > _EVEN).astype(np.uint8)
+        _, pieces = cv2.connectedComponents(stands)
+        labels = {True: set[int](), False: set[int]()}
+        for x, y, positive in points:
+            row, column = min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)
+            labels[positive].add(int(pieces[row, column]))
+        if len(labels[True]) != 1 or 0 in labels[True] or labels[True] & labels[False]:
+            return None
+        return from_bitmap(pieces == labels[True].pop())
+
+    def joined(self, image: RgbImage, odds: FloatMap, box: Box, span: Box) -> FloatMap:
+        """What both networks say of an object together, where they see the same one.
+
+        Args:
+            image: uint8 (H, W, 3).
+            odds: Log odds of the promptable network, float32 (h, w) of the size of ``box``.
+            box: The part of the frame that it answers for.
+            span: The box around the object, within ``box``.
+
+        Returns:
+            Log odds of the mean probability within ``span``; ``odds`` itself if the two disagree,
+            or if what stands out goes on beyond ``span``: then the object is a part of it.
+        """
+        height, width = image.shape[:2]
+        left, right = _grown(span[0], span[2], width)
+        top, bottom = _grown(span[1], span[3], height)
+        sure = self.of(image, (left, top, right, bottom))
+        total = int((sure > _EVEN).sum())
+        sure = sure[span[1] - top : span[3] - top, span[0] - left : span[2] - left]
+        stands = sure > _EVEN
+        if total - int(stands.sum()) > _BEYOND * total:
+            return odds
+        part = np.s_[span[1] - box[1] : span[3] - box[1], span[0] - box[0] : span[2] - box[0]]
+        own = odds[part] > 0
+        if int((own & stands).sum()) < _AGREES * max(int((own | stands).sum()), 1):
+            return odds
+        both = np.clip((1 / (1 + np.exp(-odds[part])) + sure) / 2, _LEAST, 1 - _LEAST)
+        together = odds.copy()
+        together[part] = np.log(both / (1 - both))
+        return together
+
+    def of(self, image: RgbImage, box: Box) -> FloatMap:
+        """How likely each pixel of a part of a frame belongs to what stands out in it.
+
+        Args:
+            image: uint8 (H, W, 3).
+            box: The part that is looked at, frame pixels.
+
+        Returns:
+            float32 (h, w) of the box's size, 0 to 1.
+
+        Raises:
+            MissingDependencyError: The weights are not where the package keeps them.
+        """
+        import cv2
+
+        if self._session is None:
+            self._session = session("salience.onnx", self._threads)
+        x1, y1, x2, y2 = box
+        seen = cv2.resize(image[y1:y2, x1:x2], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+        values = (seen / np.float32(max(int(seen.max()), 1)) - _MEAN) / _SPREAD
+        tensor = np.ascontiguousarray(values.transpose(2, 0, 1)[None], dtype=np.float32)
+        (name,) = (each.name for each in self._session.get_inputs())
+        (found,) = self._session.run(None, {name: tensor})
+        grown = cv2.resize(found[0, 0], (x2 - x1, y2 - y1), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(grown, dtype=np.float32)
+
+
+def _grown(start: int, end: int, most: int) -> tuple[int, int]:
+    more = int(_MARGIN * (end - start))
+    return max(start - more, 0), min(end + more, most)
