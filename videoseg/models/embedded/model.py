@@ -70,8 +70,13 @@ class Embedded:
         kinds=frozenset({"text", "point", "negative", "box", "mask"}),
         open_vocabulary=False,
         licence="Apache-2.0",
-        megabytes=16.5,
-        weights=("weights/network.onnx", "weights/outliner.onnx", "weights/words.json.gz"),
+        megabytes=18.9,
+        weights=(
+            "weights/network.onnx",
+            "weights/outliner.onnx",
+            "weights/salience.onnx",
+            "weights/words.json.gz",
+        ),
         about="CARD.md",
     )
 

@@ -44,9 +44,12 @@ class Salience:
         """Remember how many threads it may use; 0 = as many as are granted."""
         self._threads = threads
         self._session: Any = None
+        self._last: tuple[RgbImage, FloatMap] | None = None
 
     def whole(self, image: RgbImage, points: Sequence[PointHint]) -> Mask | None:
         """The one thing that stands out on a frame, if it holds all points that it has to.
+
+        Asked again about the same frame, it does not look again.
 
         Args:
             image: uint8 (H, W, 3).
@@ -55,7 +58,9 @@ class Salience:
         import cv2
 
         height, width = image.shape[:2]
-        stands = (self.of(image, (0, 0, width, height)) > _EVEN).astype(np.uint8)
+        if self._last is None or self._last[0] is not image:
+            self._last = image, self.of(image, (0, 0, width, height))
+        stands = (self._last[1] > _EVEN).astype(np.uint8)
         _, pieces = cv2.connectedComponents(stands)
         labels = {True: set[int](), False: set[int]()}
         for x, y, positive in points:
