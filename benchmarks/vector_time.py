@@ -1,9 +1,14 @@
 """Outlines through time, for ``benchmarks/vectors.py``: keys, files, and how still knots lie.
 
+Sequences are DAVIS, objects that move as a whole, and the hard sequences of
+``benchmarks.identity`` (one of each kind, of the half that nothing is tuned on). The outer rings of
+all parts count, each frame of each; a key is one of them that is kept.
+
 Naive keys are what is made without correspondence: as many knots as the keyed shape has, evenly
 along the ring, curves fitted between them alike, the first knot where it is nearest to that of the
 frame before; a key is the outline of its frame, and each comes as late as the tolerance allows.
 Both are held to the same: on every frame, 95 % of points all along both outlines no further off.
+Which part is which one a frame later is told to both.
 """
 
 from __future__ import annotations
@@ -13,25 +18,28 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.identity.cutouts import Stock
+from benchmarks.identity.sequences import KINDS, make
 from videoseg.exporters.animated_svg import AnimatedSvg
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
 from videoseg.outlines.align import Track, evenly, followed
 from videoseg.outlines.contours import outline_of, rasterise
-from videoseg.outlines.keyframes import keyed
+from videoseg.outlines.keyframes import Keyed
 from videoseg.outlines.knots import shared_curves
-from videoseg.outlines.strands import Strand, roto_shapes, strands
+from videoseg.outlines.strands import Strand, roto_shapes, strands, unseen_area
 from videoseg.types import (
-    Bezier,
     Instance,
     Mask,
     Part,
     Prompt,
+    Ring,
     RotoShape,
     Scene,
     Shape,
@@ -41,13 +49,18 @@ from videoseg.types import (
 from videoseg.writers.svg import Svg
 
 TOLERANCES = (1.0, 2.0, 5.0)
+SMALLEST = 1000
+"""Pixels that the object of a hard sequence has on some frame at least."""
 Points = npt.NDArray[np.float64]
+Masks: TypeAlias = Sequence[Mask | None]
+"""Of one object, frame by frame; None where it is not seen."""
 
 
-def report(davis: Path, frames: int) -> None:
+def report(data: Path, frames: int) -> None:
     """Print all of it."""
     sets = {
-        "DAVIS": dict(davis_sequences(davis, frames)),
+        "DAVIS": dict(davis_sequences(data / "davis", frames)),
+        "hard": dict(hard_sequences(data, frames)),
         "rigid": dict(moved_sequences(frames, shear=False)),
         "affine": dict(moved_sequences(frames, shear=True)),
     }
@@ -57,16 +70,32 @@ def report(davis: Path, frames: int) -> None:
     report_files(sets)
 
 
-def davis_sequences(folder: Path, frames: int) -> Iterator[tuple[str, list[Mask]]]:
-    """Masks of each sequence, as far as the object is there."""
+def davis_sequences(folder: Path, frames: int) -> Iterator[tuple[str, Masks]]:
+    """Each sequence's object."""
     for sequence in sorted(folder.glob("*/masks")):
-        found = []
-        for path in sorted(sequence.glob("*.png"))[:frames]:
-            picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-            mask = None if picture is None else masks.from_bitmap(np.asarray(picture > 127))
-            if mask is not None:
-                found.append(mask)
-        yield sequence.parent.name, found
+        pictures = (
+            cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+            for path in sorted(sequence.glob("*.png"))[:frames]
+        )
+        yield (
+            sequence.parent.name,
+            [
+                None if picture is None else masks.from_bitmap(np.asarray(picture > 127))
+                for picture in pictures
+            ],
+        )
+
+
+def hard_sequences(data: Path, frames: int) -> Iterator[tuple[str, Masks]]:
+    """The objects of hard sequences, but for those that are small on all frames."""
+    stock = Stock.read(data, "held-out")
+    for number in range(len(KINDS)):
+        made = make(stock, "held-out", number)
+        truth = made.truth[:frames]
+        for identity in sorted({identity for seen in truth for identity in seen}):
+            found = [seen.get(identity) for seen in truth]
+            if max(masks.area(mask) for mask in found if mask is not None) >= SMALLEST:
+                yield f"{made.kind} {identity}", found
 
 
 def motion(frame: float, *, shear: bool) -> Points:
@@ -82,7 +111,7 @@ def motion(frame: float, *, shear: bool) -> Points:
     return np.hstack([matrix, place[:, None]])
 
 
-def moved_sequences(frames: int, *, shear: bool) -> Iterator[tuple[str, list[Mask]]]:
+def moved_sequences(frames: int, *, shear: bool) -> Iterator[tuple[str, Masks]]:
     """Objects with corners and curves that move as a whole, in a frame of 854 x 480."""
     for seed in range(4):
         ring = body(seed)
@@ -113,7 +142,7 @@ def body(seed: int, count: int = 720) -> Points:
     return np.asarray(ring)
 
 
-def scenes_of(found: Sequence[Mask]) -> list[Scene]:
+def scenes_of(found: Masks) -> list[Scene]:
     """The Scenes of one track."""
     return [
         Scene(
@@ -121,38 +150,41 @@ def scenes_of(found: Sequence[Mask]) -> list[Scene]:
             index,
             index,
             Fraction(1, 25),
-            instances=(TrackedInstance(1, Instance(mask, 1.0, 0), outline_of(mask), "object"),),
+            instances=()
+            if mask is None
+            else (TrackedInstance(1, Instance(mask, 1.0, 0), outline_of(mask), "object"),),
         )
         for index, mask in enumerate(found)
     ]
 
 
-def report_keys(name: str, sequences: dict[str, list[Mask]]) -> None:
-    """Share of frames that are keys, on the largest part over all its frames, and the naive one."""
+def report_keys(name: str, sequences: dict[str, Masks]) -> None:
+    """Share of frames that are keys, and the naive one."""
     shares: dict[float, list[tuple[float, float]]] = {each: [] for each in TOLERANCES}
     overlaps: list[float] = []
     print(f"{name}: keys of frames at 1, 2 and 5 px, naive in brackets")
     for sequence, found in sequences.items():
-        long = max(
-            (strand for _, strand in strands(scenes_of(found), ignored=64)),
-            key=lambda strand: len(strand.parts),
-        )
-        rings = [flatten(part.outer) for part in long.parts]
-        tracks = [Track.of(ring) for ring in rings]
+        scenes = scenes_of(found)
         texts = []
         for tolerance in TOLERANCES:
-            made = keyed([rings], np.arange(len(rings), dtype=np.float64), tolerance)
-            knots = made.control[0].shape[1] // 3
-            naive = naive_keys(rings, tracks, knots, tolerance)
-            shares[tolerance].append((len(made.keys) / len(rings), naive / len(rings)))
-            texts.append(f"{len(made.keys)} ({naive}), {knots} knots")
+            parts = [part for _, part in strands(scenes, ignored=unseen_area(tolerance))]
+            made = [part.keyed(tolerance) for part in parts]
+            frames = sum(len(part.rings) for part in parts)
+            keys = sum(len(each.keys) for each in made)
+            naive = sum(
+                naive_keys(part.rings, each.control.shape[1] // 3, tolerance)
+                for part, each in zip(parts, made, strict=True)
+            )
+            shares[tolerance].append((keys / frames, naive / frames))
+            texts.append(f"{keys} ({naive}) of {frames}")
             if tolerance == TOLERANCES[0]:
-                overlaps.extend(drawn_overlaps(long, found))
-        print(f"  {sequence:18} {len(rings):3} frames: {'; '.join(texts)}", flush=True)
+                overlaps.extend(drawn_overlaps(parts, made, found))
+        print(f"  {sequence:18} {'; '.join(texts)}", flush=True)
     for tolerance, rows in shares.items():
-        ours, naive = np.mean(rows, axis=0)
+        ours, naive_share = np.mean(rows, axis=0)
         print(
-            f"  mean at {tolerance:g} px: {ours:.3f} against {naive:.3f}, {naive / ours:.2f} times"
+            f"  mean at {tolerance:g} px: {ours:.3f} against {naive_share:.3f}, "
+            f"{naive_share / ours:.2f} times"
         )
     print(
         f"  IoU of the shapes at 1 px with the masks: lowest {min(overlaps):.4f}, mean "
@@ -160,32 +192,20 @@ def report_keys(name: str, sequences: dict[str, list[Mask]]) -> None:
     )
 
 
-def drawn_overlaps(strand: Strand, found: Sequence[Mask]) -> list[float]:
-    """IoU of keyed shapes with a strand's own outlines, frame by frame."""
-    shapes = list(strand.shapes("clip", 1.0))
-    made = []
-    for (index, _), part in zip(strand.scenes, strand.parts, strict=True):
-        size = found[0].frame_width, found[0].frame_height
-        drawn = rasterise(between(shapes, index), *size)
-        real = rasterise(Shape((part,)), *size)
-        made.append(0.0 if drawn is None or real is None else masks.iou(drawn, real))
-    return made
-
-
-def between(shapes: Sequence[RotoShape], frame: int) -> Shape:
-    """What keyed shapes are on a frame."""
-    rings = []
-    for shape in shapes:
-        frames = list(shape.keys)
-        after = next(key for key in frames if key >= frame)
-        before = max((key for key in frames if key <= frame), default=after)
-        share = 0.0 if after == before else (frame - before) / (after - before)
-        knots = (1 - share) * np.array(shape.keys[before]) + share * np.array(shape.keys[after])
-        place, into, out = knots[:, :2], knots[:, 2:4], knots[:, 4:]
-        ends = np.roll(place, -1, axis=0)
-        segments = np.stack([place + out, ends + np.roll(into, -1, axis=0), ends], axis=1)
-        rings.append(Bezier(segments.astype(np.float32)))
-    return Shape((Part(rings[0], tuple(rings[1:])),))
+def drawn_overlaps(parts: Sequence[Strand], made: Sequence[Keyed], found: Masks) -> Iterator[float]:
+    """IoU of keyed parts, without their holes, with those of the outlines, frame by frame."""
+    size = next((mask.frame_width, mask.frame_height) for mask in found if mask is not None)
+    for frame in range(len(found)):
+        there = [(part, each) for part, each in zip(parts, made, strict=True) if part.spans(frame)]
+        if there:
+            drawn, real = (
+                rasterise(Shape(tuple(map(Part, rings))), *size)
+                for rings in (
+                    [each.ring(part.place(frame)) for part, each in there],
+                    [part.ring(frame) for part, _ in there],
+                )
+            )
+            yield 0.0 if drawn is None or real is None else masks.iou(drawn, real)
 
 
 def uniform(rings: Sequence[Points], tracks: Sequence[Track], count: int) -> Points:
@@ -197,10 +217,10 @@ def uniform(rings: Sequence[Points], tracks: Sequence[Track], count: int) -> Poi
     return np.stack(made)
 
 
-def naive_keys(
-    rings: Sequence[Points], tracks: Sequence[Track], knots: int, tolerance: float
-) -> int:
+def naive_keys(found: Sequence[Ring], knots: int, tolerance: float) -> int:
     """How many keys evenly spaced knots take."""
+    rings = [flatten(ring) for ring in found]
+    tracks = [Track.of(ring) for ring in rings]
     points = uniform(rings, tracks, 8 * knots)
     chosen = points[:, ::8]
     tangent = (np.roll(chosen, -1, axis=1) - np.roll(chosen, 1, axis=1)) / 6
@@ -232,12 +252,12 @@ def naive_keys(
     return len(keys)
 
 
-def report_slip(sequences: dict[str, list[Mask]]) -> None:
+def report_slip(sequences: dict[str, Masks]) -> None:
     """How far knots slip along the outline from a frame to the next, where the motion is known."""
     slips: list[tuple[float, float]] = []
     for name, found in sequences.items():
         shear = name.startswith("affine")
-        rings = [flatten(outline_of(mask).parts[0].outer) for mask in found]
+        rings = [flatten(outline_of(mask).parts[0].outer) for mask in found if mask is not None]
         tracks = [Track.of(ring) for ring in rings]
         count = 240
         pair = []
@@ -278,12 +298,15 @@ class Made:
         return roto_shapes(self.made, tolerance)
 
 
-def report_files(sets: dict[str, dict[str, list[Mask]]]) -> None:
+def report_files(sets: dict[str, dict[str, Masks]]) -> None:
     """Bytes of the animated file at each tolerance beside those of all files of single frames."""
     for name, sequences in sets.items():
         totals = dict.fromkeys(("frames", 0.0, *TOLERANCES), 0)
         for found in sequences.values():
-            info = StreamInfo("clip", found[0].frame_width, found[0].frame_height, Fraction(1, 25))
+            width, height = next(
+                (mask.frame_width, mask.frame_height) for mask in found if mask is not None
+            )
+            info = StreamInfo("clip", width, height, Fraction(1, 25))
             scenes = scenes_of(found)
             with tempfile.TemporaryDirectory() as folder:
                 writer = Svg()

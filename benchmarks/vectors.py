@@ -58,7 +58,7 @@ def main() -> None:
     if arguments.picture:
         draw(curves, arguments.picture)
     speed()
-    vector_time.report(arguments.data / "davis", arguments.frames)
+    vector_time.report(arguments.data, arguments.frames)
 
 
 def parse() -> argparse.Namespace:

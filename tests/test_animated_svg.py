@@ -110,22 +110,38 @@ def test_keys_make_it_shorter_and_stay_within_the_tolerance(tmp_path: Path) -> N
     keys = steps(path, "d", "")
     assert len(keys) < len(made) / 4
     for scene, disc in zip(made, discs, strict=True):
-        ring = between(keys, float(scene.seconds))
+        (ring,) = between(keys, float(scene.seconds))
         again = rasterise(Shape((Part(ring),)), scenes.WIDTH, scenes.HEIGHT)
         assert again is not None
         assert iou(again, disc) > 0.95
 
 
-def between(keys: list[tuple[float, str]], seconds: float) -> Bezier:
-    """The ring of an animation that moves, at a time."""
+def test_a_hole_that_comes_and_goes_does_not_stop_its_part(tmp_path: Path) -> None:
+    discs = [scenes.disc(20 + 1.5 * n, 30, 14, hole=7 if 8 <= n < 20 else 0) for n in range(30)]
+    made = [scenes.scene(scenes.tracked(disc), index=n) for n, disc in enumerate(discs)]
+    paths = tracks(export(made, tmp_path, tolerance=0.7))[1].findall("s:path", NAMESPACE)
+    assert len(paths) == 3
+    for scene, disc in zip(made, discs, strict=True):
+        seconds = scene.seconds
+        (path,) = (path for path in paths if at(path, "display", "inline", seconds) == "inline")
+        rings = between(steps(path, "d", ""), float(seconds))
+        again = rasterise(Shape((Part(rings[0], rings[1:]),)), scenes.WIDTH, scenes.HEIGHT)
+        assert again is not None
+        assert iou(again, disc) > 0.93
+
+
+def between(keys: list[tuple[float, str]], seconds: float) -> tuple[Bezier, ...]:
+    """The rings of an animation that moves, at a time."""
     place = max(0, min(len(keys) - 2, sum(time <= seconds for time, _ in keys) - 1))
     (begin, one), (end, other) = keys[place : place + 2]
     share = (seconds - begin) / (end - begin)
-    (first,), (second,) = parse_path(one), parse_path(other)
-    assert isinstance(first, Bezier)
-    assert isinstance(second, Bezier)
-    mixed = (1 - share) * first.segments + share * second.segments
-    return Bezier(mixed.astype(np.float32))
+    made = []
+    for first, second in zip(parse_path(one), parse_path(other), strict=True):
+        assert isinstance(first, Bezier)
+        assert isinstance(second, Bezier)
+        mixed = (1 - share) * first.segments + share * second.segments
+        made.append(Bezier(mixed.astype(np.float32)))
+    return tuple(made)
 
 
 def test_it_loops_or_freezes(tmp_path: Path) -> None:

@@ -94,29 +94,29 @@ def test_curves_share_their_knots_and_stay_close() -> None:
 
 def test_what_moves_evenly_takes_two_keys() -> None:
     rings = [star(0, 50 + 3 * n, 60 - n, 30 + 0.5 * n, start=n % 10) for n in range(15)]
-    made = keyed([rings], np.arange(15.0), 0.5)
+    made = keyed(rings, np.arange(15.0), 0.5)
     assert made.keys.tolist() == [0, 14]
 
 
 def test_keys_come_where_the_motion_turns() -> None:
     places = np.abs(np.arange(21) - 10)
     rings = [star(0, 50 + 4 * place, 60) for place in places]
-    made = keyed([rings], np.arange(21.0), 0.5)
+    made = keyed(rings, np.arange(21.0), 0.5)
     assert made.keys.tolist() == [0, 10, 20]
-    assert len(keyed([rings], np.arange(21.0), 50).keys) == 2
+    assert len(keyed(rings, np.arange(21.0), 50).keys) == 2
 
 
 def test_jitter_asks_for_no_keys() -> None:
     rng = np.random.default_rng(2)
     rings = [star(0, 50 + 2 * n, 60) + rng.normal(0, 0.3, (10, 2)) for n in range(20)]
-    assert len(keyed([rings], np.arange(20.0), 1).keys) == 2
+    assert len(keyed(rings, np.arange(20.0), 1).keys) == 2
 
 
 def test_uneven_times_count() -> None:
     times = np.array([0.0, 1, 2, 10, 11, 20])
     rings = [star(0, 50 + 2 * time, 60) for time in times]
-    assert keyed([rings], times, 0.5).keys.tolist() == [0, 5]
-    assert len(keyed([rings], np.arange(6.0), 0.5).keys) > 2
+    assert keyed(rings, times, 0.5).keys.tolist() == [0, 5]
+    assert len(keyed(rings, np.arange(6.0), 0.5).keys) > 2
 
 
 @pytest.mark.parametrize("tolerance", [1.0, 2.0])
@@ -132,17 +132,33 @@ def test_shapes_show_every_frame(tolerance: float) -> None:
         assert masks.iou(again, mask) > 1 - 0.1 * tolerance
 
 
-def test_a_span_ends_where_topology_does() -> None:
+def test_a_hole_that_comes_and_goes_ends_only_itself() -> None:
     whole = scenes.disc(60, 60, 30, **SIZE)
     holed = scenes.disc(60, 60, 30, hole=12, **SIZE)
-    made = list(roto_shapes(scenes_of([whole, whole, holed, holed, None, whole]), 1))
-    spans = [(shape.visible, shape.op, shape.part) for shape in made]
+    found = scenes_of([whole, holed, holed, whole, holed, None, whole])
+    spans = [(shape.visible, shape.op, shape.part) for shape in roto_shapes(found, 1)]
     assert spans == [
-        ((0, 1), "add", 0),
-        ((2, 3), "add", 1),
-        ((2, 3), "subtract", 1),
-        ((5, 5), "add", 2),
+        ((0, 4), "add", 0),
+        ((1, 2), "subtract", 0),
+        ((4, 4), "subtract", 0),
+        ((6, 6), "add", 1),
     ]
+
+
+def test_a_hole_has_the_keys_of_its_part() -> None:
+    places = [40 + 4 * abs(n - 8) for n in range(16)]
+    found = [scenes.disc(x, 60, 22, hole=9 if n > 3 else 0, **SIZE) for n, x in enumerate(places)]
+    outer, hole = roto_shapes(scenes_of(found), 0.5)
+    assert len(outer.keys) > 2
+    assert {frame for frame in outer.keys if frame > 3} <= set(hole.keys)
+
+
+def test_specks_beside_a_part_are_left_out() -> None:
+    whole = scenes.disc(60, 60, 30, **SIZE)
+    specked = scenes.rectangle(10, 10, 13, 13, **SIZE)
+    both = masks.from_bitmap(masks.to_bitmap(whole) | masks.to_bitmap(specked))
+    assert [shape.visible for shape in roto_shapes(scenes_of([whole, both, whole]), 1)] == [(0, 2)]
+    assert len(list(roto_shapes(scenes_of([specked]), 1))) == 1
 
 
 def test_a_hole_too_small_to_matter_ends_no_span() -> None:
@@ -156,7 +172,7 @@ def test_a_hole_too_small_to_matter_ends_no_span() -> None:
 def test_long_strands_are_cut() -> None:
     square = scenes.rectangle(10, 10, 30, 30, **SIZE)
     count = LONGEST + 10
-    lengths = [len(strand.parts) for _, strand in strands(scenes_of([square] * count))]
+    lengths = [len(strand.rings) for _, strand in strands(scenes_of([square] * count))]
     assert lengths == [LONGEST, 10]
 
 

@@ -280,8 +280,8 @@ class Knot(NamedTuple):
 class RotoShape:
     """One ring of a track over a span of frames, by keys; in between, knots move evenly.
 
-    A track is the shapes that are added, without those that are subtracted from them. Rings that
-    belong together share ``part`` and ``visible``, and their key frames.
+    A track is the shapes that are added, without those that are subtracted from them. A hole has
+    the ``part`` that it is in, and, while it is there, the key frames of that part among its own.
 
     Attributes:
         stream: Name of the stream.

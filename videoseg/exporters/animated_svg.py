@@ -1,19 +1,21 @@
 """The whole clip as one SVG that plays by itself: ``animated.svg``.
 
-Each track is a group of paths, one for each stretch of time over which a part of it keeps its
-topology. A path moves between a few keys (SMIL, ``calcMode="linear"``) where that is shorter than
-to step through the outline of every frame. Times are the frames' own, so uneven ones are kept; time
-0 is the first frame. The picture of time 0 shows where nothing animates.
+Each track is a group of paths. Where every frame is to be as it is, a path steps through all that
+the track is on them. With a tolerance there is a path for each part, and a new one where a hole of
+it comes or goes; it moves between a few keys (SMIL, ``calcMode="linear"``) where that is shorter.
+Times are the frames' own, so uneven ones are kept; time 0 is the first frame. The picture of time 0
+shows where nothing animates.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import math
 import operator
 import tempfile
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -27,15 +29,17 @@ from typing_extensions import Doc
 from videoseg.geometry.paths import format_path
 from videoseg.outlines.keyframes import Keyed
 from videoseg.outlines.markup import decimal, group_start, svg_start, title
-from videoseg.outlines.strands import Strand, strands, unseen_area
+from videoseg.outlines.strands import LONGEST, Strand, strands, unseen_area
 from videoseg.output_files import stream_names, writing
 from videoseg.protocols import RunReader
-from videoseg.types import Bezier, Part, Scene, Shape, StreamInfo
+from videoseg.types import Part, Scene, Shape, StreamInfo, TrackedInstance
 
 _NAME = "animated.svg"
 _UNKNOWN_LENGTH = Fraction(1, 25)
-_KEY_TIME_DECIMALS = 9
-_SCALE = 10**_KEY_TIME_DECIMALS
+_PRECISE = 50
+"""Microseconds to which the time of a key is written."""
+_MARKUP = 250
+"""Characters that a path takes beside its values, about."""
 
 _EARLY = 600
 """Microseconds by which each change comes before its frame. Browsers round time, Firefox to whole
@@ -83,8 +87,12 @@ class AnimatedSvg:
                     timelines[scene.stream].note(scene)
                     yield scene
 
-            for stream, strand in strands(noted(), ignored=unseen_area(self.tolerance)):
-                timelines[stream].add(strand)
+            if self.tolerance == 0:
+                for stream, stretch in _stretches(noted()):
+                    timelines[stream].add_steps(stretch)
+            else:
+                for stream, strand in strands(noted(), ignored=unseen_area(self.tolerance)):
+                    timelines[stream].add_parts(strand)
             for stream, timeline in timelines.items():
                 path = folder / names[stream]
                 with path.open("w", encoding="utf-8", newline="\n") as picture:
@@ -157,11 +165,20 @@ class _Timeline:
         self._end = self._seconds(scene.pts) + self._length(scene)
         self._last = scene
 
-    def add(self, strand: Strand) -> None:
-        """Keep what a strand shows."""
-        tracked = strand.tracked
-        head = f"{group_start(tracked)}>{title(tracked)}\n"
-        self.spool.append(tracked.track_id, head, self._moves(strand))
+    def add_steps(self, stretch: _Stretch) -> None:
+        """Keep all that a track shows over a stretch."""
+        values = [format_path(shape, precision=self.precision) for shape in stretch.shapes]
+        self._append(stretch.tracked, [self._steps(stretch.frames, values)])
+
+    def add_parts(self, strand: Strand) -> None:
+        """Keep what a part of a track shows, by the shorter of keys and of steps."""
+        values = [
+            format_path(Shape((strand.part(frame),)), precision=self.precision)
+            for frame, _ in strand.scenes
+        ]
+        steps = [self._steps(strand.scenes, values)]
+        moving = self._moving(strand) if len(steps[0].values) > 2 else steps
+        self._append(strand.tracked, steps if _size(steps) <= _size(moving) else moving)
 
     def picture(self, *, loop: bool) -> Iterator[str]:
         """The file, in pieces."""
@@ -177,34 +194,67 @@ class _Timeline:
             yield "</g>\n"
         yield "</svg>\n"
 
-    def _moves(self, strand: Strand) -> _Moves:
-        """The shorter of keys and of steps."""
-        frames = [self._microseconds(seconds) for _, seconds in strand.scenes]
-        times = [max(0, time - _EARLY) for time in frames]
-        values = [format_path(Shape((part,)), precision=self.precision) for part in strand.parts]
+    def _append(self, tracked: TrackedInstance, paths: Iterable[_Moves]) -> None:
+        head = f"{group_start(tracked)}>{title(tracked)}\n"
+        for moves in paths:
+            self.spool.append(tracked.track_id, head, moves)
+
+    def _steps(self, frames: Sequence[tuple[int, float]], values: Sequence[str]) -> _Moves:
+        """What holds each value from its frame on."""
         changes = [n for n, value in enumerate(values) if n == 0 or value != values[n - 1]]
-        end = None
-        # It ends with the frame before the latest, or goes on to the end of all.
-        if self._last is not None and strand.scenes[-1][0] != self._last.index:
-            end = max(0, self._microseconds(float(self._last.seconds)) - _EARLY)
-        steps = _Moves(
-            True, times[0], end, [times[n] for n in changes], [values[n] for n in changes]
+        return _Moves(
+            steps=True,
+            begin=self._early(frames[0][1]),
+            end=self._end_after(frames[-1][0]),
+            times=[self._early(frames[n][1]) for n in changes],
+            values=[values[n] for n in changes],
         )
-        if self.tolerance == 0 or len(changes) < 3:
-            return steps
-        keyed = strand.keyed(self.tolerance, in_seconds=True)
-        keys = keyed.keys.tolist()
-        moving = _Moves(
-            False,
-            steps.begin,
-            steps.end,
-            [frames[key] for key in keys],
-            [
-                format_path(_shape(keyed, place), precision=self.precision, uniform=True)
-                for place in range(len(keys))
-            ],
+
+    def _moving(self, strand: Strand) -> list[_Moves]:
+        """What moves between keys, for each stretch over which the same holes are there."""
+        outer = strand.keyed(self.tolerance, in_seconds=True)
+        keys = strand.frames(outer)
+        rings = [(strand, outer)] + [
+            (hole, hole.keyed(self.tolerance, in_seconds=True, given=keys)) for hole in strand.holes
+        ]
+        bounds = [strand.place(each.scenes[0][0]) for each, _ in rings]
+        bounds += [strand.place(each.scenes[-1][0]) + 1 for each, _ in rings]
+        made = []
+        for first, after in itertools.pairwise(sorted(set(bounds))):
+            frames = strand.scenes[first:after]
+            there = [(each, keyed) for each, keyed in rings if each.spans(frames[0][0])]
+            every = {frame for each, keyed in there for frame in each.frames(keyed)}
+            kept = every | {frames[0][0], frames[-1][0]}
+            chosen = [(frame, seconds) for frame, seconds in frames if frame in kept]
+            last = after == len(strand.scenes)
+            made.append(
+                _Moves(
+                    steps=False,
+                    begin=self._early(frames[0][1]),
+                    end=self._end_after(frames[-1][0])
+                    if last
+                    else self._early(strand.scenes[after][1]),
+                    times=[self._microseconds(seconds) for _, seconds in chosen],
+                    values=[self._path_of(there, frame) for frame, _ in chosen],
+                )
+            )
+        return made
+
+    def _path_of(self, rings: Sequence[tuple[Strand, Keyed]], frame: int) -> str:
+        """Path data of a part on a frame, an outer ring before its holes."""
+        outer, *holes = (keyed.ring(each.place(frame)) for each, keyed in rings)
+        return format_path(
+            Shape((Part(outer, tuple(holes)),)), precision=self.precision, uniform=True
         )
-        return min(moving, steps, key=_size)
+
+    def _end_after(self, frame: int) -> int | None:
+        """When what is last there on a frame ends, which is with the frame before the latest."""
+        if self._last is None or frame == self._last.index:
+            return None
+        return self._early(float(self._last.seconds))
+
+    def _early(self, seconds: float) -> int:
+        return max(0, self._microseconds(seconds) - _EARLY)
 
     def _seconds(self, pts: int) -> Fraction:
         return (pts - (self._origin or 0)) * self.info.time_base
@@ -222,23 +272,43 @@ class _Timeline:
         return 1 / self.info.frame_rate if self.info.frame_rate else _UNKNOWN_LENGTH
 
 
-def _size(moves: _Moves) -> int:
-    """Characters of all values; ends that a path holds when it is hidden are written twice."""
-    size = sum(map(len, moves.values))
-    if not moves.steps:
-        size += len(moves.values[0]) * (moves.begin > 0) + len(moves.values[-1])
+@dataclass(slots=True)
+class _Stretch:
+    """All that a track is over frames on each of which it is there."""
+
+    tracked: TrackedInstance
+    frames: list[tuple[int, float]] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
+
+
+def _stretches(scenes: Iterable[Scene]) -> Iterator[tuple[str, _Stretch]]:
+    """Stream and stretch, as each ends."""
+    going: dict[str, dict[int, _Stretch]] = {}
+    for scene in scenes:
+        before, now = going.get(scene.stream, {}), {}
+        for tracked in scene.instances:
+            stretch = before.get(tracked.track_id)
+            if stretch is None or len(stretch.shapes) == LONGEST:
+                stretch = _Stretch(tracked)
+            else:
+                del before[tracked.track_id]
+            stretch.frames.append((scene.index, float(scene.seconds)))
+            stretch.shapes.append(tracked.shape)
+            now[tracked.track_id] = stretch
+        going[scene.stream] = now
+        yield from ((scene.stream, stretch) for stretch in before.values())
+    for stream, left in going.items():
+        yield from ((stream, stretch) for stretch in left.values())
+
+
+def _size(paths: Sequence[_Moves]) -> int:
+    """About the characters of paths; ends that one holds when it is hidden are written twice."""
+    size = 0
+    for moves in paths:
+        size += _MARKUP + sum(map(len, moves.values))
+        if not moves.steps:
+            size += len(moves.values[0]) * (moves.begin > 0) + len(moves.values[-1])
     return size
-
-
-def _shape(keyed: Keyed, key: int) -> Shape:
-    """What all rings of a strand are at a key."""
-    rings = []
-    for control in keyed.control:
-        knots = control[key].reshape(-1, 3, 2)
-        ends = np.roll(knots[:, 0], -1, axis=0)
-        segments = np.stack([knots[:, 1], knots[:, 2], ends], axis=1)
-        rings.append(Bezier(segments.astype(np.float32)))
-    return Shape((Part(rings[0], tuple(rings[1:])),))
 
 
 def _path(moves: _Moves, total: int, timing: str) -> Iterator[str]:
@@ -269,9 +339,10 @@ def _path(moves: _Moves, total: int, timing: str) -> Iterator[str]:
 def _animation(
     name: str, how: str, times: Sequence[int], values: Sequence[str], total: int, timing: str
 ) -> str:
-    shares = (decimal(time * _SCALE // total / _SCALE, _KEY_TIME_DECIMALS) for time in times)
+    digits = max(1, math.ceil(math.log10(total / _PRECISE)))
+    shares = (decimal(Fraction(time * 10**digits // total, 10**digits), digits) for time in times)
     return (
-        f'<animate attributeName="{name}" calcMode="{how}" begin="0s"{timing}'
+        f'<animate attributeName="{name}" calcMode="{how}"{timing}'
         f' keyTimes="{";".join(shares)}" values="{";".join(values)}"/>'
     )
 
