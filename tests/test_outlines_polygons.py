@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import shapely
@@ -87,3 +88,20 @@ def test_logits_are_not_looked_at() -> None:
     fine = Mask(mask.x, mask.y, mask.frame_width, mask.frame_height, mask.bitmap, logits)
     one, other = outlines_of([mask, fine], curves=False)
     assert np.array_equal(flatten(one.parts[0].outer), flatten(other.parts[0].outer))
+
+
+def test_polygons_of_thin_things_show_them_too() -> None:
+    """Half a pixel off all along would be a large part of a bush of twigs."""
+    rng = np.random.default_rng(3)
+    bitmap = np.zeros((120, 160), np.uint8)
+    for angle in rng.uniform(0, np.pi, 14):
+        reach = 55 * np.array([np.cos(angle), np.sin(angle)])
+        one, other = (np.rint((80, 60) + way * reach).astype(int).tolist() for way in (-1, 1))
+        cv2.line(bitmap, one, other, 1, 2)
+    mask = masks.from_bitmap(bitmap > 0)
+    assert mask is not None
+    assert masks.area(mask) >= 1000
+    (shape,) = outlines_of([mask], tolerance=0.5, curves=False)
+    drawn = rasterise(shape, 160, 120)
+    assert drawn is not None
+    assert masks.iou(mask, drawn) >= 0.995

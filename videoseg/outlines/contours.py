@@ -86,7 +86,13 @@ def outlines_of(
     if not 0 <= tolerance < math.inf:
         raise ValueError(f"tolerance is a number of pixels from 0, got {tolerance = }")
     if not curves and found:
-        return _outlines(found, tolerance, min_area, curves=False)
+        made = _outlines(found, tolerance, min_area, curves=False)
+        if tolerance == 0 or min_area > 0:
+            return made
+        return [
+            shape if _shows(shape, mask, tolerance) else _closer(mask, tolerance)
+            for shape, mask in zip(made, found, strict=True)
+        ]
     # Curves one by one: what is tried for one mask must not depend on what another needs.
     return [shape for mask in found for shape in _outlines([mask], tolerance, min_area)]
 
@@ -122,6 +128,16 @@ def _outlines(
             }
             made[place] = _shape(polygons, groups[place], found[place])
     return [made[place] for place in range(len(found))]
+
+
+def _closer(mask: Mask, tolerance: float) -> Shape:
+    """Polygons as near to a mask's edge as it takes to show its pixels as they should be."""
+    reach = _TIGHTER * tolerance
+    while True:
+        (shape,) = _outlines([mask], reach, 0, curves=False)
+        if reach < _TIGHTEST or _shows(shape, mask, tolerance):
+            return shape
+        reach *= _TIGHTER
 
 
 def _curved(
