@@ -57,8 +57,8 @@ class Outliner:
         Args:
             image: uint8 (H, W, 3).
             hints: What is known of the object.
-            fine: Look at large objects more closely the second time, and hear what stands out,
-                for three times the work.
+            fine: Look at large objects more closely the second time, and without evidence also at
+                what stands out, for three times the work.
 
         Raises:
             ValueError: There is no hint at all.
@@ -84,9 +84,10 @@ class Outliner:
         if box is None:
             return None
         odds = square.back(logits[0, 0], box)
-        span = _span(odds, box, hints) if fine else None
-        if span is not None:
-            odds = self._salience.joined(image, odds, box, span)
+        if fine and hints.evidence is None:  # Evidence says itself how far the object goes.
+            span = _span(odds, box, hints)
+            if span is not None:
+                odds = self._salience.joined(image, odds, box, span)
         return _settled(odds > 0, box, float(quality[0, 0]), hints)
 
     def _searched(self, image: RgbImage, hints: Hints) -> Outlined | None:
@@ -100,7 +101,7 @@ class Outliner:
             for each in range(candidates)
         ]
         seen = [one for one in found if one is not None]
-        whole = self._salience.whole(image, hints.points)
+        whole = self._salience.whole(image, hints.clicks)
         return (None if whole is None else _like(seen, whole)) or _agreed(seen)
 
     def _look(

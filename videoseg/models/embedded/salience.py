@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from videoseg.geometry.masks import from_bitmap
 from videoseg.models.embedded.features import session
-from videoseg.models.embedded.hints import PointHint
 from videoseg.types import Box, Mask, RgbImage
 
 FloatMap = npt.NDArray[np.float32]
@@ -46,14 +45,14 @@ class Salience:
         self._session: Any = None
         self._last: tuple[RgbImage, FloatMap] | None = None
 
-    def whole(self, image: RgbImage, points: Sequence[PointHint]) -> Mask | None:
-        """The one thing that stands out on a frame, if it holds all points that it has to.
+    def whole(self, image: RgbImage, clicks: Sequence[tuple[float, float]]) -> Mask | None:
+        """The one thing that stands out on a frame and holds all clicks, or None.
 
         Asked again about the same frame, it does not look again.
 
         Args:
             image: uint8 (H, W, 3).
-            points: ``(x, y, positive)``, at least one of them positive.
+            clicks: ``(x, y)`` on the object, at least one.
         """
         import cv2
 
@@ -62,13 +61,9 @@ class Salience:
             self._last = image, self.of(image, (0, 0, width, height))
         stands = (self._last[1] > _EVEN).astype(np.uint8)
         _, pieces = cv2.connectedComponents(stands)
-        labels = {True: set[int](), False: set[int]()}
-        for x, y, positive in points:
-            row, column = min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)
-            labels[positive].add(int(pieces[row, column]))
-        if len(labels[True]) != 1 or 0 in labels[True] or labels[True] & labels[False]:
-            return None
-        return from_bitmap(pieces == labels[True].pop())
+        xs, ys = np.asarray(clicks, dtype=np.float64).T.astype(np.int64)
+        hit = np.unique(pieces[ys.clip(0, height - 1), xs.clip(0, width - 1)])
+        return from_bitmap(pieces == hit[0]) if len(hit) == 1 and hit[0] > 0 else None
 
     def joined(self, image: RgbImage, odds: FloatMap, box: Box, span: Box) -> FloatMap:
         """What both networks say of an object together, where they see the same one.
