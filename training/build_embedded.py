@@ -25,14 +25,13 @@ from torch import Tensor, nn
 
 from training import classes, train, vocabulary
 from training.composed import composed
-from training.export import write_onnx
+from training.export import SHIPPED, write_onnx
 from training.groups import groups
 from training.head import Head, Network
 from training.network import Backbone
 from training.samples import held_out, samples
 from training.wordnet import WordNet
 
-_SHIPPED = Path(__file__).parents[1] / "videoseg" / "models" / "embedded" / "weights"
 _EXAMPLE = (1, 3, 64, 96)
 _COMPOSED = 900
 """Samples in which things are pasted over other photographs."""
@@ -44,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Builds the embedded model's files.")
     parser.add_argument("--data", type=Path, help="folder of annotated photographs")
     parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"))
-    parser.add_argument("--output", type=Path, default=_SHIPPED)
+    parser.add_argument("--output", type=Path, default=SHIPPED)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)

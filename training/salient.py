@@ -26,13 +26,12 @@ import onnxruntime
 from training.pieces import Photo, Piece, Pieces, load
 from videoseg.evaluate.metrics.region import iou
 from videoseg.geometry.masks import encode_rle, from_bitmap
+from videoseg.models.embedded.salience import as_input
 
 _THINGS = ("coco_more", "coco_train", "coco_tiny")
 """Folders whose things are looked at one by one."""
 _FOLDERS = (*_THINGS, "regions")
 """Folders whose photographs are looked at whole."""
-SIDE = 320
-_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _LEAST, _MOST = 0.03, 0.6
 """Share of the photograph."""
 _DOUBTFUL = 0.2
@@ -127,10 +126,7 @@ def _grown(start: int, length: int, end: int) -> tuple[int, int]:
 
 def saliency(network: Any, image: npt.NDArray[np.uint8]) -> _FloatMap:
     """How much each pixel of uint8 (H, W, 3) stands out, float32 (H, W) in 0..1."""
-    small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    standard = (small / max(float(small.max()), 1.0) - _MEAN) / np.asarray(_SPREAD)
-    tensor = standard.transpose(2, 0, 1)[None].astype(np.float32)
-    (found, *_) = network.run(None, {network.get_inputs()[0].name: tensor})
+    (found, *_) = network.run(None, {network.get_inputs()[0].name: as_input(image)})
     low, high = float(found.min()), float(found.max())
     sure = (found[0, 0] - low) / max(high - low, 1e-6)
     height, width = image.shape[:2]

@@ -212,11 +212,7 @@ class _Timeline:
 
     def _moving(self, strand: Strand) -> list[_Moves]:
         """What moves between keys, for each stretch over which the same holes are there."""
-        outer = strand.keyed(self.tolerance, in_seconds=True)
-        keys = strand.frames(outer)
-        rings = [(strand, outer)] + [
-            (hole, hole.keyed(self.tolerance, in_seconds=True, given=keys)) for hole in strand.holes
-        ]
+        rings = strand.keyed_together(self.tolerance, in_seconds=True)
         bounds = [strand.place(each.scenes[0][0]) for each, _ in rings]
         bounds += [strand.place(each.scenes[-1][0]) + 1 for each, _ in rings]
         made = []

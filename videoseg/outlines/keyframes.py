@@ -117,7 +117,7 @@ class _Search:
         curves = shared_curves(points, _SHARE * tolerance)
         made = cls(points, tracks, curves, times, tolerance, np.zeros(len(rings)))
         every = np.arange(len(rings))
-        made.least = made._errors(every, every)
+        made.least = made._errors(_hats(times, every), every)
         return made
 
     def control(self, hats: csr_array) -> Points:
@@ -180,21 +180,16 @@ class _Search:
         high = keys[min(place + _REACH - 1, len(keys) - 1)]
         frames = np.arange(low, high + 1)
         points = self.points[frames]
-        self._settle(keys, frames)
-        if (self._errors(keys, frames) <= np.maximum(self.tolerance, self.least[frames])).all():
+        hats = _hats(self.times, keys)
+        for _ in range(_ROUNDS):
+            self._slide(frames, hats[frames] @ self.control(hats))
+        if (self._errors(hats, frames) <= np.maximum(self.tolerance, self.least[frames])).all():
             return True
         self.points[frames] = points
         return False
 
-    def _settle(self, keys: Indices, frames: Indices) -> None:
-        """Let points of some frames slide to where they move evenly between keys."""
-        hats = _hats(self.times, keys)
-        for _ in range(_ROUNDS):
-            self._slide(frames, hats[frames] @ self.control(hats))
-
-    def _errors(self, keys: Indices, frames: Indices) -> Values:
+    def _errors(self, hats: csr_array, frames: Indices) -> Values:
         """On each of some frames, how far all but a few points of the boundary are off."""
-        hats = _hats(self.times, keys)
         apart = [
             self._distances(frame, control)
             for frame, control in zip(

@@ -82,17 +82,26 @@ class Strand:
         rings = [flatten(ring) for ring in self.rings]
         return keyed(rings, np.array(times, dtype=np.float64), tolerance, wanted)
 
+    def keyed_together(
+        self, tolerance: float, *, in_seconds: bool = False
+    ) -> list[tuple[Strand, Keyed]]:
+        """The ring, and then its holes, by keys; a hole has those of the ring among its own."""
+        outer = self.keyed(tolerance, in_seconds=in_seconds)
+        given = self.frames(outer)
+        return [(self, outer)] + [
+            (hole, hole.keyed(tolerance, in_seconds=in_seconds, given=given)) for hole in self.holes
+        ]
+
     def frames(self, made: Keyed) -> list[int]:
         """Frames of the stream that are keys."""
         return [self.scenes[place][0] for place in made.keys.tolist()]
 
     def shapes(self, stream: str, tolerance: float) -> Iterator[RotoShape]:
         """The ring, and then its holes, as keyed shapes."""
-        made = self.keyed(tolerance)
-        yield self._shape(stream, made, "add")
-        for hole in self.holes:
-            given = self.frames(made)
-            yield hole._shape(stream, hole.keyed(tolerance, given=given), "subtract")
+        (_, outer), *holes = self.keyed_together(tolerance)
+        yield self._shape(stream, outer, "add")
+        for hole, made in holes:
+            yield hole._shape(stream, made, "subtract")
 
     def _shape(self, stream: str, made: Keyed, op: Literal["add", "subtract"]) -> RotoShape:
         return RotoShape(

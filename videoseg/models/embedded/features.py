@@ -89,7 +89,7 @@ def session(name: str, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or granted_threads()
     options.log_severity_level = 3
-    # Two networks take turns: threads of one that spin would take the cores from the other.
+    # Networks take turns: threads of one that spin would take the cores from the next.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(
         weights.read_bytes(), options, providers=["CPUExecutionProvider"]

@@ -8,6 +8,7 @@ with the hints, which mends much of what it missed.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,7 +103,8 @@ class Outliner:
         ]
         seen = [one for one in found if one is not None]
         whole = self._salience.whole(image, hints.clicks)
-        return (None if whole is None else _like(seen, whole)) or _agreed(seen)
+        meant = None if whole is None else _like(seen, whole)
+        return meant or _agreed(seen)
 
     def _look(
         self, image: RgbImage, hints: Hints, squares: list[Square], side: int
@@ -137,13 +139,7 @@ def _span(odds: FloatMap, box: Box, hints: Hints) -> Box | None:
     if hints.inside:
         corners = np.array([each[:4] for each in hints.inside])
         (x1, y1), (x2, y2) = np.floor(corners.min(axis=0)[:2]), np.ceil(corners.max(axis=0)[2:])
-        x1, y1, x2, y2 = (
-            max(int(x1), box[0]),
-            max(int(y1), box[1]),
-            min(int(x2), box[2]),
-            min(int(y2), box[3]),
-        )
-        return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+        return masks.overlap((int(x1), int(y1), int(x2), int(y2)), box)
     found = masks.from_bitmap(odds > 0)
     if found is None:
         return None
@@ -153,9 +149,9 @@ def _span(odds: FloatMap, box: Box, hints: Hints) -> Box | None:
 
 def _like(found: list[Outlined], whole: Mask) -> Outlined | None:
     """The outline of what stands out as a whole, if it was found: most clicks mean that."""
-    overlap = [masks.iou(one.mask, whole) for one in found]
-    best = int(np.argmax(overlap)) if found else 0
-    return found[best] if found and overlap[best] >= _SAME else None
+    overlaps = [(masks.iou(one.mask, whole), one) for one in found]
+    best, outlined = max(overlaps, key=operator.itemgetter(0), default=(0.0, None))
+    return outlined if best >= _SAME else None
 
 
 def _agreed(found: list[Outlined]) -> Outlined | None:

@@ -30,7 +30,7 @@ _AGREES = 0.6
 """IoU of the two answers from which they mean the same object."""
 _LEAST = 1e-4
 """Nothing is surer than this."""
-_SIDE = 320
+SIDE = 320
 """Side of the network's input, pixels."""
 _MEAN = np.array((0.485, 0.456, 0.406), dtype=np.float32)
 _SPREAD = np.array((0.229, 0.224, 0.225), dtype=np.float32)
@@ -43,7 +43,7 @@ class Salience:
         """Remember how many threads it may use; 0 = as many as are granted."""
         self._threads = threads
         self._session: Any = None
-        self._last: tuple[RgbImage, FloatMap] | None = None
+        self._last: tuple[RgbImage, npt.NDArray[np.int32]] | None = None
 
     def whole(self, image: RgbImage, clicks: Sequence[tuple[float, float]]) -> Mask | None:
         """The one thing that stands out on a frame and holds all clicks, or None.
@@ -58,9 +58,10 @@ class Salience:
 
         height, width = image.shape[:2]
         if self._last is None or self._last[0] is not image:
-            self._last = image, self.of(image, (0, 0, width, height))
-        stands = (self._last[1] > _EVEN).astype(np.uint8)
-        _, pieces = cv2.connectedComponents(stands)
+            stands = self.of(image, (0, 0, width, height)) > _EVEN
+            _, labels = cv2.connectedComponents(stands.astype(np.uint8))
+            self._last = image, np.asarray(labels, dtype=np.int32)
+        pieces = self._last[1]
         xs, ys = np.asarray(clicks, dtype=np.float64).T.astype(np.int64)
         hit = np.unique(pieces[ys.clip(0, height - 1), xs.clip(0, width - 1)])
         return from_bitmap(pieces == hit[0]) if len(hit) == 1 and hit[0] > 0 else None
@@ -114,13 +115,19 @@ class Salience:
         if self._session is None:
             self._session = session("salience.onnx", self._threads)
         x1, y1, x2, y2 = box
-        seen = cv2.resize(image[y1:y2, x1:x2], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-        values = (seen / np.float32(max(int(seen.max()), 1)) - _MEAN) / _SPREAD
-        tensor = np.ascontiguousarray(values.transpose(2, 0, 1)[None], dtype=np.float32)
         (name,) = (each.name for each in self._session.get_inputs())
-        (found,) = self._session.run(None, {name: tensor})
+        (found,) = self._session.run(None, {name: as_input(image[y1:y2, x1:x2])})
         grown = cv2.resize(found[0, 0], (x2 - x1, y2 - y1), interpolation=cv2.INTER_LINEAR)
         return np.asarray(grown, dtype=np.float32)
+
+
+def as_input(image: RgbImage) -> FloatMap:
+    """A picture as the network takes it, float32 (1, 3, SIDE, SIDE)."""
+    import cv2
+
+    seen = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    values = (seen / np.float32(max(int(seen.max()), 1)) - _MEAN) / _SPREAD
+    return np.ascontiguousarray(values.transpose(2, 0, 1)[None], dtype=np.float32)
 
 
 def _grown(start: int, end: int, most: int) -> tuple[int, int]:
