@@ -142,15 +142,16 @@ def test_an_error_names_the_position(data: str, position: int) -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(rings, min_size=1, max_size=4))
+@example([Bezier(np.array([[[0.03125, 0], [0, 0], [0, 0]]], np.float32))])
 def test_round_trip(made: list[Ring]) -> None:
     """What is drawn stays where it was; a ring of no size may go."""
     again = parse_path(format_path(shape_of(*made), precision=3))
     kept = [ring for ring in made if _survives(ring)]
     assert len(again) == len(kept)
     for ring, parsed in zip(kept, again, strict=True):
-        one, other = (shapely.LinearRing(flatten(each)) for each in (ring, parsed))
-        if shapely.Polygon(one).area < 1e-3:
+        if abs(signed_area(ring)) < 1e-3:
             continue  # between lines that run to and fro on themselves distances are not defined
+        one, other = (shapely.LinearRing(flatten(each)) for each in (ring, parsed))
         size = max(1.0, float(np.abs(flatten(ring)).max()))
         assert shapely.hausdorff_distance(one, other) <= 0.05 + 1e-6 * size
 
