@@ -30,9 +30,10 @@ from videoseg.exporters.animated_svg import AnimatedSvg
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
 from videoseg.outlines.align import Track, evenly, followed
-from videoseg.outlines.contours import outline_of, rasterise
+from videoseg.outlines.contours import outline_of
 from videoseg.outlines.keyframes import Keyed
 from videoseg.outlines.knots import shared_curves
+from videoseg.outlines.raster import rasterise
 from videoseg.outlines.strands import Strand, roto_shapes, strands, unseen_area
 from videoseg.types import (
     Instance,

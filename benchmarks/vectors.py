@@ -33,8 +33,9 @@ from benchmarks import vector_rivals, vector_time
 from videoseg.geometry import masks
 from videoseg.geometry.paths import format_path
 from videoseg.geometry.rings import flatten
-from videoseg.outlines.contours import outline_of, outlines_of, rasterise
+from videoseg.outlines.contours import outline_of, outlines_of
 from videoseg.outlines.edges import edges_of
+from videoseg.outlines.raster import rasterise
 from videoseg.outlines.trace import trace
 from videoseg.types import Mask, Shape
 

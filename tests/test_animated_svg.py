@@ -16,7 +16,7 @@ from tests.browser import screenshot
 from videoseg.exporters.animated_svg import AnimatedSvg
 from videoseg.geometry.masks import from_bitmap, iou
 from videoseg.geometry.paths import format_path, parse_path
-from videoseg.outlines.contours import rasterise
+from videoseg.outlines.raster import rasterise
 from videoseg.types import Bezier, Mask, Part, Scene, Shape, StreamInfo
 
 NAMESPACE = {"s": "http://www.w3.org/2000/svg"}

@@ -16,7 +16,7 @@ from videoseg.errors import PromptError
 from videoseg.geometry.masks import area, bounding_box
 from videoseg.geometry.rings import signed_area
 from videoseg.models.florence2 import boxes_of, shapes_of
-from videoseg.outlines.contours import rasterise
+from videoseg.outlines.raster import rasterise
 from videoseg.protocols import Grounder, Segmenter
 from videoseg.types import Cue, Frame, Polygon, Prompt
 

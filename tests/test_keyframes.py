@@ -11,9 +11,9 @@ import pytest
 from tests import scenes
 from videoseg.geometry import masks
 from videoseg.outlines.align import Points, Track, at_lengths, evenly, followed
-from videoseg.outlines.contours import rasterise
 from videoseg.outlines.keyframes import keyed
 from videoseg.outlines.knots import shared_curves
+from videoseg.outlines.raster import rasterise
 from videoseg.outlines.strands import LONGEST, roto_shapes, strands
 from videoseg.types import Bezier, Mask, Part, RotoShape, Scene, Shape
 

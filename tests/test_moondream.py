@@ -21,7 +21,7 @@ from videoseg.geometry import masks
 from videoseg.geometry.rings import signed_area
 from videoseg.models._hosted.shapes import instance_of, placed, read_path, shape_of
 from videoseg.models.moondream import Moondream
-from videoseg.outlines.contours import rasterise
+from videoseg.outlines.raster import rasterise
 from videoseg.types import Bezier, Cue, Detections, Frame, Instance, Mask, Prompt, RgbImage
 
 PLACES = ((20, 30, 90, 120), (150, 60, 230, 200), (240, 10, 310, 70))

@@ -23,9 +23,9 @@ from videoseg.outlines.contours import (
     WRONG,
     outline_of,
     outlines_of,
-    rasterise,
     shape_area,
 )
+from videoseg.outlines.raster import rasterise, wrong_pixels
 from videoseg.outlines.shared import shared_outlines_of
 from videoseg.outlines.simplify import middle_line
 from videoseg.outlines.trace import trace
@@ -256,6 +256,18 @@ def test_the_same_mask_gives_the_same_outline() -> None:
     one, other = (outline_of(blob(5)) for _ in range(2))
     for a, b in zip(one.rings, other.rings, strict=True):
         assert (flatten(a) == flatten(b)).all()
+
+
+@given(some_masks, some_masks, st.integers(0, 12), st.integers(0, 12))
+def test_wrong_pixels_are_those_that_drawing_shows(
+    one: Mask, other: Mask, right: int, down: int
+) -> None:
+    mask = Mask(6, 6, 26, 26, one.bitmap)
+    outline = outline_of(Mask(right, down, 26, 26, other.bitmap), tolerance=1)
+    drawn = rasterise(outline, 26, 26)
+    shown = np.zeros((26, 26), np.bool_) if drawn is None else masks.to_bitmap(drawn)
+    assert wrong_pixels(outline, mask) == np.count_nonzero(shown ^ masks.to_bitmap(mask))
+    assert wrong_pixels(Shape(()), mask) == masks.area(mask)
 
 
 def test_rasterise_clips_to_the_frame() -> None:

@@ -27,7 +27,7 @@ from tests.tracked import (
 )
 from videoseg import registry
 from videoseg.geometry import masks
-from videoseg.outlines.contours import rasterise
+from videoseg.outlines.raster import rasterise
 from videoseg.protocols import Tracker
 from videoseg.tracking.iou import IouTracker
 from videoseg.types import Frame, Mask, RgbImage, Scene

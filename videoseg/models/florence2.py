@@ -24,7 +24,7 @@ from videoseg.models._torch.device import Device, memory_errors
 from videoseg.models._torch.images import IMAGENET, Images, squeezed
 from videoseg.models._torch.model import TorchModel, alike
 from videoseg.models._torch.phrases import check_lengths, check_words, worded_card
-from videoseg.outlines.contours import rasterise
+from videoseg.outlines.raster import rasterise
 from videoseg.types import (
     Detections,
     Frame,

@@ -1,6 +1,6 @@
-"""Between masks and outlines: ``outline_of`` a mask, and ``rasterise`` a shape again.
+"""From masks to outlines: ``outline_of`` one, ``outlines_of`` many.
 
-At tolerance 0 an outline runs along the pixels' edges, and the two functions invert each other.
+At tolerance 0 an outline runs along the pixels' edges, and ``raster.rasterise`` inverts it.
 Above 0 it is drawn by lines and curves near the middles of those edges, or, where a mask has
 logits, near the places between pixels at which they are zero. Steps of one pixel are how a slanted
 edge looks in pixels, and go; corners between longer edges are the object's own and stay, so a
@@ -22,6 +22,7 @@ from videoseg.geometry.rings import flatten, signed_area
 from videoseg.outlines.curves import curves
 from videoseg.outlines.edges import FINE, Edges, edges_of
 from videoseg.outlines.polygons import polygons_of
+from videoseg.outlines.raster import wrong_pixels
 from videoseg.outlines.simplify import RingGroup, culprits, middle_line, numbers_of, split
 from videoseg.outlines.trace import Trace, trace
 from videoseg.types import Bezier, Mask, Part, Polygon, Ring, Shape
@@ -195,13 +196,9 @@ def _curved(
 
 def _shows(shape: Shape, mask: Mask, tolerance: float) -> bool:
     """Whether an outline shows a mask as well as its tolerance asks for."""
-    drawn = rasterise(shape, mask.frame_width, mask.frame_height)
-    if drawn is None:
-        return False
-    area, both = masks.area(mask), masks.intersection(mask, drawn)
-    wrong = area + masks.area(drawn) - 2 * both
+    area = masks.area(mask)
     share = SMALL_WRONG if area < SMALL else 0
-    return wrong <= max(WRONG * tolerance * max(area, SMALL), share * area)
+    return wrong_pixels(shape, mask) <= max(WRONG * tolerance * max(area, SMALL), share * area)
 
 
 def _shape(rings: Mapping[int, Ring], group: Sequence[RingGroup], mask: Mask) -> Shape:
@@ -268,44 +265,3 @@ def shape_area(shape: Shape) -> float:
         abs(signed_area(part.outer)) - sum(abs(signed_area(hole)) for hole in part.holes)
         for part in shape.parts
     )
-
-
-def rasterise(shape: Shape, width: int, height: int) -> Mask | None:
-    """The pixels of a ``width`` x ``height`` frame whose centres lie inside; None without any.
-
-    Inside is by the even-odd rule. A centre exactly on an edge belongs to the side to its right
-    (as in every scan-line fill, so that neighbours share no pixel).
-    """
-    rings = [flatten(ring) for ring in shape.rings]
-    if not rings:
-        return None
-    begins = np.concatenate(rings)
-    ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
-    x0, y0 = np.clip(np.floor(begins.min(axis=0)), 0, (width, height)).astype(np.int64)
-    x1, y1 = np.clip(np.ceil(begins.max(axis=0)), 0, (width, height)).astype(np.int64)
-    if x0 >= x1 or y0 >= y1:
-        return None
-    rows, columns = _crossings(begins - (x0, y0), ends - (x0, y0), int(x1 - x0), int(y1 - y0))
-    size = (int(y1 - y0), int(x1 - x0) + 1)
-    toggles = np.bincount(rows * size[1] + columns, minlength=size[0] * size[1]).astype(np.uint8)
-    inside = np.bitwise_xor.accumulate((toggles & 1).reshape(size), axis=1)[:, :-1].view(np.bool_)
-    cropped = masks.from_bitmap(inside)
-    if cropped is None:
-        return None
-    return Mask(int(x0) + cropped.x, int(y0) + cropped.y, width, height, cropped.bitmap)
-
-
-def _crossings(
-    begins: npt.NDArray[np.float64], ends: npt.NDArray[np.float64], width: int, height: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where edges cross the pixel centres' lines: row, and first column to the right."""
-    down = ends[:, 1] > begins[:, 1]
-    upper, lower = np.where(down[:, None], begins, ends), np.where(down[:, None], ends, begins)
-    first = np.clip(np.ceil(upper[:, 1] - 0.5), 0, height).astype(np.int64)
-    last = np.clip(np.ceil(lower[:, 1] - 0.5), 0, height).astype(np.int64)
-    counts = last - first
-    edge = np.repeat(np.arange(len(counts)), counts)
-    row = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
-    slope = (lower[edge, 0] - upper[edge, 0]) / (lower[edge, 1] - upper[edge, 1])
-    x = upper[edge, 0] + (row + 0.5 - upper[edge, 1]) * slope
-    return row, np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)

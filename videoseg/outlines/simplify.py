@@ -125,11 +125,7 @@ def culprits(rings: Mapping[int, Points], groups: Sequence[Sequence[RingGroup]])
     import shapely
 
     whole = [_multipolygon(rings, group) for group in groups]
-    lines = [
-        shapely.MultiLineString([[*rings[ring], rings[ring][0]] for ring in numbers_of(group)])
-        for group in groups
-    ]
-    good = shapely.is_valid(whole) & shapely.is_simple(lines)
+    good = shapely.is_valid(whole) & shapely.is_simple(_closed_lines(rings, groups))
     found = []
     for group, fine in zip(groups, good.tolist(), strict=True):
         turned = [
@@ -140,6 +136,19 @@ def culprits(rings: Mapping[int, Points], groups: Sequence[Sequence[RingGroup]])
         ]
         found.append(turned or ([] if fine else _culprits(rings, group)))
     return found
+
+
+def _closed_lines(rings: Mapping[int, Points], groups: Sequence[Sequence[RingGroup]]) -> Any:
+    """For each group of rings one geometry of closed lines, however short."""
+    import shapely
+
+    members = [numbers_of(group) for group in groups]
+    numbers = [ring for group in members for ring in group]
+    closed = np.concatenate([part for ring in numbers for part in (rings[ring], rings[ring][:1])])
+    line = np.repeat(np.arange(len(numbers)), [len(rings[ring]) + 1 for ring in numbers])
+    lines: Any = shapely.linestrings(closed, indices=line)
+    owners = np.repeat(np.arange(len(groups)), [len(group) for group in members])
+    return shapely.multilinestrings(lines, indices=owners)
 
 
 def _turns(points: Points) -> float:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from videoseg.errors import PathDataError
 from videoseg.geometry.paths import parse_path
 from videoseg.geometry.rings import flatten, signed_area
-from videoseg.outlines.contours import rasterise
+from videoseg.outlines.raster import rasterise
 from videoseg.types import Bezier, Instance, Part, Polygon, Ring, Shape
 
 Extent = tuple[float, float, float, float]

@@ -1,0 +1,90 @@
+"""Pixels of outlines: ``rasterise`` a shape, or count the ``wrong_pixels`` beside a mask.
+
+Inside is by the even-odd rule, and a pixel is inside where its centre is. A centre exactly on an
+edge belongs to the side to its right (as in every scan-line fill, so that neighbours share none).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.geometry import masks
+from videoseg.geometry.rings import flatten
+from videoseg.types import Mask, Shape
+
+Indices = npt.NDArray[np.int64]
+
+
+def rasterise(shape: Shape, width: int, height: int) -> Mask | None:
+    """The pixels of a ``width`` x ``height`` frame inside a shape; None without any."""
+    edges = _edges_of(shape)
+    if edges is None:
+        return None
+    begins, ends = edges
+    x0, y0 = np.clip(np.floor(begins.min(axis=0)), 0, (width, height)).astype(np.int64)
+    x1, y1 = np.clip(np.ceil(begins.max(axis=0)), 0, (width, height)).astype(np.int64)
+    if x0 >= x1 or y0 >= y1:
+        return None
+    rows, columns = _crossings(begins - (x0, y0), ends - (x0, y0), int(x1 - x0), int(y1 - y0))
+    size = (int(y1 - y0), int(x1 - x0) + 1)
+    toggles = np.bincount(rows * size[1] + columns, minlength=size[0] * size[1]).astype(np.uint8)
+    inside = np.bitwise_xor.accumulate((toggles & 1).reshape(size), axis=1)[:, :-1].view(np.bool_)
+    cropped = masks.from_bitmap(inside)
+    if cropped is None:
+        return None
+    return Mask(int(x0) + cropped.x, int(y0) + cropped.y, width, height, cropped.bitmap)
+
+
+def wrong_pixels(shape: Shape, mask: Mask) -> int:
+    """Number of the mask's frame's pixels that a shape shows otherwise than the mask.
+
+    Along a row, inside begins and ends where either of the two does: the pixels in which they
+    differ are those between the first and the second such place, the third and the fourth, and so
+    on. So nothing is drawn.
+    """
+    edges = _edges_of(shape)
+    if edges is None:
+        return masks.area(mask)
+    rows, columns = _crossings(*edges, mask.frame_width, mask.frame_height)
+    own_rows, own_columns = _ends_of_runs(mask)
+    stride = mask.frame_width + 1
+    places = np.concatenate([rows * stride + columns, own_rows * stride + own_columns])
+    places.sort()
+    return int((places[1::2] - places[::2]).sum())
+
+
+def _edges_of(
+    shape: Shape,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+    """Where the edges of all rings begin and end, float64 (E, 2) each; None without any."""
+    rings = [flatten(ring) for ring in shape.rings]
+    if not rings:
+        return None
+    return np.concatenate(rings), np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
+
+
+def _ends_of_runs(mask: Mask) -> tuple[Indices, Indices]:
+    """Where the rows of a mask's pixels begin, and one beyond where they end: row, column."""
+    height, width = mask.bitmap.shape
+    padded = np.zeros((height, width + 2), np.bool_)
+    padded[:, 1:-1] = mask.bitmap
+    changes = np.flatnonzero(padded[:, 1:] ^ padded[:, :-1])
+    rows, columns = np.divmod(changes, width + 1)
+    return rows + mask.y, columns + mask.x
+
+
+def _crossings(
+    begins: npt.NDArray[np.float64], ends: npt.NDArray[np.float64], width: int, height: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where edges cross the pixel centres' lines: row, and first column to the right."""
+    down = ends[:, 1] > begins[:, 1]
+    upper, lower = np.where(down[:, None], begins, ends), np.where(down[:, None], ends, begins)
+    first = np.clip(np.ceil(upper[:, 1] - 0.5), 0, height).astype(np.int64)
+    last = np.clip(np.ceil(lower[:, 1] - 0.5), 0, height).astype(np.int64)
+    counts = last - first
+    edge = np.repeat(np.arange(len(counts)), counts)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
+    slope = (lower[edge, 0] - upper[edge, 0]) / (lower[edge, 1] - upper[edge, 1])
+    x = upper[edge, 0] + (row + 0.5 - upper[edge, 1]) * slope
+    return row, np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
