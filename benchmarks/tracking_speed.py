@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.identity.failures import rough
 from videoseg.geometry import masks
-from videoseg.tracking import cuts, fields, follow, held, smooth, timeline
+from videoseg.tracking import cuts, follow, smooth, steps, timeline
 from videoseg.tracking.iou import IouTracker
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, StreamInfo
 
@@ -34,11 +34,11 @@ WIDTH, HEIGHT, RATE = 1920, 1080, 30
 BAR = 30.0
 """Frames a second."""
 PARTS: tuple[tuple[str, Any, str], ...] = (
-    ("small picture", held, "small_of"),
-    ("flow", follow, "flow_of"),
+    ("small pictures", steps.Pictures, "of"),
+    ("flow", steps, "flow_to"),
     ("camera", follow, "camera_motion"),
     ("association", follow.Follower, "_assign"),
-    ("trust in motion", fields, "motion_between"),
+    ("trust in motion", steps, "motion_between"),
     ("distances", smooth.Present, "of"),
     ("steadying", smooth, "steadied"),
     ("outlines", timeline, "outlines_of"),

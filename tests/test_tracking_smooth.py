@@ -11,10 +11,11 @@ from hypothesis.extra import numpy as arrays
 
 from tests.tracked import HEIGHT, WIDTH, background, disc, track
 from videoseg.geometry import masks
-from videoseg.motion import Flow, flow_between
+from videoseg.motion import Flow, flow_of_greys, grey_of
 from videoseg.outlines.contours import outline_of
 from videoseg.tracking import fields, smooth
 from videoseg.tracking.iou import IouTracker
+from videoseg.tracking.jitter import Jitter
 from videoseg.tracking.tracks import shifted, typical_motion
 from videoseg.types import Bitmap, Instance, Mask, RgbImage
 
@@ -162,11 +163,11 @@ def test_tiny_and_huge_masks() -> None:
 def test_frames_without_room_for_motion() -> None:
     """A one-pixel frame has neither flow nor slopes."""
     mask = Mask(0, 0, 1, 1, np.ones((1, 1), np.bool_))
-    flow = flow_between(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1, 3), np.uint8))
-    black = np.zeros((1, 1, 3), np.uint8)
-    motion = fields.motion_between(flow, black, black)
+    black = np.zeros((1, 1), np.uint8)
+    flow = flow_of_greys(black, black, frame_width=1, frame_height=1)
+    motion = fields.motion_between(flow, black, black, fields.slope_of(black))
     present = smooth.Present.of(mask)
-    past = smooth.Past(present.field, present, jitter=1.0)
+    past = smooth.Past(present.field, present, jitter=Jitter(1.0))
     drawn, _ = smooth.steadied(past, motion, present, (present, motion), strength=1)
     assert drawn is mask
 
@@ -179,7 +180,11 @@ def test_trust_is_low_where_the_picture_contradicts_the_motion() -> None:
     rows, columns = np.nonzero(np.abs(np.diff(after.astype(int).sum(axis=2), axis=1)) > 100)
     inner = (columns > 10) & (columns < WIDTH - 10)
     edges = (rows[inner], columns[inner])
-    trust = [fields.motion_between(flow, before, after).evidence[..., 2] for flow in (right, wrong)]
+    one, other = grey_of(before, WIDTH), grey_of(after, WIDTH)
+    slope = fields.slope_of(other)
+    trust = [
+        fields.motion_between(flow, one, other, slope).evidence[..., 2] for flow in (right, wrong)
+    ]
     assert trust[0][edges].min() > 0.99
     assert np.median(trust[1][edges]) < 0.1
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
-from videoseg.motion import Flow
-from videoseg.types import Bitmap, Box, Mask, RgbImage
+from videoseg.motion import Flow, GreyImage
+from videoseg.types import Bitmap, Box, Mask
 
 Map: TypeAlias = npt.NDArray[np.float32]
 """float32 (h, w)."""
@@ -86,7 +86,7 @@ def blended(before: Field, after: Field, share: float) -> Field:
     return Field(before.box, values.astype(np.float32), before.frame_width, before.frame_height)
 
 
-def motion_between(flow: Flow, previous: RgbImage, current: RgbImage) -> Motion:
+def motion_between(flow: Flow, previous: GreyImage, current: GreyImage, slope: Map) -> Motion:
     """A flow, with how far the pictures confirm it.
 
     What the previous picture, moved, differs from the current one, over the picture's slope there,
@@ -95,23 +95,30 @@ def motion_between(flow: Flow, previous: RgbImage, current: RgbImage) -> Motion:
 
     Args:
         flow: The motion.
-        previous: uint8 (h, w, 3) of the flow's own size.
+        previous: uint8 (h, w) of the flow's own size.
         current: The same of the present frame.
+        slope: ``slope_of`` that.
     """
     import cv2
 
-    before = cv2.cvtColor(previous, cv2.COLOR_RGB2GRAY)
-    now = cv2.cvtColor(current, cv2.COLOR_RGB2GRAY)
     origins = _origins(flow)
-    moved = remapped(before, *origins)
-    slope = cv2.magnitude(
-        cv2.Sobel(now, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(now, cv2.CV_32F, 0, 1, scale=1 / 8)
-    )
+    moved = remapped(previous, *origins)
     around = (_TRUST_WINDOW, _TRUST_WINDOW)
-    differs = cv2.boxFilter(cv2.absdiff(moved, now), cv2.CV_32F, around)
-    off = differs / (cv2.blur(slope, around) + np.float32(_FLAT))
-    trust = np.exp(np.square(off) * np.float32(-1 / _TRUSTED_ERROR**2))
-    return Motion(flow, float32(cv2.merge([*origins, float32(trust)])))
+    off = float32(cv2.boxFilter(cv2.absdiff(moved, current), cv2.CV_32F, around)) / slope
+    trust = float32(cv2.exp(np.square(off) * np.float32(-1 / _TRUSTED_ERROR**2)))
+    return Motion(flow, float32(cv2.merge([*origins, trust])))
+
+
+def slope_of(picture: GreyImage) -> Map:
+    """How steep a grey picture is about each pixel, float32 (h, w), grey levels a pixel; not 0."""
+    import cv2
+
+    slope = cv2.magnitude(
+        cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=1 / 8),
+        cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=1 / 8),
+    )
+    blurred = cv2.blur(slope, (_TRUST_WINDOW, _TRUST_WINDOW))
+    return float32(blurred + np.float32(_FLAT))
 
 
 _TRUST_WINDOW = 5

@@ -25,7 +25,7 @@ _FIT_PRIOR = 0.002
 """How much evidence an edge cell must give before it moves the past."""
 
 
-def fitted(past: Map, present: Map, cell: float) -> Map:
+def fitted(past: Map, edge: Edge) -> Map:
     """A distance map moved, turned and scaled as a whole (affinely) on to another one.
 
     Least squares over points of the present edge: there the past map, read ``u(p)`` further on,
@@ -34,15 +34,10 @@ def fitted(past: Map, present: Map, cell: float) -> Map:
 
     Args:
         past: float32 (h, w), pixels.
-        present: float32 (h, w), pixels.
-        cell: Pixels per cell of the two.
+        edge: Points of the other one's edge.
     """
     import cv2
 
-    height, width = present.shape
-    places = np.flatnonzero(np.abs(present[1:-1, 1:-1]) < max(cell, 2))
-    rows, columns = np.divmod(places[:: max(1, len(places) // _FIT_POINTS)], max(1, width - 2))
-    edge = _Edge.of(present, rows + 1, columns + 1, cell)
     to_past = np.eye(3)
     for _ in range(_FIT_ROUNDS):
         step, moves = edge.step(past, to_past)
@@ -50,12 +45,13 @@ def fitted(past: Map, present: Map, cell: float) -> Map:
         if moves < _FIT_ENOUGH:
             break
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    height, width = past.shape
     size = (width, height)
     return float32(cv2.warpAffine(past, to_past[:2], size, None, how, cv2.BORDER_CONSTANT, -BAND))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Edge:
+class Edge:
     """Points along the edge of a distance map.
 
     Attributes:
@@ -75,14 +71,12 @@ class _Edge:
     prior: float
 
     @classmethod
-    def of(
-        cls,
-        present: Map,
-        rows: npt.NDArray[np.intp],
-        columns: npt.NDArray[np.intp],
-        cell: float,
-    ) -> _Edge:
+    def of(cls, present: Map, cell: float) -> Edge:
+        """Points of a distance map, float32 (h, w), pixels, whose cells are ``cell`` pixels."""
         height, width = present.shape
+        places = np.flatnonzero(np.abs(present[1:-1, 1:-1]) < max(cell, 2))
+        rows, columns = np.divmod(places[:: max(1, len(places) // _FIT_POINTS)], max(1, width - 2))
+        rows, columns = rows + 1, columns + 1
         unit = max(height, width) / 2
         to_terms = np.array(
             [

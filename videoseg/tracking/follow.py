@@ -9,7 +9,7 @@ from fractions import Fraction
 from videoseg.motion import Camera, camera_motion
 from videoseg.tracking.associate import Pair, associate
 from videoseg.tracking.gallery import Gallery
-from videoseg.tracking.held import Held, flow_of
+from videoseg.tracking.held import Held
 from videoseg.tracking.looks import Look
 from videoseg.tracking.settings import Settings
 from videoseg.tracking.tracks import Found, Track
@@ -26,11 +26,13 @@ class Follower:
 
     Attributes:
         settings: What the user set.
+        judged: Whether to look how far motion is to be believed.
         tracks: Those that are followed, in the order of their first sighting.
         asked_in_shot: Frames of the present shot on which the model was asked.
     """
 
     settings: Settings
+    judged: bool = False
     tracks: list[Track] = field(init=False, repr=False, default_factory=list)
     asked_in_shot: int = field(init=False, repr=False, default=0)
     _last: Held | None = field(init=False, repr=False, default=None)
@@ -49,7 +51,7 @@ class Follower:
         last, self._last = self._last, held
         if last is not None:
             if self.tracks:
-                held.flow = flow_of(last, held)
+                held.follows(last, judged=self.judged)
             camera = self._camera(held)
             for track in self.tracks:
                 track.advance(held.flow, camera, float(held.seconds - last.seconds))

@@ -8,7 +8,7 @@ import numpy as np
 
 from videoseg.geometry import masks
 from videoseg.tracking import fields
-from videoseg.tracking.held import Drawn, Held, flow_of
+from videoseg.tracking.held import Drawn, Held
 from videoseg.tracking.tracks import Track
 from videoseg.types import Box, Instance
 
@@ -32,7 +32,7 @@ def fill(track: Track, drawn: Drawn, path: Sequence[Held]) -> None:
         forward.append(start)
     backward: list[fields.Field] = []
     for earlier, later in zip(path[-2::-1], path[:0:-1], strict=True):
-        end = fields.carried(end, flow_of(later, earlier), box)
+        end = fields.carried(end, earlier.flow_ahead(later), box)
         backward.append(end)
     misses = drawn.misses
     for step, (one, other) in enumerate(zip(forward, reversed(backward), strict=True)):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-import numpy as np
-
-from videoseg.motion import Flow, flow_between, inverse
-from videoseg.tracking import fields, smooth
+from videoseg.motion import Flow
+from videoseg.tracking import smooth
 from videoseg.tracking.looks import Palette
+from videoseg.tracking.steps import Pictures, Step, flow_to
 from videoseg.tracking.tracks import Track
-from videoseg.types import Detections, Frame, Instance, RgbImage, Scene
-
-SMALL_SIDE = 320
-"""Longest side of the images on which motion and cuts are looked for, pixels."""
+from videoseg.types import Detections, Frame, Instance, Scene
 
 
 @dataclass(slots=True, eq=False)
@@ -39,13 +36,10 @@ class Held:
 
     Attributes:
         scene: Its facts; shot and instances are still to come.
-        small: The frame, small, to be compared with its neighbours.
-        frame_width: Width of the whole frame, pixels.
-        frame_height: Height of the whole frame, pixels.
+        pictures: The frame, small, to be compared with its neighbours.
         detections: What the model found, None where it was not asked.
-        flow: Motion from the frame before, where there was something to follow.
-        motion: The flow with how far it is to be believed, once it was asked for.
-        back: The same from this frame to the one before.
+        scouted: The step from the frame before, where it is being looked at already.
+        step: The same, where there was something to follow.
         found: The seen tracks' masks, ready to be compared, once they were asked for.
         seen: The tracks that were seen on it.
         shown: Tracks that the model missed, but the picture shows where they are expected.
@@ -53,24 +47,22 @@ class Held:
     """
 
     scene: Scene
-    small: RgbImage
-    frame_width: int
-    frame_height: int
+    pictures: Pictures
     detections: Detections | None
-    flow: Flow | None = None
-    motion: fields.Motion | None = None
-    back: fields.Motion | None = None
+    scouted: Future[Step | None] | None = None
+    step: Step | None = None
     found: dict[Track, smooth.Present] = field(default_factory=dict)
     seen: dict[Track, Instance] = field(default_factory=dict)
     shown: set[Track] = field(default_factory=set)
     filled: dict[Track, Drawn] = field(default_factory=dict)
     _palette: Palette | None = None
+    _ahead: Flow | None = None
 
     @classmethod
     def of(cls, frame: Frame, detections: Detections | None) -> Held:
         """A frame as it comes in."""
         scene = Scene(frame.stream, frame.index, frame.pts, frame.time_base, frame.duration)
-        return cls(scene, small_of(frame.image), frame.width, frame.height, detections)
+        return cls(scene, Pictures.of(frame.image), detections)
 
     @property
     def seconds(self) -> Fraction:
@@ -86,7 +78,7 @@ class Held:
     def palette(self) -> Palette:
         """What looks are taken from."""
         if self._palette is None:
-            self._palette = Palette.of(self.small)
+            self._palette = Palette.of(self.pictures.small)
         return self._palette
 
     def forget_palette(self) -> None:
@@ -99,44 +91,24 @@ class Held:
             self.found[track] = smooth.Present.of(self.seen[track].mask)
         return self.found[track]
 
-    def from_before(self, before: Held) -> fields.Motion | None:
-        """How this frame came from the one before, worked out when it is first asked for."""
-        if self.motion is None and self.flow is not None:
-            self.motion = fields.motion_between(self.flow, before.small, self.small)
-        return self.motion
+    @property
+    def flow(self) -> Flow | None:
+        """Motion from the frame before, where there was something to follow."""
+        return None if self.step is None else self.step.flow
 
-    def to_before(self, before: Held) -> fields.Motion | None:
-        """How the frame before, seen from there, came to be this one."""
-        if self.back is None and self.flow is not None:
-            self.back = fields.motion_between(inverse(self.flow), self.small, before.small)
-        return self.back
+    def follows(self, before: Held, *, judged: bool) -> None:
+        """There is something to follow from the frame before to this one."""
+        if self.scouted is None:
+            self.step = Step.between(before.pictures, self.pictures, judged=judged)
+        else:
+            self.step = self.scouted.result()
+
+    def flow_ahead(self, after: Held) -> Flow | None:
+        """Motion to this frame from the one after it, seen from this one."""
+        if self._ahead is None:
+            self._ahead = flow_to(self.pictures, after.pictures)
+        return self._ahead
 
     def misses(self, track: Track) -> bool:
         """Whether the model was asked, and neither it nor the picture shows the track."""
         return self.asked and track not in self.seen and track not in self.shown
-
-
-def small_of(image: RgbImage) -> RgbImage:
-    """A picture no longer than ``SMALL_SIDE``."""
-    import cv2
-
-    height, width = image.shape[:2]
-    scale = SMALL_SIDE / max(height, width)
-    if scale >= 1:
-        return image
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    while width >= 4 * size[0] and height >= 4 * size[1]:
-        # Averages of 2 x 2 pixels are by far the fastest.
-        width, height = width // 2, height // 2
-        even = image[: 2 * height, : 2 * width]
-        halved = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
-        image = np.asarray(halved, dtype=np.uint8)
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def flow_of(before: Held, after: Held) -> Flow | None:
-    """Motion between two frames; None where they cannot be compared."""
-    if before.small.shape != after.small.shape:
-        return None
-    found = flow_between(before.small, after.small, long_side=SMALL_SIDE)
-    return Flow(found.backward, after.frame_width, after.frame_height)

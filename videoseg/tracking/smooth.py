@@ -4,19 +4,14 @@ Masks are blended as signed distances to their edge: a blend of two nearby outli
 outline between them. The past and the next outline are moved by optical flow, then fitted to the
 present one as a whole, so that what the flow missed does not become lag.
 
-How much they count is learned from the object itself. Where both the past and the next outline lie
-on the same side of the present one, the present one jitters; where they lie on either side, or
-anywhere, the object moves or the flow errs. Averaged along the outline, the product of the two
-distances is the variance of the jitter, whatever the flow's errors are, as long as those of the
-past and of the next are not alike; half their difference, squared, is that of the errors. The
-blend of least error follows from the two (Wiener, "Extrapolation, Interpolation, and Smoothing of
-Stationary Time Series", 1949). So masks that do not jitter are left as they are, and rough ones are
-steadied. A part that comes or goes is taken as it is found. Nothing outlives its object: without a
-mask of the present frame nothing is drawn.
+How much they count is learned from the object itself (``tracking.jitter``). A part that comes or
+goes is taken as it is found. Nothing outlives its object: without a mask of the present frame
+nothing is drawn.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,13 +30,10 @@ from videoseg.tracking.fields import (
     sampled,
     windowed,
 )
-from videoseg.tracking.fitting import fitted
+from videoseg.tracking.fitting import Edge, fitted
+from videoseg.tracking.jitter import Jitter, Pair, Side
 from videoseg.types import Bitmap, Box, Mask
 
-LEARN = 0.3
-"""Say of each frame in what is known of an object's jitter."""
-CERTAIN = 0.1
-"""Trust well below this leaves an outline where it was found."""
 MEMORY = 2.0
 """Frames that the past is worth at full strength, beside the present one."""
 
@@ -56,40 +48,34 @@ class Present:
         field: Signed distances in the window, on the grid that its size asks for.
         room: float32 of the grid's size, 0 to 1: how far both sides of an edge reach. What is thin
             on one frame is not where it is on the next, so no frame tells of another there.
+        blurred: float32 of the grid's size, its distances, blurred as being moved blurs.
+        edge: Points of its edge.
     """
 
     mask: Mask
     inside: Bytes
     field: Field
     room: Map
+    blurred: Map
+    edge: Edge
 
     @classmethod
     def of(cls, mask: Mask) -> Present:
         """A found mask, ready to be compared."""
+        import cv2
+
         box, inside = windowed(mask)
         values = _coarse(mask, box, inside)
+        cell = (box[3] - box[1]) / values.shape[0]
         field = Field(box, values, mask.frame_width, mask.frame_height)
-        return cls(mask, inside, field, _room(values, (box[3] - box[1]) / values.shape[0]))
+        blurred = float32(cv2.GaussianBlur(values, (3, 3), _MOVING_BLURS))
+        return cls(mask, inside, field, _room(values, cell), blurred, Edge.of(values, cell))
 
     @property
     def cell(self) -> float:
         """Pixels of a cell of the grid."""
         box = self.field.box
         return float((box[3] - box[1]) / self.field.values.shape[0])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Side:
-    """An outline of another frame, compared with the present one.
-
-    Attributes:
-        off: float32 (h, w), how far outside the present one it is, pixels.
-        say: float32 (h, w), how much it counts, 0 to 1: less the further it is, and the less the
-            picture confirms its motion.
-    """
-
-    off: Map
-    say: Map
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,15 +86,13 @@ class Past:
         field: The outline as it is known up to now.
         present: As it was found last.
         side: The past before that, compared with it, or None.
-        jitter: Variance of the edge's jitter, square pixels, or None where nothing is known.
-        error: Variance of the mean of past and next about the true edge, square pixels.
+        jitter: What is known of how its outlines err.
     """
 
     field: Field
     present: Present
     side: Side | None = None
-    jitter: float | None = None
-    error: float = 0.0
+    jitter: Jitter = dataclasses.field(default_factory=Jitter)
 
 
 def steadied(
@@ -140,20 +124,21 @@ def steadied(
     """
     before = None if past is None or motion is None else _compared(past.field, motion, present)
     after = None if following is None else _compared(following[0].field, following[1], present)
-    jitter, error = (None, 0.0) if past is None else (past.jitter, past.error)
+    jitter, pair = Jitter() if past is None else past.jitter, None
     if before is not None and after is not None:
-        jitter, error = _learned(jitter, error, before, after, present)
+        pair = Pair.of(before, after, present.field.values, present.cell)
+        jitter = jitter.learned(pair)
     elif past is not None and past.side is not None and back is not None:
         late = _compared(present.field, back, past.present)
-        jitter, error = _learned(jitter, error, past.side, late, past.present)
+        known = past.present
+        jitter = jitter.learned(Pair.of(past.side, late, known.field.values, known.cell))
     values = present.field.values
-    known = values
     if before is not None:
-        worth = before.say * np.float32(MEMORY * strength)
-        known = values + before.off * (worth / (1 + worth))
-    field = Field(present.field.box, known, present.field.frame_width, present.field.frame_height)
-    result = Past(field, present, before, jitter, error)
-    shift = _shift(before, after, jitter or 0.0, error, strength)
+        worth = before.sure * np.float32(MEMORY * strength)
+        values = values + before.off * (worth / (1 + worth))
+    field = dataclasses.replace(present.field, values=values)
+    result = Past(field, present, before, jitter)
+    shift = jitter.shift([side for side in (before, after) if side is not None], pair, strength)
     if shift is None:
         return present.mask, result
     bitmap = _moved_edge(present, shift)
@@ -165,51 +150,18 @@ def _compared(other: Field, motion: Motion, present: Present) -> Side:
     """An outline of another frame, moved to the present one and held against it."""
     import cv2
 
-    values = present.field.values
-    evidence = magnified(motion.evidence, motion.flow, present.field.box, values.shape)
-    off = fitted(sampled(other, evidence, motion.flow), values, present.cell)
-    off -= values
+    shape = present.field.values.shape
+    evidence = magnified(motion.evidence, motion.flow, present.field.box, shape)
+    # Moving blurs. What is held against it is blurred as much, or every bump would look worn.
+    off = fitted(sampled(other, evidence, motion.flow), present.edge) - present.blurred
     # Tukey's biweight: what is out of reach has no say.
-    say = np.square(np.maximum(1 - np.square(off * np.float32(1 / BAND)), 0))
-    say *= cv2.extractChannel(evidence, 2)
-    say *= present.room
-    return Side(off, say)
+    near = np.square(np.maximum(1 - np.square(off * np.float32(1 / BAND)), 0))
+    near *= present.room
+    return Side(off, near, float32(cv2.extractChannel(evidence, 2)))
 
 
-def _learned(
-    jitter: float | None, error: float, before: Side, after: Side, present: Present
-) -> tuple[float | None, float]:
-    """What is known of an object's jitter, with one more frame."""
-    edge = np.abs(present.field.values) < max(present.cell, 2)
-    far = np.float32(0.8 * BAND)
-    edge &= (np.abs(before.off) < far) & (np.abs(after.off) < far)
-    one, other = before.off[edge], after.off[edge]
-    weight = np.sqrt(before.say[edge] * after.say[edge])
-    total = float(weight.sum())
-    if total < 1:
-        return jitter, error
-    alike = float((weight * one * other).sum()) / total
-    apart = float((weight * np.square(one - other)).sum()) / (4 * total)
-    if jitter is None:
-        return alike, apart
-    return jitter + LEARN * (alike - jitter), error + LEARN * (apart - error)
-
-
-def _shift(
-    before: Side | None, after: Side | None, jitter: float, error: float, strength: float
-) -> Map | None:
-    """How far the edge is moved outwards, pixels; None for not at all."""
-    sides = [side for side in (before, after) if side is not None]
-    if not sides or jitter <= 0:
-        return None
-    wanted = jitter * MEMORY * strength
-    # One side alone errs twice as much as the mean of both.
-    share = wanted / (wanted + error * (3 - len(sides)) + 1e-6)
-    pull = np.sum([side.off * side.say for side in sides], axis=0)
-    say = np.sum([side.say for side in sides], axis=0)
-    return float32(pull / (say + np.float32(CERTAIN)) * np.float32(share))
-
-
+_MOVING_BLURS = 0.6
+"""Standard deviation of what is blurred by being moved and fitted, cells."""
 _SOFT = 3
 """Side, cells, of the squares whose coverage tells where in a cell an edge lies. Odd."""
 
@@ -276,7 +228,7 @@ def _logit_distances(mask: Mask, box: Box, size: tuple[int, int], cell: float) -
     return float32(soft / np.maximum(float32(slope), np.float32(_STEEP / BAND)))
 
 
-_THIN, _THICK = 3.0, 9.0
+_THIN, _THICK = 2.0, 7.0
 """Half the width of what is thin, and of what is thick enough to be followed, pixels."""
 _STEEP = 6.0
 """Logits beyond this, either way, tell no more of where the edge is."""

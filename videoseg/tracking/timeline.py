@@ -16,6 +16,7 @@ from videoseg.tracking.follow import Follower
 from videoseg.tracking.gaps import fill
 from videoseg.tracking.held import Drawn, Held
 from videoseg.tracking.settings import Settings
+from videoseg.tracking.steps import Scout
 from videoseg.tracking.tracks import Track
 from videoseg.types import Detections, Frame, Instance, Scene, Shape, TrackedInstance
 
@@ -47,24 +48,31 @@ class Timeline:
     _judged: deque[Held] = field(init=False, repr=False, default_factory=deque)
     _held: deque[Held] = field(init=False, repr=False, default_factory=deque)
     _follower: Follower = field(init=False, repr=False)
+    _scout: Scout = field(init=False, repr=False)
     _drawn: dict[Track, Drawn] = field(init=False, repr=False, default_factory=dict)
     _known: dict[Hashable, int] = field(init=False, repr=False, default_factory=dict)
-    _before: Held | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
-        self._follower = Follower(self.settings)
+        steadies = self.settings.smoothing > 0
+        self._follower = Follower(self.settings, judged=steadies)
         self._cuts = CutDetector(patience=min(2, self.settings.look_ahead))
+        self._scout = Scout(judged=steadies)
 
     def push(self, frame: Frame, detections: Detections | None) -> list[Scene]:
         """Take the next frame; give the Scenes that are now certain, in order."""
         held = Held.of(frame, detections)
+        any_seen = any(one.detections and one.detections.instances for one in self._judged)
+        needed = bool(self._follower.tracks or any_seen)
+        held.scouted = self._scout.look(held.pictures, needed=needed)
         self._judged.append(held)
-        verdicts = self._cuts.push(held.small) if self.settings.cuts else [False]
+        verdicts = self._cuts.push(held.pictures.small) if self.settings.cuts else [False]
         return self._take(verdicts)
 
     def finish(self) -> list[Scene]:
         """Give the Scenes still held back; the stream ends."""
-        return [*self._take(self._cuts.flush()), *self._end_shot()]
+        scenes = [*self._take(self._cuts.flush()), *self._end_shot()]
+        self._scout.close()
+        return scenes
 
     def _take(self, verdicts: Iterable[bool]) -> list[Scene]:
         """Associate the frames that begin a shot or go on with one, and let go what is certain."""
@@ -152,7 +160,6 @@ class Timeline:
         scenes = self._release(at_end=True)
         self._follower.end_shot()
         self._drawn.clear()
-        self._before = None
         return scenes
 
     # Drawing -----------------------------------------------------------------------------------
@@ -165,7 +172,7 @@ class Timeline:
             if self._is_object(track)
         }
         drawn |= head.filled
-        self._drawn, self._before = drawn, head
+        self._drawn = drawn
         instances = [each.instance for each in drawn.values()]
         tracked = [
             TrackedInstance(
@@ -195,19 +202,20 @@ class Timeline:
         strength = self.settings.smoothing
         if strength == 0:
             return Drawn(instance)
-        before, following = self._before, self._following(head)
+        following, step = self._following(head), head.step
+        onward, back = (None, None) if step is None else (step.onward, step.back)
         drawn = self._drawn.get(track)
         past = None if drawn is None else drawn.past
         ahead = None
-        if following is not None and track in following.seen:
-            motion = following.to_before(head)
+        if following is not None and following.step is not None and track in following.seen:
+            motion = following.step.back
             ahead = None if motion is None else (following.present(track), motion)
         mask, past = smooth.steadied(
             past,
-            None if before is None else head.from_before(before),
+            onward,
             head.present(track),
             ahead,
-            back=None if ahead or before is None or past is None else head.to_before(before),
+            back=None if ahead else back,
             strength=strength,
         )
         if mask is not instance.mask:

@@ -106,7 +106,7 @@ class _Study:
         """Take the next frame."""
         held = Held.of(frame, detections)
         self._judged.append(held)
-        self._take(self._cuts.push(held.small) if self.settings.cuts else [False])
+        self._take(self._cuts.push(held.pictures.small) if self.settings.cuts else [False])
 
     def finish(self) -> Plan:
         """Say which tracks are objects, and which are the same."""
