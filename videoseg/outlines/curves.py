@@ -75,7 +75,7 @@ def curves(edges: Edges, tolerance: float, *, steps: bool = False) -> list[Ring]
             *(
                 spans
                 for every in _STRIDES
-                for spans in lines_between(way, np.arange(0, 2 * len(kept), every), fitting, 4)
+                for spans in lines_between(way, np.arange(0, 2 * len(kept), every), fitting)
             ),
             *lines_between(way, stops, fitting),
             *curves_between(way, stops, fitting),

@@ -27,7 +27,7 @@ Flags = npt.NDArray[np.bool_]
 
 _REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 """How many stretches between stops one line or curve may cover."""
-_PATIENCE = 2
+_LINE_PATIENCE, _CURVE_PATIENCE = 2, 1
 """A line or curve is not tried where none of so many shorter ones fitted."""
 _ROUNDS = 1
 """Rounds of fitting and of assigning points anew."""
@@ -225,23 +225,20 @@ class Fitting:
     unseen: float
 
 
-def lines_between(
-    way: Ways, stops: Indices, fitting: Fitting, patience: int = _PATIENCE
-) -> Iterator[Spans]:
+def lines_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans]:
     """Lines from each stop to later ones, as far as they are of use.
 
     Args:
         way: The rings.
         stops: Stretches, ascending, at whose beginning a line may begin and end.
         fitting: What is asked of them.
-        patience: A line is not tried where none of so many shorter ones fitted.
     """
-    yield from _runs(way, stops, fitting, patience, _line_fits)
+    yield from _runs(way, stops, fitting, _LINE_PATIENCE, _line_fits)
 
 
 def curves_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans]:
     """Curves likewise."""
-    yield from _runs(way, stops, fitting, _PATIENCE, _curve_fits)
+    yield from _runs(way, stops, fitting, _CURVE_PATIENCE, _curve_fits)
 
 
 def _runs(
