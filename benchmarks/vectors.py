@@ -117,7 +117,7 @@ def sweep(
     ways: dict[str, dict[float, Way]] = {
         "videoseg": {
             setting: partial(outlines, tolerance=setting)
-            for setting in (0.0, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0)
+            for setting in (0, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 12)
         },
         "approxPolyDP": {
             setting: partial(vector_rivals.approximated, epsilon=setting)

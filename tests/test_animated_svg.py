@@ -219,7 +219,8 @@ def test_a_browser_shows_each_frame_at_its_time(tmp_path: Path, tolerance: float
             assert shown is None, (seconds, track_id)
         else:
             assert shown is not None, (seconds, track_id)
-            assert iou(shown, mask) >= (0.96 if tolerance else 0.99), (seconds, track_id)
+            # Pixels whose centres an outline runs through may come out either way.
+            assert iou(shown, mask) >= (0.96 if tolerance else 0.98), (seconds, track_id)
 
 
 def _page(svg: str, cells: list[tuple[float, int]]) -> str:

@@ -36,9 +36,7 @@ SMALL_WRONG = 0.1
 STEPS = 0.5
 """Below this tolerance, pixels, an outline follows the steps that slanted edges have in pixels."""
 _TIGHTER = 0.85
-"""Rings that show too little are made anew at so much of their tolerance,"""
-_APART = 0.5
-"""those that are not sound at so much,"""
+"""Rings that show too little, or are not sound, are made anew at so much of their tolerance,"""
 _TIGHTEST = 0.1
 """until that is less than so many pixels;"""
 _SMOOTH = 0.7
@@ -169,20 +167,18 @@ def _curved(
             fitted = curves(followed, limit, steps=limit < steps)
             rings.update(zip(numbers.tolist(), fitted, strict=True))
         flat.update((number, flatten(rings[number])) for number in anew.tolist())
-        loose: list[int] = []
-        crossed: list[int] = []
+        again: list[int] = []
         unsound = culprits(flat, [groups[place] for place in waiting])
         for place, broken in zip(waiting, unsound, strict=True):
             shape = None if broken else _shape(rings, groups[place], found[place])
             if shape is None:
-                crossed.extend(broken)
+                again.extend(broken)
             elif min_area > 0 or _shows(shape, found[place], tolerance):
                 made[place] = shape
             else:
-                loose.extend(numbers_of(groups[place]))
-        reach[loose] *= _TIGHTER
-        reach[crossed] *= _APART
-        anew = np.array([*loose, *crossed], dtype=np.int64)
+                again.extend(numbers_of(groups[place]))
+        reach[again] *= _TIGHTER
+        anew = np.array(again, dtype=np.int64)
         lost = set(anew[reach[anew] < _TIGHTEST].tolist())
         waiting = [
             place

@@ -26,7 +26,7 @@ Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
-"""How many stretches between stops one line or curve may cover."""
+"""How many stretches between stops one line may cover; a curve covers two at least."""
 _LINE_PATIENCE, _CURVE_PATIENCE = 2, 1
 """A line or curve is not tried where none of so many shorter ones fitted."""
 _ROUNDS = 1
@@ -37,7 +37,7 @@ UNSEEN_CLOSE = 0.22
 """and where it is to follow the pixels closely."""
 STEPS_COST = 8.0
 """Characters that it is worth to leave a step of a slope out."""
-_STRAY = 0.1
+_STRAY = 0.13
 """Weight of squared distances; keeps outlines in the middle where pixels do not tell."""
 _UNMIRRORED = 0.5
 """Share of curves that need their first handle written, because no curve before mirrors it."""
@@ -233,18 +233,19 @@ def lines_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans
         stops: Stretches, ascending, at whose beginning a line may begin and end.
         fitting: What is asked of them.
     """
-    yield from _runs(way, stops, fitting, _LINE_PATIENCE, _line_fits)
+    yield from _runs(way, stops, fitting, _REACHES, _LINE_PATIENCE, _line_fits)
 
 
 def curves_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans]:
     """Curves likewise."""
-    yield from _runs(way, stops, fitting, _CURVE_PATIENCE, _curve_fits)
+    yield from _runs(way, stops, fitting, _REACHES[1:], _CURVE_PATIENCE, _curve_fits)
 
 
 def _runs(
     way: Ways,
     stops: Indices,
     fitting: Fitting,
+    reaches: Sequence[int],
     patience: int,
     fit: Callable[[_Run, Fitting], Spans],
 ) -> Iterator[Spans]:
@@ -253,7 +254,7 @@ def _runs(
     sizes = np.diff(way.starts)[ring]
     at = np.flatnonzero(stops - 2 * way.starts[ring] < sizes)
     hopes = np.full(len(at), patience)
-    for reach in _REACHES:
+    for reach in reaches:
         alive = (hopes > 0) & (at + reach < len(stops))
         at, hopes = at[alive], hopes[alive]
         begins, ends = stops[at], stops[at + reach]
@@ -278,9 +279,10 @@ class _Run:
         on_step: bool (S,), whether it begins on a step and goes on along it.
         heads: int64 (S,), its first point.
         span: int64 (N,), which run a point is of.
-        points: float64 (N, 2).
+        points: complex128 (N,), x + i y.
         weights: float64 (N,).
-        t: float64 (N,), share of the run's length up to each point.
+        along: float64 (N,), length of ring up to each point.
+        starts: float64 (S,), length of ring up to the run.
         extent: float64 (S,), length along the ring.
     """
 
@@ -291,16 +293,16 @@ class _Run:
     end: Points
     heads: Indices
     span: Indices
-    points: Points
+    points: Complex
     weights: Values
-    t: Values
+    along: Values
+    starts: Values
     extent: Values
 
     @classmethod
     def of(cls, way: Ways, begins: Indices, ends: Indices) -> _Run:
         first, last = way.firsts[begins], way.firsts[ends]
         span, chosen = ranges(first, last - first)
-        weights = way.weights[chosen]
         start = way.along[first] - way.weights[first] / 2
         extent = way.along[last - 1] + way.weights[last - 1] / 2 - start
         return cls(
@@ -311,11 +313,17 @@ class _Run:
             end=way.knots[ends],
             heads=np.cumsum(last - first) - (last - first),
             span=span,
-            points=way.points[chosen],
-            weights=weights,
-            t=(way.along[chosen] - start[span]) / extent[span],
+            points=_complex(way.points)[chosen],
+            weights=way.weights[chosen],
+            along=way.along[chosen],
+            starts=start,
             extent=extent,
         )
+
+    def shares(self) -> Values:
+        """Share of its run's length up to each point, float64 (N,)."""
+        made: Values = (self.along - self.starts[self.span]) / self.extent[self.span]
+        return made
 
     def errors(self, distances: Values, unseen: float) -> tuple[Values, Values]:
         """Greatest of the points' distances, and the area that they make."""
@@ -330,7 +338,7 @@ def _line_fits(run: _Run, fitting: Fitting) -> Spans:
     chord = run.end - run.begin
     length = np.maximum(np.linalg.norm(chord, axis=1), 1e-9)
     back = (_complex(chord) / length).conj()
-    along = (_complex(run.points) - _complex(run.begin)[run.span]) * back[run.span]
+    along = (run.points - _complex(run.begin)[run.span]) * back[run.span]
     across, ahead = along.imag, along.real
     beyond = np.maximum(np.maximum(-ahead, ahead - length[run.span]), 0)
     furthest, area = run.errors(np.hypot(across, beyond), fitting.unseen)
@@ -344,8 +352,7 @@ def _line_fits(run: _Run, fitting: Fitting) -> Spans:
 
 
 def _curve_fits(run: _Run, fitting: Fitting) -> Spans:
-    t = run.t
-    points = _complex(run.points)
+    t, points = run.shares(), run.points
     control = np.empty((4, len(t)), dtype=np.complex128)
     control[0], control[3] = _complex(run.begin)[run.span], _complex(run.end)[run.span]
     for _ in range(_ROUNDS):
@@ -373,12 +380,16 @@ def characters(values: Values, grid: float) -> Values:
         grid: What they are to be multiples of; where that is 1, they may be halves as well.
     """
     size = np.abs(values)
-    digits = 1.0 + (size >= 1) + (size >= 10) + (size >= 100) + (size >= 1000)
+    digits = 1.0 + np.searchsorted(_DIGITS, size, side="right")
     if grid < 1:
         return np.asarray(digits + 1.8)
-    halves = np.rint(2 * size) % 2 * (size % 0.5 == 0)
-    made: Values = digits + (size < 1) + 2 * halves
+    halves = 2 * size
+    odd = halves % 2 == 1
+    made: Values = digits + (size < 1) + 2 * odd
     return made
+
+
+_DIGITS = np.array([1, 10, 100, 1000])
 
 
 def _least_squares(run: _Run, t: Values, points: Complex, control: Complex) -> Complex:
