@@ -115,7 +115,10 @@ def test_jitter_of_a_still_object_is_about_halved() -> None:
     assert np.mean([masks.iou(m, truth) for m in steady]) > np.mean(
         [masks.iou(m, truth) for m in found]
     )
-    assert unsteadiness(smoothed(found, strength=1)) < unsteadiness(steady)
+    little = unsteadiness(smoothed(found, strength=0.05))
+    assert unsteadiness(steady) < little < unsteadiness(found)
+    # Half the strength takes most of what there is to take of mere jitter.
+    assert unsteadiness(smoothed(found, strength=1)) < 1.05 * unsteadiness(steady)
 
 
 @pytest.mark.parametrize("speed", [0.5, 1, 2, 4, 8])

@@ -6,9 +6,15 @@ or the motion is not known well. Averaged along the outline, the square of their
 that of half their difference is the variance of the jitter, whatever the motion's errors are, as
 long as those of the past and of the next are not alike; half their difference, squared, is that of
 the errors. What is alike along a longer stretch of the outline is no jitter: an object that speeds
-up leaves both behind, one that turns leaves them on either side. The blend of least error follows
-from the two variances (Wiener, "Extrapolation, Interpolation, and Smoothing of Stationary Time
-Series", 1949). So masks that do not jitter are left as they are, and rough ones are steadied.
+up leaves both behind, one that turns leaves them on either side.
+
+Models that carry objects along do not jitter, they waver: their errors last for some frames. That
+counts as jitter as far as outlines differ by more than the motion's error is expected to be, and as
+far as the edge tells of it.
+
+The blend of least error follows from the two variances (Wiener, "Extrapolation, Interpolation, and
+Smoothing of Stationary Time Series", 1949). So masks that do not jitter are left as they are, and
+rough ones are steadied.
 """
 
 from __future__ import annotations
@@ -24,10 +30,12 @@ LEARN = 0.3
 """Say of each frame in what is known of an object's jitter."""
 CERTAIN = 0.1
 """Outlines that together count well below this leave the edge where it was found."""
-GAIN = 8.0
+GAIN = 9.0
 """How much more than the least error asks for an edge is steadied at full strength."""
+WOBBLE = 6.0
+"""How much of what slowly wavers counts as jitter, once its whole edge tells of it."""
 MOST = 0.85
-"""Most of the way."""
+"""Share of the way to the others' mean that an edge goes at most."""
 AROUND = 25.0
 """Half the length of the stretches of an outline that are looked at as a whole, pixels."""
 _FAR = np.float32(0.8 * BAND)
@@ -70,6 +78,7 @@ class Pair:
         half: float32 (h, w), half of how much further the past one is.
         sure: float32 (h, w), how much a place tells of the object; 0 away from the edge.
         say: float32 (h, w), how much it counts; 0 away from the edge.
+        told: Mean of ``sure`` along the edge.
         side: Cells across the squares that are looked at as a whole.
         cell: Pixels of a cell.
     """
@@ -78,6 +87,7 @@ class Pair:
     half: Map
     sure: Map
     say: Map
+    told: float
     side: int
     cell: float
 
@@ -86,11 +96,12 @@ class Pair:
         """Two sides, with the present distances to the edge, pixels, on cells of ``cell`` px."""
         mean = (before.off + after.off) * np.float32(0.5)
         half = (before.off - after.off) * np.float32(0.5)
-        tells = np.abs(edge) < max(cell, 2)
-        tells &= (np.abs(before.off) < _FAR) & (np.abs(after.off) < _FAR)
+        on_edge = np.abs(edge) < max(cell, 2)
+        tells = on_edge & (np.abs(before.off) < _FAR) & (np.abs(after.off) < _FAR)
         sure = np.sqrt(before.sure * after.sure) * tells
         say = np.sqrt(before.say * after.say) * tells
-        return cls(mean, half, sure, say, 2 * round(AROUND / cell) + 1, cell)
+        told = float(sure.sum()) / max(1, int(np.count_nonzero(on_edge)))
+        return cls(mean, half, sure, say, told, 2 * round(AROUND / cell) + 1, cell)
 
     def around(self, values: Map) -> Map:
         """Sums of values about each place."""
@@ -107,13 +118,20 @@ class Jitter:
     Attributes:
         variance: Of the edge's jitter, square pixels, or None where nothing is known.
         error: Variance of the mean of past and next about the true edge, square pixels.
+        expected: What is expected of that from the motion's own error.
     """
 
     variance: float | None = None
     error: float = 0.0
+    expected: float = 0.0
 
-    def learned(self, pair: Pair) -> Jitter:
-        """With what one more frame tells."""
+    def learned(self, pair: Pair, expected: float) -> Jitter:
+        """With what one more frame tells.
+
+        Args:
+            pair: The past and the next outline.
+            expected: The error that the motion is expected to make, square pixels.
+        """
         sure = pair.sure
         total = float(sure.sum())
         if total < 1:
@@ -124,10 +142,11 @@ class Jitter:
         variance = float((sure * (np.square(mean) - np.square(half))).sum()) / total
         error = float((sure * np.square(pair.half)).sum()) / total
         if self.variance is None:
-            return Jitter(variance, error)
+            return Jitter(variance, error, expected)
         return Jitter(
             self.variance + LEARN * (variance - self.variance),
             self.error + LEARN * (error - self.error),
+            self.expected + LEARN * (expected - self.expected),
         )
 
     def shift(self, sides: Sequence[Side], pair: Pair | None, strength: float) -> Map | None:
@@ -138,10 +157,16 @@ class Jitter:
             pair: Both of them.
             strength: 0 for nothing, 1 for the most.
         """
-        if not sides or self.variance is None or self.variance <= 0:
+        if not sides or self.variance is None:
             return None
         # The variance is a small difference where the errors are large: it is believed less then.
-        believed = self.variance * min(1.0, self.variance / max(self.error, 1e-6))
+        variance = max(self.variance, 0.0)
+        believed = variance * min(1.0, variance / max(self.error, 1e-6))
+        if pair is not None:
+            wavers = max(0.0, self.error - variance / 2 - self.expected)
+            believed += WOBBLE * pair.told * wavers
+        if believed <= 0:
+            return None
         wanted = np.float32(GAIN * strength * believed)
         # One side alone errs twice as much as the mean of both.
         error = np.float32(2 * self.error) if pair is None else self._error_about(pair)

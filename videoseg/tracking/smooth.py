@@ -34,7 +34,7 @@ from videoseg.tracking.fitting import Edge, fitted
 from videoseg.tracking.jitter import Jitter, Pair, Side
 from videoseg.types import Bitmap, Box, Mask
 
-MEMORY = 2.0
+MEMORY = 4.0
 """Frames that the past is worth at full strength, beside the present one."""
 
 
@@ -124,14 +124,7 @@ def steadied(
     """
     before = None if past is None or motion is None else _compared(past.field, motion, present)
     after = None if following is None else _compared(following[0].field, following[1], present)
-    jitter, pair = Jitter() if past is None else past.jitter, None
-    if before is not None and after is not None:
-        pair = Pair.of(before, after, present.field.values, present.cell)
-        jitter = jitter.learned(pair)
-    elif past is not None and past.side is not None and back is not None:
-        late = _compared(present.field, back, past.present)
-        known = past.present
-        jitter = jitter.learned(Pair.of(past.side, late, known.field.values, known.cell))
+    jitter, pair = _known(past, motion, before, after, present, back)
     values = present.field.values
     if before is not None:
         worth = before.sure * np.float32(MEMORY * strength)
@@ -144,6 +137,27 @@ def steadied(
     bitmap = _moved_edge(present, shift)
     moved = None if bitmap is None else cropped(bitmap, present.field.box, present.mask)
     return moved or present.mask, result
+
+
+def _known(
+    past: Past | None,
+    motion: Motion | None,
+    before: Side | None,
+    after: Side | None,
+    present: Present,
+    back: Motion | None,
+) -> tuple[Jitter, Pair | None]:
+    """What is known of an object's jitter, with this frame; and both sides of it, if there are."""
+    if past is None or motion is None:
+        return Jitter(), None
+    then = past.present
+    if before is not None and after is not None:
+        pair = Pair.of(before, after, present.field.values, present.cell)
+        return past.jitter.learned(pair, _expected_error(then, present, motion)), pair
+    if past.side is None or back is None:
+        return past.jitter, None
+    late = Pair.of(past.side, _compared(present.field, back, then), then.field.values, then.cell)
+    return past.jitter.learned(late, _expected_error(then, present, back)), None
 
 
 def _compared(other: Field, motion: Motion, present: Present) -> Side:
@@ -228,10 +242,23 @@ def _logit_distances(mask: Mask, box: Box, size: tuple[int, int], cell: float) -
     return float32(soft / np.maximum(float32(slope), np.float32(_STEEP / BAND)))
 
 
-_THIN, _THICK = 2.0, 7.0
+_THIN, _THICK = 3.0, 9.0
 """Half the width of what is thin, and of what is thick enough to be followed, pixels."""
 _STEEP = 6.0
 """Logits beyond this, either way, tell no more of where the edge is."""
+
+
+def _expected_error(before: Present, now: Present, motion: Motion) -> float:
+    """Variance that a motion's own error is expected to give an outline, square pixels."""
+    (x1, y1, x2, y2), (left, top, right, bottom) = before.mask.crop, now.mask.crop
+    moves = np.hypot(left + right - x1 - x2, top + bottom - y1 - y2) / 2
+    return float((_STILL_ERROR * motion.flow.scale_x) ** 2 + (_MOVING_ERROR * moves) ** 2)
+
+
+_STILL_ERROR = 0.5
+"""Standard deviation of a motion's error where little moves, pixels of the flow's field,"""
+_MOVING_ERROR = 0.1
+"""and of what an object's motion adds to that, in parts of it."""
 
 
 def _moved_edge(present: Present, shift: Map) -> Bitmap | None:
