@@ -28,8 +28,8 @@ Plan: TypeAlias = Mapping[int, int]
 class Timeline:
     """The tracks of one stream.
 
-    Frames pass two queues: ``_judged`` waits for the verdict on shot cuts, ``_held`` for births and
-    gaps to settle. Between the two, detections are associated with tracks.
+    Frames pass two queues: ``_judged`` waits for the verdict on shot cuts (``_verdicts``), and
+    ``_held`` for births and gaps to settle. Between the two, detections are associated with tracks.
 
     Attributes:
         settings: What the user set.
@@ -46,6 +46,7 @@ class Timeline:
     shot: int = 0
     _cuts: CutDetector = field(init=False)
     _judged: deque[Held] = field(init=False, repr=False, default_factory=deque)
+    _verdicts: deque[bool] = field(init=False, repr=False, default_factory=deque)
     _held: deque[Held] = field(init=False, repr=False, default_factory=deque)
     _follower: Follower = field(init=False, repr=False)
     _scout: Scout = field(init=False, repr=False)
@@ -70,16 +71,22 @@ class Timeline:
 
     def finish(self) -> list[Scene]:
         """Give the Scenes still held back; the stream ends."""
-        scenes = [*self._take(self._cuts.flush()), *self._end_shot()]
+        scenes = [*self._take(self._cuts.flush(), at_end=True), *self._end_shot()]
         self._scout.close()
         return scenes
 
-    def _take(self, verdicts: Iterable[bool]) -> list[Scene]:
-        """Associate the frames that begin a shot or go on with one, and let go what is certain."""
+    def _take(self, verdicts: Iterable[bool], *, at_end: bool = False) -> list[Scene]:
+        """Associate the frames that begin a shot or go on with one, and let go what is certain.
+
+        Where outlines are steadied the last one waits: what moved on the way to it is still being
+        looked at.
+        """
         scenes: list[Scene] = []
-        for begins_shot in verdicts:
+        self._verdicts.extend(verdicts)
+        waits = self._scout.judged and self.settings.look_ahead > 0 and not at_end
+        while len(self._verdicts) > waits:
             held = self._judged.popleft()
-            if begins_shot:
+            if self._verdicts.popleft():
                 scenes += self._end_shot()
                 self.shot += 1
             self._follower.follow(held)

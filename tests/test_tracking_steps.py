@@ -1,0 +1,70 @@
+"""Motion between frames: looked at ahead, it is what looking at it when needed gives."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from videoseg.motion import Flow
+from videoseg.tracking.steps import MOTION_SIDE, SMALL_SIDE, Pictures, Scout, Step
+from videoseg.types import RgbImage
+
+
+def picture(seed: int, width: int = 160, height: int = 90) -> RgbImage:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1, 1), (1, 2000), (160, 90), (641, 361), (1281, 2001), (3840, 2160)]
+)
+def test_pictures_are_small_and_keep_their_shape(width: int, height: int) -> None:
+    made = Pictures.of(np.full((height, width, 3), 77, np.uint8))
+    assert (made.frame_width, made.frame_height) == (width, height)
+    for image, side in ((made.small, SMALL_SIDE), (made.grey, MOTION_SIDE)):
+        assert max(image.shape[:2]) == min(side, max(width, height))
+        assert abs(image.shape[1] - width * image.shape[0] / height) <= max(1, width / height)
+        assert set(np.unique(image)) == {77}
+
+
+def test_a_scout_finds_what_is_found_without_it() -> None:
+    pictures = [Pictures.of(picture(seed)) for seed in range(3)]
+    scout = Scout(judged=True)
+    looks = [scout.look(each, needed=True) for each in pictures]
+    assert looks[0] is None
+    for look, before, after in zip(looks[1:], pictures, pictures[1:], strict=False):
+        assert look is not None
+        found, wanted = look.result(), Step.between(before, after, judged=True)
+        assert found is not None
+        assert wanted is not None
+        assert np.array_equal(found.flow.backward, wanted.flow.backward)
+        for one, other in ((found.onward, wanted.onward), (found.back, wanted.back)):
+            assert one is not None
+            assert other is not None
+            assert np.array_equal(one.evidence, other.evidence)
+    scout.close()
+
+
+def test_a_scout_has_no_thread_where_nothing_is_needed() -> None:
+    before = threading.active_count()
+    scout = Scout(judged=True)
+    assert [scout.look(Pictures.of(picture(n)), needed=False) for n in range(3)] == [None] * 3
+    assert threading.active_count() == before
+    look = scout.look(Pictures.of(picture(3)), needed=True)
+    assert look is not None
+    assert look.result() is not None
+    scout.close()
+    assert threading.active_count() == before
+
+
+def test_frames_of_another_size_are_not_compared() -> None:
+    one, other = Pictures.of(picture(1)), Pictures.of(picture(1, 90, 160))
+    assert Step.between(one, other, judged=True) is None
+
+
+def test_trust_is_only_looked_at_where_it_is_asked_for() -> None:
+    step = Step.between(Pictures.of(picture(1)), Pictures.of(picture(1)), judged=False)
+    assert step is not None
+    assert isinstance(step.flow, Flow)
+    assert step.onward is step.back is None
