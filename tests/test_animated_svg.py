@@ -130,6 +130,20 @@ def test_a_hole_that_comes_and_goes_does_not_stop_its_part(tmp_path: Path) -> No
         assert iou(again, disc) > 0.93
 
 
+def test_a_tolerance_makes_no_file_longer(tmp_path: Path) -> None:
+    """Two parts that are other ones on every frame: paths of their own only cost."""
+    rng = np.random.default_rng(4)
+    made = []
+    for index in range(8):
+        bitmap = np.zeros((scenes.HEIGHT, scenes.WIDTH), np.bool_)
+        for x in (8, 52):
+            bitmap[20:36, x : x + 30] = rng.random((16, 30)) < 0.5
+            bitmap[28, x : x + 30] = True
+        made.append(scenes.scene(scenes.tracked(scenes.mask_of(bitmap), 1), index=index))
+    exact, loose = (export(made, tmp_path, tolerance=each) for each in (0, 0.2))
+    assert len(loose) <= len(exact)
+
+
 def between(keys: list[tuple[float, str]], seconds: float) -> tuple[Bezier, ...]:
     """The rings of an animation that moves, at a time."""
     place = max(0, min(len(keys) - 2, sum(time <= seconds for time, _ in keys) - 1))

@@ -1,8 +1,9 @@
 """The whole clip as one SVG that plays by itself: ``animated.svg``.
 
 Each track is a group of paths. Where every frame is to be as it is, a path steps through all that
-the track is on them. With a tolerance there is a path for each part, and a new one where a hole of
-it comes or goes; it moves between a few keys (SMIL, ``calcMode="linear"``) where that is shorter.
+the track is on them. With a tolerance there may be a path for each part, and a new one where a hole
+of it comes or goes; it moves between a few keys (SMIL, ``calcMode="linear"``). What is shorter is
+taken, for each part, and for the track as a whole.
 Times are the frames' own, so uneven ones are kept; time 0 is the first frame. The picture of time 0
 shows where nothing animates.
 """
@@ -12,10 +13,10 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import operator
 import tempfile
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -82,17 +83,22 @@ class AnimatedSvg:
                 for stream, info in run.streams.items()
             }
 
+            stretches = _Stretches()
+
             def noted() -> Iterator[Scene]:
                 for scene in run.scenes():
                     timelines[scene.stream].note(scene)
+                    for stream, stretch in stretches.ended_by(scene):
+                        timelines[stream].add_steps(stretch)
                     yield scene
 
             if self.tolerance == 0:
-                for stream, stretch in _stretches(noted()):
-                    timelines[stream].add_steps(stretch)
+                deque(noted(), maxlen=0)
             else:
                 for stream, strand in strands(noted(), ignored=unseen_area(self.tolerance)):
                     timelines[stream].add_parts(strand)
+            for stream, stretch in stretches.left():
+                timelines[stream].add_steps(stretch)
             for stream, timeline in timelines.items():
                 path = folder / names[stream]
                 with path.open("w", encoding="utf-8", newline="\n") as picture:
@@ -101,25 +107,38 @@ class AnimatedSvg:
 
 @dataclass
 class _Spool:
-    """Paths of many tracks in one file, as they come; in memory are 16 bytes for each."""
+    """Paths of many tracks in one file, as they come; in memory are some 25 bytes for each.
+
+    A track's outlines may come twice, as a whole and by parts.
+    """
 
     file: IO[bytes]
     _tracks: array[int] = field(default_factory=lambda: array("q"))
+    _whole: array[int] = field(default_factory=lambda: array("b"))
+    _sizes: array[int] = field(default_factory=lambda: array("q"))
     _offsets: array[int] = field(default_factory=lambda: array("q"))
 
-    def append(self, track_id: int, head: str, moves: _Moves) -> None:
-        """Add a path of a track, and what a group of its paths begins with."""
-        self._tracks.append(track_id)
-        self._offsets.append(self.file.tell())
-        record = [head, moves.steps, moves.begin, moves.end, moves.times, moves.values]
-        self.file.write(f"{json.dumps(record)}\n".encode("ascii"))
+    def append(self, track_id: int, head: str, paths: Sequence[_Moves], *, whole: bool) -> None:
+        """Add paths of a track, and what a group of its paths begins with."""
+        for moves in paths:
+            self._tracks.append(track_id)
+            self._whole.append(whole)
+            self._sizes.append(_size([moves]))
+            self._offsets.append(self.file.tell())
+            record = [head, moves.steps, moves.begin, moves.end, moves.times, moves.values]
+            self.file.write(f"{json.dumps(record)}\n".encode("ascii"))
 
     def groups(self) -> Iterator[tuple[str, Iterator[_Moves]]]:
         """What each track begins with, and its paths in the order in which they came."""
-        order = np.argsort(np.asarray(self._tracks), kind="stable")
-        records = map(self._read, np.asarray(self._offsets)[order].tolist())
-        for head, paths in itertools.groupby(records, key=operator.itemgetter(0)):
-            yield head, (_Moves(*moves) for _, *moves in paths)
+        tracks, whole = np.asarray(self._tracks), np.asarray(self._whole, dtype=np.bool_)
+        sizes, offsets = np.asarray(self._sizes), np.asarray(self._offsets)
+        for track_id in np.unique(tracks):
+            mine = tracks == track_id
+            ways = [mine & whole, mine & ~whole]
+            shorter = min((way for way in ways if way.any()), key=lambda way: sizes[way].sum())
+            places = offsets[shorter].tolist()
+            head, *_ = self._read(places[0])
+            yield head, (_Moves(*moves) for _, *moves in map(self._read, places))
 
     def _read(self, offset: int) -> list[Any]:
         self.file.seek(offset)
@@ -168,7 +187,7 @@ class _Timeline:
     def add_steps(self, stretch: _Stretch) -> None:
         """Keep all that a track shows over a stretch."""
         values = [format_path(shape, precision=self.precision) for shape in stretch.shapes]
-        self._append(stretch.tracked, [self._steps(stretch.frames, values)])
+        self._append(stretch.tracked, [self._steps(stretch.frames, values)], whole=True)
 
     def add_parts(self, strand: Strand) -> None:
         """Keep what a part of a track shows, by the shorter of keys and of steps."""
@@ -178,7 +197,8 @@ class _Timeline:
         ]
         steps = [self._steps(strand.scenes, values)]
         moving = self._moving(strand) if len(steps[0].values) > 2 else steps
-        self._append(strand.tracked, steps if _size(steps) <= _size(moving) else moving)
+        shorter = steps if _size(steps) <= _size(moving) else moving
+        self._append(strand.tracked, shorter, whole=False)
 
     def picture(self, *, loop: bool) -> Iterator[str]:
         """The file, in pieces."""
@@ -194,10 +214,9 @@ class _Timeline:
             yield "</g>\n"
         yield "</svg>\n"
 
-    def _append(self, tracked: TrackedInstance, paths: Iterable[_Moves]) -> None:
+    def _append(self, tracked: TrackedInstance, paths: Sequence[_Moves], *, whole: bool) -> None:
         head = f"{group_start(tracked)}>{title(tracked)}\n"
-        for moves in paths:
-            self.spool.append(tracked.track_id, head, moves)
+        self.spool.append(tracked.track_id, head, paths, whole=whole)
 
     def _steps(self, frames: Sequence[tuple[int, float]], values: Sequence[str]) -> _Moves:
         """What holds each value from its frame on."""
@@ -277,11 +296,15 @@ class _Stretch:
     shapes: list[Shape] = field(default_factory=list)
 
 
-def _stretches(scenes: Iterable[Scene]) -> Iterator[tuple[str, _Stretch]]:
-    """Stream and stretch, as each ends."""
-    going: dict[str, dict[int, _Stretch]] = {}
-    for scene in scenes:
-        before, now = going.get(scene.stream, {}), {}
+@dataclass(slots=True)
+class _Stretches:
+    """The stretches of all tracks of all streams, as they grow."""
+
+    _going: dict[str, dict[int, _Stretch]] = field(default_factory=dict)
+
+    def ended_by(self, scene: Scene) -> list[tuple[str, _Stretch]]:
+        """Take the next frame; give the stretches that ended before it."""
+        before, now = self._going.get(scene.stream, {}), {}
         for tracked in scene.instances:
             stretch = before.get(tracked.track_id)
             if stretch is None or len(stretch.shapes) == LONGEST:
@@ -291,10 +314,14 @@ def _stretches(scenes: Iterable[Scene]) -> Iterator[tuple[str, _Stretch]]:
             stretch.frames.append((scene.index, float(scene.seconds)))
             stretch.shapes.append(tracked.shape)
             now[tracked.track_id] = stretch
-        going[scene.stream] = now
-        yield from ((scene.stream, stretch) for stretch in before.values())
-    for stream, left in going.items():
-        yield from ((stream, stretch) for stretch in left.values())
+        self._going[scene.stream] = now
+        return [(scene.stream, stretch) for stretch in before.values()]
+
+    def left(self) -> list[tuple[str, _Stretch]]:
+        """Those that last to the end."""
+        return [
+            (stream, stretch) for stream, going in self._going.items() for stretch in going.values()
+        ]
 
 
 def _size(paths: Sequence[_Moves]) -> int:
