@@ -30,11 +30,11 @@ LEARN = 0.3
 """Say of each frame in what is known of an object's jitter."""
 CERTAIN = 0.1
 """Outlines that together count well below this leave the edge where it was found."""
-GAIN = 9.0
+GAIN = 8.5
 """How much more than the least error asks for an edge is steadied at full strength."""
 WOBBLE = 6.0
 """How much of what slowly wavers counts as jitter, once its whole edge tells of it."""
-MOST = 0.85
+MOST = 0.9
 """Share of the way to the others' mean that an edge goes at most."""
 AROUND = 25.0
 """Half the length of the stretches of an outline that are looked at as a whole, pixels."""
