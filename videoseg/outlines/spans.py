@@ -38,7 +38,8 @@ UNSEEN_CLOSE = 0.22
 STEPS_COST = 8.0
 """Characters that it is worth to leave a step of a slope out."""
 _STRAY = 0.13
-"""Weight of squared distances; keeps outlines in the middle where pixels do not tell."""
+"""Weight of squared distances, times the tolerance where that is above 1; keeps outlines in the
+middle where pixels do not tell, and single places from running far off."""
 _UNMIRRORED = 0.5
 """Share of curves that need their first handle written, because no curve before mirrors it."""
 _LONGEST_HANDLE = 1.2
@@ -325,9 +326,10 @@ class _Run:
         made: Values = (self.along - self.starts[self.span]) / self.extent[self.span]
         return made
 
-    def errors(self, distances: Values, unseen: float) -> tuple[Values, Values]:
+    def errors(self, distances: Values, fitting: Fitting) -> tuple[Values, Values]:
         """Greatest of the points' distances, and the area that they make."""
-        area = np.maximum(distances - unseen, 0) + _STRAY * distances * distances
+        stray = _STRAY * max(1.0, fitting.tolerance)
+        area = np.maximum(distances - fitting.unseen, 0) + stray * distances * distances
         return (
             np.maximum.reduceat(distances, self.heads),
             np.add.reduceat(area * self.weights, self.heads),
@@ -341,7 +343,7 @@ def _line_fits(run: _Run, fitting: Fitting) -> Spans:
     along = (run.points - _complex(run.begin)[run.span]) * back[run.span]
     across, ahead = along.imag, along.real
     beyond = np.maximum(np.maximum(-ahead, ahead - length[run.span]), 0)
-    furthest, area = run.errors(np.hypot(across, beyond), fitting.unseen)
+    furthest, area = run.errors(np.hypot(across, beyond), fitting)
     # A coordinate that does not change is left out, for a letter that may be one more.
     size = np.where(np.abs(chord) > 0, characters(chord, fitting.grid), 0.3).sum(axis=1)
     along_step = run.on_step & (length <= 1) & (np.abs(chord).min(axis=1) == 0)
@@ -359,7 +361,7 @@ def _curve_fits(run: _Run, fitting: Fitting) -> Spans:
         inner = _least_squares(run, t, points, control)
         control[1:3] = inner[:, run.span]
         t = _nearer(t, control, points)
-    furthest, area = run.errors(np.abs(_on_curves(t, control) - points), fitting.unseen)
+    furthest, area = run.errors(np.abs(_on_curves(t, control) - points), fitting)
     handles = np.ascontiguousarray(inner.T).view(np.float64).reshape(-1, 2, 2)
     out, into = handles[:, 0] - run.begin, handles[:, 1] - run.end
     longest = np.maximum(np.linalg.norm(out, axis=1), np.linalg.norm(into, axis=1))
