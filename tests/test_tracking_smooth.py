@@ -230,7 +230,7 @@ def test_logits_tell_where_in_a_pixel_an_edge_lies() -> None:
         values = present.field.values[present.field.values.shape[0] // 2]
         column = int(np.flatnonzero((values[:-1] > 0) & (values[1:] <= 0))[-1])
         part = values[column] / (values[column] - values[column + 1])
-        edges.append(present.field.box[0] + (column + 0.5 + part) * present.cell)
+        edges.append(present.field.box[0] + (column + 0.5 + part) * present.field.cell)
     assert edges[0] == pytest.approx(80, abs=0.3)
     assert edges[1] == pytest.approx(80.3, abs=0.15)
 

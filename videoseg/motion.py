@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
+from videoseg.geometry.sizes import size_within
 from videoseg.types import Box, Mask, RgbImage
 
 GreyImage: TypeAlias = npt.NDArray[np.uint8]
@@ -73,8 +74,7 @@ def grey_of(image: RgbImage, long_side: int) -> GreyImage:
     import cv2
 
     height, width = image.shape[:2]
-    scale = min(1.0, long_side / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = size_within(width, height, long_side)
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 

@@ -3,9 +3,8 @@
 Each track is a group of paths. Where every frame is to be as it is, a path steps through all that
 the track is on them. With a tolerance there may be a path for each part, and a new one where a hole
 of it comes or goes; it moves between a few keys (SMIL, ``calcMode="linear"``). What is shorter is
-taken, for each part, and for the track as a whole.
-Times are the frames' own, so uneven ones are kept; time 0 is the first frame. The picture of time 0
-shows where nothing animates.
+taken, for each part, and for the track as a whole. Times are the frames' own, so uneven ones are
+kept; time 0 is the first frame. The picture of time 0 shows where nothing animates.
 """
 
 from __future__ import annotations

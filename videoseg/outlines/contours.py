@@ -192,9 +192,10 @@ def _curved(
 
 def _shows(shape: Shape, mask: Mask, tolerance: float) -> bool:
     """Whether an outline shows a mask as well as its tolerance asks for."""
-    area = masks.area(mask)
+    area, wrong = masks.area(mask), wrong_pixels(shape, mask)
     share = SMALL_WRONG if area < SMALL else 0
-    return wrong_pixels(shape, mask) <= max(WRONG * tolerance * max(area, SMALL), share * area)
+    # As many wrong as there are: at large tolerances that may be an outline that shows nothing.
+    return wrong < area and wrong <= max(WRONG * tolerance * max(area, SMALL), share * area)
 
 
 def _shape(rings: Mapping[int, Ring], group: Sequence[RingGroup], mask: Mask) -> Shape:

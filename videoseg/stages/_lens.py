@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
+from videoseg.geometry.sizes import size_within
 from videoseg.tracking.fields import field_of
 from videoseg.types import (
     Bezier,
@@ -54,8 +55,7 @@ class Lens:
     def on(cls, frame: Frame, window: Box, max_size: int | None) -> Lens:
         """The lens for a window of a frame, at most ``max_size`` pixels on its long side."""
         width, height = window[2] - window[0], window[3] - window[1]
-        scale = min(1.0, (max_size or math.inf) / max(width, height))
-        small = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = size_within(width, height, max_size or math.inf)
         return cls(frame.width, frame.height, window, *small)
 
     @property

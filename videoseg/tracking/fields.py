@@ -56,6 +56,11 @@ class Field:
     frame_width: int
     frame_height: int
 
+    @property
+    def cell(self) -> float:
+        """Pixels of a cell of the grid."""
+        return float((self.box[3] - self.box[1]) / self.values.shape[0])
+
 
 def field_of(mask: Mask) -> Field:
     """The field, on the frame's pixels, whose positive ones are exactly the mask's."""
@@ -146,6 +151,11 @@ def windowed(mask: Mask) -> tuple[Box, Bytes]:
     inside = np.zeros((box[3] - box[1], box[2] - box[0]), dtype=np.uint8)
     inside[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]] = mask.bitmap
     return box, inside
+
+
+def on_edge(values: Map, cell: float) -> npt.NDArray[np.bool_]:
+    """Which cells of distances to an edge, pixels, it runs through, or close by."""
+    return np.asarray(np.abs(values) < max(cell, 2))
 
 
 def cropped(bitmap: Bitmap, box: Box, frame: Field | Mask) -> Mask | None:

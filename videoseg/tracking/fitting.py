@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.tracking.fields import BAND, Map, float32, remapped
+from videoseg.tracking.fields import BAND, Map, float32, on_edge, remapped
 
 _FIT_POINTS = 150
 """Edge cells that are looked at to fit one outline to another."""
@@ -74,7 +74,7 @@ class Edge:
     def of(cls, present: Map, cell: float) -> Edge:
         """Points of a distance map, float32 (h, w), pixels, whose cells are ``cell`` pixels."""
         height, width = present.shape
-        places = np.flatnonzero(np.abs(present[1:-1, 1:-1]) < max(cell, 2))
+        places = np.flatnonzero(on_edge(present[1:-1, 1:-1], cell))
         rows, columns = np.divmod(places[:: max(1, len(places) // _FIT_POINTS)], max(1, width - 2))
         rows, columns = rows + 1, columns + 1
         unit = max(height, width) / 2

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from videoseg.tracking.fields import BAND, Map, float32
+from videoseg.tracking.fields import BAND, Map, float32, on_edge
 
 LEARN = 0.3
 """Say of each frame in what is known of an object's jitter."""
@@ -96,11 +96,11 @@ class Pair:
         """Two sides, with the present distances to the edge, pixels, on cells of ``cell`` px."""
         mean = (before.off + after.off) * np.float32(0.5)
         half = (before.off - after.off) * np.float32(0.5)
-        on_edge = np.abs(edge) < max(cell, 2)
-        tells = on_edge & (np.abs(before.off) < _FAR) & (np.abs(after.off) < _FAR)
+        there = on_edge(edge, cell)
+        tells = there & (np.abs(before.off) < _FAR) & (np.abs(after.off) < _FAR)
         sure = np.sqrt(before.sure * after.sure) * tells
         say = np.sqrt(before.say * after.say) * tells
-        told = float(sure.sum()) / max(1, int(np.count_nonzero(on_edge)))
+        told = float(sure.sum()) / max(1, int(np.count_nonzero(there)))
         return cls(mean, half, sure, say, told, 2 * round(AROUND / cell) + 1, cell)
 
     def around(self, values: Map) -> Map:

@@ -66,16 +66,10 @@ class Present:
 
         box, inside = windowed(mask)
         values = _coarse(mask, box, inside)
-        cell = (box[3] - box[1]) / values.shape[0]
         field = Field(box, values, mask.frame_width, mask.frame_height)
         blurred = float32(cv2.GaussianBlur(values, (3, 3), _MOVING_BLURS))
-        return cls(mask, inside, field, _room(values, cell), blurred, Edge.of(values, cell))
-
-    @property
-    def cell(self) -> float:
-        """Pixels of a cell of the grid."""
-        box = self.field.box
-        return float((box[3] - box[1]) / self.field.values.shape[0])
+        room, edge = _room(values, field.cell), Edge.of(values, field.cell)
+        return cls(mask, inside, field, room, blurred, edge)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,11 +146,13 @@ def _known(
         return Jitter(), None
     then = past.present
     if before is not None and after is not None:
-        pair = Pair.of(before, after, present.field.values, present.cell)
+        pair = Pair.of(before, after, present.field.values, present.field.cell)
         return past.jitter.learned(pair, _expected_error(then, present, motion)), pair
     if past.side is None or back is None:
         return past.jitter, None
-    late = Pair.of(past.side, _compared(present.field, back, then), then.field.values, then.cell)
+    late = Pair.of(
+        past.side, _compared(present.field, back, then), then.field.values, then.field.cell
+    )
     return past.jitter.learned(late, _expected_error(then, present, back)), None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from videoseg.geometry.sizes import size_within
 from videoseg.motion import Flow, GreyImage, flow_of_greys, inverse
 from videoseg.tracking.fields import Map, Motion, motion_between, slope_of
 from videoseg.types import RgbImage
@@ -48,7 +49,7 @@ class Pictures:
             halved = cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA)
             image = np.asarray(halved, dtype=np.uint8)
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-        sizes = (_size(width, height, side) for side in (SMALL_SIDE, MOTION_SIDE))
+        sizes = (size_within(width, height, side) for side in (SMALL_SIDE, MOTION_SIDE))
         small, fine = (
             np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
             for each, size in zip((image, grey), sizes, strict=True)
@@ -131,8 +132,3 @@ def flow_to(after: Pictures, before: Pictures) -> Flow | None:
     return flow_of_greys(
         before.grey, after.grey, frame_width=after.frame_width, frame_height=after.frame_height
     )
-
-
-def _size(width: int, height: int, longest: int) -> tuple[int, int]:
-    scale = min(1.0, longest / max(height, width))
-    return max(1, round(width * scale)), max(1, round(height * scale))

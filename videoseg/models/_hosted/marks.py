@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from videoseg.geometry import masks
+from videoseg.geometry.sizes import size_within
 from videoseg.palette import colour_of
 from videoseg.types import Instance, Mask, RgbImage
 
@@ -20,8 +22,7 @@ def marked(image: RgbImage, found: Sequence[Instance], *, long_side: int) -> Rgb
     import cv2
 
     height, width = image.shape[:2]
-    scale = min(1.0, long_side / max(width, height)) if long_side else 1.0
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = size_within(width, height, long_side or math.inf)
     canvas = np.ascontiguousarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
     places = []
     for number, instance in enumerate(found, start=1):

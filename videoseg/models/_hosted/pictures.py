@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import math
 
 import numpy as np
 
 from videoseg.errors import ModelError
+from videoseg.geometry.sizes import size_within
 from videoseg.types import RgbImage
 
 
@@ -15,9 +17,8 @@ def jpeg(image: RgbImage, *, long_side: int, quality: int) -> bytes:
     import cv2
 
     height, width = image.shape[:2]
-    scale = long_side / max(width, height) if long_side else 1.0
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = size_within(width, height, long_side or math.inf)
+    if size != (width, height):
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     turned = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, quality])
