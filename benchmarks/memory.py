@@ -98,8 +98,6 @@ def make_clip(path: Path, frames: int, width: int, height: int) -> None:
 
 def measure(clip: Path, out: Path, objects: int, write: Sequence[str]) -> dict[str, float]:
     """Run once, in this process, with these outputs or all there are."""
-    import resource
-
     real = registry._built_in
     registry._built_in = lambda kind: {  # type: ignore[assignment]
         **real(kind),
@@ -113,6 +111,10 @@ def measure(clip: Path, out: Path, objects: int, write: Sequence[str]) -> dict[s
     with Job(clip, prompts, load_config(flags=flags)) as job:
         summary = job.run(out)
     took = time.perf_counter() - start
+    if sys.platform == "win32":
+        raise NotImplementedError("memory is measured on POSIX systems")
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"frames": summary.frames, "peak": peak, "fps": summary.frames / took}
 

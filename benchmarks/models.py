@@ -27,7 +27,6 @@ import dataclasses
 import itertools
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -387,6 +386,10 @@ def peak_memory(clip: Path, count: int) -> float:
     part = model("sam2.1-tiny", configuration, prompts, device="cpu")
     with tempfile.TemporaryDirectory() as folder:
         run(part, Repeated(), clip, count, prompts, Path(folder), Load(), overlay=True)
+    if sys.platform == "win32":
+        raise NotImplementedError("memory is measured on POSIX systems")
+    import resource
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.waiting import PATIENCE
 from videoseg.types import RgbImage
 
 REQUIRED = "VIDEOSEG_REQUIRE_BROWSER"
@@ -56,7 +57,7 @@ def screenshot(page: str, folder: Path, *, width: int, height: int) -> RgbImage:
         ],
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     shown = cv2.imread(str(picture), cv2.IMREAD_COLOR)
     assert shown is not None

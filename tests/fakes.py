@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -85,6 +86,8 @@ class Killed(Colours):
     """Takes its process with it on the fourth frame of a stream called "bad"."""
 
     def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
+        if sys.platform == "win32":
+            raise NotImplementedError
         if frame.stream == "bad" and frame.index == 3:
             os.kill(os.getpid(), signal.SIGKILL)
         return super()._answer(frame, prompts)

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 
 from tests.fakes import Colours
 from tests.media import clip, truncated
+from tests.waiting import PATIENCE, until
 from videoseg import __version__, registry
 from videoseg.cli._app import run
 from videoseg.run.publish import STAGING
@@ -254,12 +254,9 @@ def test_a_real_interrupt_ends_a_real_process(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*command, "-o", "out"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as process:
-        deadline = time.monotonic() + 60
-        while not (log.exists() and log.read_bytes().count(b"\n") > 3):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: log.exists() and log.read_bytes().count(b"\n") > 3, process)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert left_in(tmp_path / "out") == {STAGING}

@@ -8,14 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.media import clip
+from tests.waiting import PATIENCE, until
 from videoseg import registry
 from videoseg.cli._app import run
 from videoseg.run.publish import STAGING
@@ -210,12 +210,14 @@ def begun(plugin: Path, *arguments: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-    until(lambda: len(list(Path("out").rglob("new/svg/*.svg"))) > 4)
+    until(lambda: len(list(Path("out").rglob("new/svg/*.svg"))) > 4, process)
     return process
 
 
 def is_there(group: int) -> bool:
     """Whether any process of a group is."""
+    if sys.platform == "win32":
+        raise NotImplementedError
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -223,22 +225,17 @@ def is_there(group: int) -> bool:
     return True
 
 
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("to", ["one", "all"])
 def test_ctrl_c_ends_every_process_and_leaves_nothing(plugin: Path, to: str) -> None:
+    if sys.platform == "win32":
+        raise NotImplementedError
     with begun(plugin, "--jobs", "2") as process:
         if to == "all":  # as a terminal does
             os.killpg(process.pid, signal.SIGINT)
         else:
             process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, said
     assert "interrupted" in said
     assert "Traceback" not in said
@@ -250,6 +247,6 @@ def test_ctrl_c_ends_every_process_and_leaves_nothing(plugin: Path, to: str) -> 
 def test_processes_end_with_their_parent(plugin: Path) -> None:
     with begun(plugin, "--jobs", "2") as process:
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
     until(lambda: not is_there(process.pid))
     assert left() == set()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.test_stages import scene, truth
+from tests.waiting import PATIENCE
 from videoseg.errors import LimitReachedError, ModelError
 from videoseg.geometry import masks
 from videoseg.protocols import Remembers, Stage, VideoSegmenter
@@ -39,6 +40,7 @@ class Slow:
     fail_at: int | None = None
     limit_at: int | None = None
     hold: threading.Event | None = None
+    together: threading.Barrier | None = None
     begun: list[int] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
     most: int = 0
@@ -67,8 +69,10 @@ class Slow:
                 raise LimitReachedError("enough")
             if frame.index == self.fail_at:
                 raise ModelError("it broke")
+            if self.together is not None and frame.index < self.together.parties:
+                self.together.wait(PATIENCE)
             if self.hold is not None:
-                self.hold.wait(10)
+                self.hold.wait(PATIENCE)
             else:
                 time.sleep(0.001 * (frame.index * 7 % 5))
             self.ended.append(frame.index)
@@ -92,11 +96,11 @@ def test_the_stages_are_stages() -> None:
 
 
 def test_answers_come_in_order_and_no_more_at_once_than_allowed() -> None:
-    model, given = Slow(), frames(60)
+    model, given = Slow(together=threading.Barrier(4)), frames(60)
     pairs = list(InFlight(model, PROMPTS, most_ahead(4)).run(iter(given)))
     assert [frame for frame, _ in pairs] == given
     assert [answer.index for _, answer in pairs] == list(range(60))
-    assert 1 < model.most <= 4
+    assert model.most == 4
 
 
 def test_where_few_frames_are_asked_fewer_may_wait() -> None:
@@ -140,11 +144,9 @@ def test_leaving_early_ends_what_is_under_way() -> None:
             yield next(given)
         raise KeyboardInterrupt
 
-    start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         list(InFlight(model, PROMPTS, most_ahead(4)).run(failing()))
-    assert hold.is_set()
-    assert time.monotonic() - start < 5
+    assert hold.is_set()  # what was under way was ended, not waited for
 
 
 def test_a_limit_ends_a_run_in_good_order_and_waits_for_what_is_paid() -> None:

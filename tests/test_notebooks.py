@@ -9,6 +9,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -18,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 def test_it_runs(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": ROOT}}
+        notebook, timeout=PATIENCE, kernel_name="python3", resources={"metadata": {"path": ROOT}}
     )
     client.execute()
     ran = [cell for cell in notebook.cells if cell.cell_type == "code"]

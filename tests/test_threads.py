@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import cv2
 import pytest
 
+from tests.waiting import PATIENCE, until
 from videoseg.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
 
 
@@ -100,16 +101,21 @@ def test_a_consumer_that_fails_on_the_last_item_fails_the_caller() -> None:
 
 def test_an_error_of_the_caller_drops_what_waits() -> None:
     seen: list[int] = []
+    begun, all_put = threading.Event(), threading.Event()
 
     def slow(item: int) -> None:
-        time.sleep(0.2)
+        begun.set()
+        all_put.wait(PATIENCE)
+        until(lambda: behind._waiting.qsize() <= 1)  # the end mark is all that may be left
         seen.append(item)
 
     with pytest.raises(BoomError), WriteBehind(slow, depth=8) as behind:
         for n in range(8):
             behind.put(n)
+        begun.wait(PATIENCE)
+        all_put.set()
         raise BoomError
-    assert len(seen) < 8
+    assert seen == [0]
 
 
 class Clock:

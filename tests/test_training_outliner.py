@@ -155,7 +155,7 @@ def test_the_second_opinion_is_exported_with_one_answer_and_checked(tmp_path: Pa
 
     from training.export_salience import export
 
-    class Two(torch.nn.Module):
+    class Two(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.seen = torch.nn.Conv2d(3, 8, 3, padding=1)

@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -32,7 +33,10 @@ from videoseg.pipeline import Tally
 from videoseg.threads import THREADS, granted_threads
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
+    if sys.platform == "win32":
+        from multiprocessing.connection import PipeConnection as Connection
+    else:
+        from multiprocessing.connection import Connection
 
 _PATIENCE = 20.0
 """Seconds that a process has to clean up before it is killed."""
@@ -258,7 +262,7 @@ def _threads_shared(jobs: int) -> Iterator[None]:
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Within, Ctrl-C waits; a process that starts leaves it to its parent for good."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if sys.platform == "win32":  # where signals cannot be held
         yield
         return
     resource_tracker.ensure_running()  # which would let them through again
