@@ -4,7 +4,7 @@ VENV ?= .venv
 EXTRAS ?= dev
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types check setup clean
+.PHONY: demo test check setup clean
 
 setup: $(VENV)/.installed-$(EXTRAS)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation
 
+from tests.examples import examples
 from videoseg.evaluate.metrics.boundary import (
     ObjectScore,
     boundary_f,
@@ -110,7 +111,7 @@ sizes = st.tuples(st.integers(1, 14), st.integers(1, 14))
 sparse = st.one_of(st.just(False), st.just(False), st.just(False), st.booleans())
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     sizes.flatmap(lambda s: st.tuples(*[arrays.arrays(np.bool_, s, elements=sparse)] * 2)),
     st.sampled_from([0.008, 0.1, 0.2]),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from videoseg.evaluate.metrics.clicks import (
@@ -61,7 +61,6 @@ def test_void_pixels_are_neither_missing_nor_surplus() -> None:
     assert next_click(rectangle(20, 20, 30, 30), void & truth, ignore=void) is None
 
 
-@settings(deadline=None)
 @given(bitmaps, bitmaps, bitmaps)
 def test_a_click_always_corrects(predicted: Bitmap, truth: Bitmap, void: Bitmap) -> None:
     click = next_click(predicted, truth, ignore=void)
@@ -75,7 +74,6 @@ def test_a_click_always_corrects(predicted: Bitmap, truth: Bitmap, void: Bitmap)
         assert again is None or again.pixel != click.pixel
 
 
-@settings(deadline=None)
 @given(bitmaps)
 def test_a_model_that_paints_its_clicks_gets_there(truth: Bitmap) -> None:
     def paint(clicks: Sequence[Click]) -> Bitmap:
@@ -117,7 +115,6 @@ def test_number_of_clicks() -> None:
     assert clicks_needed(ious, 0.9, clicks=5).tolist() == [5, 1, 5, 5, 5]
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.floats(0, 1), min_size=1, max_size=25), min_size=1, max_size=5))
 def test_a_higher_target_never_takes_fewer_clicks(ious: list[list[float]]) -> None:
     assert (clicks_needed(ious, 0.85) <= clicks_needed(ious, 0.9)).all()

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from videoseg.evaluate.metrics.intervals import (
     bootstrap,
     bootstrap_units,
@@ -21,7 +22,7 @@ from videoseg.evaluate.metrics.presence import matthews, outcomes
 floats = st.lists(st.floats(-100, 100), min_size=2, max_size=20)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(floats)
 def test_an_interval_lies_within_the_values_and_repeats(values: list[float]) -> None:
     interval = bootstrap(mean_columns(values), resamples=200)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from videoseg.evaluate.metrics.latency import cost_per_thousand, latency
@@ -22,7 +22,6 @@ def test_percentiles_by_hand() -> None:
     assert latency([1.0, 2.0]).p90 == pytest.approx(1.9)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=30))
 def test_percentiles_rise(times: list[float]) -> None:
     result = latency(times)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from videoseg.evaluate.metrics.presence import Presence, matthews, presence_at, trade_off
@@ -40,7 +40,6 @@ def test_without_cases_of_a_kind_a_share_is_undefined() -> None:
     assert only_present.mcc == 0
 
 
-@settings(deadline=None)
 @given(cases)
 def test_the_curve_is_what_each_threshold_gives(drawn: list[tuple[float, bool]]) -> None:
     scores, present = [score for score, _ in drawn], [truth for _, truth in drawn]

@@ -7,7 +7,7 @@ import math
 import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from videoseg.evaluate.metrics.inputs import as_mask
@@ -56,7 +56,6 @@ def test_ignored_pixels_count_for_neither() -> None:
     assert iou(square(0, 0, 2), None, ignore=void) == 1
 
 
-@settings(deadline=None)
 @given(bitmaps, bitmaps)
 def test_iou_is_symmetric_bounded_and_that_of_the_bitmaps(a: Bitmap, b: Bitmap) -> None:
     value = iou(a, b)
@@ -67,13 +66,11 @@ def test_iou_is_symmetric_bounded_and_that_of_the_bitmaps(a: Bitmap, b: Bitmap) 
     assert value == pytest.approx((a & b).sum() / union if union else 1)
 
 
-@settings(deadline=None)
 @given(bitmaps, bitmaps, bitmaps)
 def test_ignoring_pixels_is_as_if_both_were_empty_there(a: Bitmap, b: Bitmap, void: Bitmap) -> None:
     assert overlap(a, b, ignore=void) == overlap(a & ~void, b & ~void)
 
 
-@settings(deadline=None)
 @given(st.lists(overlaps, min_size=1, max_size=8))
 def test_means_lie_within_the_ious_and_order_is_nothing(
     pairs: list[Overlap],

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from videoseg.evaluate.metrics.intervals import bootstrap
 from videoseg.evaluate.metrics.tracking import (
     ClearMot,
@@ -200,7 +201,7 @@ def test_the_official_evaluation_agrees_on_all_together() -> None:
     assert values(together) == pytest.approx(COMBINED, abs=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.integers(0, 2**31 - 1), st.integers(1, 10), st.integers(1, 4))
 def test_bounds_and_freedom_of_names(seed: int, length: int, objects: int) -> None:
     frames = messy_sequence(seed, length, objects)

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from videoseg.geometry import masks
 from videoseg.motion import Flow, camera_motion, carry_map, carry_mask, flow_between, inverse
 from videoseg.types import Mask, RgbImage
@@ -85,7 +86,7 @@ def test_what_leaves_the_frame_is_gone() -> None:
 shift = st.integers(-30, 30)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     x=st.integers(0, 80),
     y=st.integers(0, 50),

@@ -10,10 +10,11 @@ import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import scenes
+from tests.examples import examples
 from videoseg.geometry import masks
 from videoseg.geometry.paths import format_path
 from videoseg.geometry.rings import flatten, signed_area
@@ -74,7 +75,7 @@ def check_pixels(mask: Mask, again: Mask, tolerance: float) -> None:
     assert wrong <= max(WRONG * tolerance * max(area, SMALL), few)
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(some_masks)
 def test_tolerance_0_is_exact(mask: Mask) -> None:
     shape = outline_of(mask, tolerance=0)
@@ -84,7 +85,7 @@ def test_tolerance_0_is_exact(mask: Mask) -> None:
     assert (masks.to_bitmap(again) == masks.to_bitmap(mask)).all()
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(some_masks, st.sampled_from((0.0, *TOLERANCES)))
 def test_parts_are_8_connected_and_holes_4_connected(mask: Mask, tolerance: float) -> None:
     shape = outline_of(mask, tolerance=tolerance)
@@ -92,7 +93,7 @@ def test_parts_are_8_connected_and_holes_4_connected(mask: Mask, tolerance: floa
     assert (len(shape.parts), holes) == count_parts_and_holes(masks.to_bitmap(mask))
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(some_masks, st.sampled_from((0.0, *TOLERANCES)))
 def test_outer_rings_run_clockwise_and_holes_against_it(mask: Mask, tolerance: float) -> None:
     for part in outline_of(mask, tolerance=tolerance).parts:
@@ -100,7 +101,7 @@ def test_outer_rings_run_clockwise_and_holes_against_it(mask: Mask, tolerance: f
         assert all(signed_area(hole) < 0 for hole in part.holes)
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(some_masks, st.sampled_from(TOLERANCES))
 def test_rings_neither_touch_nor_cross(mask: Mask, tolerance: float) -> None:
     made = polygons(outline_of(mask, tolerance=tolerance))
@@ -109,7 +110,7 @@ def test_rings_neither_touch_nor_cross(mask: Mask, tolerance: float) -> None:
     assert shapely.is_simple(rings)
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(some_masks, st.sampled_from(TOLERANCES))
 def test_the_outline_stays_within_the_tolerance(mask: Mask, tolerance: float) -> None:
     _check_distance(mask, tolerance)
@@ -237,7 +238,7 @@ def test_an_absurd_tolerance_still_gives_a_sound_outline() -> None:
     assert all(signed_area(part.outer) > 0 for part in shape.parts)
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(st.lists(some_masks, max_size=5), st.sampled_from((0.0, *TOLERANCES)), st.integers(0, 6))
 def test_outlines_made_together_are_those_made_one_by_one(
     found: list[Mask], tolerance: float, min_area: int

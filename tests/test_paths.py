@@ -14,9 +14,10 @@ import numpy.typing as npt
 import pytest
 import resvg_py
 import shapely
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from videoseg.errors import PathDataError
 from videoseg.geometry.paths import format_path, parse_path
 from videoseg.geometry.rings import flatten, signed_area
@@ -140,7 +141,7 @@ def test_an_error_names_the_position(data: str, position: int) -> None:
         parse_path(data)
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(st.lists(rings, min_size=1, max_size=4))
 @example([Bezier(np.array([[[0.03125, 0], [0, 0], [0, 0]]], np.float32))])
 def test_round_trip(made: list[Ring]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -255,7 +255,6 @@ def test_a_torn_last_line_is_left_out(name: str, tmp_path: Path) -> None:
             assert same(tuple(reader.detections()), tuple(answers[:5]))
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_damage_raises_nothing_else(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from videoseg.geometry.masks import to_bitmap
 from videoseg.models._torch import cutouts
 from videoseg.models._torch.cutouts import bounds, cut_out, region
@@ -59,7 +60,7 @@ def squeezed(width: int, height: int) -> Placement:
     return Placement(width, height, 64, 64, 64, 64)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     seed=st.integers(0, 10_000),
     width=st.integers(1, 150),

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from videoseg.models._torch.rois import roi_align
 
 torch = pytest.importorskip("torch")
@@ -51,7 +52,7 @@ def by_definition(plane: Any, box: Any, bins: int) -> Any:
 edge = st.floats(0, 1, width=32)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(a=edge, b=edge, c=edge, d=edge, bins=st.integers(1, 5), seed=st.integers(0, 99))
 def test_bins_are_means_of_samples(
     a: float, b: float, c: float, d: float, bins: int, seed: int

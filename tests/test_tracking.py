@@ -7,9 +7,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.tracked import (
     HEIGHT,
     PROMPTS,
@@ -137,7 +138,7 @@ objects = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     answers=st.lists(st.none() | st.lists(objects, max_size=4), max_size=24),
     cuts=st.sets(st.integers(0, 23), max_size=3),

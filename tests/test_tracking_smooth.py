@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -53,7 +53,6 @@ def same(a: Mask, b: Mask) -> bool:
     return bool((masks.to_bitmap(a) == masks.to_bitmap(b)).all())
 
 
-@settings(deadline=None)
 @given(
     arrays.arrays(np.bool_, st.tuples(st.integers(1, 40), st.integers(1, 40))),
     st.integers(0, 30),
