@@ -1,10 +1,52 @@
-"""Addresses as they may be shown and written down: without what opens other people's doors."""
+"""Tells addresses from paths, and shows addresses without what opens other people's doors."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
+import os
+import re
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from videoseg.errors import SourceNotFoundError
 
 HIDDEN = "***"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_FILE = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>/.*)", re.IGNORECASE | re.DOTALL)
+_DRIVE = re.compile(r"/[A-Za-z]:")
+_HERE = ("", "localhost")
+
+
+def is_address(location: str) -> bool:
+    """Whether this begins with a protocol (``https://``, ``rtsp://``) and so is no path."""
+    return _ADDRESS.match(location) is not None
+
+
+def local_path(location: str) -> str:
+    """The path that a ``file:///...`` address names; everything else comes back as it is.
+
+    A path that was decoded before stays what it is, ``%`` and all.
+
+    Raises:
+        SourceNotFoundError: The address names a file of another machine.
+    """
+    found = _FILE.fullmatch(location)
+    if found is None or (found["host"] is None and os.path.lexists(location)):
+        return location
+    if (found["host"] or "").lower() not in _HERE:
+        raise SourceNotFoundError(
+            f"{location}: names a file of the machine {found['host']!r}; give a path on this one"
+        )
+    path = unquote(found["path"], errors="surrogateescape")
+    return path[1:] if os.name == "nt" and _DRIVE.match(path) else path
+
+
+def for_ffmpeg(location: str | os.PathLike[str]) -> str:
+    """A path or an address as FFmpeg has to be given it.
+
+    FFmpeg reads a protocol out of every name with a colon (``shot:1.mp4``, ``concat:a|b``) unless
+    the name begins with one; what follows ``file:`` is taken as it is.
+    """
+    name = os.fspath(location)
+    return name if is_address(name) else f"file:{name}"
 
 
 def without_secrets(location: str) -> str:
@@ -12,7 +54,7 @@ def without_secrets(location: str) -> str:
 
     What is no address comes back as it is.
     """
-    if "://" not in location:
+    if not is_address(location):
         return location
     scheme, place, path, query, _ = urlsplit(location)
     user, at, host = place.rpartition("@")

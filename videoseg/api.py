@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from videoseg import pipeline, registry
-from videoseg.addresses import without_secrets
+from videoseg.addresses import local_path, without_secrets
 from videoseg.choice import chosen
 from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
@@ -99,7 +99,7 @@ class Job(AbstractContextManager["Job"]):
         """
         if not prompts:
             raise PromptError("nothing to look for: give words, a box or a point")
-        self.location = os.fspath(location)
+        self.location = local_path(os.fspath(location))
         self.config = config = chosen(config, prompts)
         run = config.run
         self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
@@ -506,7 +506,7 @@ def open_source(
     Raises:
         SourceError: It cannot be read.
     """
-    text = os.fspath(location)
+    text = local_path(os.fspath(location))
     source: FrameSource = config.part("sources", source_name(text, config))
     return source, source.open(text)
 

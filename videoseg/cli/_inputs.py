@@ -19,6 +19,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from videoseg import registry
+from videoseg.addresses import is_address, local_path
 from videoseg.config import AUTO
 from videoseg.errors import SourceError, SourceNotFoundError, UsageError
 from videoseg.sources.names import COUNTER, PICTURES, VIDEOS, is_picture, is_video, natural
@@ -103,7 +104,7 @@ def expand(inputs: Sequence[str], source: str) -> Inputs:
     found: list[str] = []
     missing: list[str] = []
     several = len(inputs) > 1
-    for given in inputs:
+    for given in map(local_path, inputs):
         if os.path.isdir(given):
             inside = _in_folder(given, source)
             several |= inside != [given]
@@ -150,9 +151,10 @@ def output_folders(inputs: Inputs, template: str | None, model: str) -> tuple[Pa
     Raises:
         UsageError: A field does not exist, or two inputs would write to the same folder.
     """
-    if template is None:
-        template = DEFAULT_OUT
-    elif inputs.several and not any(_fields(template)):
+    template = DEFAULT_OUT if template is None else local_path(template)
+    if is_address(template):
+        raise UsageError(f"-o {template}: is an address; give a folder on this machine")
+    if inputs.several and not any(_fields(template)):
         template = os.path.join(template, "{stem}")
     folders: dict[str, str] = {}
     made = []
@@ -196,7 +198,7 @@ def _is_one(given: str) -> bool:
 
 
 def _is_address(word: str) -> bool:
-    return word == PIPE or "://" in word
+    return word == PIPE or is_address(word)
 
 
 def _in_folder(folder: str, source: str) -> list[str]:
@@ -296,7 +298,7 @@ def _path_of(location: str) -> PurePath:
     """A path with a name and no dots: of an address its path, without what may be secret."""
     if location == PIPE:
         return Path.cwd() / "stdin"
-    if "://" not in location:
+    if not is_address(location):
         return Path(os.path.abspath(location))
     parts = urlsplit(location)
     named = [part for part in unquote(parts.path).split("/") if part.strip(".")]

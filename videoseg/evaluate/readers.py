@@ -10,15 +10,14 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.addresses import for_ffmpeg
 from videoseg.errors import SourceError, SourceNotFoundError
+from videoseg.sources.images import is_torn_jpeg
 from videoseg.types import RgbImage
 
 Labels = npt.NDArray[np.uint8]
 T = TypeVar("T")
 
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_JPEG_TAIL = 4096
-"""Last bytes among which a whole JPEG has its end marker; some files have padding after it."""
 
 
 def read_image(path: Path) -> RgbImage:
@@ -46,7 +45,7 @@ def decode_image(data: bytes, where: str) -> RgbImage:
     """
     import cv2
 
-    if data.startswith(_JPEG_START) and _JPEG_END not in data[-_JPEG_TAIL:]:
+    if is_torn_jpeg(data):
         # The decoder would fill in what is missing with grey.
         raise SourceError(f"{where}: the picture is cut short")
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -69,7 +68,7 @@ def read_labels(path: Path) -> Labels:
 
     _must_exist(path, "mask")
     try:
-        with av.open(str(path)) as container:
+        with av.open(for_ffmpeg(path)) as container:
             frame = next(container.decode(video=0))
             plane = frame.planes[0]
             name, width, height = frame.format.name, frame.width, frame.height

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from videoseg.addresses import without_secrets
+from videoseg.addresses import for_ffmpeg, is_address, without_secrets
 from videoseg.errors import SourceError, SourceNotFoundError
 from videoseg.sources import _truncation
 
@@ -40,7 +40,7 @@ class Place:
     @property
     def is_address(self) -> bool:
         """Whether it is reached by a protocol."""
-        return "://" in self.location
+        return is_address(self.location)
 
     @property
     def is_live(self) -> bool:
@@ -113,7 +113,7 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
         raise SourceNotFoundError(f"{shown}: no such file; check the path")
     try:
         container = av.open(
-            "pipe:0" if place.location == STDIN else place.location,
+            "pipe:0" if place.location == STDIN else for_ffmpeg(place.location),
             metadata_errors="replace",
             timeout=timeout if place.is_address else None,
         )

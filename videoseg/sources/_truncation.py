@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from videoseg.addresses import is_address
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -91,11 +94,15 @@ class EndOfStream:
 
     def broken(self, location: str, error: Exception) -> str:
         """The message for a file that could not be read on."""
+        if not self.frames:
+            return unreadable(location, error)
+        advice = _ADVICE
+        if is_address(location):
+            advice = "check the connection, or download it first"
+        elif _is_of_the_system(error):
+            advice = "check the disk that it lies on"
         return (
-            f"{location}: cannot be read after frame {self.frames - 1} ({_reason(error)}); "
-            f"{_ADVICE}"
-            if self.frames
-            else unreadable(location, error)
+            f"{location}: cannot be read after frame {self.frames - 1} ({_reason(error)}); {advice}"
         )
 
     def missing(self, container: InputContainer, stream: VideoStream, location: str) -> str | None:
@@ -173,7 +180,7 @@ def empty(container: InputContainer, stream: VideoStream, location: str) -> str:
 
 def unreadable(location: str, error: Exception) -> str:
     """The message for a file that cannot be opened at all."""
-    if "://" in location:
+    if is_address(location):
         return f"{location}: cannot be opened ({_reason(error)}); check the address"
     if location == "-":
         return (
@@ -183,11 +190,13 @@ def unreadable(location: str, error: Exception) -> str:
     path = Path(location)
     if path.is_dir():
         return f"{location}: is a folder without images; give a video file or a folder of images"
-    if path.is_file() and not path.stat().st_size:
-        return f"{location}: is empty; {_ADVICE}"
-    # A QuickTime or MP4 file begins with "ftyp"; one that was not finished lacks its index.
-    if _head(path, 12)[4:8] == b"ftyp":
-        return f"{location}: its index is missing ({_reason(error)}); {_ADVICE}"
+    if path.is_file():
+        if not path.stat().st_size:
+            return f"{location}: is empty; {_ADVICE}"
+        if (refused := _refused(path)) is not None:
+            return f"{location}: cannot be opened ({refused}); check that you may read it"
+        if _lacks_index(path):
+            return f"{location}: its index is missing ({_reason(error)}); {_ADVICE}"
     return f"{location}: is not a video that can be read ({_reason(error)}); give a video file"
 
 
@@ -197,6 +206,47 @@ def _head(path: Path, size: int) -> bytes:
             return file.read(size)
     except OSError:
         return b""
+
+
+def _refused(path: Path) -> str | None:
+    """Why the system does not let a file be read, or None where it does."""
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        return _reason(error)
+    return None
+
+
+def _lacks_index(path: Path) -> bool:
+    """Whether a QuickTime or MP4 file (it begins with "ftyp") ends without a whole "moov" box.
+
+    It comes last in a file that was never finished, or that was cut.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(12)[4:8] != b"ftyp":
+            return False
+        place = 0
+        while place + 8 <= size:
+            file.seek(place)
+            head = file.read(16)
+            length = int.from_bytes(head[:4], "big")
+            if length == 1:  # the size follows the name, in 64 bits
+                length = int.from_bytes(head[8:16], "big")
+            end = place + length if length else size
+            if head[4:8] == b"moov":
+                return end > size
+            if length and length < 8:
+                return False  # damaged
+            place = end
+    return True
+
+
+def _is_of_the_system(error: Exception) -> bool:
+    """Whether an error came from the disk or the network; FFmpeg calls a torn file EIO, too."""
+    number = getattr(error, "errno", None)
+    return number in errno.errorcode and number not in (errno.EIO, errno.EINVAL, errno.ENOMEM)
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from videoseg.addresses import local_path
 from videoseg.errors import SourceNotFoundError, UsageError
 from videoseg.geometry.bounds import Bounds
 from videoseg.sources.images import decoded_image
@@ -48,6 +49,7 @@ def read_ignored(path: Path, streams: Iterable[StreamInfo]) -> Bitmap:
         SourceError: It cannot be read as a picture.
         UsageError: It has another size.
     """
+    path = Path(local_path(str(path)))
     if not path.is_file():
         raise SourceNotFoundError(f"{path}: no such file; check the path of the ignore mask")
     image = decoded_image(path)

@@ -11,6 +11,7 @@ import numpy as np
 from annotated_types import Ge
 from typing_extensions import Doc
 
+from videoseg.addresses import for_ffmpeg
 from videoseg.errors import MissingDependencyError, SourceError
 from videoseg.sources._container import Place, opened
 from videoseg.sources._hdr import HLG, PQ
@@ -59,8 +60,8 @@ class DecordSource:
         times = _times(location)
         decord = _decord()
         try:
-            count = len(decord.VideoReader(location, num_threads=self.threads))
-        except (decord.DECORDError, RuntimeError) as error:
+            count = len(decord.VideoReader(for_ffmpeg(location), num_threads=self.threads))
+        except (decord.DECORDError, RuntimeError, UnicodeError) as error:
             raise SourceError(f"{location}: decord cannot read it; {_INSTEAD}") from error
         if times is None or count != len(times):
             raise SourceError(
@@ -120,15 +121,15 @@ def _images(location: str, threads: int, indices: range) -> Iterator[RgbImage]:
     while done < len(indices):
         batch = indices[done : done + size]
         try:
-            reader = reader or decord.VideoReader(location, num_threads=threads)
+            reader = reader or decord.VideoReader(for_ffmpeg(location), num_threads=threads)
             images = np.asarray(reader.get_batch(list(batch)).asnumpy(), dtype=np.uint8)
         except (decord.DECORDError, RuntimeError) as error:
             if size > 1:  # a reader that failed is of no use any more
                 reader, size = None, 1
                 continue
             raise SourceError(
-                f"{location}: decord cannot decode frame {batch[0]}; the file is incomplete or "
-                f"damaged: {_INSTEAD}, which says what is wrong"
+                f"{location}: decord cannot decode frame {batch[0]}; {_INSTEAD}, which says what "
+                "is wrong"
             ) from error
         yield from images
         done += len(batch)

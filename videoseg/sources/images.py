@@ -240,7 +240,7 @@ def decoded_image(path: Path) -> npt.NDArray[Any]:
 
 def _quietly_decoded(cv2: ModuleType, data: npt.NDArray[np.uint8]) -> npt.NDArray[Any] | None:
     """Decode without OpenCV's own words on standard error; our error says it."""
-    if _is_torn_jpeg(data.tobytes()):
+    if is_torn_jpeg(data.tobytes()):
         return None
     logging = getattr(cv2.utils, "logging", cv2)  # OpenCV 5, else 4
     level = logging.getLogLevel()
@@ -268,7 +268,7 @@ def _may_be_transparent(data: bytes) -> bool:
     return data[:4] in (b"II*\0", b"MM\0*") or data[4:12] == b"ftypavif"
 
 
-def _is_torn_jpeg(data: bytes) -> bool:
+def is_torn_jpeg(data: bytes) -> bool:
     """Whether this is a JPEG without its end; OpenCV 4 would fill the rest with grey.
 
     Walks the segments (ITU-T T.81, B.1) up to the picture, past thumbnails with ends of their own.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from videoseg.addresses import for_ffmpeg
 from videoseg.errors import OutputError
 from videoseg.types import Colour, Frame, StreamInfo
 from videoseg.writers._samples import LUMA_WEIGHTS, Plane
@@ -98,7 +99,7 @@ class Mp4:
         with self._failing():
             path.write_bytes(b"")
             self._container = av.open(
-                str(path), "w", format="mp4", options={"movflags": "faststart"}
+                for_ffmpeg(path), "w", format="mp4", options={"movflags": "faststart"}
             )
         try:
             self._stream = self._video_stream(crf, preset)
@@ -167,9 +168,9 @@ class Mp4:
             self._mux(None)
             if self._sound is not None:
                 ends = self._sound.picture_end()
-                if ends is not None and self._end >= ends - 1 / self._rate / 2:
-                    self._sound.mux_until(None)
-                self._sound.finish()
+                whole = ends is not None and self._end >= ends - 1 / self._rate / 2
+                self._sound.mux_until(None if whole else self._end)
+                self._sound.finish(None if whole else self._end)
                 self._sound.close()
             self._container.close()
 
