@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from tests import media, scenes
-from videoseg.errors import OutputError, SourceError, UsageError
+from videoseg.errors import OutputError, UsageError
 from videoseg.palette import colour_of
 from videoseg.sources.video import VideoSource
 from videoseg.types import Colour, Frame, RgbImage, Scene, StreamInfo
@@ -357,16 +357,6 @@ def test_sound_that_browsers_do_not_play_becomes_aac(
     assert begin + len(heard) / 48000 == pytest.approx(2, abs=0.05)
     spectrum = np.abs(np.fft.rfft(heard[24000:72000]))
     assert np.argmax(spectrum) == 440
-
-
-def test_sound_that_is_gone_says_so(tmp_path: Path) -> None:
-    clip = tmp_path / "clip.mp4"
-    clip.write_bytes(media.clip(audio=True).read_bytes())
-    streams = {"clip": info_of(clip)}
-    clip.unlink()
-    with pytest.raises(SourceError, match=r"^cannot read the sound of .*: No such file"):
-        Overlay().open(tmp_path, streams, ())
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_film_may_claim_sound_that_it_has_not(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ Labels = npt.NDArray[np.uint8]
 T = TypeVar("T")
 
 
-
 def read_image(path: Path) -> RgbImage:
     """Read a picture as it is stored: uint8 (H, W, 3) RGB, an orientation tag not applied.
 

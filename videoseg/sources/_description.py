@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from videoseg import timecodes
 from videoseg.sources._colour import unknown_matrix
 from videoseg.sources._container import Opened, Place
 from videoseg.sources._deinterlace import FIELDS
@@ -63,6 +64,7 @@ def by_fields(info: StreamInfo) -> StreamInfo:
         frame_rate=info.frame_rate and info.frame_rate * FIELDS,
         frame_count=info.frame_count and info.frame_count * FIELDS,
         start_pts=info.start_pts * FIELDS,
+        timecode=info.timecode and timecodes.by_fields(info.timecode),
     )
 
 

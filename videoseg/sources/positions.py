@@ -8,12 +8,12 @@ from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
 from videoseg.errors import SourceError, UsageError
+from videoseg.timecodes import TIMECODE, frame_number
 from videoseg.types import StreamInfo
 
 # As many digits as any place needs: Python turns no text of thousands into a number.
 _FRAME = re.compile(r"(\d{1,18})f")
 _CLOCK = re.compile(r"(?:(?:(\d{1,18}):)?(\d{1,2}):)?(\d{1,18}(?:\.\d{1,18})?)s?")
-_TIMECODE = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.])(\d{2,3})")
 
 
 @runtime_checkable
@@ -50,7 +50,7 @@ def parse_position(text: str) -> Position:
     text = text.strip()
     if match := _FRAME.fullmatch(text):
         return Position(frame=int(match[1]))
-    if (match := _TIMECODE.fullmatch(text)) and match[4] != ".":
+    if (match := TIMECODE.fullmatch(text)) and match[4] != ".":
         return Position(timecode=text)
     if match := _CLOCK.fullmatch(text):
         hours, minutes, seconds = (Fraction(part or 0) for part in match.groups())
@@ -83,31 +83,8 @@ def frame_index(position: Position, info: StreamInfo, source: object) -> int:
 def _counted(timecode: str, info: StreamInfo) -> int:
     if info.frame_rate is None:
         raise UsageError(f"{info.stream} has no frame rate, so no timecode; give seconds or 250f")
-    start = _frame_number(info.timecode, info.frame_rate) if info.timecode else 0
-    index = _frame_number(timecode, info.frame_rate) - start
+    start = frame_number(info.timecode, info.frame_rate) if info.timecode else 0
+    index = frame_number(timecode, info.frame_rate) - start
     if index < 0:
         raise UsageError(f"timecode {timecode} lies before {info.timecode}, where the video starts")
     return index
-
-
-def _frame_number(timecode: str, rate: Fraction) -> int:
-    """Frames since 00:00:00:00 (SMPTE ST 12-1, 5.2).
-
-    Drop-frame counting leaves out the first numbers (2 at 29.97 Hz, 4 at 59.94 Hz) of every minute
-    but each tenth.
-    """
-    match = _TIMECODE.fullmatch(timecode)
-    if match is None:
-        raise UsageError(f"{timecode!r} is no timecode of the form 01:00:00:12")
-    hours, minutes, seconds, frames = (int(match[i]) for i in (1, 2, 3, 5))
-    nominal = round(rate)
-    if minutes > 59 or seconds > 59 or frames >= nominal:
-        raise UsageError(f"there is no timecode {timecode} at {nominal} frames per second")
-    passed = 60 * hours + minutes
-    dropped = 0
-    if match[4] in ";.":
-        each = round(nominal / 15)
-        if minutes % 10 and not seconds and frames < each:
-            raise UsageError(f"drop-frame counting leaves {timecode} out; the next is {each:02d}")
-        dropped = each * (passed - passed // 10)
-    return (60 * passed + seconds) * nominal + frames - dropped

@@ -22,9 +22,29 @@ Samples: TypeAlias = npt.NDArray[np.float32]
 _PIECE = 1024
 """Samples of a packet of AAC."""
 _TOLERANCE = Fraction(1, 25)
-"""Seconds by which times may be off before samples are moved: containers round, and clocks drift."""
+"""Seconds by which times may be off before samples are moved: containers round, clocks drift."""
 _LONGEST = 600
 """Seconds of silence put into a gap; a time further ahead is taken for a mistake of the file."""
+
+
+def settle_layout(context: Any) -> None:
+    """Give a decoder that is not open yet a layout of named channels, or one of as many.
+
+    PyAV frees the list of an unusual order of channels once for each object that it makes of a
+    layout, which ends the process. The one object that is made of it here becomes its only owner,
+    since the context forgets it. So this comes before all else that asks for the layout.
+    """
+    layout = context.layout
+    count, name = layout.nb_channels, layout.name
+    if not count:
+        return
+    usual = "channels" not in name and not name.startswith("ambisonic")
+    for known in (name if usual else f"{count}c", f"{count}C"):
+        try:
+            context.layout = known
+        except ValueError:  # there is no usual layout of as many
+            continue
+        return
 
 
 def add_aac(source: AudioStream, target: OutputContainer) -> AudioStream:
@@ -197,7 +217,8 @@ class _Mixer:
 
     def mixed(self, frame: AudioFrame) -> Samples:
         """The samples that are ready after this frame."""
-        return self._joined(self._resampler.resample(_labelled(frame, self._layout)))
+        given = _labelled(frame, self._layout, self._channels)
+        return self._joined(self._resampler.resample(given))
 
     def rest(self) -> Samples:
         """The samples that the resampler holds back."""
@@ -214,11 +235,11 @@ class _Mixer:
         from av.error import FFmpegError
 
         out = "mono" if self._channels == 1 else "stereo"
-        for layout in _layouts(frame):
+        for layout in _layouts(frame, self._channels):
             try:
                 trial, made = (AudioResampler("fltp", out, self._rate) for _ in range(2))
-                trial.resample(_labelled(frame, layout))
-            except (FFmpegError, ValueError):
+                trial.resample(_labelled(frame, layout, self._channels))
+            except (FFmpegError, ValueError, LookupError):
                 continue
             return made, layout
         raise ValueError(f"{frame.layout.nb_channels} channels that cannot be mixed")
@@ -228,17 +249,20 @@ def _kind(frame: AudioFrame) -> tuple[str, str, int]:
     return frame.format.name, frame.layout.name, frame.sample_rate
 
 
-def _layouts(frame: AudioFrame) -> list[str]:
+def _layouts(frame: AudioFrame, channels: int) -> list[str]:
     """Layouts to read the channels of a frame by, the best first; "" = the mean of all."""
     count = frame.layout.nb_channels
-    if count <= 2:
-        return ["mono" if count == 1 else "stereo"]
+    if count == 1:
+        # FFmpeg would take 3 dB from one channel that is heard on two sides.
+        return ["mono"] if channels == 1 else ["", "mono"]
+    if count == 2:
+        return ["stereo"]
     # Channels without names are in the order that is usual for as many, where there is one.
     return [frame.layout.name, f"{count}c", ""]
 
 
-def _labelled(frame: AudioFrame, layout: str) -> AudioFrame:
-    """The frame with its channels read by a layout, without a time."""
+def _labelled(frame: AudioFrame, layout: str, channels: int) -> AudioFrame:
+    """The frame with its channels read by a layout, without a time; "" = the mean on all."""
     from av import AudioFrame
 
     if layout == frame.layout.name:
@@ -247,15 +271,15 @@ def _labelled(frame: AudioFrame, layout: str) -> AudioFrame:
     array = frame.to_ndarray()
     name = frame.format.name
     if not layout:
-        layout, name = "mono", "fltp"
-        array = _mean(array, frame)
+        layout, name = "mono" if channels == 1 else "stereo", "fltp"
+        array = np.repeat(_mean(array, frame), channels, axis=0)
     made = AudioFrame.from_ndarray(array, name, layout)
     made.sample_rate = frame.sample_rate
     return made
 
 
 def _mean(array: npt.NDArray[Any], frame: AudioFrame) -> Samples:
-    """The mean of all channels, in [-1, 1]."""
+    """The mean of all channels, (1, samples) in [-1, 1]."""
     if not frame.format.is_planar:
         array = array.reshape(-1, frame.layout.nb_channels).T
     mean = array.mean(axis=0, keepdims=True, dtype=np.float64)

@@ -14,6 +14,7 @@ import numpy as np
 
 from videoseg.addresses import for_ffmpeg
 from videoseg.errors import OutputError
+from videoseg.timecodes import timecode_of
 from videoseg.types import Colour, Frame, StreamInfo
 from videoseg.writers._samples import LUMA_WEIGHTS, Plane
 from videoseg.writers._sound import Sound
@@ -28,6 +29,8 @@ _HDR_TRANSFERS = (16, 18)
 _SWSCALE_MATRIX = {6: 5}
 _FINEST = 100_000_000
 """Largest time base denominator whose gaps of 40 seconds still fit the container's 32 bits."""
+_FASTEST_COUNTED = 255
+"""Frames per second that fit the one byte of a timecode track."""
 
 
 def output_colour(info: StreamInfo) -> Colour:
@@ -140,6 +143,7 @@ class Mp4:
         encoded.pts = self._time(frame.pts)
         if self._shift is None:
             self._shift = max(0, -encoded.pts)
+            self._begin_timecode(frame.index)
             if self._sound is not None:
                 begin = frame.seconds if frame.index else None
                 with self._failing():
@@ -181,6 +185,12 @@ class Mp4:
         with suppress(OSError):
             self._container.close()
         self._path.unlink(missing_ok=True)
+
+    def _begin_timecode(self, index: int) -> None:
+        """Write the timecode of the first frame, where the source has one that fits its rate."""
+        timecode = timecode_of(index, self._info.timecode, self._info.frame_rate)
+        if timecode is not None and self._rate <= _FASTEST_COUNTED:
+            self._stream.metadata["timecode"] = timecode
 
     def _movie_timescale(self) -> int:
         """Units per second in which starts of all tracks are whole, as far as 32 bits go."""

@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from videoseg.addresses import for_ffmpeg, is_address, without_secrets
-from videoseg.writers._aac import Encoded, add_aac
+from videoseg.writers._aac import Encoded, add_aac, settle_layout
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -147,6 +147,7 @@ class Sound:
         if context is None:
             self._say("is in a codec that cannot be decoded here; the overlay is without it")
             return
+        settle_layout(context)
         made: _Copied | Encoded
         if context.codec.canonical_name in PLAYABLE and _taken(
             lambda trial: trial.add_stream_from_template(track)
@@ -177,7 +178,7 @@ class Sound:
 
         try:
             work()
-        except (FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError, LookupError) as error:
             reason = getattr(error, "strerror", None) or error
             if getattr(error, "errno", None) in _DISK:
                 raise
@@ -247,18 +248,28 @@ class _Copied:
             yield f"has {self._falling} packets whose time does not rise; they were left out"
 
     def _check(self, packet: Packet[AudioStream]) -> None:
-        """Whether the header of raw AAC (ADTS) still says what the first one said."""
-        if self._stream.codec_context.name != "aac":
-            return
-        data = bytes(memoryview(packet)[:4])
-        if data[:1] != b"\xff" or data[1:2] < b"\xf0" or len(data) < 4:
-            return
-        # Profile, rate and channels, without the bits of copyright between them.
-        head = bytes((data[2] & 0xFD, data[3] & 0xC0))
-        if self._head is None:
-            self._head = head
-        elif head != self._head:
+        """Whether a packet still has the rate and channels of the first.
+
+        Raises:
+            ValueError: It has not, which a track of copied packets cannot say.
+        """
+        head = _head(self._stream.codec_context.codec.canonical_name, packet)
+        anew = self._last is not None and packet.has_sidedata("new_extradata")
+        if anew or (self._head is not None and head != self._head):
             raise ValueError("its rate or channels change")
+        self._head = head
+
+
+def _head(codec: str, packet: Packet[AudioStream]) -> bytes | None:
+    """What a packet says of its rate and channels by itself: AAC with ADTS headers, and MP3."""
+    data = bytes(memoryview(packet)[:4])
+    if len(data) < 4 or data[0] != 0xFF:
+        return None
+    if codec == "aac" and data[1] >= 0xF0:
+        return bytes((data[2] & 0xFD, data[3] & 0xC0))
+    if codec == "mp3":
+        return bytes((data[1] & 0xFE, data[2] & 0x0C, data[3] & 0xC0 == 0xC0))
+    return None
 
 
 def _language(source: AudioStream) -> dict[str, str]:

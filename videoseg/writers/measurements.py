@@ -15,6 +15,7 @@ from typing_extensions import Doc
 
 from videoseg.errors import OutputError
 from videoseg.output_files import writing
+from videoseg.timecodes import timecode_of
 from videoseg.types import Frame, Prompt, Scene, StreamInfo, TrackedInstance
 from videoseg.writers._ledger import Ledger
 from videoseg.writers._measure import Measure, measured
@@ -47,6 +48,8 @@ class Measurements:
     seen before this frame; a frame counts until the next begins. In ``tracks.csv`` it includes the
     last frame, and ``path_length`` adds up the centroid's ways.
 
+    Where the source has a start timecode, ``timecode`` is that of the frame, in the last column.
+
     Comma-separated UTF-8 as in RFC 4180, with a decimal point. A label or stream that a spreadsheet
     would run as a formula (``=``, ``+``, ``-``, ``@``), or that begins with an apostrophe, has one
     apostrophe put in front: take one away from every text that begins with it to have it back.
@@ -77,7 +80,9 @@ class Measurements:
             header = (*_IDENTITY, "frame", "pts", "seconds", "state", "score")
             sizes = self._headings(*_SIZES)
             speeds = self._headings(("speed", 1), suffix="_per_s")
-            csv.writer(self._file).writerow((*header, *_PLACES, *sizes, *speeds, "in_view_s"))
+            csv.writer(self._file).writerow(
+                (*header, *_PLACES, *sizes, *speeds, "in_view_s", *self._counted())
+            )
 
     def write(self, scene: Scene, frame: Frame | None) -> None:
         """Write a row for each outline."""
@@ -85,7 +90,8 @@ class Measurements:
         if self._file is None:
             raise OutputError(f"{self._folder / _FRAMES} is not open")
         with writing(self._folder / _FRAMES):
-            rows = (self._row(scene, *seen) for seen in self._streams[scene.stream].see(scene))
+            seen = self._streams[scene.stream].see(scene)
+            rows = ([*self._row(scene, *each), *self._counted(scene)] for each in seen)
             csv.writer(self._file).writerows(rows)
 
     def close(self, *, complete: bool) -> None:
@@ -100,6 +106,16 @@ class Measurements:
                 csv.writer(tracks).writerows(self._tracks())
         for stream in self._streams.values():
             stream.close()
+
+    def _counted(self, scene: Scene | None = None) -> list[str]:
+        """The last column or its heading, where a stream has a timecode."""
+        infos = {name: stream.info for name, stream in self._streams.items()}
+        if not any(info.timecode for info in infos.values()):
+            return []
+        if scene is None:
+            return ["timecode"]
+        info = infos[scene.stream]
+        return [timecode_of(scene.index, info.timecode, info.frame_rate) or ""]
 
     def _row(
         self,
