@@ -72,6 +72,81 @@ def test_coco_beside_its_images_or_as_a_file(tmp_path: Path) -> None:
     assert [sample.frame().width for sample in read(flat)] == [64, 64]
 
 
+def moved_to(root: Path, json: str, pictures: str) -> Path:
+    """The miniature of COCO in another layout, by the places of its file and its folder."""
+    made = datasets.coco(root.parent / f"{root.name} published")
+    for place, old in ((json, made / "annotations/instances_val2017.json"),):
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        old.rename(root / place)
+    (root / pictures).mkdir(parents=True, exist_ok=True)
+    for picture in (made / "val2017").iterdir():
+        picture.rename(root / pictures / picture.name)
+    return root
+
+
+LAYOUTS = {
+    "Roboflow, one split": ("_annotations.coco.json", "."),
+    "Roboflow": ("valid/_annotations.coco.json", "valid"),
+    "FiftyOne": ("labels.json", "data"),
+    "Label Studio": ("result.json", "images"),
+    "CVAT": ("annotations/instances_default.json", "images"),
+    "CVAT, named": ("annotations/instances_default.json", "images/default"),
+    "Datumaro": ("annotations/instances_train.json", "images/train"),
+    "without annotations/": ("instances_val2017.json", "val2017"),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_coco_as_other_programs_write_it(name: str, tmp_path: Path) -> None:
+    root = moved_to(tmp_path / "set", *LAYOUTS[name])
+    data_set = open_data_set(root)
+    assert data_set.name == "coco"
+    samples = list(data_set.samples(refuse))
+    assert [sample.frame().width for sample in samples] == [64, 64]
+    assert isinstance(samples[0], ImageSample)
+    assert (pixels(samples[0].targets[0].mask()) == datasets.block(16, 16, 32, 32)).all()
+
+
+def test_roboflow_with_all_its_splits(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        root = moved_to(tmp_path / "set", f"{split}/_annotations.coco.json", split)
+    with pytest.raises(ConfigError, match=r"several annotation files .*--set data\.json=ONE"):
+        read(root)
+    assert len(read(root, json="test/_annotations.coco.json")) == 2
+    assert len(read(root / "valid")) == 2
+    # Roboflow's first category stands above the others and is marked nowhere.
+    categories = [
+        {"id": 0, "name": "things", "supercategory": "none"},
+        *({"id": n, "name": name, "supercategory": "things"}
+          for n, name in enumerate(("red", "green", "blue", "wall-brick"), 1)),
+    ]  # fmt: skip
+    datasets.edit_json(root / "test/_annotations.coco.json", {"categories": categories})
+    first, second = read(root / "test")
+    assert first.absent == ("green", "brick wall")
+    assert second.absent == ("blue", "brick wall")
+
+
+def test_a_category_that_is_its_own_group_is_asked(tmp_path: Path) -> None:
+    """As "person" in COCO."""
+    root = datasets.coco(tmp_path)
+    datasets.edit_json(
+        root / "annotations/instances_val2017.json",
+        {"categories.1.supercategory": "green", "categories.0.supercategory": "red"},
+    )
+    first, _ = read(root)
+    assert first.absent == ("green", "brick wall")
+
+
+def test_boxes_without_outlines_say_so(tmp_path: Path) -> None:
+    root = datasets.coco(tmp_path)
+    datasets.edit_json(
+        root / "annotations/instances_val2017.json",
+        {f"annotations.{n}.segmentation": [] for n in range(5)},
+    )
+    with pytest.raises(SourceError, match="marks boxes, but no outlines"):
+        read(root)
+
+
 def test_coco_panoptic(tmp_path: Path) -> None:
     (sample,) = read(datasets.coco_panoptic(tmp_path))
     assert [(target.name, target.thing) for target in sample.targets] == [
@@ -130,6 +205,34 @@ def test_davis_by_split_and_as_one_object(tmp_path: Path) -> None:
     assert [sample.key for sample in read(root, split="2017/val")] == ["drive"]
     with pytest.raises(SourceError, match=r"2017/train\.txt: file does not exist"):
         read(root, split="2017/train")
+
+
+@pytest.mark.parametrize("resolution", ["1080p", "Full-Resolution", "480p", ""])
+def test_davis_at_any_resolution(resolution: str, tmp_path: Path) -> None:
+    root = datasets.davis(tmp_path)
+    for kind in ("JPEGImages", "Annotations"):
+        moved = root / "moved"
+        (root / kind / "480p").rename(moved)
+        if resolution:
+            moved.rename(root / kind / resolution)
+        else:
+            (root / kind).rmdir()
+            moved.rename(root / kind)
+    (sample,) = read(root)
+    assert (sample.key, len(list(sample.frames()))) == ("drive", 5)
+    assert (pixels(sample.targets[0].mask(3)) == datasets.block(28, 0, 44, 16)).all()
+    truth = list(open_data_set(root).truth_files())
+    assert len(truth) == 5
+
+
+def test_davis_at_several_resolutions(tmp_path: Path) -> None:
+    root = datasets.davis(tmp_path)
+    for kind in ("JPEGImages", "Annotations"):
+        (root / kind / "480p").rename(root / kind / "720p")
+        (root / kind / "1080p").mkdir()
+    with pytest.raises(ConfigError, match=r"several folders \(1080p, 720p\).*data\.resolution=ONE"):
+        read(root)
+    assert len(read(root, resolution="720p")) == 1
 
 
 def test_davis_simple(tmp_path: Path) -> None:

@@ -107,6 +107,41 @@ def test_a_cache_of_something_else_is_refused(tmp_path: Path) -> None:
         go(data, Watched(), out)
 
 
+def test_a_try_that_failed_before_any_answer_binds_nobody(tmp_path: Path) -> None:
+    data, out = datasets.coco(tmp_path / "data"), tmp_path / "out"
+    (data / "val2017").rename(data / "elsewhere")
+    with pytest.raises(SourceError, match=r"--set data\.images=FOLDER"):
+        go(data, Watched(), out)
+    assert not out.exists(), "nothing half-written"
+    source = open_data_set(data, "coco", {"images": "elsewhere"})
+    made = Candidate(FilledBox.card, {}, FilledBox)
+    assert evaluate(source, open_task("boxes"), made, out).samples == 2
+    with pytest.raises(OutputExistsError, match="holds answers"):
+        go(data, Watched(), out)
+
+
+def test_a_try_that_was_killed_before_any_answer_binds_nobody(tmp_path: Path) -> None:
+    data, out = datasets.coco(tmp_path / "data"), tmp_path / "out"
+    go(data, Watched(), out)
+    kept = out / "predictions.jsonl"
+    first = kept.read_bytes().splitlines(keepends=True)[0]
+    assert b"session" in first
+    for left in (b"", first):
+        kept.write_bytes(left)
+        other = Candidate(FilledBox.card, {"rounds": 3}, FilledBox)
+        assert evaluate(open_data_set(data), open_task("boxes"), other, out).samples == 2
+
+
+def test_a_damaged_cache_is_left_as_it_is(tmp_path: Path) -> None:
+    data, out = datasets.coco(tmp_path / "data"), tmp_path / "out"
+    go(data, Watched(), out)
+    (out / "predictions.jsonl").write_bytes(b"no json\n")
+    with pytest.raises(RunLogError):
+        go(data, Watched(), out)
+    assert (out / "predictions.jsonl").read_bytes() == b"no json\n"
+    assert (out / "eval.json").exists()
+
+
 def test_answers_that_do_not_say_to_what_are_refused(tmp_path: Path) -> None:
     data, out = datasets.coco(tmp_path / "data"), tmp_path / "out"
     go(data, Watched(), out)

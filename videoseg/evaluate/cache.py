@@ -13,7 +13,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -52,7 +52,7 @@ class Cache(AbstractContextManager["Cache"]):
         with writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / IDENTITY
-        if path.exists() or (self._folder / PREDICTIONS).exists():
+        if _holds_answers(self._folder / PREDICTIONS):
             _refuse_others(read_identity(self._folder), self._identity, self._folder)
         with writing(path):
             text = json.dumps(self._identity, indent=2, ensure_ascii=False, sort_keys=True)
@@ -62,14 +62,21 @@ class Cache(AbstractContextManager["Cache"]):
         try:
             self._index()
         except BaseException:
-            self.__exit__()
+            self._file.close()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._file is None:
+            return
+        self._file.close()
+        self._file = None
+        if not self._places:
+            # A try that failed before its first answer leaves nothing that a next one must fit.
+            for name in (IDENTITY, PREDICTIONS):
+                (self._folder / name).unlink(missing_ok=True)
+            with suppress(OSError):
+                self._folder.rmdir()
 
     def __contains__(self, sample: str) -> bool:
         return sample in self._places
@@ -177,6 +184,14 @@ def digest_of(data_set: DataSet) -> str:
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
+
+
+def _holds_answers(path: Path) -> bool:
+    """Whether a file of answers has a line that is none of a session."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return any(not line.startswith(b'{"session"') for line in file)
 
 
 def _refuse_others(there: Mapping[str, Any], here: Mapping[str, Any], folder: Path) -> None:

@@ -278,7 +278,7 @@ def is_torn_jpeg(data: bytes) -> bool:
         if data[position + 1 : position + 2] == b"\xda":
             return data.find(b"\xff\xd9", position) < 0
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return False
+    return data[:3] == b"\xff\xd8\xff" and position >= len(data)
 
 
 def _rgb8(image: npt.NDArray[Any], background: str) -> RgbImage:

@@ -49,10 +49,17 @@ class AnnotatedImages:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A category: its name in words, and whether it is countable."""
+    """A category.
+
+    Attributes:
+        name: Its name in words.
+        thing: Whether it is countable.
+        group: Whether another category names it as the one above it.
+    """
 
     name: str
     thing: bool
+    group: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,25 @@ class CocoIndex:
                 annotations.setdefault(image, []).append((n, entry))
             except SourceError as error:
                 on_broken(error)
+        found = [entry for entries in annotations.values() for _, entry in entries]
+        if found and not any(entry["segmentation"] for entry in found):
+            raise SourceError(f"{file}: marks boxes, but no outlines; export it for segmentation")
         return cls(file, images, categories, annotations)
+
+    def askable(self) -> Iterator[str]:
+        """Names of the categories, in the order of the file.
+
+        Without those that only stand above others (Roboflow puts one first): what is below them is
+        marked, so that they are absent nowhere.
+        """
+        used = {
+            annotation["category_id"]
+            for annotations in self.annotations.values()
+            for _, annotation in annotations
+        }
+        for number, category in self.categories.items():
+            if number in used or not category.group:
+                yield category.name
 
     def targets(self, image: int) -> Iterator[Target]:
         """Yield the annotations of an image."""
@@ -132,10 +157,16 @@ def categories_of(content: object, file: Path, speak: Callable[[str], str]) -> d
         SourceError: They are missing, or one lacks a field.
     """
     categories: dict[int, Category] = {}
-    for n, entry in enumerate(field(content, "categories", list, str(file))):
+    entries = field(content, "categories", list, str(file))
+    for n, entry in enumerate(entries):
         where = f"{file}: categories[{n}]"
-        name = speak(field(entry, "name", str, where))
-        categories[field(entry, "id", int, where)] = Category(name, bool(entry.get("isthing", 1)))
+        name = field(entry, "name", str, where)
+        group = any(
+            isinstance(other, Mapping) and other is not entry and other.get("supercategory") == name
+            for other in entries
+        )
+        thing = bool(entry.get("isthing", 1))
+        categories[field(entry, "id", int, where)] = Category(speak(name), thing, group)
     return categories
 
 
@@ -168,11 +199,17 @@ def annotation_file(path: Path, name: str, patterns: Sequence[str]) -> Path:
     raise SourceNotFoundError(f"{path}: has no {' or '.join(patterns)}")
 
 
-def image_folder(file: Path, name: str) -> Path:
+def image_folder(file: Path, name: str, images: Iterable[Entry]) -> Path:
     """The folder of pictures that belongs to an annotation file.
 
-    Beside the file it is ``images``; in the published layout ``annotations/instances_val2017.json``
-    it is ``val2017``, beside ``annotations`` or below ``images`` there.
+    Beside the file it is ``images`` or ``data``, or the file's own folder; in the published layout
+    ``annotations/instances_val2017.json`` it is ``val2017``, beside ``annotations`` or below
+    ``images`` there.
+
+    Args:
+        file: The annotation file.
+        name: What the user calls the folder; empty = to be found.
+        images: Entries of the images; the folder that holds the first is the one.
 
     Raises:
         SourceError: There is none.
@@ -181,9 +218,16 @@ def image_folder(file: Path, name: str) -> Path:
         return _existing((file.parent / name, file.parent.parent / name, Path(name)), file)
     split = file.stem.rpartition("_")[2]
     above = file.parent.parent
-    return _existing(
-        (file.parent / "images", above / split, above / "images" / split, above / "images"), file
+    known = (
+        *(file.parent / "images", file.parent / "data", file.parent / split),
+        *(above / split, above / "images" / split, above / "images"),
     )
+    first = next((entry.get("file_name") for entry in images), None)
+    if isinstance(first, str):
+        for folder in (*known, file.parent, above):
+            if (folder / first).is_file():
+                return folder
+    return _existing(known, file)
 
 
 def _existing(folders: Sequence[Path], file: Path) -> Path:

@@ -1,7 +1,10 @@
 """COCO-style json (Lin et al., "Microsoft COCO", ECCV 2014): polygons, run lengths, ``isthing``.
 
-Read from ``annotations.json`` beside ``images/``, or from the published layout
-``annotations/instances_val2017.json`` beside ``val2017/``.
+Read from the published layout ``annotations/instances_val2017.json`` beside ``val2017/``, and from
+what other programs write: ``annotations.json`` beside ``images/``, ``_annotations.coco.json`` among
+the pictures of ``train/``, ``valid/`` or ``test/`` (Roboflow), ``labels.json`` beside ``data/``
+(FiftyOne), ``result.json`` beside ``images/`` (Label Studio) and
+``annotations/instances_default.json`` beside ``images/`` (CVAT, Datumaro).
 """
 
 from __future__ import annotations
@@ -32,7 +35,15 @@ class Coco(AnnotatedImages):
     """Images with segments by category; a category without ``isthing`` is a thing."""
 
     name: ClassVar[str] = "coco"
-    patterns: ClassVar[tuple[str, ...]] = ("annotations.json", "annotations/instances_*.json")
+    patterns: ClassVar[tuple[str, ...]] = (
+        "annotations.json",
+        "annotations/instances_*.json",
+        "_annotations.coco.json",
+        "*/_annotations.coco.json",
+        "instances_*.json",
+        "labels.json",
+        "result.json",
+    )
     images: Annotated[str, Doc("folder of pictures; empty = found beside the annotations")] = ""
 
     def samples(self, on_broken: OnBroken) -> Iterator[ImageSample]:
@@ -43,8 +54,8 @@ class Coco(AnnotatedImages):
         """
         file = self.annotations()
         index = CocoIndex.read(file, on_broken, spoken)
-        folder = image_folder(file, self.images)
-        names = dict.fromkeys(category.name for category in index.categories.values())
+        folder = image_folder(file, self.images, index.images.values())
+        names = dict.fromkeys(index.askable())
         for key, entry in index.images.items():
             try:
                 name = file_name(entry, f"{file}: image {key}")

@@ -58,7 +58,7 @@ class CocoPanoptic(AnnotatedImages):
             field(entry, "id", int, f"{file}: images[{n}]"): entry
             for n, entry in enumerate(field(content, "images", list, str(file)))
         }
-        folder = image_folder(file, self.images)
+        folder = image_folder(file, self.images, images.values())
         for n, entry in enumerate(field(content, "annotations", list, str(file))):
             where = f"{file}: annotations[{n}]"
             try:

@@ -1,7 +1,8 @@
 """DAVIS-style folders (Perazzi et al., CVPR 2016; Pont-Tuset et al., arXiv:1704.00675).
 
 The published layout is ``JPEGImages/480p/SEQUENCE/00000.jpg`` with
-``Annotations/480p/SEQUENCE/00000.png``: palette PNG whose index is the object's number (0 is
+``Annotations/480p/SEQUENCE/00000.png`` (any resolution, or sequences without a folder for it, as in
+YouTube-VOS and MOSE): palette PNG whose index is the object's number (0 is
 background; in DAVIS 2016, grey 255 is its one object). ``ImageSets/2017/val.txt`` names the
 sequences of a split. The simple layout is ``SEQUENCE/frames`` and ``SEQUENCE/masks`` with
 ``prompts.json``, which maps sequences to a phrase for their one object.
@@ -18,14 +19,16 @@ from typing import Annotated, ClassVar
 import numpy as np
 from typing_extensions import Doc
 
-from videoseg.errors import SourceError, SourceNotFoundError
+from videoseg.errors import ConfigError, SourceError, SourceNotFoundError
 from videoseg.evaluate.readers import Labels, field, read_image, read_json, read_labels
 from videoseg.evaluate.samples import Media, OnBroken, VideoSample, VideoTarget
 from videoseg.geometry import masks
+from videoseg.sources.names import is_picture
 from videoseg.types import Mask
 
 _VOID = 255
 """Label of pixels that belong to nothing where objects are numbered (the border of a palette)."""
+_USUAL = "480p"
 
 
 @dataclass
@@ -35,7 +38,9 @@ class Davis:
     name: ClassVar[str] = "davis"
     media: ClassVar[Media] = "videos"
     path: Path
-    resolution: Annotated[str, Doc("folder below JPEGImages and Annotations")] = "480p"
+    resolution: Annotated[
+        str, Doc("folder below JPEGImages and Annotations; empty = 480p, or the only one")
+    ] = ""
     split: Annotated[str, Doc("file below ImageSets without .txt, as 2017/val; empty = all")] = ""
     single: Annotated[bool, Doc("take all objects of a sequence as one, as DAVIS 2016 does")] = (
         False
@@ -68,7 +73,7 @@ class Davis:
 
     def _sample(self, name: str, phrases: Mapping[str, str]) -> VideoSample:
         pictures, labels = self._folders(name)
-        frames = sorted(file for file in pictures.glob("*") if file.suffix in (".jpg", ".png"))
+        frames = sorted(file for file in pictures.glob("*") if is_picture(file))
         if not frames:
             raise SourceNotFoundError(f"{pictures}: holds no frames")
         annotated = [labels / f"{frame.stem}.png" for frame in frames]
@@ -105,7 +110,7 @@ class Davis:
             words = [line.split()[0] for line in lines if line.strip()]
             return list(dict.fromkeys(w if "/" not in w else Path(w).parent.name for w in words))
         published = _is_published(self.path)
-        root = self.path / "JPEGImages" / self.resolution if published else self.path
+        root = self.path / "JPEGImages" / self._resolution() if published else self.path
         names = [
             folder.name
             for folder in sorted(root.glob("*"))
@@ -117,10 +122,30 @@ class Davis:
 
     def _folders(self, name: str) -> tuple[Path, Path]:
         if _is_published(self.path):
+            resolution = self._resolution()
             return tuple(  # type: ignore[return-value]
-                self.path / kind / self.resolution / name for kind in ("JPEGImages", "Annotations")
+                self.path / kind / resolution / name for kind in ("JPEGImages", "Annotations")
             )
         return self.path / name / "frames", self.path / name / "masks"
+
+    def _resolution(self) -> str:
+        """The folder that sequences lie in; empty where they lie in none.
+
+        Raises:
+            ConfigError: There are several, and none is named.
+        """
+        root = self.path / "JPEGImages"
+        if self.resolution:
+            return self.resolution
+        if (root / _USUAL).is_dir():
+            return _USUAL
+        folders = [folder for folder in sorted(root.glob("*")) if folder.is_dir()]
+        if any(_holds_pictures(folder) for folder in folders):
+            return ""
+        if len(folders) > 1:
+            names = ", ".join(folder.name for folder in folders)
+            raise ConfigError(f"{root} has several folders ({names}); --set data.resolution=ONE")
+        return folders[0].name if folders else ""
 
     def _phrases(self, on_broken: OnBroken) -> dict[str, str]:
         file = self.path / "prompts.json"
@@ -153,6 +178,10 @@ def _mask(cached: _LastLabels, annotated: Sequence[Path], number: int, index: in
     """Mask of an object on a frame; number 0 means anything that is not background."""
     labels = cached.read(annotated[index])
     return masks.from_bitmap(labels == number if number else labels > 0)
+
+
+def _holds_pictures(folder: Path) -> bool:
+    return any(is_picture(file) for file in folder.iterdir())
 
 
 def _is_published(path: Path) -> bool:
