@@ -26,6 +26,22 @@ from videoseg.writers._measure import Measure, measured
 from videoseg.writers.measurements import Measurements
 
 
+def test_a_source_with_a_timecode_has_a_column_for_it(tmp_path: Path) -> None:
+    rate = Fraction(30000, 1001)
+    for timecode, column in (("01:00:59;28", ["01:00:59;29", "01:01:00;02"]), (None, None)):
+        info = replace(scenes.stream(), frame_rate=rate, timecode=timecode)
+        writer = Measurements()
+        writer.open(tmp_path, {info.stream: info}, ())
+        for index in (1, 2):
+            found = scenes.tracked(scenes.rectangle(20, 25, 60, 55))
+            writer.write(scenes.scene(found, index=index, pts=index), None)
+        writer.close(complete=True)
+        with (tmp_path / "measurements.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert list(rows[0])[-1] == ("timecode" if column else "in_view_s")
+        assert [row.get("timecode") for row in rows] == (column or [None, None])
+
+
 def polygon(*points: Sequence[float]) -> Polygon:
     return Polygon(np.array(points, np.float32))
 

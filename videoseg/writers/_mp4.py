@@ -27,8 +27,16 @@ UNSPECIFIED = 2
 _HDR_TRANSFERS = (16, 18)
 """PQ and HLG."""
 _SWSCALE_MATRIX = {6: 5}
-_FINEST = 100_000_000
-"""Largest time base denominator whose gaps of 40 seconds still fit the container's 32 bits."""
+_FINEST = 1_000_000
+"""Largest time base denominator: times are exact to the microsecond, gaps of 35 minutes fit."""
+_MOST_UNITS = 2**31 - 1
+"""Units of time between two frames, and parts of a fraction, that fit the container's 32 bits."""
+_SLOWEST = Fraction(1, 1000)
+"""Frames per second; the last frame is shown for no longer than this says."""
+_MOST_ASPECT = 65535
+"""Width and height of a pixel, as H.264 counts them."""
+LARGEST = 16384
+"""Pixels on a side that x264 takes."""
 _FASTEST_COUNTED = 255
 """Frames per second that fit the one byte of a timecode track."""
 
@@ -91,10 +99,16 @@ class Mp4:
         self._info = info
         self._colour = output_colour(info)
         self._width, self._height = (max(4, size + size % 2) for size in (info.width, info.height))
+        self._rate = max(_SLOWEST, info.frame_rate or Fraction(25))
+        # Frames that are far apart leave no bits for a fine time base.
+        finest = min(_FINEST, max(1000, int(_MOST_UNITS * self._rate / 1000)))
         self._time_base = info.time_base
-        if info.time_base.denominator > _FINEST:
-            self._time_base = Fraction(1, _FINEST)
-        self._rate = info.frame_rate or Fraction(25)
+        if info.time_base.denominator > finest:
+            self._time_base = Fraction(1, finest)
+        # No frame is shorter than a unit, whatever an average says; and both parts fit.
+        self._rate = min(self._rate, max(1 / self._time_base, _SLOWEST)).limit_denominator(2000)
+        self._longest_gap = int(_MOST_UNITS / _timescale(self._time_base) / self._time_base)
+        self._latest: int | None = None
         self._shift: int | None = None
         self._end = Fraction(0)
         self._durations: dict[int, int] = {}
@@ -149,8 +163,9 @@ class Mp4:
                 with self._failing():
                     self._sound.start(begin, self._shift * self._time_base)
         encoded.pts += self._shift
+        encoded.pts = self._placed(encoded.pts, frame)
         if frame.duration:
-            self._durations[encoded.pts] = self._time(frame.duration)
+            self._durations[encoded.pts] = min(self._time(frame.duration), self._longest_gap)
         self._end = frame.seconds + (
             frame.duration * frame.time_base if frame.duration else 1 / self._rate
         )
@@ -186,6 +201,24 @@ class Mp4:
             self._container.close()
         self._path.unlink(missing_ok=True)
 
+    def _placed(self, pts: int, frame: Frame) -> int:
+        """The time of a frame; rounding must not make two the same.
+
+        Raises:
+            OutputError: It is too long after the frame before for the container.
+        """
+        if self._latest is not None:
+            pts = max(pts, self._latest + 1)
+        if self._latest is not None and pts - self._latest > self._longest_gap:
+            seconds = float((pts - self._latest) * self._time_base)
+            raise OutputError(
+                f"cannot write {self._path}: frame {frame.index} comes {seconds:.0f} s after the "
+                "one before it, which MP4 cannot hold; leave the gap out with --start and --end, "
+                "or write other outputs"
+            )
+        self._latest = pts
+        return pts
+
     def _begin_timecode(self, index: int) -> None:
         """Write the timecode of the first frame, where the source has one that fits its rate."""
         timecode = timecode_of(index, self._info.timecode, self._info.frame_rate)
@@ -210,7 +243,9 @@ class Mp4:
         stream.time_base = self._time_base
         context = stream.codec_context
         context.time_base = self._time_base
-        context.sample_aspect_ratio = self._info.sample_aspect_ratio
+        aspect = self._info.sample_aspect_ratio.limit_denominator(_MOST_ASPECT)
+        if 0 < aspect <= _MOST_ASPECT:
+            context.sample_aspect_ratio = aspect
         self._tag(context)
         return stream
 
@@ -270,6 +305,14 @@ class Mp4:
         except (FFmpegError, OSError) as error:
             reason = error.strerror or error
             raise OutputError(f"cannot write {self._path}: {reason}") from error
+
+
+def _timescale(time_base: Fraction) -> int:
+    """Units per second that FFmpeg's muxer counts in: at least 10,000."""
+    units = time_base.denominator
+    while units < 10_000:
+        units *= 2
+    return units
 
 
 def _planes(frame: VideoFrame) -> tuple[Plane, ...]:

@@ -25,7 +25,7 @@ from videoseg.errors import OutputError, UsageError
 from videoseg.output_files import stream_names, writing
 from videoseg.types import Frame, Prompt, Scene, StreamInfo
 from videoseg.writers._draw import Painter
-from videoseg.writers._mp4 import Mp4, assumed_matrix
+from videoseg.writers._mp4 import LARGEST, Mp4, assumed_matrix
 from videoseg.writers._samples import LUMA_WEIGHTS, RGB, yuv420
 
 Preset = Literal[
@@ -53,8 +53,14 @@ class Overlay:
         """One video per stream.
 
         Raises:
-            UsageError: A stream is a photograph.
+            UsageError: A stream is a photograph, or larger than H.264 can be.
         """
+        for info in streams.values():
+            if max(info.width, info.height) > LARGEST:
+                raise UsageError(
+                    f"{info.stream} is {info.width} x {info.height}, and an overlay has at most "
+                    f"{LARGEST} pixels on a side: write other outputs"
+                )
         return tuple(_names(streams, still=False).values())
 
     def open(
