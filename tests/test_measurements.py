@@ -28,7 +28,11 @@ from videoseg.writers.measurements import Measurements
 
 def test_a_source_with_a_timecode_has_a_column_for_it(tmp_path: Path) -> None:
     rate = Fraction(30000, 1001)
-    for timecode, column in (("01:00:59;28", ["01:00:59;29", "01:01:00;02"]), (None, None)):
+    cases: tuple[tuple[str | None, list[str | None]], ...] = (
+        ("01:00:59;28", ["01:00:59;29", "01:01:00;02"]),
+        (None, [None, None]),
+    )
+    for timecode, column in cases:
         info = replace(scenes.stream(), frame_rate=rate, timecode=timecode)
         writer = Measurements()
         writer.open(tmp_path, {info.stream: info}, ())
@@ -38,8 +42,8 @@ def test_a_source_with_a_timecode_has_a_column_for_it(tmp_path: Path) -> None:
         writer.close(complete=True)
         with (tmp_path / "measurements.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
-        assert list(rows[0])[-1] == ("timecode" if column else "in_view_s")
-        assert [row.get("timecode") for row in rows] == (column or [None, None])
+        assert list(rows[0])[-1] == ("timecode" if timecode else "in_view_s")
+        assert [row.get("timecode") for row in rows] == column
 
 
 def polygon(*points: Sequence[float]) -> Polygon:

@@ -35,8 +35,10 @@ def shaped(aspect: Fraction | int) -> Case:
     return {"sample_aspect_ratio": Fraction(aspect)}, (0, 24)
 
 
-def coloured(*tags: int, full_range: bool | None = False) -> Case:
-    return {"colour": Colour(*tags, full_range)}, (0, 24)
+def coloured(
+    primaries: int, transfer: int, matrix: int, *, full_range: bool | None = False
+) -> Case:
+    return {"colour": Colour(primaries, transfer, matrix, full_range)}, (0, 24)
 
 
 def sized(width: int, height: int) -> Case:
@@ -92,7 +94,8 @@ def test_an_overlay_comes_of(name: str, tmp_path: Path) -> None:
     info = info_with(change)
     made = overlay_of([grey(info)] * len(pts), tmp_path, info, pts)
     frames = frames_of(made)
-    expected = [time * info.time_base - min(0, pts[0] * info.time_base) for time in pts]
+    moved = max(0, -pts[0])
+    expected = [(time + moved) * info.time_base for time in pts]
     assert len(frames) == len(pts)
     for shown, wanted in zip(times(frames), expected, strict=True):
         assert abs(shown - wanted) <= max(Fraction(2, 1_000_000), wanted / 2_000_000)

@@ -91,7 +91,8 @@ def _encoded(track: Track, sound: Any) -> list[Any]:
         piece.pts, piece.time_base = time, Fraction(1, track.rate)
         time += piece.samples
         packets += sound.encode(piece)
-    return packets + sound.encode(None)
+    packets += sound.encode(None)
+    return packets
 
 
 def flash_of(path: Path) -> float:
@@ -107,16 +108,13 @@ def beep_of(path: Path, track: int = 0) -> float:
     """Seconds at which the beep begins."""
     with av.open(str(path)) as given:
         for frame in given.decode(audio=track):
-            array = frame.to_ndarray()
-            loud = array.reshape(-1, 1 if frame.format.is_planar else frame.layout.nb_channels)
-            if frame.format.is_planar:
-                loud = array.T
-            level = 0.1 * {"f": 1.0}.get(
-                array.dtype.kind,
-                float(np.iinfo(array.dtype).max) if array.dtype.kind in "iu" else 1.0,
-            )
-            centre = 128 if array.dtype.kind == "u" else 0
-            found = np.flatnonzero(np.abs(loud.astype(float) - centre).max(axis=1) > level)
+            samples = frame.to_ndarray()
+            kind = samples.dtype
+            loud = 0.1 * (1 if kind.kind == "f" else 2 ** (8 * kind.itemsize - 1))
+            heard = np.abs(samples.astype(float) - (128 if kind.kind == "u" else 0)) > loud
+            if not frame.format.is_planar:
+                heard = heard.reshape(-1, frame.layout.nb_channels).T
+            found = np.flatnonzero(heard.any(axis=0))
             if len(found) and frame.time is not None:
                 return float(frame.time) + int(found[0]) / frame.sample_rate
     raise AssertionError("no beep")

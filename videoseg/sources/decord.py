@@ -128,8 +128,8 @@ def _images(location: str, threads: int, indices: range) -> Iterator[RgbImage]:
                 reader, size = None, 1
                 continue
             raise SourceError(
-                f"{location}: decord cannot decode frame {batch[0]}; {_INSTEAD}, which says what "
-                "is wrong"
+                f"{location}: decord cannot decode frame {batch[0]}, which may be incomplete or "
+                f"damaged; {_INSTEAD}, which says what is wrong"
             ) from error
         yield from images
         done += len(batch)

@@ -61,7 +61,7 @@ def add_aac(source: AudioStream, target: OutputContainer) -> AudioStream:
     rates: Any = Codec("aac", "w").audio_rates
     nearest = min(rates, key=lambda offered: (abs(offered - rate), -offered))
     stream: AudioStream = target.add_stream("aac", rate=nearest)
-    stream.layout = "mono" if channels == 1 else "stereo"  # type: ignore[assignment]
+    stream.layout = "mono" if channels == 1 else "stereo"
     return stream
 
 
@@ -225,7 +225,9 @@ class _Mixer:
         return self._joined(self._resampler.resample(None))
 
     def _joined(self, frames: list[AudioFrame]) -> Samples:
-        arrays = [frame.to_ndarray() for frame in frames if frame is not None]
+        # A resampler without work gives back what it is given, None at the end included.
+        given: list[AudioFrame | None] = list(frames)
+        arrays = [frame.to_ndarray() for frame in given if frame is not None]
         empty = np.zeros((self._channels, 0), np.float32)
         return np.concatenate([empty, *arrays], axis=1, dtype=np.float32)
 
@@ -286,4 +288,5 @@ def _mean(array: npt.NDArray[Any], frame: AudioFrame) -> Samples:
     if array.dtype.kind == "u":
         mean -= 128
     scale = {"u1": 128.0, "i2": 2.0**15, "i4": 2.0**31}.get(array.dtype.str[1:], 1.0)
-    return (mean / scale).astype(np.float32)
+    mixed: Samples = (mean / scale).astype(np.float32)
+    return mixed

@@ -113,9 +113,10 @@ class Sound:
         """Seconds at which the source says that its picture ends, or None."""
         if self._source is None:
             return None
-        picture = self._source.streams.best("video")
+        picture: Any = self._source.streams.best("video")
         if picture is not None and picture.duration and picture.time_base:
-            return Fraction(picture.duration + (picture.start_time or 0)) * picture.time_base
+            end: int = picture.duration + (picture.start_time or 0)
+            return end * Fraction(picture.time_base)
         if self._source.duration:
             return Fraction(self._source.duration + (self._source.start_time or 0), 1_000_000)
         return None
