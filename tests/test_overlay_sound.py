@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pytest
 
 from tests import media, scenes
+from tests.commandline import command
 from tests.test_overlay import empty, info_of, overlay, overlay_of
 from videoseg.errors import OutputError
 from videoseg.writers._aac import Encoded
@@ -274,6 +275,42 @@ def test_sound_that_cannot_be_decoded_is_left_out(
     )
     assert not probed(made)
     picture_lasts(made, 2)
+
+
+def test_the_command_says_it_in_one_line(tmp_path: Path) -> None:
+    clip = remuxed(film(tmp_path / "a.mkv", Track("ac3", 48000)), tmp_path / "b.mkv", zeros)
+    done = command(
+        "segment", str(clip), "--text", "thing", "--model", "blind", "-o", str(tmp_path / "out"),
+        "--write", "overlay",
+    )  # fmt: skip
+    assert done.code == 0
+    assert done.notes == (
+        f"note: the sound of {clip} (ac3) cannot be decoded; the overlay is without it",
+    )
+    picture_lasts(tmp_path / "out" / "overlay.mp4", 2)
+
+
+def test_a_part_that_begins_within_a_long_packet(tmp_path: Path) -> None:
+    """Two packets of a second each: the picture begins in the middle of the first."""
+    clip = film(tmp_path / "a.mkv", Track("pcm_s16le", 8000))
+    whole = b""
+    with av.open(str(clip)) as source:
+        whole = b"".join(bytes(packet) for packet in source.demux(audio=0))
+
+    def long(packet: Any) -> Any:
+        number = {0: 0, 1024 / 8000: 1}.get(round(float(second(packet)), 3))
+        if number is None:
+            return None
+        made = av.Packet(whole[number * 32000 :][:32000])
+        made.time_base = packet.time_base
+        made.pts = made.dts = round(number / packet.time_base)
+        made.duration = round(1 / packet.time_base)
+        return made
+
+    made = overlay(remuxed(clip, tmp_path / "b.mkv", long), tmp_path, empty, start=20, stop=40)
+    assert beep_of(made) - flash_of(made) == pytest.approx(0, abs=0.01)
+    with av.open(str(made)) as container:
+        assert next(container.decode(audio=0)).time == pytest.approx(0.8, abs=0.13)
 
 
 def test_damage_in_the_middle_is_silent(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

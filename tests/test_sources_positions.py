@@ -13,6 +13,7 @@ from tests import media
 from videoseg.errors import UsageError
 from videoseg.sources.positions import Position, frame_index, parse_position
 from videoseg.sources.video import VideoSource
+from videoseg.timecodes import by_fields, frame_number, timecode_of
 from videoseg.types import StreamInfo
 
 NTSC = Fraction(30000, 1001)
@@ -76,6 +77,29 @@ def test_drop_frame_numbers_come_back(number: int) -> None:
     seconds, frames = divmod(shown, 30)
     timecode = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d};{frames:02d}"
     assert frame_index(parse_position(timecode), INFO, Steady()) == number
+
+
+@given(st.integers(0, 2_589_407), st.sampled_from(":;"))
+def test_a_frame_has_the_timecode_that_leads_to_it(number: int, mark: str) -> None:
+    rate = Fraction(30000, 1001)
+    timecode = timecode_of(number, f"00:00:00{mark}00", rate)
+    assert timecode is not None
+    assert frame_number(timecode, rate) == number
+    day = frame_number(f"23:59:59{mark}29", rate) + 1
+    assert timecode_of(number + day, f"00:00:00{mark}00", rate) == timecode
+
+
+@pytest.mark.parametrize(
+    ("frames", "fields"),
+    [
+        ("10:00:00:12", "10:00:00:24"),
+        ("01:01:00;02", "01:01:00;04"),
+        ("01:00:59;29", "01:00:59;58"),
+    ],
+)
+def test_fields_have_a_timecode_of_twice_the_rate(frames: str, fields: str) -> None:
+    assert by_fields(frames) == fields
+    assert frame_number(fields, 2 * NTSC) == 2 * frame_number(frames, NTSC)
 
 
 @pytest.mark.parametrize("timecode", ["00:01:00;01", "00:00:00:30", "00:60:00:00"])

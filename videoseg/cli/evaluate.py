@@ -23,6 +23,7 @@ EPILOG = """
 Tasks: names, boxes, clicks, scribbles, expressions (images); carried, text-video (videos).
 
 Layouts: coco, coco-panoptic, lvis, grabcut, refer, refcoco-m (images); davis (videos).
+coco is also read as Roboflow, FiftyOne, Label Studio, CVAT and Datumaro export it.
 
 Examples:
 

@@ -89,7 +89,6 @@ class Mp4:
 
     Raises:
         OutputError: The file cannot be written.
-        SourceError: The source's sound cannot be read.
     """
 
     def __init__(self, path: Path, info: StreamInfo, *, crf: int, preset: str) -> None:

@@ -103,7 +103,7 @@ class Sound:
             if end is not None and begins is not None and begins >= end:
                 break
             track = self._tracks.get(self._next.stream.index)
-            if track is not None and not self._is_early(track, begins):
+            if track is not None and not self._is_early(track, self._next, begins):
                 self._guarded(self._next.stream.index, _muxing(track, self._next))
             self._advance()
         for number, track in tuple(self._tracks.items()):
@@ -163,11 +163,16 @@ class Sound:
             return
         self._tracks[track.index] = made
 
-    def _is_early(self, track: _Copied | Encoded, begins: Fraction | None) -> bool:
+    def _is_early(
+        self, track: _Copied | Encoded, packet: Packet[AudioStream], begins: Fraction | None
+    ) -> bool:
         """Whether a packet lies before the picture; decoding begins a little earlier."""
         if self._begin is None or begins is None:
             return False
-        return begins < self._begin - (_LEAD if isinstance(track, Encoded) else 0)
+        if isinstance(track, Encoded):
+            lasts = (packet.duration or 0) * Fraction(packet.time_base)
+            return begins + lasts < self._begin - _LEAD
+        return begins < self._begin
 
     def _guarded(self, number: int, work: Callable[[], None]) -> None:
         """Do something for a track; where it fails, the picture goes on without the track.

@@ -3,9 +3,12 @@
 ``overlay.mp4`` is H.264 in yuv420p with its index in front. Frames keep the times of the source
 (a source that starts before 0 is moved to 0 as a whole), its colour tags and the shape of its
 pixels; rotation has been applied. A width or height that is odd gains one column or row, a copy of
-the last (below 4 pixels, as many as make 4). Sound is copied packet by packet where browsers play
-it in MP4 (AAC, MP3, Opus, FLAC) and encoded to AAC otherwise; of a part of the source only the
-packets that begin in that part are kept.
+the last (below 4 pixels, as many as make 4). The timecode is that of the first frame written.
+
+Sound is copied packet by packet where browsers play it in MP4 (AAC, MP3, Opus, FLAC) and the
+container takes it; of a part of the source only the packets that begin in that part are kept.
+Other sound becomes AAC: mono stays mono, everything else becomes stereo, at the nearest rate that
+AAC has. Sound that cannot be decoded, or that fails on the way, is left out with a note.
 
 A colour belongs to a track id. What is ``held`` without evidence is paler, with a dashed line.
 """
@@ -71,7 +74,6 @@ class Overlay:
         Raises:
             UsageError: A stream is a photograph.
             OutputError: The folder cannot be written.
-            SourceError: The sound of the source cannot be read.
         """
         del prompts
         for stream, name in _names(streams, still=False).items():
