@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 
 from videoseg import Job, Prompt, load_config, registry
+from videoseg.addresses import for_ffmpeg
 from videoseg.geometry import masks
 from videoseg.types import Detections, Frame, Instance, ModelCard
 
@@ -82,7 +83,7 @@ def make_clip(path: Path, frames: int, width: int, height: int) -> None:
         cv2.resize(rng.integers(0, 255, (9, 16, 3), dtype=np.uint8), (width + 64, height))
         for _ in range(2)
     ]
-    with av.open(str(path), "w") as container:
+    with av.open(for_ffmpeg(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = Fraction(1, RATE)

@@ -24,6 +24,7 @@ from typing import Any
 import av
 from av.video.reformatter import VideoReformatter
 
+from videoseg.addresses import for_ffmpeg
 from videoseg.protocols import FrameSource
 from videoseg.sources.decord import DecordSource
 from videoseg.sources.video import VideoSource
@@ -35,7 +36,7 @@ SPARSE = (10, 100, 1000)
 
 def bare(clip: Path, threads: str) -> Iterator[Any]:
     """Decode and convert to RGB with PyAV alone."""
-    with av.open(str(clip)) as container:
+    with av.open(for_ffmpeg(clip)) as container:
         stream = container.streams.video[0]
         stream.thread_type = threads
         reformatter = VideoReformatter()
@@ -88,11 +89,11 @@ def table(
 def lengthened(clip: Path, folder: Path, seconds: int) -> Path:
     """A film of at least this length: the clip's packets again and again, not encoded anew."""
     path = folder / "long.mp4"
-    with av.open(str(path), "w") as sink:
+    with av.open(for_ffmpeg(path), "w") as sink:
         target: Any = None
         shift = Fraction(0)
         while shift < seconds:
-            with av.open(str(clip)) as source:
+            with av.open(for_ffmpeg(clip)) as source:
                 stream = source.streams.video[0]
                 target = target or sink.add_stream_from_template(stream)
                 base = Fraction(stream.time_base or 1)

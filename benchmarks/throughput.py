@@ -31,6 +31,7 @@ import cv2
 import numpy as np
 
 from videoseg import pipeline, registry
+from videoseg.addresses import for_ffmpeg
 from videoseg.run.log import RunLog
 from videoseg.run.reader import read_run
 from videoseg.sources.video import VideoSource
@@ -155,8 +156,8 @@ def bare(clip: Path, frames: int, folder: Path, settings: Overlay) -> tuple[Timi
     count = 0
     wall, cpu = time.perf_counter(), time.process_time()
     with (
-        av.open(str(clip)) as source,
-        av.open(str(folder / "bare.mp4"), "w", options={"movflags": "faststart"}) as target,
+        av.open(for_ffmpeg(clip)) as source,
+        av.open(for_ffmpeg(folder / "bare.mp4"), "w", options={"movflags": "faststart"}) as target,
     ):
         given = source.streams.video[0]
         given.thread_type = "AUTO"

@@ -182,6 +182,27 @@ def test_lvis(tmp_path: Path) -> None:
     assert sample.partly == {"bottle"}
 
 
+@pytest.mark.parametrize("place", ["images", ".."], ids=["in images", "beside the set"])
+def test_lvis_with_pictures_elsewhere(place: str, tmp_path: Path) -> None:
+    root = datasets.lvis(tmp_path / "lvis")
+    (root / place).mkdir(exist_ok=True)
+    (root / "val2017").rename(root / place / "val2017")
+    (sample,) = read(root)
+    assert sample.frame().height == 48
+
+
+@pytest.mark.parametrize("place", ["images/train2014", "train2014", "../train2014"])
+def test_refer_with_pictures_elsewhere(place: str, tmp_path: Path) -> None:
+    root = datasets.refer(tmp_path / "refcoco")
+    old = next(path.parent for path in tmp_path.rglob("*.jpg"))
+    moved = tmp_path / "moved"
+    old.rename(moved)
+    (root / place).parent.mkdir(parents=True, exist_ok=True)
+    moved.rename(root / place)
+    (sample,) = read(root)
+    assert sample.frame().height == 48
+
+
 def test_davis(tmp_path: Path) -> None:
     (sample,) = read(datasets.davis(tmp_path))
     assert isinstance(sample, VideoSample)

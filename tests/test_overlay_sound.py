@@ -531,3 +531,30 @@ def test_a_film_without_a_frame_says_nothing_of_its_sound(
     writer.close(complete=True)
     assert not list(folder.iterdir())
     assert not caplog.records
+
+
+def test_hours_of_sound_after_the_picture_do_not_pile_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is decoded is encoded at once, also where no picture waits for it."""
+    clip = film(tmp_path / "a.mkv", Track("pcm_s16le", 8000, "mono"))
+
+    def late(packet: Any) -> Any:
+        if second(packet) >= Fraction(4, 5):
+            packet.pts += round(100 / packet.time_base)
+            packet.dts = packet.pts
+        return packet
+
+    long = remuxed(clip, tmp_path / "b.mkv", late)
+    held = []
+    real = Encoded.advance
+
+    def watched(self: Encoded, end: Fraction | None) -> None:
+        held.append(self._ready.shape[1])
+        real(self, end)
+
+    monkeypatch.setattr(Encoded, "advance", watched)
+    monkeypatch.setattr("videoseg.writers._sound.Sound.picture_end", lambda _: Fraction(2))
+    made = overlay(long, tmp_path, empty)
+    assert beep_of(made) == pytest.approx(101, abs=0.1)
+    assert max(held) <= 2 * 8000

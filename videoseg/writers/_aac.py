@@ -177,8 +177,11 @@ class Encoded:
             self._origin = begins if self._begin is None else max(begins, self._begin)
         gap = round((begins - self._time()) * self.rate) - self._ready.shape[1]
         self._skip = max(0, -gap)
-        if 0 < gap <= _LONGEST * self.rate:
-            self._keep(np.zeros((self._channels, gap), np.float32))
+        while 0 < gap <= _LONGEST * self.rate:
+            silent = min(gap, self.rate)
+            self._keep(np.zeros((self._channels, silent), np.float32))
+            self.advance(None)
+            gap -= silent
 
     def _keep(self, samples: Samples) -> None:
         left_out = min(self._skip, samples.shape[1])

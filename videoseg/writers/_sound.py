@@ -104,7 +104,7 @@ class Sound:
                 break
             track = self._tracks.get(self._next.stream.index)
             if track is not None and not self._is_early(track, self._next, begins):
-                self._guarded(self._next.stream.index, _muxing(track, self._next))
+                self._guarded(self._next.stream.index, _muxing(track, self._next, end))
             self._advance()
         for number, track in tuple(self._tracks.items()):
             self._guarded(number, _advancing(track, end))
@@ -288,8 +288,14 @@ def _time(packet: Packet[AudioStream]) -> Fraction | None:
     return None if time is None else time * Fraction(packet.time_base)
 
 
-def _muxing(track: _Copied | Encoded, packet: Packet[AudioStream]) -> Callable[[], None]:
-    return lambda: track.mux(packet)
+def _muxing(
+    track: _Copied | Encoded, packet: Packet[AudioStream], end: Fraction | None
+) -> Callable[[], None]:
+    def work() -> None:
+        track.mux(packet)
+        track.advance(end)
+
+    return work
 
 
 def _advancing(track: _Copied | Encoded, end: Fraction | None) -> Callable[[], None]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar
 from urllib.parse import urlparse
 
@@ -28,7 +29,9 @@ class Lvis(AnnotatedImages):
 
     name: ClassVar[str] = "lvis"
     patterns: ClassVar[tuple[str, ...]] = ("lvis_v1_*.json", "annotations/lvis_v1_*.json")
-    images: Annotated[str, Doc("folder that holds val2017; empty = where the set lies")] = ""
+    images: Annotated[
+        str, Doc("folder that holds val2017; empty = where the set lies, or images there")
+    ] = ""
 
     def samples(self, on_broken: OnBroken) -> Iterator[ImageSample]:
         """Yield the images in the order of the file.
@@ -38,8 +41,7 @@ class Lvis(AnnotatedImages):
         """
         file = self.annotations()
         index = CocoIndex.read(file, on_broken, spoken)
-        root = self.path if self.path.is_dir() else file.parent
-        folder = root / self.images
+        folder = self._folder(file, index)
         for key, entry in index.images.items():
             where = f"{file}: image {key}"
             try:
@@ -56,6 +58,21 @@ class Lvis(AnnotatedImages):
                 absent=absent,
                 partly=frozenset(partly),
             )
+
+    def _folder(self, file: Path, index: CocoIndex) -> Path:
+        root = self.path if self.path.is_dir() else file.parent
+        if self.images:
+            return root / self.images
+        return _holder((root, root / "images", root.parent), index, file)
+
+
+def _holder(folders: Sequence[Path], index: CocoIndex, file: Path) -> Path:
+    """The folder that the first picture is below; the first of all where none is."""
+    try:
+        first = _picture(next(iter(index.images.values()), {}), f"{file}")
+    except SourceError:
+        return folders[0]
+    return next((folder for folder in folders if (folder / first).is_file()), folders[0])
 
 
 def spoken(name: str) -> str:

@@ -99,7 +99,11 @@ class Refer:
         if self.images:
             folders = [self.path / self.images, Path(self.images)]
         else:
-            folders = [self.path / "images", self.path / "train2014", self.path.parent / _PUBLISHED]
+            folders = [
+                *(self.path / "images" / "train2014", self.path / "images"),
+                *(self.path / "train2014", self.path.parent / "train2014"),
+                self.path.parent / _PUBLISHED,
+            ]
         for folder in folders:
             if folder.is_dir():
                 return folder
