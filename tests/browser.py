@@ -1,8 +1,10 @@
-"""Pictures of pages as Chromium shows them."""
+"""Pages as Chromium shows and reads them."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -44,23 +46,40 @@ def chromium() -> str:
 
 def screenshot(page: str, folder: Path, *, width: int, height: int) -> RgbImage:
     """What a window of ``width`` x ``height`` shows of an HTML page once it has loaded."""
-    (folder / "page.html").write_text(page, encoding="utf-8")
     picture = folder / "page.png"
-    subprocess.run(
+    _load(page, folder, f"--window-size={width},{height}", f"--screenshot={picture}")
+    shown = cv2.imread(str(picture), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert shown.shape == (height, width, 3)
+    rgb: RgbImage = np.ascontiguousarray(shown[..., ::-1])
+    return rgb
+
+
+def text_of(tag: str, page: str, folder: Path) -> str:
+    """The content of an HTML page's only element of this name once the page has loaded."""
+    found = re.findall(f"<{tag}>(.*?)</{tag}>", _load(page, folder, "--dump-dom"), re.DOTALL)
+    assert len(found) == 1
+    return str(found[0])
+
+
+def in_script(value: object) -> str:
+    """A value as JavaScript that may stand in a ``script`` element."""
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+def _load(page: str, folder: Path, *flags: str) -> str:
+    """Open an HTML page and give what Chromium prints."""
+    (folder / "page.html").write_text(page, encoding="utf-8")
+    done = subprocess.run(
         [
             chromium(),
             *_FLAGS,
             f"--user-data-dir={folder / 'profile'}",
-            f"--window-size={width},{height}",
-            f"--screenshot={picture}",
+            *flags,
             (folder / "page.html").as_uri(),
         ],
         check=True,
         capture_output=True,
         timeout=PATIENCE,
     )
-    shown = cv2.imread(str(picture), cv2.IMREAD_COLOR)
-    assert shown is not None
-    assert shown.shape == (height, width, 3)
-    rgb: RgbImage = np.ascontiguousarray(shown[..., ::-1])
-    return rgb
+    return done.stdout.decode()

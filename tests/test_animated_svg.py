@@ -171,6 +171,18 @@ def test_what_does_not_move_is_not_animated(tmp_path: Path) -> None:
     assert "<animate" not in export(still, tmp_path)
 
 
+def test_each_object_is_a_layer_and_every_path_has_its_name(tmp_path: Path) -> None:
+    """Where it comes back it has another path, whose name says whose it is."""
+    root = etree.fromstring(export(scenes.moving(labels=("the cat", "the cat")), tmp_path).encode())
+    inkscape = "{http://www.inkscape.org/namespaces/inkscape}"
+    assert [
+        (layer.attrib[f"{inkscape}groupmode"], layer.attrib[f"{inkscape}label"]) for layer in root
+    ] == [("layer", "the cat 1"), ("layer", "the cat 2")]
+    assert [
+        [path.attrib["id"] for path in layer.findall("s:path", NAMESPACE)] for layer in root
+    ] == [["the-cat-1"], ["the-cat-2", "the-cat-2_2"]]
+
+
 def test_a_hostile_label_is_only_text(tmp_path: Path) -> None:
     made = scenes.moving(labels=(scenes.HOSTILE, "ring"))
     found = tracks(export(made, tmp_path))

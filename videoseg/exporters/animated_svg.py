@@ -1,6 +1,6 @@
 """The whole clip as one SVG that plays by itself: ``animated.svg``.
 
-Each track is a group of paths. Where every frame is to be as it is, a path steps through all that
+Each track is a layer of paths. Where every frame is to be as it is, a path steps through all that
 the track is on them. With a tolerance there may be a path for each part, and a new one where a hole
 of it comes or goes; it moves between a few keys (SMIL, ``calcMode="linear"``). What is shorter is
 taken, for each part, and for the track as a whole. Times are the frames' own, so uneven ones are
@@ -15,7 +15,7 @@ import math
 import tempfile
 from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -28,7 +28,16 @@ from typing_extensions import Doc
 
 from videoseg.geometry.paths import format_path
 from videoseg.outlines.keyframes import Keyed
-from videoseg.outlines.markup import decimal, group_start, svg_start, title
+from videoseg.outlines.markup import (
+    decimal,
+    layer_attributes,
+    picture,
+    root_attributes,
+    svg_tag,
+    track_attributes,
+    track_id_of,
+    write_title,
+)
 from videoseg.outlines.strands import LONGEST, Strand, strands, unseen_area
 from videoseg.output_files import stream_names, writing
 from videoseg.protocols import RunReader
@@ -100,8 +109,8 @@ class AnimatedSvg:
                 timelines[stream].add_steps(stretch)
             for stream, timeline in timelines.items():
                 path = folder / names[stream]
-                with path.open("w", encoding="utf-8", newline="\n") as picture:
-                    picture.writelines(timeline.picture(loop=self.loop))
+                with path.open("wb") as file:
+                    timeline.write(file, loop=self.loop)
 
 
 @dataclass
@@ -117,27 +126,27 @@ class _Spool:
     _sizes: array[int] = field(default_factory=lambda: array("q"))
     _offsets: array[int] = field(default_factory=lambda: array("q"))
 
-    def append(self, track_id: int, head: str, paths: Sequence[_Moves], *, whole: bool) -> None:
-        """Add paths of a track, and what a group of its paths begins with."""
+    def append(self, tracked: TrackedInstance, paths: Sequence[_Moves], *, whole: bool) -> None:
+        """Add paths of a track."""
         for moves in paths:
-            self._tracks.append(track_id)
+            self._tracks.append(tracked.track_id)
             self._whole.append(whole)
             self._sizes.append(_size([moves]))
             self._offsets.append(self.file.tell())
-            record = [head, moves.steps, moves.begin, moves.end, moves.times, moves.values]
+            record = [tracked.label, moves.steps, moves.begin, moves.end, moves.times, moves.values]
             self.file.write(f"{json.dumps(record)}\n".encode("ascii"))
 
-    def groups(self) -> Iterator[tuple[str, Iterator[_Moves]]]:
-        """What each track begins with, and its paths in the order in which they came."""
+    def tracks(self) -> Iterator[tuple[int, str, Iterator[_Moves]]]:
+        """Number and label of each track, and its paths in the order in which they came."""
         tracks, whole = np.asarray(self._tracks), np.asarray(self._whole, dtype=np.bool_)
         sizes, offsets = np.asarray(self._sizes), np.asarray(self._offsets)
-        for track_id in np.unique(tracks):
+        for track_id in np.unique(tracks).tolist():
             mine = tracks == track_id
             ways = [mine & whole, mine & ~whole]
             shorter = min((way for way in ways if way.any()), key=lambda way: sizes[way].sum())
             places = offsets[shorter].tolist()
-            head, *_ = self._read(places[0])
-            yield head, (_Moves(*moves) for _, *moves in map(self._read, places))
+            label, *_ = self._read(places[0])
+            yield track_id, label, (_Moves(*moves) for _, *moves in map(self._read, places))
 
     def _read(self, offset: int) -> list[Any]:
         self.file.seek(offset)
@@ -199,23 +208,18 @@ class _Timeline:
         shorter = steps if _size(steps) <= _size(moving) else moving
         self._append(strand.tracked, shorter, whole=False)
 
-    def picture(self, *, loop: bool) -> Iterator[str]:
-        """The file, in pieces."""
-        microseconds = max(1, int(self._end * 1_000_000))
-        repeat = 'repeatCount="indefinite"' if loop else 'fill="freeze"'
-        timing = f' dur="{decimal(Fraction(microseconds, 1_000_000), 6)}s" {repeat}'
-        yield '<?xml version="1.0" encoding="UTF-8"?>\n'
-        yield f'{svg_start(self.info)} data-seconds="{decimal(self._end, 6)}">\n'
-        for head, paths in self.spool.groups():
-            yield head
-            for moves in paths:
-                yield from _path(moves, microseconds, timing)
-            yield "</g>\n"
-        yield "</svg>\n"
+    def write(self, file: IO[bytes], *, loop: bool) -> None:
+        """Write the file, piece by piece."""
+        total = max(1, int(self._end * 1_000_000))
+        repeat = {"repeatCount": "indefinite"} if loop else {"fill": "freeze"}
+        timing = {"dur": f"{decimal(Fraction(total, 1_000_000), 6)}s", **repeat}
+        attributes = {**root_attributes(self.info), "data-seconds": decimal(self._end, 6)}
+        with picture(file, attributes) as xml:
+            for track_id, label, paths in self.spool.tracks():
+                _write_track(xml, track_id, label, paths, total, timing)
 
     def _append(self, tracked: TrackedInstance, paths: Sequence[_Moves], *, whole: bool) -> None:
-        head = f"{group_start(tracked)}>{title(tracked)}\n"
-        self.spool.append(tracked.track_id, head, paths, whole=whole)
+        self.spool.append(tracked, paths, whole=whole)
 
     def _steps(self, frames: Sequence[tuple[int, float]], values: Sequence[str]) -> _Moves:
         """What holds each value from its frame on."""
@@ -333,40 +337,73 @@ def _size(paths: Sequence[_Moves]) -> int:
     return size
 
 
-def _path(moves: _Moves, total: int, timing: str) -> Iterator[str]:
+def _write_track(
+    xml: Any,
+    track_id: int,
+    label: str,
+    paths: Iterable[_Moves],
+    total: int,
+    timing: Mapping[str, str],
+) -> None:
+    """One track's layer; names go on paths too, for programs that know no layers."""
+    named = (track_id, label)
+    name = track_id_of(*named)
+    with xml.element(svg_tag("g"), {**layer_attributes(*named), **track_attributes(*named)}):
+        write_title(xml, label)
+        xml.write("\n")
+        for number, moves in enumerate(paths, start=1):
+            _write_path(xml, name if number == 1 else f"{name}_{number}", moves, total, timing)
+    xml.write("\n")
+
+
+def _write_path(xml: Any, name: str, moves: _Moves, total: int, timing: Mapping[str, str]) -> None:
     """One path element, with what changes of it."""
     end = total if moves.end is None else moves.end
-    hidden = "" if moves.begin == 0 else ' display="none"'
+    attributes = {"id": name}
+    if moves.begin > 0:
+        attributes["display"] = "none"
     # What is hidden at first and has an animation needs no outline of its own.
-    still = "" if hidden and len(set(moves.values)) > 1 else f' d="{moves.values[0]}"'
-    yield f"<path{hidden}{still}>"
-    if moves.begin > 0 or end < total:
-        times, values = [0, moves.begin, end], ["none", "inline", "none"]
-        if moves.begin == 0:
-            times, values = times[1:], values[1:]
-        if end == total:
-            times, values = times[:-1], values[:-1]
-        yield _animation("display", "discrete", times, values, total, timing)
-    if len(set(moves.values)) > 1:
-        times, values = list(moves.times), list(moves.values)
-        if times[0] > 0:
-            times, values = [0, *times], [values[0], *values]
-        if not moves.steps and times[-1] < total:
-            times, values = [*times, total], [*values, values[-1]]
-        how = "discrete" if moves.steps else "linear"
-        yield _animation("d", how, times, values, total, timing)
-    yield "</path>\n"
+    if moves.begin == 0 or len(set(moves.values)) == 1:
+        attributes["d"] = moves.values[0]
+    with xml.element(svg_tag("path"), attributes):
+        if moves.begin > 0 or end < total:
+            times, values = [0, moves.begin, end], ["none", "inline", "none"]
+            if moves.begin == 0:
+                times, values = times[1:], values[1:]
+            if end == total:
+                times, values = times[:-1], values[:-1]
+            _write_animation(xml, "display", "discrete", times, values, total, timing)
+        if len(set(moves.values)) > 1:
+            times, values = list(moves.times), list(moves.values)
+            if times[0] > 0:
+                times, values = [0, *times], [values[0], *values]
+            if not moves.steps and times[-1] < total:
+                times, values = [*times, total], [*values, values[-1]]
+            how = "discrete" if moves.steps else "linear"
+            _write_animation(xml, "d", how, times, values, total, timing)
+    xml.write("\n")
 
 
-def _animation(
-    name: str, how: str, times: Sequence[int], values: Sequence[str], total: int, timing: str
-) -> str:
+def _write_animation(
+    xml: Any,
+    name: str,
+    how: str,
+    times: Sequence[int],
+    values: Sequence[str],
+    total: int,
+    timing: Mapping[str, str],
+) -> None:
     digits = max(1, math.ceil(math.log10(total / _PRECISE)))
     shares = (decimal(Fraction(time * 10**digits // total, 10**digits), digits) for time in times)
-    return (
-        f'<animate attributeName="{name}" calcMode="{how}"{timing}'
-        f' keyTimes="{";".join(shares)}" values="{";".join(values)}"/>'
-    )
+    attributes = {
+        "attributeName": name,
+        "calcMode": how,
+        **timing,
+        "keyTimes": ";".join(shares),
+        "values": ";".join(values),
+    }
+    with xml.element(svg_tag("animate"), attributes):
+        pass
 
 
 PARTS = {"animated-svg": AnimatedSvg}

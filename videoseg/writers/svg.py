@@ -1,4 +1,4 @@
-"""One SVG file a frame: ``svg/000012.svg``, one ``path`` a track."""
+"""One SVG file a frame: ``svg/000012.svg``, a layer with one ``path`` a track."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
 from videoseg.geometry.paths import format_path
-from videoseg.outlines.markup import decimal, path_start, svg_start, title
+from videoseg.outlines.markup import (
+    decimal,
+    layer_attributes,
+    picture,
+    root_attributes,
+    svg_tag,
+    track_attributes,
+    track_id_of,
+    write_title,
+)
 from videoseg.output_files import frame_folders, frame_name, writing
 from videoseg.types import Frame, Prompt, Scene, StreamInfo, TrackedInstance
 
@@ -25,7 +34,8 @@ class Svg:
 
     Files are numbered from the stream's ``start_number``. The ``svg`` element carries the frame's
     index, time and shot as ``data-`` attributes, each ``path`` its track's id, label, score and
-    state; ``id`` and ``fill`` follow the track id alone. Several streams get a folder each.
+    state. A track is a layer of Inkscape's; its names and ``fill`` follow its id and label alone,
+    so they are the same on every frame. Several streams get a folder each.
     """
 
     precision: Annotated[int, Doc("decimals of the coordinates, 0 to 6"), Ge(0), Le(6)] = 1
@@ -56,31 +66,37 @@ class Svg:
         info = self._streams[scene.stream]
         # Not a Path: it would keep the name of every file for good (Python 3.12).
         path = os.path.join(self._folders[scene.stream], frame_name(scene, info, ".svg"))
-        with writing(path), open(path, "w", encoding="utf-8", newline="\n") as file:
-            file.write(_picture(scene, info, self.precision))
+        attributes = _root_attributes(scene, info)
+        with writing(path), open(path, "wb") as file, picture(file, attributes) as xml:
+            for tracked in scene.instances:
+                _write_track(xml, tracked, self.precision)
 
     def close(self, *, complete: bool) -> None:
         """Nothing is held open."""
 
 
-def _picture(scene: Scene, info: StreamInfo, precision: int) -> str:
-    lines = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        f'{svg_start(info)} data-frame="{scene.index}" data-pts="{scene.pts}"'
-        f' data-seconds="{decimal(scene.seconds, 6)}" data-shot="{scene.shot}">',
-        *(_path(tracked, precision) for tracked in scene.instances),
-        "</svg>",
-        "",
-    ]
-    return "\n".join(lines)
+def _root_attributes(scene: Scene, info: StreamInfo) -> dict[str, str]:
+    return {
+        **root_attributes(info),
+        "data-frame": str(scene.index),
+        "data-pts": str(scene.pts),
+        "data-seconds": decimal(scene.seconds, 6),
+        "data-shot": str(scene.shot),
+    }
 
 
-def _path(tracked: TrackedInstance, precision: int) -> str:
-    data = format_path(tracked.shape, precision=precision)
-    return (
-        f'{path_start(tracked)} data-score="{decimal(tracked.instance.score, 4)}"'
-        f' data-state="{tracked.state}" d="{data}">{title(tracked)}</path>'
-    )
+def _write_track(xml: Any, tracked: TrackedInstance, precision: int) -> None:
+    named = (tracked.track_id, tracked.label)
+    path = {
+        "id": track_id_of(*named),
+        **track_attributes(*named),
+        "data-score": decimal(tracked.instance.score, 4),
+        "data-state": tracked.state,
+        "d": format_path(tracked.shape, precision=precision),
+    }
+    with xml.element(svg_tag("g"), layer_attributes(*named)), xml.element(svg_tag("path"), path):
+        write_title(xml, tracked.label)
+    xml.write("\n")
 
 
 PARTS = {"svg": Svg}
