@@ -50,7 +50,7 @@ def picture(file: IO[bytes], attributes: Mapping[str, str]) -> Iterator[Any]:
     """An SVG file around what is written meanwhile, to the ``etree.xmlfile`` that this gives."""
     from lxml import etree
 
-    with etree.xmlfile(file, encoding="UTF-8") as xml:  # type: ignore[attr-defined]
+    with etree.xmlfile(file, encoding="UTF-8") as xml:
         xml.write_declaration()
         with xml.element(svg_tag("svg"), attributes, nsmap=_NAMESPACES):
             xml.write("\n")
