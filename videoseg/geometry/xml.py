@@ -55,7 +55,7 @@ def parse_xml(data: bytes, name: str) -> _Element:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         said = error.msg or "it is empty"
-        if "XML_PARSE_HUGE" in said:
+        if "XML_PARSE_HUGE" in said or "too long" in said:  # libxml2 says it in either way
             raise UsageError(f"{name}: too deep or too large; simplify it first") from error
         said = _shortened(said)  # it may show what it found
         raise UsageError(f"{name}: not well-formed XML: {said}") from error
