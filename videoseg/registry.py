@@ -18,11 +18,12 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from videoseg.errors import ConfigError, MissingDependencyError
-from videoseg.models._pair import Pair, paired
-from videoseg.types import ModelCard
+
+if TYPE_CHECKING:
+    from videoseg.types import ModelCard
 
 Kind: TypeAlias = Literal["sources", "models", "tracking", "writers", "exporters"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -43,6 +44,8 @@ def factory(kind: Kind, name: str) -> Factory:
     """
     members = pair_of(kind, name)
     if members is not None:
+        from videoseg.models._pair import Pair
+
         return functools.partial(Pair, *(factory(kind, member)() for member in members))
     built_in = _built_in(kind)
     if name in built_in:
@@ -82,6 +85,8 @@ def pair_of(kind: Kind, name: str) -> tuple[str, str] | None:
 def part_class(kind: Kind, name: str) -> type[Any]:
     """The dataclass behind a name."""
     if pair_of(kind, name) is not None:
+        from videoseg.models._pair import Pair
+
         return Pair
     made = factory(kind, name)
     return made.func if isinstance(made, functools.partial) else made  # type: ignore[return-value]
@@ -91,6 +96,8 @@ def card(name: str) -> ModelCard:
     """The card of a model, read without loading it."""
     members = pair_of("models", name)
     if members is not None:
+        from videoseg.models._pair import paired
+
         return paired(*(card(member) for member in members))
     made = factory("models", name)
     settings = made.keywords if isinstance(made, functools.partial) else {}

@@ -6,33 +6,42 @@ Typer asks these with the beginning of a word; ``videoseg --install-completion``
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from videoseg import registry
-from videoseg.layers import preset_summaries
+if TYPE_CHECKING:
+    from videoseg.registry import Kind
 
 Offer = tuple[str, str]
 
 
 def models(incomplete: str) -> list[Offer]:
     """Names of models."""
+    from videoseg import registry
+
     named = ((name, registry.card(name).summary) for name in registry.names("models"))
     return _beginning(incomplete, named)
 
 
 def presets(incomplete: str) -> list[Offer]:
     """Names of presets."""
+    from videoseg.layers import preset_summaries
+
     return _beginning(incomplete, preset_summaries().items())
 
 
 def outputs(incomplete: str) -> list[Offer]:
     """Names of writers and exporters."""
-    kinds: tuple[registry.Kind, ...] = ("writers", "exporters")
+    from videoseg import registry
+
+    kinds: tuple[Kind, ...] = ("writers", "exporters")
     parts = sorted((name, kind) for kind in kinds for name in registry.names(kind))
     return _beginning(incomplete, ((name, _summary(kind, name)) for name, kind in parts))
 
 
 def parts(incomplete: str) -> list[Offer]:
     """Names of all parts, and ``run``."""
+    from videoseg import registry
+
     named = ((name, kind) for kind in registry.KINDS for name in registry.names(kind))
     return _beginning(incomplete, [("run", "the run as a whole"), *sorted(named)])
 
@@ -41,5 +50,7 @@ def _beginning(incomplete: str, offers: Iterable[Offer]) -> list[Offer]:
     return [(name, what) for name, what in offers if name.startswith(incomplete)]
 
 
-def _summary(kind: registry.Kind, name: str) -> str:
+def _summary(kind: Kind, name: str) -> str:
+    from videoseg import registry
+
     return (registry.part_class(kind, name).__doc__ or "").strip().partition("\n")[0]

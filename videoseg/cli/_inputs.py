@@ -18,17 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from videoseg import registry
 from videoseg.addresses import is_address, local_path
-from videoseg.config import AUTO
 from videoseg.errors import SourceError, SourceNotFoundError, UsageError
 from videoseg.sources.names import COUNTER, PICTURES, VIDEOS, is_picture, is_video, natural
 
 PIPE = "-"
 DEFAULT_OUT = "{stem}.videoseg"
 _FIELDS = ("stem", "name", "parent", "index", "model")
-_SOURCES_OF_FILES = (AUTO, "video", "decord")
-"""Settings of ``source`` under which a folder of videos is many inputs."""
+_SOURCES_OF_FILES = ("video", "decord")
+"""Settings of ``source``, beside ``auto``, under which a folder of videos is many inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +201,9 @@ def _is_address(word: str) -> bool:
 
 def _in_folder(folder: str, source: str) -> list[str]:
     """The folder itself, or the videos in it."""
-    if source not in _SOURCES_OF_FILES or (source == AUTO and _has_own_source(folder)):
+    from videoseg.config import AUTO
+
+    if _has_own_source(folder) if source == AUTO else source not in _SOURCES_OF_FILES:
         return [folder]
     inside = _listing(folder)
     videos = sorted(filter(is_video, inside), key=lambda path: natural(path.name))
@@ -226,6 +226,8 @@ def _listing(folder: str) -> list[Path]:
 
 def _has_own_source(folder: str) -> bool:
     """Whether a kind of source beside those of this package takes folders like this one."""
+    from videoseg import registry
+
     others = (name for name in registry.names("sources") if name not in ("images", "video"))
     return any(registry.part_class("sources", name).accepts(folder) for name in others)
 
