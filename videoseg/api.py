@@ -19,7 +19,13 @@ from videoseg.choice import chosen
 from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
-from videoseg.prompts import check_kinds, check_prompts, on_every_frame, prompt_on
+from videoseg.prompts import (
+    check_kinds,
+    check_prompts,
+    in_pixels,
+    on_every_frame,
+    prompt_on,
+)
 from videoseg.protocols import (
     Exporter,
     FrameSource,
@@ -30,6 +36,7 @@ from videoseg.protocols import (
     Writer,
 )
 from videoseg.run.log import RunLog
+from videoseg.run.lost_inputs import refuse_losing
 from videoseg.run.manifest import NAME as MANIFEST
 from videoseg.run.manifest import Counts, Ended, Manifest, StageTime, read_manifest
 from videoseg.run.notes import Notes
@@ -111,6 +118,7 @@ class Job(AbstractContextManager["Job"]):
         self._tracker = seeing_ahead(config.part("tracking", run.tracker), run.every)
         self._source, self.streams = open_source(self.location, config)
         try:
+            self.prompts = in_pixels(self.prompts, next(iter(self.streams.values())))
             for info in self.streams.values():
                 check_prompts(self.prompts, info)
             self._bounds = read_bounds(run.roi, run.ignore_mask, self.streams.values())
@@ -276,6 +284,7 @@ class Job(AbstractContextManager["Job"]):
         overwrite: bool = False,
         resume: bool = False,
         on_frame: Callable[[Tally], None] = lambda _: None,
+        reads: Sequence[str] = (),
     ) -> Summary:
         """Write all outputs below ``out``; they appear there together, once all are complete.
 
@@ -285,8 +294,10 @@ class Job(AbstractContextManager["Job"]):
             resume: Whether to go on with what an interrupted run of the same kind has left in
                 ``out``; a finished one is left as it is.
             on_frame: Called after each frame.
+            reads: Files beside the input that must not be replaced.
 
         Raises:
+            UsageError: An output would replace the input.
             OutputExistsError: A result or an unfinished run exists, and nothing was said about it,
                 or it is of another kind than this run.
             OutputError: The folder cannot be written.
@@ -294,6 +305,7 @@ class Job(AbstractContextManager["Job"]):
         plan = self.plan()
         if resume and (done := _finished(out, plan, overwrite=overwrite)) is not None:
             return done
+        self._refuse_losing(out, reads)
         staging = Staging(out, self.produces(), overwrite, resume=resume)
         with staging, ExitStack() as ends:
             notes, stage = Notes(staging.notes), self._stage()
@@ -340,6 +352,7 @@ class Job(AbstractContextManager["Job"]):
         ``stopped`` says why there are fewer answers than frames, where that is so.
         """
         plan = self.plan()
+        self._refuse_losing(out)
         with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
             log = ends.enter_context(RunLog(staging.folder / "run", self.streams, self.prompts))
             known = functools.partial(Replayed, whole=stopped is None)
@@ -349,6 +362,11 @@ class Job(AbstractContextManager["Job"]):
                     self._tracker.study(self.streams, pairs)
             steps = self._follow(known(answers()), log.append_answer)
             return self._publish(staging, plan, steps, log, on_frame, lambda: Ended(stopped))
+
+    def _refuse_losing(self, out: Path, reads: Sequence[str] = ()) -> None:
+        """Refuse to replace what is read."""
+        masks = [path for path in (self.config.run.ignore_mask,) if path is not None]
+        refuse_losing((self.location, *masks, *reads), out, self.produces())
 
     def _load_model(self) -> None:
         with self.clock.measure("load model"):

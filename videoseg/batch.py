@@ -47,6 +47,7 @@ class Task:
         overwrite: Whether results of an earlier run are replaced.
         skip_existing: Whether an input is left out whose finished run is in ``out`` already.
         resume: Whether to go on with what an interrupted run has left in ``out``.
+        reads: What else is read and must not be replaced: other inputs, files of prompts.
     """
 
     location: str
@@ -56,6 +57,7 @@ class Task:
     overwrite: bool = False
     skip_existing: bool = False
     resume: bool = False
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,11 @@ def attempt(task: Task, watch: Watch, model: Segmenter | None = None) -> Outcome
             return Outcome(task, "skipped", time.perf_counter() - begun, earlier)
         with watch(job) as on_frame:
             summary = job.run(
-                task.out, overwrite=task.overwrite, resume=task.resume, on_frame=on_frame
+                task.out,
+                overwrite=task.overwrite,
+                resume=task.resume,
+                on_frame=on_frame,
+                reads=task.reads,
             )
         return Outcome(task, "done", time.perf_counter() - begun, summary, notes=job.notes)
 

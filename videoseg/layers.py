@@ -8,6 +8,7 @@ them.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import Any, TypeAlias
 from videoseg import registry
 from videoseg.errors import ConfigError
 from videoseg.registry import KINDS, Kind
+from videoseg.text_files import read_text
 
 Table: TypeAlias = Mapping[str, Any]
 
@@ -157,7 +159,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _is_top(folder: Path) -> bool:
-    return folder == Path.home() or any((folder / name).exists() for name in _ROOTS)
+    # Unlike Path.home(), this takes a user without a home folder.
+    home = Path(os.path.expanduser("~"))
+    return folder == home or any((folder / name).exists() for name in _ROOTS)
 
 
 def _is_setting(name: str) -> bool:
@@ -211,9 +215,8 @@ def _nested(keys: Sequence[str], given: Any) -> Table:
 
 
 def _read(path: Path) -> Table:
+    text = read_text(path, "settings", ConfigError)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read settings from {path}: {error.strerror}") from error
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also a number of thousands of digits
         raise ConfigError(f"{path} is not TOML: {error}") from error

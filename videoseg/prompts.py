@@ -6,7 +6,9 @@ Shorthand is ``key=value`` pairs joined by ``;``::
     label=hand;box=10,20,80,90;at=12
     text=dog;point=200,150;not-point=90,40;max=1
 
-``box``, ``not-box``, ``point`` and ``not-point`` may be repeated; ``at`` is the index of the frame
+``box``, ``not-box``, ``point`` and ``not-point`` may be repeated; their numbers are pixels, or all
+of one are shares of the frame such as ``box=10%,20%,50%,60%``, in JSON ``["10%", "20%", "50%",
+"60%"]``. ``at`` is the index of the frame
 they were made on (default the first). ``prompts.json`` is a list of objects with the same keys, or
 with ``cues``, a list of objects, where an object is corrected on several frames::
 
@@ -21,11 +23,12 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from videoseg.errors import PromptError
+from videoseg.text_files import read_text
 from videoseg.types import Cue, ModelCard, Prompt, StreamInfo
 
 _PLACES = {"point": (2, True), "not-point": (2, False), "box": (4, True), "not-box": (4, False)}
@@ -35,20 +38,33 @@ _KEYS = ("label", "text", "max", "cues", *_CUE_KEYS)
 Numbers: TypeAlias = Sequence[float]
 
 
+class Shares(tuple[float, ...]):
+    """Coordinates as shares of the frame's width and height, 1 for all of it."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShareCue(Cue):
+    """A cue in shares of the frame, until its size is known (``in_pixels``)."""
+
+
 def parse_numbers(text: str, count: int, what: str) -> tuple[float, ...]:
-    """Parse ``"10,20,80,90"`` into ``count`` numbers.
+    """Parse ``"10,20,80,90"`` into ``count`` numbers; ``"10%,20%,50%,60%"`` gives ``Shares``.
 
     Raises:
         PromptError: There are more or fewer, or one is not a number.
     """
+    pieces = [piece.strip() for piece in text.split(",")]
+    shares = all(piece.endswith("%") for piece in pieces)
     try:
-        numbers = tuple(float(piece) for piece in text.split(","))
+        numbers = tuple(float(piece[:-1] if shares else piece) for piece in pieces)
     except ValueError:
         numbers = ()
     if len(numbers) != count:
         form = "x,y" if count == 2 else "x1,y1,x2,y2"
-        raise PromptError(f"{what} is {form} in pixels, got {text!r}")
-    return numbers
+        raise PromptError(f"{what} is {form} in pixels, or all in per cent, got {text!r}")
+    return Shares(number / 100 for number in numbers) if shares else numbers
 
 
 def by_hand(
@@ -59,12 +75,37 @@ def by_hand(
     not_points: Iterable[Numbers] = (),
     at: int | None = 0,
 ) -> tuple[Cue, ...]:
-    """The cue that these boxes (x1, y1, x2, y2) and points (x, y) make, or none."""
-    marked = [(*box, True) for box in boxes] + [(*box, False) for box in not_boxes]
-    clicked = [(*point, True) for point in points] + [(*point, False) for point in not_points]
-    if not marked and not clicked:
-        return ()
-    return (Cue(frame=at, points=tuple(clicked), boxes=tuple(marked)),)  # type: ignore[arg-type]
+    """The cues that these boxes (x1, y1, x2, y2) and points (x, y) make, or none.
+
+    Pixels make one cue, ``Shares`` another.
+    """
+    marked = [(box, True) for box in boxes] + [(box, False) for box in not_boxes]
+    clicked = [(point, True) for point in points] + [(point, False) for point in not_points]
+    cues: list[Cue] = []
+    for kind, shares in ((Cue, False), (ShareCue, True)):
+        found = [
+            tuple((*place, said) for place, said in places if isinstance(place, Shares) is shares)
+            for places in (clicked, marked)
+        ]
+        if any(found):
+            cues.append(kind(frame=at, points=found[0], boxes=found[1]))  # type: ignore[arg-type]
+    return tuple(cues)
+
+
+def in_pixels(prompts: Iterable[Prompt], info: StreamInfo) -> tuple[Prompt, ...]:
+    """The same prompts with what is in shares of the frame in pixels of a stream."""
+    wide, high = info.width, info.height
+
+    def placed(cue: Cue) -> Cue:
+        if not isinstance(cue, ShareCue):
+            return cue
+        points = tuple((x * wide, y * high, said) for x, y, said in cue.points)
+        boxes = tuple(
+            (x1 * wide, y1 * high, x2 * wide, y2 * high, said) for x1, y1, x2, y2, said in cue.boxes
+        )
+        return Cue(frame=cue.frame, points=points, boxes=boxes)
+
+    return tuple(replace(prompt, cues=tuple(map(placed, prompt.cues))) for prompt in prompts)
 
 
 def parse_prompt(text: str) -> Prompt:
@@ -94,10 +135,9 @@ def load_prompts(path: Path) -> tuple[Prompt, ...]:
     Raises:
         PromptError: The file is missing, is not JSON, or an entry does not fit.
     """
+    text = read_text(path, "prompts", PromptError)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PromptError(f"cannot read prompts from {path}: {error.strerror}") from error
+        entries = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise PromptError(f"{path} is not JSON: {error}") from error
     if not isinstance(entries, list) or not entries:
@@ -140,7 +180,8 @@ def check_prompts(prompts: Sequence[Prompt], info: StreamInfo) -> None:
     """Refuse cues that cannot be on this stream, before any work.
 
     Raises:
-        PromptError: A point or box lies outside the frame, or its frame is not in the stream.
+        PromptError: A point or box lies outside the frame, or seems to be in shares of it, or its
+            frame is not in the stream.
     """
     size = f"the frame is {info.width} x {info.height}"
     for prompt in prompts:
@@ -148,16 +189,31 @@ def check_prompts(prompts: Sequence[Prompt], info: StreamInfo) -> None:
             for x, y, _ in cue.points:
                 if not (0 <= x <= info.width and 0 <= y <= info.height):
                     raise PromptError(f"point {x:g},{y:g} of {prompt.label!r} lies outside: {size}")
+                if (x % 1 or y % 1) and (hint := _shares_hint((x, y), info)):
+                    raise PromptError(f"point {x:g},{y:g} of {prompt.label!r} {hint}")
             for x1, y1, x2, y2, _ in cue.boxes:
                 if x1 >= info.width or y1 >= info.height or x2 <= 0 or y2 <= 0:
                     raise PromptError(
                         f"box {x1:g},{y1:g},{x2:g},{y2:g} of {prompt.label!r} lies outside: {size}"
                     )
+                if hint := _shares_hint((x1, y1, x2, y2), info):
+                    raise PromptError(f"box {x1:g},{y1:g},{x2:g},{y2:g} of {prompt.label!r} {hint}")
             if cue.frame is not None and info.frame_count and cue.frame >= info.frame_count:
                 raise PromptError(
                     f"prompt {prompt.label!r} is anchored at frame {cue.frame}, but "
                     f"{info.stream} has {info.frame_count} frames (0 to {info.frame_count - 1})"
                 )
+
+
+def _shares_hint(numbers: Numbers, info: StreamInfo) -> str:
+    """What to write where numbers are hardly meant as pixels; empty where they may be."""
+    if max(numbers) > 1 or min(numbers) < 0 or (info.width, info.height) == (1, 1):
+        return ""
+    shares = ",".join(f"{100 * number:g}%" for number in numbers)
+    return (
+        f"lies within one pixel of the {info.width} x {info.height} frame; if you mean shares of "
+        f"the frame, write {shares}"
+    )
 
 
 def _prompt(entry: object, where: str) -> Prompt:
@@ -207,12 +263,18 @@ def _places(value: object, key: str, where: str) -> list[Numbers]:
     places = _list(value, f"{where}: {key}")
     if places and not isinstance(places[0], (list, tuple)):
         places = [places]
-    for place in places:
-        numbers = isinstance(place, (list, tuple)) and len(place) == count
-        if not numbers or not all(isinstance(number, (int, float)) for number in place):
-            form = "[x, y]" if count == 2 else "[x1, y1, x2, y2]"
-            raise PromptError(f"{where}: {key} must be {form} in pixels, got {place!r}")
-    return places
+    return [_numbers(place, count, f"{where}: {key}") for place in places]
+
+
+def _numbers(place: object, count: int, where: str) -> Numbers:
+    """The numbers of a point or box; where all are such as "10%", ``Shares``."""
+    if isinstance(place, (list, tuple)) and len(place) == count:
+        if all(isinstance(number, (int, float)) for number in place):
+            return place
+        if all(isinstance(number, str) and number.endswith("%") for number in place):
+            return parse_numbers(",".join(place), count, where)
+    form = "[x, y]" if count == 2 else "[x1, y1, x2, y2]"
+    raise PromptError(f'{where} must be {form} in pixels, or all such as "10%", got {place!r}')
 
 
 def _mapping(entry: object, known: Sequence[str], where: str) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from videoseg.config import RunConfig, load, output_kind
 from videoseg.errors import SourceError, UsageError
 from videoseg.pipeline import Tally
 from videoseg.protocols import Exporter, Writer
+from videoseg.run.lost_inputs import refuse_losing
 from videoseg.run.manifest import NAME as MANIFEST
 from videoseg.run.manifest import read_manifest, write_json
 from videoseg.run.plan import Plan, settings_difference
@@ -154,6 +155,7 @@ class Finished:
                 frames = (replace(frame, stream=named[frame.stream]) for frame in job.frames())
                 drawn = _with_frames(scenes, clock.each("decode", frames))
             made = [name for part in parts.values() for name in part.produces(streams)]
+            refuse_losing([self._location], self.folder, made)
             staging = Staging(self.folder, [*made, MANIFEST], overwrite, replaces=[MANIFEST])
             ends.enter_context(staging)
             pipeline.write(

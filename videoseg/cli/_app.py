@@ -7,7 +7,6 @@ or package is missing, 130 interrupted.
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Sequence
 
@@ -28,8 +27,10 @@ from videoseg.cli import (
     write,
 )
 from videoseg.cli._logging import LogFormat, say, set_up, speaks_json
+from videoseg.cli._streams import drop_output, flush_output
 from videoseg.errors import (
     MissingDependencyError,
+    OutputError,
     UnknownPhraseError,
     UsageError,
     VideosegError,
@@ -81,6 +82,7 @@ def run(arguments: Sequence[str]) -> int:
     set_up(LogFormat.TEXT, quiet=False)
     try:
         code = app(args=list(arguments), standalone_mode=False) or 0
+        flush_output()
         # Typer turns Ctrl-C into this code without a word.
         return _say(STOPPED, code) if code == INTERRUPTED else code
     except KeyboardInterrupt:
@@ -93,21 +95,54 @@ def run(arguments: Sequence[str]) -> int:
         return _say(_line(error), FAILED)
     except BrokenPipeError:
         # The reader of our output has left, as in `videoseg models | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 0
+    except OSError as error:
+        return _refused(error)
     except Exception as error:
-        return _unexpected(error)
+        return _unexpected(error, arguments)
 
 
-def _unexpected(error: Exception) -> int:
+def _refused(error: OSError) -> int:
+    """What the system refuses: our output, a working folder that is gone, a file by its name."""
+    try:
+        flush_output()
+    except OutputError as problem:
+        drop_output()
+        return _say(_line(problem), FAILED)
+    try:
+        os.getcwd()
+    except OSError:
+        return _say("the working folder does not exist any more; change to one that does", FAILED)
+    if error.filename and error.strerror and not os.environ.get(DEBUG):
+        return _say(f"{error.filename}: {error.strerror}", FAILED)
+    return _unexpected(error)
+
+
+def _unexpected(error: Exception, arguments: Sequence[str] = ()) -> int:
     """Usage errors of the parser show themselves; all else is a fault of ours or of a plug-in."""
     if hasattr(error, "exit_code") and hasattr(error, "show"):
+        hint = _taken_for_options(arguments) if hasattr(error, "option_name") else ""
+        if hint:
+            return _say(hint, USAGE)
         error.show()
         return int(error.exit_code)
     if os.environ.get(DEBUG):
         traceback.print_exception(error)
     text = " ".join(_line(error).split())
     return _say(f"unexpected {type(error).__name__}: {text} ({DEBUG}=1 shows where)", FAILED)
+
+
+def _taken_for_options(arguments: Sequence[str]) -> str:
+    """What to write instead of a file's name or a phrase that begins with a dash, if there is."""
+    for given in arguments:
+        if given.startswith("-") and os.path.lexists(given):
+            return (
+                f"{given} looks like an option; write {os.path.join(os.curdir, given)} for the file"
+            )
+        if given.startswith("-") and " " in given and "=" not in given:
+            return f"{given!r} looks like an option; write --text={given!r} for a phrase"
+    return ""
 
 
 def _line(error: Exception) -> str:

@@ -21,9 +21,12 @@ from urllib.parse import unquote, urlsplit
 from videoseg.addresses import is_address, local_path
 from videoseg.errors import SourceError, SourceNotFoundError, UsageError
 from videoseg.sources.names import COUNTER, PICTURES, VIDEOS, is_picture, is_video, natural
+from videoseg.text_files import decoded, read_text
 
 PIPE = "-"
 DEFAULT_OUT = "{stem}.videoseg"
+_LONGEST = 255
+"""Bytes that a name in a folder may have on the usual file systems."""
 _FIELDS = ("stem", "name", "parent", "index", "model")
 _SOURCES_OF_FILES = ("video", "decord")
 """Settings of ``source``, beside ``auto``, under which a folder of videos is many inputs."""
@@ -126,17 +129,21 @@ def read_list(path: Path) -> tuple[str, ...]:
     Raises:
         UsageError: The file cannot be read or names nothing.
     """
-    try:
-        if str(path) == PIPE:
-            lines = sys.stdin.read().splitlines()
-        else:
-            lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-    except OSError as error:
-        raise UsageError(f"cannot read inputs from {path}: {error.strerror}") from error
-    named = tuple(line for line in lines if line.strip())
+    if str(path) == PIPE:
+        text = decoded(_standard_input(), "standard input", UsageError, names=True)
+    else:
+        text = read_text(path, "inputs", UsageError, names=True)
+    named = tuple(line for line in text.split("\n") if line.strip())
     if not named:
         raise UsageError(f"{path} names no inputs; write one a line")
     return named
+
+
+def _standard_input() -> bytes:
+    try:
+        return sys.stdin.buffer.read() if sys.stdin is not None else b""
+    except OSError as error:
+        raise UsageError(f"cannot read inputs from standard input: {error.strerror}") from error
 
 
 def output_folders(inputs: Inputs, template: str | None, model: str) -> tuple[Path, ...]:
@@ -149,6 +156,7 @@ def output_folders(inputs: Inputs, template: str | None, model: str) -> tuple[Pa
     Raises:
         UsageError: A field does not exist, or two inputs would write to the same folder.
     """
+    default = template is None
     template = DEFAULT_OUT if template is None else local_path(template)
     if is_address(template):
         raise UsageError(f"-o {template}: is an address; give a folder on this machine")
@@ -158,6 +166,7 @@ def output_folders(inputs: Inputs, template: str | None, model: str) -> tuple[Pa
     made = []
     for index, location in enumerate(inputs.locations, 1):
         folder = _filled(template, location, index, model)
+        folder = fitting_name(folder, DEFAULT_OUT) if default else folder
         key = os.path.abspath(folder).casefold()
         if key in folders:
             raise UsageError(
@@ -167,6 +176,16 @@ def output_folders(inputs: Inputs, template: str | None, model: str) -> tuple[Pa
         folders[key] = location
         made.append(Path(folder))
     return tuple(made)
+
+
+def fitting_name(name: str, template: str) -> str:
+    """A name made by ``{stem}`` and an ending, its stem cut where file systems take no more."""
+    ending = template.removeprefix("{stem}")
+    most = _LONGEST - len(os.fsencode(ending))
+    stem = os.fsencode(name.removesuffix(ending))
+    if len(stem) <= most:
+        return name
+    return f"{stem[:most].decode('utf-8', 'ignore')}{ending}"
 
 
 def stem_of(location: str) -> str:

@@ -45,9 +45,12 @@ def view_flags(
     Raises:
         PromptError: The region is not four numbers.
     """
-    from videoseg.prompts import parse_numbers
+    from videoseg.errors import PromptError
+    from videoseg.prompts import Shares, parse_numbers
 
     region = None if roi is None else parse_numbers(roi, 4, "--roi")
+    if isinstance(region, Shares):
+        raise PromptError(f"--roi takes pixels, got {roi!r}")
     return {"every": every, "max_size": max_size, "roi": region, "ignore_mask": ignore_mask}
 
 

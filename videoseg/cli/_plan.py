@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from videoseg.cli._streams import print_json
 from videoseg.cli._summary import count
 from videoseg.usage import Remote
 
@@ -40,7 +40,7 @@ def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool)
         model.close()
     if as_json:
         document = {"inputs": plans} if several else plans[0]
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document)
     elif several:
         _say_sum([each for each in found if each is not None], len(tasks), jobs)
 

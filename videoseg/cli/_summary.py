@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING
 
 import typer
 
 from videoseg.cli._hosted_options import usage_lines
 from videoseg.cli._logging import say, speaks_json
+from videoseg.cli._streams import print_json
 
 if TYPE_CHECKING:
     from videoseg.run.summary import Summary
@@ -25,7 +25,7 @@ def say_summary(summary: Summary, *, as_json: bool, quiet: bool) -> None:
             typer.echo(f"{prompt}: {found if outlines else 'not found'}", err=True)
         say_times(summary)
     if as_json:
-        typer.echo(json.dumps(as_plain(summary), indent=2, ensure_ascii=False))
+        print_json(as_plain(summary))
 
 
 def say_times(summary: Summary) -> None:

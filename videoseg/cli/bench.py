@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -21,6 +20,7 @@ from videoseg.cli._hosted_options import (
     without_cache,
 )
 from videoseg.cli._logging import LogFormat, set_up
+from videoseg.cli._streams import print_json
 
 if TYPE_CHECKING:
     from videoseg.evaluate.bench import Measured
@@ -84,6 +84,7 @@ def bench(
         by_hand,
         check_kinds,
         check_prompts,
+        in_pixels,
         on_every_frame,
         parse_numbers,
     )
@@ -99,6 +100,7 @@ def bench(
     opened, streams = open_source(source, settings)
     measured = settings.part("models", settings.run.model)
     try:
+        prompts = in_pixels(prompts, next(iter(streams.values())))
         for info in streams.values():
             check_prompts(prompts, info)
         ask_consent(settings, source, yes=yes)
@@ -109,7 +111,7 @@ def bench(
         opened.close()
     if as_json:
         shown = {"model": settings.run.model, "session": str(Session.now())}
-        typer.echo(json.dumps({**shown, **dataclasses.asdict(result)}, indent=2))
+        print_json({**shown, **dataclasses.asdict(result)})
     else:
         _say(settings.run.model, source, result, str(Session.now()))
     if result.stopped is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from videoseg.cli._common import Assign, Config, Preset
+from videoseg.cli._streams import print_json
 
 if TYPE_CHECKING:
     from videoseg.config import RunConfig
@@ -73,7 +74,7 @@ def show(
         for key, value in settings.items():
             said = {"value": value, "origin": found.origins.get(f"{path}.{key}", DEFAULT)}
             at[key] = said if origin else value
-    typer.echo(json.dumps(made, indent=2, ensure_ascii=False))
+    print_json(made)
 
 
 def presets() -> None:
@@ -90,7 +91,7 @@ def schema() -> None:
     """Print a JSON Schema of settings files, for editors and checks."""
     from videoseg.schema import settings_schema
 
-    typer.echo(json.dumps(settings_schema(), indent=2, ensure_ascii=False))
+    print_json(settings_schema())
 
 
 def _tables(config: RunConfig) -> Tables:

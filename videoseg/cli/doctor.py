@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from videoseg.cli._streams import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +38,7 @@ def doctor(
     if as_json:
         groups = {name: list(map(dataclasses.asdict, group)) for name, group in found.items()}
         made = {"able": not lacking, "checks": groups}
-        typer.echo(json.dumps(made, indent=2, ensure_ascii=False))
+        print_json(made)
     else:
         for name, group in found.items():
             if group:

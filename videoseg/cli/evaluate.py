@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typer.core import TyperGroup
 from videoseg.cli import _completion
 from videoseg.cli._common import Config, Preset
 from videoseg.cli._hosted_options import Yes, ask_consent, without_cache
+from videoseg.cli._streams import print_json
 
 if TYPE_CHECKING:
     from videoseg.evaluate.candidates import Candidate
@@ -139,7 +139,7 @@ def run(
         )
     write_report(result, folder, price)
     if as_json:
-        typer.echo(json.dumps(plain(result), indent=2, ensure_ascii=False))
+        print_json(plain(result))
     elif not quiet:
         typer.echo((folder / f"{RESULTS}.md").read_text(encoding="utf-8"), nl=False)
     _end(result.skipped, quiet)
@@ -167,7 +167,7 @@ def compare(
         "of_second": entries_json(found.of_second),
         "difference": entries_json(found.difference),
     }
-    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    print_json(shown)
 
 
 def suite(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ import typer
 from videoseg.addresses import without_secrets
 from videoseg.cli import _options
 from videoseg.cli._common import Assign
+from videoseg.cli._streams import print_json
 
 if TYPE_CHECKING:
     from videoseg.types import StreamInfo
@@ -40,7 +40,7 @@ def info(
     streams = api.info(source, load(flags=flags, assignments=assigned))
     if as_json:
         shown = {name: _plain(stream) for name, stream in streams.items()}
-        typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        print_json(shown)
         return
     for name, stream in streams.items():
         typer.echo(name)

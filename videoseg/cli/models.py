@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Annotated
 
 import typer
+
+from videoseg.cli._streams import print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +29,7 @@ def models(
             {**dataclasses.asdict(card), "kinds": sorted(card.kinds), "present": here[card.name]}
             for card in cards
         ]
-        typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+        print_json(plain)
         return
     for card in cards:
         where = "on this machine" if here[card.name] else "not on this machine"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,12 +34,14 @@ from videoseg.cli._prompts import (
     Text,
     prompts_of,
 )
+from videoseg.cli._streams import print_json
 from videoseg.errors import OutputExistsError, UsageError
 
 if TYPE_CHECKING:
     from videoseg.api import Job
     from videoseg.preview import Look
 
+DEFAULT_OUT = "{stem}.preview.png"
 EPILOG = """
 Shows the first, middle and last frame, the frames that prompts are marked on, and those of --at.
 Each is asked for itself: what is marked by hand is shown on its own frame and not followed.
@@ -112,14 +113,28 @@ def preview(
     (location, *others) = _inputs.expand(read.inputs, settings.run.source).locations
     if others:
         raise UsageError(f"a preview is of one input, got {len(others) + 1}")
-    path = out or Path(f"{_inputs.stem_of(location)}.preview.png")
+    name = DEFAULT_OUT.format(stem=_inputs.stem_of(location))
+    path = out or Path(_inputs.fitting_name(name, DEFAULT_OUT))
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists; give another file, or --overwrite to replace it")
+    _refuse_own_input(path, (location, prompts, config, settings.run.ignore_mask))
     ask_consent(settings, location, yes=yes)
     with Job(location, asked, settings) as job:
         shown = looks(job, at or ())
         write_png(path, draw(shown, job.prompts, job.streams, width=width))
         _say(job, shown, path, as_json=as_json, quiet=quiet)
+
+
+def _refuse_own_input(path: Path, read: Sequence[str | Path | None]) -> None:
+    """Refuse to write over what is read; the file is written where it is, so links count."""
+    from videoseg.run.lost_inputs import same_file
+
+    for given in read:
+        inside = given is not None and any(
+            same_file(path, each) for each in (Path(given), *Path(given).glob("*"))
+        )
+        if inside:
+            raise UsageError(f"{given} would be lost: it is read; give another file with -o")
 
 
 def _say(job: Job, shown: Sequence[Look], path: Path, *, as_json: bool, quiet: bool) -> None:
@@ -144,4 +159,4 @@ def _say(job: Job, shown: Sequence[Look], path: Path, *, as_json: bool, quiet: b
             for look in shown
         ]
         document = {"out": str(path), "frames": frames}
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +53,7 @@ from videoseg.cli._prompts import (
     prompts_of,
 )
 from videoseg.cli._scale import MEASUREMENTS, scale_setting
+from videoseg.cli._streams import print_json
 from videoseg.errors import PromptError, UsageError
 
 if TYPE_CHECKING:
@@ -202,8 +202,10 @@ def segment(
             "it names an input; --text says so outright)"
         )
     folders = _inputs.output_folders(inputs, out, settings.run.model)
+    files = (str(path) for path in (prompts, config, input_list) if path is not None)
+    reads = (*inputs.locations, *files)
     tasks = [
-        Task(location, folder, asked, settings, overwrite, skip_existing, resume)
+        Task(location, folder, asked, settings, overwrite, skip_existing, resume, reads)
         for location, folder in zip(inputs.locations, folders, strict=True)
     ]
     if dry_run:
@@ -223,15 +225,11 @@ def _run(
     if not several:
         outcome = run_one(tasks[0], shown, quiet=quiet)
         if as_json:
-            _print(_report.as_json(outcome))
+            print_json(_report.as_json(outcome))
         end_if_stopped(outcome.summary)
         return
     outcomes = run_several(tasks, jobs, shown, quiet=quiet)
     if as_json:
         counts = _report.tally(outcomes)
-        _print({"inputs": [_report.as_json(outcome) for outcome in outcomes], **counts})
+        print_json({"inputs": [_report.as_json(outcome) for outcome in outcomes], **counts})
     raise typer.Exit(exit_code(outcomes))
-
-
-def _print(document: object) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from videoseg.addresses import for_ffmpeg
 from videoseg.errors import SourceError, SourceNotFoundError
 from videoseg.sources.images import is_torn_jpeg
+from videoseg.text_files import read_text
 from videoseg.types import RgbImage
 
 Labels = npt.NDArray[np.uint8]
@@ -94,12 +95,11 @@ def read_json(path: Path) -> Any:
         SourceError: It is missing or not JSON.
     """
     _must_exist(path, "file")
+    text = read_text(path, "data", SourceError)
     try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise SourceError(f"{path}: not JSON: {error}") from error
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def field(entry: object, name: str, kind: type[T] | tuple[type[T], ...], where: str) -> T:

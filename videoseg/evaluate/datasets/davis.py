@@ -24,6 +24,7 @@ from videoseg.evaluate.readers import Labels, field, read_image, read_json, read
 from videoseg.evaluate.samples import Media, OnBroken, VideoSample, VideoTarget
 from videoseg.geometry import masks
 from videoseg.sources.names import is_picture
+from videoseg.text_files import read_text
 from videoseg.types import Mask
 
 _VOID = 255
@@ -105,7 +106,7 @@ class Davis:
             file = self.path / "ImageSets" / f"{self.split}.txt"
             if not file.is_file():
                 raise SourceNotFoundError(f"{file}: file does not exist; --set data.split names it")
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = read_text(file, "names of sequences", SourceError).splitlines()
             # DAVIS 2016 lists pairs of files instead of sequences.
             words = [line.split()[0] for line in lines if line.strip()]
             return list(dict.fromkeys(w if "/" not in w else Path(w).parent.name for w in words))

@@ -21,18 +21,22 @@ OFF, AUTO = "off", "auto"
 
 
 def cache_folder(setting: str) -> Path | None:
-    """The folder that a setting means: ``auto`` is the user's own, ``off`` is none."""
+    """The folder that a setting means: ``auto`` is the user's own, ``off`` is none.
+
+    A user without a home folder, as in many containers, has none of their own.
+    """
     if setting == OFF:
         return None
     if setting != AUTO:
-        return Path(setting).expanduser()
+        return Path(os.path.expanduser(setting))
+    home = Path(os.path.expanduser("~"))
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = home / "Library" / "Caches"
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "videoseg" / "answers"
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return base / "videoseg" / "answers" if base.is_absolute() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass
 from datetime import date
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from videoseg.errors import ConfigError
+from videoseg.text_files import read_text
 
 _OURS = Path(__file__).with_name("prices.toml")
 _MILLION = 1_000_000
@@ -63,15 +65,14 @@ def price_of(service: str, model: str, file: str = "") -> Price | None:
     Raises:
         ConfigError: The user's file cannot be read or is not of this form.
     """
-    path = Path(file).expanduser() if file else _OURS
+    path = Path(os.path.expanduser(file)) if file else _OURS
+    text = read_text(path, "prices", ConfigError)
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8")).get(service, [])
+        entries = tomllib.loads(text).get(service, [])
         today = date.today()
         for entry in entries:
             if model in entry["models"] and today <= entry.get("until", date.max):
                 return _price(entry)
-    except OSError as error:
-        raise ConfigError(f"cannot read prices from {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path} is no file of prices: {error}") from error
     return None

@@ -55,7 +55,7 @@ class Source:
     def of(cls, text: str) -> Source:
         """Read ``org/name``, ``org/name@revision`` or a path."""
         repository, _, revision = text.partition("@")
-        is_path = Path(text).expanduser().exists() or repository.count("/") != 1
+        is_path = Path(os.path.expanduser(text)).exists() or repository.count("/") != 1
         if is_path or text.startswith((".", "~", "/")):
             return cls(text, None)
         return cls(text, repository, revision or "main")
@@ -68,7 +68,7 @@ def on_this_machine(text: str) -> Path | None:
     """
     source = Source.of(text)
     if source.repository is None:
-        folder = Path(text).expanduser()
+        folder = Path(os.path.expanduser(text))
     else:
         folder = hub_snapshot(source.repository, source.revision)
     return folder if folder.is_dir() and not _lacking(folder) else None
@@ -80,7 +80,8 @@ def hub_snapshot(repository: str, revision: str) -> Path:
     Where that is: huggingface.co/docs/huggingface_hub, "Understand caching". Its package takes long
     to import, and what is on this machine is asked for often.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    # As the hub's package does it, also for a user without a home folder.
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")
     home = Path(os.environ.get("HF_HOME") or cache / "huggingface")
     kept = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
     kept = kept / f"models--{repository.replace('/', '--')}"
@@ -101,7 +102,7 @@ def fetch(text: str, *, offline: bool) -> Path:
         return found
     source = Source.of(text)
     if source.repository is None:
-        folder = Path(text).expanduser()
+        folder = Path(os.path.expanduser(text))
         if not folder.is_dir():
             raise MissingDependencyError(f"weights {text!r}: there is no such folder")
         raise MissingDependencyError(f"weights in {text}: {_lacking(folder)[0]} is missing")

@@ -1,0 +1,70 @@
+"""Refuses outputs that would take the place of what they are made from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from videoseg.errors import UsageError
+from videoseg.sources.names import COUNTER, is_picture
+
+_ADDRESS = "://"
+
+
+def refuse_losing(inputs: Iterable[str | os.PathLike[str]], out: Path, made: Sequence[str]) -> None:
+    """Refuse to publish where that would replace an input, or what holds one.
+
+    Pieces are renamed into place, so that a hard link to an input is no danger. Names that lead to
+    the same file by links, or by letters of another case, count as one.
+
+    Args:
+        inputs: Files, folders and patterns that are read; what is no file is not looked at.
+        out: The output folder.
+        made: Names that are made in it.
+
+    Raises:
+        UsageError: An input would be lost.
+    """
+    pieces = [out / name for name in made if os.path.lexists(out / name)]
+    for given in map(os.fspath, inputs):
+        if pieces and given != "-" and _ADDRESS not in given:
+            for piece in pieces:
+                if _would_lose(given, piece):
+                    raise UsageError(
+                        f"{given} would be lost: this run replaces {piece}; "
+                        "give another output folder with -o"
+                    )
+
+
+def same_file(first: Path, second: Path) -> bool:
+    """Whether two names, links among them, lead to one file."""
+    try:
+        return first.samefile(second)
+    except (OSError, ValueError):
+        return False
+
+
+def _would_lose(given: str, piece: Path) -> bool:
+    for path in _names_of(given):
+        if any(_is_place(each, piece) for each in (path, *path.parents)):
+            return True
+        if path.is_dir() and is_picture(piece) and same_file(piece.parent, path):
+            return True  # a picture of the sequence that is read
+    return False
+
+
+def _names_of(given: str) -> Iterator[Path]:
+    """An input as it was named, and where that leads; of a pattern the folder."""
+    path = Path(os.path.abspath(given))
+    if not os.path.lexists(path) and COUNTER.search(path.name):
+        path = path.parent
+    yield path
+    yield Path(os.path.realpath(path))
+
+
+def _is_place(path: Path, piece: Path) -> bool:
+    """Whether two names are one entry of one folder."""
+    if path.name.casefold() != piece.name.casefold() or not same_file(path.parent, piece.parent):
+        return False
+    return path.name == piece.name or same_file(path, piece)
