@@ -7,6 +7,7 @@ or package is missing, 130 interrupted.
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Sequence
 
@@ -27,10 +28,9 @@ from videoseg.cli import (
     write,
 )
 from videoseg.cli._logging import LogFormat, say, set_up, speaks_json
-from videoseg.cli._streams import drop_output, flush_output
+from videoseg.cli._streams import ReaderGoneError
 from videoseg.errors import (
     MissingDependencyError,
-    OutputError,
     UnknownPhraseError,
     UsageError,
     VideosegError,
@@ -82,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
     set_up(LogFormat.TEXT, quiet=False)
     try:
         code = app(args=list(arguments), standalone_mode=False) or 0
-        flush_output()
+        sys.stdout.flush()
         # Typer turns Ctrl-C into this code without a word.
         return _say(STOPPED, code) if code == INTERRUPTED else code
     except KeyboardInterrupt:
@@ -93,9 +93,7 @@ def run(arguments: Sequence[str]) -> int:
         return _say(_line(error), USAGE)
     except VideosegError as error:
         return _say(_line(error), FAILED)
-    except BrokenPipeError:
-        # The reader of our output has left, as in `videoseg models | head`.
-        drop_output()
+    except ReaderGoneError:
         return 0
     except OSError as error:
         return _refused(error)
@@ -104,12 +102,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _refused(error: OSError) -> int:
-    """What the system refuses: our output, a working folder that is gone, a file by its name."""
-    try:
-        flush_output()
-    except OutputError as problem:
-        drop_output()
-        return _say(_line(problem), FAILED)
+    """What the system refuses: a working folder that is gone, a file by its name."""
     try:
         os.getcwd()
     except OSError:

@@ -10,12 +10,17 @@ import io
 import json
 import os
 import sys
+from typing import Any, TextIO
 
 import typer
 
 from videoseg.errors import OutputError
 
-_STDERR = 2
+_STDOUT, _STDERR = 1, 2
+
+
+class ReaderGoneError(Exception):
+    """Nobody reads standard output any more; not an OSError, for which Typer has a way of its own."""
 
 
 def set_up_streams() -> None:
@@ -32,17 +37,9 @@ def set_up_streams() -> None:
             # This gets the lowest free number, which is the one that is missing.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     if sys.stdin is None:
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the whole process
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    if os.name != "nt" or not sys.stderr or not sys.stderr.isatty():
-        # A console of Windows has a stream of its own kind, which is left as it is.
-        kept = io.BufferedWriter(_Forgiving(_STDERR, "wb", closefd=False))
-        sys.stderr = io.TextIOWrapper(kept, encoding, "backslashreplace", line_buffering=True)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for the whole process
+    sys.stdout = _opened(_STDOUT, sys.stdout)
+    sys.stderr = _opened(_STDERR, sys.stderr)
 
 
 def print_json(document: object) -> None:
@@ -55,38 +52,42 @@ def print_json(document: object) -> None:
     typer.echo(text)
 
 
-def flush_output() -> None:
-    """Have all of stdout written.
+class _Standard(io.FileIO):
+    """Standard output or standard error, which after a first failure drops what it is given.
 
-    Raises:
-        BrokenPipeError: Its reader has left.
-        OutputError: It cannot be written, as on a full disk.
+    So the process can still say what was wrong, and end.
     """
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"cannot write to standard output: {reason}") from error
+
+    failed = False
+
+    def write(self, data: Any, /) -> int:
+        """Write.
+
+        Raises:
+            ReaderGoneError: The reader of standard output has left, as in `videoseg models | head`.
+            OutputError: Standard output cannot be written, as on a full disk.
+        """
+        if not self.failed:
+            try:
+                return super().write(data) or 0
+            except OSError as error:
+                self.failed = True
+                if self.fileno() == _STDOUT and isinstance(error, BrokenPipeError):
+                    raise ReaderGoneError from error
+                if self.fileno() == _STDOUT:
+                    reason = error.strerror or error
+                    raise OutputError(f"cannot write to standard output: {reason}") from error
+        return len(data)
 
 
-def drop_output() -> None:
-    """Send what is still to be written to stdout to nowhere, so that the process can end."""
-    try:
-        number = sys.stdout.fileno()
-    except (AttributeError, OSError, ValueError):
-        return
-    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
-
-
-class _Forgiving(io.FileIO):
-    """A file that takes everything, also where nothing can be written."""
-
-    def write(self, data, /):  # type: ignore[no-untyped-def]
-        """Write, or drop what cannot be written."""
-        try:
-            return super().write(data)
-        except OSError:
-            return len(data)
+def _opened(number: int, stream: TextIO | None) -> TextIO:
+    """A standard stream for text; a console of Windows, which is of its own kind, is left alone."""
+    interactive = stream is not None and stream.isatty()
+    if stream is not None and interactive and sys.platform == "win32":
+        return stream
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Standard(number, "wb", closefd=False)),
+        (stream and stream.encoding) or "utf-8",
+        "backslashreplace",
+        line_buffering=interactive or number == _STDERR,
+    )
