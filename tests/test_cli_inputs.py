@@ -103,7 +103,7 @@ def test_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "list.txt"
     path.write_bytes("\ufeffa.mp4\r\n\n  \nclips/ä b.mp4\n".encode())
     assert read_list(path) == ("a.mp4", "clips/ä b.mp4")
-    monkeypatch.setattr("sys.stdin", io.StringIO("x.mp4\ny.mp4"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x.mp4\ny.mp4")))
     assert read_list(Path("-")) == ("x.mp4", "y.mp4")
     path.write_text("\n")
     for bad in (path, tmp_path / "none.txt"):

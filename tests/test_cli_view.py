@@ -159,7 +159,7 @@ REFUSED = [
     (["--ignore-mask", "small.png"], 2, "small.png: is 10 x 20, but clip is 192 x 128"),
     (["--deinterlace", "yes"], 2, "'yes' is not one of 'auto', 'off', 'bob'"),
     (["--on-bad-frame", "yes"], 2, "'yes' is not one of 'fail', 'skip', 'repeat'"),
-    (["--source", "video2"], 2, "no sources part is called 'video2'; did you mean 'video'"),
+    (["--source", "video2"], 2, "no source is called 'video2'; did you mean 'video'"),
 ]
 
 

@@ -106,7 +106,7 @@ def test_variables(name: str, text: str, kind: Any, part: str, key: str, value: 
     ("name", "says"),
     [
         ("VIDEOSEG_RUN_BATCHES", "VIDEOSEG_RUN_BATCHES: run has no setting .*mean 'batch'"),
-        ("VIDEOSEG_RUN_MODEL", "VIDEOSEG_RUN_MODEL: no models part"),
+        ("VIDEOSEG_RUN_MODEL", "VIDEOSEG_RUN_MODEL: no model"),
         ("VIDEOSEG_WRITERS_SVGS_PRECISION", "VIDEOSEG_WRITERS_SVGS_PRECISION names no part"),
         ("VIDEOSEG_WRITERS_SVG_PRECISON", "PRECISON: writers.svg has no .*mean 'precision'"),
         ("VIDEOSEG_WRITERS_SVG_PRECISION", "VIDEOSEG_WRITERS_SVG_PRECISION: writers.svg.precision"),
@@ -159,10 +159,10 @@ def test_files_name_presets_that_exist(project: Path) -> None:
 def test_mistakes_name_the_file(project: Path, tmp_path: Path) -> None:
     file = tmp_path / PROJECT_FILE
     file.write_text('[run]\nmodel = "embeded"\n')
-    with pytest.raises(ConfigError, match=rf"{file}: no models part .*did you mean 'embedded'"):
+    with pytest.raises(ConfigError, match=rf"{file}: no model .*did you mean 'embedded'"):
         load(folder=project)
     file.write_text("[writers.svgs]\nprecision = 2\n")
-    with pytest.raises(ConfigError, match=rf"{file}: no writers part .*did you mean 'svg'"):
+    with pytest.raises(ConfigError, match=rf"{file}: no writer .*did you mean 'svg'"):
         load(folder=project)
 
 

@@ -188,8 +188,8 @@ def test_the_two_cards_are_one() -> None:
         ("owlv2+clipseg", "'clipseg' outlines no boxes"),
         ("owlv2+sam2.1-tny", "did you mean 'sam2.1-tiny'"),
         ("owlv3+sam2.1-tiny", "did you mean 'owlv2'"),
-        ("owlv2+", "no models part is called ''"),
-        ("owlv2+sam2.1-tiny+sam3", "no models part is called 'sam2.1-tiny+sam3'|finds no boxes"),
+        ("owlv2+", "no model is called ''"),
+        ("owlv2+sam2.1-tiny+sam3", "no model is called 'sam2.1-tiny+sam3'|finds no boxes"),
     ],
 )
 def test_what_makes_no_pair_is_refused(name: str, problem: str) -> None:

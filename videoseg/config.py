@@ -39,12 +39,12 @@ from videoseg.layers import (
     assignment_layer,
     environment_layers,
     file_layer,
-    nearest,
     preset_layer,
     project_file,
 )
 from videoseg.protocols import Composed
 from videoseg.registry import Kind
+from videoseg.spelling import nearest
 from videoseg.types import Box
 
 if typing.TYPE_CHECKING:

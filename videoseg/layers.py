@@ -11,7 +11,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from videoseg import registry
 from videoseg.errors import ConfigError
 from videoseg.registry import KINDS, Kind
+from videoseg.spelling import nearest
 from videoseg.text_files import read_text
 
 Table: TypeAlias = Mapping[str, Any]
@@ -147,15 +148,6 @@ def parse_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
         return text.strip()
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint for a name that does not exist: the nearest that does, or all."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"there are: {', '.join(names)}" if names else "it has no settings"
 
 
 def _is_top(folder: Path) -> bool:

@@ -19,7 +19,6 @@ with ``cues``, a list of objects, where an object is corrected on several frames
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from videoseg.errors import PromptError
+from videoseg.spelling import nearest
 from videoseg.text_files import read_text
 from videoseg.types import Cue, ModelCard, Prompt, StreamInfo
 
@@ -282,9 +282,7 @@ def _mapping(entry: object, known: Sequence[str], where: str) -> Mapping[str, An
         raise PromptError(f"{where} must be an object with keys, got {entry!r}")
     for key in entry:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-            raise PromptError(f"{where}: unknown key {key!r}; {hint}")
+            raise PromptError(f"{where}: unknown key {key!r}; {nearest(str(key), known)}")
     return entry
 
 

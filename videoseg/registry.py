@@ -12,7 +12,6 @@ family of names shares one class. Packages outside videoseg add parts through th
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import pkgutil
@@ -21,12 +20,20 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from videoseg.errors import ConfigError, MissingDependencyError
+from videoseg.spelling import nearest
 
 if TYPE_CHECKING:
     from videoseg.types import ModelCard
 
 Kind: TypeAlias = Literal["sources", "models", "tracking", "writers", "exporters"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+_ONE_OF: Mapping[Kind, str] = {
+    "sources": "source",
+    "models": "model",
+    "tracking": "tracker",
+    "writers": "writer",
+    "exporters": "exporter",
+}
 Factory: TypeAlias = Callable[..., Any]
 
 
@@ -59,10 +66,7 @@ def factory(kind: Kind, name: str) -> Factory:
                 f"{kind} part {name!r} ({outside[name].value}) cannot be loaded: {error}"
             ) from error
         return made
-    known = names(kind)
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-    raise ConfigError(f"no {kind} part is called {name!r}; {hint}")
+    raise ConfigError(f"no {_ONE_OF[kind]} is called {name!r}; {nearest(name, names(kind))}")
 
 
 def pair_of(kind: Kind, name: str) -> tuple[str, str] | None:

@@ -20,7 +20,7 @@ _STDOUT, _STDERR = 1, 2
 
 
 class ReaderGoneError(Exception):
-    """Nobody reads standard output any more; not an OSError, for which Typer has a way of its own."""
+    """Nobody reads standard output any more; no OSError, which Typer handles in its own way."""
 
 
 def set_up_streams() -> None:

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from videoseg.errors import ConfigError
-from videoseg.layers import nearest, parse_value
+from videoseg.layers import parse_value
+from videoseg.spelling import nearest
 
 
 def made(cls: type[Any], table: str, given: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:

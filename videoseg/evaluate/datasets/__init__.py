@@ -15,7 +15,7 @@ from typing import Any
 from videoseg.errors import ConfigError, SourceError, SourceNotFoundError
 from videoseg.evaluate.samples import DataSet
 from videoseg.evaluate.settings import made
-from videoseg.layers import nearest
+from videoseg.spelling import nearest
 
 
 @functools.cache

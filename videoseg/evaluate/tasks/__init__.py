@@ -17,7 +17,7 @@ from videoseg.evaluate.driver import Driver
 from videoseg.evaluate.samples import Media
 from videoseg.evaluate.settings import made
 from videoseg.evaluate.tables import Figure, Row
-from videoseg.layers import nearest
+from videoseg.spelling import nearest
 from videoseg.types import PromptKind
 
 
