@@ -334,7 +334,7 @@ FROM_STDIN = "from videoseg.cli import main; main()"
 @pytest.mark.parametrize(
     ("make", "more", "code", "says"),
     [
-        (lambda: media.film(name="a.ts"), ("--start", "4f"), 0, r"2 frames; "),
+        (lambda: media.film(name="a.ts"), ("--start", "4f"), 0, r"2 frames in "),
         (lambda: media.film(name="a.mkv"), ("--start", "0.1"), 1, r"a pipe is read once"),
         (lambda: media.film(name="a.mov", codec="mjpeg", pixel_format="yuvj420p", **SIXTY), (), 1,
          r"standard input is not a video that can be read in one go .*faststart"),

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from videoseg.pipeline import Tally
     from videoseg.threads import Stopwatch
 
-_NOT_WORK = frozenset({"wait", "load model"})
+NOT_WORK = frozenset({"wait", "load model"})
+"""Stages of a stopwatch that do nothing for a frame."""
 _LATELY_SECONDS = 30.0
 _BAR_SECONDS, _JSON_SECONDS, _LINE_SECONDS, _LOG_SECONDS = 0.1, 1.0, 5.0, 30.0
 """Time between two reports. Lines that nobody asked for, in the log of a job, are rarer."""
@@ -142,7 +143,7 @@ class Progress(AbstractContextManager["Progress"]):
 
 def slowest(clock: Stopwatch) -> str | None:
     """Name of the stage that has taken most time."""
-    work = {name: spent for name, spent in clock.seconds.copy().items() if name not in _NOT_WORK}
+    work = {name: spent for name, spent in clock.seconds.copy().items() if name not in NOT_WORK}
     return max(work, key=lambda name: work[name], default=None)
 
 

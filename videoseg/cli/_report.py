@@ -29,7 +29,7 @@ def say_outcome(outcome: Outcome) -> None:
     for note in outcome.notes:
         typer.echo(f"note: {note}", err=True)
     _say_found(summary, outcome.task.config.run.model)
-    say_times(summary)
+    say_times(summary, outcome.seconds)
 
 
 def _say_found(summary: Summary, model: str) -> None:
@@ -82,7 +82,7 @@ def as_json(outcome: Outcome) -> dict[str, object]:
     if outcome.summary is None:
         out = str(outcome.task.out)
         return {**head, "out": out, "reason": outcome.reason}
-    return {**head, **as_plain(outcome.summary)}
+    return {**head, **as_plain(outcome.summary, outcome.seconds)}
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:

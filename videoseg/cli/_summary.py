@@ -9,31 +9,46 @@ import typer
 
 from videoseg.cli._hosted_options import usage_lines
 from videoseg.cli._logging import say, speaks_json
+from videoseg.cli._progress import NOT_WORK
 from videoseg.cli._streams import print_json
 
 if TYPE_CHECKING:
     from videoseg.run.summary import Summary
 
 
-def say_summary(summary: Summary, *, as_json: bool, quiet: bool) -> None:
+def say_summary(summary: Summary, elapsed: float, *, as_json: bool, quiet: bool) -> None:
     """Say on stderr what was found, unless quiet, and print it on stdout if asked."""
     if not quiet and speaks_json():
-        say("summary", **as_plain(summary))
+        say("summary", **as_plain(summary, elapsed))
     elif not quiet:
         for prompt, tracks, outlines in _by_prompt(summary):
             found = f"{count(tracks, 'object')}, {count(outlines, 'outline')}"
             typer.echo(f"{prompt}: {found if outlines else 'not found'}", err=True)
-        say_times(summary)
+        say_times(summary, elapsed)
     if as_json:
-        print_json(as_plain(summary))
+        print_json(as_plain(summary, elapsed))
 
 
-def say_times(summary: Summary) -> None:
-    """Say how long each stage took and what was made."""
+def say_times(summary: Summary, elapsed: float) -> None:
+    """Say how long all of it and each stage took, in all and for a frame, and what was made.
+
+    Args:
+        summary: What was done.
+        elapsed: Seconds from the beginning to the end of the command's work.
+    """
     spent = sorted(summary.seconds.items(), key=lambda item: -item[1])
-    times = "".join(f"; {name} {seconds:.1f} s" for name, seconds in spent if name != "wait")
-    idle = "" if summary.idle is None else f"; model idle {summary.idle:.0%} of its time"
-    typer.echo(f"{count(summary.frames, 'frame')}{times}{idle}", err=True)
+    each = per_frame(summary, elapsed)
+    stages = [
+        f"{name} {seconds:.1f} s" + (f", {each[name]:.1f} ms a frame" if name in each else "")
+        for name, seconds in spent
+        if name != "wait"
+    ]
+    if summary.idle is not None:
+        stages.append(f"model idle {summary.idle:.0%} of its time")
+    whole = f", {each['total']:.1f} ms a frame" if each else ""
+    typer.echo(f"{count(summary.frames, 'frame')} in {elapsed:.1f} s{whole}", err=True)
+    if stages:
+        typer.echo(f"stages, some at the same time: {'; '.join(stages)}", err=True)
     if summary.known:
         typer.echo(f"{count(summary.known, 'frame')} of them answered earlier", err=True)
     if summary.usage is not None and (summary.usage.calls or summary.usage.cached):
@@ -42,12 +57,25 @@ def say_times(summary: Summary) -> None:
     typer.echo(f"wrote {', '.join(summary.outputs)} in {summary.out}", err=True)
 
 
+def per_frame(summary: Summary, elapsed: float) -> dict[str, float]:
+    """Milliseconds a frame of all of it (``total``) and of each stage that works on frames.
+
+    The model is asked only about frames that had no answer from an earlier run.
+    """
+    found = {}
+    for name, seconds in (("total", elapsed), *summary.seconds.items()):
+        frames = summary.frames - (summary.known if name == "model" else 0)
+        if frames and name not in NOT_WORK:
+            found[name] = 1000 * seconds / frames
+    return found
+
+
 def count(number: int, thing: str) -> str:
     """A number of things in words."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def as_plain(summary: Summary) -> dict[str, object]:
+def as_plain(summary: Summary, elapsed: float) -> dict[str, object]:
     """A summary as plain values."""
     return {
         "out": str(summary.out),
@@ -61,6 +89,10 @@ def as_plain(summary: Summary) -> dict[str, object]:
             for prompt, tracks, outlines in _by_prompt(summary)
         ],
         "seconds": {name: round(spent, 3) for name, spent in summary.seconds.items()},
+        "elapsed_seconds": round(elapsed, 3),
+        "milliseconds_per_frame": {
+            name: round(spent, 3) for name, spent in per_frame(summary, elapsed).items()
+        },
         "usage": None if summary.usage is None else dataclasses.asdict(summary.usage),
         "stopped": summary.stopped,
         "idle": None if summary.idle is None else round(summary.idle, 4),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,7 @@ def rerun(
     from videoseg.cli._summary import say_summary
     from videoseg.redo import Finished
 
+    begun = time.perf_counter()
     flags = {"write": write} if write else {}
     set_up(log_format, quiet=quiet)
     run = Finished(
@@ -67,4 +69,4 @@ def rerun(
         Progress(job.frame_count, job.clock, quiet=quiet, name=str(folder), mode=progress) as shown,
     ):
         summary = run.rerun(job, out or folder, overwrite=overwrite, on_frame=shown.show)
-    say_summary(summary, as_json=as_json, quiet=quiet)
+    say_summary(summary, time.perf_counter() - begun, as_json=as_json, quiet=quiet)

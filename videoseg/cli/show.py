@@ -27,6 +27,7 @@ def show(
 ) -> None:
     """Show what a part is and its settings, as `--set` takes them."""
     from videoseg import config, registry
+    from videoseg.spelling import nearest
 
     if name is None:
         for kind in registry.KINDS:
@@ -37,7 +38,8 @@ def show(
         return
     kinds = [kind for kind in registry.KINDS if name in registry.names(kind)]
     if not kinds:
-        raise ConfigError(f"no part is called {name!r}; `videoseg show` lists them")
+        known = {each for kind in registry.KINDS for each in registry.names(kind)}
+        raise ConfigError(f"no part is called {name!r}; {nearest(name, sorted(known))}")
     for kind in kinds:
         _settings(f"{kind}.{name}", registry.part_class(kind, name))
         if kind == "models":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -49,9 +50,10 @@ def write(
     from videoseg.redo import Finished
     from videoseg.threads import Stopwatch
 
+    begun = time.perf_counter()
     set_up(log_format, quiet=quiet)
     run = Finished(folder, assignments=assign or (), location=source)
     clock = Stopwatch()
     with Progress(run.frame_count, clock, quiet=quiet, name=str(folder), mode=progress) as shown:
         summary = run.write(write, overwrite=overwrite, clock=clock, on_frame=shown.show)
-    say_summary(summary, as_json=as_json, quiet=quiet)
+    say_summary(summary, time.perf_counter() - begun, as_json=as_json, quiet=quiet)
