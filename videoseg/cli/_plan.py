@@ -101,11 +101,11 @@ def _said(found: Estimate, out: Path) -> list[tuple[str, str]]:
     lines = [
         ("frames", f"{found.frames}, in {count(found.calls, 'call')} of the model"),
         ("time", f"{_range(found)} (an estimate, {basis}; a frame: {stages})"),
-        ("disk", f"about {_bytes(found.size)} (an estimate, from the same frames)"),
+        ("disk", f"about {in_bytes(found.size)} (an estimate, from the same frames)"),
     ]
     free = _free(out)
     if found.size > free:
-        lines.append(("warning", f"only {_bytes(free)} are free where the results go"))
+        lines.append(("warning", f"only {in_bytes(free)} are free where the results go"))
     return lines
 
 
@@ -114,7 +114,7 @@ def _say_sum(found: Sequence[Estimate], inputs: int, jobs: int) -> None:
     quick, slow = (sum(getattr(each, name) for each in known) for name in ("quickest", "slowest"))
     frames, size = (sum(getattr(each, name) or 0 for each in known) for name in ("frames", "size"))
     unknown = inputs - len(known)
-    text = f"{count(inputs, 'input')}: {frames} frames, about {_bytes(size)}, "
+    text = f"{count(inputs, 'input')}: {frames} frames, about {in_bytes(size)}, "
     text += f"{_clock(quick)} to {_clock(slow)} one after another"
     if jobs > 1:
         text += f", less with {jobs} jobs"
@@ -141,7 +141,7 @@ def _clock(seconds: float) -> str:
     )
 
 
-def _bytes(size: float) -> str:
+def in_bytes(size: float) -> str:
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if size >= 10 or unit == "bytes" else f"{size:.1f} {unit}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,26 +32,31 @@ def info(
     assign: Assign = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show size, times, rotation, colour and sound of an input."""
+    """Show size, duration, rates, codecs, colour, sound and rotation of an input."""
     from videoseg import api
+    from videoseg.cli._media import rows
     from videoseg.config import load
+    from videoseg.sources._details import details
 
     assigned = [*_options.video_assignments({"deinterlace": deinterlace}), *(assign or ())]
     flags = {} if kind is None else {"source": kind}
-    streams = api.info(source, load(flags=flags, assignments=assigned))
+    settings = load(flags=flags, assignments=assigned)
+    streams = api.info(source, settings)
+    number = settings.tables.get("sources", {}).get("video", {}).get("stream")
+    about = details(source, number if isinstance(number, int) else None)
     if as_json:
-        shown = {name: _plain(stream) for name, stream in streams.items()}
-        print_json(shown)
+        print_json({name: _plain(stream, about) for name, stream in streams.items()})
         return
     for name, stream in streams.items():
         typer.echo(name)
-        for key, value in _plain(stream).items():
-            if value is not None and key != "stream":
-                typer.echo(f"  {key.replace('_', ' '):20} {value}")
+        for key, value in rows(stream, about):
+            typer.echo(f"  {key:15} {value}")
 
 
-def _plain(stream: StreamInfo) -> dict[str, object]:
-    """Fields as JSON values; colour tags in a table of their own, fractions as num/den."""
+def _plain(stream: StreamInfo, about: Mapping[str, Any]) -> dict[str, object]:
+    """All that is known as JSON values; fractions as num/den, colours by number and by name."""
+    from videoseg.cli._media import colour_names, duration_of
+
     found: dict[str, object] = {}
     for item in dataclasses.fields(stream):
         value = getattr(stream, item.name)
@@ -62,4 +68,5 @@ def _plain(stream: StreamInfo) -> dict[str, object]:
             tags = dataclasses.asdict(value)
             value = {k: v for k, v in tags.items() if v is not None} or None
         found[item.name] = value
-    return found
+    named = colour_names(stream.colour) or None
+    return {**found, "colour_names": named, **about, "duration_seconds": duration_of(stream, about)}
