@@ -61,7 +61,8 @@ def test_frames_that_are_shown(film: str) -> None:
     ]
     assert [read_index(look.frame.image) for look in shown] == [0, 7, 19, 25, 39]
     assert [len(look.scores(0)) for look in shown] == [1] * 5
-    assert [len(look.scores(1)) for look in shown] == [0, 1, 0, 0, 0]
+    assert [len(look.scores(1)) for look in shown] == [0, 1, 1, 1, 1]
+    assert [look.followed for look in shown] == [False, True, True, True, True]
 
 
 def test_a_part_and_a_single_frame(film: str) -> None:
@@ -160,6 +161,7 @@ def test_from_the_command_line(film: str, capfd: pytest.CaptureFixture[str]) -> 
     assert [each["frame"] for each in document["frames"]] == [0, 10, 19, 39]
     assert document["frames"][1] == {
         "places": ["at 0.4"],
+        "followed": False,
         "frame": 10,
         "seconds": 0.4,
         "scores": {"red": [0.9]},

@@ -23,6 +23,7 @@ from videoseg.prompts import (
     check_kinds,
     check_prompts,
     in_pixels,
+    is_carried,
     on_every_frame,
     prompt_on,
 )
@@ -48,7 +49,7 @@ from videoseg.run.summary import Summary
 from videoseg.sources.bounds import read_bounds
 from videoseg.sources.positions import Timed, frame_index, parse_position
 from videoseg.stages.batched import USUAL, Load
-from videoseg.stages.carried import ask
+from videoseg.stages.carried import Carried, ask
 from videoseg.stages.every_nth import batch_within, seeing_ahead
 from videoseg.stages.fitting import stage_for
 from videoseg.stages.replayed import Replayed
@@ -89,6 +90,7 @@ class Job(AbstractContextManager["Job"]):
         config: RunConfig,
         *,
         model: Segmenter | None = None,
+        asks: bool = True,
     ) -> None:
         """Put a run together.
 
@@ -98,13 +100,14 @@ class Job(AbstractContextManager["Job"]):
             config: The settings.
             model: The model that the settings name, where a caller keeps it for several runs; the
                 caller closes it.
+            asks: Whether the model is to be asked; if not, there need be no prompts.
 
         Raises:
             PromptError: There is no prompt, or one that this input or model cannot take.
             ConfigError: A part or setting does not exist or does not fit.
             SourceError: The input cannot be read.
         """
-        if not prompts:
+        if asks and not prompts:
             raise PromptError("nothing to look for: give words, a box or a point")
         self.location = local_path(os.fspath(location))
         self.config = config = chosen(config, prompts)
@@ -236,6 +239,20 @@ class Job(AbstractContextManager["Job"]):
                     if (held := prompt_on(prompt, index)) is not None
                 }
                 yield frame, ask(model, frame, asked, len(self.prompts))
+
+    def carry(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
+        """Follow what prompts mark through some frames, in order; other prompts are not asked.
+
+        The model is loaded already, as ``look`` does it.
+        """
+        marked = {n: prompt for n, prompt in enumerate(self.prompts) if is_carried(prompt)}
+        numbers = tuple(marked)
+        model = view_of(self._model, self._bounds, self.config.run.max_size)
+        for frame, found in Carried(model, tuple(marked.values())).run(frames):
+            instances = tuple(
+                dataclasses.replace(one, prompt=numbers[one.prompt]) for one in found.instances
+            )
+            yield frame, Detections(frame.stream, frame.index, instances)
 
     def plan(self) -> Plan:
         """What decides the result; reads the whole input, to tell it apart by its content.

@@ -161,6 +161,11 @@ def prompt_on(prompt: Prompt, index: int) -> Prompt | None:
     return replace(prompt, cues=tuple(here)) if here else None
 
 
+def is_carried(prompt: Prompt) -> bool:
+    """Whether a prompt is marked on some frames, from which it is followed."""
+    return any(cue.frame is not None for cue in prompt.cues)
+
+
 def check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:
     """Refuse prompts of kinds that a model does not take.
 

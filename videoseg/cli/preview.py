@@ -35,7 +35,7 @@ from videoseg.cli._prompts import (
     prompts_of,
 )
 from videoseg.cli._streams import print_json
-from videoseg.errors import OutputExistsError, UsageError
+from videoseg.errors import OutputExistsError, PromptError, UsageError
 
 if TYPE_CHECKING:
     from videoseg.api import Job
@@ -43,14 +43,18 @@ if TYPE_CHECKING:
 
 DEFAULT_OUT = "{stem}.preview.png"
 EPILOG = """
-Shows the first, middle and last frame, the frames that prompts are marked on, and those of --at.
-Each is asked for itself: what is marked by hand is shown on its own frame and not followed.
+Shows the first, middle and last frame, the frames with boxes or points, and those of --at.
+A phrase is looked for on each of them. An object that is marked with a box or point is followed
+for at most 24 steps of up to 4 frames; later frames are shown without it. With a model that is a
+service it is not followed.
 
 Examples:
 
 videoseg preview clip.mp4 "the dog" --at 12.5
 
 videoseg preview clip.mp4 --prompt "label=hand;box=10,20,80,90;at=12" -o hand.png
+
+videoseg preview clip.mp4 --grid --at 40f
 """
 
 
@@ -81,6 +85,10 @@ def preview(
     prompt: Shorthand = None,
     prompts: PromptFile = None,
     repeat_prompt: RepeatPrompt = False,
+    ruler: Annotated[
+        bool,
+        typer.Option("--grid", help="Draw lines and a ruler to read coordinates; needs no prompt."),
+    ] = False,
     start: Start = None,
     end: End = None,
     model: Model = None,
@@ -117,23 +125,25 @@ def preview(
     path = out or Path(_inputs.fitting_name(name, DEFAULT_OUT))
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists; give another file, or --overwrite to replace it")
+    if not (asked or ruler):
+        raise PromptError(
+            "nothing to look for: give words, a box or a point, or --grid to read coordinates"
+        )
     _refuse_own_input(path, (location, prompts, config, settings.run.ignore_mask))
-    ask_consent(settings, location, yes=yes)
-    with Job(location, asked, settings) as job:
+    if asked:
+        ask_consent(settings, location, yes=yes)
+    with Job(location, asked, settings, asks=not ruler) as job:
         shown = looks(job, at or ())
-        write_png(path, draw(shown, job.prompts, job.streams, width=width))
+        write_png(path, draw(shown, job.prompts, job.streams, width=width, ruler=ruler))
         _say(job, shown, path, as_json=as_json, quiet=quiet)
 
 
 def _refuse_own_input(path: Path, read: Sequence[str | Path | None]) -> None:
     """Refuse to write over what is read; the file is written where it is, so links count."""
-    from videoseg.run.lost_inputs import same_file
+    from videoseg.run.lost_inputs import is_read_from
 
     for given in read:
-        inside = given is not None and any(
-            same_file(path, each) for each in (Path(given), *Path(given).glob("*"))
-        )
-        if inside:
+        if given is not None and is_read_from(path, given):
             raise UsageError(f"{given} would be lost: it is read; give another file with -o")
 
 
@@ -149,6 +159,7 @@ def _say(job: Job, shown: Sequence[Look], path: Path, *, as_json: bool, quiet: b
         frames = [
             {
                 "places": list(look.places),
+                "followed": look.followed,
                 "frame": look.frame.index,
                 "seconds": float(look.frame.seconds),
                 "scores": {

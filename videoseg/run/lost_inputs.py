@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -43,6 +44,21 @@ def same_file(first: Path, second: Path) -> bool:
         return first.samefile(second)
     except (OSError, ValueError):
         return False
+
+
+def is_read_from(path: Path, given: str | os.PathLike[str]) -> bool:
+    """Whether a file, by whatever name or link, is an input, or a picture of a sequence that is."""
+    read = Path(given)
+    if read.is_dir():
+        return any(same_file(path, each) for each in read.iterdir())
+    counter = COUNTER.search(read.name)
+    if counter is not None and not os.path.lexists(read):
+        ends = re.escape(read.name[: counter.start()]), re.escape(read.name[counter.end() :])
+        fits = re.compile(rf"{ends[0]}\d+{ends[1]}")
+        return any(
+            same_file(path, each) for each in read.parent.glob("*") if fits.fullmatch(each.name)
+        )
+    return same_file(path, read)
 
 
 def _would_lose(given: str, piece: Path) -> bool:
