@@ -127,6 +127,7 @@ def run(
     asked = open_task(task, tables["task"])
     chosen = _candidate(model, preset, config, others, data, yes=yes)
     folder = out or Path(f"{data.resolve().name}-{task}-{chosen.card.name}.eval")
+    _refuse_data(folder, data)
     with _progress(quiet) as (_, on_sample):
         result = evaluate(
             source,
@@ -194,6 +195,7 @@ def suite(
     """Measure a model on everything in a folder of measuring data, with baselines beside it."""
     from videoseg.evaluate.suite import run_suite
 
+    _refuse_data(out, data)
     chosen = _candidate(model, preset, config, assign or [], data, yes=yes)
     with _progress(quiet) as (on_start, on_sample):
         found = run_suite(
@@ -210,6 +212,15 @@ def suite(
     if not quiet:
         typer.echo((out / "suite.md").read_text(encoding="utf-8"), nl=False)
     _end([line for one in found if one.result for line in one.result.skipped], quiet)
+
+
+def _refuse_data(out: Path, data: Path) -> None:
+    """Refuse to write results among the data, whose files may have the same names."""
+    from videoseg.errors import UsageError
+    from videoseg.run.lost_inputs import same_file
+
+    if same_file(out, data):
+        raise UsageError(f"{out} holds the data; give another folder for results with -o")
 
 
 def _candidate(

@@ -62,7 +62,7 @@ def _of_video(video: Opened, path: Path | None) -> dict[str, Any]:
     found = {
         "duration_seconds": duration,
         "video": _known(
-            codec=context.name,
+            codec=context.codec.canonical_name,
             codec_name=context.codec.long_name,
             profile=context.profile,
             pixel_format=context.pix_fmt,
@@ -86,7 +86,7 @@ def _sound(stream: AudioStream) -> dict[str, Any]:
         return {}
     language = stream.metadata.get("language")
     return _known(
-        codec=context.name,
+        codec=context.codec.canonical_name,
         codec_name=context.codec.long_name,
         profile=context.profile,
         channels=context.layout.nb_channels,
