@@ -276,7 +276,7 @@ def test_info(film: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert (stream["width"], stream["height"], stream["frame_rate"]) == (160, 96, "25/1")
     assert stream["has_audio"] is True
     assert run(["info", film]) == 0
-    assert "sample aspect ratio  1/1" in capfd.readouterr().out
+    assert "frame rate      25 a second" in capfd.readouterr().out
 
 
 def test_models_and_show(capfd: pytest.CaptureFixture[str]) -> None:

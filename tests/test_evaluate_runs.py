@@ -261,6 +261,19 @@ def test_compare_says_who_is_better(tmp_path: Path) -> None:
     assert next(line for line in lines if "| all | mIoU |" in line).endswith("| B |")
 
 
+def test_results_are_not_written_among_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = datasets.coco(tmp_path / "data")
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    (tmp_path / "link").symlink_to(data)
+    for out in (data, tmp_path / "link"):
+        for asked in (["eval", str(data), "--task", "boxes"], ["eval", "suite", str(data)]):
+            assert run([*asked, "--model", "baseline-box", "-o", str(out)]) == 2
+            assert "holds the data; give another folder" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+
+
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = datasets.coco(tmp_path / "data"), tmp_path / "out"
     asked = ["eval", str(data), "--task", "boxes", "--model", "baseline-box", "-o", str(out)]

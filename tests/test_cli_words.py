@@ -1,0 +1,84 @@
+"""Words that look like options, and what the summary says about time."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.commandline import command
+from tests.media import clip
+
+RUN = ("--box", "4,32,40,60", "--model", "blind", "--write", "svg", "-o", "out")
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("clip.mp4", "-clip.mp4", "--overwrit"):
+        shutil.copy(clip(frames=4), name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["segment", "-clip.mp4", "cat"], "-clip.mp4 looks like an option; write ./-clip.mp4 for"),
+        (["preview", "-clip.mp4", "cat"], "write ./-clip.mp4 for the file"),
+        (["info", "-clip.mp4"], "write ./-clip.mp4 for the file"),
+        (["segment", "--overwrit", "cat"], "write ./--overwrit for the file"),
+        (["segment", "clip.mp4", "-the dog"], "write --text='-the dog' for a phrase"),
+    ],
+)
+def test_names_and_phrases_with_a_dash(arguments: list[str], says: str) -> None:
+    said = command(*arguments)
+    assert said.code == 2
+    assert len(said.lines) == 1
+    assert says in said.lines[0]
+
+
+def test_what_is_suggested_works() -> None:
+    assert command("segment", "./-clip.mp4", *RUN).code == 0
+    said = command("segment", "clip.mp4", "--text=-the dog", *RUN, "--overwrite")
+    assert said.code == 0, said.lines
+    assert any(line.startswith("not found: -the dog") for line in said.lines)
+
+
+def test_other_unknown_options_are_explained_by_the_parser() -> None:
+    said = command("segment", "clip.mp4", "cat", "--overwritee")
+    assert said.code == 2
+    assert any("No such option: --overwritee" in line for line in said.lines)
+
+
+def test_milliseconds_a_frame() -> None:
+    said = command("segment", "clip.mp4", *RUN, "--json")
+    assert said.code == 0
+    made = json.loads(said.out)
+    each = made["milliseconds_per_frame"]
+    assert each["total"] == pytest.approx(1000 * made["elapsed_seconds"] / 4, abs=0.3)
+    assert {"decode", "model", "track", "log", "svg"} <= set(each)
+    assert not {"wait", "load model"} & set(each)
+    for name, spent in made["seconds"].items():
+        if name in each:
+            assert each[name] == pytest.approx(1000 * spent / 4, abs=0.3)
+    (line,) = (line for line in said.lines if line.startswith("4 frames in "))
+    assert re.fullmatch(r"4 frames in \d+\.\d s, \d+\.\d ms a frame", line)
+    (stages,) = (line for line in said.lines if line.startswith("stages"))
+    assert re.search(r"model \d+\.\d s, \d+\.\d ms a frame", stages)
+    for verb in (("rerun", "out", "--overwrite"), ("write", "out", "--write", "masks")):
+        said = command(*verb, "--json")
+        assert said.code == 0, said.lines
+        assert json.loads(said.out)["milliseconds_per_frame"]["total"] > 0
+        assert any(line.startswith("4 frames in ") for line in said.lines)
+
+
+def test_the_model_is_measured_on_the_frames_that_it_was_asked_about() -> None:
+    from videoseg.cli._summary import per_frame
+    from videoseg.run.summary import Summary
+
+    seconds = {"model": 1.0, "decode": 2.0, "wait": 3.0, "load model": 4.0}
+    summary = Summary(Path(), (), 10, (), (), (), seconds, known=5)
+    assert per_frame(summary, 8.0) == {"total": 800, "model": 200, "decode": 200}
+    assert per_frame(Summary(Path(), (), 0, (), (), (), seconds), 8.0) == {}
