@@ -195,9 +195,9 @@ HOSTILE = [
     (["FILM", "red", "-o", "/proc/nowhere"], 1, "/proc/nowhere"),
     (["FILM", "red", "--write", "broken-svg"], 1, "the writer broke"),
     (["FILM", "red", "--set", "models.colours.fail_at=6"], 1, "the model broke"),
-    (["FILM", "red", "--start", "soon"], 2, "no place in a video"),
-    (["FILM", "red", "--start", "99f"], 2, "behind the last of 12 frames"),
-    (["FILM", "red", "--start", "5f", "--end", "5f"], 2, "nothing between"),
+    (["FILM", "red", "--start", "soon"], 2, "not a time or frame number"),
+    (["FILM", "red", "--start", "99f"], 2, "after the last of 12 frames"),
+    (["FILM", "red", "--start", "5f", "--end", "5f"], 2, "no frames between"),
     (["FILM", "red", "--no-such-flag"], 2, "No such option"),
 ]
 
@@ -235,7 +235,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing_to_be_seen(
 ) -> None:
     out = tmp_path / "out"
     assert segment(film, "red", "-o", str(out), model="interrupted") == 130
-    assert "interrupted, nothing unfinished was published; --resume" in capfd.readouterr().err
+    assert "interrupted; no incomplete output was published; --resume" in capfd.readouterr().err
     assert left_in(out) == {STAGING}
     early = ["--set", "run.batch=12"]
     assert segment(film, "red", "-o", str(tmp_path / "no"), *early, model="interrupted") == 130

@@ -160,7 +160,7 @@ def test_what_is_there_is_skipped_and_what_differs_is_said(
     assert "the prompts are not the same" in capfd.readouterr().err
     shutil.rmtree("a.videoseg/svg")
     assert run([*command, "-q"]) == 1
-    assert "a.videoseg lacks svg of what its run has made" in capfd.readouterr().err
+    assert "a.videoseg lacks svg of its run" in capfd.readouterr().err
     assert run([*command, "--overwrite", "--json"]) == 0
     states = [each["state"] for each in json.loads(capfd.readouterr().out)["inputs"]]
     assert states == ["done", "done"]

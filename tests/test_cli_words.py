@@ -7,6 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.commandline import command
@@ -72,6 +74,23 @@ def test_milliseconds_a_frame() -> None:
         assert said.code == 0, said.lines
         assert json.loads(said.out)["milliseconds_per_frame"]["total"] > 0
         assert any(line.startswith("4 frames in ") for line in said.lines)
+
+
+@pytest.mark.parametrize("source", ["video", "images"])
+def test_progress_counts_the_frames_that_are_read(source: str) -> None:
+    """Every second frame of a source is all of what a run has to do."""
+    given = "clip.mp4"
+    if source == "images":
+        given = "pics"
+        Path(given).mkdir()
+        for n in range(9):
+            cv2.imwrite(f"pics/{n}.png", np.zeros((64, 96, 3), np.uint8))
+    every = ("--set", f"sources.{source}.every=2", "--progress", "plain")
+    said = command("segment", given, *RUN, *every, "--start", "1f")
+    assert said.code == 0, said.lines
+    (line,) = (line for line in said.lines if line.startswith("done: "))
+    frames = {"video": 2, "images": 4}[source]
+    assert f"done: {frames}/{frames} (100 %) frames" in line
 
 
 def test_the_model_is_measured_on_the_frames_that_it_was_asked_about() -> None:

@@ -86,7 +86,7 @@ def test_a_codec_that_is_needed_ends_with_4(
     assert states == [("no-such", "missing", True), ("nor-this", "missing", False)]
     monkeypatch.setattr("videoseg.cli._checks.CHECKS", {"codecs": _checks.codecs})
     assert run(["doctor"]) == 4
-    assert capfd.readouterr().err == "videoseg: the main job cannot run without no-such\n"
+    assert capfd.readouterr().err == "videoseg: `videoseg segment` cannot run without no-such\n"
 
 
 @pytest.mark.parametrize(
@@ -220,4 +220,4 @@ def test_a_check_that_breaks_is_a_finding() -> None:
 
     first, second = look(broken)
     assert first.subject == "first"
-    assert second == Finding("broken", "warn", "cannot be looked at: RuntimeError: two lines")
+    assert second == Finding("broken", "warn", "cannot be checked: RuntimeError: two lines")

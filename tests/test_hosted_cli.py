@@ -193,7 +193,7 @@ def test_a_limit_holds_over_several_inputs(
     with serving(servers.moondream) as server:
         command += ["--set", f"models.moondream.url={server.url}", "--max-calls", "15"]
         assert run([*command, "--jobs", "2"]) == 2
-        assert "leave --jobs out" in capfd.readouterr().err
+        assert "leave out --jobs" in capfd.readouterr().err
         assert run(command) == 3
     first, second = json.loads(capfd.readouterr().out)["inputs"]
     assert (first["usage"]["calls"], first["stopped"]) == (12, None)

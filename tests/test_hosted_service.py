@@ -332,5 +332,5 @@ def test_a_limit_on_cost_needs_a_price(tmp_path: Path) -> None:
         Moondream(url="http://127.0.0.1:9/v1", max_cost=1.0).prepare(RED)
     prices = tmp_path / "prices.toml"
     prices.write_text("[[moondream]]\nmodels = [''")
-    with pytest.raises(UsageError, match="no file of prices"):
+    with pytest.raises(UsageError, match="not a price file"):
         Moondream(url="http://127.0.0.1:9/v1", prices=str(prices)).prepare(RED)

@@ -107,12 +107,12 @@ def test_variables(name: str, text: str, kind: Any, part: str, key: str, value: 
     [
         ("VIDEOSEG_RUN_BATCHES", "VIDEOSEG_RUN_BATCHES: run has no setting .*mean 'batch'"),
         ("VIDEOSEG_RUN_MODEL", "VIDEOSEG_RUN_MODEL: no model"),
-        ("VIDEOSEG_WRITERS_SVGS_PRECISION", "VIDEOSEG_WRITERS_SVGS_PRECISION names no part"),
+        ("VIDEOSEG_WRITERS_SVGS_PRECISION", "VIDEOSEG_WRITERS_SVGS_PRECISION does not name a part"),
         ("VIDEOSEG_WRITERS_SVG_PRECISON", "PRECISON: writers.svg has no .*mean 'precision'"),
         ("VIDEOSEG_WRITERS_SVG_PRECISION", "VIDEOSEG_WRITERS_SVG_PRECISION: writers.svg.precision"),
-        ("VIDEOSEG_WRITER_SVG_PRECISION", "VIDEOSEG_WRITER_SVG_PRECISION is no setting"),
-        ("VIDEOSEG_MODEL", "VIDEOSEG_MODEL is no setting; .*VIDEOSEG_RUN_"),
-        ("VIDEOSEG_RUN", "VIDEOSEG_RUN is no setting"),
+        ("VIDEOSEG_WRITER_SVG_PRECISION", "VIDEOSEG_WRITER_SVG_PRECISION is not a setting"),
+        ("VIDEOSEG_MODEL", "VIDEOSEG_MODEL is not a setting; .*VIDEOSEG_RUN_"),
+        ("VIDEOSEG_RUN", "VIDEOSEG_RUN is not a setting"),
         ("VIDEOSEG_PRESET", "VIDEOSEG_PRESET: no preset is called 'x'"),
     ],
 )

@@ -180,11 +180,11 @@ HOSTILE = [
     (["FILM", "purple"], 4, "no colour is called"),
     (["FILM"], 2, "nothing to look for"),
     (["FILM", "FILM", "red", "other.mp4"], 1, "other.mp4"),
-    (["FILM", "red", "--at", "99f"], 2, "behind the last of 40 frames"),
-    (["FILM", "red", "--at", "soon"], 2, "no place in a video"),
+    (["FILM", "red", "--at", "99f"], 2, "after the last of 40 frames"),
+    (["FILM", "red", "--at", "soon"], 2, "not a time or frame number"),
     (["FILM", "red", "-o", "here.png"], 1, "--overwrite"),
     (["FILM", "red", "-o", "nowhere/x.png"], 1, "cannot write nowhere"),
-    (["two", "red"], 2, "a preview is of one input, got 2"),
+    (["two", "red"], 2, "preview takes one input, got 2"),
     (["FILM", "red", "--set", "models.colours.fail_at=19"], 1, "the model broke"),
 ]
 

@@ -340,7 +340,7 @@ def test_a_rerun_does_not_change_what_the_model_found(
     assert run(["rerun", str(first), "--set", change, "-o", str(tmp_path / "again")]) == 2
     said = capfd.readouterr().err
     assert f"{change.partition('=')[0]} was " in said
-    assert "takes a new run" in said
+    assert "run `segment` again" in said
     assert said.count("\n") == 1
 
 

@@ -49,7 +49,7 @@ def test_what_people_write(text: str, expected: Position) -> None:
     "text", ["", "abc", "-5", "1:99", "12:", "1:2:3:4", "5 f", "1e3", "nan", "9" * 5000]
 )
 def test_what_is_no_place(text: str) -> None:
-    with pytest.raises(UsageError, match="is no place in a video; give seconds"):
+    with pytest.raises(UsageError, match="is not a time or frame number; give seconds"):
         parse_position(text)
 
 
@@ -109,7 +109,7 @@ def test_timecodes_that_do_not_exist(timecode: str) -> None:
 
 
 def test_a_timecode_before_the_start() -> None:
-    with pytest.raises(UsageError, match="lies before"):
+    with pytest.raises(UsageError, match="is before the start"):
         frame_index(parse_position("00:59:00:00"), replace(INFO, timecode="01:00:00:00"), Steady())
     with pytest.raises(UsageError, match="no frame rate"):
         frame_index(parse_position("00:59:00:00"), replace(INFO, frame_rate=None), Steady())

@@ -144,12 +144,13 @@ class Job(AbstractContextManager["Job"]):
 
     @property
     def frame_count(self) -> int | None:
-        """Frames that the input promises in all, or None."""
+        """Frames that will be read, as far as the input promises them, or None."""
         frames = 0
         for info in self.streams.values():
             if info.frame_count is None:
                 return None
-            frames += len(range(info.frame_count)[slice(*self._range)])
+            every = getattr(self._source, "every", 1)
+            frames += len(range(info.frame_count)[slice(*self._range, every)])
         return frames
 
     @property
@@ -220,7 +221,7 @@ class Job(AbstractContextManager["Job"]):
         info = next(iter(self.streams.values()))
         index = frame_index(parse_position(place), info, self._source)
         if info.frame_count is not None and index >= info.frame_count:
-            raise UsageError(f"{place} lies behind the last of {info.frame_count} frames")
+            raise UsageError(f"{place} is after the last of {info.frame_count} frames")
         return index
 
     def look(self, indices: Iterable[int]) -> Iterator[tuple[Frame, Detections]]:
@@ -290,7 +291,7 @@ class Job(AbstractContextManager["Job"]):
         gone = [] if found is None else [n for n in found.outputs if not (out / n).exists()]
         if gone and not overwrite:
             raise OutputExistsError(
-                f"{out} lacks {', '.join(gone)} of what its run has made; --overwrite makes it anew"
+                f"{out} lacks {', '.join(gone)} of its run; --overwrite makes all of it again"
             )
         return None if gone else found
 
@@ -459,7 +460,9 @@ class Job(AbstractContextManager["Job"]):
         start = self.index_of(run.start) if run.start else 0
         stop = frame_index(parse_position(run.end), info, self._source) if run.end else None
         if stop is not None and stop <= start:
-            raise UsageError(f"there is nothing between {run.start or 'the start'} and {run.end}")
+            raise UsageError(
+                f"there are no frames between {run.start or 'the start'} and {run.end}"
+            )
         return start, stop
 
     def _stage(self) -> Stage:
@@ -515,8 +518,8 @@ def _finished(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
         return None
     if changed is None:
         raise OutputExistsError(
-            f"{out} holds a run that was stopped: {stopped}; --overwrite makes it anew, from the "
-            "answers that are kept and those that are missing"
+            f"{out} holds a run that was stopped: {stopped}; --overwrite completes it and asks "
+            "only for missing answers"
         )
     raise OutputExistsError(
         f"{out} holds the result of another run: {changed}; --overwrite replaces it"

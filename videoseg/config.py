@@ -60,40 +60,47 @@ _log = logging.getLogger(__name__)
 class RunSettings:
     """The settings of a run as a whole: the table ``[run]``."""
 
-    model: Annotated[
-        str, Doc("name of the model, or auto for the best that is on this machine")
-    ] = "embedded"
-    source: Annotated[str, Doc("kind of input, or auto to tell by its name")] = AUTO
+    model: Annotated[str, Doc("name of the model, or auto for the best one on this machine")] = (
+        "embedded"
+    )
+    source: Annotated[str, Doc("kind of input, or auto to detect it by its name")] = AUTO
     tracker: Annotated[str, Doc("name of the tracker")] = "iou"
     write: Annotated[
-        tuple[str, ...], Doc("names of writers and exporters; auto picks what fits the input")
+        tuple[str, ...],
+        Doc("names of writers and exporters; auto chooses those that fit the input"),
     ] = (AUTO,)
     batch: Annotated[int, Ge(0), Doc("frames per call of the model, 0 = as many as fit")] = 0
-    device: Annotated[str, Doc("where models compute: auto, cpu, cuda, cuda:1 or mps")] = AUTO
+    device: Annotated[str, Doc("device for models: auto, cpu, cuda, cuda:1 or mps")] = AUTO
     precision: Annotated[
-        Literal["auto", "fp32", "bf16", "fp16"], Doc("what models compute in; auto = bf16 on CUDA")
+        Literal["auto", "fp32", "bf16", "fp16"], Doc("number format of models; auto = bf16 on CUDA")
     ] = "auto"
-    compile: Annotated[bool, Doc("compile networks first; pays off on long videos")] = False
-    offline: Annotated[bool, Doc("never fetch weights; they must be on this machine")] = False
+    compile: Annotated[bool, Doc("compile networks first; faster on long videos")] = False
+    offline: Annotated[bool, Doc("never download weights; use those on this machine")] = False
     start: Annotated[
         str,
         Doc("where to begin: 12.5 (seconds), 250f (frame), 1:02.5 or a timecode; empty = first"),
     ] = ""
-    end: Annotated[str, Doc("where to stop, before that place, written alike; empty = last")] = ""
+    end: Annotated[
+        str, Doc("stop before this time or frame, in the same form; empty = after the last")
+    ] = ""
     repeat_prompt: Annotated[
-        bool, Doc("use points and boxes as given on every frame instead of carrying them")
+        bool, Doc("use the same points and boxes on every frame instead of following them")
     ] = False
     every: Annotated[
-        int, Ge(1), Doc("ask the model on every n-th frame only and interpolate between, n from 1")
+        int,
+        Ge(1),
+        Doc("run the model on every n-th frame only and interpolate the others, n from 1"),
     ] = 1
     max_size: Annotated[
-        int | None, Ge(16), Doc("longest side of what the model sees, pixels from 16; none = all")
+        int | None,
+        Ge(16),
+        Doc("scale frames for the model to this long side, pixels from 16; none = no limit"),
     ] = None
     roi: Annotated[
-        Box | None, Doc("look only at this part, x1, y1, x2, y2 in pixels of the frame")
+        Box | None, Doc("search only this part, x1, y1, x2, y2 in pixels of the frame")
     ] = None
     ignore_mask: Annotated[
-        Path | None, Doc("picture of the frame's size; what is not black is never part of a thing")
+        Path | None, Doc("picture of the frame's size; its pixels that are not black are excluded")
     ] = None
 
 

@@ -168,7 +168,7 @@ def _is_setting(name: str) -> bool:
         return True
     if difflib.get_close_matches(kind, kinds, n=1, cutoff=_NEARLY):
         known = ", ".join(f"{PREFIX}{each.upper()}_" for each in kinds)
-        raise ConfigError(f"{name} is no setting; their names begin with one of {known}")
+        raise ConfigError(f"{name} is not a setting; names of settings begin with one of {known}")
     return False
 
 
@@ -181,7 +181,7 @@ def _variable(name: str) -> list[str]:
     if found is None:
         known = (each.replace("-", "_").upper() for each in registry.names(_kind(kind)))
         raise ConfigError(
-            f"{name} names no part; it would begin with {PREFIX}{kind.upper()}_ and one of "
+            f"{name} does not name a part; it must begin with {PREFIX}{kind.upper()}_ and one of "
             f"{', '.join(known)}"
         )
     return [kind, found, rest[len(found) + 1 :]]

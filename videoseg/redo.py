@@ -182,9 +182,7 @@ class Finished:
             raise SourceError(f"{self._location} is not the input that {self.folder} was made from")
         changed = settings_difference(before["settings"], plan, _is_before_the_outlines)
         if changed is not None:
-            raise UsageError(
-                f"{changed}: that changes what the model finds, and takes a new run of `segment`"
-            )
+            raise UsageError(f"{changed}: this changes what the model finds; run `segment` again")
 
     def _with_outputs(self, names: Sequence[str], parts: Mapping[str, Any]) -> dict[str, Any]:
         """What ``run.json`` says once these are there, too."""

@@ -22,7 +22,7 @@ def frame_number(timecode: str, rate: Fraction) -> int:
     """
     match = TIMECODE.fullmatch(timecode)
     if match is None:
-        raise UsageError(f"{timecode!r} is no timecode of the form 01:00:00:12")
+        raise UsageError(f"{timecode!r} is not a timecode such as 01:00:00:12")
     hours, minutes, seconds, frames = (int(match[i]) for i in (1, 2, 3, 5))
     nominal = round(rate)
     if minutes > 59 or seconds > 59 or frames >= nominal:
@@ -32,7 +32,7 @@ def frame_number(timecode: str, rate: Fraction) -> int:
     if match[4] in ";.":
         each = _dropped(nominal)
         if minutes % 10 and not seconds and frames < each:
-            raise UsageError(f"drop-frame counting leaves {timecode} out; the next is {each:02d}")
+            raise UsageError(f"drop-frame timecode skips {timecode}; the next is {each:02d}")
         dropped = each * (passed - passed // 10)
     return (60 * passed + seconds) * nominal + frames - dropped
 

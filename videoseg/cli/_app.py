@@ -39,7 +39,7 @@ from videoseg.errors import (
 FAILED, USAGE, MISSING, INTERRUPTED = 1, 2, 4, 130
 DEBUG = "VIDEOSEG_DEBUG"
 STOPPED = (
-    "interrupted, nothing unfinished was published; --resume goes on with what was found so far"
+    "interrupted; no incomplete output was published; --resume continues from what was found so far"
 )
 
 app = typer.Typer(
@@ -71,7 +71,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and leave."
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
     """Options that stand before a verb."""

@@ -200,7 +200,7 @@ def look(check: Check) -> tuple[Finding, ...]:
         found.extend(check())
     except Exception as error:  # whatever is broken here is what the doctor was called for
         name = check.__name__
-        text = " ".join(f"cannot be looked at: {type(error).__name__}: {error}".split())
+        text = " ".join(f"cannot be checked: {type(error).__name__}: {error}".split())
         found.append(Finding(name, "warn", text))
     return tuple(found)
 

@@ -18,17 +18,17 @@ STOPPED = 3
 """Exit code of a run that a limit ended."""
 
 Yes = Annotated[
-    bool, typer.Option("--yes", help="Send frames to the model's service without asking.")
+    bool, typer.Option("--yes", help="Allow sending frames to the model's service without asking.")
 ]
 MaxCost = Annotated[
     float | None,
     typer.Option(
-        metavar="DOLLARS", help="Stop, with what is done, before a service costs more.", min=0
+        metavar="DOLLARS", help="Stop before a service costs more; keep what is done.", min=0
     ),
 ]
 MaxCalls = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Stop, with what is done, after N calls of a service.", min=1),
+    typer.Option(metavar="N", help="Stop after N calls to a service; keep what is done.", min=1),
 ]
 
 
@@ -43,9 +43,11 @@ def with_limits(
     given: dict[str, Any] = {"max_cost": max_cost, "max_calls": max_calls}
     given = {name: value for name, value in given.items() if value}
     if given and not _has(config, "max_cost", "max_calls"):
-        raise UsageError(f"--max-cost and --max-calls are for services; {config.run.model} is none")
+        raise UsageError(
+            f"--max-cost and --max-calls are for services; {config.run.model} is not one"
+        )
     if given and jobs > 1:
-        raise UsageError("--max-cost and --max-calls hold for one process; leave --jobs out")
+        raise UsageError("--max-cost and --max-calls apply to one process; leave out --jobs")
     return _with(config, given)
 
 

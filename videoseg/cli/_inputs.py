@@ -83,7 +83,7 @@ def tell_apart(
         texts = (inputs.pop(),)
     inputs += listed
     if not inputs:
-        raise UsageError("there is no input; give a video, a photo, a folder or a pattern")
+        raise UsageError("no input given; give a video, a photo, a folder or a pattern")
     return Words(tuple(inputs), tuple(texts))
 
 
@@ -135,7 +135,7 @@ def read_list(path: Path) -> tuple[str, ...]:
         text = read_text(path, "inputs", UsageError, names=True)
     named = tuple(line for line in text.split("\n") if line.strip())
     if not named:
-        raise UsageError(f"{path} names no inputs; write one a line")
+        raise UsageError(f"{path} contains no inputs; write one per line")
     return named
 
 

@@ -7,19 +7,20 @@ from typing import Annotated, Any
 import typer
 
 Device = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Where to compute: auto, cpu, cuda, cuda:1, mps.")
+    str | None,
+    typer.Option(metavar="NAME", help="Device for the model: auto, cpu, cuda, cuda:1, mps."),
 ]
 Precision = Annotated[
-    str | None, typer.Option(metavar="NAME", help="What to compute in: auto, fp32, bf16, fp16.")
+    str | None, typer.Option(metavar="NAME", help="Number format: auto, fp32, bf16, fp16.")
 ]
 BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Frames at once (default: as many as fit).")
+    int | None, typer.Option(min=1, help="Frames per batch (default: as many as fit).")
 ]
 Compile = Annotated[
-    bool, typer.Option("--compile", help="Compile the network first; pays off on long videos.")
+    bool, typer.Option("--compile", help="Compile the network first; faster on long videos.")
 ]
 Offline = Annotated[
-    bool, typer.Option("--offline", help="Never fetch weights; they must be on this machine.")
+    bool, typer.Option("--offline", help="Never download weights; use those on this machine.")
 ]
 
 

@@ -14,26 +14,28 @@ Source: TypeAlias = Annotated[
 ]
 Deinterlace: TypeAlias = Annotated[
     Literal["auto", "off", "bob"] | None,
-    typer.Option(help="A frame of every field: where frames are marked, never (default), always."),
+    typer.Option(help="Make a frame of every field: auto where marked, off (default), bob always."),
 ]
 OnBadFrame: TypeAlias = Annotated[
     Literal["fail", "skip", "repeat"] | None,
-    typer.Option(help="Damaged frame: fail, leave it out (default), show the one before again."),
+    typer.Option(help="Damaged frame: stop, leave it out (default), or repeat the one before."),
 ]
 Every: TypeAlias = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="Ask the model on every Nth frame, interpolate between."),
+    typer.Option(
+        min=1, metavar="N", help="Run the model on every Nth frame and interpolate the others."
+    ),
 ]
 MaxSize: TypeAlias = Annotated[
     int | None,
-    typer.Option(min=16, metavar="PIXELS", help="Long side of what the model sees."),
+    typer.Option(min=16, metavar="PIXELS", help="Scale frames for the model to this long side."),
 ]
 Roi: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="X1,Y1,X2,Y2", help="Look only at this part of the frame.")
+    str | None, typer.Option(metavar="X1,Y1,X2,Y2", help="Search only this part of the frame.")
 ]
 IgnoreMask: TypeAlias = Annotated[
     Path | None,
-    typer.Option(metavar="PNG", help="Pixels that are not black here are never part of a thing."),
+    typer.Option(metavar="PNG", help="Exclude the pixels that are not black in this picture."),
 ]
 
 

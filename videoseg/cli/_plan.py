@@ -85,7 +85,8 @@ def _say(plan: Mapping[str, object], found: Estimate | None) -> None:
         typer.echo(f"{key:8} {value}", err=True)
     if found is None:
         typer.echo(
-            "time     unknown: what comes once, or is paid for, is not tried beforehand", err=True
+            "time     unknown: live inputs, standard input and services are not tried first",
+            err=True,
         )
         return
     for key, text in _said(found, Path(str(plan["out"]))):

@@ -13,27 +13,25 @@ if TYPE_CHECKING:
 
 Text = Annotated[
     list[str] | None,
-    typer.Option("--text", metavar="TEXT", help="What to find, once for each; words are inputs."),
+    typer.Option("--text", metavar="TEXT", help="Phrase to find; repeat for more objects."),
 ]
 Box = Annotated[
-    list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="The object lies in this box.")
+    list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="The object is in this box.")
 ]
-NotBox = Annotated[
-    list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="This box is not meant.")
-]
-Point = Annotated[list[str] | None, typer.Option(metavar="X,Y", help="A pixel of the object.")]
+NotBox = Annotated[list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="Exclude this box.")]
+Point = Annotated[list[str] | None, typer.Option(metavar="X,Y", help="A point on the object.")]
 NotPoint = Annotated[
-    list[str] | None, typer.Option(metavar="X,Y", help="A pixel outside the object.")
+    list[str] | None, typer.Option(metavar="X,Y", help="A point that is not on the object.")
 ]
 Shorthand = Annotated[
     list[str] | None,
-    typer.Option("--prompt", metavar="KEY=VALUE;...", help="One object; repeat for several."),
+    typer.Option("--prompt", metavar="KEY=VALUE;...", help="One object; repeat for more objects."),
 ]
 PromptFile = Annotated[
-    Path | None, typer.Option("--prompts", metavar="FILE", help="Prompts from a JSON file.")
+    Path | None, typer.Option("--prompts", metavar="FILE", help="Read prompts from a JSON file.")
 ]
 RepeatPrompt = Annotated[
-    bool, typer.Option("--repeat-prompt", help="Boxes and points hold on every frame.")
+    bool, typer.Option("--repeat-prompt", help="Use the same boxes and points on every frame.")
 ]
 
 
@@ -67,7 +65,7 @@ def prompts_of(
     found: list[Prompt] = []
     if cues and len(texts) > 1:
         raise PromptError(
-            "boxes and points beside several texts could belong to any; "
+            "boxes and points with several phrases could belong to any of them; "
             "write --prompt 'text=...;box=...' for each object"
         )
     found += [Prompt(label=text or "object", text=text, cues=cues) for text in texts]

@@ -25,7 +25,7 @@ def say_outcome(outcome: Outcome) -> None:
         say("summary", **as_json(outcome), notes=list(outcome.notes))
         return
     if summary.known == summary.frames:
-        typer.echo(f"nothing to do: {summary.out} is complete", err=True)
+        typer.echo(f"nothing to do: {summary.out} is complete already", err=True)
     for note in outcome.notes:
         typer.echo(f"note: {note}", err=True)
     _say_found(summary, outcome.task.config.run.model)

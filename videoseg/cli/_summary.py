@@ -50,7 +50,7 @@ def say_times(summary: Summary, elapsed: float) -> None:
     if stages:
         typer.echo(f"stages, some at the same time: {'; '.join(stages)}", err=True)
     if summary.known:
-        typer.echo(f"{count(summary.known, 'frame')} of them answered earlier", err=True)
+        typer.echo(f"{count(summary.known, 'frame')} of them from an earlier run", err=True)
     if summary.usage is not None and (summary.usage.calls or summary.usage.cached):
         for line in usage_lines(summary.usage, summary.frames):
             typer.echo(line, err=True)

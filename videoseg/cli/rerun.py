@@ -46,7 +46,8 @@ def rerun(
     assign: Assign = None,
     source: Moved = None,
     two_pass: Annotated[
-        bool, typer.Option("--two-pass", help="Study the whole run before anything is followed.")
+        bool,
+        typer.Option("--two-pass", help="Look at the whole run first, then follow the objects."),
     ] = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -54,7 +55,7 @@ def rerun(
     log_format: Logs = LogFormat.TEXT,
     quiet: Quiet = False,
 ) -> None:
-    """Track, smooth and write anew what the model has found; the model is not asked again."""
+    """Track, smooth and write a finished run again without running the model."""
     from videoseg.cli._summary import say_summary
     from videoseg.redo import Finished
 

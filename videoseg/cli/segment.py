@@ -63,10 +63,13 @@ EPILOG = """
 INPUT is a video, a photo, an address, - for standard input, a numbered
 pattern (shot.%04d.png), a folder of pictures (one sequence), a folder of
 videos (each of them), or a wildcard such as "clips/*.mp4". The last word is
-TEXT unless it names an input; --text TEXT says so outright.
+the phrase unless it names an input; --text gives the phrase explicitly.
+
+Coordinates are pixels of the upright frame; --box 10%,20%,50%,60% gives them
+as shares of its width and height. To read them off: videoseg preview --grid.
 
 Fields of --out: {stem}, {name}, {parent}, {index}, {model}. Without fields
-it is the output folder, and for several inputs what holds theirs.
+it is the output folder; for several inputs, the folder of their folders.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed or a limit ended
 the run, 4 a model, key or package is missing, 130 interrupted.
@@ -97,9 +100,7 @@ def register(app: typer.Typer) -> None:
 def segment(
     words: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="INPUT... [TEXT]", help="Inputs, and what to find in them, in plain words."
-        ),
+        typer.Argument(metavar="INPUT... [TEXT]", help="Inputs, then the phrase to find in them."),
     ] = None,
     text: Text = None,
     out: Annotated[
@@ -130,27 +131,31 @@ def segment(
     offline: Offline = False,
     write: Outputs = None,
     scale: Annotated[
-        str | None, typer.Option(metavar="LENGTH", help="Of a pixel, for measurements: 0.25mm.")
+        str | None,
+        typer.Option(metavar="LENGTH", help="Length of one pixel, for measurements: 0.25mm."),
     ] = None,
     preset: Preset = None,
     config: Config = None,
     assign: Assign = None,
     input_list: Annotated[
         Path | None,
-        typer.Option("--list", metavar="FILE", help="More inputs, one a line; - reads."),
+        typer.Option(
+            "--list", metavar="FILE", help="File with one input per line; - reads standard input."
+        ),
     ] = None,
     jobs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Inputs to work on at once, in processes.")
+        int, typer.Option(min=1, metavar="N", help="Inputs to process at the same time.")
     ] = 1,
     overwrite: Overwrite = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run of the same command.")
+        bool, typer.Option("--resume", help="Continue an interrupted run of the same command.")
     ] = False,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out inputs whose same run is there.")
+        bool,
+        typer.Option("--skip-existing", help="Skip inputs whose result from the same run exists."),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything, say what would be done.")
+        bool, typer.Option("--dry-run", help="Check everything and show what would be done.")
     ] = False,
     as_json: AsJson = False,
     progress: ShowProgress = Mode.AUTO,
@@ -160,7 +165,7 @@ def segment(
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
 ) -> None:
-    """Find what the prompts name on every frame of the inputs and write its outlines."""
+    """Find the objects on every frame of the inputs and write their outlines."""
     from videoseg.batch import Task
     from videoseg.cli._settings import in_force, note_origins
 
@@ -186,7 +191,7 @@ def segment(
     settings = with_limits(settings, max_cost, max_calls, jobs=jobs)
     note_origins(settings)
     if scale is not None and MEASUREMENTS not in settings.run.write:
-        raise UsageError(f"--scale is for measurements; add --write {MEASUREMENTS}")
+        raise UsageError(f"--scale is used by measurements; add --write {MEASUREMENTS}")
     marks = (box, not_box, point, not_point, prompt, prompts)
     read = _inputs.tell_apart(
         words or (),
@@ -199,7 +204,7 @@ def segment(
     if not asked:
         raise PromptError(
             "nothing to look for: give words, a box or a point (the last word is the phrase unless "
-            "it names an input; --text says so outright)"
+            "it names an input; --text gives the phrase explicitly)"
         )
     folders = _inputs.output_folders(inputs, out, settings.run.model)
     files = (str(path) for path in (prompts, config, input_list) if path is not None)

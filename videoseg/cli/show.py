@@ -20,12 +20,12 @@ def show(
         str | None,
         typer.Argument(
             metavar="PART",
-            help="A part, `run`, or nothing for a list.",
+            help="Name of a part, or `run`; without it, list all.",
             autocompletion=_completion.parts,
         ),
     ] = None,
 ) -> None:
-    """Show what a part is and its settings, as `--set` takes them."""
+    """Show what a part does, and its settings as `--set` takes them."""
     from videoseg import config, registry
     from videoseg.spelling import nearest
 

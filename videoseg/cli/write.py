@@ -33,7 +33,7 @@ def write(
         list[str],
         typer.Option(
             metavar="NAME",
-            help="Output to make; repeat for several.",
+            help="Output to write; repeat for more.",
             autocompletion=_completion.outputs,
         ),
     ],
@@ -45,7 +45,7 @@ def write(
     log_format: Logs = LogFormat.TEXT,
     quiet: Quiet = False,
 ) -> None:
-    """Write more outputs of what a finished run has drawn; nothing is found or tracked anew."""
+    """Write more outputs of a finished run without finding or tracking again."""
     from videoseg.cli._summary import say_summary
     from videoseg.redo import Finished
     from videoseg.threads import Stopwatch

@@ -57,8 +57,8 @@ def parse_position(text: str) -> Position:
         if match[2] is None or seconds < 60:
             return Position(seconds=3600 * hours + 60 * minutes + seconds)
     raise UsageError(
-        f"{text!r} is no place in a video; give seconds (12.5), a frame (250f), a time (1:02.5) or "
-        "a timecode (01:00:00:12)"
+        f"{text!r} is not a time or frame number; give seconds (12.5), a frame (250f), a time "
+        "(1:02.5) or a timecode (01:00:00:12)"
     )
 
 
@@ -76,7 +76,9 @@ def frame_index(position: Position, info: StreamInfo, source: object) -> int:
     if position.timecode is not None:
         return _counted(position.timecode, info)
     if not isinstance(source, Timed):
-        raise SourceError(f"{info.stream}: this kind of source knows no times; give a frame (250f)")
+        raise SourceError(
+            f"{info.stream}: this kind of source does not know times; give a frame (250f)"
+        )
     return source.index_at((position.seconds or 0) + info.start_pts * info.time_base)
 
 
@@ -86,5 +88,5 @@ def _counted(timecode: str, info: StreamInfo) -> int:
     start = frame_number(info.timecode, info.frame_rate) if info.timecode else 0
     index = frame_number(timecode, info.frame_rate) - start
     if index < 0:
-        raise UsageError(f"timecode {timecode} lies before {info.timecode}, where the video starts")
+        raise UsageError(f"timecode {timecode} is before the start of the video, {info.timecode}")
     return index

@@ -74,7 +74,7 @@ def price_of(service: str, model: str, file: str = "") -> Price | None:
             if model in entry["models"] and today <= entry.get("until", date.max):
                 return _price(entry)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path} is no file of prices: {error}") from error
+        raise ConfigError(f"{path} is not a price file: {error}") from error
     return None
 
 
@@ -82,5 +82,5 @@ def _price(entry: dict[str, Any]) -> Price:
     amounts = {name: entry.get(name) for name in ("input", "output", "call")}
     for name, amount in amounts.items():
         if amount is not None and not (isinstance(amount, int | float) and amount >= 0):
-            raise ValueError(f"{name} = {amount!r} is no price")
+            raise ValueError(f"{name} = {amount!r} is not a price")
     return Price(entry["read"], str(entry["source"]), **amounts)
