@@ -69,7 +69,7 @@ def test_every_file_is_read_however_it_was_saved(reader: str, saved: str, tmp_pa
     assert read(path) == value
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[str], bytes], str]] = {
     "Latin-1": (lambda text: text.encode("latin-1"), r"line 2: is not UTF-8 \(it looks like"),
     "a NUL": (lambda text: text.replace("ü", "\0").encode(), "line 2: holds a NUL byte"),
     "no mark": (lambda text: text.encode("utf-16-le"), r"is UTF-16 \(little-endian\) without a"),

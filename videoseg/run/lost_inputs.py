@@ -28,7 +28,8 @@ def refuse_losing(inputs: Iterable[str | os.PathLike[str]], out: Path, made: Seq
         UsageError: An input would be lost.
     """
     pieces = [out / name for name in made if os.path.lexists(out / name)]
-    for given in map(os.fspath, inputs):
+    for each in inputs:
+        given = os.fspath(each)
         if pieces and given != "-" and _ADDRESS not in given:
             for piece in pieces:
                 if _would_lose(given, piece):
