@@ -155,6 +155,34 @@ def test_names_of_the_greatest_length() -> None:
         assert b"unexpected" not in done.stderr, done.stderr
 
 
+def test_several_inputs_with_one_name_that_is_too_long() -> None:
+    Path("other.png").write_bytes(Path("in.png").read_bytes())
+    long = "x" * 252
+    command = f"segment in.png other.png --box 10,10,40,30 --write svg -o {{stem}}-{long}"
+    done = shell(f"videoseg {command}")
+    assert done.returncode == 1
+    assert done.stderr.count(b"File name too long") >= 2, done.stderr
+    assert b"unexpected" not in done.stderr
+
+
+def test_no_folder_for_temporary_files() -> None:
+    """As where nothing but the output folder can be written, and it is elsewhere."""
+    start = (
+        "import sys, tempfile; tempfile._candidate_tempdir_list = lambda: ['/proc/nowhere'];"
+        "from videoseg.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", start, *RUN.split(), "--write", "masks"],
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 1
+    assert b"No usable temporary directory" in done.stderr, done.stderr
+    assert b"unexpected" not in done.stderr
+    assert done.stderr.count(b"\n") == 1, done.stderr
+
+
 def test_a_strict_umask_and_folders_that_cannot_be_written() -> None:
     assert shell(f"umask 077; videoseg {RUN}").returncode == 0
     modes = {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in Path("out").rglob("*")}

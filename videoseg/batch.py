@@ -20,6 +20,7 @@ from videoseg.errors import (
     MissingDependencyError,
     UnknownPhraseError,
     VideosegError,
+    refusal_of,
 )
 from videoseg.pipeline import Tally
 from videoseg.protocols import Segmenter
@@ -144,6 +145,7 @@ def one_by_one(tasks: Sequence[Task], watch: Watch) -> Generator[Outcome, None, 
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return (
-        text if isinstance(error, VideosegError) else f"unexpected {type(error).__name__}: {text}"
-    )
+    if isinstance(error, VideosegError):
+        return text
+    refused = refusal_of(error) if isinstance(error, OSError) else None
+    return refused or f"unexpected {type(error).__name__}: {text}"

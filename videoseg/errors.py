@@ -23,6 +23,16 @@ A message is one line: what was wrong, where, and what to do.
 
 from __future__ import annotations
 
+import errno
+
+
+def refusal_of(error: OSError) -> str | None:
+    """What the system refuses, in one line; None where that does not tell what to do about it."""
+    if error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    known = error.errno in (errno.ENOSPC, errno.EROFS, errno.ENOENT)
+    return error.strerror if known else None
+
 
 class VideosegError(Exception):
     """The root of all errors that videoseg raises on purpose."""

@@ -34,6 +34,7 @@ from videoseg.errors import (
     UnknownPhraseError,
     UsageError,
     VideosegError,
+    refusal_of,
 )
 
 FAILED, USAGE, MISSING, INTERRUPTED = 1, 2, 4, 130
@@ -107,9 +108,8 @@ def _refused(error: OSError) -> int:
         os.getcwd()
     except OSError:
         return _say("the working folder does not exist any more; change to one that does", FAILED)
-    if error.filename and error.strerror and not os.environ.get(DEBUG):
-        return _say(f"{error.filename}: {error.strerror}", FAILED)
-    return _unexpected(error)
+    refused = None if os.environ.get(DEBUG) else refusal_of(error)
+    return _unexpected(error) if refused is None else _say(refused, FAILED)
 
 
 def _unexpected(error: Exception, arguments: Sequence[str] = ()) -> int:
