@@ -64,7 +64,11 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "says"), ASKED, ids=lambda value: " ".join(value))
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    ASKED,
+    ids=lambda given: given if isinstance(given, str) else " ".join(given),
+)
 def test_what_is_unclear_is_asked_back_in_one_line(arguments: tuple[str, ...], says: str) -> None:
     for verb, more in (("segment", ("-o", "o")), ("preview", ())):
         if verb == "preview" and "--roi" in arguments:
