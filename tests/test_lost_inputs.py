@@ -47,6 +47,7 @@ LOST = [
     ["to-o/overlay.mp4", *MARK, "-o", "o"],
     ["o/overlay.mp4", *MARK, "-o", "to-o"],
     ["./o/../o/overlay.mp4", *MARK, "-o", "o/"],
+    ["FILE/o/overlay.mp4", *MARK, "-o", "o"],
     ["o/masks", *MARK, "-o", "o"],
     ["o/masks/%06d.png", *MARK, "-o", "o"],
     ["o/masks/000001.png", *MARK, "-o", "o"],
@@ -61,7 +62,9 @@ LOST = [
 def test_an_input_is_not_replaced(arguments: list[str]) -> None:
     links()
     before = files()
-    said = command("segment", *arguments, *MODEL, "--overwrite")
+    here = f"file://{Path.cwd()}"
+    given = [each.replace("FILE", here) for each in arguments]
+    said = command("segment", *given, *MODEL, "--overwrite")
     assert said.code == 2, said.lines
     assert "would be lost" in said.lines[-1]
     assert "-o" in said.lines[-1]

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from videoseg.addresses import is_address
 from videoseg.errors import UsageError
 from videoseg.sources.names import COUNTER, is_picture
-
-_ADDRESS = "://"
 
 
 def refuse_losing(inputs: Iterable[str | os.PathLike[str]], out: Path, made: Sequence[str]) -> None:
@@ -30,7 +29,7 @@ def refuse_losing(inputs: Iterable[str | os.PathLike[str]], out: Path, made: Seq
     pieces = [out / name for name in made if os.path.lexists(out / name)]
     for each in inputs:
         given = os.fspath(each)
-        if pieces and given != "-" and _ADDRESS not in given:
+        if pieces and given != "-" and not is_address(given):
             for piece in pieces:
                 if _would_lose(given, piece):
                     raise UsageError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from videoseg.addresses import local_path
 from videoseg.errors import SourceError
 from videoseg.sources._container import Opened, Place, opened
 from videoseg.sources.names import is_picture
@@ -27,6 +28,7 @@ def details(location: str, number: int | None = None, timeout: float = 10.0) -> 
         ``duration_seconds``, ``video``, ``audio`` (a list) and ``container``; of pictures only the
         last. What is not known is left out.
     """
+    location = local_path(location)
     place = Place(location)
     path = Path(location)
     if place.is_read_once:
