@@ -26,6 +26,7 @@ from videoseg.cli._hosted_options import Yes, ask_consent
 from videoseg.cli._logging import LogFormat, set_up
 from videoseg.cli._prompts import (
     Box,
+    Mask,
     NotBox,
     NotPoint,
     Point,
@@ -77,6 +78,7 @@ def preview(
     not_box: NotBox = None,
     point: Point = None,
     not_point: NotPoint = None,
+    mask: Mask = None,
     prompt: Shorthand = None,
     prompts: PromptFile = None,
     repeat_prompt: RepeatPrompt = False,
@@ -106,7 +108,7 @@ def preview(
     set_up(log_format, quiet=quiet)
     settings = in_force(preset, config, assign, flags)
     note_origins(settings)
-    marks = (box, not_box, point, not_point, prompt, prompts)
+    marks = (box, not_box, point, not_point, mask, prompt, prompts)
     read = _inputs.tell_apart(words or (), texts=text or (), otherwise_asked=any(marks))
     asked = prompts_of(read.texts, *marks)
     (location, *others) = _inputs.expand(read.inputs, settings.run.source).locations

@@ -44,6 +44,7 @@ from videoseg.cli._plan import say_plans
 from videoseg.cli._progress import Mode
 from videoseg.cli._prompts import (
     Box,
+    Mask,
     NotBox,
     NotPoint,
     Point,
@@ -110,6 +111,7 @@ def segment(
     not_box: NotBox = None,
     point: Point = None,
     not_point: NotPoint = None,
+    mask: Mask = None,
     prompt: Shorthand = None,
     prompts: PromptFile = None,
     repeat_prompt: RepeatPrompt = False,
@@ -187,7 +189,7 @@ def segment(
     note_origins(settings)
     if scale is not None and MEASUREMENTS not in settings.run.write:
         raise UsageError(f"--scale is for measurements; add --write {MEASUREMENTS}")
-    marks = (box, not_box, point, not_point, prompt, prompts)
+    marks = (box, not_box, point, not_point, mask, prompt, prompts)
     read = _inputs.tell_apart(
         words or (),
         texts=text or (),

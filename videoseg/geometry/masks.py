@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.shapes import cropped
 from videoseg.snapshots import State
 from videoseg.types import Bitmap, Box, Mask
 
@@ -22,22 +23,12 @@ _MOST_CHARACTERS = 8
 
 def from_bitmap(bitmap: Bitmap) -> Mask | None:
     """Crop a full-frame bool (H, W) bitmap to a Mask; None where nothing is set."""
-    rows = np.flatnonzero(bitmap.any(axis=1))
-    if not len(rows):
-        return None
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(bitmap[top:bottom].any(axis=0))
-    left, right = int(columns[0]), int(columns[-1]) + 1
-    crop = np.ascontiguousarray(bitmap[top:bottom, left:right])
-    return Mask(left, top, int(bitmap.shape[1]), int(bitmap.shape[0]), crop)
+    return cropped(bitmap)
 
 
 def to_bitmap(mask: Mask) -> Bitmap:
     """Full-frame bool (H, W) bitmap of a Mask."""
-    full = np.zeros((mask.frame_height, mask.frame_width), dtype=np.bool_)
-    x1, y1, x2, y2 = mask.crop
-    full[y1:y2, x1:x2] = mask.bitmap
-    return full
+    return mask.to_array()
 
 
 def to_arrays(mask: Mask) -> State:
@@ -55,19 +46,12 @@ def from_arrays(arrays: State) -> Mask:
 
 def bounding_box(mask: Mask) -> Box:
     """Tight box of the set pixels."""
-    rows = np.flatnonzero(mask.bitmap.any(axis=1))
-    columns = np.flatnonzero(mask.bitmap.any(axis=0))
-    return (
-        mask.x + int(columns[0]),
-        mask.y + int(rows[0]),
-        mask.x + int(columns[-1]) + 1,
-        mask.y + int(rows[-1]) + 1,
-    )
+    return mask.box
 
 
 def area(mask: Mask) -> int:
     """Number of set pixels."""
-    return int(np.count_nonzero(mask.bitmap))
+    return mask.area
 
 
 _LEVELS_PER_LOGIT = 16
