@@ -10,9 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from videoseg.api import Job, info, segment
+    from videoseg.api import Job, info
     from videoseg.config import RunConfig
     from videoseg.config import load as load_config
+    from videoseg.door import Run, read_run, segment
     from videoseg.errors import VideosegError
     from videoseg.run.summary import Summary
     from videoseg.types import Cue, Frame, Mask, Prompt, Scene, Shape, StreamInfo
@@ -25,6 +26,7 @@ _HOMES = {
     "Job": "api",
     "Mask": "types",
     "Prompt": "types",
+    "Run": "door",
     "RunConfig": "config",
     "Scene": "types",
     "Shape": "types",
@@ -33,7 +35,8 @@ _HOMES = {
     "VideosegError": "errors",
     "info": "api",
     "load_config": "config",
-    "segment": "api",
+    "read_run": "door",
+    "segment": "door",
 }
 """Public name to the module that holds it; imported when first asked for (PEP 562)."""
 
@@ -43,6 +46,7 @@ __all__ = [
     "Job",
     "Mask",
     "Prompt",
+    "Run",
     "RunConfig",
     "Scene",
     "Shape",
@@ -52,6 +56,7 @@ __all__ = [
     "__version__",
     "info",
     "load_config",
+    "read_run",
     "segment",
 ]
 

@@ -9,9 +9,11 @@ Shorthand is ``key=value`` pairs joined by ``;``::
     label=cat;mask=cat.png
 
 ``box``, ``not-box``, ``point``, ``not-point`` and ``mask`` may be repeated; ``at`` is the index of
-the frame they were made on (default the first). A mask is a picture or an SVG
-(``sources/mask_files.py`` says which), in ``prompts.json`` relative to that file. ``prompts.json`` is a list of objects with the same keys, or
-with ``cues``, a list of objects, where an object is corrected on several frames::
+the frame they were made on (default the first). A mask is a picture or an SVG, as
+``sources/mask_files.py`` says; in ``prompts.json`` its name is relative to that file.
+
+``prompts.json`` is a list of objects with the same keys, or with ``cues``, a list of objects, where
+an object is corrected on several frames::
 
     [{"label": "cup", "text": "red cup"},
      {"label": "hand", "cues": [{"at": 12, "box": [10, 20, 80, 90]},
