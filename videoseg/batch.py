@@ -23,6 +23,7 @@ from videoseg.errors import (
 )
 from videoseg.pipeline import Tally
 from videoseg.protocols import Segmenter
+from videoseg.registry import blamed
 from videoseg.run.summary import Summary
 from videoseg.types import Prompt
 
@@ -138,6 +139,7 @@ def one_by_one(tasks: Sequence[Task], watch: Watch) -> Generator[Outcome, None, 
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return (
-        text if isinstance(error, VideosegError) else f"unexpected {type(error).__name__}: {text}"
-    )
+    if isinstance(error, VideosegError):
+        return text
+    by = blamed(error)
+    return f"{'unexpected' if by is None else f'{by} failed:'} {type(error).__name__}: {text}"

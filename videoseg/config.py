@@ -41,7 +41,8 @@ from videoseg.layers import (
 from videoseg.protocols import Composed
 from videoseg.registry import Kind
 from videoseg.settings import Setting as Setting
-from videoseg.settings import settings_fields, settings_model
+from videoseg.settings import settings_fields
+from videoseg.settings import settings_model as settings_model
 from videoseg.settings import settings_of as settings_of
 from videoseg.types import Box
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -73,7 +72,7 @@ def _segmented(
             yield step.frame, step.scene
 
 
-def read_run(out: str | bytes | os.PathLike[str]) -> Run:
+def read_run(out: Location) -> Run:
     """Open what a finished run has written.
 
     Args:

@@ -23,8 +23,8 @@ import inspect
 import pkgutil
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -71,23 +71,33 @@ class Broken:
         return f"{self.kind} part {self.name!r} ({self.origin}) cannot be used: {fault}"
 
 
-@dataclass(slots=True)
-class _Parts:
-    """The parts of one kind: those that can be used, and the others."""
+class _Parts(dict[str, Factory]):
+    """Parts by name, and those that cannot be used."""
 
-    usable: dict[str, Factory] = field(default_factory=dict)
-    broken: list[Broken] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken: list[Broken] = []
+
+    def add(self, made: Any, seen: Broken, taken: Iterable[str] = ()) -> None:
+        """Add one part; ``seen`` tells it apart and has its fault, if there is one."""
+        if not seen.fault and (seen.name in self or seen.name in taken):
+            seen = dataclasses.replace(seen, fault="another part has this name already")
+        if seen.fault:
+            self.broken.append(seen)
+        else:
+            self[seen.name] = made
 
 
 def names(kind: Kind) -> tuple[str, ...]:
     """All names of parts of a kind that can be used, sorted."""
-    return tuple(sorted(_parts(kind).usable))
+    return tuple(sorted({*_built_in(kind), *_outside(kind)}))
 
 
 def broken(kind: Kind | None = None) -> tuple[Broken, ...]:
     """The parts that cannot be used, of one kind or of all."""
     kinds = KINDS if kind is None else (kind,)
-    return tuple(each for one in kinds for each in _parts(one).broken)
+    parts = (found for one in kinds for found in (_built_in(one), _outside(one)))
+    return tuple(each for found in parts for each in getattr(found, "broken", ()))
 
 
 def factory(kind: Kind, name: str) -> Factory:
@@ -100,10 +110,10 @@ def factory(kind: Kind, name: str) -> Factory:
     members = pair_of(kind, name)
     if members is not None:
         return functools.partial(Pair, *(factory(kind, member)() for member in members))
-    parts = _parts(kind)
-    if name in parts.usable:
-        return parts.usable[name]
-    for each in parts.broken:
+    for parts in (_built_in(kind), _outside(kind)):
+        if name in parts:
+            return parts[name]
+    for each in broken(kind):
         if each.name == name:
             raise MissingDependencyError(str(each))
     known = names(kind)
@@ -203,41 +213,39 @@ def _how_to_pair() -> str:
 
 
 @functools.cache
-def _parts(kind: Kind) -> _Parts:
-    """All parts of a kind: those of this package, then those that other packages add."""
+def _built_in(kind: Kind) -> Mapping[str, Factory]:
+    """The parts of this package."""
+    package = importlib.import_module(f"videoseg.{kind}")
     found = _Parts()
-    for origin, parts in _built_in(kind):
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name.startswith("_"):
+            continue
+        origin = f"videoseg.{kind}.{module.name}"
+        try:
+            parts = getattr(importlib.import_module(origin), "PARTS", {})
+        except Exception as error:  # one file must not take all others with it
+            fault = f"{type(error).__name__}: {error}"
+            found.broken.append(Broken(kind, module.name, origin, fault))
+            continue
         if not isinstance(parts, Mapping):
             fault = f"its PARTS must map names to dataclasses, got {shown(parts)}"
-            found.broken.append(Broken(kind, origin.rpartition(".")[2], origin, fault))
+            found.broken.append(Broken(kind, module.name, origin, fault))
             continue
         for name, made in parts.items():
-            _add(found, Broken(kind, name, origin, _fault(kind, name, made) or ""), made)
+            found.add(made, Broken(kind, name, origin, _fault(kind, name, made) or ""))
+    return found
+
+
+@functools.cache
+def _outside(kind: Kind) -> Mapping[str, Factory]:
+    """The parts that other packages add."""
+    found = _Parts()
     for entry in entry_points(group=f"videoseg.{kind}"):
         made, fault = _loaded(entry)
         if fault is None:
             fault = _fault(kind, entry.name, made) or _fault_of_plug_in(kind, entry.name, made)
-        _add(found, Broken(kind, entry.name, _origin(entry), fault or ""), made)
+        found.add(made, Broken(kind, entry.name, _origin(entry), fault or ""), _built_in(kind))
     return found
-
-
-def _add(parts: _Parts, seen: Broken, made: Any) -> None:
-    """Add one part, ``seen`` with its fault if there is one."""
-    if not seen.fault and seen.name in parts.usable:
-        seen = dataclasses.replace(seen, fault="another part has this name already")
-    if seen.fault:
-        parts.broken.append(seen)
-    else:
-        parts.usable[seen.name] = made
-
-
-def _built_in(kind: Kind) -> Iterator[tuple[str, Any]]:
-    """The modules of this package that hold parts, and their ``PARTS``."""
-    package = importlib.import_module(f"videoseg.{kind}")
-    for module in pkgutil.iter_modules(package.__path__):
-        if not module.name.startswith("_"):
-            name = f"videoseg.{kind}.{module.name}"
-            yield name, getattr(importlib.import_module(name), "PARTS", {})
 
 
 def _loaded(entry: EntryPoint) -> tuple[Any, str | None]:
@@ -257,7 +265,7 @@ def _origin(entry: EntryPoint) -> str:
 
 def _fault(kind: Kind, name: str, made: Any) -> str | None:
     """What is wrong with a part, in a clause; None where nothing is."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(str(name)):
         return f"a name is letters, digits, '.', '_' and '-', got {shown(name)}"
     cls = _class_of(made)
     if not isinstance(cls, type):

@@ -5,6 +5,7 @@ Coordinates are those of ``types.py``: pixels of the upright frame, y down, on t
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -50,6 +51,9 @@ class Mask:
             raise ValueError(
                 f"bitmap must be bool (h, w), got {self.bitmap.dtype = } {self.bitmap.shape = }"
             )
+        for name in ("x", "y", "frame_width", "frame_height"):
+            # Models count in numbers of any kind; logs and tables need Python's.
+            object.__setattr__(self, name, operator.index(getattr(self, name)))
         height, width = self.bitmap.shape
         inside = (
             self.x >= 0

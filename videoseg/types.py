@@ -17,10 +17,11 @@ found here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,7 @@ from videoseg.shapes import Part as Part
 from videoseg.shapes import Polygon as Polygon
 from videoseg.shapes import Ring as Ring
 from videoseg.shapes import Shape as Shape
+from videoseg.values import shown
 
 RgbImage: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), RGB."""
@@ -237,7 +239,14 @@ class Instance:
     embedding: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
+        given: object = self.mask
+        if not isinstance(given, Mask):
+            raise ValueError(f"mask must be a Mask (see Mask.from_array), got {shown(given)}")
         _probability(self.score, "score")
+        # Models count in numbers of any kind; logs and tables need Python's.
+        object.__setattr__(self, "prompt", operator.index(self.prompt))
+        if self.object_id is not None:
+            object.__setattr__(self, "object_id", operator.index(self.object_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +403,17 @@ class ModelCard:
     rank: int = 0
     grounds: bool = False
     about: str = ""
+
+    def __post_init__(self) -> None:
+        known = get_args(PromptKind)
+        if not self.kinds or not set(self.kinds) <= set(known):
+            raise ValueError(f"kinds must be some of {', '.join(known)}, got {shown(self.kinds)}")
+        object.__setattr__(self, "kinds", frozenset(self.kinds))
+        for name in ("weights", "packages"):
+            given: object = getattr(self, name)
+            if not isinstance(given, Iterable) or isinstance(given, str):
+                raise ValueError(f"{name} must be a tuple of names, got {shown(given)}")
+            object.__setattr__(self, name, tuple(given))
 
 
 def _probability(value: float, what: str) -> None:

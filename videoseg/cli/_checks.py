@@ -148,7 +148,8 @@ def models() -> Iterator[Finding]:
     """Each model, and whether its weights are on this machine."""
     for name in registry.names("models"):
         card = registry.card(name)
-        beside = Path(inspect.getfile(registry.part_class("models", name))).parent
+        cls = registry.part_class("models", name)
+        beside = Path(inspect.getfile(cls)).parent
         lacking = [weights for weights in card.weights if not _has_weights(weights, beside)]
         if not lacking:
             here = f"{card.megabytes:g} MB of weights are here"
@@ -160,7 +161,15 @@ def models() -> Iterator[Finding]:
         else:
             advice = f"pip install --force-reinstall '{NAME}{extra}'"
         detail = f"without {', '.join(lacking)}"
-        yield Finding(name, "missing", detail, advice, needed=card.extra is None)
+        ours = cls.__module__.partition(".")[0] == NAME
+        yield Finding(name, "missing", detail, advice, needed=ours and card.extra is None)
+
+
+def plug_ins() -> Iterator[Finding]:
+    """Parts that cannot be used, of this package or others."""
+    for each in registry.broken():
+        detail = " ".join(each.fault.split())
+        yield Finding(f"{each.kind}: {each.name}", "warn", detail, f"from {each.origin}")
 
 
 def space() -> Iterator[Finding]:
@@ -188,6 +197,7 @@ CHECKS: Mapping[str, Check] = {
     "codecs": codecs,
     "devices": devices,
     "models": models,
+    "plug-ins": plug_ins,
     "extras": extras,
     "space": space,
 }

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from typing import Annotated
 
 import typer
+
+_log = logging.getLogger(__name__)
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +24,8 @@ def models(
     from videoseg import registry
     from videoseg.choice import is_present
 
+    for each in registry.broken("models"):
+        _log.warning("%s", each)
     cards = [registry.card(name) for name in registry.names("models")]
     here = {card.name: is_present(card) for card in cards}
     if as_json:

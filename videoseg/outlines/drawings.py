@@ -23,7 +23,7 @@ from videoseg.errors import PathDataError, PromptError
 from videoseg.geometry import masks
 from videoseg.geometry.paths import parse_path
 from videoseg.geometry.xml import SVG, parse_svg
-from videoseg.outlines.raster import rasterise
+from videoseg.outlines.raster import rasterise, rasterise_nonzero
 from videoseg.types import Bezier, Mask, Part, Polygon, Ring, Shape
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def drawn_mask(
     full = np.zeros((height, width), dtype=np.bool_)
     for piece in drawing.pieces(to_frame, size, only):
         shape = Shape(tuple(Part(_moved(ring, piece.matrix)) for ring in piece.rings))
-        found = rasterise(shape, width, height, nonzero=not piece.even_odd)
+        fill = rasterise if piece.even_odd else rasterise_nonzero
+        found = fill(shape, width, height)
         if found is not None:
             x1, y1, x2, y2 = found.crop
             full[y1:y2, x1:x2] |= found.bitmap
@@ -273,7 +274,7 @@ def _transformed(name: str, arguments: str) -> Matrix | None:
         return _matrix(1, 0, 0, 1, x, y) @ turned @ _matrix(1, 0, 0, 1, -x, -y)
     if name in ("skewX", "skewY") and count == 1:
         slope = math.tan(math.radians(numbers[0]))
-        return _matrix(1, *((0, slope) if name == "skewX" else (slope, 0)), 1, 0, 0)
+        return _matrix(1, 0, slope, 1, 0, 0) if name == "skewX" else _matrix(1, slope, 0, 1, 0, 0)
     return None
 
 

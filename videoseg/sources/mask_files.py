@@ -137,17 +137,19 @@ def _labels(path: Path) -> npt.NDArray[Any] | None:
 
     decoder = av.CodecContext.create("png", "r")
     try:
-        (frame,) = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]  # type: ignore[attr-defined]
+        (frame,) = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
     except (av.FFmpegError, ValueError):
         return None  # said by the decoder of all other pictures
     if frame.format.name != "pal8":
         return None
     height, width = frame.height, frame.width
-    indices = np.frombuffer(frame.planes[0], np.uint8).reshape(height, -1)[:, :width]
-    colours = np.frombuffer(frame.planes[1], np.uint8).reshape(-1, 4)[np.unique(indices)]
+    indices = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(height, -1)[:, :width]
+    colours = np.frombuffer(memoryview(frame.planes[1]), np.uint8).reshape(-1, 4)[
+        np.unique(indices)
+    ]
     if (np.ptp(colours[:, :3], axis=1) == 0).all():
         return None  # a picture in grey that was saved with few colours
-    return indices.copy()
+    return np.array(indices)
 
 
 def _brightest(image: npt.NDArray[Any]) -> float:

@@ -8,11 +8,11 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from videoseg.errors import ModelError
 from videoseg.geometry import masks
 from videoseg.motion import carry_mask, flow_between
 from videoseg.protocols import Segmenter, VideoSegmenter
 from videoseg.snapshots import State, joined, parted
+from videoseg.stages._answers import sound
 from videoseg.tracking.cuts import CutDetector
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, Prompt
 
@@ -235,13 +235,8 @@ def ask(segmenter: Segmenter, frame: Frame, asked: dict[int, Prompt], count: int
     """
     if not asked:
         return Detections(frame.stream, frame.index)
-    answers = segmenter.segment((frame,), (tuple(asked.values()),))
-    if [(answer.stream, answer.index) for answer in answers] != [(frame.stream, frame.index)]:
-        raise ModelError(
-            f"model {segmenter.card.name!r} did not answer frame {frame.index} of "
-            f"{frame.stream!r}, which it was asked about"
-        )
-    (answer,) = answers
+    given = ((frame,), (tuple(asked.values()),))
+    (answer,) = sound(segmenter, *given, segmenter.segment(*given))
     index_of = tuple(asked)
     instances = tuple(replace(one, prompt=index_of[one.prompt]) for one in answer.instances)
     presence: tuple[float | None, ...] = ()
