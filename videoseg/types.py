@@ -244,6 +244,7 @@ class Instance:
             raise ValueError(f"mask must be a Mask (see Mask.from_array), got {shown(given)}")
         _probability(self.score, "score")
         # Models count in numbers of any kind; logs and tables need Python's.
+        object.__setattr__(self, "score", float(self.score))
         object.__setattr__(self, "prompt", operator.index(self.prompt))
         if self.object_id is not None:
             object.__setattr__(self, "object_id", operator.index(self.object_id))
