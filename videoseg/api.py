@@ -52,7 +52,7 @@ from videoseg.threads import Stopwatch
 from videoseg.tracking.confined import Confined
 from videoseg.types import Detections, Frame, ModelCard, Prompt, StreamInfo
 from videoseg.usage import Metered, Usage
-from videoseg.values import shown
+from videoseg.values import shown, whole
 
 Location: TypeAlias = str | os.PathLike[str]
 
@@ -172,9 +172,16 @@ class Job(AbstractContextManager["Job"]):
         return self._follow(self._stage())
 
     def frames(self, start: int | None = None, stop: int | None = None) -> Iterator[Frame]:
-        """The frames of a part of the input; by default those between ``start`` and ``end``."""
-        part = self._range if start is None else (start, stop)
-        return self._source.frames(*part)
+        """The frames of a part of the input; by default those between ``start`` and ``end``.
+
+        Args:
+            start: Index of the first, a whole number of any type.
+            stop: Index behind the last; None = to the end.
+        """
+        if start is None and stop is None:
+            return self._source.frames(*self._range)
+        first = 0 if start is None else whole(start, "start")
+        return self._source.frames(first, None if stop is None else whole(stop, "stop"))
 
     def trial(self, folder: Path, frames: Iterable[Frame]) -> Tally:
         """Make everything of some frames, in order, in an empty folder; nothing is published.
@@ -223,7 +230,7 @@ class Job(AbstractContextManager["Job"]):
         """
         self._load_model()
         model = view_of(self._model, self._bounds, self.config.run.max_size)
-        for index in sorted(set(indices)):
+        for index in sorted({whole(each, "a frame's index") for each in indices}):
             for frame in self.frames(index, index + 1):
                 asked = {
                     number: held
@@ -242,7 +249,7 @@ class Job(AbstractContextManager["Job"]):
         settings: dict[str, Any] = {
             "run": run,
             "sources": {source_name(self.location, self.config): self._source},
-            "models": {run.model: self._model},
+            "models": {run.model: _settings_of(self._model)},
             "tracking": {run.tracker: self._tracker},
         }
         inputs = [self.location] + [str(path) for path in (run.ignore_mask,) if path is not None]
@@ -526,6 +533,13 @@ def info(location: Location, config: RunConfig | None = None) -> Mapping[str, St
     source, streams = open_source(location, _checked(config))
     source.close()
     return streams
+
+
+def _settings_of(model: Segmenter) -> object:
+    """What a plan says of a model: its settings, or what it is, where it is no part."""
+    if dataclasses.is_dataclass(model):
+        return model
+    return {"class": f"{type(model).__module__}.{type(model).__qualname__}"}
 
 
 def given_model(

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,7 @@ from videoseg.settings import settings_fields
 from videoseg.settings import settings_model as settings_model
 from videoseg.settings import settings_of as settings_of
 from videoseg.types import Box
+from videoseg.values import setting, shown
 
 AUTO = "auto"
 FOR_MODELS = ("device", "precision", "compile", "offline")
@@ -148,7 +150,7 @@ class RunConfig:
 def load(
     *,
     preset: str | None = None,
-    file: Path | None = None,
+    file: str | os.PathLike[str] | None = None,
     flags: Table | None = None,
     assignments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
@@ -161,7 +163,7 @@ def load(
         preset: Name of a preset. Without it, ``VIDEOSEG_PRESET``, ``file`` and the project's file
             may name one, the first of them that does.
         file: A TOML file of the user's.
-        flags: Settings of ``[run]`` given as flags.
+        flags: Settings of ``[run]``, by name; numbers may be of any type.
         assignments: ``part.key=value``, for example ``writers.svg.precision=2``.
         environment: Variables to look for settings in; none by default.
         folder: A folder whose project may have a file of settings; none by default.
@@ -171,18 +173,34 @@ def load(
     Raises:
         ConfigError: Naming the key, where it stands, and the nearest name that exists.
     """
+    _check_arguments(preset, file, flags, assignments)
     found: list[Layer] = []
     if recorded is not None:
         found.append(Layer("run.json", recorded))
     else:
         variables = environment or {}
         project = None if folder is None else project_file(folder)
-        files = [file_layer(path) for path in (project, file) if path is not None]
+        own = None if file is None else Path(os.fsdecode(file))
+        files = [file_layer(path) for path in (project, own) if path is not None]
         found += [*_preset(preset, variables, files), *files]
         found += environment_layers(variables)
-    found += [Layer(_flag(name), {"run": {name: value}}) for name, value in (flags or {}).items()]
+    given = {name: setting(value) for name, value in (flags or {}).items()}
+    found += [Layer(_flag(name), {"run": {name: value}}) for name, value in given.items()]
     found += [assignment_layer(text) for text in assignments]
     return _stacked(found)
+
+
+def _check_arguments(preset: object, file: object, flags: object, assignments: object) -> None:
+    """Whether a caller's arguments are of the types that ``load`` takes."""
+    wanted = (
+        ("preset", preset, str, "a name"),
+        ("file", file, str | bytes | os.PathLike, "a path"),
+        ("flags", flags, Mapping, "a mapping"),
+        ("assignments", assignments, list | tuple, "a list of part.key=value"),
+    )
+    for name, value, kind, what in wanted:
+        if value is not None and not isinstance(value, kind):  # type: ignore[arg-type]
+            raise ConfigError(f"{name} must be {what}, got {shown(value)}")
 
 
 def _preset(

@@ -72,7 +72,11 @@ def settings_model(cls: type[Any]) -> type[BaseModel]:
     fields: dict[str, Any] = {name: (hint, ...) for name, hint in _hints(cls).items()}
     for item in settings_fields(cls):
         fields[item.name] = (fields[item.name][0], _default(item))
-    return create_model(cls.__name__, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+    return create_model(
+        cls.__name__,
+        __config__=ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True),
+        **fields,
+    )
 
 
 def settings_fault(cls: type[Any]) -> str | None:

@@ -220,7 +220,7 @@ class Shape:
         """All rings, each part's outer ring before its holes."""
         return tuple(ring for part in self.parts for ring in (part.outer, *part.holes))
 
-    def polygons(self, tolerance: float = 0.1) -> list[tuple[Points, list[Points]]]:
+    def polygons(self, tolerance: float = 0.02) -> list[tuple[Points, list[Points]]]:
         """Outer ring and holes of each part as corners, float64 (P, 2), not closed by repetition.
 
         Args:

@@ -13,6 +13,7 @@ import operator
 import reprlib
 from collections.abc import Iterable, Mapping, Set
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from videoseg.errors import PromptError
@@ -32,6 +33,18 @@ def plain(value: Any) -> Any:
     """Arrays and their scalars (numpy, torch, pandas) as lists and numbers; all else as it is."""
     listed = None if isinstance(value, type) else getattr(value, "tolist", None)
     return listed() if callable(listed) else value
+
+
+def setting(value: Any) -> Any:
+    """A setting's value as settings files have it: numbers of any type, also inside of lists."""
+    found = plain(value)
+    if isinstance(found, list | tuple):
+        return [setting(each) for each in found]
+    if isinstance(found, bool | int | float) or not isinstance(found, numbers.Real | Decimal):
+        return found
+    if isinstance(found, Fraction):  # some settings are exact
+        return found if found.denominator > 1 else found.numerator
+    return float(found)
 
 
 def number(value: object, what: str) -> float:
