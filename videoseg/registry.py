@@ -100,6 +100,11 @@ def broken(kind: Kind | None = None) -> tuple[Broken, ...]:
     return tuple(each for found in parts for each in getattr(found, "broken", ()))
 
 
+def is_plug_in(kind: Kind, name: str) -> bool:
+    """Whether a part comes from another package."""
+    return name in _outside(kind)
+
+
 def factory(kind: Kind, name: str) -> Factory:
     """The callable that makes the part ``name``; its keyword arguments are the part's settings.
 

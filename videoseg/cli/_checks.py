@@ -148,8 +148,7 @@ def models() -> Iterator[Finding]:
     """Each model, and whether its weights are on this machine."""
     for name in registry.names("models"):
         card = registry.card(name)
-        cls = registry.part_class("models", name)
-        beside = Path(inspect.getfile(cls)).parent
+        beside = Path(inspect.getfile(registry.part_class("models", name))).parent
         lacking = [weights for weights in card.weights if not _has_weights(weights, beside)]
         if not lacking:
             here = f"{card.megabytes:g} MB of weights are here"
@@ -161,8 +160,8 @@ def models() -> Iterator[Finding]:
         else:
             advice = f"pip install --force-reinstall '{NAME}{extra}'"
         detail = f"without {', '.join(lacking)}"
-        ours = cls.__module__.partition(".")[0] == NAME
-        yield Finding(name, "missing", detail, advice, needed=ours and card.extra is None)
+        needed = card.extra is None and not registry.is_plug_in("models", name)
+        yield Finding(name, "missing", detail, advice, needed)
 
 
 def plug_ins() -> Iterator[Finding]:
