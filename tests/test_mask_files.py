@@ -12,9 +12,10 @@ import pytest
 import resvg_py
 from PIL import Image
 
-from tests.media import clip
+from tests.media import clip, square_box
 from videoseg.api import Job
 from videoseg.cli._app import run
+from videoseg.config import load as load_config
 from videoseg.errors import PromptError, UsageError
 from videoseg.prompts import load_prompts, parse_prompt
 from videoseg.run.reader import read_run
@@ -312,6 +313,29 @@ def test_a_mask_on_a_later_frame_and_several_at_once(drawn: Path) -> None:
     found = steps[2].detections
     assert found is not None
     assert np.array_equal(found.instances[0].mask.to_array(), S | second)
+
+
+def test_a_look_and_a_repeated_mask_show_the_mask(drawn: Path) -> None:
+    prompt = Prompt("it", cues=[Cue(0, mask=drawn / "mask.png")])
+    with Job(drawn / "clip.mp4", prompt) as job:
+        ((_, answer),) = job.look([0])
+    assert np.array_equal(answer.instances[0].mask.to_array(), S)
+    config = load_config(flags={"repeat_prompt": True})
+    with Job(drawn / "clip.mp4", prompt, config) as job:
+        for step in job.steps():
+            assert step.detections is not None
+            assert np.array_equal(step.detections.instances[0].mask.to_array(), S)
+
+
+def test_a_mask_corrects_what_was_followed(drawn: Path) -> None:
+    second = square(60, 5, 90, 30)
+    cues = (Cue(0, boxes=square_box(0, WIDTH, HEIGHT)), Cue(2, mask=second))
+    with Job(drawn / "clip.mp4", Prompt("it", cues=cues)) as job:
+        steps = list(job.steps())
+    found = steps[2].detections
+    assert found is not None
+    assert np.array_equal(found.instances[0].mask.to_array(), second)
+    assert {one.object_id for step in steps for one in step.detections.instances} == {0}  # type: ignore[union-attr]
 
 
 def test_a_mask_with_a_click_is_asked(drawn: Path) -> None:

@@ -82,6 +82,8 @@ videoseg segment clip.mp4 --text "the dog" --text "the woman"
 
 videoseg segment clip.mp4 --prompt "text=red cup" --prompt "label=hand;box=10,20,80,90;at=12"
 
+videoseg segment clip.mp4 --mask cat.png
+
 videoseg segment photo.jpg "coffee cup" --write svg
 
 videoseg segment belt.mp4 "bottle" --write measurements --scale 0.25mm

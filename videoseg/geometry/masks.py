@@ -8,6 +8,7 @@ the third on as the difference to the one two places before it.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,16 @@ def intersection(a: Mask, b: Mask) -> int:
     if common is None:
         return 0
     return int(np.count_nonzero(window(a, common) & window(b, common)))
+
+
+def union(given: Sequence[Mask]) -> Mask | None:
+    """Pixels that are set in any of some masks of one frame; None without masks.
+
+    A single one is given back as it is, with its logits.
+    """
+    if len(given) < 2:
+        return given[0] if given else None
+    return cropped(np.logical_or.reduce([mask.to_array() for mask in given]))
 
 
 def iou(a: Mask, b: Mask) -> float:

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-
 from videoseg.geometry import masks
 from videoseg.motion import carry_mask, flow_between
 from videoseg.protocols import Segmenter, VideoSegmenter
@@ -147,7 +145,8 @@ class _Stream:
         ]
         if not given:
             return None
-        if index in self.seen and all(cue.frame is not None for cue in given):
+        carried = all(cue.frame is not None and cue.mask is None for cue in given)
+        if index in self.seen and carried:
             # A correction says something beside what is already known.
             known = self._moved(self.seen[index], frame)
             given += [Cue(mask=known)] if known is not None else []
@@ -173,11 +172,7 @@ def _drawn(prompt: Prompt, frame: Frame) -> Mask | None:
     here = [cue for cue in prompt.cues if cue.frame in (None, frame.index)]
     given = [cue.mask for cue in here if cue.mask is not None]
     whole = all(cue.frame is not None and not cue.points and not cue.boxes for cue in here)
-    if not given or not whole:
-        return None
-    if len(given) == 1:
-        return given[0]
-    return masks.from_bitmap(np.logical_or.reduce([mask.to_array() for mask in given]))
+    return masks.union(given) if whole else None
 
 
 @dataclass(slots=True)
