@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -122,63 +123,68 @@ def test_every_shape_of_boxes(given: Any) -> None:
     assert Cue(boxes=given).boxes == ((1.0, 2.0, 3.0, 4.0, True),)
 
 
+# Callers without a type checker.
+CUE: Any = Cue
+PROMPT: Any = Prompt
+DOOR: Any = videoseg
+
 MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
-    "a string": (lambda: Cue(points="30,18"), "points must be a sequence, got '30,18'"),
-    "strings": (lambda: Cue(points=["30", "18"]), "must be numbers, got '30'"),
-    "numbers as text": (lambda: Cue(points=[("30", "18")]), "must be numbers, got '30'"),
-    "3-D": (lambda: Cue(points=np.zeros((1, 1, 2))), r"a point is x, y .*got \[\[0.0, 0.0\]\]"),
-    "3-D boxes": (lambda: Cue(boxes=np.zeros((2, 2, 4))), "a box is x1, y1"),
-    "a number": (lambda: Cue(points=3), "points must be a sequence, got 3"),
-    "three and four": (lambda: Cue(points=[(1, 2, 3, 4)]), r"a point is x, y .*\(1, 2, 3, 4\)"),
-    "a flat list": (lambda: Cue(points=[1, 2, 3, 4]), "a point is x, y"),
-    "a mapping": (lambda: Cue(points={"x": 1, "y": 2}), "must be a sequence, got {'x': 1"),
-    "a set": (lambda: Cue(points={1, 2}), "must be a sequence"),
-    "a point of bools": (lambda: Cue(points=((True, False),)), "must be numbers, got True"),
-    "NaN": (lambda: Cue(points=((np.nan, 1),)), "finite numbers, got nan"),
-    "a Decimal NaN": (lambda: Cue(points=((Decimal("sNaN"), 1),)), "finite numbers"),
-    "infinite": (lambda: Cue(boxes=(0, 0, np.inf, 1)), "finite numbers, got inf"),
-    "too large": (lambda: Cue(points=((10**400, 1),)), "too large a number"),
-    "complex": (lambda: Cue(points=((1j, 1),)), "must be numbers, got 1j"),
-    "a flag of 2": (lambda: Cue(points=((1, 2, 2),)), r"positive \(True\) or not \(False\), got 2"),
-    "a flag of None": (lambda: Cue(points=((1, 2, None),)), "got None"),
-    "a box of nothing": (lambda: Cue(boxes=(5, 5, 5, 9)), "x1 < x2"),
-    "nothing": (lambda: Cue(), "needs a point, a box or a mask"),
-    "a negative frame": (lambda: Cue(-1, points=(1, 2)), "frame must be at least 0 .*got -1"),
-    "half a frame": (lambda: Cue(1.5, points=(1, 2)), "must be a whole number, got 1.5"),
-    "a frame as text": (lambda: Cue("3", points=(1, 2)), "must be a whole number, got '3'"),
-    "a frame of True": (lambda: Cue(True, points=(1, 2)), "must be a whole number, got True"),
-    "a NaN frame": (lambda: Cue(np.nan, points=(1, 2)), "must be a whole number, got nan"),
-    "an infinite frame": (lambda: Cue(np.inf, points=(1, 2)), "must be a whole number, got inf"),
-    "a frame array": (lambda: Cue([1, 2], points=(1, 2)), "must be a whole number"),
-    "a huge frame": (lambda: Cue(10**12, points=(1, 2)), "below 1000000000"),
-    "text=5": (lambda: Prompt("x", text=5), "text must be a string, got 5"),  # type: ignore[arg-type]
-    "label=5": (lambda: Prompt(5, text="a"), "label must be a string, got 5"),  # type: ignore[arg-type]
+    "a string": (lambda: CUE(points="30,18"), "points must be a sequence, got '30,18'"),
+    "strings": (lambda: CUE(points=["30", "18"]), "must be numbers, got '30'"),
+    "numbers as text": (lambda: CUE(points=[("30", "18")]), "must be numbers, got '30'"),
+    "3-D": (lambda: CUE(points=np.zeros((1, 1, 2))), r"a point is x, y .*got \[\[0.0, 0.0\]\]"),
+    "3-D boxes": (lambda: CUE(boxes=np.zeros((2, 2, 4))), "a box is x1, y1"),
+    "a number": (lambda: CUE(points=3), "points must be a sequence, got 3"),
+    "three and four": (lambda: CUE(points=[(1, 2, 3, 4)]), r"a point is x, y .*\(1, 2, 3, 4\)"),
+    "a flat list": (lambda: CUE(points=[1, 2, 3, 4]), "a point is x, y"),
+    "a mapping": (lambda: CUE(points={"x": 1, "y": 2}), "must be a sequence, got {'x': 1"),
+    "a set": (lambda: CUE(points={1, 2}), "must be a sequence"),
+    "a point of bools": (lambda: CUE(points=((True, False),)), "must be numbers, got True"),
+    "NaN": (lambda: CUE(points=((np.nan, 1),)), "finite numbers, got nan"),
+    "a Decimal NaN": (lambda: CUE(points=((Decimal("sNaN"), 1),)), "finite numbers"),
+    "infinite": (lambda: CUE(boxes=(0, 0, np.inf, 1)), "finite numbers, got inf"),
+    "too large": (lambda: CUE(points=((10**400, 1),)), "too large a number"),
+    "complex": (lambda: CUE(points=((1j, 1),)), "must be numbers, got 1j"),
+    "a flag of 2": (lambda: CUE(points=((1, 2, 2),)), r"positive \(True\) or not \(False\), got 2"),
+    "a flag of None": (lambda: CUE(points=((1, 2, None),)), "got None"),
+    "a box of nothing": (lambda: CUE(boxes=(5, 5, 5, 9)), "x1 < x2"),
+    "nothing": (lambda: CUE(), "needs a point, a box or a mask"),
+    "a negative frame": (lambda: CUE(-1, points=(1, 2)), "frame must be at least 0 .*got -1"),
+    "half a frame": (lambda: CUE(1.5, points=(1, 2)), "must be a whole number, got 1.5"),
+    "a frame as text": (lambda: CUE("3", points=(1, 2)), "must be a whole number, got '3'"),
+    "a frame of True": (lambda: CUE(True, points=(1, 2)), "must be a whole number, got True"),
+    "a NaN frame": (lambda: CUE(np.nan, points=(1, 2)), "must be a whole number, got nan"),
+    "an infinite frame": (lambda: CUE(np.inf, points=(1, 2)), "must be a whole number, got inf"),
+    "a frame array": (lambda: CUE([1, 2], points=(1, 2)), "must be a whole number"),
+    "a huge frame": (lambda: CUE(10**12, points=(1, 2)), "below 1000000000"),
+    "text=5": (lambda: PROMPT("x", text=5), "text must be a string, got 5"),
+    "label=5": (lambda: PROMPT(5, text="a"), "label must be a string, got 5"),
     "cues=cue": (
-        lambda: Prompt("x", cues=Cue(0, (1, 2))),  # type: ignore[arg-type]
+        lambda: PROMPT("x", cues=CUE(0, (1, 2))),
         r"cues must be a sequence: write cues=\[cue\], got Cue",
     ),
-    "cues of tuples": (lambda: Prompt("x", cues=[(1, 2)]), "sequence of Cue, got"),  # type: ignore[list-item]
-    "cues=text": (lambda: Prompt("x", cues="abc"), "cues must be a sequence"),  # type: ignore[arg-type]
-    "max_instances=0": (lambda: Prompt("x", "a", max_instances=0), "at least 1"),
-    "max_instances=1.5": (lambda: Prompt("x", "a", max_instances=1.5), "a whole number, got 1.5"),
-    "a mask of floats": (lambda: Cue(mask=np.full((4, 4), 0.5)), "compare probabilities"),
-    "a mask of 3-D": (lambda: Cue(mask=np.ones((4, 4, 1), bool)), r"got bool \(4, 4, 1\)"),
-    "an empty mask": (lambda: Cue(mask=np.zeros((4, 4), bool)), "at least one pixel"),
-    "a mask of text": (lambda: Cue(mask=[["a"]]), "mask: "),
-    "no prompt": (lambda: videoseg.segment("clip.mp4"), "nothing to look for"),
+    "cues of tuples": (lambda: PROMPT("x", cues=[(1, 2)]), "sequence of Cue, got"),
+    "cues=text": (lambda: PROMPT("x", cues="abc"), "cues must be a sequence"),
+    "max_instances=0": (lambda: PROMPT("x", "a", max_instances=0), "at least 1"),
+    "max_instances=1.5": (lambda: PROMPT("x", "a", max_instances=1.5), "a whole number, got 1.5"),
+    "a mask of floats": (lambda: CUE(mask=np.full((4, 4), 0.5)), "compare probabilities"),
+    "a mask of 3-D": (lambda: CUE(mask=np.ones((4, 4, 1), bool)), r"got bool \(4, 4, 1\)"),
+    "an empty mask": (lambda: CUE(mask=np.zeros((4, 4), bool)), "at least one pixel"),
+    "a mask of text": (lambda: CUE(mask=[["a"]]), "mask: "),
+    "no prompt": (lambda: DOOR.segment("clip.mp4"), "nothing to look for"),
     "a list of prompts": (
-        lambda: videoseg.segment("clip.mp4", ["the dog"]),  # type: ignore[arg-type]
+        lambda: DOOR.segment("clip.mp4", ["the dog"]),
         r"a prompt is a phrase or a Prompt, got \['the dog'\]",
     ),
-    "an empty phrase": (lambda: videoseg.segment("clip.mp4", " "), "empty phrase"),
+    "an empty phrase": (lambda: DOOR.segment("clip.mp4", " "), "empty phrase"),
     "marks for two": (
-        lambda: videoseg.segment("c.mp4", "a", "b", box=(1, 2, 3, 4)),
+        lambda: DOOR.segment("c.mp4", "a", "b", box=(1, 2, 3, 4)),
         "belong to any",
     ),
-    "a box of three": (lambda: videoseg.segment("c.mp4", box=(1, 2, 3)), r"got \[1, 2, 3\]"),
-    "a job of nothing": (lambda: videoseg.Job("clip.mp4", []), "nothing to look for"),
-    "a job of numbers": (lambda: videoseg.Job("clip.mp4", [3]), "got 3"),  # type: ignore[list-item]
-    "at": (lambda: videoseg.segment("c.mp4", point=(1, 2), at=-2), "got -2"),
+    "a box of three": (lambda: DOOR.segment("c.mp4", box=(1, 2, 3)), r"got \[1, 2, 3\]"),
+    "a job of nothing": (lambda: DOOR.Job("clip.mp4", []), "nothing to look for"),
+    "a job of numbers": (lambda: DOOR.Job("clip.mp4", [3]), "got 3"),
+    "at": (lambda: DOOR.segment("c.mp4", point=(1, 2), at=-2), "got -2"),
 }
 
 
@@ -194,23 +200,23 @@ def test_every_mistake_is_one_line(mistake: str) -> None:
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [
-        (lambda: videoseg.segment(None, "a"), UsageError, "a path or an address, got None"),
-        (lambda: videoseg.info(3), UsageError, "a path or an address, got 3"),
-        (lambda: videoseg.Job(3, "a"), UsageError, "a path or an address, got 3"),
-        (lambda: videoseg.read_run(3), UsageError, "a folder is a path, got 3"),
-        (lambda: videoseg.segment("a", "a", config={}), ConfigError, "must be a RunConfig.*got {}"),
-        (lambda: videoseg.info("a", "fast"), ConfigError, "must be a RunConfig.*got 'fast'"),
-        (lambda: videoseg.segment("a", "a", model="nosuch"), ConfigError, "no models part"),
+        (lambda: DOOR.segment(None, "a"), UsageError, "a path or an address, got None"),
+        (lambda: DOOR.info(3), UsageError, "a path or an address, got 3"),
+        (lambda: DOOR.Job(3, "a"), UsageError, "a path or an address, got 3"),
+        (lambda: DOOR.read_run(3), UsageError, "a folder is a path, got 3"),
+        (lambda: DOOR.segment("a", "a", config={}), ConfigError, "must be a RunConfig.*got {}"),
+        (lambda: DOOR.info("a", "fast"), ConfigError, "must be a RunConfig.*got 'fast'"),
+        (lambda: DOOR.segment("a", "a", model="nosuch"), ConfigError, "no models part"),
         (
-            lambda: videoseg.segment("a", "a", model=Colours),
+            lambda: DOOR.segment("a", "a", model=Colours),
             ConfigError,
             r"not a class: Colours\(\)",
         ),
-        (lambda: videoseg.segment("a", "a", model=3), ConfigError, "3 is no model: its card"),
-        (lambda: videoseg.load_config(file=3), ConfigError, "file must be a path, got 3"),
-        (lambda: videoseg.load_config(preset=3), ConfigError, "preset must be a name, got 3"),
-        (lambda: videoseg.load_config(assignments="a.b=3"), ConfigError, "must be a list"),
-        (lambda: videoseg.load_config(flags=3), ConfigError, "flags must be a mapping, got 3"),
+        (lambda: DOOR.segment("a", "a", model=3), ConfigError, "3 is no model: its card"),
+        (lambda: DOOR.load_config(file=3), ConfigError, "file must be a path, got 3"),
+        (lambda: DOOR.load_config(preset=3), ConfigError, "preset must be a name, got 3"),
+        (lambda: DOOR.load_config(assignments="a.b=3"), ConfigError, "must be a list"),
+        (lambda: DOOR.load_config(flags=3), ConfigError, "flags must be a mapping, got 3"),
     ],
 )
 def test_other_mistakes(make: Any, error: type[Exception], says: str) -> None:
@@ -236,7 +242,7 @@ def test_every_kind_of_path(film: Path, tmp_path: Path, kind: str) -> None:
         assert len(scene.instances) == 1
     config = videoseg.load_config(flags={"write": ["svg"]})
     for prompts in ("red", ["red"], Prompt(text="red"), [Prompt(text="red")], ("red",)):
-        with videoseg.Job(make(film), prompts, config, model=model) as job:  # type: ignore[arg-type]
+        with videoseg.Job(make(film), prompts, config, model=model) as job:
             summary = job.run(make(tmp_path / "out"), overwrite=True)
             assert job.finished(make(tmp_path / "out")) is not None
         assert summary.frames == 4
@@ -370,8 +376,8 @@ def test_shapes_as_polygons_and_for_shapely() -> None:
     assert outer.dtype == np.float64
     assert np.abs(np.hypot(*(outer - (48, 32)).T) - 20).max() < 0.02
     assert len(outer) > len(shape.polygons(1)[0][0])
-    assert np.array_equal(far, [[2.5, 2], [9, 2], [9, 8.25]])
-    made = shapely.geometry.shape(shape)
+    assert far.tolist() == [[2.5, 2], [9, 2], [9, 8.25]]
+    made: Any = shapely.geometry.shape(shape)
     assert made.is_valid
     assert made.area == pytest.approx(np.pi * 400 - 100 + 6.5 * 6.25 / 2, rel=1e-3)
     assert len(made.geoms[0].interiors) == 1
@@ -387,12 +393,8 @@ def test_shapes_as_path_data() -> None:
     again = parse_path(text)
     for one, other in zip(shape.rings, again, strict=True):
         assert np.abs(flatten(one) - flatten(other)).max() < 0.006
-    one, other = (
-        rasterise(each, WIDTH, HEIGHT) for each in (shape, Shape(tuple(map(Part, again))))
-    )
-    assert one is not None
-    assert other is not None
-    assert np.array_equal(one.bitmap, other.bitmap)
+    drawn = [rasterise(each, WIDTH, HEIGHT) for each in (shape, Shape(tuple(map(Part, again))))]
+    assert np.array_equal(np.asarray(drawn[0]), np.asarray(drawn[1]))
     assert shape.to_svg(0).startswith("M48 12C59 12 68 21 68 32C")
     assert (
         "-0"
@@ -412,6 +414,15 @@ def test_supervision_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "supervision", None)
     with pytest.raises(MissingDependencyError, match="pip install supervision"):
         scene_of(ring_mask()).to_supervision()
+
+
+def test_what_supervision_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "supervision", SimpleNamespace(Detections=SimpleNamespace))
+    found = scene_of(ring_mask()).to_supervision()
+    assert (found.xyxy.dtype, found.xyxy.shape) == (np.float32, (1, 4))
+    assert (found.mask.dtype, found.mask.shape) == (np.bool_, (1, HEIGHT, WIDTH))
+    assert (found.tracker_id.tolist(), found.class_id.tolist()) == ([5], [0])
+    assert scene_of().to_supervision().xyxy.shape == (0, 4)
 
 
 def test_supervision_takes_a_scene() -> None:

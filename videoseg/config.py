@@ -199,7 +199,7 @@ def _check_arguments(preset: object, file: object, flags: object, assignments: o
         ("assignments", assignments, list | tuple, "a list of part.key=value"),
     )
     for name, value, kind, what in wanted:
-        if value is not None and not isinstance(value, kind):  # type: ignore[arg-type]
+        if value is not None and not isinstance(value, kind):
             raise ConfigError(f"{name} must be {what}, got {shown(value)}")
 
 

@@ -26,7 +26,7 @@ def segment(
     not_box: Any = None,
     not_point: Any = None,
     mask: Any = None,
-    at: int | None = 0,
+    at: Any = 0,
     model: Segmenter | str | None = None,
     config: RunConfig | None = None,
 ) -> Generator[tuple[Frame, Scene], None, None]:
