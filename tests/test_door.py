@@ -206,7 +206,7 @@ def test_every_mistake_is_one_line(mistake: str) -> None:
         (lambda: DOOR.read_run(3), UsageError, "a folder is a path, got 3"),
         (lambda: DOOR.segment("a", "a", config={}), ConfigError, "must be a RunConfig.*got {}"),
         (lambda: DOOR.info("a", "fast"), ConfigError, "must be a RunConfig.*got 'fast'"),
-        (lambda: DOOR.segment("a", "a", model="nosuch"), ConfigError, "no models part"),
+        (lambda: DOOR.segment("a", "a", model="nosuch"), ConfigError, "is called 'nosuch'"),
         (
             lambda: DOOR.segment("a", "a", model=Colours),
             ConfigError,

@@ -26,13 +26,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from videoseg.errors import ConfigError, MissingDependencyError
-from videoseg.models._pair import Pair, paired
 from videoseg.settings import settings_fault
-from videoseg.types import ModelCard
 from videoseg.values import shown
+
+if TYPE_CHECKING:
+    from videoseg.types import ModelCard
 
 Kind: TypeAlias = Literal["sources", "models", "tracking", "writers", "exporters"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -114,6 +115,8 @@ def factory(kind: Kind, name: str) -> Factory:
     """
     members = pair_of(kind, name)
     if members is not None:
+        from videoseg.models._pair import Pair
+
         return functools.partial(Pair, *(factory(kind, member)() for member in members))
     for parts in (_built_in(kind), _outside(kind)):
         if name in parts:
@@ -147,6 +150,8 @@ def pair_of(kind: Kind, name: str) -> tuple[str, str] | None:
 def part_class(kind: Kind, name: str) -> type[Any]:
     """The dataclass behind a name."""
     if pair_of(kind, name) is not None:
+        from videoseg.models._pair import Pair
+
         return Pair
     found: type[Any] = _class_of(factory(kind, name))
     return found
@@ -156,6 +161,8 @@ def card(name: str) -> ModelCard:
     """The card of a model, read without loading it."""
     members = pair_of("models", name)
     if members is not None:
+        from videoseg.models._pair import paired
+
         return paired(*(card(member) for member in members))
     made = factory("models", name)
     settings = made.keywords if isinstance(made, functools.partial) else {}
@@ -285,6 +292,8 @@ def _lacking(kind: Kind, cls: type[Any], card: object) -> str | None:
     """What a class lacks, in a clause."""
     wanted = _METHODS[kind]
     if kind == "models":
+        from videoseg.types import ModelCard
+
         if not isinstance(card, ModelCard):
             return f"its card must be a ModelCard that the class has, got {shown(card)}"
         wanted = _GROUNDER if card.grounds else wanted
