@@ -79,7 +79,7 @@ def measure_boxes(arguments: argparse.Namespace, sequences: list[str]) -> None:
             if truth is None or start is None:
                 continue
             box = tuple(map(float, masks.bounding_box(start)))
-            prompt = Prompt(sequence, cues=(Cue(boxes=((*box, True),)),))  # type: ignore[arg-type]
+            prompt = Prompt(sequence, cues=(Cue(boxes=((*box, True),)),))
             model.prepare((prompt,))
             (answer,) = model.segment([frame], [(prompt,)])
             scores.append(jaccard(bitmap(best(answer), truth), truth))
@@ -110,7 +110,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> Result:
     if start is None:
         raise SystemExit(f"{folder}: the object is not on the first frame")
     box = masks.bounding_box(start)
-    cue = Cue(frame=0, boxes=((*map(float, box), True),))  # type: ignore[arg-type]
+    cue = Cue(frame=0, boxes=((*map(float, box), True),))
     prompts = (Prompt(folder.name, cues=(cue,)),)
     model = registry.factory("models", arguments.model)(threads=arguments.threads)
     model.prepare(prompts)

@@ -26,7 +26,7 @@ class Blind:
     """A model that finds nothing."""
 
     card: ClassVar[ModelCard] = ModelCard(
-        "blind", "", frozenset({"text", "point", "negative", "box"}), True, "Apache-2.0", 0
+        "blind", "", frozenset({"text", "point", "negative", "box", "mask"}), True, "Apache-2.0", 0
     )
 
     def prepare(self, prompts: Sequence[Prompt]) -> None: ...

@@ -11,10 +11,11 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar
 
 import numpy as np
+from typing_extensions import Doc
 
 from videoseg.errors import UnknownPhraseError
 from videoseg.geometry import masks
@@ -35,7 +36,7 @@ class Colours:
         licence="Apache-2.0",
         megabytes=0,
     )
-    fail_at: int | None = None
+    fail_at: Annotated[int | None, Doc("index of the frame that breaks the model")] = None
     calls: list[tuple[int, ...]] = field(init=False, default_factory=list)
     closed: bool = field(init=False, default=False)
 
@@ -74,7 +75,8 @@ class Colours:
 class Slow(Colours):
     """Takes its time over every frame."""
 
-    seconds: float = 0.05
+    card: ClassVar[ModelCard] = replace(Colours.card, name="slow")
+    seconds: Annotated[float, Doc("time for a frame, seconds")] = 0.05
 
     def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
         time.sleep(self.seconds)
@@ -84,6 +86,8 @@ class Slow(Colours):
 @dataclass
 class Killed(Colours):
     """Takes its process with it on the fourth frame of a stream called "bad"."""
+
+    card: ClassVar[ModelCard] = replace(Colours.card, name="killed")
 
     def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
         if sys.platform == "win32":

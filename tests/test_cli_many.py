@@ -175,7 +175,7 @@ def test_another_model_or_a_damaged_manifest_is_another_run(
     assert run(["segment", "a.mp4", "red", *COLOURS]) == 0
     same = ["segment", "a.mp4", "red", "--write", "svg", "--skip-existing", "--model"]
     assert run([*same, "slow"]) == 1
-    assert "run.model was 'colours' and is 'slow'" in capfd.readouterr().err
+    assert "model name was 'colours' and is 'slow'" in capfd.readouterr().err
     Path("a.videoseg/run.json").write_text("{")
     assert run([*same, "colours"]) == 1
     assert "a.videoseg" in capfd.readouterr().err

@@ -36,6 +36,7 @@ def links() -> None:
     Path("to-o").symlink_to("o")
     Path("o/other.mp4").symlink_to("overlay.mp4")
     Path("o/masks/p.json").write_text('[{"box": [4, 32, 40, 60]}]', encoding="utf-8")
+    cv2.imwrite("o/masks/m.png", np.full((64, 96), 255, np.uint8))
     Path("o/masks/mine.toml").write_text("", encoding="utf-8")
     Path("o/masks/list.txt").write_text("clip.mp4\n", encoding="utf-8")
 
@@ -53,6 +54,8 @@ LOST = [
     ["o/masks/000001.png", *MARK, "-o", "o"],
     ["clip.mp4", *MARK, "-o", "o", "--ignore-mask", "o/masks/000001.png"],
     ["clip.mp4", "--prompts", "o/masks/p.json", "-o", "o"],
+    ["clip.mp4", "--mask", "o/masks/m.png", "-o", "o"],
+    ["clip.mp4", "--prompt", "mask=o/masks/m.png", "-o", "o"],
     ["clip.mp4", *MARK, "-o", "o", "--config", "o/masks/mine.toml"],
     ["--list", "o/masks/list.txt", *MARK, "-o", "o"],
 ]

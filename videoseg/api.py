@@ -17,13 +17,15 @@ from videoseg import pipeline, registry
 from videoseg.addresses import local_path, without_secrets
 from videoseg.choice import chosen
 from videoseg.config import AUTO, RunConfig, output_kind
-from videoseg.errors import OutputExistsError, PromptError, UnknownPhraseError, UsageError
+from videoseg.errors import ConfigError, OutputExistsError, UnknownPhraseError, UsageError
 from videoseg.pipeline import Tally
 from videoseg.prompts import (
+    as_prompts,
     check_kinds,
     check_prompts,
     in_pixels,
     is_carried,
+    mask_files,
     on_every_frame,
     prompt_on,
 )
@@ -47,6 +49,7 @@ from videoseg.run.reader import RunFolder, read_run
 from videoseg.run.records import record_file
 from videoseg.run.summary import Summary
 from videoseg.sources.bounds import read_bounds
+from videoseg.sources.mask_files import with_masks
 from videoseg.sources.positions import Timed, frame_index, parse_position
 from videoseg.stages.batched import USUAL, Load
 from videoseg.stages.carried import Carried, ask
@@ -57,8 +60,9 @@ from videoseg.stages.until_limit import UntilLimit
 from videoseg.stages.view import check_marks, view_of
 from videoseg.threads import Stopwatch
 from videoseg.tracking.confined import Confined
-from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
+from videoseg.types import Detections, Frame, ModelCard, Prompt, StreamInfo
 from videoseg.usage import Metered, Usage
+from videoseg.values import shown, whole
 
 Location: TypeAlias = str | os.PathLike[str]
 
@@ -86,20 +90,20 @@ class Job(AbstractContextManager["Job"]):
     def __init__(
         self,
         location: Location,
-        prompts: Sequence[Prompt],
-        config: RunConfig,
+        prompts: str | Prompt | Sequence[str | Prompt],
+        config: RunConfig | None = None,
         *,
-        model: Segmenter | None = None,
+        model: Segmenter | str | None = None,
         asks: bool = True,
     ) -> None:
         """Put a run together.
 
         Args:
             location: The input.
-            prompts: What is asked.
-            config: The settings.
-            model: The model that the settings name, where a caller keeps it for several runs; the
-                caller closes it.
+            prompts: What is asked: phrases and ``Prompt`` objects, one or several.
+            config: The settings; by default all have their defaults.
+            model: A model's name, in place of the one that the settings name; or a model itself,
+                registered or not, which the caller may use for several runs and closes.
             asks: Whether the model is to be asked; if not, there need be no prompts.
 
         Raises:
@@ -107,21 +111,23 @@ class Job(AbstractContextManager["Job"]):
             ConfigError: A part or setting does not exist or does not fit.
             SourceError: The input cannot be read.
         """
-        if asks and not prompts:
-            raise PromptError("nothing to look for: give words, a box or a point")
-        self.location = local_path(os.fspath(location))
-        self.config = config = chosen(config, prompts)
+        self.location = location_of(location)
+        asked = as_prompts(prompts) if asks or prompts else ()
+        given, config = given_model(model, config)
+        self.config = config = chosen(config, asked) if given is None else config
         run = config.run
-        self.prompts = on_every_frame(prompts) if run.repeat_prompt else tuple(prompts)
-        registry.check_outlines(run.model)
-        self.card = registry.card(run.model)
+        self.prompts = on_every_frame(asked) if run.repeat_prompt else asked
+        self.card = registry.card(run.model) if given is None else given.card
+        registry.check_outlines(self.card)
         check_kinds(self.prompts, self.card)
-        self._model: Segmenter = model or config.part("models", run.model)
-        self._keeps_model = model is None
+        self._model: Segmenter = config.part("models", run.model) if given is None else given
+        self._keeps_model = given is None
         self._tracker = seeing_ahead(config.part("tracking", run.tracker), run.every)
         self._source, self.streams = open_source(self.location, config)
         try:
-            self.prompts = in_pixels(self.prompts, next(iter(self.streams.values())))
+            first = next(iter(self.streams.values()))
+            self._mask_files = mask_files(self.prompts)
+            self.prompts = in_pixels(with_masks(self.prompts, first), first)
             for info in self.streams.values():
                 check_prompts(self.prompts, info)
             self._bounds = read_bounds(run.roi, run.ignore_mask, self.streams.values())
@@ -181,9 +187,16 @@ class Job(AbstractContextManager["Job"]):
         return self._follow(self._stage())
 
     def frames(self, start: int | None = None, stop: int | None = None) -> Iterator[Frame]:
-        """The frames of a part of the input; by default those between ``start`` and ``end``."""
-        part = self._range if start is None else (start, stop)
-        return self._source.frames(*part)
+        """The frames of a part of the input; by default those between ``start`` and ``end``.
+
+        Args:
+            start: Index of the first, a whole number of any type.
+            stop: Index behind the last; None = to the end.
+        """
+        if start is None and stop is None:
+            return self._source.frames(*self._range)
+        first = 0 if start is None else whole(start, "start")
+        return self._source.frames(first, None if stop is None else whole(stop, "stop"))
 
     def trial(self, folder: Path, frames: Iterable[Frame]) -> Tally:
         """Make everything of some frames, in order, in an empty folder; nothing is published.
@@ -232,7 +245,7 @@ class Job(AbstractContextManager["Job"]):
         """
         self._load_model()
         model = view_of(self._model, self._bounds, self.config.run.max_size)
-        for index in sorted(set(indices)):
+        for index in sorted({whole(each, "a frame's index") for each in indices}):
             for frame in self.frames(index, index + 1):
                 asked = {
                     number: held
@@ -265,7 +278,7 @@ class Job(AbstractContextManager["Job"]):
         settings: dict[str, Any] = {
             "run": run,
             "sources": {source_name(self.location, self.config): self._source},
-            "models": {run.model: self._model},
+            "models": {run.model: _settings_of(self._model)},
             "tracking": {run.tracker: self._tracker},
         }
         inputs = [self.location] + [str(path) for path in (run.ignore_mask,) if path is not None]
@@ -280,13 +293,14 @@ class Job(AbstractContextManager["Job"]):
             settings=settings,
         )
 
-    def finished(self, out: Path, *, overwrite: bool = False) -> Summary | None:
+    def finished(self, out: Location, *, overwrite: bool = False) -> Summary | None:
         """What a finished run like this one has done in ``out``, or None where there is none.
 
         Raises:
             OutputExistsError: There is one of another kind, or some of what it made is gone, and
                 ``overwrite`` is False.
         """
+        out = folder_of(out)
         found = _finished(out, self.plan(), overwrite=overwrite)
         gone = [] if found is None else [n for n in found.outputs if not (out / n).exists()]
         if gone and not overwrite:
@@ -297,7 +311,7 @@ class Job(AbstractContextManager["Job"]):
 
     def run(
         self,
-        out: Path,
+        out: Location,
         *,
         overwrite: bool = False,
         resume: bool = False,
@@ -320,6 +334,7 @@ class Job(AbstractContextManager["Job"]):
                 or it is of another kind than this run.
             OutputError: The folder cannot be written.
         """
+        out = folder_of(out)
         plan = self.plan()
         if resume and (done := _finished(out, plan, overwrite=overwrite)) is not None:
             return done
@@ -358,7 +373,7 @@ class Job(AbstractContextManager["Job"]):
     def replay(
         self,
         answers: Callable[[], Iterable[tuple[str, int, Detections | None]]],
-        out: Path,
+        out: Location,
         *,
         overwrite: bool = False,
         on_frame: Callable[[Tally], None] = lambda _: None,
@@ -369,6 +384,7 @@ class Job(AbstractContextManager["Job"]):
         A tracker that studies the whole run first goes over frames and answers twice.
         ``stopped`` says why there are fewer answers than frames, where that is so.
         """
+        out = folder_of(out)
         plan = self.plan()
         self._refuse_losing(out)
         with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
@@ -384,7 +400,8 @@ class Job(AbstractContextManager["Job"]):
     def _refuse_losing(self, out: Path, reads: Sequence[str] = ()) -> None:
         """Refuse to replace what is read."""
         masks = [path for path in (self.config.run.ignore_mask,) if path is not None]
-        refuse_losing((self.location, *masks, *reads), out, self.produces())
+        read: list[str | Path] = [self.location, *masks, *self._mask_files, *reads]
+        refuse_losing(read, out, self.produces())
 
     def _load_model(self) -> None:
         with self.clock.measure("load model"):
@@ -544,7 +561,7 @@ def open_source(
     Raises:
         SourceError: It cannot be read.
     """
-    text = local_path(os.fspath(location))
+    text = location_of(location)
     source: FrameSource = config.part("sources", source_name(text, config))
     return source, source.open(text)
 
@@ -555,32 +572,62 @@ def info(location: Location, config: RunConfig | None = None) -> Mapping[str, St
     Raises:
         SourceError: It cannot be read.
     """
-    source, streams = open_source(location, config or RunConfig())
+    source, streams = open_source(location, _checked(config))
     source.close()
     return streams
 
 
-def segment(
-    location: Location, *prompts: str | Prompt, config: RunConfig | None = None
-) -> Generator[tuple[Frame, Scene], None, None]:
-    """Yield every frame of an input with the outlines of what the prompts name.
+def _settings_of(model: Segmenter) -> object:
+    """What a plan says of a model: its settings, or what it is, where it is no part."""
+    if dataclasses.is_dataclass(model):
+        return model
+    return {"class": f"{type(model).__module__}.{type(model).__qualname__}"}
 
-    Args:
-        location: A video, a photograph, a folder of pictures or a numbered pattern.
-        prompts: Phrases, or ``Prompt`` objects for boxes, points and labels.
-        config: Settings, for example ``videoseg.load_config(preset="fast")``.
+
+def given_model(
+    model: Segmenter | str | None, config: RunConfig | None
+) -> tuple[Segmenter | None, RunConfig]:
+    """A model that is handed over, or None; and the settings, which name it.
 
     Raises:
-        VideosegError: Anything that is wrong with the input, the prompts or the settings.
-
-    Example:
-        >>> for frame, scene in videoseg.segment("clip.mp4", "the dog"):  # doctest: +SKIP
-        ...     print(frame.index, [item.track_id for item in scene.instances])
+        ConfigError: It is neither a model nor the name of one, or the settings are none.
     """
-    asked = [Prompt(label=p, text=p) if isinstance(p, str) else p for p in prompts]
-    with Job(location, asked, config or RunConfig()) as job, closing(job.steps()) as steps:
-        for step in steps:
-            yield step.frame, step.scene
+    config = _checked(config)
+    if model is None:
+        return None, config
+    name = model if isinstance(model, str) else registry.card_of(model).name
+    if isinstance(model, str) and name != AUTO:
+        registry.card(name)
+    named = dataclasses.replace(config, run=dataclasses.replace(config.run, model=name))
+    return (None if isinstance(model, str) else model), named
+
+
+def location_of(location: Location) -> str:
+    """An input's path or address as text.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if not isinstance(location, str | bytes | os.PathLike):
+        raise UsageError(f"an input is a path or an address, got {shown(location)}")
+    return local_path(os.fsdecode(location))
+
+
+def folder_of(out: Location) -> Path:
+    """A folder's path.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if not isinstance(out, str | bytes | os.PathLike):
+        raise UsageError(f"a folder is a path, got {shown(out)}")
+    return Path(os.fsdecode(out))
+
+
+def _checked(config: RunConfig | None) -> RunConfig:
+    if config is not None and not isinstance(config, RunConfig):
+        raise ConfigError(f"config must be a RunConfig, as load_config gives, got {shown(config)}")
+    return config or RunConfig()
 
 
 def models_that_could(card: ModelCard) -> str:

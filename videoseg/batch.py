@@ -24,6 +24,7 @@ from videoseg.errors import (
 )
 from videoseg.pipeline import Tally
 from videoseg.protocols import Segmenter
+from videoseg.registry import blamed
 from videoseg.run.summary import Summary
 from videoseg.types import Prompt
 
@@ -148,4 +149,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, VideosegError):
         return text
     refused = refusal_of(error) if isinstance(error, OSError) else None
-    return refused or f"unexpected {type(error).__name__}: {text}"
+    by = blamed(error)
+    failed = "unexpected" if by is None else f"{by} failed:"
+    return refused or f"{failed} {type(error).__name__}: {text}"

@@ -15,13 +15,9 @@ settings::
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
-import inspect
 import logging
-import re
-import sys
-import typing
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,11 +40,13 @@ from videoseg.layers import (
 )
 from videoseg.protocols import Composed
 from videoseg.registry import Kind
+from videoseg.settings import Setting as Setting
+from videoseg.settings import settings_fields
+from videoseg.settings import settings_model as settings_model
+from videoseg.settings import settings_of as settings_of
 from videoseg.spelling import nearest
 from videoseg.types import Box
-
-if typing.TYPE_CHECKING:
-    from pydantic import BaseModel
+from videoseg.values import setting, shown
 
 AUTO = "auto"
 FOR_MODELS = ("device", "precision", "compile", "offline")
@@ -145,7 +143,7 @@ class RunConfig:
     def _for_models(self, name: str, cls: type[Any]) -> dict[str, Any]:
         """The settings of the run that every model has which runs on PyTorch."""
         default = RunSettings()
-        known = {item.name for item in _fields(cls)}
+        known = {item.name for item in settings_fields(cls)}
         given = {
             key: getattr(self.run, key)
             for key in FOR_MODELS
@@ -159,7 +157,7 @@ class RunConfig:
 def load(
     *,
     preset: str | None = None,
-    file: Path | None = None,
+    file: str | os.PathLike[str] | None = None,
     flags: Table | None = None,
     assignments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
@@ -172,7 +170,7 @@ def load(
         preset: Name of a preset. Without it, ``VIDEOSEG_PRESET``, ``file`` and the project's file
             may name one, the first of them that does.
         file: A TOML file of the user's.
-        flags: Settings of ``[run]`` given as flags.
+        flags: Settings of ``[run]``, by name; numbers may be of any type.
         assignments: ``part.key=value``, for example ``writers.svg.precision=2``.
         environment: Variables to look for settings in; none by default.
         folder: A folder whose project may have a file of settings; none by default.
@@ -182,18 +180,34 @@ def load(
     Raises:
         ConfigError: Naming the key, where it stands, and the nearest name that exists.
     """
+    _check_arguments(preset, file, flags, assignments)
     found: list[Layer] = []
     if recorded is not None:
         found.append(Layer("run.json", recorded))
     else:
         variables = environment or {}
         project = None if folder is None else project_file(folder)
-        files = [file_layer(path) for path in (project, file) if path is not None]
+        own = None if file is None else Path(os.fsdecode(file))
+        files = [file_layer(path) for path in (project, own) if path is not None]
         found += [*_preset(preset, variables, files), *files]
         found += environment_layers(variables)
-    found += [Layer(_flag(name), {"run": {name: value}}) for name, value in (flags or {}).items()]
+    given = {name: setting(value) for name, value in (flags or {}).items()}
+    found += [Layer(_flag(name), {"run": {name: value}}) for name, value in given.items()]
     found += [assignment_layer(text) for text in assignments]
     return _stacked(found)
+
+
+def _check_arguments(preset: object, file: object, flags: object, assignments: object) -> None:
+    """Whether a caller's arguments are of the types that ``load`` takes."""
+    wanted = (
+        ("preset", preset, str, "a name"),
+        ("file", file, str | bytes | os.PathLike, "a path"),
+        ("flags", flags, Mapping, "a mapping"),
+        ("assignments", assignments, list | tuple, "a list of part.key=value"),
+    )
+    for name, value, kind, what in wanted:
+        if value is not None and not isinstance(value, kind):
+            raise ConfigError(f"{name} must be {what}, got {shown(value)}")
 
 
 def _preset(
@@ -243,64 +257,6 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One setting of a part, for tables and help."""
-
-    name: str
-    type: str
-    default: Any
-    doc: str
-
-
-def settings_of(cls: type[Any]) -> tuple[Setting, ...]:
-    """The settings of a part's class, in the order of its fields."""
-    hints = _hints(cls)
-    found = []
-    for item in _fields(cls):
-        base, *extras = typing.get_args(hints[item.name]) or (hints[item.name],)
-        if typing.get_origin(hints[item.name]) is not Annotated:
-            base, extras = hints[item.name], []
-        doc = next((extra.documentation for extra in extras if isinstance(extra, Doc)), "")
-        name = getattr(base, "__name__", None) if not typing.get_args(base) else None
-        shown = name or re.sub(r"\w+\.", "", str(base))
-        found.append(Setting(item.name, shown, _default(item), doc))
-    return tuple(found)
-
-
-def _fields(cls: type[Any]) -> tuple[dataclasses.Field[Any], ...]:
-    return tuple(item for item in dataclasses.fields(cls) if item.init)
-
-
-def _default(item: dataclasses.Field[Any]) -> Any:
-    """The default of a setting; None for one that must be given."""
-    if item.default_factory is not dataclasses.MISSING:
-        return item.default_factory()
-    return None if item.default is dataclasses.MISSING else item.default
-
-
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    """Annotations of the settings alone; state fields may name types that are not imported."""
-    wanted = {item.name for item in _fields(cls)}
-    hints: dict[str, Any] = {}
-    for base in reversed(cls.__mro__):
-        own = {k: v for k, v in inspect.get_annotations(base).items() if k in wanted}
-        holder = type("Settings", (), {"__annotations__": own})
-        scope = vars(sys.modules[base.__module__])
-        hints.update(typing.get_type_hints(holder, globalns=scope, include_extras=True))
-    return hints
-
-
-def settings_model(cls: type[Any]) -> type[BaseModel]:
-    """A pydantic model of a part's settings: strict about names, and the JSON Schema's source."""
-    from pydantic import ConfigDict, create_model
-
-    fields: dict[str, Any] = {name: (hint, ...) for name, hint in _hints(cls).items()}
-    for item in _fields(cls):
-        fields[item.name] = (fields[item.name][0], _default(item))
-    return create_model(cls.__name__, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
-
-
 def _checked(
     cls: type[Any], settings: Table, where: str, text: str | None = None
 ) -> dict[str, Any]:
@@ -315,7 +271,7 @@ def _checked(
     """
     from pydantic import ValidationError
 
-    known = [item.name for item in _fields(cls)]
+    known = [item.name for item in settings_fields(cls)]
     for key in settings:
         if key not in known:
             raise ConfigError(f"{where} has no setting {key!r}; {nearest(str(key), known)}")
@@ -336,7 +292,7 @@ def _check_names(run: RunSettings, origin: str) -> None:
     """Whether all parts exist that a layer names."""
     try:
         if run.model != AUTO:
-            registry.check_outlines(run.model)
+            registry.check_outlines(registry.card(run.model))
         registry.factory("tracking", run.tracker)
         if run.source != AUTO:
             registry.factory("sources", run.source)

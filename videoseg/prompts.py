@@ -6,11 +6,14 @@ Shorthand is ``key=value`` pairs joined by ``;``::
     label=hand;box=10,20,80,90;at=12
     text=dog;point=200,150;not-point=90,40;max=1
 
-``box``, ``not-box``, ``point`` and ``not-point`` may be repeated; their numbers are pixels, or all
-of one are shares of the frame such as ``box=10%,20%,50%,60%``, in JSON ``["10%", "20%", "50%",
-"60%"]``. ``at`` is the index of the frame
-they were made on (default the first). ``prompts.json`` is a list of objects with the same keys, or
-with ``cues``, a list of objects, where an object is corrected on several frames::
+``box``, ``not-box``, ``point``, ``not-point`` and ``mask`` may be repeated; ``at`` is the index of
+the frame they were made on (default the first). Numbers are pixels, or all of one mark are shares
+of the frame such as ``box=10%,20%,50%,60%``, in JSON ``["10%", "20%", "50%", "60%"]``. A mask is a
+picture or an SVG, as ``sources/mask_files.py`` says; in ``prompts.json`` its name is relative to
+that file.
+
+``prompts.json`` is a list of objects with the same keys, or with ``cues``, a list of objects, where
+an object is corrected on several frames::
 
     [{"label": "cup", "text": "red cup"},
      {"label": "hand", "cues": [{"at": 12, "box": [10, 20, 80, 90]},
@@ -20,19 +23,22 @@ with ``cues``, a list of objects, where an object is corrected on several frames
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from videoseg import values
 from videoseg.errors import PromptError
 from videoseg.spelling import nearest
 from videoseg.text_files import read_text
-from videoseg.types import Cue, ModelCard, Prompt, StreamInfo
+from videoseg.types import Cue, Mask, ModelCard, Prompt, StreamInfo
 
 _PLACES = {"point": (2, True), "not-point": (2, False), "box": (4, True), "not-box": (4, False)}
-_CUE_KEYS = (*_PLACES, "at")
+_MASK = "mask"
+_CUE_KEYS = (*_PLACES, _MASK, "at")
 _KEYS = ("label", "text", "max", "cues", *_CUE_KEYS)
 
 Numbers: TypeAlias = Sequence[float]
@@ -44,7 +50,7 @@ class Shares(tuple[float, ...]):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class ShareCue(Cue):
     """A cue in shares of the frame, until its size is known (``in_pixels``)."""
 
@@ -67,29 +73,75 @@ def parse_numbers(text: str, count: int, what: str) -> tuple[float, ...]:
     return Shares(number / 100 for number in numbers) if shares else numbers
 
 
-def by_hand(
-    *,
-    boxes: Iterable[Numbers] = (),
-    points: Iterable[Numbers] = (),
-    not_boxes: Iterable[Numbers] = (),
-    not_points: Iterable[Numbers] = (),
-    at: int | None = 0,
-) -> tuple[Cue, ...]:
-    """The cues that these boxes (x1, y1, x2, y2) and points (x, y) make, or none.
+@dataclass(frozen=True)
+class Marks:
+    """What marks one object on one frame.
 
-    Pixels make one cue, ``Shares`` another.
+    Attributes:
+        box: Boxes ``x1, y1, x2, y2`` around it: one, or several.
+        point: Points ``x, y`` on it.
+        not_box: Boxes around what is not meant.
+        not_point: Points beside it.
+        mask: Masks of it: each a ``Mask``, an array (H, W) of the whole frame, or a file.
+        at: Index of the frame; None = every frame.
     """
-    marked = [(box, True) for box in boxes] + [(box, False) for box in not_boxes]
-    clicked = [(point, True) for point in points] + [(point, False) for point in not_points]
-    cues: list[Cue] = []
-    for kind, shares in ((Cue, False), (ShareCue, True)):
-        found = [
-            tuple((*place, said) for place, said in places if isinstance(place, Shares) is shares)
-            for places in (clicked, marked)
-        ]
-        if any(found):
-            cues.append(kind(frame=at, points=found[0], boxes=found[1]))  # type: ignore[arg-type]
-    return tuple(cues)
+
+    box: Any = None
+    point: Any = None
+    not_box: Any = None
+    not_point: Any = None
+    mask: Any = None
+    at: Any = 0
+
+    def cues(self) -> tuple[Cue, ...]:
+        """The cues that they make: one for each mask, and one with all points and boxes.
+
+        Those in shares of the frame make another one.
+
+        Raises:
+            PromptError: A mark does not fit.
+        """
+        found = [Cue(self.at, mask=mask) for mask in _masks(self.mask)]
+        for kind, shares in ((Cue, False), (ShareCue, True)):
+            box, not_box = (_in_unit(each, shares) for each in (self.box, self.not_box))
+            point, not_point = (_in_unit(each, shares) for each in (self.point, self.not_point))
+            points = (*_told(values.points, point, True), *_told(values.points, not_point))
+            boxes = (*_told(values.boxes, box, True), *_told(values.boxes, not_box))
+            if points or boxes:
+                found.append(kind(self.at, points, boxes))
+        return tuple(found)
+
+
+def as_prompts(asked: Any, marks: Marks = Marks()) -> tuple[Prompt, ...]:
+    """Prompts of what a caller asks.
+
+    Args:
+        asked: A phrase, a ``Prompt``, or a sequence of both.
+        marks: Belong to the only phrase, or stand for themselves.
+
+    Raises:
+        PromptError: Nothing is asked, a mark does not fit, or it could belong to several phrases.
+    """
+    given = [asked] if isinstance(asked, str | Prompt) else values.sequence(asked, "prompts")
+    cues = marks.cues()
+    if cues and len(given) > 1:
+        raise PromptError(
+            "boxes, points and masks beside several phrases could belong to any; give each object "
+            "a prompt of its own: --prompt 'text=...;box=...', or Prompt(text=..., cues=...)"
+        )
+    found = []
+    for each in given:
+        if isinstance(each, Prompt):
+            found.append(replace(each, cues=(*each.cues, *cues)) if cues else each)
+        elif isinstance(each, str):
+            found.append(Prompt(text=str(each), cues=cues))
+        else:
+            raise PromptError(f"a prompt is a phrase or a Prompt, got {values.shown(each)}")
+    if cues and not given:
+        found.append(Prompt(cues=cues))
+    if not found:
+        raise PromptError("nothing to look for: give words, a box, a point or a mask")
+    return tuple(found)
 
 
 def in_pixels(prompts: Iterable[Prompt], info: StreamInfo) -> tuple[Prompt, ...]:
@@ -121,6 +173,8 @@ def parse_prompt(text: str) -> Prompt:
             raise PromptError(f"a prompt is key=value;key=value, got {pair!r} in {text!r}")
         if key in _PLACES:
             entry.setdefault(key, []).append(parse_numbers(value, _PLACES[key][0], key))
+        elif key == _MASK:
+            entry.setdefault(key, []).append(value)
         elif key in entry:
             raise PromptError(f"{key!r} stands twice in prompt {text!r}")
         else:
@@ -142,7 +196,9 @@ def load_prompts(path: Path) -> tuple[Prompt, ...]:
         raise PromptError(f"{path} is not JSON: {error}") from error
     if not isinstance(entries, list) or not entries:
         raise PromptError(f"{path} must hold a list of prompts with at least one entry")
-    return tuple(_prompt(entry, f"{path}, prompt {n}") for n, entry in enumerate(entries, 1))
+    return tuple(
+        _prompt(entry, f"{path}, prompt {n}", path.parent) for n, entry in enumerate(entries, 1)
+    )
 
 
 def on_every_frame(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
@@ -164,6 +220,12 @@ def prompt_on(prompt: Prompt, index: int) -> Prompt | None:
 def is_carried(prompt: Prompt) -> bool:
     """Whether a prompt is marked on some frames, from which it is followed."""
     return any(cue.frame is not None for cue in prompt.cues)
+
+
+def mask_files(prompts: Iterable[Prompt]) -> list[Path]:
+    """The files that prompts take masks from."""
+    files = (cue.mask_file for prompt in prompts for cue in prompt.cues)
+    return [file for file in files if file is not None]
 
 
 def check_kinds(prompts: Sequence[Prompt], card: ModelCard) -> None:
@@ -203,6 +265,15 @@ def check_prompts(prompts: Sequence[Prompt], info: StreamInfo) -> None:
                     )
                 if hint := _shares_hint((x1, y1, x2, y2), info):
                     raise PromptError(f"box {x1:g},{y1:g},{x2:g},{y2:g} of {prompt.label!r} {hint}")
+            mask = cue.mask
+            if mask is not None and (mask.frame_width, mask.frame_height) != (
+                info.width,
+                info.height,
+            ):
+                raise PromptError(
+                    f"the mask of {prompt.label!r} is {mask.frame_width} x {mask.frame_height}, "
+                    f"but {size}"
+                )
             if cue.frame is not None and info.frame_count and cue.frame >= info.frame_count:
                 raise PromptError(
                     f"prompt {prompt.label!r} is anchored at frame {cue.frame}, but "
@@ -221,14 +292,14 @@ def _shares_hint(numbers: Numbers, info: StreamInfo) -> str:
     )
 
 
-def _prompt(entry: object, where: str) -> Prompt:
+def _prompt(entry: object, where: str, folder: Path = Path()) -> Prompt:
     keys = _mapping(entry, _KEYS, where)
-    cues = [*_cues(keys, where)]
+    cues = [*_cues(keys, where, folder)]
     for n, cue in enumerate(_list(keys.get("cues", []), f"{where}: cues"), 1):
         place = f"{where}, cue {n}"
-        found = _cues(_mapping(cue, _CUE_KEYS, place), place)
+        found = _cues(_mapping(cue, _CUE_KEYS, place), place, folder)
         if not found:
-            raise PromptError(f"{place}: a cue needs a point or a box")
+            raise PromptError(f"{place}: a cue needs a point, a box or a mask")
         cues.extend(found)
     text = keys.get("text")
     if text is not None and not isinstance(text, str):
@@ -245,21 +316,51 @@ def _prompt(entry: object, where: str) -> Prompt:
         raise PromptError(f"{where}: {error}") from error
 
 
-def _cues(keys: Mapping[str, Any], where: str) -> tuple[Cue, ...]:
+def _cues(keys: Mapping[str, Any], where: str, folder: Path) -> tuple[Cue, ...]:
     at = keys.get("at", 0)
     if not _is_count(at):
         raise PromptError(f"{where}: at must be the index of a frame, got {at!r}")
     places = {key: _places(keys.get(key, []), key, where) for key in _PLACES}
+    files = keys.get(_MASK, [])
+    files = [files] if isinstance(files, str) else _list(files, f"{where}: {_MASK}")
+    if not all(isinstance(file, str) and file for file in files):
+        raise PromptError(f"{where}: mask must be the name of a file, got {keys[_MASK]!r}")
     try:
-        return by_hand(
-            boxes=places["box"],
-            points=places["point"],
-            not_boxes=places["not-box"],
-            not_points=places["not-point"],
+        return Marks(
+            box=places["box"],
+            point=places["point"],
+            not_box=places["not-box"],
+            not_point=places["not-point"],
+            mask=[folder / file for file in files],
             at=at,
-        )
+        ).cues()
     except PromptError as error:
         raise PromptError(f"{where}: {error}") from error
+
+
+def _told(
+    convert: Callable[[Any], tuple[tuple[Any, ...], ...]], given: Any, positive: bool | None = None
+) -> Iterator[tuple[Any, ...]]:
+    """Converted marks; those that are not ``positive=True`` show what is not meant."""
+    for mark in convert(given):
+        yield mark if positive else (*mark[:-1], False)
+
+
+def _in_unit(given: Any, shares: bool) -> Any:
+    """Marks that are ``Shares``, or those that are not; only lists of marks can hold both."""
+    if isinstance(given, Shares):
+        given = [given]
+    if not isinstance(given, list):
+        return None if shares else given
+    return [mark for mark in given if isinstance(mark, Shares) is shares]
+
+
+def _masks(given: Any) -> list[Any]:
+    """Single masks: one is a ``Mask``, a file, or an array (H, W)."""
+    if given is None:
+        return []
+    single = isinstance(given, Mask | str | os.PathLike) or getattr(given, "ndim", 0) == 2
+    return [given] if single else values.sequence(given, "masks")
 
 
 def _places(value: object, key: str, where: str) -> list[Numbers]:

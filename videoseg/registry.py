@@ -8,19 +8,29 @@ family of names shares one class. Packages outside videoseg add parts through th
     my-model = "my_package.my_model:MyModel"
 
 ``grounder+segmenter`` is a model too: one that finds boxes by words, and one that outlines them.
+
+A part that cannot be used is left out of all lists, and ``broken`` says what is wrong with it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from videoseg.errors import ConfigError, MissingDependencyError
+from videoseg.settings import settings_fault
 from videoseg.spelling import nearest
+from videoseg.values import shown
 
 if TYPE_CHECKING:
     from videoseg.types import ModelCard
@@ -36,10 +46,71 @@ _ONE_OF: Mapping[Kind, str] = {
 }
 Factory: TypeAlias = Callable[..., Any]
 
+_METHODS: Mapping[Kind, tuple[str, ...]] = {
+    "sources": ("accepts", "open", "frames", "close"),
+    "models": ("prepare", "segment", "close"),
+    "tracking": ("start", "update", "finish"),
+    "writers": ("produces", "open", "write", "close"),
+    "exporters": ("produces", "export"),
+}
+"""What a class must have, beside its settings (``protocols.py``)."""
+_GROUNDER = ("prepare", "ground", "close")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A part that cannot be used.
+
+    Attributes:
+        kind: Its kind.
+        name: Its name.
+        origin: Where it comes from: package, entry point and object.
+        fault: What is wrong, in a clause.
+    """
+
+    kind: Kind
+    name: str
+    origin: str
+    fault: str
+
+    def __str__(self) -> str:
+        fault = " ".join(self.fault.split())
+        return f"{self.kind} part {self.name!r} ({self.origin}) cannot be used: {fault}"
+
+
+class _Parts(dict[str, Factory]):
+    """Parts by name, and those that cannot be used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken: list[Broken] = []
+
+    def add(self, made: Any, seen: Broken, taken: Iterable[str] = ()) -> None:
+        """Add one part; ``seen`` tells it apart and has its fault, if there is one."""
+        if not seen.fault and (seen.name in self or seen.name in taken):
+            seen = dataclasses.replace(seen, fault="another part has this name already")
+        if seen.fault:
+            self.broken.append(seen)
+        else:
+            self[seen.name] = made
+
 
 def names(kind: Kind) -> tuple[str, ...]:
-    """All part names of a kind, sorted."""
+    """All names of parts of a kind that can be used, sorted."""
     return tuple(sorted({*_built_in(kind), *_outside(kind)}))
+
+
+def broken(kind: Kind | None = None) -> tuple[Broken, ...]:
+    """The parts that cannot be used, of one kind or of all."""
+    kinds = KINDS if kind is None else (kind,)
+    parts = (found for one in kinds for found in (_built_in(one), _outside(one)))
+    return tuple(each for found in parts for each in getattr(found, "broken", ()))
+
+
+def is_plug_in(kind: Kind, name: str) -> bool:
+    """Whether a part comes from another package."""
+    return name in _outside(kind)
 
 
 def factory(kind: Kind, name: str) -> Factory:
@@ -47,25 +118,19 @@ def factory(kind: Kind, name: str) -> Factory:
 
     Raises:
         ConfigError: No part has that name.
-        MissingDependencyError: A part from another package cannot be imported.
+        MissingDependencyError: It is there and cannot be used; says why.
     """
     members = pair_of(kind, name)
     if members is not None:
         from videoseg.models._pair import Pair
 
         return functools.partial(Pair, *(factory(kind, member)() for member in members))
-    built_in = _built_in(kind)
-    if name in built_in:
-        return built_in[name]
-    outside = _outside(kind)
-    if name in outside:
-        try:
-            made: Factory = outside[name].load()
-        except (ImportError, AttributeError) as error:
-            raise MissingDependencyError(
-                f"{kind} part {name!r} ({outside[name].value}) cannot be loaded: {error}"
-            ) from error
-        return made
+    for parts in (_built_in(kind), _outside(kind)):
+        if name in parts:
+            return parts[name]
+    for each in broken(kind):
+        if each.name == name:
+            raise MissingDependencyError(str(each))
     raise ConfigError(f"no {_ONE_OF[kind]} is called {name!r}; {nearest(name, names(kind))}")
 
 
@@ -92,8 +157,8 @@ def part_class(kind: Kind, name: str) -> type[Any]:
         from videoseg.models._pair import Pair
 
         return Pair
-    made = factory(kind, name)
-    return made.func if isinstance(made, functools.partial) else made  # type: ignore[return-value]
+    found: type[Any] = _class_of(factory(kind, name))
+    return found
 
 
 def card(name: str) -> ModelCard:
@@ -109,17 +174,51 @@ def card(name: str) -> ModelCard:
     return found
 
 
-def check_outlines(name: str) -> None:
+def card_of(model: object) -> ModelCard:
+    """The card of a model that is handed over as an object.
+
+    Raises:
+        ConfigError: It is no model; says what it lacks.
+    """
+    if isinstance(model, type):
+        raise ConfigError(f"a model is an object, not a class: {model.__name__}()")
+    fault = _lacking("models", type(model), getattr(model, "card", None))
+    if fault is not None:
+        raise ConfigError(f"{shown(model)} is no model: {fault}")
+    found: ModelCard = model.card  # type: ignore[attr-defined]
+    return found
+
+
+def check_outlines(card: ModelCard) -> None:
     """Refuse to run a model that finds boxes and outlines nothing.
 
     Raises:
-        ConfigError: It does not, or there is none of that name.
+        ConfigError: It does not.
     """
-    if card(name).grounds:
+    if card.grounds:
         raise ConfigError(
-            f"model {name!r} finds boxes and outlines nothing; pair it with one that does: "
-            f"--model {name}+sam2.1-tiny"
+            f"model {card.name!r} finds boxes and outlines nothing; pair it with one that does: "
+            f"--model {card.name}+sam2.1-tiny"
         )
+
+
+def blamed(error: BaseException) -> str | None:
+    """Which part from another package an error went through, or None.
+
+    Such as ``plug-in 'tiny' (package tiny-model 1.0, videoseg.models: tiny:Tiny)``.
+    """
+    roots = {
+        entry.module.partition(".")[0]: entry
+        for kind in KINDS
+        for entry in entry_points(group=f"videoseg.{kind}")
+    }
+    roots.pop("videoseg", None)
+    trace, found = error.__traceback__, None
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        found = roots.get(module.partition(".")[0], found)
+        trace = trace.tb_next
+    return None if found is None else f"plug-in {found.name!r} ({_origin(found)})"
 
 
 def _how_to_pair() -> str:
@@ -131,15 +230,102 @@ def _how_to_pair() -> str:
 
 @functools.cache
 def _built_in(kind: Kind) -> Mapping[str, Factory]:
+    """The parts of this package."""
     package = importlib.import_module(f"videoseg.{kind}")
-    parts: dict[str, Factory] = {}
+    found = _Parts()
     for module in pkgutil.iter_modules(package.__path__):
-        if not module.name.startswith("_"):
-            loaded = importlib.import_module(f"videoseg.{kind}.{module.name}")
-            parts.update(getattr(loaded, "PARTS", {}))
-    return parts
+        if module.name.startswith("_"):
+            continue
+        origin = f"videoseg.{kind}.{module.name}"
+        try:
+            parts = getattr(importlib.import_module(origin), "PARTS", {})
+        except Exception as error:  # one file must not take all others with it
+            fault = f"{type(error).__name__}: {error}"
+            found.broken.append(Broken(kind, module.name, origin, fault))
+            continue
+        if not isinstance(parts, Mapping):
+            fault = f"its PARTS must map names to dataclasses, got {shown(parts)}"
+            found.broken.append(Broken(kind, module.name, origin, fault))
+            continue
+        for name, made in parts.items():
+            found.add(made, Broken(kind, name, origin, _fault(kind, name, made) or ""))
+    return found
 
 
 @functools.cache
-def _outside(kind: Kind) -> Mapping[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=f"videoseg.{kind}")}
+def _outside(kind: Kind) -> Mapping[str, Factory]:
+    """The parts that other packages add."""
+    found = _Parts()
+    for entry in entry_points(group=f"videoseg.{kind}"):
+        made, fault = _loaded(entry)
+        if fault is None:
+            fault = _fault(kind, entry.name, made) or _fault_of_plug_in(kind, entry.name, made)
+        found.add(made, Broken(kind, entry.name, _origin(entry), fault or ""), _built_in(kind))
+    return found
+
+
+def _loaded(entry: EntryPoint) -> tuple[Any, str | None]:
+    """What an entry point names, or what is wrong; what it prints does not go to our output."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            return entry.load(), None
+    except (Exception, SystemExit) as error:
+        return None, f"{type(error).__name__}: {error}"
+
+
+def _origin(entry: EntryPoint) -> str:
+    package = "an unknown package" if entry.dist is None else entry.dist.name
+    version = "" if entry.dist is None else f" {entry.dist.version}"
+    return f"package {package}{version}, {entry.group}: {entry.value}"
+
+
+def _fault(kind: Kind, name: str, made: Any) -> str | None:
+    """What is wrong with a part, in a clause; None where nothing is."""
+    if not _NAME.fullmatch(str(name)):
+        return f"a name is letters, digits, '.', '_' and '-', got {shown(name)}"
+    cls = _class_of(made)
+    if not isinstance(cls, type):
+        return f"it must be a dataclass, or functools.partial of one, got {shown(made)}"
+    if not dataclasses.is_dataclass(cls):
+        return f"the class {cls.__name__} is not a dataclass; put @dataclass above it"
+    settings = made.keywords if isinstance(made, functools.partial) else {}
+    return _lacking(kind, cls, settings.get("card") or getattr(cls, "card", None))
+
+
+def _lacking(kind: Kind, cls: type[Any], card: object) -> str | None:
+    """What a class lacks, in a clause."""
+    wanted = _METHODS[kind]
+    if kind == "models":
+        from videoseg.types import ModelCard
+
+        if not isinstance(card, ModelCard):
+            return f"its card must be a ModelCard that the class has, got {shown(card)}"
+        wanted = _GROUNDER if card.grounds else wanted
+    if kind == "writers" and not (
+        hasattr(cls, "needs_image") or "needs_image" in getattr(cls, "__dataclass_fields__", {})
+    ):
+        return f"the class {cls.__name__} has no needs_image (see videoseg/protocols.py)"
+    lacking = [each for each in wanted if not callable(getattr(cls, each, None))]
+    if lacking:
+        return (
+            f"the class {cls.__name__} lacks the methods {', '.join(lacking)} (see "
+            "videoseg/protocols.py)"
+        )
+    return None
+
+
+def _fault_of_plug_in(kind: Kind, name: str, made: Any) -> str | None:
+    """What is wrong with a part of another package beside what its own tests would show."""
+    cls = _class_of(made)
+    if inspect.isabstract(cls):
+        return f"the class {cls.__name__} is abstract"
+    if kind == "models":
+        settings = made.keywords if isinstance(made, functools.partial) else {}
+        called = (settings.get("card") or cls.card).name
+        if called != name:
+            return f"its card is called {called!r}, and the entry point {name!r}"
+    return settings_fault(cls)
+
+
+def _class_of(made: Any) -> Any:
+    return made.func if isinstance(made, functools.partial) else made

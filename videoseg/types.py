@@ -11,30 +11,37 @@ Conventions, written once:
 * Sizes are named (``width``, ``height``), never bare pairs.
 
 All types are frozen, slotted and check themselves; a violated check is a ``ValueError`` that
-shows the value.
+shows the value. Masks and outlines are in ``shapes.py``, prompts and cues in ``cues.py``; all are
+found here.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.errors import PromptError
+from videoseg.cues import Cue as Cue
+from videoseg.cues import Prompt as Prompt
+from videoseg.cues import PromptKind as PromptKind
+from videoseg.errors import MissingDependencyError
+from videoseg.shapes import Bezier as Bezier
+from videoseg.shapes import Bitmap as Bitmap
+from videoseg.shapes import Box as Box
+from videoseg.shapes import Mask as Mask
+from videoseg.shapes import Part as Part
+from videoseg.shapes import Polygon as Polygon
+from videoseg.shapes import Ring as Ring
+from videoseg.shapes import Shape as Shape
+from videoseg.values import shown
 
 RgbImage: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), RGB."""
-Bitmap: TypeAlias = npt.NDArray[np.bool_]
-"""bool (H, W)."""
-Box: TypeAlias = tuple[int, int, int, int]
-"""x1, y1, x2, y2 in whole pixels, upper edges exclusive."""
-
-PromptKind: TypeAlias = Literal["text", "point", "negative", "box", "mask"]
 State: TypeAlias = Literal["matched", "interpolated", "held"]
 
 
@@ -152,110 +159,6 @@ class Frame:
         return int(self.image.shape[0])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Mask:
-    """The pixels of one object, kept as a crop of the frame. Never empty.
-
-    Attributes:
-        x: Left edge of the crop in the frame, pixels.
-        y: Top edge of the crop in the frame, pixels.
-        frame_width: Width of the whole frame, pixels.
-        frame_height: Height of the whole frame, pixels.
-        bitmap: bool (h, w) of the crop; at least one pixel is set.
-        logits: float16 (h, w) over the same crop, ``bitmap == (logits > 0)``, with a margin of at
-            least 4 px around the object (less at the frame's border), or None.
-    """
-
-    x: int
-    y: int
-    frame_width: int
-    frame_height: int
-    bitmap: Bitmap
-    logits: npt.NDArray[np.float16] | None = None
-
-    def __post_init__(self) -> None:
-        if self.bitmap.dtype != np.bool_ or self.bitmap.ndim != 2:
-            raise ValueError(
-                f"bitmap must be bool (h, w), got {self.bitmap.dtype = } {self.bitmap.shape = }"
-            )
-        height, width = self.bitmap.shape
-        inside = (
-            self.x >= 0
-            and self.y >= 0
-            and self.x + width <= self.frame_width
-            and self.y + height <= self.frame_height
-        )
-        if not inside:
-            raise ValueError(
-                f"crop {width} x {height} at ({self.x}, {self.y}) leaves the frame "
-                f"{self.frame_width} x {self.frame_height}"
-            )
-        if not self.bitmap.any():
-            raise ValueError("a mask has at least one pixel; leave the instance out instead")
-        if self.logits is not None and self.logits.shape != self.bitmap.shape:
-            raise ValueError(f"logits must cover the crop, got {self.logits.shape = }")
-
-    @property
-    def crop(self) -> Box:
-        """The crop's box in the frame; not tight (see ``geometry.masks.bounding_box``)."""
-        height, width = self.bitmap.shape
-        return (self.x, self.y, self.x + width, self.y + height)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Polygon:
-    """A closed ring of straight edges.
-
-    Attributes:
-        points: float32 (P, 2), x and y, P >= 3, pixel-edge coordinates; not closed by repetition.
-    """
-
-    points: npt.NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        if self.points.ndim != 2 or self.points.shape[1:] != (2,) or len(self.points) < 3:
-            raise ValueError(f"a ring is (P >= 3, 2), got {self.points.shape = }")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Bezier:
-    """A closed ring of cubic curves.
-
-    Attributes:
-        segments: float32 (S, 3, 2): two control points and the end point of each segment; a
-            segment starts where the one before it ends, the first where the last ends.
-    """
-
-    segments: npt.NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        if self.segments.ndim != 3 or self.segments.shape[1:] != (3, 2) or not len(self.segments):
-            raise ValueError(f"a curve ring is (S >= 1, 3, 2), got {self.segments.shape = }")
-
-
-Ring: TypeAlias = Polygon | Bezier
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """One connected piece of a shape: an outer ring, and holes wound the other way."""
-
-    outer: Ring
-    holes: tuple[Ring, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shape:
-    """A vector outline: outer rings and holes wound oppositely, so even-odd and nonzero agree."""
-
-    parts: tuple[Part, ...]
-
-    @property
-    def rings(self) -> tuple[Ring, ...]:
-        """All rings, each part's outer ring before its holes."""
-        return tuple(ring for part in self.parts for ring in (part.outer, *part.holes))
-
-
 class Knot(NamedTuple):
     """A corner of a keyed shape, in pixels of the frame, and its two handles relative to it.
 
@@ -314,92 +217,6 @@ class RotoShape:
             raise ValueError(f"all keys have as many knots, got {counts}")
 
 
-def _finite(values: Sequence[float], what: str) -> None:
-    try:
-        finite = all(math.isfinite(value) for value in values)
-    except OverflowError:  # a whole number beyond every float
-        raise PromptError(f"{what} are too large a number") from None
-    if not finite:
-        raise PromptError(f"{what} must be finite numbers, got {tuple(values)}")
-
-
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """Where an object is, by hand, in source pixels.
-
-    Attributes:
-        frame: Index of the frame it was made on; None means every frame.
-        points: ``(x, y, positive)``; a point that is not positive lies outside the object.
-        boxes: ``(x1, y1, x2, y2, positive)``; a box that is not positive shows what is not meant.
-        mask: The object as found elsewhere, or None.
-    """
-
-    frame: int | None = None
-    points: tuple[tuple[float, float, bool], ...] = ()
-    boxes: tuple[tuple[float, float, float, float, bool], ...] = ()
-    mask: Mask | None = None
-
-    def __post_init__(self) -> None:
-        if not self.points and not self.boxes and self.mask is None:
-            raise PromptError("a cue needs a point, a box or a mask")
-        if self.frame is not None and self.frame < 0:
-            raise PromptError(f"a cue's frame counts from 0, got {self.frame}")
-        for point in self.points:
-            _finite(point[:2], "a point's coordinates")
-        for box in self.boxes:
-            _finite(box[:4], "a box's coordinates")
-            if box[0] >= box[2] or box[1] >= box[3]:
-                raise PromptError(f"a box is x1,y1,x2,y2 with x1 < x2 and y1 < y2, got {box[:4]}")
-
-    @property
-    def kinds(self) -> frozenset[PromptKind]:
-        """The kinds of prompt that this cue asks a model to understand."""
-        kinds: set[PromptKind] = set()
-        for *_, positive in self.points:
-            kinds.add("point" if positive else "negative")
-        for *_, positive in self.boxes:
-            kinds.add("box" if positive else "negative")
-        if self.mask is not None:
-            kinds.add("mask")
-        return frozenset(kinds)
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """One thing to find: text, cues, or both. Later cues correct the same object.
-
-    Attributes:
-        label: Name written into the outputs; free text.
-        text: The phrase to ground, or None.
-        cues: Where it is, by hand.
-        max_instances: Keep at most this many per frame, best first; None = all.
-    """
-
-    label: str
-    text: str | None = None
-    cues: tuple[Cue, ...] = ()
-    max_instances: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.text is not None and not self.text.strip():
-            raise PromptError("an empty phrase names nothing; give words, a box or a point")
-        if self.text is None and not self.cues:
-            raise PromptError(f"prompt {self.label!r} needs text, a point, a box or a mask")
-        if self.max_instances is not None and self.max_instances < 1:
-            raise PromptError(f"max_instances must be at least 1, got {self.max_instances}")
-
-    @property
-    def kinds(self) -> frozenset[PromptKind]:
-        """The kinds of prompt that this asks a model to understand."""
-        kinds: set[PromptKind] = set() if self.text is None else {"text"}
-        return frozenset(kinds.union(*(cue.kinds for cue in self.cues)))
-
-
-def _probability(value: float, what: str) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{what} must lie in [0, 1], got {value}")
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Instance:
     """One object as a model found it on one frame.
@@ -422,7 +239,15 @@ class Instance:
     embedding: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
+        given: object = self.mask
+        if not isinstance(given, Mask):
+            raise ValueError(f"mask must be a Mask (see Mask.from_array), got {shown(given)}")
         _probability(self.score, "score")
+        # Models count in numbers of any kind; logs and tables need Python's.
+        object.__setattr__(self, "score", float(self.score))
+        object.__setattr__(self, "prompt", operator.index(self.prompt))
+        if self.object_id is not None:
+            object.__setattr__(self, "object_id", operator.index(self.object_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,6 +340,32 @@ class Scene:
         """Presentation time in seconds, exact."""
         return self.pts * self.time_base
 
+    def to_supervision(self) -> Any:
+        """The objects as ``supervision.Detections``, of the package supervision.
+
+        Boxes are tight, masks bool (N, H, W) of the whole frame; ``tracker_id`` is the track,
+        ``class_id`` the index of the prompt, ``data["class_name"]`` the label.
+
+        Raises:
+            MissingDependencyError: supervision is not installed.
+        """
+        try:
+            from supervision import Detections as Supervised
+        except ImportError as error:
+            raise MissingDependencyError(
+                "to_supervision() needs the package supervision: pip install supervision"
+            ) from error
+        found = [tracked.instance for tracked in self.instances]
+        masks = [one.mask.to_array() for one in found]
+        return Supervised(
+            xyxy=np.array([one.mask.box for one in found], np.float32).reshape(-1, 4),
+            mask=np.stack(masks) if masks else None,
+            confidence=np.array([one.score for one in found], np.float32),
+            class_id=np.array([one.prompt for one in found], np.int64),
+            tracker_id=np.array([tracked.track_id for tracked in self.instances], np.int64),
+            data={"class_name": np.array([tracked.label for tracked in self.instances], str)},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
@@ -553,3 +404,19 @@ class ModelCard:
     rank: int = 0
     grounds: bool = False
     about: str = ""
+
+    def __post_init__(self) -> None:
+        known = get_args(PromptKind)
+        if not self.kinds or not set(self.kinds) <= set(known):
+            raise ValueError(f"kinds must be some of {', '.join(known)}, got {shown(self.kinds)}")
+        object.__setattr__(self, "kinds", frozenset(self.kinds))
+        for name in ("weights", "packages"):
+            given: object = getattr(self, name)
+            if not isinstance(given, Iterable) or isinstance(given, str):
+                raise ValueError(f"{name} must be a tuple of names, got {shown(given)}")
+            object.__setattr__(self, name, tuple(given))
+
+
+def _probability(value: float, what: str) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{what} must lie in [0, 1], got {value}")

@@ -122,8 +122,11 @@ def _unexpected(error: Exception, arguments: Sequence[str] = ()) -> int:
         return int(error.exit_code)
     if os.environ.get(DEBUG):
         traceback.print_exception(error)
-    text = " ".join(_line(error).split())
-    return _say(f"unexpected {type(error).__name__}: {text} ({DEBUG}=1 shows where)", FAILED)
+    from videoseg.registry import blamed
+
+    text, by = " ".join(_line(error).split()), blamed(error)
+    what = "unexpected" if by is None else f"{by} failed:"
+    return _say(f"{what} {type(error).__name__}: {text} ({DEBUG}=1 shows where)", FAILED)
 
 
 def _taken_for_options(arguments: Sequence[str]) -> str:

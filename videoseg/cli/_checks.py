@@ -160,7 +160,15 @@ def models() -> Iterator[Finding]:
         else:
             advice = f"pip install --force-reinstall '{NAME}{extra}'"
         detail = f"without {', '.join(lacking)}"
-        yield Finding(name, "missing", detail, advice, needed=card.extra is None)
+        needed = card.extra is None and not registry.is_plug_in("models", name)
+        yield Finding(name, "missing", detail, advice, needed)
+
+
+def plug_ins() -> Iterator[Finding]:
+    """Parts that cannot be used, of this package or others."""
+    for each in registry.broken():
+        detail = " ".join(each.fault.split())
+        yield Finding(f"{each.kind}: {each.name}", "warn", detail, f"from {each.origin}")
 
 
 def space() -> Iterator[Finding]:
@@ -188,6 +196,7 @@ CHECKS: Mapping[str, Check] = {
     "codecs": codecs,
     "devices": devices,
     "models": models,
+    "plug-ins": plug_ins,
     "extras": extras,
     "space": space,
 }

@@ -23,6 +23,10 @@ Point = Annotated[list[str] | None, typer.Option(metavar="X,Y", help="A point on
 NotPoint = Annotated[
     list[str] | None, typer.Option(metavar="X,Y", help="A point that is not on the object.")
 ]
+Mask = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FILE", help="The object on the first frame: PNG or SVG."),
+]
 Shorthand = Annotated[
     list[str] | None,
     typer.Option("--prompt", metavar="KEY=VALUE;...", help="One object; repeat for more objects."),
@@ -41,36 +45,29 @@ def prompts_of(
     not_boxes: Sequence[str] | None,
     points: Sequence[str] | None,
     not_points: Sequence[str] | None,
+    masks: Sequence[str] | None,
     shorthand: Sequence[str] | None,
     file: Path | None,
 ) -> tuple[Prompt, ...]:
-    """The prompts of one command line; bare boxes and points belong to the bare text.
+    """The prompts of one command line; bare boxes, points and masks belong to the bare text.
 
     Raises:
         PromptError: A mark cannot be read, or there are bare marks and several bare texts.
     """
-    from videoseg.errors import PromptError
-    from videoseg.prompts import by_hand, load_prompts, parse_numbers, parse_prompt
-    from videoseg.types import Prompt
+    from videoseg.prompts import Marks, as_prompts, load_prompts, parse_numbers, parse_prompt
 
     def numbers(values: Sequence[str] | None, count: int, flag: str) -> list[tuple[float, ...]]:
         return [parse_numbers(value, count, flag) for value in values or ()]
 
-    cues = by_hand(
-        boxes=numbers(boxes, 4, "--box"),
-        not_boxes=numbers(not_boxes, 4, "--not-box"),
-        points=numbers(points, 2, "--point"),
-        not_points=numbers(not_points, 2, "--not-point"),
+    marks = Marks(
+        box=numbers(boxes, 4, "--box"),
+        not_box=numbers(not_boxes, 4, "--not-box"),
+        point=numbers(points, 2, "--point"),
+        not_point=numbers(not_points, 2, "--not-point"),
+        mask=masks,
     )
-    found: list[Prompt] = []
-    if cues and len(texts) > 1:
-        raise PromptError(
-            "boxes and points with several phrases could belong to any of them; "
-            "write --prompt 'text=...;box=...' for each object"
-        )
-    found += [Prompt(label=text or "object", text=text, cues=cues) for text in texts]
-    if cues and not texts:
-        found.append(Prompt(label="object", cues=cues))
+    marked = any((boxes, not_boxes, points, not_points, masks))
+    found = list(as_prompts(texts, marks)) if texts or marked else []
     found += [parse_prompt(item) for item in shorthand or ()]
     if file is not None:
         found += load_prompts(file)

@@ -82,21 +82,21 @@ def bench(
     from videoseg.evaluate.bench import measure
     from videoseg.evaluate.machine import Session
     from videoseg.prompts import (
-        by_hand,
+        Marks,
+        as_prompts,
         check_kinds,
         check_prompts,
         in_pixels,
         on_every_frame,
         parse_numbers,
     )
-    from videoseg.types import Prompt
 
     set_up(LogFormat.TEXT, quiet=False)
     flags = {} if model is None else {"model": model}
     settings = in_force(preset, config, assign, flags)
     settings = without_cache(with_limits(settings, max_cost, max_calls))
-    cues = by_hand(boxes=[parse_numbers(value, 4, "--box") for value in box or ()])
-    prompts = on_every_frame((Prompt(label=text or "object", text=text, cues=cues),))
+    marks = Marks(box=[parse_numbers(value, 4, "--box") for value in box or ()])
+    prompts = on_every_frame(as_prompts([] if text is None else text, marks))
     check_kinds(prompts, registry.card(settings.run.model))
     opened, streams = open_source(source, settings)
     measured = settings.part("models", settings.run.model)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from typing import Annotated
 
 import typer
 
 from videoseg.cli._streams import print_json
+
+_log = logging.getLogger(__name__)
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +25,8 @@ def models(
     from videoseg import registry
     from videoseg.choice import is_present
 
+    for each in registry.broken("models"):
+        _log.warning("%s", each)
     cards = [registry.card(name) for name in registry.names("models")]
     here = {card.name: is_present(card) for card in cards}
     if as_json:

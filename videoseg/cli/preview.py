@@ -25,6 +25,7 @@ from videoseg.cli._hosted_options import Yes, ask_consent
 from videoseg.cli._logging import LogFormat, set_up
 from videoseg.cli._prompts import (
     Box,
+    Mask,
     NotBox,
     NotPoint,
     Point,
@@ -82,6 +83,7 @@ def preview(
     not_box: NotBox = None,
     point: Point = None,
     not_point: NotPoint = None,
+    mask: Mask = None,
     prompt: Shorthand = None,
     prompts: PromptFile = None,
     repeat_prompt: RepeatPrompt = False,
@@ -110,13 +112,14 @@ def preview(
     from videoseg.cli._settings import in_force, note_origins
     from videoseg.contact_sheet import write_png
     from videoseg.preview import draw, looks
+    from videoseg.prompts import mask_files
 
     given = {"repeat_prompt": repeat_prompt, "start": start, "end": end, "model": model}
     flags = {name: value for name, value in given.items() if value}
     set_up(log_format, quiet=quiet)
     settings = in_force(preset, config, assign, flags)
     note_origins(settings)
-    marks = (box, not_box, point, not_point, prompt, prompts)
+    marks = (box, not_box, point, not_point, mask, prompt, prompts)
     read = _inputs.tell_apart(words or (), texts=text or (), otherwise_asked=any(marks))
     asked = prompts_of(read.texts, *marks)
     (location, *others) = _inputs.expand(read.inputs, settings.run.source).locations
@@ -130,7 +133,8 @@ def preview(
         raise PromptError(
             "nothing to look for: give words, a box or a point, or --grid to read coordinates"
         )
-    _refuse_own_input(path, (location, prompts, config, settings.run.ignore_mask))
+    others_read = (prompts, config, settings.run.ignore_mask, *mask_files(asked))
+    _refuse_own_input(path, (location, *others_read))
     if asked:
         ask_consent(settings, location, yes=yes)
     with Job(location, asked, settings, asks=not ruler) as job:

@@ -43,6 +43,7 @@ from videoseg.cli._plan import say_plans
 from videoseg.cli._progress import Mode
 from videoseg.cli._prompts import (
     Box,
+    Mask,
     NotBox,
     NotPoint,
     Point,
@@ -84,6 +85,8 @@ videoseg segment clip.mp4 --text "the dog" --text "the woman"
 
 videoseg segment clip.mp4 --prompt "text=red cup" --prompt "label=hand;box=10,20,80,90;at=12"
 
+videoseg segment clip.mp4 --mask cat.png
+
 videoseg segment photo.jpg "coffee cup" --write svg
 
 videoseg segment belt.mp4 "bottle" --write measurements --scale 0.25mm
@@ -111,6 +114,7 @@ def segment(
     not_box: NotBox = None,
     point: Point = None,
     not_point: NotPoint = None,
+    mask: Mask = None,
     prompt: Shorthand = None,
     prompts: PromptFile = None,
     repeat_prompt: RepeatPrompt = False,
@@ -192,7 +196,7 @@ def segment(
     note_origins(settings)
     if scale is not None and MEASUREMENTS not in settings.run.write:
         raise UsageError(f"--scale is used by measurements; add --write {MEASUREMENTS}")
-    marks = (box, not_box, point, not_point, prompt, prompts)
+    marks = (box, not_box, point, not_point, mask, prompt, prompts)
     read = _inputs.tell_apart(
         words or (),
         texts=text or (),

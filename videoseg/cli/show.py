@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
 
 from videoseg.cli import _completion
-from videoseg.errors import ConfigError
+from videoseg.errors import ConfigError, MissingDependencyError
+
+_log = logging.getLogger(__name__)
 
 
 def register(app: typer.Typer) -> None:
@@ -32,11 +35,16 @@ def show(
     if name is None:
         for kind in registry.KINDS:
             typer.echo(f"{kind:10} {', '.join(registry.names(kind))}")
+        for each in registry.broken():
+            _log.warning("%s", each)
         return
     if name == "run":
         _settings("run", config.RunSettings)
         return
     kinds = [kind for kind in registry.KINDS if name in registry.names(kind)]
+    for each in registry.broken() if not kinds else ():
+        if each.name == name:
+            raise MissingDependencyError(str(each))
     if not kinds:
         known = {each for kind in registry.KINDS for each in registry.names(kind)}
         raise ConfigError(f"no part is called {name!r}; {nearest(name, sorted(known))}")

@@ -8,11 +8,13 @@ the third on as the difference to the one two places before it.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.shapes import cropped
 from videoseg.snapshots import State
 from videoseg.types import Bitmap, Box, Mask
 
@@ -22,22 +24,12 @@ _MOST_CHARACTERS = 8
 
 def from_bitmap(bitmap: Bitmap) -> Mask | None:
     """Crop a full-frame bool (H, W) bitmap to a Mask; None where nothing is set."""
-    rows = np.flatnonzero(bitmap.any(axis=1))
-    if not len(rows):
-        return None
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(bitmap[top:bottom].any(axis=0))
-    left, right = int(columns[0]), int(columns[-1]) + 1
-    crop = np.ascontiguousarray(bitmap[top:bottom, left:right])
-    return Mask(left, top, int(bitmap.shape[1]), int(bitmap.shape[0]), crop)
+    return cropped(bitmap)
 
 
 def to_bitmap(mask: Mask) -> Bitmap:
     """Full-frame bool (H, W) bitmap of a Mask."""
-    full = np.zeros((mask.frame_height, mask.frame_width), dtype=np.bool_)
-    x1, y1, x2, y2 = mask.crop
-    full[y1:y2, x1:x2] = mask.bitmap
-    return full
+    return mask.to_array()
 
 
 def to_arrays(mask: Mask) -> State:
@@ -55,19 +47,12 @@ def from_arrays(arrays: State) -> Mask:
 
 def bounding_box(mask: Mask) -> Box:
     """Tight box of the set pixels."""
-    rows = np.flatnonzero(mask.bitmap.any(axis=1))
-    columns = np.flatnonzero(mask.bitmap.any(axis=0))
-    return (
-        mask.x + int(columns[0]),
-        mask.y + int(rows[0]),
-        mask.x + int(columns[-1]) + 1,
-        mask.y + int(rows[-1]) + 1,
-    )
+    return mask.box
 
 
 def area(mask: Mask) -> int:
     """Number of set pixels."""
-    return int(np.count_nonzero(mask.bitmap))
+    return mask.area
 
 
 _LEVELS_PER_LOGIT = 16
@@ -125,6 +110,16 @@ def intersection(a: Mask, b: Mask) -> int:
     if common is None:
         return 0
     return int(np.count_nonzero(window(a, common) & window(b, common)))
+
+
+def union(given: Sequence[Mask]) -> Mask | None:
+    """Pixels that are set in any of some masks of one frame; None without masks.
+
+    A single one is given back as it is, with its logits.
+    """
+    if len(given) < 2:
+        return given[0] if given else None
+    return cropped(np.logical_or.reduce([mask.to_array() for mask in given]))
 
 
 def iou(a: Mask, b: Mask) -> float:

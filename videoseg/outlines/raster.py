@@ -1,23 +1,40 @@
 """Pixels of outlines: ``rasterise`` a shape, or count the ``wrong_pixels`` beside a mask.
 
-Inside is by the even-odd rule, and a pixel is inside where its centre is. A centre exactly on an
-edge belongs to the side to its right (as in every scan-line fill, so that neighbours share none).
+Inside is by the even-odd rule, unless said otherwise, and a pixel is inside where its centre is. A
+centre exactly on an edge belongs to the side to its right (as in every scan-line fill, so that
+neighbours share none).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
-from videoseg.types import Mask, Shape
+from videoseg.types import Bitmap, Mask, Shape
 
 Indices = npt.NDArray[np.int64]
+Edges = npt.NDArray[np.float64]
+_Size = tuple[int, int]
+"""Rows, and columns with one more behind the last."""
 
 
 def rasterise(shape: Shape, width: int, height: int) -> Mask | None:
     """The pixels of a ``width`` x ``height`` frame inside a shape; None without any."""
+    return _filled(shape, width, height, _even_odd)
+
+
+def rasterise_nonzero(shape: Shape, width: int, height: int) -> Mask | None:
+    """As ``rasterise``, where inside is what rings wind around, as often as it may be."""
+    return _filled(shape, width, height, _wound)
+
+
+def _filled(
+    shape: Shape, width: int, height: int, inside_of: Callable[[Edges, Edges, _Size], Bitmap]
+) -> Mask | None:
     edges = _edges_of(shape)
     if edges is None:
         return None
@@ -26,10 +43,8 @@ def rasterise(shape: Shape, width: int, height: int) -> Mask | None:
     x1, y1 = np.clip(np.ceil(begins.max(axis=0)), 0, (width, height)).astype(np.int64)
     if x0 >= x1 or y0 >= y1:
         return None
-    rows, columns = _crossings(begins - (x0, y0), ends - (x0, y0), int(x1 - x0), int(y1 - y0))
     size = (int(y1 - y0), int(x1 - x0) + 1)
-    toggles = np.bincount(rows * size[1] + columns, minlength=size[0] * size[1]).astype(np.uint8)
-    inside = np.bitwise_xor.accumulate((toggles & 1).reshape(size), axis=1)[:, :-1].view(np.bool_)
+    inside = inside_of(begins - (x0, y0), ends - (x0, y0), size)
     cropped = masks.from_bitmap(inside)
     if cropped is None:
         return None
@@ -62,6 +77,23 @@ def _edges_of(
     if not rings:
         return None
     return np.concatenate(rings), np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
+
+
+def _even_odd(begins: Edges, ends: Edges, size: _Size) -> Bitmap:
+    toggles = _counts(begins, ends, size).astype(np.uint8)
+    return np.bitwise_xor.accumulate(toggles & 1, axis=1)[:, :-1].view(np.bool_)
+
+
+def _wound(begins: Edges, ends: Edges, size: _Size) -> Bitmap:
+    down = ends[:, 1] > begins[:, 1]
+    turns = _counts(begins[down], ends[down], size) - _counts(begins[~down], ends[~down], size)
+    return np.asarray(np.cumsum(turns, axis=1)[:, :-1] != 0)
+
+
+def _counts(begins: Edges, ends: Edges, size: _Size) -> Indices:
+    """How many edges cross each row before each pixel and after the one before, (rows, columns)."""
+    rows, columns = _crossings(begins, ends, size[1] - 1, size[0])
+    return np.bincount(rows * size[1] + columns, minlength=size[0] * size[1]).reshape(size)
 
 
 def _ends_of_runs(mask: Mask) -> tuple[Indices, Indices]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeAlias
 
-from videoseg.errors import ModelError, OutOfMemoryError
+from videoseg.errors import OutOfMemoryError
 from videoseg.protocols import Pending, Segmenter, Submits
+from videoseg.stages._answers import sound
 from videoseg.types import Detections, Frame, Prompt
 
 USUAL = 4
@@ -166,15 +167,10 @@ class Batched:
         done = batch.answers()
         if done is None:
             return None
-        asked = [(frame.stream, frame.index) for frame in batch.frames]
-        given = [(answer.stream, answer.index) for answer in done.answers]
-        if asked != given:
-            raise ModelError(
-                f"model {self.segmenter.card.name!r} was asked about the frames {asked} and "
-                f"answered {given}"
-            )
-        self.load.end(len(done.answers), done.seconds)
-        return done.answers
+        prompts = (tuple(self.prompts),) * len(batch.frames)
+        answers = sound(self.segmenter, batch.frames, prompts, done.answers)
+        self.load.end(len(answers), done.seconds)
+        return answers
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
-from videoseg.errors import ModelError
 from videoseg.geometry import masks
 from videoseg.motion import carry_mask, flow_between
 from videoseg.protocols import Segmenter, VideoSegmenter
 from videoseg.snapshots import State, joined, parted
+from videoseg.stages._answers import sound
 from videoseg.tracking.cuts import CutDetector
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, Prompt
 
@@ -32,8 +32,9 @@ class Carried:
     """A ``Stage``: a prompt's cues hold on the frame they were made on, and are carried from there.
 
     A cue is asked on its frame, or on the first that comes after it; later cues correct the same
-    object, which keeps its ``object_id``. A cue whose frame is None holds on every frame as given.
-    Text alone is asked on every frame. Between cues an object is followed by the model's own
+    object, which keeps its ``object_id``. A mask alone is itself the answer on its frame: the model
+    is not asked. A cue whose frame is None holds on every frame as given. Text alone is asked on
+    every frame. Between cues an object is followed by the model's own
     memory, where it has one (``Follows``); else its last mask, moved along the optical flow, is
     asked as a mask cue. A cut ends a carried mask; a memory may find the object again.
 
@@ -106,14 +107,19 @@ class _Stream:
         if any(self.cuts.push(frame.image)):
             self.follower.reset()
             self.seen.clear()
+        drawn = {
+            index: Instance(mask, 1.0, index, MARKED)
+            for index, prompt in enumerate(self.prompts)
+            if (mask := _drawn(prompt, frame)) is not None
+        }
         asked = {
             index: due
             for index, prompt in enumerate(self.prompts)
-            if (due := self._due(index, prompt, frame)) is not None
+            if index not in drawn and (due := self._due(index, prompt, frame)) is not None
         }
         answer = ask(self.segmenter, frame, asked, len(self.prompts))
         self.last = frame
-        marked = self._marked(answer.instances, asked)
+        marked = (*drawn.values(), *self._marked(answer.instances, asked))
         followed = self.follower.step(frame, replace(answer, instances=marked))
         self.seen = {found.prompt: found.mask for found in followed.instances}
         others = tuple(found for found in answer.instances if not self.prompts[found.prompt].cues)
@@ -139,7 +145,8 @@ class _Stream:
         ]
         if not given:
             return None
-        if index in self.seen and all(cue.frame is not None for cue in given):
+        carried = all(cue.frame is not None and cue.mask is None for cue in given)
+        if index in self.seen and carried:
             # A correction says something beside what is already known.
             known = self._moved(self.seen[index], frame)
             given += [Cue(mask=known)] if known is not None else []
@@ -158,6 +165,14 @@ class _Stream:
             if asked[instance.prompt].cues and (known is None or instance.score > known.score):
                 best[instance.prompt] = replace(instance, object_id=MARKED)
         return tuple(best.values())
+
+
+def _drawn(prompt: Prompt, frame: Frame) -> Mask | None:
+    """The object as it was drawn on this very frame, where nothing but masks says how it lies."""
+    here = [cue for cue in prompt.cues if cue.frame in (None, frame.index)]
+    given = [cue.mask for cue in here if cue.mask is not None]
+    whole = all(cue.frame is not None and not cue.points and not cue.boxes for cue in here)
+    return masks.union(given) if whole else None
 
 
 @dataclass(slots=True)
@@ -215,13 +230,8 @@ def ask(segmenter: Segmenter, frame: Frame, asked: dict[int, Prompt], count: int
     """
     if not asked:
         return Detections(frame.stream, frame.index)
-    answers = segmenter.segment((frame,), (tuple(asked.values()),))
-    if [(answer.stream, answer.index) for answer in answers] != [(frame.stream, frame.index)]:
-        raise ModelError(
-            f"model {segmenter.card.name!r} did not answer frame {frame.index} of "
-            f"{frame.stream!r}, which it was asked about"
-        )
-    (answer,) = answers
+    given = ((frame,), (tuple(asked.values()),))
+    (answer,) = sound(segmenter, *given, segmenter.segment(*given))
     index_of = tuple(asked)
     instances = tuple(replace(one, prompt=index_of[one.prompt]) for one in answer.instances)
     presence: tuple[float | None, ...] = ()

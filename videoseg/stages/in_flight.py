@@ -8,8 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from videoseg.errors import LimitReachedError, ModelError
+from videoseg.errors import LimitReachedError
 from videoseg.protocols import Segmenter
+from videoseg.stages._answers import sound
 from videoseg.types import Detections, Frame, Prompt
 from videoseg.usage import Remote
 
@@ -68,13 +69,9 @@ class InFlight:
             pool.shutdown(cancel_futures=True)
 
     def _ask(self, frame: Frame, prompts: tuple[Prompt, ...]) -> Detections:
-        answers = self.segmenter.segment((frame,), (prompts,))
-        if [(answer.stream, answer.index) for answer in answers] != [(frame.stream, frame.index)]:
-            raise ModelError(
-                f"model {self.segmenter.card.name!r} did not answer frame {frame.index} of "
-                f"{frame.stream!r}, which it was asked about"
-            )
-        return answers[0]
+        given = ((frame,), (prompts,))
+        (answer,) = sound(self.segmenter, *given, self.segmenter.segment(*given))
+        return answer
 
 
 def most_ahead(at_once: int, every: int = 1) -> int:

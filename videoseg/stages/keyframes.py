@@ -12,6 +12,7 @@ from videoseg.geometry import masks
 from videoseg.motion import carry_mask, flow_between
 from videoseg.protocols import Segmenter, VideoSegmenter
 from videoseg.snapshots import State, joined, parted
+from videoseg.stages._answers import sound
 from videoseg.tracking.cuts import CutDetector
 from videoseg.types import Detections, Frame, Instance, Prompt
 
@@ -114,7 +115,8 @@ class _Stream:
             return self.memory.step(frame, None)
         first = cut or self.asked is None
         followed = () if first else self.memory.step(frame, None).instances
-        (answer,) = self.segmenter.segment((frame,), (self.prompts,))
+        given = ((frame,), (self.prompts,))
+        (answer,) = sound(self.segmenter, *given, self.segmenter.segment(*given))
         named = replace(answer, instances=self._named(answer.instances, followed))
         # A memory keeps what it is not told about; here the answer counts alone.
         self.memory.finish()

@@ -187,6 +187,8 @@ def check_marks(prompts: Sequence[Prompt], bounds: Bounds, streams: Iterable[Str
                 apart = x1 >= window[2] or y1 >= window[3] or x2 <= window[0] or y2 <= window[1]
                 if positive and apart:
                     raise PromptError(f"box {x1:g},{y1:g},{x2:g},{y2:g} of {label!r} {region}")
+            if cue.mask is not None and bounds.clipped(cue.mask) is None:
+                raise PromptError(f"no pixel of the mask of {label!r} lies where objects may lie")
 
 
 @dataclass(slots=True)

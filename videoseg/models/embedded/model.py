@@ -13,6 +13,7 @@ from annotated_types import Ge, Le
 from typing_extensions import Doc
 
 from videoseg.errors import PromptError
+from videoseg.geometry import masks
 from videoseg.models.embedded.evidence import OUTPUTS, Maps, averaged
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.ground import Found, ground
@@ -201,7 +202,9 @@ class Embedded:
         """The one object that the cues mean; the thing they lie on, if text found one, helps."""
         points = tuple(point for cue in prompt.cues for point in cue.points)
         boxes = tuple(box for cue in prompt.cues for box in cue.boxes)
-        prior = next((cue.mask for cue in reversed(prompt.cues) if cue.mask is not None), None)
+        prior = masks.union([cue.mask for cue in prompt.cues if cue.mask is not None])
+        if prior is not None and not points and not boxes:
+            return [Outlined(prior, 1.0)]  # nothing says that it should be otherwise
         hits = [_hits(frame, item, points, boxes) for item in found]
         best = max(range(len(found)), key=hits.__getitem__, default=None)
         evidence = found[best].evidence if best is not None and hits[best] > 0 else None

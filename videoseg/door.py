@@ -1,0 +1,174 @@
+"""The functions of ``import videoseg``: outlines frame by frame, and what a finished run holds."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from videoseg.api import Job, Location, folder_of, given_model, location_of
+from videoseg.config import RunConfig
+from videoseg.prompts import Marks, as_prompts
+from videoseg.protocols import Segmenter
+from videoseg.run.reader import RunFolder
+from videoseg.run.reader import read_run as open_run
+from videoseg.types import Frame, Prompt, Scene, StreamInfo
+
+Row: TypeAlias = dict[str, Any]
+
+
+def segment(
+    location: Location,
+    *prompts: str | Prompt,
+    box: Any = None,
+    point: Any = None,
+    not_box: Any = None,
+    not_point: Any = None,
+    mask: Any = None,
+    at: Any = 0,
+    model: Segmenter | str | None = None,
+    config: RunConfig | None = None,
+) -> Generator[tuple[Frame, Scene], None, None]:
+    """Yield every frame of an input with the outlines of what the prompts name.
+
+    The input is opened when the first frame is asked for, and closed after the last, or when the
+    generator is closed.
+
+    Args:
+        location: A video, a photograph, a folder of pictures or a numbered pattern.
+        prompts: Phrases, or ``Prompt`` objects for several things with marks and labels.
+        box: ``x1, y1, x2, y2`` in pixels, around the object; or several. Numbers of any type, also
+            as an array. Marks belong to the only phrase, or stand for themselves.
+        point: ``x, y``, on the object; or several.
+        not_box: A box around what is not meant; or several.
+        not_point: A point beside the object; or several.
+        mask: The object: a ``Mask``, an array (H, W) of the whole frame, or a PNG or SVG file.
+        at: Index of the frame that the marks were made on; they are carried from there. None:
+            they hold on every frame as they are.
+        model: A model's name, as ``videoseg models`` lists them, or a model itself.
+        config: Settings, for example ``videoseg.load_config(preset="fast")``.
+
+    Raises:
+        PromptError: A prompt or mark does not fit; raised by the call itself.
+        ConfigError: The model or a setting does not; likewise.
+        VideosegError: Anything else that is wrong, as frames are asked for (``errors.py``).
+
+    Example:
+        >>> for frame, scene in videoseg.segment("clip.mp4", "the dog"):  # doctest: +SKIP
+        ...     print(frame.index, [item.track_id for item in scene.instances])
+    """
+    marks = Marks(box, point, not_box, not_point, mask, at)
+    asked, path = as_prompts(prompts, marks), location_of(location)
+    given, config = given_model(model, config)
+    return _segmented(path, asked, config, given)
+
+
+def _segmented(
+    location: str, prompts: Sequence[Prompt], config: RunConfig, model: Segmenter | None
+) -> Generator[tuple[Frame, Scene], None, None]:
+    with Job(location, prompts, config, model=model) as job, closing(job.steps()) as steps:
+        for step in steps:
+            yield step.frame, step.scene
+
+
+def read_run(out: Location) -> Run:
+    """Open what a finished run has written.
+
+    Args:
+        out: The output folder, or the folder ``run`` in it.
+
+    Raises:
+        RunLogError: It holds no run, or a damaged one.
+
+    Example:
+        >>> pandas.DataFrame(videoseg.read_run("out/cat").tracks())  # doctest: +SKIP
+    """
+    return Run(open_run(folder_of(out)))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, read from its log; every call reads afresh.
+
+    ``tracks`` and ``outlines`` give rows as plain dicts, which ``pandas.DataFrame``,
+    ``polars.DataFrame`` and ``pyarrow.Table.from_pylist`` take as they are.
+    """
+
+    _log: RunFolder
+
+    @property
+    def streams(self) -> Mapping[str, StreamInfo]:
+        """The streams of the input by name."""
+        return self._log.streams
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """What was asked."""
+        return tuple(self._log.prompts)
+
+    def scenes(self) -> Iterator[Scene]:
+        """Every frame's objects with outlines and masks, in the order of the run.
+
+        Raises:
+            RunLogError: The log is damaged; the message names the line.
+        """
+        return self._log.scenes()
+
+    def outlines(self) -> Iterator[Row]:
+        """A row for every outline, in the order of the run.
+
+        ``stream``, ``frame``, ``seconds``, ``track``, ``label``, ``prompt`` (its index),
+        ``state`` (``matched``, ``interpolated`` or ``held``), ``score`` (0 to 1), ``area`` of the
+        mask in pixels, and ``x1``, ``y1``, ``x2``, ``y2``, its box in pixels.
+
+        Raises:
+            RunLogError: The log is damaged; the message names the line.
+        """
+        for scene in self._log.scenes():
+            for tracked in scene.instances:
+                mask = tracked.instance.mask
+                yield {
+                    "stream": scene.stream,
+                    "frame": scene.index,
+                    "seconds": float(scene.seconds),
+                    "track": tracked.track_id,
+                    "label": tracked.label,
+                    "prompt": tracked.instance.prompt,
+                    "state": tracked.state,
+                    "score": float(tracked.instance.score),
+                    "area": mask.area,
+                    **dict(zip(("x1", "y1", "x2", "y2"), mask.box, strict=True)),
+                }
+
+    def tracks(self) -> list[Row]:
+        """A row for every track, in ascending order of streams and tracks.
+
+        ``stream``, ``track``, ``label``, ``prompt``, ``frames`` with an outline, ``first_frame``
+        and ``last_frame``, ``first_seconds`` and ``last_seconds`` (when these begin), and over all
+        its outlines ``mean_score``, ``mean_area`` and ``max_area`` in pixels.
+
+        Raises:
+            RunLogError: The log is damaged; the message names the line.
+        """
+        found: dict[tuple[str, int], Row] = {}
+        for row in self.outlines():
+            name = row["stream"], row["track"]
+            if name not in found:
+                found[name] = {key: row[key] for key in ("stream", "track", "label", "prompt")} | {
+                    "frames": 0,
+                    "first_frame": row["frame"],
+                    "last_frame": row["frame"],
+                    "first_seconds": row["seconds"],
+                    "last_seconds": row["seconds"],
+                    "mean_score": 0.0,
+                    "mean_area": 0.0,
+                    "max_area": 0,
+                }
+            track = found[name]
+            count = track["frames"] = track["frames"] + 1
+            track["last_frame"], track["last_seconds"] = row["frame"], row["seconds"]
+            track["mean_score"] += (row["score"] - track["mean_score"]) / count
+            track["mean_area"] += (row["area"] - track["mean_area"]) / count
+            track["max_area"] = max(track["max_area"], row["area"])
+        return [found[name] for name in sorted(found)]

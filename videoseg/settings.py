@@ -1,0 +1,106 @@
+"""The settings of a part: the fields of its dataclass that its constructor takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import sys
+import typing
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from typing_extensions import Doc
+
+if typing.TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a part, for tables and help."""
+
+    name: str
+    type: str
+    default: Any
+    doc: str
+
+
+def settings_of(cls: type[Any]) -> tuple[Setting, ...]:
+    """The settings of a part's class, in the order of its fields."""
+    hints = _hints(cls)
+    found = []
+    for item in settings_fields(cls):
+        base, *extras = typing.get_args(hints[item.name]) or (hints[item.name],)
+        if typing.get_origin(hints[item.name]) is not Annotated:
+            base, extras = hints[item.name], []
+        doc = next((extra.documentation for extra in extras if isinstance(extra, Doc)), "")
+        name = getattr(base, "__name__", None) if not typing.get_args(base) else None
+        shown = name or re.sub(r"\w+\.", "", str(base))
+        found.append(Setting(item.name, shown, _default(item), doc))
+    return tuple(found)
+
+
+def settings_fields(cls: type[Any]) -> tuple[dataclasses.Field[Any], ...]:
+    """The fields of a part's class that are settings; the others are its state."""
+    return tuple(item for item in dataclasses.fields(cls) if item.init)
+
+
+def _default(item: dataclasses.Field[Any]) -> Any:
+    """The default of a setting; None for one that must be given."""
+    if item.default_factory is not dataclasses.MISSING:
+        return item.default_factory()
+    return None if item.default is dataclasses.MISSING else item.default
+
+
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    """Annotations of the settings alone; state fields may name types that are not imported."""
+    wanted = {item.name for item in settings_fields(cls)}
+    hints: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        own = {k: v for k, v in inspect.get_annotations(base).items() if k in wanted}
+        holder = type("Settings", (), {"__annotations__": own})
+        scope = vars(sys.modules[base.__module__])
+        hints.update(typing.get_type_hints(holder, globalns=scope, include_extras=True))
+    return hints
+
+
+def settings_model(cls: type[Any]) -> type[BaseModel]:
+    """A pydantic model of a part's settings: strict about names, and the JSON Schema's source."""
+    from pydantic import ConfigDict, create_model
+
+    fields: dict[str, Any] = {name: (hint, ...) for name, hint in _hints(cls).items()}
+    for item in settings_fields(cls):
+        fields[item.name] = (fields[item.name][0], _default(item))
+    return create_model(
+        cls.__name__,
+        __config__=ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True),
+        **fields,
+    )
+
+
+def settings_fault(cls: type[Any]) -> str | None:
+    """What is wrong with the settings of a class, in a clause; None where nothing is."""
+    from pydantic import TypeAdapter
+
+    try:
+        hints, found = _hints(cls), settings_of(cls)
+    except Exception as error:  # whatever stands in another package's annotations
+        return f"the types of its settings cannot be read: {type(error).__name__}: {error}"
+    for item, setting in zip(settings_fields(cls), found, strict=True):
+        if not setting.doc:
+            return f"its setting {item.name!r} has no Doc(...) that says what it means"
+        if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+            return f"its setting {item.name!r} has no default"
+        try:
+            adapter = TypeAdapter(hints[item.name])
+            adapter.json_schema()
+        except Exception as error:
+            said = str(error).partition("\n")[0]
+            return f"its setting {item.name!r} has a type that settings cannot have: {said}"
+        try:
+            adapter.validate_python(_default(item))
+        except ValueError as error:
+            said = "; ".join(str(error).splitlines()[1:2]).strip()
+            return f"the default of its setting {item.name!r} does not fit: {said}"
+    return None
