@@ -103,7 +103,8 @@ def _coded(image: RgbImage) -> tuple[bytes, bytes]:
     """Settings of the decoder, and one coded picture."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
-        options = {"x265-params": "crf=8:bframes=0:frame-threads=1:log-level=none:range=full:colormatrix=smpte170m"}
+        colour = "range=full:colormatrix=smpte170m"
+        options = {"x265-params": f"crf=8:bframes=0:frame-threads=1:log-level=none:{colour}"}
         stream = container.add_stream("libx265", rate=1, options=options)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = image.shape[1], image.shape[0], "yuv420p"
@@ -124,4 +125,3 @@ def _box(kind: bytes, content: bytes) -> bytes:
 
 def _full(kind: bytes, content: bytes, *, version: int = 0, flags: int = 0) -> bytes:
     return _box(kind, bytes([version, 0, 0, flags]) + content)
-

@@ -98,7 +98,7 @@ def test_pycocotools_reads_every_mask(tmp_path: Path) -> None:
         assert image["pts"] == scene.pts
         assert image["seconds"] == pytest.approx(float(scene.seconds))
         assert (image["width"], image["height"]) == (scenes.WIDTH, scenes.HEIGHT)
-        assert (tmp_path / image["file_name"]).is_file()
+        assert (tmp_path / image["mask_file_name"]).is_file()
         found = {each["track_id"]: each for each in coco.imgToAnns[image["id"]]}
         assert found.keys() == {tracked.track_id for tracked in scene.instances}
         for tracked in scene.instances:
@@ -129,8 +129,11 @@ def test_frames_of_several_streams_are_told_apart(tmp_path: Path) -> None:
         writer.write(scenes.scene(stream=name), None)
     writer.close(complete=True)
     images = json.loads((tmp_path / "masks.json").read_text())["images"]
-    found = [(image["stream"], image["file_name"]) for image in images]
-    assert found == [("left", "masks/left/000000.png"), ("right", "masks/right/000000.png")]
+    found = [(image["stream"], image["mask_file_name"], image["file_name"]) for image in images]
+    assert found == [
+        ("left", "masks/left/000000.png", "frames/left/000000.jpg"),
+        ("right", "masks/right/000000.png", "frames/right/000000.jpg"),
+    ]
 
 
 def test_what_was_broken_off_does_not_look_finished(tmp_path: Path) -> None:

@@ -504,11 +504,7 @@ def _finished(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
 def source_name(location: str, config: RunConfig) -> str:
     """Name of the kind of source that the settings name, or that fits an input."""
     name = config.run.source
-    if name != AUTO:
-        return name
-    others = (n for n in registry.names("sources") if n != "video")
-    fits = (n for n in others if registry.part_class("sources", n).accepts(location))
-    return next(fits, "video")
+    return registry.source_for(location) if name == AUTO else name
 
 
 def open_source(

@@ -105,12 +105,12 @@ class ImageSource:
     _images: Sequenced = field(init=False, repr=False, default=Sequenced((), ()))
 
     @classmethod
-    def accepts(cls, location: str) -> bool:
-        """Whether ``location`` is a folder, an image by its ending, or a pattern of images."""
+    def accepts(cls, location: str) -> float:
+        """How well it fits: best for an image or a pattern by its ending, less for a folder."""
         path = Path(location)
         if path.suffix.lower() in PICTURES:
-            return not is_film(path)
-        return path.is_dir()
+            return 0 if is_film(path) else 0.5
+        return 0.4 if path.is_dir() else 0
 
     def open(self, location: str) -> Mapping[str, StreamInfo]:
         """Find the images and decode the first, to learn their size and depth.

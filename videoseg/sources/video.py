@@ -80,9 +80,9 @@ class VideoSource:
     )
 
     @classmethod
-    def accepts(cls, location: str) -> bool:  # noqa: ARG003
-        """Whether this source is the one to try for ``location``; it is, where no other is."""
-        return True
+    def accepts(cls, location: str) -> float:  # noqa: ARG003
+        """How well it fits: it is the one to try where no other is."""
+        return 0.1
 
     @property
     def notes(self) -> tuple[str, ...]:
