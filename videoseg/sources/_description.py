@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _LIMITED, _FULL = 1, 2
 _UNSPECIFIED = 2
+_ANIMATIONS = frozenset({"avis", "avif", "msf1", "hevc", "heic", "mif1"})
+"""Brands of pictures that move; their first picture is there as a stream of its own, too."""
 
 
 def described(place: Place, video: Opened, first: VideoFrame) -> StreamInfo:
@@ -70,7 +72,10 @@ def by_fields(info: StreamInfo) -> StreamInfo:
 
 def remarks(video: Opened, first: VideoFrame, deinterlace: str) -> Iterator[str]:
     """Lines for people about what they may not expect of this stream."""
-    if video.pictures > 1:
+    if video.container.metadata.get("major_brand") in _ANIMATIONS:
+        if any(stream.metadata.get("title") == "Alpha" for stream in video.container.streams):
+            yield "the animation keeps its transparency apart, which is not read"
+    elif video.pictures > 1:
         yield (
             f"the file holds {video.pictures} picture streams; stream {video.number} is read "
             "(stream=N reads another)"

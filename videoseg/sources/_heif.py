@@ -225,7 +225,10 @@ def _parts(heif: Heif, number: int) -> tuple[int, ...]:
         UnreadableError: It is made in another way.
     """
     item = heif.items[number]
-    parts = item.tiles if item.kind == b"grid" else (number,)
+    parts: tuple[int, ...] = (number,)
+    if item.kind == b"grid":
+        heif.grid(number)
+        parts = item.tiles
     for part in parts:
         kind = heif.items[part].kind if part in heif.items else b"none"
         if kind not in _CODED:
