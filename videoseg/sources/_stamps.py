@@ -36,11 +36,13 @@ class Stamps:
     """When pictures are shown.
 
     Attributes:
-        times: One for each picture, in units of ``time_base``, rising.
+        paths: The pictures in order.
+        times: One for each, in units of ``time_base``, rising.
         time_base: Seconds per unit.
         origin: Where they are from, for people.
     """
 
+    paths: Sequence[Path]
     times: Sequence[int]
     time_base: Fraction
     origin: str
@@ -98,7 +100,11 @@ def _named(paths: Sequence[Path], form: re.Pattern[str]) -> Stamps | None:
         return None
     if form is _SURE and len({len(text.partition(".")[0]) for text in texts}) > 1:
         return None
-    return _rising([_seconds(text, None) for text in texts], paths, "the pictures' names")
+    times = [_seconds(text, None) for text in texts]
+    # Not by name: 2.5 comes after 2.175.
+    order = sorted(range(len(paths)), key=times.__getitem__)
+    names = "the pictures' names"
+    return _rising([times[place] for place in order], [paths[place] for place in order], names)
 
 
 def _listed(file: Path, paths: Sequence[Path]) -> Stamps:
@@ -196,4 +202,4 @@ def _rising(times: Sequence[Fraction], paths: Sequence[Path], origin: str) -> St
     units = next((10**n for n in (3, 6, 9) if 10**n % units == 0), units)
     if units > 10**18 or max(map(abs, times)) * units > _LARGEST:
         raise SourceError(f"{origin}: times of more than 64 bits")
-    return Stamps([int(time * units) for time in times], Fraction(1, units), origin)
+    return Stamps(paths, [int(time * units) for time in times], Fraction(1, units), origin)

@@ -242,6 +242,7 @@ def _timed(images: Sequenced, wanted: str) -> Sequenced:
     times = stamps.times
     timed = replace(
         images,
+        paths=stamps.paths,
         times=times,
         time_base=stamps.time_base,
         last=times[-1] - times[-2] if len(times) > 1 else stamps.time_base.denominator,
