@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -34,7 +35,7 @@ def times(location: Path | str, **settings: Any) -> tuple[list[Fraction], tuple[
     assert [media.read_index(frame.image) for frame in frames] == [*range(len(frames))]
     assert frames[0].pts == info.start_pts
     assert {type(frame.pts) for frame in frames} == {int}
-    for frame, after in zip(frames, frames[1:], strict=False):
+    for frame, after in itertools.pairwise(frames):
         assert frame.duration == after.pts - frame.pts
     assert frames[-1].duration is not None
     assert frames[-1].duration > 0
@@ -94,9 +95,9 @@ def test_other_numbers_are_no_times(tmp_path: Path, names: list[str]) -> None:
 
 
 def test_names_are_taken_for_times_where_that_is_asked(tmp_path: Path) -> None:
-    names = ["0.5.png", "1.png", "1.25.png", "7.png"]
+    names = ["0.5.png", "1.png", "1.25.png", "1.3.png", "7.png"]
     found, _ = times(pictures(tmp_path, names), times="names")
-    assert found == [Fraction(1, 2), 1, Fraction(5, 4), 7]
+    assert found == [Fraction(1, 2), 1, Fraction(5, 4), Fraction(13, 10), 7]
     pictures(tmp_path, ["z.png"])
     with pytest.raises(SourceError, match="not every name ends with a time"):
         times(tmp_path, times="names")
@@ -108,7 +109,8 @@ SECONDS = [Fraction(1, 10), Fraction(1, 4), Fraction(3, 10), 2]
 LISTED: dict[str, tuple[str, str, list[str], list[Fraction]]] = {
     "a heading, names and times": (
         "timestamps.csv",
-        "\ufeffname,time\r\n" + "".join(f"{n},{s}\r\n" for n, s in zip(PLAIN, (0.1, 0.25, 0.3, 2))),
+        "\ufeffname,time\r\n"
+        + "".join(f"{n},{s}\r\n" for n, s in zip(PLAIN, (0.1, 0.25, 0.3, 2), strict=True)),
         PLAIN,
         SECONDS,
     ),
