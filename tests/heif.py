@@ -54,9 +54,9 @@ def heic(
         _full(b"ispe", struct.pack(">II", *claimed)),
     ]
     of_grid = [3]
-    for content in ([b"irot", turns] if turns else None, [b"imir", mirror]):
-        if content is not None and content[1] is not None:
-            properties.append(_box(bytes(content[0]), bytes([int(content[1])])))  # type: ignore[call-overload, arg-type]
+    for name, value in ((b"irot", turns or None), (b"imir", mirror)):
+        if value is not None:
+            properties.append(_box(name, bytes([value])))
             of_grid.append(len(properties))
     of_items = [(number, [1, 2]) for number in range(1, shown)] + [(shown, of_grid)]
     places = b"".join(
@@ -114,7 +114,7 @@ def _coded(image: RgbImage) -> tuple[bytes, bytes]:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     file.seek(0)
-    with av.open(file) as made:
+    with av.open(file, "r") as made:
         data = next(bytes(packet) for packet in made.demux(video=0) if packet.size)
         return bytes(made.streams.video[0].codec_context.extradata or b""), data
 

@@ -105,7 +105,7 @@ def test_names_are_taken_for_times_where_that_is_asked(tmp_path: Path) -> None:
 
 PLAIN = [f"{n:06d}.png" for n in range(4)]
 KITTI = "2011-09-26 13:02:{}\n"
-SECONDS = [Fraction(1, 10), Fraction(1, 4), Fraction(3, 10), 2]
+SECONDS = [Fraction(1, 10), Fraction(1, 4), Fraction(3, 10), Fraction(2)]
 LISTED: dict[str, tuple[str, str, list[str], list[Fraction]]] = {
     "a heading, names and times": (
         "timestamps.csv",

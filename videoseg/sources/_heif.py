@@ -21,6 +21,7 @@ from videoseg.sources._colour import Converter
 from videoseg.sources._orientation import UPRIGHT, Orientation
 
 if TYPE_CHECKING:
+    from av.packet import Packet
     from av.video.frame import VideoFrame
 
 Place: TypeAlias = tuple[int, int, int, int]
@@ -31,6 +32,8 @@ _MOVING = frozenset({b"avis", b"msf1", b"hevc", b"hevx"})
 MOST_PIXELS = 1 << 28
 """Of the largest picture; as FFmpeg has it."""
 _MOST_BOXES = 1 << 16
+_SPARE = 1 << 20
+"""Pixels that tiles may have beyond four times the picture: codecs have a smallest size."""
 _ALPHA = (b"urn:mpeg:hevc:2015:auxid:1\0", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")
 _CODED = (b"hvc1", b"av01")
 
@@ -193,10 +196,10 @@ def decoded_heic(data: bytes) -> npt.NDArray[np.uint8]:
     heif = Heif.of(data)
     alpha = heif.alpha()
     wanted = [heif.primary, *([] if alpha is None else [alpha])]
-    _ = heif.size  # refused, where it is too large, before memory is taken
+    width, height = heif.size  # refused, where it is too large, before memory is taken
     coded = {tile for number in wanted for tile in _parts(heif, number)}
     try:
-        pictures = _decoded(data, coded)
+        pictures = _decoded(heif, coded, _SPARE + 4 * len(wanted) * width * height)
     except FFmpegError as error:
         raise UnreadableError(f"{error.strerror or error}".lower()) from error
     if missing := coded - pictures.keys():
@@ -237,20 +240,28 @@ def _parts(heif: Heif, number: int) -> tuple[int, ...]:
     return parts
 
 
-def _decoded(data: bytes, wanted: set[int]) -> dict[int, npt.NDArray[np.uint8]]:
-    """RGB of coded pictures by the number of their item, which is that of FFmpeg's stream."""
+def _decoded(heif: Heif, wanted: set[int], most: int) -> dict[int, npt.NDArray[np.uint8]]:
+    """RGB of coded pictures by the number of their item, which is that of FFmpeg's stream.
+
+    Raises:
+        UnreadableError: They have more pixels than ``most``.
+    """
     import av
 
     found: dict[int, npt.NDArray[np.uint8]] = {}
     converter = Converter("#000000")
-    heif = Heif.of(data)
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(heif.data), "r") as container:
         streams = [stream for stream in container.streams.video if stream.id in wanted]
-        for packet in container.demux(streams):
+        packets: Iterator[Packet[Any]] = container.demux(streams)
+        for packet in packets:
+            number = packet.stream.id
             for frame in packet.decode():
-                if packet.stream.id not in found:
-                    _tag(frame, heif, packet.stream.id)
-                    found[packet.stream.id] = converter.rgb(frame, frame.width, frame.height)
+                most -= frame.width * frame.height
+                if most < 0:
+                    raise UnreadableError("its parts are larger than the whole")
+                if number not in found:
+                    _tag(frame, heif, number)
+                    found[number] = converter.rgb(frame, frame.width, frame.height)
     return found
 
 

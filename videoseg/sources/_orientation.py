@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
-
-Sample = TypeVar("Sample", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Orientation:
         """This, and then left and right change places."""
         return Orientation(-self.rotation % 360, not self.mirrored)
 
-    def applied(self, image: npt.NDArray[Sample]) -> npt.NDArray[Sample]:
+    def applied(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The image, (H, W, 3 or 4), laid upright."""
         if not self.rotation and not self.mirrored:
             return image

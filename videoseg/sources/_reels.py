@@ -196,11 +196,12 @@ def _over(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> npt.NDArray[np.ui
     """BGRA with straight alpha, laid over another."""
     top = above[..., 3:].astype(np.float32) / 255
     if top.min() == 1:
-        return above
+        return np.asarray(above, dtype=np.uint8)
     rest = below[..., 3:].astype(np.float32) / 255 * (1 - top)
     alpha = top + rest
     colour = (above[..., :3] * top + below[..., :3] * rest) / np.maximum(alpha, 1e-6)
-    return np.rint(np.concatenate([colour, 255 * alpha], axis=2)).astype(np.uint8)
+    mixed: npt.NDArray[np.uint8] = np.rint(np.dstack([colour, 255 * alpha])).astype(np.uint8)
+    return mixed
 
 
 def _chunks(data: npt.NDArray[np.uint8], start: int, end: int) -> Iterator[tuple[bytes, int, int]]:

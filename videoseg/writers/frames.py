@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 from typing_extensions import Doc
@@ -23,12 +23,10 @@ class Frames:
     streams get a folder each.
     """
 
-    needs_image: ClassVar[bool] = True
-
     format: Annotated[Literal["jpg", "png"], Doc("kind of the files; png is lossless")] = "jpg"
     quality: Annotated[int, Doc("quality of JPEG, 1 (worst) to 100 (best)"), Ge(1), Le(100)] = 95
     names: Naming = "number"
-
+    needs_image: bool = field(init=False, repr=False, default=True)
     _streams: Mapping[str, StreamInfo] = field(init=False, repr=False, default_factory=dict)
     _folders: Mapping[str, str] = field(init=False, repr=False, default_factory=dict)
     _naming: FrameNames = field(init=False, repr=False, default=FrameNames("number"))
@@ -68,7 +66,7 @@ class Frames:
         # Not a Path: it would keep the name of every file for good (Python 3.12).
         path = os.path.join(self._folders[scene.stream], name)
         with writing(path), open(path, "wb") as file:
-            file.write(data)
+            file.write(data.tobytes())
 
     def close(self, *, complete: bool) -> None:
         """Nothing is held open."""
