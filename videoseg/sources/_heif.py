@@ -17,6 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import SourceError
+from videoseg.sources._bmff import (
+    associations_in,
+    boxes_in,
+    kinds_in,
+    locations_in,
+    read_number,
+    references_in,
+)
 from videoseg.sources._colour import Converter
 from videoseg.sources._orientation import UPRIGHT, Orientation
 
@@ -31,7 +39,6 @@ _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc"
 _MOVING = frozenset({b"avis", b"msf1", b"hevc", b"hevx"})
 MOST_PIXELS = 1 << 28
 """Of the largest picture; as FFmpeg has it."""
-_MOST_BOXES = 1 << 16
 _SPARE = 1 << 20
 """Pixels that tiles may have beyond four times the picture: codecs have a smallest size."""
 _ALPHA = (b"urn:mpeg:hevc:2015:auxid:1\0", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")
@@ -87,8 +94,8 @@ class Heif:
         """
         found = cls(data)
         try:
-            boxes = dict(_boxes(data))
-            found._read(dict(_boxes(boxes[b"meta"][4:])))
+            boxes = dict(boxes_in(data))
+            found._read(dict(boxes_in(boxes[b"meta"][4:])))
             if found.primary not in found.items:
                 raise KeyError(found.primary)
         except (KeyError, IndexError, struct.error, ValueError) as error:
@@ -149,22 +156,22 @@ class Heif:
         return next((n for n, item in self.items.items() if item.alpha_of == self.primary), None)
 
     def _read(self, meta: Mapping[bytes, bytes]) -> None:
-        self.primary = _number(meta[b"pitm"], 4, 4 if meta[b"pitm"][0] else 2)
-        for number, kind in _kinds(meta[b"iinf"]):
+        self.primary = read_number(meta[b"pitm"], 4, 4 if meta[b"pitm"][0] else 2)
+        for number, kind in kinds_in(meta[b"iinf"]):
             self.items[number] = Item(kind)
-        properties = dict(_boxes(meta[b"iprp"]))
-        described = list(_boxes(properties[b"ipco"]))
-        for number, place in _associations(properties[b"ipma"]):
+        properties = dict(boxes_in(meta[b"iprp"]))
+        described = list(boxes_in(properties[b"ipco"]))
+        for number, place in associations_in(properties[b"ipma"]):
             if 0 < place <= len(described) and number in self.items:
                 self.items[number].properties.append(described[place - 1])
-        for kind, origin, targets in _references(meta.get(b"iref", b"")):
+        for kind, origin, targets in references_in(meta.get(b"iref", b"")):
             if kind == b"dimg":
                 self.items[origin].tiles = tuple(targets)
             elif kind == b"auxl" and (self.items[origin].described(b"auxC") or b"")[4:] in _ALPHA:
                 self.items[origin].alpha_of = targets[0]
         grids = {number for number, item in self.items.items() if item.kind == b"grid"}
         inside = meta.get(b"idat", b"")
-        for number, method, start, size in _locations(meta[b"iloc"]):
+        for number, method, start, size in locations_in(meta[b"iloc"]):
             if number in grids:
                 self._content[number] = (inside if method else self.data)[start : start + size]
 
@@ -316,90 +323,5 @@ def _aperture(content: bytes, width: int, height: int) -> Place:
 def _brands(data: bytes) -> set[bytes]:
     if data[4:8] != b"ftyp":
         return set()
-    end = min(_number(data, 0, 4), 4096)
+    end = min(read_number(data, 0, 4), 4096)
     return {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and content of each box in a row (14496-12, 4.2)."""
-    position = 0
-    for _ in range(_MOST_BOXES):
-        if position + 8 > len(data):
-            return
-        size, start = _number(data, position, 4), 8
-        if size == 1:
-            size, start = _number(data, position + 8, 8), 16
-        size = size or len(data) - position
-        if size < start:
-            raise ValueError(f"a box of {size} bytes")
-        yield data[position + 4 : position + 8], data[position + start : position + size]
-        position += size
-
-
-def _number(data: bytes, start: int, size: int) -> int:
-    """A number of some bytes.
-
-    Raises:
-        IndexError: The data ends before.
-    """
-    if start + size > len(data):
-        raise IndexError("the data ends")
-    return int.from_bytes(data[start : start + size], "big")
-
-
-def _kinds(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Number and kind of each item of an ``iinf`` box."""
-    for kind, entry in _boxes(content[8 if content[0] else 6 :]):
-        if kind == b"infe" and entry[0] >= 2:
-            wide = 2 if entry[0] == 2 else 4
-            yield _number(entry, 4, wide), entry[4 + wide + 2 : 4 + wide + 6]
-
-
-def _associations(content: bytes) -> Iterator[tuple[int, int]]:
-    """Item and place among the properties, from 1, for each entry of an ``ipma`` box."""
-    wide, large = (4 if content[0] else 2), bool(content[3] & 1)
-    position = 8
-    for _ in range(min(_number(content, 4, 4), _MOST_BOXES)):
-        number = _number(content, position, wide)
-        count = content[position + wide]
-        position += wide + 1
-        for _ in range(count):
-            step = 2 if large else 1
-            yield number, _number(content, position, step) & (0x7FFF if large else 0x7F)
-            position += step
-
-
-def _references(content: bytes) -> Iterator[tuple[bytes, int, list[int]]]:
-    """Kind, origin and targets of each reference of an ``iref`` box."""
-    if not content:
-        return
-    wide = 4 if content[0] else 2
-    for kind, entry in _boxes(content[4:]):
-        count = _number(entry, wide, 2)
-        starts = range(wide + 2, wide + 2 + count * wide, wide)
-        yield kind, _number(entry, 0, wide), [_number(entry, at, wide) for at in starts]
-
-
-def _locations(content: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Item, construction method, offset and size of each first extent of an ``iloc`` box."""
-    version = content[0]
-    offset_size, length_size = content[4] >> 4, content[4] & 15
-    base_size, index_size = content[5] >> 4, content[5] & 15 if version else 0
-    wide = 4 if version == 2 else 2
-    position = 6 + wide
-    for _ in range(min(_number(content, 6, wide), _MOST_BOXES)):
-        number, method = _number(content, position, wide), 0
-        position += wide
-        if version:
-            method = _number(content, position, 2) & 15
-            position += 2
-        base = _number(content, position + 2, base_size)
-        extents = _number(content, position + 2 + base_size, 2)
-        position += 4 + base_size
-        for extent in range(extents):
-            position += index_size
-            offset = _number(content, position, offset_size)
-            size = _number(content, position + offset_size, length_size)
-            position += offset_size + length_size
-            if extent == 0:
-                yield number, method, base + offset, size
