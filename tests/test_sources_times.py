@@ -12,6 +12,7 @@ import cv2
 import pytest
 
 from tests import media
+from tests.commandline import command
 from videoseg.errors import SourceError
 from videoseg.sources.images import ImageSource
 
@@ -159,7 +160,11 @@ def test_lists_of_recordings(tmp_path: Path, name: str, beside: bool) -> None:
     listed.write_text(text, encoding="utf-8", newline="")
     found, (note,) = times(folder)
     assert found == expected
-    if not name.startswith("EuRoC") or "zero" in name:
+    source = ImageSource()
+    source.open(str(folder))
+    by_name = name.startswith("EuRoC") and "zero" not in name
+    assert source.beside == ((listed,) if beside and not by_name else ())
+    if not by_name:
         assert note.startswith(f"times come from {listed}: about ")
     listed.rename(tmp_path / "mine.list")
     assert times(folder, times=str(tmp_path / "mine.list"))[0] == expected
@@ -228,3 +233,20 @@ def test_frames_know_their_file(tmp_path: Path) -> None:
     source = ImageSource(gaps="repeat")
     source.open(str(tmp_path / "shot%d.png"))
     assert [frame.name for frame in source.frames()] == ["shot2.png"] * 8 + ["shot10.png"]
+
+
+def test_a_run_is_not_taken_up_with_other_times(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "image_0", PLAIN)
+    listed = tmp_path / "times.txt"
+    listed.write_text("1\n2\n3\n4\n")
+    out = str(tmp_path / "out")
+    asked = ("segment", str(folder), "--box", "10,10,60,60", "--write", "svg", "-o", out)
+    ran = command(*asked)
+    assert ran.code == 0, ran.lines
+    (note,) = ran.notes
+    assert note == f"note: times come from {listed}: about 1 images a second"
+    assert command(*asked, "--resume").code == 0
+    listed.write_text("1\n2\n3\n5\n")
+    ran = command(*asked, "--resume")
+    assert ran.code != 0
+    assert "the input is not the same" in ran.lines[-1]

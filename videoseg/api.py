@@ -252,7 +252,8 @@ class Job(AbstractContextManager["Job"]):
             "models": {run.model: _settings_of(self._model)},
             "tracking": {run.tracker: self._tracker},
         }
-        inputs = [self.location] + [str(path) for path in (run.ignore_mask,) if path is not None]
+        beside = (run.ignore_mask, *getattr(self._source, "beside", ()))
+        inputs = [self.location] + [str(path) for path in beside if path is not None]
         for name, part in self.outputs.items():
             settings.setdefault(output_kind(name), {})[name] = part
         return Plan(

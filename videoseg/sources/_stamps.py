@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -40,12 +40,14 @@ class Stamps:
         times: One for each, in units of ``time_base``, rising.
         time_base: Seconds per unit.
         origin: Where they are from, for people.
+        file: The list that they are from, or None.
     """
 
     paths: Sequence[Path]
     times: Sequence[int]
     time_base: Fraction
     origin: str
+    file: Path | None = None
 
 
 class _UnfitError(SourceError):
@@ -140,7 +142,7 @@ def _listed(file: Path, paths: Sequence[Path]) -> Stamps:
         times = plain
     else:
         raise _UnfitError(f"{file}: holds {len(plain)} times for {len(paths)} pictures")
-    return _rising(times, paths, str(file))
+    return replace(_rising(times, paths, str(file)), file=file)
 
 
 def _lines(file: Path) -> Iterator[str]:

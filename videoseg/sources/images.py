@@ -41,6 +41,7 @@ class Sequenced:
         time_base: Seconds per unit of their own times; None where they have none.
         last: How long the last is shown, likewise.
         notes: Lines for people.
+        beside: The list that times come from.
     """
 
     paths: Sequence[Path]
@@ -50,6 +51,7 @@ class Sequenced:
     time_base: Fraction | None = None
     last: int = 1
     notes: tuple[str, ...] = ()
+    beside: Path | None = None
 
     def pictures(self, indices: range) -> Iterator[tuple[Path, npt.NDArray[Any]]]:
         """Decode some of the images, each with its file."""
@@ -83,6 +85,7 @@ class ImageSource:
 
     Attributes:
         notes: Lines for people about what was opened last.
+        beside: Files that it depends on and that are not in the folder itself.
     """
 
     frame_rate: Annotated[Fraction, Doc("images per second of a sequence, > 0"), Gt(0)] = Fraction(
@@ -101,6 +104,7 @@ class ImageSource:
     background: Background = "#000000"
     every: Annotated[int, Ge(1), Doc("yield every n-th frame only, from the first on")] = 1
     notes: tuple[str, ...] = field(init=False, repr=False, default=())
+    beside: tuple[Path, ...] = field(init=False, repr=False, default=())
     _info: StreamInfo | None = field(init=False, repr=False, default=None)
     _images: Sequenced = field(init=False, repr=False, default=Sequenced((), ()))
 
@@ -134,6 +138,8 @@ class ImageSource:
         still = path.is_file() and len(images.times) == 1
         _, first = next(images.pictures(range(1)))
         self._images, self.notes = images, (*_remarks(images), *images.notes)
+        listed = images.beside
+        self.beside = (listed,) if listed is not None and listed.parent != path else ()
         self._info = StreamInfo(
             stream=COUNTER.sub("", path.stem).strip("._- ") or "images",
             width=first.shape[1],
@@ -246,6 +252,7 @@ def _timed(images: Sequenced, wanted: str) -> Sequenced:
         times=times,
         time_base=stamps.time_base,
         last=times[-1] - times[-2] if len(times) > 1 else stamps.time_base.denominator,
+        beside=stamps.file,
     )
     about = float(timed.rate(Fraction(1)))
     said = f"times come from {stamps.origin}: about {about:.4g} images a second"
