@@ -22,6 +22,7 @@ def heic(
     lost: int = 0,
     kind: bytes = b"grid",
     says: tuple[int, int] | None = None,
+    brands: bytes = b"heicmif1",
 ) -> bytes:
     """A HEIC file.
 
@@ -33,6 +34,7 @@ def heic(
         lost: Tiles that the file leaves out.
         kind: Of the item that is shown.
         says: Width and height that the file claims.
+        brands: The first one, and more that it claims to fit.
     """
     height, width = image.shape[:2]
     rows, columns = -(-height // tile), -(-width // tile)
@@ -94,7 +96,7 @@ def heic(
         ]
         return _full(b"meta", b"".join(boxes))
 
-    head = _box(b"ftyp", b"heic\0\0\0\0mif1heic")
+    head = _box(b"ftyp", brands[:4] + bytes(4) + brands)
     start = len(head) + len(meta(0)) + 8
     return head + meta(start) + _box(b"mdat", b"".join(data for _, data in tiles))
 

@@ -8,10 +8,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import numpy.typing as npt
 import pi_heif
 import pytest
+from av.video.stream import VideoStream
 from PIL import Image, ImageOps, ImageSequence
 
 from tests import media
@@ -190,6 +192,12 @@ def test_heic_of_another_program(tmp_path: Path) -> None:
     assert np.abs(found[10, [10, 50]] - [[40, 2, 2], [8, 209, 8]]).max() <= 6
 
 
+@pytest.mark.parametrize("brands", [b"heicmif1msf1", b"mif1heic", b"heixmif1hevc", b"msf1heic"])
+def test_a_brand_of_moving_pictures_alone_moves_nothing(tmp_path: Path, brands: bytes) -> None:
+    (tmp_path / "a.heic").write_bytes(heic(CORNERS, 32, brands=brands))
+    assert np.abs(only(tmp_path / "a.heic").astype(int) - CORNERS).mean() < 3
+
+
 @pytest.mark.parametrize(
     ("made", "says"),
     [
@@ -275,6 +283,45 @@ def test_an_animation_that_keeps_its_alpha_apart_says_so(tmp_path: Path) -> None
     _, frames, (note,) = read(path)
     assert len(frames) == len(TIMES)
     assert note == "the animation keeps its transparency apart, which is not read"
+
+
+def test_an_animation_behind_a_large_profile(tmp_path: Path) -> None:
+    profile = np.random.default_rng(1).bytes(200_000)
+    path = moving(tmp_path / "a.png", duration=list(TIMES), icc_profile=profile)
+    assert path.read_bytes().find(b"acTL") > 150_000
+    assert len(read(path)[1]) == len(TIMES)
+
+
+@pytest.mark.parametrize("profile", [False, True])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_animated_png_comes_upright(tmp_path: Path, orientation: int, profile: bool) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options: dict[str, Any] = {"icc_profile": b"any" * 50} if profile else {}
+    images = [Image.fromarray(CORNERS), Image.fromarray(255 - CORNERS)]
+    path = tmp_path / "a.png"
+    images[0].save(path, save_all=True, append_images=images[1:], exif=exif.tobytes(), **options)
+    _, frames, _ = read(path)
+    for frame, stored in zip(frames, (CORNERS, 255 - CORNERS), strict=True):
+        assert (frame.image == UPRIGHT[orientation](stored)).all()
+
+
+def test_a_film_of_png_with_a_profile(tmp_path: Path) -> None:
+    """Its side data must be left alone: PyAV frees what is not its own."""
+    shades().save(tmp_path / "a.png", icc_profile=b"any" * 50)
+    data = (tmp_path / "a.png").read_bytes()
+    with av.open(str(tmp_path / "a.mov"), "w") as film:
+        stream = film.add_stream("png", rate=25)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "rgb24"
+        for index in range(5):
+            packet = av.Packet(data)
+            packet.stream, packet.pts, packet.dts = stream, index, index
+            packet.time_base = Fraction(1, 25)
+            film.mux(packet)
+    _, frames, _ = read(tmp_path / "a.mov")
+    assert len(frames) == 5
+    assert (frames[4].image == np.asarray(shades())).all()
 
 
 def test_frames_of_a_webp_that_cover_a_part(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import BinaryIO
 
 _MOST = 1 << 16
 """Boxes and entries of one kind that are looked at."""
@@ -22,6 +23,22 @@ def boxes_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise ValueError(f"a box of {size} bytes")
         yield data[position + 4 : position + 8], data[position + start : position + size]
         position += size
+
+
+def kinds_of_boxes(file: BinaryIO) -> set[bytes]:
+    """Kinds of the boxes in a row that a file is made of; what they hold is not read."""
+    kinds, position = set[bytes](), 0
+    for _ in range(_MOST):
+        file.seek(position)
+        head = file.read(16)
+        size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        kinds.add(kind)
+        if size == 1:
+            size = int.from_bytes(head[8:], "big")
+        if size < 8 or len(head) < 8:
+            break
+        position += size
+    return kinds
 
 
 def read_number(data: bytes, start: int, size: int) -> int:

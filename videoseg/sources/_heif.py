@@ -36,7 +36,6 @@ Place: TypeAlias = tuple[int, int, int, int]
 """x1, y1, x2, y2 of what is shown of a picture."""
 _AVIF = frozenset({b"avif", b"avis"})
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx"})
-_MOVING = frozenset({b"avis", b"msf1", b"hevc", b"hevx"})
 MOST_PIXELS = 1 << 28
 """Of the largest picture; as FFmpeg has it."""
 _SPARE = 1 << 20
@@ -185,11 +184,6 @@ def is_heic(data: bytes) -> bool:
 def is_avif(data: bytes) -> bool:
     """Whether a file is AVIF, by its brands."""
     return bool(_brands(data) & _AVIF)
-
-
-def is_moving(data: bytes) -> bool:
-    """Whether a file of this beginning holds pictures over time, as a video does."""
-    return bool(_brands(data) & _MOVING)
 
 
 def decoded_heic(data: bytes) -> npt.NDArray[np.uint8]:

@@ -65,6 +65,8 @@ def orientation_of(frame: VideoFrame) -> Orientation:
     The matrix (ISO 14496-12, 6.2.2) takes x, y to ``a x + c y, b x + d y``, y down. Its
     determinant is negative where it mirrors; taking the mirror out first leaves a turn by
     ``atan2(b, a)``.
+
+    Not for frames that were decoded from PNG (``_description.png_orientation``).
     """
     from av.sidedata.sidedata import SideDataContainer
 

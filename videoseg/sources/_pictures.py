@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -9,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import SourceError
+from videoseg.sources._bmff import kinds_of_boxes
 from videoseg.sources._colour import blended
 from videoseg.sources._exif import exif_orientation
 from videoseg.sources._heif import (
@@ -17,7 +20,6 @@ from videoseg.sources._heif import (
     decoded_heic,
     is_avif,
     is_heic,
-    is_moving,
     upright,
 )
 from videoseg.sources._tiff import ASSOCIATED, TIFF, UNASSOCIATED, pages
@@ -27,6 +29,8 @@ Data: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (N,): a file."""
 _HEAD = 1 << 16
 """Bytes of a file to look at, to see of which kind it is."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MOST_CHUNKS = 1 << 12
 _GREY_AND_ALPHA = 2
 """Samples of a pixel."""
 
@@ -87,15 +91,35 @@ def rgb8(image: npt.NDArray[Any], background: str) -> RgbImage:
 
 def is_film(path: Path) -> bool:
     """Whether a picture moves and is read as a video is: APNG, and AVIF or HEIC with a track."""
+    if is_apng(path):
+        return True
+    if not path.is_file():  # what is read from a pipe would be gone
+        return False
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            return file.read(8)[4:] == b"ftyp" and b"moov" in kinds_of_boxes(file)
     except OSError:
         return False
-    if head.startswith(b"\x89PNG"):
-        animation = head[: head.find(b"IDAT")].find(b"acTL")
-        return animation > 0 and int.from_bytes(head[animation + 4 : animation + 8], "big") > 1
-    return is_moving(head)
+
+
+def is_apng(path: Path) -> bool:
+    """Whether a file is a PNG of several pictures (PNG, third edition, 11.3.6)."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            if file.read(8) != _PNG:
+                return False
+            for _ in range(_MOST_CHUNKS):
+                size, kind = struct.unpack(">I4s", file.read(8).rjust(8, b"\0"))
+                if kind == b"acTL":
+                    return int.from_bytes(file.read(4), "big") > 1
+                if kind in (b"IDAT", b"\0\0\0\0"):
+                    break
+                file.seek(size + 4, os.SEEK_CUR)
+    except OSError:
+        pass
+    return False
 
 
 def _of_kind(data: Data) -> npt.NDArray[Any] | None:
