@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import pytest
 
@@ -15,6 +16,8 @@ from tests import media
 from tests.commandline import command
 from videoseg.errors import SourceError
 from videoseg.sources.images import ImageSource
+from videoseg.types import Scene
+from videoseg.writers.overlay import Overlay
 
 START = 1403636579763555584
 """Nanoseconds since 1970."""
@@ -250,3 +253,20 @@ def test_a_run_is_not_taken_up_with_other_times(tmp_path: Path) -> None:
     ran = command(*asked, "--resume")
     assert ran.code != 0
     assert "the input is not the same" in ran.lines[-1]
+
+
+def test_a_film_of_stamped_pictures_begins_at_zero(tmp_path: Path) -> None:
+    """No player would wait for the year 2014; what lies between the pictures stays."""
+    source = ImageSource()
+    streams = source.open(str(pictures(tmp_path / "in", STAMPED["nanoseconds"][0])))
+    for start, begins in ((0, 0), (2, 99_999_993)):
+        writer = Overlay()
+        writer.open(tmp_path, streams, ())
+        for frame in source.frames(start):
+            at = (frame.stream, frame.index, frame.pts, frame.time_base, frame.duration)
+            writer.write(Scene(*at, name=frame.name), frame)
+        writer.close(complete=True)
+        with av.open(str(tmp_path / "overlay.mp4")) as film:
+            shown = [frame.time for frame in film.decode(video=0)]
+        expected = [gap / 10**9 for gap in GAPS if gap >= begins]
+        assert shown == pytest.approx(expected, abs=1e-7)

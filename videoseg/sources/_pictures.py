@@ -93,7 +93,7 @@ def is_film(path: Path) -> bool:
     """Whether a picture moves and is read as a video is: APNG, and AVIF or HEIC with a track."""
     if is_apng(path):
         return True
-    if not path.is_file():  # what is read from a pipe would be gone
+    if not os.path.isfile(path):  # what is read from a pipe would be gone
         return False
     try:
         with path.open("rb") as file:
@@ -104,7 +104,7 @@ def is_film(path: Path) -> bool:
 
 def is_apng(path: Path) -> bool:
     """Whether a file is a PNG of several pictures (PNG, third edition, 11.3.6)."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return False
     try:
         with path.open("rb") as file:

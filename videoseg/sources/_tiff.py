@@ -18,7 +18,7 @@ _SUBFILE, _WIDTH, _HEIGHT, _SAMPLES, _EXTRA = 254, 256, 257, 277, 338
 _REDUCED_OR_MASK = 0b101
 _SIZES = {1: 1, 3: 2, 4: 4, 13: 4, 16: 8}
 """Bytes of a number by its type."""
-_MOST_PAGES, _MOST_TAGS = 1 << 20, 1 << 12
+_MOST_PAGES, _MOST_TAGS = 1 << 16, 1 << 8
 
 
 @dataclass(frozen=True, slots=True)
