@@ -97,8 +97,8 @@ class ImageSource:
     times: Annotated[
         str,
         Doc(
-            "where times of a sequence come from: auto, names (stamps), none (frame_rate), or a "
-            "list's file, one 'name,time' or time a line"
+            "where times of a sequence come from: auto, names (stamps in file names), none "
+            "(frame_rate), or a file with 'name,time' or a time on each line"
         ),
     ] = AUTO
     background: Background = "#000000"
