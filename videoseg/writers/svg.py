@@ -34,9 +34,10 @@ class Svg:
     """Writes each frame's outlines as an SVG picture in the frame's own pixels.
 
     Files are numbered from the stream's ``start_number``. The ``svg`` element carries the frame's
-    index, time and shot as ``data-`` attributes and, as ``data-source``, the file name of the picture
-    that it comes from; each ``path`` has its track's id, label, score and state. A track is a layer of Inkscape's; its names and ``fill`` follow its id and label alone,
-    so they are the same on every frame. Several streams get a folder each.
+    index, time and shot as ``data-`` attributes and, as ``data-source``, the file name of the
+    picture that it comes from; each ``path`` has its track's id, label, score and state. A track is
+    a layer of Inkscape's; its names and ``fill`` follow its id and label alone, so they are the
+    same on every frame. Several streams get a folder each.
     """
 
     precision: Annotated[int, Doc("decimals of the coordinates, 0 to 6"), Ge(0), Le(6)] = 1
