@@ -131,11 +131,7 @@ def factory(kind: Kind, name: str) -> Factory:
 
 
 def source_for(location: str) -> str:
-    """The kind of source that fits a location best, of those that take it (``FrameSource``).
-
-    Raises:
-        MissingDependencyError: A source from another package cannot be imported.
-    """
+    """The kind of source that fits a location best, of those that take it (``FrameSource``)."""
     best, most = "video", 0.0
     for name in names("sources"):
         accepts = getattr(part_class("sources", name), "accepts", None)
