@@ -42,7 +42,7 @@ def test_a_source_with_a_timecode_has_a_column_for_it(tmp_path: Path) -> None:
         writer.close(complete=True)
         with (tmp_path / "measurements.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
-        assert list(rows[0])[-1] == ("timecode" if timecode else "in_view_s")
+        assert list(rows[0])[-1] == ("timecode" if timecode else "source")
         assert [row.get("timecode") for row in rows] == column
 
 

@@ -116,6 +116,7 @@ def scene_of(draw: st.DrawFn, stream: str, index: int, found: tuple[Instance, ..
         duration=draw(st.none() | st.integers(0, MOST)),
         shot=draw(st.integers(0, MOST)),
         instances=draw(st.lists(tracked, max_size=3).map(tuple)),
+        name=draw(st.none() | labels),
     )
 
 
@@ -163,6 +164,17 @@ def sample(folder: Path) -> tuple[list[Answer], list[Scene]]:
             if index >= 2:
                 log.append_scene(made[index - 2])
     return answers, made
+
+
+def test_a_scene_without_a_name_is_written_as_by_older_versions(tmp_path: Path) -> None:
+    _, made = sample(tmp_path / "plain")
+    lines = (tmp_path / "plain" / "scenes.jsonl").read_text().splitlines()[1:]
+    assert all("name" not in json.loads(line) for line in lines)
+    assert all(scene.name is None for scene in read_run(tmp_path / "plain").scenes())
+    named = replace(made[0], name="left \udce9 <1>.jpg", instances=())
+    answers: list[Answer] = [(named.stream, named.index, None)]
+    (found,) = write(tmp_path / "named", answers, [named]).scenes()
+    assert found.name == named.name
 
 
 @given(runs())

@@ -16,6 +16,9 @@ import pytest
 
 from tests import media
 from videoseg import registry
+from videoseg.api import open_source, source_name
+from videoseg.cli._inputs import expand
+from videoseg.config import RunConfig
 from videoseg.errors import MissingDependencyError, SourceError, SourceNotFoundError
 from videoseg.protocols import FrameSource
 
@@ -205,10 +208,65 @@ def test_every_location_finds_exactly_its_source(tmp_path: Path) -> None:
             if registry.part_class("sources", name).accepts(location)
         ]
 
-    for location in (str(tmp_path), "a/photo.JPG", "shot.%04d.png", "shot.####.tiff"):
+    for location in (str(tmp_path), "a/photo.JPG", "shot.%04d.png", "shot.####.tiff", "a.HEIC"):
         assert taken(location) == ["images", "video"]
+        assert registry.source_for(location) == "images"
     for location in ("clip.mp4", "clip.MKV", "rtsp://camera/1", "clip", "loop.gif"):
         assert taken(location) == ["video"]
+        assert registry.source_for(location) == "video"
+
+
+PLUGIN = """
+from pathlib import Path
+from videoseg.sources.images import ImageSource
+
+class Bag(ImageSource):
+    "A folder with a bag.yaml in it."
+
+    @classmethod
+    def accepts(cls, location):
+        return {answer} if (Path(location) / "bag.yaml").is_file() else 0
+
+class Silent(ImageSource):
+    accepts = None
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "wins"), [("1", True), ("True", True), ("0.41", True), ("0.2", False)]
+)
+def test_a_source_of_another_package_wins_for_its_own_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, wins: bool
+) -> None:
+    info = tmp_path / "site" / "bags-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bags\nVersion: 1.0\n")
+    # A name that sorts behind "images".
+    (info / "entry_points.txt").write_text(
+        "[videoseg.sources]\nzbag = bags_for_test:Bag\nsilent = bags_for_test:Silent\n"
+    )
+    (info.parent / "bags_for_test.py").write_text(PLUGIN.format(answer=answer))
+    monkeypatch.syspath_prepend(str(info.parent))
+    monkeypatch.delitem(sys.modules, "bags_for_test", raising=False)
+    registry._outside.cache_clear()
+    try:
+        plain, bag = tmp_path / "plain", tmp_path / "bag"
+        for folder in (plain, bag):
+            folder.mkdir()
+            image_folder(folder)
+        (bag / "bag.yaml").write_text("")
+        (bag / "clip.mp4").write_bytes(b"")
+        assert source_name(str(plain), RunConfig()) == "images"
+        assert source_name(str(bag), RunConfig()) == ("zbag" if wins else "images")
+        assert source_name(str(bag / "frame1.png"), RunConfig()) == "images"
+        assert source_name("clip.mp4", RunConfig()) == "video"
+        if wins:  # one input, not the videos in it
+            assert expand([str(bag)], "auto").locations == (str(bag),)
+            source, streams = open_source(bag, RunConfig())
+            assert type(source).__name__ == "Bag"
+            assert [info.frame_count for info in streams.values()] == [COUNT]
+    finally:
+        registry._outside.cache_clear()
 
 
 def test_decord_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

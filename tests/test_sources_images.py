@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
 from tests import media
 from tests.test_sources import exif_jpeg
@@ -163,8 +164,7 @@ def test_gaps_are_skipped_or_filled(
 
 
 def test_a_palette_becomes_rgb(tmp_path: Path) -> None:
-    image_module = pytest.importorskip("PIL.Image")
-    image_module.fromarray(picture(4)).quantize(64).save(tmp_path / "palette.png")
+    Image.fromarray(picture(4)).quantize(64).save(tmp_path / "palette.png")
     _, (frame,) = read(tmp_path / "palette.png")
     assert np.abs(frame.image.astype(int) - picture(4)).mean() < 8
     assert media.read_index(frame.image) == 4

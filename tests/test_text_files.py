@@ -19,6 +19,7 @@ from videoseg.evaluate.readers import read_json
 from videoseg.layers import file_layer
 from videoseg.models._hosted.prices import price_of
 from videoseg.prompts import load_prompts
+from videoseg.sources._stamps import _listed
 from videoseg.text_files import decoded, read_text
 
 PRICES = """[[moondream]]
@@ -50,12 +51,17 @@ def davis(path: Path) -> Any:
     return Davis(path.parent, split="val")._names()
 
 
+def times(path: Path) -> Any:
+    return list(_listed(path, [Path("a.png"), Path("mü.png")]).times)
+
+
 READERS: dict[str, tuple[str, Callable[[Path], Any], Any]] = {
     "--prompts": ('[{"text":\n"müll"}]\n', prompts, ["müll"]),
     "--config": ('[run]\nstart = "müll"\n', lambda p: file_layer(p).tables["run"]["start"], "müll"),
     "prices": (PRICES, lambda p: price_of("moondream", "müll", str(p)).call, 0.5),  # type: ignore[union-attr]
     "--list": ("a.mp4\nmüll b.mp4\n", read_list, ("a.mp4", "müll b.mp4")),
     "annotations": ('{"a":\n"müll"}\n', read_json, {"a": "müll"}),
+    "times of pictures": ("a.png 0\nmü.png 1\n", times, [0, 1000]),
     "names of sequences": ("a\nmüll\n", davis, ["a", "müll"]),
 }
 
@@ -77,7 +83,8 @@ BAD: dict[str, tuple[Callable[[str], bytes], str]] = {
     "half a letter": (lambda text: text.encode("utf-16")[:-1], "is not UTF-16"),
     "NUL in UTF-16": (lambda text: text.replace("ü", "\0").encode("utf-16"), "line 2: holds a NUL"),
 }
-ASCII = {name: each for name, each in READERS.items() if name not in ("prices", "--list")}
+NAMES = ("prices", "--list", "times of pictures")
+ASCII = {name: each for name, each in READERS.items() if name not in NAMES}
 
 
 @pytest.mark.parametrize("bad", BAD)

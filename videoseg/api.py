@@ -281,7 +281,8 @@ class Job(AbstractContextManager["Job"]):
             "models": {run.model: _settings_of(self._model)},
             "tracking": {run.tracker: self._tracker},
         }
-        inputs = [self.location] + [str(path) for path in (run.ignore_mask,) if path is not None]
+        beside = (run.ignore_mask, *getattr(self._source, "beside", ()))
+        inputs = [self.location] + [str(path) for path in beside if path is not None]
         for name, part in self.outputs.items():
             settings.setdefault(output_kind(name), {})[name] = part
         return Plan(
@@ -546,11 +547,7 @@ def _finished(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
 def source_name(location: str, config: RunConfig) -> str:
     """Name of the kind of source that the settings name, or that fits an input."""
     name = config.run.source
-    if name != AUTO:
-        return name
-    others = (n for n in registry.names("sources") if n != "video")
-    fits = (n for n in others if registry.part_class("sources", n).accepts(location))
-    return next(fits, "video")
+    return registry.source_for(location) if name == AUTO else name
 
 
 def open_source(

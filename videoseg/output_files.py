@@ -5,13 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Annotated, Literal, TypeAlias
+
+from typing_extensions import Doc
 
 from videoseg.errors import OutputError
 from videoseg.types import Scene, StreamInfo
 
+FRAMES = "frames"
+"""Folder of the frames themselves, of which ``masks.json`` speaks, too."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST = 64
+_UNSAFE_IN_FILES = re.compile(r"[^\w.-]+")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
+"""What Windows takes for devices."""
+_LONGEST_FILE = 200
+"""Bytes of UTF-8; file systems take 255."""
+
+Naming: TypeAlias = Annotated[
+    Literal["number", "source"],
+    Doc("names of files: the frame's number, or the name of the picture that it comes from"),
+]
 
 
 @contextmanager
@@ -57,3 +72,32 @@ def frame_folders(streams: Mapping[str, StreamInfo], top: str) -> dict[str, str]
 def frame_name(scene: Scene, info: StreamInfo, suffix: str) -> str:
     """File name of a frame, numbered as the source's own files where these are: ``000012.svg``."""
     return f"{info.start_number + scene.index:06d}{suffix}"
+
+
+class FrameNames:
+    """Names for the files of frames, unique in each stream, also without case.
+
+    Args:
+        naming: ``number`` as ``frame_name``; ``source`` takes the name of the picture that a frame
+            comes from, where it has one, in characters that every file system takes.
+    """
+
+    def __init__(self, naming: Naming) -> None:
+        self._naming = naming
+        self._taken: dict[str, set[str]] = {}
+
+    def of(self, scene: Scene, info: StreamInfo, suffix: str) -> str:
+        """The name for the next frame, with this ending; asked once a frame."""
+        if self._naming == "number" or scene.name is None:
+            return frame_name(scene, info, suffix)
+        plain = _UNSAFE_IN_FILES.sub("_", PurePath(scene.name).stem).strip(".") or "picture"
+        if _RESERVED.match(plain):
+            plain = f"_{plain}"
+        plain = plain.encode("utf-8", "replace")[:_LONGEST_FILE].decode("utf-8", "ignore")
+        taken = self._taken.setdefault(scene.stream, set())
+        name, number = plain, 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{plain}-{number}"
+        taken.add(name.lower())
+        return f"{name}{suffix}"

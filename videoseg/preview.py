@@ -239,7 +239,8 @@ def _scene(look: Look, prompts: Sequence[Prompt], size: tuple[int, int]) -> Scen
         )
         label = prompts[each.prompt].label
         drawn.append(TrackedInstance(each.prompt + 1, each, Shape(parts), label))
-    return Scene(frame.stream, frame.index, frame.pts, frame.time_base, instances=tuple(drawn))
+    at = (frame.stream, frame.index, frame.pts, frame.time_base)
+    return Scene(*at, instances=tuple(drawn), name=frame.name)
 
 
 def _caption(tracked: TrackedInstance) -> str:

@@ -134,6 +134,17 @@ def factory(kind: Kind, name: str) -> Factory:
     raise ConfigError(f"no {_ONE_OF[kind]} is called {name!r}; {nearest(name, names(kind))}")
 
 
+def source_for(location: str) -> str:
+    """The kind of source that fits a location best, of those that take it (``FrameSource``)."""
+    best, most = "video", 0.0
+    for name in names("sources"):
+        accepts = getattr(part_class("sources", name), "accepts", None)
+        fit = 0.0 if accepts is None else float(accepts(location))
+        if fit > most:
+            best, most = name, fit
+    return best
+
+
 def pair_of(kind: Kind, name: str) -> tuple[str, str] | None:
     """The names of grounder and segmenter where a model's name is that of a pair.
 

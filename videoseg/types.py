@@ -125,6 +125,8 @@ class Frame:
         image: uint8 (H, W, 3) RGB, upright, full source size.
         duration: How long it is shown, in units of ``time_base``, or None.
         native: The decoder's own frame, opaque, for plates and pass-through, or None.
+        name: File name of the picture in its sequence's folder; None where it has no file of its
+            own.
     """
 
     stream: str
@@ -134,6 +136,7 @@ class Frame:
     image: RgbImage
     duration: int | None = None
     native: Any = None
+    name: str | None = None
 
     def __post_init__(self) -> None:
         if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
@@ -325,6 +328,7 @@ class Scene:
         duration: How long the frame is shown, in units of ``time_base``, or None.
         shot: Counts shots from 0; a cut starts the next.
         instances: In ascending ``track_id``.
+        name: As in the ``Frame``.
     """
 
     stream: str
@@ -334,6 +338,7 @@ class Scene:
     duration: int | None = None
     shot: int = 0
     instances: tuple[TrackedInstance, ...] = ()
+    name: str | None = None
 
     @property
     def seconds(self) -> Fraction:

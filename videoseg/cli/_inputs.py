@@ -244,11 +244,10 @@ def _listing(folder: str) -> list[Path]:
 
 
 def _has_own_source(folder: str) -> bool:
-    """Whether a kind of source beside those of this package takes folders like this one."""
+    """Whether a kind of source beside those of this package fits a folder like this one best."""
     from videoseg import registry
 
-    others = (name for name in registry.names("sources") if name not in ("images", "video"))
-    return any(registry.part_class("sources", name).accepts(folder) for name in others)
+    return registry.source_for(folder) not in ("images", "video")
 
 
 def _fitting(pattern: str, source: str) -> Iterator[str]:

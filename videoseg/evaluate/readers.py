@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from videoseg.addresses import for_ffmpeg
 from videoseg.errors import SourceError, SourceNotFoundError
-from videoseg.sources.images import is_torn_jpeg
+from videoseg.sources._pictures import is_torn_jpeg
 from videoseg.text_files import read_text
 from videoseg.types import RgbImage
 

@@ -130,7 +130,7 @@ def iou(a: Mask, b: Mask) -> float:
 
 def encode_rle(mask: Mask) -> str:
     """COCO compressed counts of the full frame (``size`` is ``[frame_height, frame_width]``)."""
-    return _compress(_run_lengths(mask))
+    return _compress(run_lengths(mask))
 
 
 def decode_rle(counts: str, *, width: int, height: int) -> Mask | None:
@@ -160,7 +160,7 @@ def decode_rle(counts: str, *, width: int, height: int) -> Mask | None:
     return Mask(left, top, width, height, np.ascontiguousarray(columns[:, top:bottom].T))
 
 
-def _run_lengths(mask: Mask) -> npt.NDArray[np.int64]:
+def run_lengths(mask: Mask) -> npt.NDArray[np.int64]:
     """Column-major run lengths of the full frame, zeros first, computed on the crop alone."""
     height, width = mask.bitmap.shape
     padded = np.zeros((height + 2, width), dtype=np.bool_)

@@ -160,10 +160,11 @@ def scene_to_text(scene: Scene, found: Sequence[Instance]) -> str:
     """
     places = {id(instance): place for place, instance in enumerate(found)}
     instances = ",".join(_tracked_to_text(tracked, places) for tracked in scene.instances)
+    name = "" if scene.name is None else f'"name":{json.dumps(scene.name)},'
     return (
         f'{{"stream":{json.dumps(scene.stream)},"index":{scene.index},"pts":{scene.pts},'
         f'"time_base":"{fraction_text(scene.time_base)}",'
-        f'"duration":{json.dumps(scene.duration)},"shot":{scene.shot},'
+        f'"duration":{json.dumps(scene.duration)},"shot":{scene.shot},{name}'
         f'"instances":[{instances}]}}'
     )
 
@@ -190,6 +191,7 @@ def scene_from_json(made: Json, found: Sequence[Instance | None]) -> Scene:
         duration=_whole_or_none(made["duration"]),
         shot=_whole(made["shot"]),
         instances=tuple(_tracked_from_json(tracked, found) for tracked in made["instances"]),
+        name=None if made.get("name") is None else _text(made["name"]),
     )
 
 

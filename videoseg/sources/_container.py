@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from videoseg.addresses import for_ffmpeg, is_address, without_secrets
 from videoseg.errors import SourceError, SourceNotFoundError
 from videoseg.sources import _truncation
+from videoseg.sources._pictures import is_apng
 
 if TYPE_CHECKING:
     from av.codec.context import CodecContext
@@ -114,6 +115,8 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
     try:
         container = av.open(
             "pipe:0" if place.location == STDIN else for_ffmpeg(place.location),
+            # FFmpeg takes one with a colour profile in front for a single picture.
+            format="apng" if is_apng(Path(place.location)) else None,
             metadata_errors="replace",
             timeout=timeout if place.is_address else None,
         )

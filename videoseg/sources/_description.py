@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videoseg import timecodes
 from videoseg.sources._colour import unknown_matrix
 from videoseg.sources._container import Opened, Place
 from videoseg.sources._deinterlace import FIELDS
+from videoseg.sources._exif import exif_orientation
 from videoseg.sources._hdr import HLG, PQ
-from videoseg.sources._orientation import orientation_of
+from videoseg.sources._orientation import Orientation
 from videoseg.types import Colour, StreamInfo
 
 if TYPE_CHECKING:
@@ -20,14 +22,33 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+_MOST_OF_PNG = 1 << 28
+"""Bytes of a file to look for its orientation in; it may stand at the end."""
 _LIMITED, _FULL = 1, 2
 _UNSPECIFIED = 2
+_ANIMATIONS = frozenset({"avis", "avif", "msf1", "hevc", "heic", "mif1"})
+"""Brands of pictures that move; their first picture is there as a stream of its own, too."""
 
 
-def described(place: Place, video: Opened, first: VideoFrame) -> StreamInfo:
+def png_orientation(place: Place, video: Opened, first: VideoFrame) -> Orientation | None:
+    """How all frames of PNG lie; None for other codecs, whose frames say it one by one.
+
+    Where such a frame has a colour profile, PyAV 18.1 frees what is not its own as soon as its
+    side data are looked at, and the process crashes.
+    """
+    if video.stream.codec_context.name not in ("png", "apng"):
+        return None
+    if video.container.format.name == "apng" and Path(place.location).is_file():
+        with Path(place.location).open("rb") as file:
+            return exif_orientation(file.read(_MOST_OF_PNG))
+    return Orientation(round(-first.rotation / 90) * 90 % 360)
+
+
+def described(
+    place: Place, video: Opened, first: VideoFrame, orientation: Orientation
+) -> StreamInfo:
     """The stream as it is coded, but upright."""
     container, stream = video.container, video.stream
-    orientation = orientation_of(first)
     width, height = first.width, first.height
     aspect = Fraction(stream.sample_aspect_ratio or 1)
     if orientation.sideways:
@@ -68,9 +89,14 @@ def by_fields(info: StreamInfo) -> StreamInfo:
     )
 
 
-def remarks(video: Opened, first: VideoFrame, deinterlace: str) -> Iterator[str]:
+def remarks(
+    video: Opened, first: VideoFrame, deinterlace: str, orientation: Orientation
+) -> Iterator[str]:
     """Lines for people about what they may not expect of this stream."""
-    if video.pictures > 1:
+    if video.container.metadata.get("major_brand") in _ANIMATIONS:
+        if any(stream.metadata.get("title") == "Alpha" for stream in video.container.streams):
+            yield "the animation keeps its transparency apart, which is not read"
+    elif video.pictures > 1:
         yield (
             f"the file holds {video.pictures} picture streams; stream {video.number} is read "
             "(stream=N reads another)"
@@ -86,7 +112,7 @@ def remarks(video: Opened, first: VideoFrame, deinterlace: str) -> Iterator[str]
             f"colours coded by matrix {int(first.colorspace)} of H.273 cannot be read; they are "
             "shown as if by the usual one"
         )
-    if orientation_of(first).mirrored:
+    if orientation.mirrored:
         yield "the video is marked as mirrored and is shown so; its frames are not passed through"
 
 

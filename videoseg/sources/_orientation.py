@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from videoseg.types import RgbImage
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -31,21 +30,29 @@ class Orientation:
         """Whether width and height change places."""
         return self.rotation in (90, 270)
 
-    def applied(self, image: RgbImage) -> RgbImage:
-        """The image, uint8 (H, W, 3), laid upright."""
+    def turned(self, degrees: int) -> Orientation:
+        """This, and then a turn clockwise by a multiple of 90 degrees."""
+        return Orientation((self.rotation + degrees) % 360, self.mirrored)
+
+    def flipped(self) -> Orientation:
+        """This, and then left and right change places."""
+        return Orientation(-self.rotation % 360, not self.mirrored)
+
+    def applied(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The image, (H, W, 3 or 4), laid upright."""
         if not self.rotation and not self.mirrored:
             return image
         import cv2
 
         if self.mirrored:
-            image = np.asarray(cv2.flip(image, 1), dtype=np.uint8)
+            image = cv2.flip(image, 1)
         if self.rotation:
             code = {
                 90: cv2.ROTATE_90_CLOCKWISE,
                 180: cv2.ROTATE_180,
                 270: cv2.ROTATE_90_COUNTERCLOCKWISE,
             }[self.rotation]
-            image = np.asarray(cv2.rotate(image, code), dtype=np.uint8)
+            image = cv2.rotate(image, code)
         return image
 
 
@@ -58,6 +65,8 @@ def orientation_of(frame: VideoFrame) -> Orientation:
     The matrix (ISO 14496-12, 6.2.2) takes x, y to ``a x + c y, b x + d y``, y down. Its
     determinant is negative where it mirrors; taking the mirror out first leaves a turn by
     ``atan2(b, a)``.
+
+    Not for frames that were decoded from PNG (``_description.png_orientation``).
     """
     from av.sidedata.sidedata import SideDataContainer
 

@@ -10,7 +10,7 @@ import numpy as np
 from videoseg.addresses import local_path
 from videoseg.errors import SourceNotFoundError, UsageError
 from videoseg.geometry.bounds import Bounds
-from videoseg.sources.images import decoded_image
+from videoseg.sources._pictures import decoded_image
 from videoseg.types import Bitmap, Box, StreamInfo
 
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt
 from typing_extensions import Doc
 
 from videoseg.errors import SourceError, SourceNotFoundError
-from videoseg.sources._colour import Background, blended
+from videoseg.sources._colour import Background
+from videoseg.sources._pictures import decoded_image, is_film, rgb8
+from videoseg.sources._reels import Reel, reel_of
+from videoseg.sources._stamps import AUTO, NAMES, are_sure, stamps_of
 from videoseg.sources.names import COUNTER, PICTURES, is_picture, natural
-from videoseg.types import Frame, RgbImage, StreamInfo
+from videoseg.types import Frame, StreamInfo
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
+_MOST_NUMBERS = 10**7
 _DIGITS = re.compile(r"(\d+)")
 Gaps: TypeAlias = Literal["fail", "skip", "repeat"]
 
@@ -32,14 +33,38 @@ class Sequenced:
     """The images to show, in order.
 
     Attributes:
-        paths: One for each frame.
-        times: When each is shown, in images from the first; rises by more than 1 over a gap.
+        paths: One for each frame; of a reel the one file.
+        times: When each is shown, in units of ``time_base``; without that in images from the first,
+            and they rise by more than 1 over a gap.
         start_number: Number of the first, where they are numbered in a row.
+        reel: Several images in one file.
+        time_base: Seconds per unit of their own times; None where they have none.
+        last: How long the last is shown, likewise.
+        notes: Lines for people.
+        beside: The list that times come from.
     """
 
     paths: Sequence[Path]
     times: Sequence[int]
     start_number: int = 0
+    reel: Reel | None = None
+    time_base: Fraction | None = None
+    last: int = 1
+    notes: tuple[str, ...] = ()
+    beside: Path | None = None
+
+    def pictures(self, indices: range) -> Iterator[tuple[Path, npt.NDArray[Any]]]:
+        """Decode some of the images, each with its file."""
+        if self.reel is not None:
+            return ((self.paths[0], image) for image in self.reel.pictures(indices))
+        return ((self.paths[index], decoded_image(self.paths[index])) for index in indices)
+
+    def rate(self, otherwise: Fraction) -> Fraction:
+        """Images a second on average, to a thousandth; of those without times as given."""
+        if self.time_base is None:
+            return otherwise
+        span = (self.times[-1] - self.times[0] + self.last) * self.time_base
+        return Fraction(max(1, round(1000 * len(self.times) / span)), 1000)
 
 
 @dataclass
@@ -47,15 +72,20 @@ class ImageSource:
     """Frames from image files, in natural order (``shot2`` before ``shot10``).
 
     Takes one image (``StreamInfo.still``), a folder, or a pattern for a numbered sequence:
-    ``shot.%04d.png`` or ``shot.####.png``. Images come upright by their EXIF orientation, as 8-bit
-    RGB: deeper samples are scaled, transparent images are laid over the background (as stored:
-    their EXIF orientation is not read).
+    ``shot.%04d.png`` or ``shot.####.png``. Images come upright, as their EXIF or HEIF file says, as
+    8-bit RGB: deeper samples are scaled, transparent images are laid over the background.
     ``StreamInfo.rotation`` stays 0, because the image decoder has turned them already.
 
-    All images of a sequence have the same size.
+    All images of a sequence have the same size, and ``Frame.name`` says from which file each is. An
+    animated WebP is a sequence of its frames with their own times, a TIFF of several pages one of
+    these. APNG, GIF and AVIF or HEIC that move are read by the video source.
+
+    A sequence gets its times from stamps in its names or from a list beside it, exactly, where
+    there are any (``sources/_stamps.py``), and else from ``frame_rate``.
 
     Attributes:
         notes: Lines for people about what was opened last.
+        beside: Files that it depends on and that are not in the folder itself.
     """
 
     frame_rate: Annotated[Fraction, Doc("images per second of a sequence, > 0"), Gt(0)] = Fraction(
@@ -64,46 +94,60 @@ class ImageSource:
     gaps: Annotated[
         Gaps, Doc("missing number of a pattern: fail, skip it, or repeat the image before it")
     ] = "fail"
+    times: Annotated[
+        str,
+        Doc(
+            "where times of a sequence come from: auto, names (stamps in file names), none "
+            "(frame_rate), or a file with 'name,time' or a time on each line"
+        ),
+    ] = AUTO
     background: Background = "#000000"
     every: Annotated[int, Ge(1), Doc("yield every n-th frame only, from the first on")] = 1
     notes: tuple[str, ...] = field(init=False, repr=False, default=())
+    beside: tuple[Path, ...] = field(init=False, repr=False, default=())
     _info: StreamInfo | None = field(init=False, repr=False, default=None)
     _images: Sequenced = field(init=False, repr=False, default=Sequenced((), ()))
 
     @classmethod
-    def accepts(cls, location: str) -> bool:
-        """Whether ``location`` is a folder, an image by its ending, or a pattern of images."""
+    def accepts(cls, location: str) -> float:
+        """How well it fits: best for an image or a pattern by its ending, less for a folder."""
         path = Path(location)
-        return path.suffix.lower() in PICTURES or path.is_dir()
+        if path.suffix.lower() in PICTURES:
+            return 0 if is_film(path) else 0.5
+        return 0.4 if path.is_dir() else 0
 
     def open(self, location: str) -> Mapping[str, StreamInfo]:
         """Find the images and decode the first, to learn their size and depth.
 
         Raises:
             SourceNotFoundError: There is no such file or folder, or no file fits the pattern.
-            SourceError: The folder holds no image, the numbers have a gap, or the first image
-                cannot be decoded.
+            SourceError: The folder holds no image, the numbers have a gap, times do not rise, or
+                the first image cannot be decoded.
         """
         self.close()
         path = Path(location)
-        still = path.is_file()
-        if still:
-            images = Sequenced([path], [0])
+        rate = Fraction(self.frame_rate)
+        if path.is_file():
+            images = _file(path, rate)
         elif path.is_dir():
-            images = _folder(path)
+            images = _timed(_folder(path), self.times)
         elif counter := COUNTER.search(path.name):
-            images = _numbered(path, counter, self.gaps)
+            images = _timed(_numbered(path, counter, self.gaps, self.times), self.times)
         else:
             raise SourceNotFoundError(f"{location}: no such file or folder; check the path")
-        first = decoded_image(images.paths[0])
-        self._images, self.notes = images, _remarks(images)
+        still = path.is_file() and len(images.times) == 1
+        _, first = next(images.pictures(range(1)))
+        self._images, self.notes = images, (*_remarks(images), *images.notes)
+        listed = images.beside
+        self.beside = (listed,) if listed is not None and listed.parent != path else ()
         self._info = StreamInfo(
             stream=COUNTER.sub("", path.stem).strip("._- ") or "images",
             width=first.shape[1],
             height=first.shape[0],
-            time_base=1 / Fraction(self.frame_rate),
-            frame_rate=None if still else Fraction(self.frame_rate),
-            frame_count=len(images.paths),
+            time_base=images.time_base or 1 / rate,
+            frame_rate=None if still else images.rate(rate),
+            frame_count=len(images.times),
+            start_pts=images.times[0],
             start_number=images.start_number,
             bit_depth=8 * first.dtype.itemsize,
             still=still,
@@ -121,7 +165,7 @@ class ImageSource:
         """
         if self._info is None:
             raise SourceError("no images are open; call open() with a file or folder first")
-        indices = range(len(self._images.paths))[start : stop : self.every]
+        indices = range(len(self._images.times))[start : stop : self.every]
         return _read(self._info, self._images, indices, self.background)
 
     def index_at(self, seconds: Fraction) -> int:
@@ -143,13 +187,12 @@ PARTS = {"images": ImageSource}
 
 
 def _read(info: StreamInfo, images: Sequenced, indices: range, background: str) -> Iterator[Frame]:
-    paths, times = images.paths, images.times
-    for index in indices:
-        image = decoded_image(paths[index])
+    times = images.times
+    for index, (path, image) in zip(indices, images.pictures(indices), strict=True):
         height, width = image.shape[:2]
         if (width, height) != (info.width, info.height):
             raise SourceError(
-                f"{paths[index]}: is {width} x {height}, but {paths[0].name} is "
+                f"{path}: is {width} x {height}, but {images.paths[0].name} is "
                 f"{info.width} x {info.height}; a sequence needs images of one size"
             )
         yield Frame(
@@ -157,21 +200,63 @@ def _read(info: StreamInfo, images: Sequenced, indices: range, background: str) 
             index=index,
             pts=times[index],
             time_base=info.time_base,
-            image=_rgb8(image, background),
-            duration=times[index + 1] - times[index] if index + 1 < len(times) else 1,
+            image=rgb8(image, background),
+            duration=times[index + 1] - times[index] if index + 1 < len(times) else images.last,
+            name=path.name if images.reel is None else None,
         )
 
 
-def _remarks(images: Sequenced) -> tuple[str, ...]:
+def _remarks(images: Sequenced) -> Iterator[str]:
     """What people should know about a sequence."""
-    missing = images.times[-1] + 1 - len(images.times)
+    if images.reel is None and images.time_base is None:
+        missing = images.times[-1] + 1 - len(images.times)
+        if missing:
+            yield f"{missing} missing numbers were skipped; the image before lasts longer"
     repeated = len(images.paths) - len(set(images.paths))
-    found = []
-    if missing:
-        found.append(f"{missing} missing numbers were skipped; the image before lasts longer")
     if repeated:
-        found.append(f"{repeated} missing numbers show the image before them again")
-    return tuple(found)
+        yield f"{repeated} missing numbers show the image before them again"
+    first = images.paths[0]
+    if images.reel is None and (is_film(first) or reel_of(first) is not None):
+        yield f"{first.name} holds several images; only the first of a file is read here"
+
+
+def _file(path: Path, rate: Fraction) -> Sequenced:
+    """One image, or those of a file that holds several."""
+    reel = reel_of(path)
+    if reel is None:
+        return Sequenced([path], [0])
+    if reel.durations is None or reel.time_base is None:
+        note = (
+            f"the file holds {len(reel)} pages, which are read as frames, {float(rate):g} a second "
+            "(--set sources.images.frame_rate=N)"
+        )
+        return Sequenced([path], range(len(reel)), reel=reel, notes=(note,))
+    times = list(itertools.accumulate(reel.durations[:-1], initial=0))
+    return Sequenced([path], times, reel=reel, time_base=reel.time_base, last=reel.durations[-1])
+
+
+def _timed(images: Sequenced, wanted: str) -> Sequenced:
+    """The images at times of their own, where they have any.
+
+    Raises:
+        SourceError: Times that were asked for are not there, or do not rise.
+    """
+    stamps, note = stamps_of(images.paths, wanted)
+    notes = () if note is None else (note,)
+    if stamps is None:
+        return replace(images, notes=notes)
+    times = stamps.times
+    timed = replace(
+        images,
+        paths=stamps.paths,
+        times=times,
+        time_base=stamps.time_base,
+        last=times[-1] - times[-2] if len(times) > 1 else stamps.time_base.denominator,
+        beside=stamps.file,
+    )
+    about = float(timed.rate(Fraction(1)))
+    said = f"times come from {stamps.origin}: about {about:.4g} images a second"
+    return replace(timed, notes=(*notes, said))
 
 
 def _folder(folder: Path) -> Sequenced:
@@ -187,7 +272,7 @@ def _folder(folder: Path) -> Sequenced:
     return Sequenced(paths, range(len(paths)), start_number)
 
 
-def _numbered(pattern: Path, counter: re.Match[str], gaps: Gaps) -> Sequenced:
+def _numbered(pattern: Path, counter: re.Match[str], gaps: Gaps, times: str) -> Sequenced:
     """The files of a pattern by number, from the first to the last."""
     least = int(counter[1] or 1) if counter[2] is None else len(counter[2])
     fits = re.compile(
@@ -204,6 +289,9 @@ def _numbered(pattern: Path, counter: re.Match[str], gaps: Gaps) -> Sequenced:
     if not found:
         raise SourceNotFoundError(f"{pattern}: no file fits this pattern; check name and digits")
     first, last = min(found), max(found)
+    in_order = [found[number] for number in sorted(found)]
+    if times == NAMES or (times == AUTO and are_sure(in_order)):
+        return Sequenced(in_order, range(len(found)))
     missing = next((number for number in range(first, last) if number not in found), None)
     if missing is not None and gaps == "fail":
         raise SourceError(
@@ -211,84 +299,11 @@ def _numbered(pattern: Path, counter: re.Match[str], gaps: Gaps) -> Sequenced:
             "or repeat over gaps (gaps=skip, gaps=repeat)"
         )
     if missing is not None and gaps == "repeat":
+        if last - first > _MOST_NUMBERS:
+            raise SourceError(f"{pattern}: numbers from {first} to {last} are too many to fill")
         for number in range(first, last):
             found[number + 1] = found.get(number + 1, found[number])
     numbers = sorted(found)
     return Sequenced(
         [found[number] for number in numbers], [number - first for number in numbers], first
     )
-
-
-def decoded_image(path: Path) -> npt.NDArray[Any]:
-    """(H, W, 3) BGR or (H, W, 4) BGRA, upright, in the depth of the file."""
-    import cv2
-
-    try:
-        data = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror}); check the file") from error
-    if not len(data):
-        raise SourceError(f"{path}: is empty; copy or export it again")
-    image = _quietly_decoded(cv2, data)
-    if image is None:
-        raise SourceError(
-            f"{path}: cannot be decoded as an image; it is damaged, incomplete or something else: "
-            "copy or export it again"
-        )
-    return image
-
-
-def _quietly_decoded(cv2: ModuleType, data: npt.NDArray[np.uint8]) -> npt.NDArray[Any] | None:
-    """Decode without OpenCV's own words on standard error; our error says it."""
-    if is_torn_jpeg(data.tobytes()):
-        return None
-    logging = getattr(cv2.utils, "logging", cv2)  # OpenCV 5, else 4
-    level = logging.getLogLevel()
-    logging.setLogLevel(0)
-    try:
-        if _may_be_transparent(data.tobytes()):
-            stored: npt.NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-            if stored is not None and stored.shape[2:] == (4,):
-                return stored
-        image: npt.NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    except cv2.error:  # a size beyond its limits, for one
-        return None
-    finally:
-        logging.setLogLevel(level)
-    return image
-
-
-def _may_be_transparent(data: bytes) -> bool:
-    """Whether it is worth the time to look for an alpha channel."""
-    if data[:4] == b"\x89PNG":
-        header = data[: data.find(b"IDAT")]
-        return header[25:26] in (b"\x04", b"\x06") or b"tRNS" in header
-    if data[:4] == b"RIFF":  # WebP: extended with the alpha flag, or lossless
-        return data[12:16] == b"VP8L" or bool(data[12:16] == b"VP8X" and data[20] & 0x10)
-    return data[:4] in (b"II*\0", b"MM\0*") or data[4:12] == b"ftypavif"
-
-
-def is_torn_jpeg(data: bytes) -> bool:
-    """Whether this is a JPEG without its end; OpenCV 4 would fill the rest with grey.
-
-    Walks the segments (ITU-T T.81, B.1) up to the picture, past thumbnails with ends of their own.
-    """
-    position = 2
-    while data[:3] == b"\xff\xd8\xff" and data[position : position + 1] == b"\xff":
-        if data[position + 1 : position + 2] == b"\xda":
-            return data.find(b"\xff\xd9", position) < 0
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return data[:3] == b"\xff\xd8\xff" and position >= len(data)
-
-
-def _rgb8(image: npt.NDArray[Any], background: str) -> RgbImage:
-    """8-bit RGB from BGR or BGRA of any depth; floating-point samples should lie in [0, 1]."""
-    import cv2
-
-    if image.dtype == np.uint16:
-        image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    elif image.dtype != np.uint8:
-        image = np.rint(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
-    if image.shape[2] == 4:
-        return blended(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), background)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from videoseg.errors import PromptError, SourceError
 from videoseg.geometry import masks
 from videoseg.outlines.drawings import drawn_mask
-from videoseg.sources.images import decoded_image
+from videoseg.sources._pictures import decoded_image
 from videoseg.types import Bitmap, Cue, Mask, Prompt, StreamInfo
 
 _PNG = b"\x89PNG\r\n\x1a\n"

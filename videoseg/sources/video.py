@@ -26,7 +26,7 @@ from videoseg.sources._decoding import (
     Policy,
 )
 from videoseg.sources._deinterlace import FIELDS, bob
-from videoseg.sources._description import by_fields, described, remarks
+from videoseg.sources._description import by_fields, described, png_orientation, remarks
 from videoseg.sources._index import Index, Jump, Until, read_index
 from videoseg.sources._orientation import Orientation, orientation_of
 from videoseg.types import Frame, StreamInfo
@@ -70,6 +70,7 @@ class VideoSource:
     timeout: Annotated[float, Gt(0), Doc("seconds to wait for an address, > 0")] = 20.0
     _info: StreamInfo | None = field(init=False, repr=False, default=None)
     _place: Place | None = field(init=False, repr=False, default=None)
+    _of_all: Orientation | None = field(init=False, repr=False, default=None)
     _fields: bool = field(init=False, repr=False, default=False)
     _found: tuple[str, ...] = field(init=False, repr=False, default=())
     _ready: Decoding | None = field(init=False, repr=False, default=None)
@@ -80,9 +81,9 @@ class VideoSource:
     )
 
     @classmethod
-    def accepts(cls, location: str) -> bool:  # noqa: ARG003
-        """Whether this source is the one to try for ``location``; it is, where no other is."""
-        return True
+    def accepts(cls, location: str) -> float:  # noqa: ARG003
+        """How well it fits: it is the one to try where no other is."""
+        return 0.1
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -110,11 +111,13 @@ class VideoSource:
         self._place = Place(location)
         decoding = self._decoding(self._place)
         video, first = decoding.video, decoding.first
-        info = described(self._place, video, first)
+        self._of_all = png_orientation(self._place, video, first)
+        orientation = self._of_all or orientation_of(first)
+        info = described(self._place, video, first, orientation)
         self._fields = self.deinterlace == "bob" or (
             self.deinterlace == "auto" and first.interlaced_frame
         )
-        self._found = tuple(remarks(video, first, self.deinterlace))
+        self._found = tuple(remarks(video, first, self.deinterlace, orientation))
         self._info = by_fields(info) if self._fields else info
         self._ready = decoding
         # Damage before the first whole frame may have hidden some: then only decoding counts.
@@ -231,7 +234,8 @@ class VideoSource:
                 if stop is not None and index >= stop:
                     return
                 if index >= start and (index - start) % self.every == 0:
-                    yield _framed(frame, converter, info, index, pts, duration)
+                    orientation = self._of_all or orientation_of(frame)
+                    yield _framed(frame, orientation, converter, info, index, pts, duration)
                 if index + 1 == stop:
                     return
         finally:
@@ -277,6 +281,7 @@ def _timed(
 
 def _framed(
     frame: VideoFrame,
+    orientation: Orientation,
     converter: Converter,
     info: StreamInfo,
     index: int,
@@ -284,7 +289,6 @@ def _framed(
     duration: int | None,
 ) -> Frame:
     """The upright frame of the stream's size, however this one lies and is coded."""
-    orientation = orientation_of(frame)
     width, height = info.width, info.height
     if orientation.sideways:
         width, height = height, width

@@ -61,7 +61,8 @@ class Held:
     @classmethod
     def of(cls, frame: Frame, detections: Detections | None) -> Held:
         """A frame as it comes in."""
-        scene = Scene(frame.stream, frame.index, frame.pts, frame.time_base, frame.duration)
+        at = (frame.stream, frame.index, frame.pts, frame.time_base, frame.duration)
+        scene = Scene(*at, name=frame.name)
         return cls(scene, Pictures.of(frame.image), detections)
 
     @property

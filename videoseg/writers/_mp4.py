@@ -155,7 +155,9 @@ class Mp4:
         encoded, frame = picture.encoded, picture.frame
         encoded.pts = self._time(frame.pts)
         if self._shift is None:
-            self._shift = max(0, -encoded.pts)
+            # Stamps of pictures may count from 1970: no player would wait for the first.
+            start = -self._time(self._info.start_pts) if frame.name is not None else 0
+            self._shift = start if start < 0 else max(start, -encoded.pts)
             self._begin_timecode(frame.index)
             if self._sound is not None:
                 begin = frame.seconds if frame.index else None

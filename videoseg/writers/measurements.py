@@ -28,6 +28,7 @@ _PLACES = (
 )
 _SIZES = (("area", 2), ("perimeter", 1), ("diameter", 1), ("major_axis", 1), ("minor_axis", 1))
 """Columns that come in pixels and in millimetres, and the power of the unit."""
+_LAST = ("in_view_s", "source")
 _FORMULA = frozenset("=+-@\t\r＝＋－＠'")
 """First characters of what spreadsheets run, or take for a mark of their own."""
 
@@ -46,13 +47,14 @@ class Measurements:
     ``speed`` is the way of the centroid from the track's row before, over the time between their
     frames; empty on its first row and after a cut. ``in_view_s`` is how long the track has been
     seen before this frame; a frame counts until the next begins. In ``tracks.csv`` it includes the
-    last frame, and ``path_length`` adds up the centroid's ways.
+    last frame, and ``path_length`` adds up the centroid's ways. ``source`` is the file name of the
+    picture, empty for videos.
 
     Where the source has a start timecode, ``timecode`` is that of the frame, in the last column.
 
-    Comma-separated UTF-8 as in RFC 4180, with a decimal point. A label or stream that a spreadsheet
-    would run as a formula (``=``, ``+``, ``-``, ``@``), or that begins with an apostrophe, has one
-    apostrophe put in front: take one away from every text that begins with it to have it back.
+    Comma-separated UTF-8 as in RFC 4180, with a decimal point. A text that a spreadsheet would run
+    as a formula (``=``, ``+``, ``-``, ``@``), or that begins with an apostrophe, has one apostrophe
+    put in front: take one away from every text that begins with it to have it back.
     """
 
     millimetres_per_pixel: Annotated[
@@ -81,7 +83,7 @@ class Measurements:
             sizes = self._headings(*_SIZES)
             speeds = self._headings(("speed", 1), suffix="_per_s")
             csv.writer(self._file).writerow(
-                (*header, *_PLACES, *sizes, *speeds, "in_view_s", *self._counted())
+                (*header, *_PLACES, *sizes, *speeds, *_LAST, *self._counted())
             )
 
     def write(self, scene: Scene, frame: Frame | None) -> None:
@@ -128,9 +130,10 @@ class Measurements:
         head: list[object] = [_safe(scene.stream), tracked.track_id, _safe(tracked.label)]
         head += [scene.index, scene.pts, _seconds(scene.seconds), tracked.state]
         head.append(_number(tracked.instance.score, 4))
+        tail = (_seconds(in_view), _safe(scene.name or ""))
         if found is None:
             count = len(_PLACES) + len(self._headings(*_SIZES, ("speed", 1)))
-            return [*head, *[""] * count, _seconds(in_view)]
+            return [*head, *[""] * count, *tail]
         places = (*found.box, *found.centroid, found.orientation)
         sizes = [(getattr(found, name), power) for name, power in _SIZES]
         return [
@@ -138,7 +141,7 @@ class Measurements:
             *(_number(place, 3) for place in places),
             *self._values(*sizes),
             *self._values((speed, 1)),
-            _seconds(in_view),
+            *tail,
         ]
 
     def _tracks(self) -> Iterator[list[object]]:

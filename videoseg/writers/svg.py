@@ -16,13 +16,14 @@ from videoseg.outlines.markup import (
     decimal,
     layer_attributes,
     picture,
+    plain,
     root_attributes,
     svg_tag,
     track_attributes,
     track_id_of,
     write_title,
 )
-from videoseg.output_files import frame_folders, frame_name, writing
+from videoseg.output_files import FrameNames, Naming, frame_folders, writing
 from videoseg.types import Frame, Prompt, Scene, StreamInfo, TrackedInstance
 
 _FOLDER = "svg"
@@ -33,15 +34,18 @@ class Svg:
     """Writes each frame's outlines as an SVG picture in the frame's own pixels.
 
     Files are numbered from the stream's ``start_number``. The ``svg`` element carries the frame's
-    index, time and shot as ``data-`` attributes, each ``path`` its track's id, label, score and
-    state. A track is a layer of Inkscape's; its names and ``fill`` follow its id and label alone,
-    so they are the same on every frame. Several streams get a folder each.
+    index, time and shot as ``data-`` attributes and, as ``data-source``, the file name of the
+    picture that it comes from; each ``path`` has its track's id, label, score and state. A track is
+    a layer of Inkscape's; its names and ``fill`` follow its id and label alone, so they are the
+    same on every frame. Several streams get a folder each.
     """
 
     precision: Annotated[int, Doc("decimals of the coordinates, 0 to 6"), Ge(0), Le(6)] = 1
+    names: Naming = "number"
     needs_image: bool = field(init=False, repr=False, default=False)
     _streams: Mapping[str, StreamInfo] = field(init=False, repr=False, default_factory=dict)
     _folders: Mapping[str, str] = field(init=False, repr=False, default_factory=dict)
+    _naming: FrameNames = field(init=False, repr=False, default=FrameNames("number"))
 
     def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
         """One folder."""
@@ -53,7 +57,7 @@ class Svg:
     ) -> None:
         """Make the folders."""
         del prompts
-        self._streams = streams
+        self._streams, self._naming = streams, FrameNames(self.names)
         names = frame_folders(streams, _FOLDER)
         self._folders = {stream: str(folder / name) for stream, name in names.items()}
         for path in self._folders.values():
@@ -65,7 +69,7 @@ class Svg:
         del frame
         info = self._streams[scene.stream]
         # Not a Path: it would keep the name of every file for good (Python 3.12).
-        path = os.path.join(self._folders[scene.stream], frame_name(scene, info, ".svg"))
+        path = os.path.join(self._folders[scene.stream], self._naming.of(scene, info, ".svg"))
         attributes = _root_attributes(scene, info)
         with writing(path), open(path, "wb") as file, picture(file, attributes) as xml:
             for tracked in scene.instances:
@@ -76,12 +80,14 @@ class Svg:
 
 
 def _root_attributes(scene: Scene, info: StreamInfo) -> dict[str, str]:
+    source = {} if scene.name is None else {"data-source": plain(scene.name)}
     return {
         **root_attributes(info),
         "data-frame": str(scene.index),
         "data-pts": str(scene.pts),
         "data-seconds": decimal(scene.seconds, 6),
         "data-shot": str(scene.shot),
+        **source,
     }
 
 
