@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +101,7 @@ def draw(
     streams: Mapping[str, StreamInfo],
     *,
     width: int = 640,
+    refused: Collection[int] = (),
 ) -> RgbImage:
     """Draw looks in the order of their frames; colours belong to prompts.
 
@@ -109,13 +110,16 @@ def draw(
         prompts: What was asked.
         streams: What the input holds.
         width: Most pixels across each picture, which is never enlarged.
+        refused: Places of prompts that the model does not know.
     """
-    tiles = [_tile(look, prompts, streams[look.frame.stream], width) for look in shown]
+    tiles = [_tile(each, prompts, streams[each.frame.stream], width, refused) for each in shown]
     columns = _COLUMNS if len(tiles) != 4 else 2
     return grid(tiles, columns, gap=_GAP, ground=_GROUND)
 
 
-def _tile(look: Look, prompts: Sequence[Prompt], info: StreamInfo, most: int) -> RgbImage:
+def _tile(
+    look: Look, prompts: Sequence[Prompt], info: StreamInfo, most: int, refused: Collection[int]
+) -> RgbImage:
     """A picture with its outlines, and under it what it is and what was found."""
     import cv2
 
@@ -128,7 +132,10 @@ def _tile(look: Look, prompts: Sequence[Prompt], info: StreamInfo, most: int) ->
     painter = Painter(RGB, *size, _OPACITY, labels=True, caption=_caption)
     painter.paint(planes, _scene(look, prompts, size))
     lines = [(" + ".join(look.places) + f"   frame {look.frame.index}   {_clock(look)}", _INK)]
-    lines += [(_found(look, number, prompt), _PALE) for number, prompt in enumerate(prompts)]
+    lines += [
+        (f"{p.label}: not known to the model" if n in refused else _found(look, n, p), _PALE)
+        for n, p in enumerate(prompts)
+    ]
     return np.vstack([np.dstack(planes), *(_line(text, size[0], ink) for text, ink in lines)])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from videoseg.cli._common import (
 )
 from videoseg.cli._hosted_options import Yes, ask_consent
 from videoseg.cli._logging import LogFormat, set_up
+from videoseg.cli._plan import SOME_REFUSED
 from videoseg.cli._prompts import (
     Box,
     Mask,
@@ -36,6 +38,7 @@ from videoseg.cli._prompts import (
     Text,
     prompts_of,
 )
+from videoseg.cli._summary import NOT_LOOKED_FOR
 from videoseg.errors import OutputExistsError, UsageError
 
 if TYPE_CHECKING:
@@ -120,17 +123,25 @@ def preview(
     ask_consent(settings, location, yes=yes)
     with Job(location, asked, settings) as job:
         shown = looks(job, at or ())
-        write_png(path, draw(shown, job.prompts, job.streams, width=width))
+        refused = {each.prompt for each in job.refused}
+        picture = draw(shown, job.prompts, job.streams, width=width, refused=refused)
+        write_png(path, picture)
         _say(job, shown, path, as_json=as_json, quiet=quiet)
+        if refused:
+            raise typer.Exit(SOME_REFUSED)
 
 
 def _say(job: Job, shown: Sequence[Look], path: Path, *, as_json: bool, quiet: bool) -> None:
     if not quiet:
         for note in job.notes:
             typer.echo(f"note: {note}", err=True)
+        refused = {each.prompt for each in job.refused}
         for number, prompt in enumerate(job.prompts):
             on = sum(bool(look.scores(number)) for look in shown)
-            typer.echo(f"{prompt.label}: found on {on} of {len(shown)} frames", err=True)
+            found = f"found on {on} of {len(shown)} frames"
+            typer.echo(
+                f"{prompt.label}: {NOT_LOOKED_FOR if number in refused else found}", err=True
+            )
         typer.echo(f"wrote {path}", err=True)
     if as_json:
         frames = [
@@ -145,5 +156,10 @@ def _say(job: Job, shown: Sequence[Look], path: Path, *, as_json: bool, quiet: b
             }
             for look in shown
         ]
-        document = {"out": str(path), "frames": frames}
+        document = {
+            "out": str(path),
+            "frames": frames,
+            "notes": [*job.model_notes, *job.notes],
+            "refused": [dataclasses.asdict(each) for each in job.refused],
+        }
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
