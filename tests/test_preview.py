@@ -89,7 +89,8 @@ def test_promised_frames_that_are_not_there_are_noted(
 ) -> None:
     with job(film) as made:
         made.__dict__["ends"] = (0, 50)
-        assert [look.frame.index for look in looks(made)] == [0, 25]
+        with caplog.at_level("WARNING"):  # a quiet command may have run before
+            assert [look.frame.index for look in looks(made)] == [0, 25]
     assert "not in the file, though it promises as many frames: [50]" in caplog.text
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.commandline import command
 from tests.fakes import Colours
 from tests.media import clip
 from videoseg import registry
@@ -170,3 +171,30 @@ def test_errors_show_escape_sequences_as_text(tmp_path: Path, said: Said) -> Non
     assert run(["info", str(tmp_path / "no\x1b[31m\nclip.mp4")]) == 1
     (line,) = said()
     assert "no\\x1b[31m\\nclip.mp4" in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "frames"),
+    [
+        ((), 12),
+        (("sources.video.every=2",), 6),
+        (("sources.video.every=5",), 3),
+        (("sources.video.every=2", "run.start=3f"), 5),
+        (("sources.video.every=3", "run.start=1f", "run.end=9f"), 3),
+        (("run.every=2",), 12),
+    ],
+)
+def test_the_total_counts_what_will_be_done(
+    settings: tuple[str, ...],
+    frames: int,
+    tmp_path: Path,
+) -> None:
+    source, out = str(clip(frames=12)), str(tmp_path / "out")
+    assigned = [f"--set={each}" for each in settings]
+    made = command(
+        "segment", source, "thing", "--model", "blind", "--write", "kept", "-o", out,
+        "--progress", "plain", *assigned,
+    )  # fmt: skip
+    assert made.code == 0, made.lines
+    (line,) = [each for each in made.lines if each.startswith("done: ")]
+    assert line.startswith(f"done: {frames}/{frames} (100 %)")

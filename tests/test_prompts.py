@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoseg.errors import PromptError
-from videoseg.prompts import check_prompts, load_prompts, on_every_frame, parse_prompt
+from videoseg.prompts import (
+    check_prompts,
+    listed,
+    load_prompts,
+    on_every_frame,
+    parse_prompt,
+    split_phrases,
+)
 from videoseg.types import Cue, Prompt, StreamInfo
 
 INFO = StreamInfo("clip.mp4", 640, 360, Fraction(1, 1000), frame_count=20)
@@ -146,3 +153,76 @@ def test_a_box_that_is_partly_inside_is_taken() -> None:
 def test_on_every_frame_unties_cues() -> None:
     (prompt,) = on_every_frame([parse_prompt("box=1,2,3,4;at=3")])
     assert prompt.cues[0].frame is None
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ("cat. dog.", ("cat", "dog")),
+        ("cat . dog .", ("cat", "dog")),
+        ("cat. dog", ("cat", "dog")),
+        ("cat.. dog", ("cat", "dog")),
+        ("cat|dog", ("cat", "dog")),
+        ("cat | the red dog|", ("cat", "the red dog")),
+        ("person; car", ("person", "car")),
+        ("person\ncar", ("person", "car")),
+        ("cat. cat. dog", ("cat", "dog")),
+        ("the dog.", ("the dog",)),
+        ("Mr. Smith. Mrs. Jones.", ("Mr. Smith", "Mrs. Jones")),
+        ("Dr. Who; the TARDIS", ("Dr. Who", "the TARDIS")),
+        ("st. bernard. cat.", ("st. bernard", "cat")),
+        ("T. rex. egg", ("T. rex", "egg")),
+        ("...", ("...",)),
+    ],
+)
+def test_a_text_may_list_several_phrases(text: str, phrases: tuple[str, ...]) -> None:
+    assert split_phrases(text) == phrases
+    assert listed(Prompt(text, text)) == tuple(Prompt(each, each) for each in phrases)
+    assert [each.label for each in listed(Prompt("pet", text))] == ["pet"] * len(phrases)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the dog",
+        "the dog's head",
+        "Mr. Smith",
+        "St. Bernard",
+        "3.5 inch screw",
+        "a 3.5 in. screw",
+        "2 ft. pole beside the 10 mm. nut",
+        "U.S. flag",
+        "J. Smith",
+        "No. 7 shirt",
+        "1. FC scarf",
+        "a man vs. a bear",
+        "vitamin C. pill",
+        "dog, cat",
+        "cat.dog",
+        "e.g. a dog",
+        "v2.0 box",
+    ],
+)
+def test_a_phrase_with_a_full_stop_in_it_is_one(text: str) -> None:
+    assert split_phrases(text) == (text,)
+
+
+@given(st.text(max_size=40))
+def test_a_split_loses_no_word(text: str) -> None:
+    letters = "".join(each for each in text if each.isalnum())
+    kept = "".join(each for phrase in split_phrases(text) for each in phrase if each.isalnum())
+    assert set(letters) == set(kept)
+
+
+def test_a_mark_goes_with_one_phrase_alone(tmp_path: Path) -> None:
+    marked = parse_prompt("text=cat. dog.;box=1,2,3,4")
+    with pytest.raises(PromptError, match=r"'cat\. dog\.' lists several things"):
+        listed(marked)
+    assert listed(parse_prompt("text=the cat.;box=1,2,3,4"))[0].label == "the cat"
+    path = tmp_path / "prompts.json"
+    path.write_text('[{"text": "cat|dog", "max": 2}, {"label": "pet", "text": "a. b."}]')
+    assert [(each.label, each.text, each.max_instances) for each in load_prompts(path)] == [
+        ("cat", "cat", 2),
+        ("dog", "dog", 2),
+        ("pet", "a. b", None),
+    ]

@@ -19,6 +19,8 @@ from tests.media import clip
 from videoseg import Job, Prompt, load_config, registry
 from videoseg.cli._app import run
 from videoseg.errors import OutputExistsError, RunLogError, UsageError, VideosegError
+from videoseg.run.findings import Finding
+from videoseg.run.manifest import read_manifest
 from videoseg.run.publish import STAGING
 from videoseg.types import Cue
 
@@ -421,3 +423,42 @@ def test_a_memory_goes_on_as_it_would_have(tmp_path: Path) -> None:
         assert one.score == two.score
         assert np.array_equal(one.mask.bitmap, two.mask.bitmap)
         assert one.mask.crop == two.mask.crop
+
+
+def test_a_run_of_an_earlier_version_is_taken_up_again(film: Path, tmp_path: Path) -> None:
+    """It says nothing of notes and of settings that came later."""
+    out = tmp_path / "out"
+    with job(film) as made:
+        made.run(out)
+    path = out / "run.json"
+    manifest = json.loads(path.read_bytes())
+    for key in ("notes", "refused", "review", "review_left_out"):
+        del manifest[key]
+    for key in ("backwards", "review_gap", "review_shrink", "review_jump", "review_score"):
+        del manifest["settings"]["run"][key]
+    path.write_text(json.dumps(manifest))
+    assert run(["rerun", str(out), "-o", str(tmp_path / "again"), "-q"]) == 0
+    assert run(["write", str(out), "--write", "animated-svg", "--overwrite", "-q"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("notes", "x"),
+        ("refused", [{"prompt": "a"}]),
+        ("review", [{}]),
+        ("review", [{"time": "1/0"}]),
+    ],
+)
+def test_damaged_notes_are_named(key: str, value: object, film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with job(film) as made:
+        made.run(out)
+    path = out / "run.json"
+    manifest = json.loads(path.read_bytes())
+    if value == [{"time": "1/0"}]:
+        whole = Finding("never_found", 0, "red").to_json()
+        value = [{**whole, "time": "1/0"}]
+    path.write_text(json.dumps({**manifest, key: value}))
+    with pytest.raises(RunLogError, match=f"damaged: '{key}"):
+        read_manifest(out)

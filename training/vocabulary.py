@@ -2,7 +2,8 @@
 
 A noun stands for the network's classes that are it or kinds of it ("animal": dogs, cats, every
 ImageNet animal). A noun that only names a kind of a trained class ("dachshund", "dancer") stands
-for that class and is marked as taken in general.
+for that class and is marked as taken in general; one that means more than the one class that it
+stands for ("neckwear", of which only ties are known) is marked as narrow.
 """
 
 from __future__ import annotations
@@ -171,6 +172,15 @@ class _Builder:
         rest = {index for target in meant for index in target.imagenet}
         return Target(tuple(sorted(heads)), tuple(sorted(rest)))
 
+    def is_above(self, senses: tuple[int, ...], target: Target) -> bool:
+        """Whether a noun means more than the one trained class that it stands for."""
+        if len(target.heads) != 1 or target.imagenet or not senses:
+            return False
+        (head,) = target.heads
+        own = {synset for synset, anchored in self.anchors.items() if anchored == head}
+        around = {above for synset in own for above, _ in self.wordnet.ancestors(synset)} - own
+        return bool(around.intersection(senses)) and not own.intersection(senses)
+
     def general(self, synset: int) -> Target | None:
         """The nearest trained or ImageNet class that the synset is a kind of."""
         for ancestor, _ in self.wordnet.ancestors(synset):
@@ -179,6 +189,10 @@ class _Builder:
             if ancestor in IMAGENET_SYNSETS:
                 return self.target(ancestor)
         return None
+
+
+KIND = "*"
+"""Stands in ``synonyms.txt`` before what is a kind of the class and not another name of it."""
 
 
 def build(wordnet: WordNet, groups: npt.NDArray[np.float32]) -> dict[str, Any]:
@@ -207,9 +221,15 @@ def build(wordnet: WordNet, groups: npt.NDArray[np.float32]) -> dict[str, Any]:
         nouns[word] = (builder.only(tuple(shown)), False)
     synonyms = _synonyms()
     for head, name in enumerate(classes.NAMES):
-        for word in (name, *synonyms.get(name, ())):
-            nouns[word] = (Target((head,), ()), False)
-    return _pack(nouns, wordnet, groups)
+        for word in (*synonyms.get(name, ()), name):
+            nouns[word.removeprefix(KIND)] = (Target((head,), ()), word.startswith(KIND))
+    narrow = [
+        noun
+        for noun, (target, _) in nouns.items()
+        if noun not in classes.NAMES
+        and builder.is_above(wordnet.senses.get(noun, ())[:_COMMON_SENSES], target)
+    ]
+    return {**_pack(nouns, wordnet, groups), "narrow": sorted(narrow)}
 
 
 def write(table: dict[str, Any], path: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import logging
 import os
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -17,9 +19,16 @@ from videoseg import pipeline, registry
 from videoseg.addresses import local_path, without_secrets
 from videoseg.choice import chosen
 from videoseg.config import AUTO, RunConfig, output_kind
-from videoseg.errors import ConfigError, OutputExistsError, UnknownPhraseError, UsageError
+from videoseg.errors import (
+    ConfigError,
+    OutputExistsError,
+    UnknownPhraseError,
+    UnknownPhraseWarning,
+    UsageError,
+)
 from videoseg.pipeline import Tally
 from videoseg.prompts import (
+    Refused,
     as_prompts,
     check_kinds,
     check_prompts,
@@ -30,12 +39,14 @@ from videoseg.prompts import (
     prompt_on,
 )
 from videoseg.protocols import (
+    Explains,
     Exporter,
     FrameSource,
     Remembers,
     Segmenter,
     Stage,
     Studies,
+    Weighed,
     Writer,
 )
 from videoseg.run.log import RunLog
@@ -47,22 +58,27 @@ from videoseg.run.plan import Plan, difference
 from videoseg.run.publish import Staging, settle
 from videoseg.run.reader import RunFolder, read_run
 from videoseg.run.records import record_file
+from videoseg.run.review import Limits, Reviewer
 from videoseg.run.summary import Summary
 from videoseg.sources.bounds import read_bounds
 from videoseg.sources.mask_files import with_masks
 from videoseg.sources.positions import Timed, frame_index, parse_position
+from videoseg.stages.backwards import first_mark, mark_notes
 from videoseg.stages.batched import USUAL, Load
 from videoseg.stages.carried import Carried, ask
 from videoseg.stages.every_nth import batch_within, seeing_ahead
 from videoseg.stages.fitting import stage_for
+from videoseg.stages.known import known_only, prepare_known
 from videoseg.stages.replayed import Replayed
 from videoseg.stages.until_limit import UntilLimit
 from videoseg.stages.view import check_marks, view_of
 from videoseg.threads import Stopwatch
 from videoseg.tracking.confined import Confined
-from videoseg.types import Detections, Frame, ModelCard, Prompt, StreamInfo
+from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
 from videoseg.usage import Metered, Usage
 from videoseg.values import shown, whole
+
+_log = logging.getLogger(__name__)
 
 Location: TypeAlias = str | os.PathLike[str]
 
@@ -85,6 +101,7 @@ class Job(AbstractContextManager["Job"]):
         streams: What the input holds.
         card: The model's card.
         load: How the model is kept busy.
+        refused: The prompts that the model cannot ground, once it is loaded.
     """
 
     def __init__(
@@ -139,6 +156,8 @@ class Job(AbstractContextManager["Job"]):
             raise
         self.clock = Stopwatch()
         self.load = Load()
+        self.refused: tuple[Refused, ...] = ()
+        self._said: tuple[str, ...] = ()
 
     def __exit__(self, *_: object) -> None:
         self._source.close()
@@ -150,14 +169,18 @@ class Job(AbstractContextManager["Job"]):
 
     @property
     def frame_count(self) -> int | None:
-        """Frames that will be read, as far as the input promises them, or None."""
+        """Frames that the input promises to yield in all, or None."""
         frames = 0
         for info in self.streams.values():
             if info.frame_count is None:
                 return None
-            every = getattr(self._source, "every", 1)
-            frames += len(range(info.frame_count)[slice(*self._range, every)])
+            frames += len(range(info.frame_count)[slice(*self._range, self.source_every)])
         return frames
+
+    @property
+    def source_every(self) -> int:
+        """The source yields every n-th of its frames, from the first on."""
+        return int(getattr(self._source, "every", 1))
 
     @property
     def batch(self) -> int | None:
@@ -171,6 +194,11 @@ class Job(AbstractContextManager["Job"]):
         """What the source has to say about its input so far, such as fields that it left in."""
         return tuple(getattr(self._source, "notes", ()))
 
+    @property
+    def model_notes(self) -> tuple[str, ...]:
+        """What the model has to say about the prompts, once it is loaded."""
+        return self._said
+
     def produces(self) -> tuple[str, ...]:
         """Names of all that the run will make in its output folder."""
         parts = self.outputs.values()
@@ -180,10 +208,15 @@ class Job(AbstractContextManager["Job"]):
     def steps(self) -> Generator[pipeline.Step, None, None]:
         """Load the model, then yield every frame with what became of it.
 
+        Warns:
+            UnknownPhraseWarning: The model cannot ground a phrase; the others are looked for.
+
         Raises:
-            UnknownPhraseError: The model cannot ground a phrase; names models that could.
+            UnknownPhraseError: The model can ground none; names models that could.
         """
-        self._load_model()
+        self._load_model(say=_log.info)
+        for each in self.refused:
+            warnings.warn(UnknownPhraseWarning(each.reason, phrase=each.text), stacklevel=3)
         return self._follow(self._stage())
 
     def frames(self, start: int | None = None, stop: int | None = None) -> Iterator[Frame]:
@@ -204,7 +237,7 @@ class Job(AbstractContextManager["Job"]):
         For measures: what was spent on it is in ``clock``.
         """
         with RunLog(folder / "run", self.streams, self.prompts) as log:
-            steps = self._follow(self._stage(), log.append_answer, frames)
+            steps = self._follow(self._stage(backwards=False), log.append_answer, frames)
             return self._write(folder, steps, log, lambda _: None)
 
     @functools.cached_property
@@ -249,7 +282,7 @@ class Job(AbstractContextManager["Job"]):
             for frame in self.frames(index, index + 1):
                 asked = {
                     number: held
-                    for number, prompt in enumerate(self.prompts)
+                    for number, prompt in self._known.items()
                     if (held := prompt_on(prompt, index)) is not None
                 }
                 yield frame, ask(model, frame, asked, len(self.prompts))
@@ -259,7 +292,7 @@ class Job(AbstractContextManager["Job"]):
 
         The model is loaded already, as ``look`` does it.
         """
-        marked = {n: prompt for n, prompt in enumerate(self.prompts) if is_carried(prompt)}
+        marked = {n: prompt for n, prompt in self._known.items() if is_carried(prompt)}
         numbers = tuple(marked)
         model = view_of(self._model, self._bounds, self.config.run.max_size)
         for frame, found in Carried(model, tuple(marked.values())).run(frames):
@@ -342,6 +375,8 @@ class Job(AbstractContextManager["Job"]):
         self._refuse_losing(out, reads)
         staging = Staging(out, self.produces(), overwrite, resume=resume)
         with staging, ExitStack() as ends:
+            before = self._usage()
+            self._load_model()
             notes, stage = Notes(staging.notes), self._stage()
             memory = stage if isinstance(stage, Remembers) else None
             known, state = notes.left(plan, with_state=memory is not None)
@@ -360,14 +395,13 @@ class Job(AbstractContextManager["Job"]):
                     notes.note(plan, log.answers, memory)
 
             earlier = RunFolder(staging.folder / "run", notes.answers).detections()
-            before = self._usage()
-            self._load_model()
             limited = UntilLimit(Replayed(islice(earlier, known), stage, state))
             steps = self._follow(limited, keep)
 
             def ended() -> Ended:
                 used = self._usage()
-                return Ended(limited.reached, used and used.since(before))
+                said = (*self._said, *self.notes)
+                return Ended(limited.reached, used and used.since(before), said, self.refused)
 
             return self._publish(staging, plan, steps, log, on_frame, ended, known)
 
@@ -378,25 +412,26 @@ class Job(AbstractContextManager["Job"]):
         *,
         overwrite: bool = False,
         on_frame: Callable[[Tally], None] = lambda _: None,
-        stopped: str | None = None,
+        ended: Ended | None = None,
     ) -> Summary:
         """As ``run``, with known answers (``stream, index, answer``) in place of the model.
 
         A tracker that studies the whole run first goes over frames and answers twice.
-        ``stopped`` says why there are fewer answers than frames, where that is so.
+        ``ended`` says how the run ended that the answers are of: why there are fewer than frames,
+        where that is so, and what the model had to say.
         """
         out = folder_of(out)
-        plan = self.plan()
+        plan, end = self.plan(), ended or Ended()
         self._refuse_losing(out)
         with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
             log = ends.enter_context(RunLog(staging.folder / "run", self.streams, self.prompts))
-            known = functools.partial(Replayed, whole=stopped is None)
+            known = functools.partial(Replayed, whole=end.stopped is None)
             if isinstance(self._tracker, Studies):
                 with self.clock.measure("study"):
                     pairs = known(answers()).run(self.frames())
                     self._tracker.study(self.streams, pairs)
             steps = self._follow(known(answers()), log.append_answer)
-            return self._publish(staging, plan, steps, log, on_frame, lambda: Ended(stopped))
+            return self._publish(staging, plan, steps, log, on_frame, lambda: end)
 
     def _refuse_losing(self, out: Path, reads: Sequence[str] = ()) -> None:
         """Refuse to replace what is read."""
@@ -404,14 +439,33 @@ class Job(AbstractContextManager["Job"]):
         read: list[str | Path] = [self.location, *masks, *self._mask_files, *reads]
         refuse_losing(read, out, self.produces())
 
-    def _load_model(self) -> None:
+    def _load_model(self, say: Callable[[str], None] = _log.warning) -> None:
+        """Load the model; ``say`` is told which prompts are not looked for, if any.
+
+        Raises:
+            UnknownPhraseError: The model can ground none of them.
+        """
         with self.clock.measure("load model"):
             try:
-                self._model.prepare(self.prompts)
+                self.refused = prepare_known(self._model, self.prompts)
             except UnknownPhraseError as error:
                 raise UnknownPhraseError(
                     f"{error}; {models_that_could(self.card)}", phrase=error.phrase
                 ) from error
+        if self.refused:
+            say(refusal(self.refused, self.card))
+        known = tuple(self._known.values())
+        explained = self._model.explain(known) if isinstance(self._model, Explains) else ()
+        marked = mark_notes(known, self._range[0], goes_back=self._goes_back)
+        self._said = (*explained, *marked)
+        for note in self._said:
+            _log.warning("%s", note)
+
+    @property
+    def _known(self) -> dict[int, Prompt]:
+        """The prompts that are asked, by their place."""
+        refused = {each.prompt for each in self.refused}
+        return {n: prompt for n, prompt in enumerate(self.prompts) if n not in refused}
 
     def _follow(
         self,
@@ -435,14 +489,20 @@ class Job(AbstractContextManager["Job"]):
         known: int = 0,
     ) -> Summary:
         """Write everything and put it into place."""
-        tally = self._write(staging.folder, steps, log, on_frame)
+        run = self.config.run
+        limits = Limits(run.review_gap, run.review_shrink, run.review_jump, run.review_score)
+        reviewer = Reviewer(self.prompts, limits)
+        tally = self._write(staging.folder, steps, log, on_frame, reviewer)
         stages = {
             name: StageTime(seconds, tally.frames) for name, seconds in self.clock.seconds.items()
         }
         tracks = tuple(len(ids) for ids in tally.tracks)
         lost = [getattr(self._source, name, 0) for name in ("dropped", "repeated")]
         counts = Counts(tally.frames, tracks, tuple(tally.instances), *lost)
-        manifest = Manifest(plan, stages, counts, self.produces(), ended())
+        end = ended()
+        review = reviewer.finish([each.prompt for each in end.refused])
+        end = dataclasses.replace(end, review=review, review_left_out=reviewer.left_out)
+        manifest = Manifest(plan, stages, counts, self.produces(), end)
         manifest.write(staging.folder)
         staging.publish()
         summary = Summary.of(staging.out, self.prompts, manifest.to_json(), known)
@@ -454,11 +514,20 @@ class Job(AbstractContextManager["Job"]):
         steps: Generator[pipeline.Step, None, None],
         log: RunLog,
         on_frame: Callable[[Tally], None],
+        reviewer: Reviewer | None = None,
     ) -> Tally:
         """Write all outputs into a folder, and the log into its ``run``."""
+
+        def drawn() -> Iterator[tuple[Scene, Frame]]:
+            for step in steps:
+                if reviewer is not None:
+                    with self.clock.measure("review"):
+                        reviewer.add(step.scene)
+                yield step.scene, step.frame
+
         with closing(steps):
             tally = pipeline.write(
-                ((step.scene, step.frame) for step in steps),
+                drawn(),
                 streams=self.streams,
                 prompts=self.prompts,
                 writers={k: v for k, v in self.outputs.items() if isinstance(v, Writer)},
@@ -483,17 +552,45 @@ class Job(AbstractContextManager["Job"]):
             )
         return start, stop
 
-    def _stage(self) -> Stage:
-        run = self.config.run
+    def _stage(self, *, backwards: bool = True) -> Stage:
+        run, known = self.config.run, self._known
         model = view_of(self._model, self._bounds, run.max_size)
-        return stage_for(
+        stage = stage_for(
             model,
-            self.prompts,
+            tuple(known.values()),
             batch=run.batch,
             every=run.every,
             first=self._range[0],
             load=self.load,
+            again=self._again if backwards and self._goes_back else None,
         )
+        return known_only(stage, tuple(known), len(self.prompts))
+
+    @property
+    def _goes_back(self) -> bool:
+        """Whether marks are followed backwards, too: where the input can be read again."""
+        where = Path(self.location)
+        once = self.location == "-" or "://" in self.location.removeprefix("file://")
+        once = once or (where.exists() and not (where.is_file() or where.is_dir()))
+        live = any(info.live for info in self.streams.values())
+        return self.config.run.backwards and not (once or live)
+
+    @property
+    def frames_back(self) -> int:
+        """Frames that marks are followed back over before the first frame is answered."""
+        first = self._range[0]
+        marks = [first_mark(prompt) or 0 for prompt in self._known.values()]
+        before = range(first, max(marks, default=0), self.config.run.every)
+        return len(before) if self._goes_back else 0
+
+    @contextmanager
+    def _again(self) -> Iterator[FrameSource]:
+        """The input, opened for a reading of its own."""
+        source, _ = open_source(self.location, self.config)
+        try:
+            yield source
+        finally:
+            source.close()
 
     def _usage(self) -> Usage | None:
         return self._model.usage if isinstance(self._model, Metered) else None
@@ -510,10 +607,9 @@ class Job(AbstractContextManager["Job"]):
 
     def _weights(self) -> list[tuple[str, Path]]:
         """The files of the model's weights: as the model tells, or beside its module."""
-        loaded = getattr(self._model, "weight_files", None)
-        if loaded is not None:
+        if isinstance(self._model, Weighed):
             origin = getattr(self._model, "weights", "") or " ".join(self.card.weights)
-            return [(f"{origin}: {path.name}", path) for path in loaded()]
+            return [(f"{origin}: {path.name}", path) for path in self._model.weight_files()]
         beside = Path(inspect.getfile(type(self._model))).parent
         return [(name, beside / name) for name in self.card.weights]
 
@@ -625,6 +721,16 @@ def _checked(config: RunConfig | None) -> RunConfig:
     if config is not None and not isinstance(config, RunConfig):
         raise ConfigError(f"config must be a RunConfig, as load_config gives, got {shown(config)}")
     return config or RunConfig()
+
+
+def refusal(refused: Sequence[Refused], card: ModelCard) -> str:
+    """One line about prompts that a model cannot ground, where others are looked for."""
+    names = ", ".join(repr(each.text) for each in refused)
+    them = "it" if len(refused) == 1 else "them"
+    return (
+        f"not looked for: {names}; model {card.name!r} does not know {them}. Use other words, mark "
+        f"{them} with --box or --point, or use another model; {models_that_could(card)}"
+    )
 
 
 def models_that_could(card: ModelCard) -> str:

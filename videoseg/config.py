@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Gt, Le
 from typing_extensions import Doc
 
 from videoseg import registry
@@ -100,6 +100,26 @@ class RunSettings:
     ignore_mask: Annotated[
         Path | None, Doc("picture of the frame's size; its pixels that are not black are excluded")
     ] = None
+    backwards: Annotated[
+        bool, Doc("follow what is marked on a later frame back to the first frame as well")
+    ] = True
+    review_gap: Annotated[
+        float, Ge(0), Doc("longest absence that is not listed for review, seconds from 0")
+    ] = 0.2
+    review_shrink: Annotated[
+        float,
+        Gt(0),
+        Le(1),
+        Doc("list for review what keeps less than this share of its area, or grows as much; 0..1"),
+    ] = 0.6
+    review_jump: Annotated[
+        float,
+        Gt(0),
+        Doc("list what jumps further than its motion explains, in sizes of the object, > 0"),
+    ] = 0.5
+    review_score: Annotated[
+        float, Ge(0), Le(1), Doc("list what falls below this score, 0..1; 0 = nothing")
+    ] = 0.6
 
 
 @dataclass(frozen=True)

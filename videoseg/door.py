@@ -37,15 +37,16 @@ def segment(
 
     Args:
         location: A video, a photograph, a folder of pictures or a numbered pattern.
-        prompts: Phrases, or ``Prompt`` objects for several things with marks and labels.
+        prompts: Phrases (``"cat. dog."`` or ``"cat|dog"`` are two), or ``Prompt`` objects for
+            several things with marks and labels.
         box: ``x1, y1, x2, y2`` in pixels, around the object; or several. Numbers of any type, also
             as an array. Marks belong to the only phrase, or stand for themselves.
         point: ``x, y``, on the object; or several.
         not_box: A box around what is not meant; or several.
         not_point: A point beside the object; or several.
         mask: The object: a ``Mask``, an array (H, W) of the whole frame, or a PNG or SVG file.
-        at: Index of the frame that the marks were made on; they are carried from there. None:
-            they hold on every frame as they are.
+        at: Index of the frame that the marks were made on; they are carried from there in both
+            directions. None: they hold on every frame as they are.
         model: A model's name, as ``videoseg models`` lists them, or a model itself.
         config: Settings, for example ``videoseg.load_config(preset="fast")``.
 

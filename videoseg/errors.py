@@ -19,6 +19,9 @@ Each is also the Python builtin that fits, so ``except FileNotFoundError`` works
     +-- PathDataError (ValueError)           text that is not SVG path data
 
 A message is one line: what was wrong, where, and what to do.
+
+``UnknownPhraseWarning`` (UserWarning) says that one phrase of several cannot be grounded, where the
+others are looked for all the same.
 """
 
 from __future__ import annotations
@@ -48,6 +51,18 @@ class PromptError(UsageError):
 
 class UnknownPhraseError(PromptError):
     """The model cannot ground this phrase.
+
+    Attributes:
+        phrase: The phrase as the user wrote it.
+    """
+
+    def __init__(self, message: str, *, phrase: str) -> None:
+        super().__init__(message)
+        self.phrase = phrase
+
+
+class UnknownPhraseWarning(UserWarning):
+    """The model cannot ground this phrase; the others of the call are looked for.
 
     Attributes:
         phrase: The phrase as the user wrote it.

@@ -19,7 +19,7 @@ _LEAST = 8
 """Frames of a part, unless a batch is longer."""
 _ENOUGH = 15.0
 """Seconds after which no further part is begun."""
-_AHEAD, _MAIN = frozenset({"decode"}), frozenset({"model", "track"})
+_AHEAD, _MAIN = frozenset({"decode"}), frozenset({"model", "track", "review"})
 """Stages of the thread that reads ahead, and of the one that asks; writers have the third."""
 
 
@@ -71,11 +71,13 @@ def estimate(job: Job) -> Estimate:
     first, last = job.ends
     frames = job.frame_count
     if frames is None and last is not None:
-        frames = last + 1 - first
+        frames = len(range(first, last + 1, job.source_every))
     quickest, slowest = _between(per_frame, job)
+    back = job.frames_back
+    load += back * sum(per_frame.get(name, 0.0) for name in ("decode", "model"))
     return Estimate(
         frames=frames,
-        calls=None if frames is None else math.ceil(frames / (job.batch or 1)),
+        calls=None if frames is None else math.ceil(frames / (job.batch or 1)) + back,
         tried=trial.count,
         parts=tuple(trial.parts),
         spent=time.perf_counter() - begun,

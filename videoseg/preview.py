@@ -7,7 +7,7 @@ frame that it is marked on, through a bounded number of frames.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -188,6 +188,7 @@ def draw(
     *,
     width: int = 640,
     ruler: bool = False,
+    refused: Collection[int] = (),
 ) -> RgbImage:
     """Draw looks in the order of their frames; colours belong to prompts.
 
@@ -196,15 +197,23 @@ def draw(
         prompts: What was asked.
         streams: What the input holds.
         width: Most pixels across each picture, which is never enlarged.
+        refused: Places of prompts that the model does not know.
         ruler: Whether each has a ruler and lines to read coordinates by.
     """
-    tiles = [_tile(look, prompts, streams[look.frame.stream], width, ruler) for look in shown]
+    tiles = [
+        _tile(look, prompts, streams[look.frame.stream], width, refused, ruler) for look in shown
+    ]
     columns = _COLUMNS if len(tiles) != 4 else 2
     return grid(tiles, columns, gap=_GAP, ground=_GROUND)
 
 
 def _tile(
-    look: Look, prompts: Sequence[Prompt], info: StreamInfo, most: int, ruler: bool
+    look: Look,
+    prompts: Sequence[Prompt],
+    info: StreamInfo,
+    most: int,
+    refused: Collection[int],
+    ruler: bool,
 ) -> RgbImage:
     """A picture with its outlines, and under it what it is and what was found."""
     import cv2
@@ -218,7 +227,10 @@ def _tile(
     painter = Painter(RGB, *size, _OPACITY, labels=True, caption=_caption)
     painter.paint(planes, _scene(look, prompts, size))
     lines = [(" + ".join(look.places) + f"   frame {look.frame.index}   {_clock(look)}", _INK)]
-    lines += [(_found(look, number, prompt), _PALE) for number, prompt in enumerate(prompts)]
+    lines += [
+        (f"{p.label}: not known to the model" if n in refused else _found(look, n, p), _PALE)
+        for n, p in enumerate(prompts)
+    ]
     picture = np.dstack(planes)
     if ruler:
         picture = with_ruler(picture, info.width, info.height)
@@ -253,7 +265,7 @@ def _found(look: Look, number: int, prompt: Prompt) -> str:
     if not is_carried(prompt) or here in marks:
         return f"{prompt.label}: {scores}"
     if here < min(marks):
-        return f"{prompt.label}: marked later, on frame {min(marks)}"
+        return f"{prompt.label}: marked later, on frame {min(marks)}, not followed back"
     if not look.followed:
         return f"{prompt.label}: marked on frame {max(m for m in marks if m < here)}, not followed"
     return f"{prompt.label}: followed, {scores}"

@@ -10,7 +10,8 @@ Shorthand is ``key=value`` pairs joined by ``;``::
 the frame they were made on (default the first). Numbers are pixels, or all of one mark are shares
 of the frame such as ``box=10%,20%,50%,60%``, in JSON ``["10%", "20%", "50%", "60%"]``. A mask is a
 picture or an SVG, as ``sources/mask_files.py`` says; in ``prompts.json`` its name is relative to
-that file.
+that file. A text that lists several things (``cat. dog.``, ``cat|dog``; ``split_phrases`` says
+when) stands for a prompt for each.
 
 ``prompts.json`` is a list of objects with the same keys, or with ``cues``, a list of objects, where
 an object is corrected on several frames::
@@ -22,6 +23,7 @@ an object is corrected on several frames::
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -41,6 +43,16 @@ _MASK = "mask"
 _CUE_KEYS = (*_PLACES, _MASK, "at")
 _KEYS = ("label", "text", "max", "cues", *_CUE_KEYS)
 
+_SHORT = re.compile(
+    "mr|mrs|ms|mx|dr|prof|st|ste|sr|jr|rev|hon|sgt|capt|cpt|lt|col|gen|maj|cmdr|adm|gov|sen|rep|pres"
+    "|mt|ft|vs|etc|eg|ie|approx|ca|cf|incl|inc|ltd|co|corp|ave|blvd|rd|hwy|dept|univ|bros|fig|vol"
+    r"|est|max|min|misc|sq|nr|[0-9]+|[^\W\d_]"
+)
+"""Usual abbreviations, without their full stop, numbers and initials; behind each something goes
+on."""
+_UNITS = re.compile("in|ft|yd|mi|oz|lbs?|[ckm]?m|k?g|mg|[cm]?l|hp|pt|qt|gal")
+"""Abbreviated units, which stand behind a number."""
+
 Numbers: TypeAlias = Sequence[float]
 
 
@@ -53,6 +65,23 @@ class Shares(tuple[float, ...]):
 @dataclass(frozen=True, slots=True, init=False)
 class ShareCue(Cue):
     """A cue in shares of the frame, until its size is known (``in_pixels``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A prompt that the model cannot ground.
+
+    Attributes:
+        prompt: Its place among the prompts of the run.
+        label: Its label.
+        text: Its words.
+        reason: Why it is refused, in one line.
+    """
+
+    prompt: int
+    label: str
+    text: str
+    reason: str
 
 
 def parse_numbers(text: str, count: int, what: str) -> tuple[float, ...]:
@@ -116,7 +145,8 @@ def as_prompts(asked: Any, marks: Marks = Marks()) -> tuple[Prompt, ...]:
     """Prompts of what a caller asks.
 
     Args:
-        asked: A phrase, a ``Prompt``, or a sequence of both.
+        asked: A phrase, a ``Prompt``, or a sequence of both; a text may list several phrases
+            (``split_phrases``), that of a ``Prompt`` is one.
         marks: Belong to the only phrase, or stand for themselves.
 
     Raises:
@@ -134,7 +164,7 @@ def as_prompts(asked: Any, marks: Marks = Marks()) -> tuple[Prompt, ...]:
         if isinstance(each, Prompt):
             found.append(replace(each, cues=(*each.cues, *cues)) if cues else each)
         elif isinstance(each, str):
-            found.append(Prompt(text=str(each), cues=cues))
+            found += listed(Prompt(text=str(each), cues=cues))
         else:
             raise PromptError(f"a prompt is a phrase or a Prompt, got {values.shown(each)}")
     if cues and not given:
@@ -158,6 +188,66 @@ def in_pixels(prompts: Iterable[Prompt], info: StreamInfo) -> tuple[Prompt, ...]
         return Cue(frame=cue.frame, points=points, boxes=boxes)
 
     return tuple(replace(prompt, cues=tuple(map(placed, prompt.cues))) for prompt in prompts)
+
+
+def split_phrases(text: str) -> tuple[str, ...]:
+    """The phrases that a text lists: ``cat. dog.``, ``cat|dog`` or ``person; car`` are two each.
+
+    ``|``, ``;`` and line ends always divide. A full stop does so before a space or at the end,
+    unless it belongs to its word: a title or another usual abbreviation ("Mr. Smith"), an initial
+    ("J. Smith", "U.S. flag"), a number ("1. FC") or a unit behind one ("3.5 in. screw"). A text
+    that lists one phrase is that phrase, without a full stop at its end.
+    """
+    pieces: list[str] = []
+    for part in re.split(r"[|;\n]", text):
+        words: list[str] = []
+        given = part.split()
+        for word, after in itertools.zip_longest(given, given[1:]):
+            before = words[-1] if words else ""
+            if word.endswith(".") and not _is_short(word, before, after):
+                pieces.append(" ".join([*words, word.rstrip(".")]))
+                words = []
+            else:
+                words.append(word)
+        pieces.append(" ".join(words))
+    phrases = tuple(dict.fromkeys(filter(None, (piece.strip() for piece in pieces))))
+    return phrases or (text,)
+
+
+def _is_short(word: str, before: str, after: str | None) -> bool:
+    """Whether the full stop at the end of a word is part of it."""
+    stem = word[:-1].lower().lstrip("(\"'")
+    if "." in stem.strip("."):  # e.g., U.S.
+        return True
+    if _UNITS.fullmatch(stem) and re.fullmatch(r"[0-9][0-9.,/]*", before):
+        return True
+    if after is None:
+        return False
+    if stem == "no":
+        return after[0].isdigit()
+    return _SHORT.fullmatch(stem) is not None
+
+
+def listed(prompt: Prompt) -> tuple[Prompt, ...]:
+    """A prompt for each phrase that the text of one lists (``split_phrases``).
+
+    Each phrase is its own label, unless the prompt has another one than its text.
+
+    Raises:
+        PromptError: There are several phrases, and marks that could belong to any.
+    """
+    if prompt.text is None:
+        return (prompt,)
+    phrases = split_phrases(prompt.text)
+    if prompt.cues and len(phrases) > 1:
+        raise PromptError(
+            f"{prompt.text!r} lists several things, and the boxes and points could belong to any; "
+            "write one prompt for each object"
+        )
+    named = prompt.label != prompt.text
+    return tuple(
+        replace(prompt, text=phrase, label=prompt.label if named else phrase) for phrase in phrases
+    )
 
 
 def parse_prompt(text: str) -> Prompt:
@@ -196,9 +286,10 @@ def load_prompts(path: Path) -> tuple[Prompt, ...]:
         raise PromptError(f"{path} is not JSON: {error}") from error
     if not isinstance(entries, list) or not entries:
         raise PromptError(f"{path} must hold a list of prompts with at least one entry")
-    return tuple(
+    made = (
         _prompt(entry, f"{path}, prompt {n}", path.parent) for n, entry in enumerate(entries, 1)
     )
+    return tuple(itertools.chain.from_iterable(map(listed, made)))
 
 
 def on_every_frame(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:

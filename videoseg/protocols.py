@@ -159,6 +159,24 @@ class Submits(Protocol):
 
 
 @runtime_checkable
+class Explains(Protocol):
+    """A model that takes liberties with what it is asked, and says so."""
+
+    def explain(self, prompts: Sequence[Prompt]) -> Sequence[str]:
+        """One line for each liberty; asked after ``prepare`` with the same prompts."""
+        ...
+
+
+@runtime_checkable
+class Weighed(Protocol):
+    """A model that knows the files of its weights."""
+
+    def weight_files(self) -> Sequence[Path]:
+        """The files that were loaded, once they are."""
+        ...
+
+
+@runtime_checkable
 class VideoSegmenter(Protocol):
     """A model that remembers objects and follows them through one stream, frame after frame."""
 

@@ -16,7 +16,7 @@ from videoseg.pipeline import Tally
 from videoseg.protocols import Exporter, Writer
 from videoseg.run.lost_inputs import refuse_losing
 from videoseg.run.manifest import NAME as MANIFEST
-from videoseg.run.manifest import read_manifest, write_json
+from videoseg.run.manifest import Ended, read_manifest, write_json
 from videoseg.run.plan import Plan, settings_difference
 from videoseg.run.publish import Staging, settle
 from videoseg.run.reader import RunFolder, read_run
@@ -27,7 +27,9 @@ from videoseg.types import Detections, Frame, Scene
 
 ONE_PASS, TWO_PASS = "iou", "two-pass"
 _AFTER_THE_MODEL = frozenset({"tracking", "writers", "exporters"})
-_AFTER_THE_MODEL_OF_RUN = frozenset({"tracker", "write"})
+_AFTER_THE_MODEL_OF_RUN = frozenset(
+    {"tracker", "write", "review_gap", "review_shrink", "review_jump", "review_score"}
+)
 
 
 class Finished:
@@ -118,12 +120,13 @@ class Finished:
             for stream, index, found in self.run.detections():
                 yield names[stream], index, found and replace(found, stream=names[stream])
 
+        before = Summary.of(self.folder, self.run.prompts, self._manifest)
         return job.replay(
             answers,
             out,
             overwrite=overwrite,
             on_frame=on_frame,
-            stopped=self._manifest.get("stopped"),
+            ended=Ended(before.stopped, notes=before.notes, refused=before.refused),
         )
 
     def write(

@@ -17,7 +17,7 @@ import numpy as np
 from videoseg.config import load
 from videoseg.errors import VideosegError
 from videoseg.geometry.paths import format_path, parse_path
-from videoseg.prompts import check_prompts, load_prompts, parse_prompt
+from videoseg.prompts import check_prompts, listed, load_prompts, parse_prompt
 from videoseg.run._codec import (
     detections_from_json,
     detections_to_text,
@@ -60,7 +60,8 @@ def paths(data: bytes) -> None:
 
 def shorthand(data: bytes) -> None:
     """A prompt on the command line."""
-    _sound(parse_prompt(data.decode("utf-8", errors="surrogateescape")))
+    for prompt in listed(parse_prompt(data.decode("utf-8", errors="surrogateescape"))):
+        _sound(prompt)
 
 
 def place(data: bytes) -> None:

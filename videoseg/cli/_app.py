@@ -1,7 +1,7 @@
 """The application: its verbs, and how every way to end becomes a line and an exit code.
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed or a limit ended the run, 4 a model, key
-or package is missing, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed, a limit ended the run or some phrases
+are not known, 4 a model, key or package is missing or no phrase is known, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -25,9 +25,26 @@ class _AsJson(logging.Formatter):
         return _line("note", level=record.levelname.lower(), message=record.getMessage())
 
 
+class _Once(logging.Filter):
+    """Lets the same words through once: every input has the same to say about a phrase."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it was not said before."""
+        text = record.getMessage()
+        if text in self._said:
+            return False
+        self._said.add(text)
+        return True
+
+
 def set_up(kind: LogFormat, *, quiet: bool) -> None:
     """Say what is logged from now on in this form; when quiet, nothing below an error."""
     handler = logging.StreamHandler()
+    handler.addFilter(_Once())
     handler.setFormatter(
         _AsJson() if kind is LogFormat.JSON else logging.Formatter("note: %(message)s")
     )

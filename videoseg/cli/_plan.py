@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,8 +21,15 @@ if TYPE_CHECKING:
     from videoseg.protocols import Segmenter
 
 
-def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool) -> None:
-    """Say what each task would do and take; raises what would stop it. Leaves nothing behind."""
+SOME_REFUSED = 3
+
+
+def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool) -> int:
+    """Say what each task would do and take; raises what would stop it. Leaves nothing behind.
+
+    Returns:
+        The exit code: 0, or 3 where some phrases would not be looked for.
+    """
     from videoseg.api import Job
     from videoseg.estimate import estimate
 
@@ -43,6 +51,7 @@ def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool)
         print_json(document)
     elif several:
         _say_sum([each for each in found if each is not None], len(tasks), jobs)
+    return SOME_REFUSED if any(plan["refused"] for plan in plans) else 0
 
 
 def _plan(job: Job, task: Task, found: Estimate | None) -> dict[str, object]:
@@ -58,6 +67,8 @@ def _plan(job: Job, task: Task, found: Estimate | None) -> dict[str, object]:
         "outputs": list(job.produces()),
         "frames": job.frame_count,
         "batch": job.batch or 1,
+        "notes": [*job.model_notes, *job.notes],
+        "refused": [dataclasses.asdict(each) for each in job.refused],
     }
     if found is not None:
         plan |= {"frames": found.frames, "calls": found.calls}

@@ -54,7 +54,14 @@ def prompts_of(
     Raises:
         PromptError: A mark cannot be read, or there are bare marks and several bare texts.
     """
-    from videoseg.prompts import Marks, as_prompts, load_prompts, parse_numbers, parse_prompt
+    from videoseg.prompts import (
+        Marks,
+        as_prompts,
+        listed,
+        load_prompts,
+        parse_numbers,
+        parse_prompt,
+    )
 
     def numbers(values: Sequence[str] | None, count: int, flag: str) -> list[tuple[float, ...]]:
         return [parse_numbers(value, count, flag) for value in values or ()]
@@ -68,7 +75,8 @@ def prompts_of(
     )
     marked = any((boxes, not_boxes, points, not_points, masks))
     found = list(as_prompts(texts, marks)) if texts or marked else []
-    found += [parse_prompt(item) for item in shorthand or ()]
+    for item in shorthand or ():
+        found += listed(parse_prompt(item))
     if file is not None:
         found += load_prompts(file)
     return tuple(found)

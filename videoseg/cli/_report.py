@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from videoseg.cli._logging import say, speaks_json
-from videoseg.cli._summary import as_plain, count, say_times
+from videoseg.cli._summary import NOT_LOOKED_FOR, as_plain, count, say_review, say_times
 
 if TYPE_CHECKING:
     from videoseg.batch import Outcome
@@ -22,13 +22,14 @@ def say_outcome(outcome: Outcome) -> None:
     summary = outcome.summary
     assert summary is not None  # noqa: S101 - what fails alone is raised
     if speaks_json():
-        say("summary", **as_json(outcome), notes=list(outcome.notes))
+        say("summary", **as_json(outcome))
         return
     if summary.known == summary.frames:
         typer.echo(f"nothing to do: {summary.out} is complete already", err=True)
     for note in outcome.notes:
         typer.echo(f"note: {note}", err=True)
     _say_found(summary, outcome.task.config.run.model)
+    say_review(summary)
     say_times(summary, outcome.seconds)
 
 
@@ -36,11 +37,13 @@ def _say_found(summary: Summary, model: str) -> None:
     from videoseg import registry
     from videoseg.api import models_that_could
 
-    missing = summary.not_found
-    for prompt, tracks, outlines in zip(
-        summary.prompts, summary.tracks, summary.instances, strict=True
+    missing, refused = summary.not_found, {each.prompt for each in summary.refused}
+    for place, (prompt, tracks, outlines) in enumerate(
+        zip(summary.prompts, summary.tracks, summary.instances, strict=True)
     ):
-        if prompt in missing:
+        if place in refused:
+            typer.echo(f"{prompt.label}: {NOT_LOOKED_FOR}", err=True)
+        elif prompt in missing:
             typer.echo(
                 f"not found: {prompt.label} (on none of {count(summary.frames, 'frame')}); "
                 "try other words, or point at it with --box or --point; "
@@ -85,13 +88,20 @@ def as_json(outcome: Outcome) -> dict[str, object]:
     return {**head, **as_plain(outcome.summary, outcome.seconds)}
 
 
+def _lacking(summary: Summary) -> str:
+    """What was not found, and what was not looked for."""
+    missing = ", ".join(prompt.label for prompt in summary.not_found)
+    refused = ", ".join(each.label for each in summary.refused)
+    parts = (f"not found: {missing}" if missing else "", f"not known: {refused}" if refused else "")
+    return "; ".join(filter(None, parts))
+
+
 def _row(outcome: Outcome) -> tuple[str, ...]:
     frames = objects = ""
     reason = outcome.reason
     if outcome.summary is not None:
         frames, objects = str(outcome.summary.frames), str(sum(outcome.summary.tracks))
-        missing = ", ".join(prompt.label for prompt in outcome.summary.not_found)
-        reason = f"not found: {missing}" if missing else "; ".join(outcome.notes)
+        reason = _lacking(outcome.summary) or "; ".join(outcome.notes)
         if outcome.summary.stopped is not None:
             reason = f"stopped: {outcome.summary.stopped}"
     seconds = f"{outcome.seconds:.1f}"

@@ -59,12 +59,19 @@ def run_several(tasks: Sequence[Task], jobs: int, mode: Mode, *, quiet: bool) ->
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
-    """0 where nothing failed, 1 where everything did, else 3, as where a limit ended a run."""
+    """0 where nothing failed, 1 where everything did, else 3.
+
+    That is also the code where a limit ended a run, or a phrase was not looked for.
+    """
     failed = _report.tally(outcomes)["failed"]
     if not failed:
-        stopped = any(each.summary is not None and each.summary.stopped for each in outcomes)
-        return SOME_FAILED if stopped else 0
+        return SOME_FAILED if any(map(_is_partial, outcomes)) else 0
     return FAILED if failed == len(outcomes) else SOME_FAILED
+
+
+def _is_partial(outcome: Outcome) -> bool:
+    summary = outcome.summary
+    return summary is not None and bool(summary.stopped or summary.refused)
 
 
 def _say_failure(outcome: Outcome) -> None:

@@ -15,18 +15,35 @@ from videoseg.cli._streams import print_json
 if TYPE_CHECKING:
     from videoseg.run.summary import Summary
 
+MOST_SAID = 5
+"""So many tracks to look at again are named on the terminal."""
+NOT_LOOKED_FOR = "not looked for: the model does not know these words"
+
 
 def say_summary(summary: Summary, elapsed: float, *, as_json: bool, quiet: bool) -> None:
     """Say on stderr what was found, unless quiet, and print it on stdout if asked."""
     if not quiet and speaks_json():
         say("summary", **as_plain(summary, elapsed))
     elif not quiet:
-        for prompt, tracks, outlines in _by_prompt(summary):
+        refused = {each.prompt for each in summary.refused}
+        for place, (prompt, tracks, outlines) in enumerate(_by_prompt(summary)):
             found = f"{count(tracks, 'object')}, {count(outlines, 'outline')}"
-            typer.echo(f"{prompt}: {found if outlines else 'not found'}", err=True)
+            missing = NOT_LOOKED_FOR if place in refused else "not found"
+            typer.echo(f"{prompt}: {found if outlines else missing}", err=True)
+        say_review(summary)
         say_times(summary, elapsed)
     if as_json:
         print_json(as_plain(summary, elapsed))
+
+
+def say_review(summary: Summary) -> None:
+    """Say which tracks to look at again, the worst first, and how many more there are."""
+    found = [each for each in summary.review if each.kind != "never_found"]
+    for each in found[:MOST_SAID]:
+        typer.echo(f"look at it again: {each}", err=True)
+    more = len(found) - MOST_SAID + summary.review_left_out
+    if more > 0:
+        typer.echo(f"and {more} more to look at, in {summary.out / 'run.json'} (review)", err=True)
 
 
 def say_times(summary: Summary, elapsed: float) -> None:
@@ -96,6 +113,10 @@ def as_plain(summary: Summary, elapsed: float) -> dict[str, object]:
         "usage": None if summary.usage is None else dataclasses.asdict(summary.usage),
         "stopped": summary.stopped,
         "idle": None if summary.idle is None else round(summary.idle, 4),
+        "notes": list(summary.notes),
+        "refused": [dataclasses.asdict(each) for each in summary.refused],
+        "review": [each.to_json() for each in summary.review],
+        "review_left_out": summary.review_left_out,
     }
 
 

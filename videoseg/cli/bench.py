@@ -77,7 +77,7 @@ def bench(
     An input with fewer images is read again.
     """
     from videoseg import registry
-    from videoseg.api import open_source
+    from videoseg.api import open_source, refusal
     from videoseg.cli._settings import in_force
     from videoseg.evaluate.bench import measure
     from videoseg.evaluate.machine import Session
@@ -97,7 +97,8 @@ def bench(
     settings = without_cache(with_limits(settings, max_cost, max_calls))
     marks = Marks(box=[parse_numbers(value, 4, "--box") for value in box or ()])
     prompts = on_every_frame(as_prompts([] if text is None else text, marks))
-    check_kinds(prompts, registry.card(settings.run.model))
+    card = registry.card(settings.run.model)
+    check_kinds(prompts, card)
     opened, streams = open_source(source, settings)
     measured = settings.part("models", settings.run.model)
     try:
@@ -117,6 +118,9 @@ def bench(
         _say(settings.run.model, source, result, str(Session.now()))
     if result.stopped is not None:
         typer.echo(f"videoseg: stopped: {result.stopped}", err=True)
+    if result.refused:
+        typer.echo(f"videoseg: {refusal(result.refused, card)}", err=True)
+    if result.stopped is not None or result.refused:
         raise typer.Exit(STOPPED)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,7 @@ from videoseg.cli._common import (
 )
 from videoseg.cli._hosted_options import Yes, ask_consent
 from videoseg.cli._logging import LogFormat, set_up
+from videoseg.cli._plan import SOME_REFUSED
 from videoseg.cli._prompts import (
     Box,
     Mask,
@@ -36,6 +38,7 @@ from videoseg.cli._prompts import (
     prompts_of,
 )
 from videoseg.cli._streams import print_json
+from videoseg.cli._summary import NOT_LOOKED_FOR
 from videoseg.errors import OutputExistsError, PromptError, UsageError
 
 if TYPE_CHECKING:
@@ -46,8 +49,8 @@ DEFAULT_OUT = "{stem}.preview.png"
 EPILOG = """
 Shows the first, middle and last frame, the frames with boxes or points, and those of --at.
 A phrase is looked for on each of them. An object that is marked with a box or point is followed
-for at most 24 steps of up to 4 frames; later frames are shown without it. With a model that is a
-service it is not followed.
+for at most 24 steps of up to 4 frames; frames after that, and those before the mark, are shown
+without it. With a model that is a service it is not followed.
 
 Examples:
 
@@ -139,8 +142,13 @@ def preview(
         ask_consent(settings, location, yes=yes)
     with Job(location, asked, settings, asks=not ruler) as job:
         shown = looks(job, at or ())
-        write_png(path, draw(shown, job.prompts, job.streams, width=width, ruler=ruler))
+        refused = {each.prompt for each in job.refused}
+        streams = job.streams
+        picture = draw(shown, job.prompts, streams, width=width, refused=refused, ruler=ruler)
+        write_png(path, picture)
         _say(job, shown, path, as_json=as_json, quiet=quiet)
+        if refused:
+            raise typer.Exit(SOME_REFUSED)
 
 
 def _refuse_own_input(path: Path, read: Sequence[str | Path | None]) -> None:
@@ -156,9 +164,13 @@ def _say(job: Job, shown: Sequence[Look], path: Path, *, as_json: bool, quiet: b
     if not quiet:
         for note in job.notes:
             typer.echo(f"note: {note}", err=True)
+        refused = {each.prompt for each in job.refused}
         for number, prompt in enumerate(job.prompts):
             on = sum(bool(look.scores(number)) for look in shown)
-            typer.echo(f"{prompt.label}: found on {on} of {len(shown)} frames", err=True)
+            found = f"found on {on} of {len(shown)} frames"
+            typer.echo(
+                f"{prompt.label}: {NOT_LOOKED_FOR if number in refused else found}", err=True
+            )
         typer.echo(f"wrote {path}", err=True)
     if as_json:
         frames = [
@@ -174,5 +186,10 @@ def _say(job: Job, shown: Sequence[Look], path: Path, *, as_json: bool, quiet: b
             }
             for look in shown
         ]
-        document = {"out": str(path), "frames": frames}
+        document = {
+            "out": str(path),
+            "frames": frames,
+            "notes": [*job.model_notes, *job.notes],
+            "refused": [dataclasses.asdict(each) for each in job.refused],
+        }
         print_json(document)

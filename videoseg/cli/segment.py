@@ -72,8 +72,9 @@ as shares of its width and height. To read them off: videoseg preview --grid.
 Fields of --out: {stem}, {name}, {parent}, {index}, {model}. Without fields
 it is the output folder; for several inputs, the folder of their folders.
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed or a limit ended
-the run, 4 a model, key or package is missing, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 usage, 3 some inputs failed, a limit ended
+the run or some phrases are not known, 4 a model, key or package is missing or
+no phrase is known, 130 interrupted.
 
 Examples:
 
@@ -218,12 +219,11 @@ def segment(
         for location, folder in zip(inputs.locations, folders, strict=True)
     ]
     if dry_run:
-        say_plans(tasks, jobs, several=inputs.several, as_json=as_json)
-    else:
-        what = inputs.locations[0] if len(tasks) == 1 else f"{len(tasks)} inputs"
-        ask_consent(settings, what, yes=yes)
-        shown = Mode.NONE if quiet else progress
-        _run(tasks, jobs, shown, several=inputs.several, as_json=as_json, quiet=quiet)
+        raise typer.Exit(say_plans(tasks, jobs, several=inputs.several, as_json=as_json))
+    what = inputs.locations[0] if len(tasks) == 1 else f"{len(tasks)} inputs"
+    ask_consent(settings, what, yes=yes)
+    shown = Mode.NONE if quiet else progress
+    _run(tasks, jobs, shown, several=inputs.several, as_json=as_json, quiet=quiet)
 
 
 def _run(
@@ -236,7 +236,7 @@ def _run(
         if as_json:
             print_json(_report.as_json(outcome))
         end_if_stopped(outcome.summary)
-        return
+        raise typer.Exit(exit_code([outcome]))
     outcomes = run_several(tasks, jobs, shown, quiet=quiet)
     if as_json:
         counts = _report.tally(outcomes)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from videoseg.errors import LimitReachedError, SourceError
 from videoseg.evaluate.metrics.latency import Latency, cost_per_thousand, latency
+from videoseg.prompts import Refused
 from videoseg.protocols import Segmenter
+from videoseg.stages.known import prepare_known
 from videoseg.types import Frame, Prompt
 from videoseg.usage import Metered, Remote, Usage
 
@@ -24,6 +26,7 @@ class Measured:
         cost: US dollars for a thousand images, or None where that is not known.
         basis: What the cost rests on, or what to say for it to be known.
         stopped: Why not all images were asked about, else None.
+        refused: Prompts that the model cannot ground, and was not asked.
     """
 
     times: Latency
@@ -32,6 +35,7 @@ class Measured:
     cost: float | None
     basis: str
     stopped: str | None = None
+    refused: tuple[Refused, ...] = ()
 
 
 def measure(
@@ -57,8 +61,11 @@ def measure(
     Raises:
         SourceError: There is no frame.
         LimitReachedError: A limit of the user's does not allow even one image.
+        UnknownPhraseError: The model can ground none of the prompts.
     """
-    model.prepare(prompts)
+    refused = prepare_known(model, prompts)
+    unknown = {each.prompt for each in refused}
+    prompts = [prompt for place, prompt in enumerate(prompts) if place not in unknown]
     local = not isinstance(model, Remote)
     times: list[float] = []
     found, stopped = 0, None
@@ -81,7 +88,7 @@ def measure(
     measured = latency(times)
     usage = model.usage if isinstance(model, Metered) else None
     cost, basis = _cost(measured, usage, price_per_hour)
-    return Measured(measured, found, usage, cost, basis, stopped)
+    return Measured(measured, found, usage, cost, basis, stopped, refused)
 
 
 def _cost(

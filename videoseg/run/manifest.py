@@ -6,13 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
-from annotated_types import MinLen
+from annotated_types import MinLen, Predicate
 from typing_extensions import TypedDict
 
 from videoseg.errors import OutputError, RunLogError
+from videoseg.prompts import Refused
 from videoseg.run._codec import Json
+from videoseg.run.findings import Finding, Kind, is_exact_time
 from videoseg.run.plan import Plan
 from videoseg.run.records import plain
 from videoseg.usage import Usage
@@ -56,10 +58,30 @@ class Ended:
     Attributes:
         stopped: Why it ended before its input did, else None.
         usage: What a model that is a service has used, else None.
+        notes: What the model and the source have to say, in one line each.
+        refused: Prompts that the model could not ground.
+        review: What should be looked at again, the worst first.
+        review_left_out: How much more there is of that.
     """
 
     stopped: str | None = None
     usage: Usage | None = None
+    notes: Sequence[str] = ()
+    refused: Sequence[Refused] = ()
+    review: Sequence[Finding] = ()
+    review_left_out: int = 0
+
+    def to_json(self) -> dict[str, Json]:
+        """Plain JSON values; what is None is left out."""
+        found = {
+            "stopped": self.stopped,
+            "usage": plain(self.usage),
+            "notes": list(self.notes),
+            "refused": plain(self.refused),
+            "review": [each.to_json() for each in self.review],
+            "review_left_out": self.review_left_out,
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +116,7 @@ class Manifest:
                 self.plan.prompts, counts.instances, counts.tracks, strict=True
             )
         ]
+        refused = {each.prompt for each in self.ended.refused}
         return {
             "format": _FORMAT,
             "version": _VERSION,
@@ -105,10 +128,14 @@ class Manifest:
                 "repeated": counts.repeated,
                 "tracks": sum(counts.tracks),
                 "instances": asked,
-                "not_found": [each["label"] for each in asked if not each["count"]],
+                "not_found": [
+                    each["label"]
+                    for place, each in enumerate(asked)
+                    if not each["count"] and place not in refused
+                ],
             },
             "outputs": list(self.outputs),
-            **{name: value for name, value in plain(self.ended).items() if value is not None},
+            **self.ended.to_json(),
         }
 
     def write(self, folder: Path) -> Path:
@@ -165,6 +192,27 @@ class _Counts(TypedDict):
     instances: list[_Found]
 
 
+class _Refused(TypedDict):
+    prompt: int
+    label: str
+    text: str
+    reason: str
+
+
+class _Finding(TypedDict):
+    kind: Kind
+    prompt: int
+    label: str
+    track: int | None
+    stream: str | None
+    frame: int | None
+    time: Annotated[str, Predicate(is_exact_time)] | None
+    until: int | None
+    value: float | None
+    at_cut: bool
+    weight: float
+
+
 class _Made(TypedDict):
     """What is relied on in the ``run.json`` of an earlier run."""
 
@@ -173,6 +221,10 @@ class _Made(TypedDict):
     stages: dict[str, _Stage]
     counts: _Counts
     outputs: list[str]
+    notes: NotRequired[list[str]]
+    refused: NotRequired[list[_Refused]]
+    review: NotRequired[list[_Finding]]
+    review_left_out: NotRequired[int]
 
 
 def _check(made: Json, path: Path) -> None:

@@ -78,13 +78,15 @@ def settings_difference(
 ) -> str | None:
     """As ``difference``, of the settings alone, and of those alone that matter.
 
+    A setting that the earlier run did not have yet cannot differ.
+
     Args:
         before: The settings of the earlier run, as ``run.json`` has them.
         now: This one.
         matters: Whether a setting does, by its path, such as ``("run", "model")``.
     """
     then, here = _flat(before), _flat(plain(now.settings))
-    for path in {**then, **here}:
+    for path in then:
         if matters(path) and then.get(path) != here.get(path):
             return _clause("settings", path, then.get(path), here.get(path))
     return None

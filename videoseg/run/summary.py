@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from videoseg.prompts import Refused
 from videoseg.run._codec import Json
+from videoseg.run.findings import Finding
 from videoseg.types import Prompt
 from videoseg.usage import Usage
 
@@ -29,6 +31,10 @@ class Summary:
         usage: What a model that is a service has used, else None.
         stopped: Why the run ended before its input did, else None.
         idle: Share of the time in which the model had nothing to do, or None where unknown.
+        notes: What the model and the source had to say, in one line each.
+        refused: Prompts that the model could not ground; nothing was looked for.
+        review: What should be looked at again, the worst first.
+        review_left_out: How much more there is of that.
     """
 
     out: Path
@@ -44,6 +50,10 @@ class Summary:
     usage: Usage | None = None
     stopped: str | None = None
     idle: float | None = None
+    notes: tuple[str, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    review: tuple[Finding, ...] = ()
+    review_left_out: int = 0
 
     @classmethod
     def of(
@@ -65,6 +75,13 @@ class Summary:
             repeated=int(counts.get("repeated", 0)),
             usage=Usage(**manifest["usage"]) if "usage" in manifest else None,
             stopped=manifest.get("stopped"),
+            notes=tuple(manifest.get("notes", ())),
+            refused=tuple(
+                Refused(each["prompt"], each["label"], each["text"], each["reason"])
+                for each in manifest.get("refused", ())
+            ),
+            review=tuple(map(Finding.from_json, manifest.get("review", ()))),
+            review_left_out=int(manifest.get("review_left_out", 0)),
         )
 
     def only(self, outputs: Sequence[str], seconds: Mapping[str, float]) -> Summary:
@@ -73,5 +90,7 @@ class Summary:
 
     @property
     def not_found(self) -> tuple[Prompt, ...]:
-        """The prompts that were seen on no frame."""
-        return tuple(p for p, count in zip(self.prompts, self.instances, strict=True) if not count)
+        """The prompts that were looked for and seen on no frame."""
+        refused = {each.prompt for each in self.refused}
+        counted = enumerate(zip(self.prompts, self.instances, strict=True))
+        return tuple(p for place, (p, count) in counted if not count and place not in refused)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from videoseg.geometry import masks
@@ -11,6 +13,7 @@ from videoseg.motion import carry_mask, flow_between
 from videoseg.protocols import Segmenter, VideoSegmenter
 from videoseg.snapshots import State, joined, parted
 from videoseg.stages._answers import sound
+from videoseg.stages.backwards import Backwards, Earlier
 from videoseg.tracking.cuts import CutDetector
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, Prompt
 
@@ -38,13 +41,18 @@ class Carried:
     memory, where it has one (``Follows``); else its last mask, moved along the optical flow, is
     asked as a mask cue. A cut ends a carried mask; a memory may find the object again.
 
+    With ``backwards`` an object is also followed from its first cue back to the first frame, before
+    that frame is answered.
+
     Attributes:
         segmenter: The model; prepared by the caller.
         prompts: What is asked; ``Instance.prompt`` indexes them.
+        backwards: How to come to frames before a cue; None = they stay empty.
     """
 
     segmenter: Segmenter
     prompts: Sequence[Prompt]
+    backwards: Backwards | None = None
     _streams: dict[str, _Stream] = field(init=False, repr=False, default_factory=dict)
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
@@ -53,13 +61,16 @@ class Carried:
         Raises:
             ModelError: The model did not answer the frame it was asked about.
         """
-        try:
+        with ExitStack() as ends:
+            ends.callback(self._end)
+            earlier: Earlier | None = None
             for frame in frames:
-                yield frame, self._stream(frame.stream).step(frame)
-        finally:
-            for stream in self._streams.values():
-                stream.follower.finish()
-            self._streams.clear()
+                if earlier is None and self.backwards is not None:
+                    alone = partial(Carried, self.segmenter)
+                    earlier = self.backwards.before(frame, self.prompts, alone)
+                    ends.enter_context(earlier)
+                answer = self._stream(frame.stream).step(frame)
+                yield frame, answer if earlier is None else earlier.added_to(answer)
 
     def recall(self, frame: Frame, detections: Detections | None) -> None:
         """Take the next frame with the answer it was given in an earlier run."""
@@ -76,6 +87,11 @@ class Carried:
         for place, stream in enumerate(self._streams.values()):
             if stream.last is not None:
                 stream.follower.restore(parts.get(str(place), {}), stream.last)
+
+    def _end(self) -> None:
+        for stream in self._streams.values():
+            stream.follower.finish()
+        self._streams.clear()
 
     def _stream(self, name: str) -> _Stream:
         if name not in self._streams:
@@ -132,8 +148,12 @@ class _Stream:
         self.seen = {
             found.prompt: found.mask
             for found in (detections.instances if detections is not None else ())
-            if self.prompts[found.prompt].cues
+            if self._has_begun(self.prompts[found.prompt], frame)
         }
+
+    def _has_begun(self, prompt: Prompt, frame: Frame) -> bool:
+        """Whether a cue of the prompt holds by now: what was found before came backwards."""
+        return any(cue.frame is None or cue.frame <= frame.index for cue in prompt.cues)
 
     def _due(self, index: int, prompt: Prompt, frame: Frame) -> Prompt | None:
         """The prompt as it is asked on this frame, or None where it is not."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
-from videoseg.protocols import Segmenter, Stage
+from videoseg.protocols import FrameSource, Segmenter, Stage
+from videoseg.stages.backwards import Backwards
 from videoseg.stages.batched import Batched, Load
 from videoseg.stages.carried import Carried
 from videoseg.stages.every_nth import batch_within, every_nth
@@ -21,6 +23,7 @@ def stage_for(
     every: int,
     first: int,
     load: Load,
+    again: Callable[[], AbstractContextManager[FrameSource]] | None = None,
 ) -> Stage:
     """The stage for some prompts: what was marked on a frame is carried from there.
 
@@ -31,11 +34,16 @@ def stage_for(
         every: Distance between frames that are asked, in frames.
         first: Index of the first frame, from which those are counted.
         load: Filled in on the way with how the model is kept busy, where frames go in batches.
+        again: Opens the input for a second reading, to follow marks backwards; None = they are
+            followed forward alone.
     """
-    marked = {cue.frame for prompt in prompts for cue in prompt.cues} - {None}
+    marked = frozenset(
+        cue.frame for prompt in prompts for cue in prompt.cues if cue.frame is not None
+    )
     stage: Stage = Batched(model, prompts, batch_within(batch, every), load)
     if marked:
-        stage = Carried(model, prompts)
+        backwards = None if again is None else Backwards(again, every, first, marked)
+        stage = Carried(model, prompts, backwards)
     elif isinstance(model, Keyframed):
         stage = Keyframes(model, prompts, model)
     elif isinstance(model, RemoteSegmenter):

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from videoseg.errors import PromptError
 from videoseg.geometry.bounds import Bounds
-from videoseg.protocols import Segmenter, VideoSegmenter
+from videoseg.protocols import (
+    Composed,
+    Explains,
+    Pending,
+    Segmenter,
+    Submits,
+    VideoSegmenter,
+    Weighed,
+)
 from videoseg.snapshots import State
 from videoseg.stages._lens import Lens
 from videoseg.stages.carried import Follows
-from videoseg.stages.in_flight import RemoteSegmenter
 from videoseg.stages.keyframes import Keyframed
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt, StreamInfo
+from videoseg.usage import Metered, Remote, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,11 @@ class View:
         """The model's card."""
         return self.model.card
 
+    @property
+    def able(self) -> Any:
+        """The model, with what it can do beside answering."""
+        return self.model
+
     def prepare(self, prompts: Sequence[Prompt]) -> None:
         """Prepare the model."""
         self.model.prepare(prompts)
@@ -46,23 +62,8 @@ class View:
         self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
     ) -> Sequence[Detections]:
         """Answer ``prompts[i]`` on ``frames[i]``."""
-        lenses = [self.lens(frame) for frame in frames]
-        asked = [_shown(lens, given) for lens, given in zip(lenses, prompts, strict=True)]
-        looked_at = [n for n, shown in enumerate(asked) if shown]
-        found = (
-            self.model.segment(
-                [lenses[n].frame(frames[n]) for n in looked_at],
-                [tuple(asked[n].values()) for n in looked_at],
-            )
-            if looked_at
-            else ()
-        )
-        answers = dict(zip(looked_at, found, strict=False))
-        return [
-            self._told(answers.get(n), frame, lenses[n], tuple(asked[n]), len(prompts[n]))
-            for n, frame in enumerate(frames)
-            if n in answers or not asked[n]
-        ]
+        asked = _Asked.of(self, frames, prompts)
+        return asked.answers(self.model.segment(*asked.shown) if asked.looked_at else ())
 
     def close(self) -> None:
         """Close the model."""
@@ -83,7 +84,7 @@ class View:
         outline = lens.outline(instance.outline) if kept and instance.outline else None
         return replace(instance, mask=mask, outline=outline)
 
-    def _told(
+    def told(
         self,
         answer: Detections | None,
         frame: Frame,
@@ -103,64 +104,139 @@ class View:
         return replace(answer, instances=instances, presence=presence)
 
 
-@dataclass(frozen=True, slots=True)
-class FollowingView(View):
-    """A ``View`` of a model that brings its own memory for following objects."""
+class _Following(View):
+    """A memory for following objects, brought by the model."""
+
+    __slots__ = ()
 
     def follower(self) -> VideoSegmenter:
         """A new memory, for one stream."""
-        assert isinstance(self.model, Follows)  # noqa: S101 (see ``view_of``)
-        return _Follower(self, self.model.follower())
+        return _Follower(self, self.able.follower())
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteView(View):
-    """A ``View`` of a model that other machines run."""
+class _Keyframed(View):
+    """Too slow to be asked on every frame."""
 
-    model: RemoteSegmenter
-
-    @property
-    def concurrency(self) -> int:
-        """Frames that may be asked about at once."""
-        return self.model.concurrency
-
-    @property
-    def sends_frames_to(self) -> str | None:
-        """Where frames go."""
-        return self.model.sends_frames_to
-
-    def abandon(self) -> None:
-        """End all calls that are under way."""
-        self.model.abandon()
-
-
-@dataclass(frozen=True, slots=True)
-class KeyframedView(View):
-    """A ``View`` of a model that is too slow to be asked on every frame."""
+    __slots__ = ()
 
     @property
     def keyframe_every(self) -> int:
         """Frames from one question to the next."""
-        assert isinstance(self.model, Keyframed)  # noqa: S101 (see ``view_of``)
-        return self.model.keyframe_every
+        return int(self.able.keyframe_every)
 
     def memory(self) -> VideoSegmenter | None:
         """Something that follows objects through one stream, or None."""
-        assert isinstance(self.model, Keyframed)  # noqa: S101 (see ``view_of``)
-        memory = self.model.memory()
+        memory = self.able.memory()
         return None if memory is None else _Follower(self, memory)
 
 
+class _Submitting(View):
+    """Works on by itself while the caller does something else."""
+
+    __slots__ = ()
+
+    def submit(self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]) -> Pending:
+        """Begin on what ``segment`` answers."""
+        asked = _Asked.of(self, frames, prompts)
+        return _Seen(asked, self.able.submit(*asked.shown) if asked.looked_at else None)
+
+    def batch_size(self) -> int:
+        """Frames that fit into memory at once."""
+        return int(self.able.batch_size())
+
+
+class _Remote(View):
+    """Run by other machines."""
+
+    __slots__ = ()
+
+    @property
+    def concurrency(self) -> int:
+        """Frames that may be asked about at once."""
+        return int(self.able.concurrency)
+
+    @property
+    def sends_frames_to(self) -> str | None:
+        """Where frames go."""
+        to: str | None = self.able.sends_frames_to
+        return to
+
+    def abandon(self) -> None:
+        """End all calls that are under way."""
+        self.able.abandon()
+
+
+class _Metered(View):
+    """Counts what it uses."""
+
+    __slots__ = ()
+
+    @property
+    def usage(self) -> Usage:
+        """What has been used since it was prepared."""
+        used: Usage = self.able.usage
+        return used
+
+
+class _Explaining(View):
+    """Says which liberties it takes."""
+
+    __slots__ = ()
+
+    def explain(self, prompts: Sequence[Prompt]) -> Sequence[str]:
+        """One line for each liberty."""
+        told: Sequence[str] = self.able.explain(prompts)
+        return told
+
+
+class _Weighed(View):
+    """Knows the files of its weights."""
+
+    __slots__ = ()
+
+    def weight_files(self) -> Sequence[Path]:
+        """The files that were loaded, once they are."""
+        files: Sequence[Path] = self.able.weight_files()
+        return files
+
+
+class _Composed(View):
+    """Made of other models."""
+
+    __slots__ = ()
+
+    def compose(self, part: Callable[[str], Segmenter]) -> None:
+        """Take the way to models by name."""
+        self.able.compose(part)
+
+
+_ABILITIES: Mapping[type, type[View]] = {
+    Follows: _Following,
+    Keyframed: _Keyframed,
+    Submits: _Submitting,
+    Remote: _Remote,
+    Metered: _Metered,
+    Explains: _Explaining,
+    Weighed: _Weighed,
+    Composed: _Composed,
+}
+"""What a model may be able to do beside answering, and how a view of it does the same."""
+
+
 def view_of(model: Segmenter, bounds: Bounds, max_size: int | None) -> Segmenter:
-    """A model that sees frames within bounds and of a size; itself where that is no limit."""
+    """A model that sees frames within bounds and of a size; itself where that is no limit.
+
+    It can do what the model can do, and nothing else (``_ABILITIES``).
+    """
     if bounds.is_open and max_size is None:
         return model
-    if isinstance(model, Keyframed):
-        return KeyframedView(model, bounds, max_size)
-    if isinstance(model, RemoteSegmenter):
-        return RemoteView(model, bounds, max_size)
-    kind = FollowingView if isinstance(model, Follows) else View
-    return kind(model, bounds, max_size)
+    able = tuple(how for what, how in _ABILITIES.items() if isinstance(model, what))
+    return _view_class(able)(model, bounds, max_size)
+
+
+@functools.cache
+def _view_class(able: tuple[type[View], ...]) -> type[View]:
+    return type("View", able, {"__slots__": ()}) if able else View
 
 
 def check_marks(prompts: Sequence[Prompt], bounds: Bounds, streams: Iterable[StreamInfo]) -> None:
@@ -189,6 +265,70 @@ def check_marks(prompts: Sequence[Prompt], bounds: Bounds, streams: Iterable[Str
                     raise PromptError(f"box {x1:g},{y1:g},{x2:g},{y2:g} of {label!r} {region}")
             if cue.mask is not None and bounds.clipped(cue.mask) is None:
                 raise PromptError(f"no pixel of the mask of {label!r} lies where objects may lie")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What a model is asked about some frames through a view.
+
+    Attributes:
+        view: The view.
+        frames: The frames.
+        counts: How many prompts there are for each.
+        lenses: How each is shown.
+        prompts: Those of its prompts that can be asked, as they are asked, by index.
+    """
+
+    view: View
+    frames: Sequence[Frame]
+    counts: Sequence[int]
+    lenses: Sequence[Lens]
+    prompts: Sequence[dict[int, Prompt]]
+
+    @classmethod
+    def of(cls, view: View, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]) -> _Asked:
+        """The questions ``prompts[i]`` about ``frames[i]``."""
+        lenses = [view.lens(frame) for frame in frames]
+        asked = [_shown(lens, given) for lens, given in zip(lenses, prompts, strict=True)]
+        return cls(view, frames, [len(given) for given in prompts], lenses, asked)
+
+    @property
+    def looked_at(self) -> list[int]:
+        """Places of the frames about which there is something to ask."""
+        return [n for n, shown in enumerate(self.prompts) if shown]
+
+    @property
+    def shown(self) -> tuple[list[Frame], list[tuple[Prompt, ...]]]:
+        """These frames and prompts, as the model sees them."""
+        places = self.looked_at
+        return (
+            [self.lenses[n].frame(self.frames[n]) for n in places],
+            [tuple(self.prompts[n].values()) for n in places],
+        )
+
+    def answers(self, found: Sequence[Detections]) -> list[Detections]:
+        """The model's answers as those of the whole frames; one that is missing stays so."""
+        known = dict(zip(self.looked_at, found, strict=False))
+        return [
+            self.view.told(known.get(n), frame, self.lenses[n], tuple(asked), self.counts[n])
+            for n, (frame, asked) in enumerate(zip(self.frames, self.prompts, strict=True))
+            if n in known or not asked
+        ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A batch that a model has begun on, seen through a view (``Pending``)."""
+
+    asked: _Asked
+    pending: Pending | None
+
+    @property
+    def seconds(self) -> float:
+        return 0.0 if self.pending is None else self.pending.seconds
+
+    def result(self) -> Sequence[Detections]:
+        return self.asked.answers(() if self.pending is None else self.pending.result())
 
 
 @dataclass(slots=True)

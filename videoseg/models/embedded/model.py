@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import logging
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
@@ -21,7 +20,7 @@ from videoseg.models.embedded.hints import Hints
 from videoseg.models.embedded.memory import Memory
 from videoseg.models.embedded.outline import Outlined, outline
 from videoseg.models.embedded.outliner import Outliner
-from videoseg.models.embedded.phrases import Query, read
+from videoseg.models.embedded.phrases import Query, meaning, read
 from videoseg.models.embedded.words import vocabulary
 from videoseg.protocols import VideoSegmenter
 from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt, RgbImage
@@ -35,7 +34,6 @@ _AGREES = 0.25
 """The second look must find again so much of the thing, by area, or the looks contradict."""
 _FAR = 320
 """Longer side of the frame for that second look, pixels."""
-_log = logging.getLogger(__name__)
 
 
 class _Looks:
@@ -116,6 +114,24 @@ class Embedded:
             if prompt.text is not None:
                 self._query(prompt.text)
 
+    def explain(self, prompts: Sequence[Prompt]) -> Sequence[str]:
+        """What words are taken for something wider, and which phrases come down to the same.
+
+        A phrase beside a mark is not explained: the mark says which object is meant.
+        """
+        phrases = dict.fromkeys(p.text for p in prompts if p.text is not None and not p.cues)
+        queries = [self._query(phrase) for phrase in phrases]
+        notes = [note for query in queries for note in query.notes]
+        alike: dict[Hashable, list[str]] = {}
+        for query in queries:
+            alike.setdefault(meaning(query), []).append(repr(query.phrase))
+        for same in alike.values():
+            if len(same) > 1:
+                names = f"{', '.join(same[:-1])} and {same[-1]}"
+                all_of = "both" if len(same) == 2 else "all"
+                notes.append(f"{names} mean the same to this model: {all_of} get the same objects")
+        return list(dict.fromkeys(notes))
+
     def segment(
         self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
     ) -> Sequence[Detections]:
@@ -133,10 +149,7 @@ class Embedded:
 
     def _query(self, phrase: str) -> Query:
         if phrase not in self._queries:
-            query = read(phrase, vocabulary())
-            for note in query.notes:
-                _log.warning("%r: %s", phrase, note)
-            self._queries[phrase] = query
+            self._queries[phrase] = read(phrase, vocabulary())
         return self._queries[phrase]
 
     def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:

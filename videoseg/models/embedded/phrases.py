@@ -15,7 +15,7 @@ and then the colour alone decides. A *make* ("wooden", "striped") is read but no
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
 from videoseg.errors import UnknownPhraseError
@@ -41,6 +41,8 @@ from videoseg.models.embedded.words import LONGEST, Noun, Vocabulary, singulars
 
 _MOST_TOLD, _LONGEST_TOLD = 5, 80
 """A refusal quotes so many words and characters of a phrase."""
+_MOST_KINDS = 3
+"""A note names so many classes that a noun is looked for as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +147,12 @@ def read(phrase: str, vocabulary: Vocabulary) -> Query:
     vague = any(group.noun is None and group.colour is None for group in groups)
     if reader.unknown or vague or not groups:
         raise UnknownPhraseError(_refusal(phrase, reader), phrase=phrase)
-    notes = _notes(groups, vocabulary)
+    notes = _notes(phrase, groups, vocabulary)
     if "," in tokens:
-        notes.append("it names one object of parts that touch; ask for several one by one")
+        notes.append(
+            f"{_told(phrase)} is looked for as one object of parts that touch; "
+            "ask for several things one by one"
+        )
     return Query(phrase, tuple(groups), tuple(notes))
 
 
@@ -273,29 +278,61 @@ def _make(reader: _Reader, named: bool) -> bool:
     return reader.tokens[reader.place + 1] not in AND
 
 
+def _told(phrase: str) -> str:
+    return repr(phrase[:_LONGEST_TOLD])
+
+
 def _refusal(phrase: str, reader: _Reader) -> str:
-    understood = ", ".join(map(repr, reader.understood[:_MOST_TOLD])) or "nothing"
-    if reader.unknown:
-        unknown = ", ".join(map(repr, reader.unknown[:_MOST_TOLD]))
-        what = f"understood {understood}, not {unknown}"
-    else:
-        what = f"understood {understood}, which singles nothing out"
+    if not reader.unknown:
+        return (
+            f"{_told(phrase)} is too general for the embedded model; "
+            "name a colour, or mark it with --box or --point"
+        )
+    unknown = ", ".join(map(repr, reader.unknown[:_MOST_TOLD]))
+    known = list(dict.fromkeys(map(repr, filter(None, reader.understood))))[:_MOST_TOLD]
+    where = f" in {_told(phrase)}" if known else ""
     return (
-        f"the embedded model cannot ground {phrase[:_LONGEST_TOLD]!r}: {what}; "
-        "outline it with a box or a point"
+        f"the embedded model does not know {unknown}{where}; "
+        "use other words, or mark it with --box or --point"
     )
 
 
-def _notes(groups: Sequence[Things], vocabulary: Vocabulary) -> list[str]:
+def _notes(phrase: str, groups: Sequence[Things], vocabulary: Vocabulary) -> list[str]:
     notes = []
     for group in groups:
         if group.noun is None:
-            notes.append(f"the {group.colour} thing is grounded by its colour alone")
-        elif group.noun.general:
-            target = group.noun.target
-            kinds = [vocabulary.classes[h] for h in target.heads]
-            kinds += [vocabulary.imagenet[i] for i in target.imagenet]
-            notes.append(f"any {' or '.join(kinds[:3])} is taken for {group.noun.word!r}")
-        notes += [f"{word!r} is not judged" for word in group.not_judged]
-        notes += _notes([partner for _, partner in group.related], vocabulary)
+            notes.append(
+                f"the {group.colour} thing in {_told(phrase)} is looked for by its colour alone"
+            )
+        elif group.noun.general or group.noun.narrow:
+            notes.append(_class_note(group.noun, vocabulary))
+        notes += [
+            f"{word!r} in {_told(phrase)} is ignored: this model cannot judge it"
+            for word in group.not_judged
+        ]
+        notes += _notes(phrase, [partner for _, partner in group.related], vocabulary)
     return notes
+
+
+def _class_note(noun: Noun, vocabulary: Vocabulary) -> str:
+    """That a noun is looked for as something that is wider, or narrower."""
+    kinds = [vocabulary.classes[head] for head in noun.target.heads]
+    kinds += [vocabulary.imagenet[index] for index in noun.target.imagenet]
+    known = " or ".join(map(repr, kinds[:_MOST_KINDS]))
+    if noun.narrow:
+        return f"{noun.word!r} is looked for as {known} only; this model knows no other kind"
+    return (
+        f"{noun.word!r} is looked for as any {known}; this model cannot tell them apart. "
+        "Use --box or --point, or another model."
+    )
+
+
+def meaning(query: Query) -> Hashable:
+    """What a phrase is looked for as; phrases with the same meaning get the same answer."""
+    return tuple(map(_meaning, query.things))
+
+
+def _meaning(things: Things) -> Hashable:
+    noun = None if things.noun is None else things.noun.target
+    related = tuple((relation, _meaning(other)) for relation, other in things.related)
+    return noun, things.colour, things.size, things.picks, things.count, related

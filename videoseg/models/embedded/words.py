@@ -55,11 +55,13 @@ class Noun:
         word: The name that was found in the table, singular.
         target: What it stands for.
         general: The table knows it only as a kind of something: any such thing will be found.
+        narrow: It means more than the one thing that the table knows of it and that is found.
     """
 
     word: str
     target: Target
     general: bool = False
+    narrow: bool = False
 
 
 class Vocabulary:
@@ -74,12 +76,14 @@ class Vocabulary:
         self._targets = [Target(tuple(h), tuple(i), w) for h, i, w in table["targets"]]
         self._nouns: Mapping[str, int] = table["nouns"]
         self._general = frozenset(table["general"])
+        self._narrow = frozenset(table["narrow"])
 
     def find(self, words: Sequence[str]) -> Noun | None:
         """The noun that these words together are, in singular or plural, or None."""
         for name in singulars(words):
             if name in self._nouns:
-                return Noun(name, self._targets[self._nouns[name]], name in self._general)
+                target = self._targets[self._nouns[name]]
+                return Noun(name, target, name in self._general, name in self._narrow)
         return None
 
     def head(self, name: str) -> int:

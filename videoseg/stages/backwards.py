@@ -1,0 +1,166 @@
+"""Follows what is marked on a later frame back to the first frame, before that one is answered.
+
+Frames are read a second time, in pieces from the marked frame down, each decoded forward and gone
+through from its end; a piece fits into ``_MOST_BYTES``. Time runs backwards for whoever follows:
+frame numbers and times are mirrored at the marked frame. Answers wait compressed in a temporary
+file, so that memory does not grow with the clip.
+"""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import IO
+
+from videoseg.protocols import FrameSource, Stage
+from videoseg.types import Detections, Frame, Instance, Prompt
+
+_MOST_BYTES = 256 << 20
+"""Pictures that are held in memory at once, bytes."""
+_LEAST = 8
+"""Frames of a piece, however large they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backwards:
+    """How to come to the frames before a mark.
+
+    Attributes:
+        again: Opens the input for a reading of its own, within a context.
+        every: Distance between frames that are asked, in frames.
+        first: Index of a frame that is asked, from which the others are counted.
+        also: Indices of frames that are asked besides.
+    """
+
+    again: Callable[[], AbstractContextManager[FrameSource]]
+    every: int = 1
+    first: int = 0
+    also: frozenset[int] = frozenset()
+
+    def before(
+        self, frame: Frame, prompts: Sequence[Prompt], stage: Callable[[Sequence[Prompt]], Stage]
+    ) -> Earlier:
+        """What is found from the marks back to a frame; the caller closes it.
+
+        Args:
+            frame: The first frame that is wanted.
+            prompts: All prompts of the run.
+            stage: Makes what follows some prompts from their marks on.
+
+        Raises:
+            SourceError: The input cannot be read again.
+            ModelError: The model did not answer the frame it was asked about.
+        """
+        found = Earlier()
+        places = [n for n, each in enumerate(prompts) if (first_mark(each) or 0) > frame.index]
+        if not places:
+            return found
+        marks = {place: first_mark(prompts[place]) or 0 for place in places}
+        last = max(marks.values())
+        mirrored = [_mirrored_prompt(prompts[place], marks[place], last) for place in places]
+        try:
+            with self.again() as source:
+                for shown, answer in stage(mirrored).run(self._down(source, frame, last)):
+                    index = last - shown.index
+                    kept = [
+                        replace(one, prompt=places[one.prompt])
+                        for one in (answer.instances if answer is not None else ())
+                        if index < marks[places[one.prompt]]
+                    ]
+                    found.keep(shown.stream, index, kept)
+        except BaseException:
+            found.close()
+            raise
+        return found
+
+    def _down(self, source: FrameSource, to: Frame, last: int) -> Iterator[Frame]:
+        """Frames that are asked, from the last down to a first one, in mirrored time."""
+        step = int(getattr(source, "every", 1))  # it counts from where a reading begins
+        length = max(_LEAST, _MOST_BYTES // to.image.nbytes) * max(self.every, step)
+        stop = last + 1
+        while stop > to.index:
+            start = max(to.index, stop - length)
+            start -= (start - to.index) % step
+            piece = [each for each in source.frames(start, stop) if self._is_asked(each.index)]
+            while piece:
+                frame = piece.pop()
+                yield replace(frame, index=last - frame.index, pts=-frame.pts, native=None)
+            stop = start
+
+    def _is_asked(self, index: int) -> bool:
+        return (index - self.first) % self.every == 0 or index in self.also
+
+
+@dataclass(slots=True)
+class Earlier(AbstractContextManager["Earlier"]):
+    """Objects on frames before their marks, kept in a temporary file."""
+
+    _file: IO[bytes] | None = field(init=False, repr=False, default=None)
+    _places: dict[tuple[str, int], tuple[int, int]] = field(
+        init=False, repr=False, default_factory=dict
+    )
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the file. A second call does nothing."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def keep(self, stream: str, index: int, found: Sequence[Instance]) -> None:
+        """Keep what was found on a frame."""
+        if not found:
+            return
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="videoseg-")  # noqa: SIM115 - close does
+        made = zlib.compress(pickle.dumps(tuple(found)), 1)
+        self._places[stream, index] = self._file.tell(), len(made)
+        self._file.write(made)
+
+    def added_to(self, answer: Detections) -> Detections:
+        """An answer with what was found on its frame from later marks."""
+        place = self._places.pop((answer.stream, answer.index), None)
+        if place is None or self._file is None:
+            return answer
+        self._file.seek(place[0])
+        # The file has no name, and this process alone has written it.
+        found = pickle.loads(zlib.decompress(self._file.read(place[1])))  # noqa: S301
+        return replace(answer, instances=(*answer.instances, *found))
+
+
+def first_mark(prompt: Prompt) -> int | None:
+    """Index of the first frame that a prompt is marked on; None where marks hold on every frame."""
+    frames = [cue.frame for cue in prompt.cues]
+    known = [frame for frame in frames if frame is not None]
+    return min(known) if known and len(known) == len(frames) else None
+
+
+def mark_notes(prompts: Iterable[Prompt], first: int, *, goes_back: bool) -> Iterator[str]:
+    """What becomes of the frames before those that prompts are marked on.
+
+    Args:
+        prompts: What is asked.
+        first: Index of the first frame.
+        goes_back: Whether marks are followed backwards.
+    """
+    for prompt in prompts:
+        mark = first_mark(prompt)
+        if mark is None or mark <= first:
+            continue
+        yield f"{prompt.label!r} is marked on frame {mark}: " + (
+            f"it is followed back to frame {first} first, then onwards"
+            if goes_back
+            else f"it is followed from there on; frames {first} to {mark - 1} stay empty"
+        )
+
+
+def _mirrored_prompt(prompt: Prompt, mark: int, last: int) -> Prompt:
+    """A prompt with its first marks alone, at their place in mirrored time."""
+    cues = (replace(cue, frame=last - mark) for cue in prompt.cues if cue.frame == mark)
+    return replace(prompt, cues=tuple(cues))
