@@ -120,7 +120,8 @@ def preview(
     path = out or Path(f"{_inputs.stem_of(location)}.preview.png")
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists; give another file, or --overwrite to replace it")
-    ask_consent(settings, location, yes=yes)
+    marked = sum(len(prompt.cues) for prompt in asked)
+    ask_consent(settings, location, lambda: 3 + marked + len(at or ()), yes=yes)
     with Job(location, asked, settings) as job:
         shown = looks(job, at or ())
         refused = {each.prompt for each in job.refused}
