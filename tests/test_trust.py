@@ -270,6 +270,8 @@ REASONS = {
     ("models", "offline"): "keeps from fetching",
     ("run", "offline"): "keeps from fetching",
     ("exporters", "tolerance"): "how large a file becomes",
+    ("writers", "format"): "how large files become",
+    ("writers", "names"): "numbers, or the names of the source's pictures made safe",
     ("writers", "preset"): "how large a file becomes",
     ("sources", "on_truncation"): "what becomes of a file that the user names",
     ("sources", "timeout"): "how long an address that the user names is waited for",
