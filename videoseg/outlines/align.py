@@ -225,6 +225,8 @@ def _smoothed(values: Values, weight: Values, hold: float = 0) -> Values:
 
 def _rising(values: Values, least: Values) -> Values:
     """Values made to rise no slower than others do, and changed as little as that takes."""
+    if (np.diff(values - least) >= 0).all():
+        return values
     from scipy.optimize import isotonic_regression
 
     rising: Values = isotonic_regression(values - least).x

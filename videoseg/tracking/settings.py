@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge, Le
 from typing_extensions import Doc
+
+from videoseg.outlines.contours import outlines_of
+from videoseg.types import Mask, Shape
 
 
 @dataclass
@@ -59,3 +63,7 @@ class Settings:
     curves: Annotated[
         bool, Doc("outlines of curves: half the points, and many times the time of polygons")
     ] = False
+
+    def outlines(self, found: Sequence[Mask]) -> list[Shape]:
+        """The outline of each mask, by these settings."""
+        return outlines_of(found, tolerance=self.tolerance, curves=self.curves)
