@@ -10,7 +10,8 @@ import pytest
 
 from tests import scenes
 from videoseg.geometry import masks
-from videoseg.outlines.align import Points, Track, at_lengths, evenly, followed
+from videoseg.outlines.align import Track, at_lengths, evenly, followed
+from videoseg.outlines.arrays import Points
 from videoseg.outlines.keyframes import keyed
 from videoseg.outlines.knots import shared_curves
 from videoseg.outlines.raster import rasterise

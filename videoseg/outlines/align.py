@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.outlines.arrays import Points, Values
+
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
-Points = npt.NDArray[np.float64]
-Values = npt.NDArray[np.float64]
 
 _SPACING = 0.7
 """Pixels between the places of a ring that points are matched to."""

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten, signed_area
+from videoseg.outlines.arrays import Points
 from videoseg.outlines.curves import curves
 from videoseg.outlines.edges import FINE, Edges, edges_of
 from videoseg.outlines.polygons import polygons_of
@@ -42,7 +43,6 @@ _TIGHTEST = 0.1
 _SMOOTH = 0.7
 """down to so much of the tolerance it was to have, with finer numbers, then following steps."""
 
-Points = npt.NDArray[np.float64]
 Areas = npt.NDArray[np.float64]
 
 

@@ -13,6 +13,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.outlines.arrays import Flags, Indices, Points, ranges
 from videoseg.outlines.chains import cheapest
 from videoseg.outlines.edges import FINE, Edges
 from videoseg.outlines.refine import Pieces, refine
@@ -23,14 +24,10 @@ from videoseg.outlines.spans import (
     UNSEEN,
     UNSEEN_CLOSE,
     Fitting,
-    Flags,
-    Indices,
-    Points,
     Spans,
     Ways,
     curves_between,
     lines_between,
-    ranges,
     ways,
 )
 from videoseg.types import Bezier, Polygon, Ring

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.outlines.arrays import Flags, Indices, Points, Values, ranges
 from videoseg.outlines.simplify import turned
-from videoseg.outlines.spans import Flags, Indices, Points, Values, ranges
 from videoseg.outlines.trace import Trace
 
 WHOLE = 1.0

@@ -11,19 +11,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from videoseg.outlines.edges import Edges
-
-Points = npt.NDArray[np.float64]
-Values = npt.NDArray[np.float64]
-Complex = npt.NDArray[np.complex128]
-Indices = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from videoseg.outlines.arrays import Complex, Flags, Indices, Points, Values, ranges
+from videoseg.outlines.edges import Edges
 
 _REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 """How many stretches between stops one line may cover; a curve covers two at least."""
@@ -75,13 +67,6 @@ class Ways:
     starts: Indices
     knots: Points
     on_step: Flags
-
-
-def ranges(begins: Indices, counts: Indices) -> tuple[Indices, Indices]:
-    """The numbers ``begin`` to ``begin + count`` of each, and which range each belongs to."""
-    which = np.repeat(np.arange(len(counts)), counts)
-    offsets = begins - (np.cumsum(counts) - counts)
-    return which, np.arange(len(which)) + offsets[which]
 
 
 def ways(edges: Edges, points: Points, kept: Indices, every: int) -> Ways:
