@@ -12,19 +12,22 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten, signed_area
-from videoseg.outlines.arrays import Points
+from videoseg.outlines.arrays import Indices, Points
+from videoseg.outlines.between import chain_of, line_between
 from videoseg.outlines.curves import curves
-from videoseg.outlines.edges import FINE, Edges, edges_of
+from videoseg.outlines.edges import FINE, edges_of
 from videoseg.outlines.polygons import polygons_of
 from videoseg.outlines.raster import wrong_pixels
 from videoseg.outlines.simplify import RingGroup, culprits, middle_line, numbers_of, split
+from videoseg.outlines.splines import splines
 from videoseg.outlines.trace import Trace, trace
 from videoseg.types import Bezier, Mask, Part, Polygon, Ring, Shape
 
@@ -42,8 +45,13 @@ _TIGHTEST = 0.1
 """until that is less than so many pixels;"""
 _SMOOTH = 0.7
 """down to so much of the tolerance it was to have, with finer numbers, then following steps."""
+_CROWDED = 0.5
+"""Rings that are in one another's way at so much of the tolerance come closer to pixels' edges."""
 
 Areas = npt.NDArray[np.float64]
+Logits = npt.NDArray[np.float16]
+Fit: TypeAlias = Callable[[Indices, float], list[Ring]]
+"""Makes rings, by number, that are nowhere further off than so many pixels."""
 
 
 def outline_of(mask: Mask, *, tolerance: float = 0.5, min_area: int = 0) -> Shape:
@@ -109,8 +117,9 @@ def _outlines(
     ]
     made: dict[int, Shape] = {}
     if tolerance > 0 and curves:
+        fit = _smooth_fit if tolerance < STEPS else _short_fit
         fine = [mask.logits for mask in found if mask.logits is not None]
-        made = _curved(edges_of(traced, fine or None), found, groups, tolerance, min_area)
+        made = _curved(fit(traced, fine or None, tolerance), found, groups, tolerance, min_area)
     left = [place for place in range(len(found)) if place not in made]
     if left:
         if tolerance == 0:
@@ -139,8 +148,34 @@ def _closer(mask: Mask, tolerance: float) -> Shape:
         reach *= _TIGHTER
 
 
+def _smooth_fit(traced: Trace, logits: Sequence[Logits] | None, tolerance: float) -> Fit:
+    """What fits smooth curves to where the edge runs between the pixels."""
+    chain = chain_of(traced, logits)
+
+    def fitted(rings: Indices, limit: float) -> list[Ring]:
+        # Rings that are in one another's way come closer to the middles of the pixels' edges, too.
+        share = min(1.0, limit / (_CROWDED * tolerance))
+        return splines(line_between(chain.chosen(rings), share), limit)
+
+    return fitted
+
+
+def _short_fit(traced: Trace, logits: Sequence[Logits] | None, tolerance: float) -> Fit:
+    """What fits lines and curves that are short as text to the pixels' edges."""
+    edges = edges_of(traced, logits)
+    steps = _SMOOTH * tolerance
+
+    def fitted(rings: Indices, limit: float) -> list[Ring]:
+        followed = edges.chosen(rings)
+        if steps <= limit < tolerance:
+            followed = dataclasses.replace(followed, grid=FINE)
+        return curves(followed, limit, steps=limit < steps)
+
+    return fitted
+
+
 def _curved(
-    edges: Edges,
+    fit: Fit,
     found: Sequence[Mask],
     groups: Sequence[Sequence[RingGroup]],
     tolerance: float,
@@ -154,18 +189,13 @@ def _curved(
     made: dict[int, Shape] = {}
     rings: dict[int, Ring] = {}
     flat: dict[int, Points] = {}
-    reach = np.full(len(edges.starts) - 1, float(tolerance))
-    steps = math.inf if tolerance < STEPS else _SMOOTH * tolerance
     waiting = list(range(len(found)))
     anew = np.array([number for group in groups for number in numbers_of(group)])
+    reach = np.full(anew.max() + 1, float(tolerance))
     while len(anew):
         for limit in np.unique(reach[anew]).tolist():
             numbers = anew[reach[anew] == limit]
-            followed = edges.chosen(numbers)
-            if steps <= limit < tolerance:
-                followed = dataclasses.replace(followed, grid=FINE)
-            fitted = curves(followed, limit, steps=limit < steps)
-            rings.update(zip(numbers.tolist(), fitted, strict=True))
+            rings.update(zip(numbers.tolist(), fit(numbers, limit), strict=True))
         flat.update((number, flatten(rings[number])) for number in anew.tolist())
         again: list[int] = []
         unsound = culprits(flat, [groups[place] for place in waiting])
@@ -195,7 +225,8 @@ def _shows(shape: Shape, mask: Mask, tolerance: float) -> bool:
     area, wrong = masks.area(mask), wrong_pixels(shape, mask)
     share = SMALL_WRONG if area < SMALL else 0
     # As many wrong as there are: at large tolerances that may be an outline that shows nothing.
-    return wrong < area and wrong <= max(WRONG * tolerance * max(area, SMALL), share * area)
+    most = WRONG * max(tolerance, STEPS) * max(area, SMALL)
+    return wrong < area and wrong <= max(most, share * area)
 
 
 def _shape(rings: Mapping[int, Ring], group: Sequence[RingGroup], mask: Mask) -> Shape:
