@@ -86,6 +86,21 @@ class Track:
         made: Points = (1 - share) * self.places[before] + share * self.places[(before + 1) % count]
         return made
 
+    def distances(self, points: Points) -> Values:
+        """How far points are from the ring, and not only from its places."""
+        _, found = self.tree.query(points)
+        count = len(self.places)
+        apart = points - self.places[found]
+        best = (apart * apart).sum(axis=1)
+        for other in (self.places[(found + 1) % count], self.places[found - 1]):
+            way = other - self.places[found]
+            length = np.maximum((way * way).sum(axis=1), 1e-12)
+            share = np.clip((apart * way).sum(axis=1) / length, 0, 1)
+            off = apart - share[:, None] * way
+            best = np.minimum(best, (off * off).sum(axis=1))
+        away: Values = np.sqrt(best)
+        return away
+
     def nearest(self, points: Points, ways: Points) -> tuple[Values, npt.NDArray[np.int64]]:
         """Distance to, and number of, the nearest place that runs the same way."""
         _, found = self.directed.query(np.hstack([points, _DIRECTION * ways]))

@@ -10,7 +10,7 @@ what lies on either side of that does not hang together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from videoseg.outlines.arrays import Flags, Indices, Points, Values, ranges
 from videoseg.outlines.edges import offsets_of
 from videoseg.outlines.trace import Trace
 
-_ROOM = 0.45
+_ROOM = 0.35
 """How far a ring may run from the middles of pixel edges, pixels; at 0.5 are pixels' centres,"""
 _ROOM_KNOWN = 0.2
 """and from where logits say that the edge is."""
@@ -40,7 +40,7 @@ _APART = 4
 """which are so many points apart."""
 _NEAREST = 0.3
 """Least distance between two points that counts when bending is measured, pixels."""
-_REACH = 1.0
+_REACH = 0.7
 """Pixels from its neighbours at which a corner may lie."""
 
 
@@ -68,7 +68,8 @@ class Chain:
         inwards: float64 (E, 2), unit vectors across each, into the object.
         starts: int64 (R + 1,).
         sharp: bool (E,), whether a corner of the object's own lies behind each.
-        ends: float64 (E, 2), the corner of pixels behind each.
+        meets: bool (E,), whether the corner behind each is one where only diagonal pixels meet.
+        ends: float64 (E, 2), the corner behind each; a quarter of a pixel from where pixels meet.
         wanted: float64 (E,), how far inwards of the middle a point would best lie, pixels: on the
             slope, where it is between two steps of one.
         room: How far it may lie from the middle, pixels.
@@ -78,6 +79,7 @@ class Chain:
     inwards: Points
     starts: Indices
     sharp: Flags
+    meets: Flags
     ends: Points
     wanted: Values
     room: float
@@ -92,6 +94,7 @@ class Chain:
             self.inwards[at],
             starts,
             self.sharp[at],
+            self.meets[at],
             self.ends[at],
             self.wanted[at],
             self.room,
@@ -116,11 +119,13 @@ def chain_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
     inwards = np.stack([-direction[:, 1], direction[:, 0]], axis=1)[owner]
     last = place == counts[owner] - 1
     sharp = last & (np.minimum(counts, counts[after])[owner] >= _LONG)
-    ends = corners[after][owner]
+    meets = last & traced.saddle[after][owner]
+    parted = np.where(traced.saddle[after][:, None], (direction[after] - direction) / 4, 0)
+    ends = (corners[after] + parted)[owner]
     total = np.concatenate([[0], np.cumsum(counts)])[starts]
     if logits is None:
         wanted = _on_slopes(direction, counts, after, owner, place)
-        return Chain(middles, inwards, total, sharp, ends, wanted, _ROOM)
+        return Chain(middles, inwards, total, sharp, meets, ends, wanted, _ROOM)
     bitmaps = np.repeat(traced.owners, np.diff(total))
     moved = offsets_of(middles, inwards, bitmaps, logits)[:, None] * inwards
     after_it = following(total)
@@ -129,6 +134,7 @@ def chain_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
         inwards,
         total,
         sharp,
+        meets,
         ends + moved + moved[after_it],
         np.zeros(len(middles)),
         _ROOM_KNOWN,
@@ -154,9 +160,12 @@ def line_between(chain: Chain, share: float = 1.0) -> Line:
 
     Args:
         chain: Pixel edges.
-        share: Of the room that there is, 0 to 1, that may be used.
+        share: Of the room that there is, 0 to 1, that may be used. Below 1 rings also keep from
+            one another where pixels meet.
     """
     room = share * chain.room
+    if share < 1:
+        chain = replace(chain, sharp=chain.sharp | chain.meets)
     lap = _Lap.of(chain)
     offsets = lap.smoothed(chain, chain.sharp, room)
     points = chain.middles + offsets[:, None] * chain.inwards

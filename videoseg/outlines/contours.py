@@ -43,8 +43,13 @@ _TIGHTER = 0.85
 """Rings that show too little, or are not sound, are made anew at so much of their tolerance,"""
 _TIGHTEST = 0.1
 """until that is less than so many pixels;"""
+_MUCH_TIGHTER, _MUCH_TIGHTEST = 0.75, 0.01
+"""where edges between pixels are followed, at so much, and until so many pixels;"""
 _SMOOTH = 0.7
 """down to so much of the tolerance it was to have, with finer numbers, then following steps."""
+_SURE = 0.2
+"""Tolerance by whose share of wrong pixels rings between pixels are judged. They pass close by
+pixels' centres, so renderers, whose coverage is a little off, show a few more otherwise."""
 _CROWDED = 0.5
 """Rings that are in one another's way at so much of the tolerance come closer to pixels' edges."""
 
@@ -155,7 +160,7 @@ def _smooth_fit(traced: Trace, logits: Sequence[Logits] | None, tolerance: float
     def fitted(rings: Indices, limit: float) -> list[Ring]:
         # Rings that are in one another's way come closer to the middles of the pixels' edges, too.
         share = min(1.0, limit / (_CROWDED * tolerance))
-        return splines(line_between(chain.chosen(rings), share), limit)
+        return splines(line_between(chain.chosen(rings), share), limit, tolerance)
 
     return fitted
 
@@ -189,6 +194,9 @@ def _curved(
     made: dict[int, Shape] = {}
     rings: dict[int, Ring] = {}
     flat: dict[int, Points] = {}
+    tighter, tightest = _TIGHTER, _TIGHTEST
+    if tolerance < STEPS:
+        tighter, tightest = _MUCH_TIGHTER, _MUCH_TIGHTEST
     waiting = list(range(len(found)))
     anew = np.array([number for group in groups for number in numbers_of(group)])
     reach = np.full(anew.max() + 1, float(tolerance))
@@ -207,9 +215,9 @@ def _curved(
                 made[place] = shape
             else:
                 again.extend(numbers_of(groups[place]))
-        reach[again] *= _TIGHTER
+        reach[again] *= tighter
         anew = np.array(again, dtype=np.int64)
-        lost = set(anew[reach[anew] < _TIGHTEST].tolist())
+        lost = set(anew[reach[anew] < tightest].tolist())
         waiting = [
             place
             for place in waiting
@@ -225,7 +233,7 @@ def _shows(shape: Shape, mask: Mask, tolerance: float) -> bool:
     area, wrong = masks.area(mask), wrong_pixels(shape, mask)
     share = SMALL_WRONG if area < SMALL else 0
     # As many wrong as there are: at large tolerances that may be an outline that shows nothing.
-    most = WRONG * max(tolerance, STEPS) * max(area, SMALL)
+    most = WRONG * (tolerance if tolerance >= STEPS else _SURE) * max(area, SMALL)
     return wrong < area and wrong <= max(most, share * area)
 
 

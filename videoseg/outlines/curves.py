@@ -179,6 +179,7 @@ def _hold(pieces: Pieces, out: Points, into: Points, tolerance: float) -> None:
 
 
 def ring_of(pieces: Pieces, first: int, end: int) -> Ring:
+    """Some of the pieces, which are a ring."""
     curved: Flags = pieces.curved[first:end]
     if not curved.any() and end - first > 2:
         return Polygon(pieces.knots[first:end].astype(np.float32))

@@ -141,7 +141,7 @@ class _Search:
     def _distances(self, frame: int, control: Values) -> Values:
         """How far a drawn ring is from the real one, at points of either."""
         drawn = self.curves.drawn(control.reshape(1, -1, 2))[0]
-        there, _ = self.tracks[frame].tree.query(drawn)
+        there = self.tracks[frame].distances(drawn)
         around = drawn[(np.arange(len(drawn))[:, None] + _WINDOW) % len(drawn)]
         begin, way = around[:, :-1], np.diff(around, axis=1)
         apart = self.points[frame][:, None] - begin

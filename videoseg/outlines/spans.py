@@ -160,6 +160,7 @@ def nearer_complex(t: Values, control: Complex, points: Complex) -> Values:
 
 
 def curve_points(t: Values, control: Complex) -> Complex:
+    """Points of cubics, complex (N,), one for each parameter; control points complex (4, N)."""
     b0, b1, b2, b3 = basis(t)
     made: Complex = b0 * control[0] + b1 * control[1] + b2 * control[2] + b3 * control[3]
     return made
@@ -287,6 +288,7 @@ class Run:
 
     @classmethod
     def of(cls, way: Ways, begins: Indices, ends: Indices) -> Run:
+        """Those from some stretches up to others."""
         first, last = way.firsts[begins], way.firsts[ends]
         span, chosen = ranges(first, last - first)
         start = way.along[first] - way.weights[first] / 2

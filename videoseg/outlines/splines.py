@@ -31,12 +31,12 @@ from videoseg.types import Ring
 
 _EVERY = 3
 """Points from one candidate for a knot to the next."""
-_FEW = 24
-"""Rings of fewer points have a candidate at each."""
+_FEW, _TIGHT = 24, 0.1
+"""Rings of fewer points, and rings that are to be followed so closely, have one at each."""
 _REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 _PATIENCE = 2
 _ROUNDS = 2
-_PRICE = 0.2
+_PRICE = 0.09
 """Pieces that a pixel of ring is worth that is as far off as the tolerance."""
 _STRAIGHT = np.cos(np.radians(3.0))
 """A line may turn from the way of the ring by so much at its ends."""
@@ -46,10 +46,16 @@ _SHORTEST, _LONGEST = 0.02, 0.5
 """Length of a handle, in lengths of its piece."""
 
 
-def splines(line: Line, tolerance: float) -> list[Ring]:
-    """A ring for each ring, nowhere further than ``tolerance`` pixels from the line's points."""
+def splines(line: Line, limit: float, tolerance: float) -> list[Ring]:
+    """A ring for each ring.
+
+    Args:
+        line: What to follow.
+        limit: How far off its points a ring may be, pixels.
+        tolerance: The same, by which pieces are weighed against closeness.
+    """
     out, into = _directions(line)
-    kept = _candidates(line)
+    kept = _candidates(line, 1 if limit < _TIGHT else _EVERY)
     count = np.ones(len(line.points), dtype=np.int64)
     none = np.zeros(len(line.points), dtype=np.bool_)
     edges = Edges(line.points, line.starts, count, line.points, line.points, none, none, FINE)
@@ -57,8 +63,10 @@ def splines(line: Line, tolerance: float) -> list[Ring]:
     bounds = np.searchsorted(kept, line.starts)
     sizes = np.diff(bounds)
     twice = np.concatenate([np.tile(kept[a:b], 2) for a, b in itertools.pairwise(bounds.tolist())])
-    ends = _Ends(out[twice], into[twice], line.corner[twice], np.repeat((sizes - 1) // 2, 2 * sizes))
-    fitting = Fitting(tolerance, FINE, steps_cost=0, unseen=0)
+    ends = _Ends(
+        out[twice], into[twice], line.corner[twice], np.repeat((sizes - 1) // 2, 2 * sizes)
+    )
+    fitting = Fitting(limit, FINE, steps_cost=0, unseen=0)
     stops = np.arange(2 * sizes.sum())
     spans = Spans.joined(
         [
@@ -66,17 +74,17 @@ def splines(line: Line, tolerance: float) -> list[Ring]:
             *runs(way, stops, fitting, _REACHES, _PATIENCE, ends.line),
         ]
     )
-    chains = cheapest(spans, way.starts, tolerance, _PRICE / tolerance**2)
+    chains = cheapest(spans, way.starts, limit, _PRICE / tolerance**2)
     pieces = assembled(way, spans, chains)
     firsts = np.cumsum([0, *map(len, chains)])
     return [ring_of(pieces, a, b) for a, b in itertools.pairwise(firsts.tolist())]
 
 
-def _candidates(line: Line) -> Indices:
+def _candidates(line: Line, every: int) -> Indices:
     """Points that may be knots: corners, and some between them."""
     sizes = np.diff(line.starts)
     local = np.arange(len(line.points)) - np.repeat(line.starts[:-1], sizes)
-    chosen = (local % _EVERY == 0) | np.repeat(sizes < _FEW, sizes) | line.corner
+    chosen = (local % every == 0) | np.repeat(sizes < _FEW, sizes) | line.corner
     return np.flatnonzero(chosen)
 
 
