@@ -19,13 +19,13 @@ from videoseg.outlines.arrays import Flags, Indices, Points, Values, ranges
 from videoseg.outlines.edges import offsets_of
 from videoseg.outlines.trace import Trace
 
-_ROOM = 0.35
+_ROOM = 0.4
 """How far a ring may run from the middles of pixel edges, pixels; at 0.5 are pixels' centres,"""
 _ROOM_KNOWN = 0.2
 """and from where logits say that the edge is."""
 _LONG = 3
 """Pixels of edge on either side that make a corner between two pixels the object's own."""
-_HOLD = 0.1
+_HOLD = 0.03
 """Weight of distances from where points would best lie, beside bending,"""
 _BOUND = 1.0
 """and of distances beyond the room."""
