@@ -5,6 +5,11 @@ Above 0 it is drawn by lines and curves near the middles of those edges, or, whe
 logits, near the places between pixels at which they are zero. Steps of one pixel are how a slanted
 edge looks in pixels, and go; corners between longer edges are the object's own and stay, so a
 10 x 10 square keeps area 100.
+
+Where the edge really lies is known to about half a pixel. From a tolerance of half a pixel on,
+outlines of curves are as short as text as that allows (``outlines.curves``). Below it, they are few
+smooth curves along the smoothest line that runs between the pixels (``outlines.between``), and the
+tolerance is the distance from that line.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -38,7 +44,7 @@ SMALL = 1000
 SMALL_WRONG = 0.1
 """or so large a share."""
 STEPS = 0.5
-"""Below this tolerance, pixels, an outline follows the steps that slanted edges have in pixels."""
+"""Below this tolerance, pixels, curves follow the edge between pixels and not the pixels' edges."""
 _TIGHTER = 0.85
 """Rings that show too little, or are not sound, are made anew at so much of their tolerance,"""
 _TIGHTEST = 0.1
@@ -47,11 +53,10 @@ _MUCH_TIGHTER, _MUCH_TIGHTEST = 0.75, 0.01
 """where edges between pixels are followed, at so much, and until so many pixels;"""
 _SMOOTH = 0.7
 """down to so much of the tolerance it was to have, with finer numbers, then following steps."""
-_SURE = 0.2
-"""Tolerance by whose share of wrong pixels rings between pixels are judged. They pass close by
-pixels' centres, so renderers, whose coverage is a little off, show a few more otherwise."""
-_CROWDED = 0.5
-"""Rings that are in one another's way at so much of the tolerance come closer to pixels' edges."""
+_SURE = 0.35
+"""Tolerance by whose share of wrong pixels rings between pixels are judged,"""
+_OFF = 0.06
+"""and how far off renderers, which reckon coverage coarsely, may see them, pixels."""
 
 Areas = npt.NDArray[np.float64]
 Logits = npt.NDArray[np.float16]
@@ -68,10 +73,11 @@ def outline_of(mask: Mask, *, tolerance: float = 0.5, min_area: int = 0) -> Shap
     Args:
         mask: The pixels.
         tolerance: How far the outline may run from the middles of the pixels' edges, in pixels
-            (see the module). It also shows no larger a share of the pixels of an object of at
-            least 1,000 wrongly than a hundredth of this number, so at 0.5 the IoU is at least
-            0.995. From 0.5 on steps of slopes go. At 0 it is exact. Above 0 rings neither cross nor
-            touch themselves or one another, and each hole stays in its part.
+            (see the module); below 0.5, from the smoothest line between the pixels. It also shows
+            no larger a share of the pixels of an object of at least 1,000 wrongly than a hundredth
+            of this number, so at 0.5, and below, the IoU is at least 0.995. At 0 it is exact. Above
+            0 rings neither cross nor touch themselves or one another, and each hole stays in its
+            part.
         min_area: Parts and holes of fewer pixels are left out; the largest part always stays.
 
     Raises:
@@ -159,8 +165,7 @@ def _smooth_fit(traced: Trace, logits: Sequence[Logits] | None, tolerance: float
 
     def fitted(rings: Indices, limit: float) -> list[Ring]:
         # Rings that are in one another's way come closer to the middles of the pixels' edges, too.
-        share = min(1.0, limit / (_CROWDED * tolerance))
-        return splines(line_between(chain.chosen(rings), share), limit, tolerance)
+        return splines(line_between(chain.chosen(rings), limit / tolerance), limit, tolerance)
 
     return fitted
 
@@ -195,8 +200,9 @@ def _curved(
     rings: dict[int, Ring] = {}
     flat: dict[int, Points] = {}
     tighter, tightest = _TIGHTER, _TIGHTEST
+    shows: Callable[[Shape, Mask], bool] = partial(_shows, tolerance=tolerance)
     if tolerance < STEPS:
-        tighter, tightest = _MUCH_TIGHTER, _MUCH_TIGHTEST
+        tighter, tightest, shows = _MUCH_TIGHTER, _MUCH_TIGHTEST, _shows_anywhere
     waiting = list(range(len(found)))
     anew = np.array([number for group in groups for number in numbers_of(group)])
     reach = np.full(anew.max() + 1, float(tolerance))
@@ -211,7 +217,7 @@ def _curved(
             shape = None if broken else _shape(rings, groups[place], found[place])
             if shape is None:
                 again.extend(broken)
-            elif min_area > 0 or _shows(shape, found[place], tolerance):
+            elif min_area > 0 or shows(shape, found[place]):
                 made[place] = shape
             else:
                 again.extend(numbers_of(groups[place]))
@@ -230,24 +236,42 @@ def _curved(
 
 def _shows(shape: Shape, mask: Mask, tolerance: float) -> bool:
     """Whether an outline shows a mask as well as its tolerance asks for."""
-    area, wrong = masks.area(mask), wrong_pixels(shape, mask)
+    return _few(wrong_pixels(shape, mask), mask, tolerance)
+
+
+def _shows_anywhere(shape: Shape, mask: Mask) -> bool:
+    """Whether one between pixels shows a mask well, also a little off from where it is."""
+    offsets = (np.full(2, off, dtype=np.float32) for off in (_OFF, -_OFF))
+    return _few(max(wrong_pixels(_moved(shape, off), mask) for off in offsets), mask, _SURE)
+
+
+def _few(wrong: int, mask: Mask, tolerance: float) -> bool:
+    """Whether so many wrong pixels are few enough."""
+    area = masks.area(mask)
     share = SMALL_WRONG if area < SMALL else 0
     # As many wrong as there are: at large tolerances that may be an outline that shows nothing.
-    most = WRONG * (tolerance if tolerance >= STEPS else _SURE) * max(area, SMALL)
-    return wrong < area and wrong <= max(most, share * area)
+    return wrong < area and wrong <= max(WRONG * tolerance * max(area, SMALL), share * area)
 
 
 def _shape(rings: Mapping[int, Ring], group: Sequence[RingGroup], mask: Mask) -> Shape:
     """The shape of some rings of a mask's crop, in its frame."""
-    offset = np.array([mask.x, mask.y], dtype=np.float32)
+    parts = tuple(
+        Part(rings[outer], tuple(rings[hole] for hole in holes)) for outer, holes in group
+    )
+    return _moved(Shape(parts), np.array([mask.x, mask.y], dtype=np.float32))
 
-    def moved(number: int) -> Ring:
-        ring = rings[number]
+
+def _moved(shape: Shape, offset: npt.NDArray[np.float32]) -> Shape:
+    """A shape elsewhere."""
+
+    def moved(ring: Ring) -> Ring:
         if isinstance(ring, Polygon):
             return Polygon(ring.points + offset)
         return Bezier(ring.segments + offset)
 
-    return Shape(tuple(Part(moved(outer), tuple(map(moved, holes))) for outer, holes in group))
+    return Shape(
+        tuple(Part(moved(part.outer), tuple(map(moved, part.holes))) for part in shape.parts)
+    )
 
 
 def _parts(traced: Trace, areas: Areas, mask: Mask, rings: range, min_area: int) -> list[RingGroup]:

@@ -36,7 +36,7 @@ _FEW, _TIGHT = 24, 0.1
 _REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 _PATIENCE = 2
 _ROUNDS = 2
-_PRICE = 0.09
+_PRICE = 0.07
 """Pieces that a pixel of ring is worth that is as far off as the tolerance."""
 _STRAIGHT = np.cos(np.radians(3.0))
 """A line may turn from the way of the ring by so much at its ends."""

@@ -105,7 +105,7 @@ class CutDetector:
 
     def _go_on(self, look: _Look) -> None:
         """Take the next frame of a shot."""
-        if self._before is not None:
+        if self._before is not None and max(self._before.slope, look.slope) <= SOFT:
             self._unexplained.append(unexplained(self._before, look)[1])
         self._before = look
 
