@@ -48,7 +48,7 @@ def ends_of(ring: Ring) -> tuple[np.ndarray, np.ndarray]:
     begins = np.roll(segments[:, 2], 1, axis=0)
     straight = (abs(segments[:, 0] - begins) < 1e-4).all(axis=1)
     straight &= (abs(segments[:, 1] - segments[:, 2]) < 1e-4).all(axis=1)
-    return begins, ~straight
+    return begins, np.logical_not(straight)
 
 
 def bends(ring: Bezier) -> np.ndarray:
@@ -71,7 +71,8 @@ def bends(ring: Bezier) -> np.ndarray:
 def points_of(ring: Ring) -> np.ndarray:
     """Points all along a ring."""
     line = shapely.LinearRing(flatten(ring))
-    return shapely.get_coordinates(shapely.segmentize(line, 0.2))
+    points: np.ndarray = shapely.get_coordinates(shapely.segmentize(line, 0.2))
+    return points
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -99,7 +99,8 @@ def soft(seed: int, shade: tuple[int, int, int] = (120, 110, 130), contrast: flo
     clouds = cv2.GaussianBlur(rng.standard_normal((HEIGHT, WIDTH)), (0, 0), 20)
     grey = across * np.cos(turn) + down * np.sin(turn) + clouds / np.abs(clouds).max()
     tint = rng.uniform(0.7, 1.3, 3)
-    return np.array(shade) + rng.integers(-10, 10, 3) + contrast / 2 * grey[..., None] * tint
+    base = np.array(shade) + rng.integers(-10, 10, 3)
+    return np.asarray(base + contrast / 2 * grey[..., None] * tint, dtype=np.float64)
 
 
 def with_ball(picture: Levels, x: float, y: float, shade: Shade, radius: float = 15) -> RgbImage:
@@ -124,7 +125,10 @@ def test_a_cut_between_soft_pictures_is_found(seed: int, contrast: float) -> Non
 
 
 A, B = soft(1), soft(2)
-WIDE = cv2.GaussianBlur(np.concatenate([soft(k) for k in range(4)], axis=1), (0, 0), 8)
+WIDE: Levels = np.asarray(
+    cv2.GaussianBlur(np.concatenate([soft(k) for k in range(4)], axis=1), (0, 0), 8),
+    dtype=np.float64,
+)
 CALM = {
     "a flash": [plain(A)] * 8 + [np.full((HEIGHT, WIDTH, 3), 250, np.uint8)] + [plain(A)] * 8,
     "a soft flash": [plain(A)] * 8 + [plain(A * 0.5 + 120)] * 2 + [plain(A)] * 8,

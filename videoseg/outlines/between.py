@@ -209,7 +209,7 @@ class _Lap:
     def pieces(self, cut: Flags) -> tuple[Indices, Indices]:
         """First and last place of the stretch between cuts that each place is on."""
         ends = np.append(self.line[1:] != self.line[:-1], True) | cut[self.at]
-        number = np.cumsum(ends) - ends
+        number: Indices = np.cumsum(ends) - ends
         last = np.flatnonzero(ends)
         return np.concatenate([[0], last[:-1] + 1])[number], last[number]
 
@@ -306,4 +306,5 @@ def _meeting(one: Points, begin: Points, end: Points, other: Points) -> Points:
     ahead = (share > 0) & (((met - end) * back).sum(axis=1) > 0)
     off = np.where(ahead[:, None], met - middle, 0)
     size = np.linalg.norm(off, axis=1)
-    return middle + off * np.minimum(1, _REACH / np.maximum(size, 1e-9))[:, None]
+    near: Points = middle + off * np.minimum(1, _REACH / np.maximum(size, 1e-9))[:, None]
+    return near

@@ -101,7 +101,11 @@ def _directions(line: Line) -> tuple[Complex, Complex]:
     through = u * u * (points - behind) + v * v * (on - points)
     out = np.where(corner, on - points, through)
     into = np.where(corner, points - behind, through)
-    return out / np.maximum(np.abs(out), 1e-9), into / np.maximum(np.abs(into), 1e-9)
+    return _unit(out), _unit(into)
+
+
+def _unit(ways: Complex) -> Complex:
+    return np.asarray(ways / np.maximum(np.abs(ways), 1e-9), dtype=np.complex128)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,6 +34,8 @@ ALIKE = 0.95
 """Highest correlation of such pictures across a cut."""
 STILL, LEVELS = 0.4, 2.0
 """Highest share of pixels that are the same but for so many levels and the light."""
+_KNOWN, _LEAST_KNOWN = 8, 2
+"""Frames by which is known how much a soft picture changes, at most and at least."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,8 +122,6 @@ class CutDetector:
         return alike < ALIKE and rest > SURPRISE * usual and still_share(a, b) < STILL
 
 
-_KNOWN, _LEAST_KNOWN = 8, 2
-"""Frames by which is known how much a soft picture changes, at most and at least."""
 _WIDTH, _HEIGHT = 64, 48
 _BINS = 8
 

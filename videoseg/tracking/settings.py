@@ -58,7 +58,12 @@ class Settings:
         Doc("how much outlines are steadied over time, 0..1; 0 = the model's masks untouched"),
     ] = 0.5
     tolerance: Annotated[
-        float, Ge(0), Doc("how far an outline may run from its mask's edge, pixels from 0")
+        float,
+        Ge(0),
+        Doc(
+            "how far an outline may run from its mask's edge, pixels from 0; curves below 0.5 are "
+            "few and smooth and follow the edge between the pixels, at 0 outlines follow pixels"
+        ),
     ] = 0.5
     curves: Annotated[
         bool, Doc("outlines of curves: half the points, and many times the time of polygons")
