@@ -65,7 +65,8 @@ def bends(ring: Bezier) -> np.ndarray:
 
     out = way(segments[:, 0] - begins, segments[:, 2] - begins)
     into = np.roll(way(segments[:, 2] - segments[:, 1], segments[:, 2] - begins), 1)
-    return np.degrees(np.abs((out - into + np.pi) % (2 * np.pi) - np.pi))
+    turn = (out - into + np.pi) % (2 * np.pi) - np.pi
+    return np.asarray(np.degrees(np.abs(turn)))
 
 
 def points_of(ring: Ring) -> np.ndarray:
@@ -102,15 +103,15 @@ def test_a_smooth_thing_has_few_smooth_curves_and_no_steps(tolerance: float) -> 
 
 @pytest.mark.parametrize("turn", [0.0, 0.2, 0.5, 0.7])
 def test_corners_stay_corners(turn: float) -> None:
-    rows, columns = np.mgrid[:100, :100] + 0.5 - 50.2
+    rows, columns = np.mgrid[:240, :240] + 0.5 - 120.2
     across = columns * math.cos(turn) + rows * math.sin(turn)
     down = rows * math.cos(turn) - columns * math.sin(turn)
-    mask = scenes.mask_of((np.abs(across) < 30) & (np.abs(down) < 22))
+    mask = scenes.mask_of((np.abs(across) < 80) & (np.abs(down) < 60))
     (ring,) = outline_of(mask, tolerance=0.3).rings
     begins, _ = ends_of(ring)
-    assert len(begins) <= 12
-    true = np.array([(x, y) for x in (-30, 30) for y in (-22, 22)], dtype=np.float64)
-    true = true @ [[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]] + 50.2
+    assert len(begins) <= 24
+    true = np.array([(x, y) for x in (-80, 80) for y in (-60, 60)], dtype=np.float64)
+    true = true @ [[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]] + 120.2
     assert cKDTree(begins).query(true)[0].max() < 1.1
 
 
