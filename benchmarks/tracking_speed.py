@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.identity.failures import rough
 from videoseg.geometry import masks
-from videoseg.tracking import cuts, follow, smooth, steps, timeline
+from videoseg.tracking import cuts, follow, settings, smooth, steps
 from videoseg.tracking.iou import IouTracker
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, StreamInfo
 
@@ -41,7 +41,7 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("trust in motion", steps, "motion_between"),
     ("distances", smooth.Present, "of"),
     ("steadying", smooth, "steadied"),
-    ("outlines", timeline, "outlines_of"),
+    ("outlines", settings, "outlines_of"),
     ("cuts", cuts.CutDetector, "push"),
 )
 """What is told apart, and where it is called."""

@@ -145,6 +145,58 @@ def test_a_tolerance_makes_no_file_longer(tmp_path: Path) -> None:
     assert len(loose) <= len(exact)
 
 
+def flickering(count: int) -> list[Scene]:
+    """A disc that moves evenly; at first a hole in it is there on every second frame only."""
+    discs = [
+        scenes.disc(20 + 1.5 * n, 30, 14, hole=6 if n < 8 and n % 2 else 0) for n in range(count)
+    ]
+    return [scenes.scene(scenes.tracked(disc), index=n) for n, disc in enumerate(discs)]
+
+
+def test_what_keys_would_make_longer_steps_and_the_rest_moves(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = flickering(30)
+    text = export(made, tmp_path, tolerance=0.7)
+    assert len(text) < len(export(made, tmp_path)) * 0.7
+    paths = tracks(text)[1].findall("s:path", NAMESPACE)
+    modes = [
+        path.xpath("string(s:animate[@attributeName='d']/@calcMode)", namespaces=NAMESPACE)
+        for path in paths
+    ]
+    assert modes == ["discrete", "linear"]
+    for scene in made:
+        shown = [path for path in paths if at(path, "display", "inline", scene.seconds) == "inline"]
+        (path,) = shown
+        if path is paths[0]:
+            value = at(path, "d", "", scene.seconds)
+            assert value == format_path(scene.instances[0].shape)
+        else:
+            (ring,) = between(steps(path, "d", ""), float(scene.seconds))
+            again = rasterise(Shape((Part(ring),)), scenes.WIDTH, scenes.HEIGHT)
+            assert again is not None
+            assert iou(again, scene.instances[0].instance.mask) > 0.93
+    assert not caplog.records
+
+
+def test_it_says_so_where_every_frame_is_a_key(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = np.random.default_rng(3)
+    discs = [
+        scenes.disc(rng.uniform(20, 40), rng.uniform(20, 40), rng.uniform(8, 14)) for _ in range(8)
+    ]
+    made = [scenes.scene(scenes.tracked(disc), index=n) for n, disc in enumerate(discs)]
+    text = export(made, tmp_path, tolerance=0.5)
+    assert 'calcMode="linear"' not in text
+    (record,) = caplog.records
+    assert "every frame is a key" in record.getMessage()
+    assert "0.5 px" in record.getMessage()
+    caplog.clear()
+    export(made, tmp_path)
+    assert not caplog.records
+
+
 def between(keys: list[tuple[float, str]], seconds: float) -> tuple[Bezier, ...]:
     """The rings of an animation that moves, at a time."""
     place = max(0, min(len(keys) - 2, sum(time <= seconds for time, _ in keys) - 1))

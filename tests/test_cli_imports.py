@@ -26,7 +26,7 @@ HEAVY = (
 )
 VERBS = (
     *("segment", "preview", "rerun", "write", "info", "models", "show", "bench", "doctor"),
-    *("config", "config show", "config presets", "config schema"),
+    *("config", "config show", "config presets", "config schema", "config trust"),
     *("eval", "eval run", "eval compare", "eval suite"),
 )
 TELL = """

@@ -51,6 +51,7 @@ def test_a_part_may_have_dots_in_its_name() -> None:
         ("run.source=vide", "did you mean 'video'"),
         ("smoothing=1", "part.key=value"),
         ("tracking.iou.smoothing", "part.key=value"),
+        ("models.owlv2+sam2.1-tiny.grounder=1", "two models with settings of their own"),
         ("", "part.key=value"),
     ],
 )

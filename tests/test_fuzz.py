@@ -43,6 +43,8 @@ def test_every_target_has_inputs(name: str) -> None:
         "run_log/two-frames",
         "manifest/whole",
         "notes/whole",
+        "staging/whole",
+        "project/harmless",
     ],
 )
 def test_what_is_right_is_taken_to_the_end(name: str) -> None:

@@ -159,7 +159,11 @@ def test_consent_is_asked_for_before_anything_is_sent(
 
     monkeypatch.setattr(typer, "confirm", confirm)
     assert segment(film, away, out) == 2
-    assert asked == [f"Send frames of {film} to 192.0.2.1?"]
+    assert asked == [f"Send up to {FRAMES} frames of {film} to 192.0.2.1?"]
+    asked.clear()
+    half = ("--set", "models.moondream.key_from=A_KEY", "--end", f"{FRAMES // 2}f")
+    assert segment(film, away, out, *half) == 2
+    assert asked == [f"Send up to 6 frames of {film} to 192.0.2.1 with the key A_KEY?"]
     assert "nothing was sent" in capfd.readouterr().err
     assert not out.exists()
 

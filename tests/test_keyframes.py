@@ -10,7 +10,9 @@ import pytest
 
 from tests import scenes
 from videoseg.geometry import masks
-from videoseg.outlines.align import Points, Track, at_lengths, evenly, followed
+from videoseg.geometry.rings import flatten
+from videoseg.outlines.align import Track, at_lengths, evenly, followed
+from videoseg.outlines.arrays import Points
 from videoseg.outlines.keyframes import keyed
 from videoseg.outlines.knots import shared_curves
 from videoseg.outlines.raster import rasterise
@@ -180,3 +182,28 @@ def test_the_same_tracks_give_the_same_shapes() -> None:
     found = scenes_of([scenes.disc(40 + 3 * n, 60, 22, **SIZE) for n in range(6)])
     one, other = (list(roto_shapes(found, 1)) for _ in range(2))
     assert [shape.keys for shape in one] == [shape.keys for shape in other]
+
+
+def test_distances_are_to_the_ring_and_not_to_its_places() -> None:
+    """A tolerance below half the distance between places would make a key of every frame."""
+    ring = star(0.3, 60, 50)
+    along = at_lengths(ring, np.arange(0, 150, 0.11))
+    away = Track.of(ring).distances(along)
+    # Only places next to the star's corners are not on straight stretches between places.
+    assert np.percentile(away, 95) < 0.1
+
+
+def test_a_small_tolerance_makes_no_key_of_every_frame() -> None:
+    """Outlines that tremble by less than it ask for no keys."""
+    rng = np.random.default_rng(0)
+    angle = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    rings = []
+    for n in range(16):
+        radius = 40 + 3 * np.sin(3 * angle) + 0.1 * rng.standard_normal()
+        x, y = 80 + 1.37 * n + radius * np.cos(angle), 70 + 0.61 * n + radius * np.sin(angle)
+        rings.append(np.stack([x, y], axis=1))
+    made = keyed(rings, np.arange(16.0), 0.2)
+    assert len(made.keys) <= 3
+    for n, ring in enumerate(rings):
+        off = Track.of(ring).distances(flatten(made.ring(n)))
+        assert np.percentile(off, 90) < 0.3

@@ -27,7 +27,6 @@ from videoseg.outlines.contours import (
     shape_area,
 )
 from videoseg.outlines.raster import rasterise, wrong_pixels
-from videoseg.outlines.shared import shared_outlines_of
 from videoseg.outlines.simplify import middle_line
 from videoseg.outlines.trace import trace
 from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Shape
@@ -374,28 +373,3 @@ def test_a_box_of_logits_at_the_frame_s_border_keeps_it() -> None:
     logits[:, 18:] = -4
     shape = outline_of(Mask(0, 0, 30, 20, logits > 0, logits))
     assert shape_area(shape) == pytest.approx(18 * 20, abs=0.5)
-
-
-def test_touching_objects_share_their_border() -> None:
-    labels = np.zeros((80, 120), dtype=np.int64)
-    rows, columns = np.mgrid[:80, :120] + 0.5
-    labels[np.hypot(rows - 40, columns - 60) < 34] = 1
-    labels[(labels > 0) & (columns > 55 + 6 * np.sin(rows / 7))] = 2
-    labels[(labels > 0) & (rows > 50 + 0.3 * columns / 4)] = 3
-    found = [scenes.mask_of(labels == label) for label in (1, 2, 3)]
-    made = [polygons(shape) for shape in shared_outlines_of(found)]
-    assert shapely.coverage_is_valid(made)
-    assert sum(shape.area for shape in made) == pytest.approx((labels > 0).sum(), rel=0.01)
-    assert all(
-        signed_area(part.outer) > 0 for shape in shared_outlines_of(found) for part in shape.parts
-    )
-    exact = sum(
-        len(flatten(ring)) for mask in found for ring in outline_of(mask, tolerance=0).rings
-    )
-    assert sum(len(shapely.get_coordinates(shape)) for shape in made) < exact * 0.75
-
-
-def test_a_mask_below_others_has_no_outline_of_its_own() -> None:
-    upper, lower = scenes.rectangle(0, 0, 20, 20), scenes.rectangle(5, 5, 10, 10)
-    assert [len(shape.parts) for shape in shared_outlines_of([upper, lower])] == [1, 0]
-    assert shared_outlines_of([]) == []

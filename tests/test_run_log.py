@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +19,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tests import scenes
+from tests.fakes import Colours
+from tests.media import clip
+from videoseg import registry
+from videoseg.cli._app import run as command
 from videoseg.errors import OutputError, RunLogError
 from videoseg.geometry.masks import rounded
 from videoseg.run.log import RunLog
@@ -26,6 +32,7 @@ from videoseg.types import (
     Colour,
     Cue,
     Detections,
+    Frame,
     Instance,
     Mask,
     Part,
@@ -296,12 +303,12 @@ def test_damage_raises_nothing_else(
         (lambda lines: [x.replace(b'"score":0.', b'"score":7.') for x in lines], "in .0, 1."),
         (lambda lines: [x.replace(b"[64,96]", b"[640000,960000]") for x in lines], "of size"),
         (lambda lines: [x.replace(b'"counts":"', b'"counts":"1') for x in lines], "add up to"),
-        (lambda lines: [x.replace(b'"width": 96', b'"width": 9600000') for x in lines], "frame is"),
+        (lambda lines: [x.replace(b'"width": 96', b'"width": 9600000') for x in lines], "large"),
         (lambda lines: [x.replace(b'"25/1"', b'"0/1"') for x in lines], "must be positive"),
         (lambda lines: [x.replace(b'"prompt":0', b'"prompt":7') for x in lines], "prompt 7 of 2"),
         (lambda lines: [x.replace(b'"index":1', b'"index":1%030d' % 0) for x in lines], "64 bits"),
         (lambda lines: [x.replace(b'"index":1', b'"index":"1"') for x in lines], "a whole number"),
-        (lambda lines: [x.replace(b'"stream":"clip"', b'"stream":"c"') for x in lines], "KeyError"),
+        (lambda lines: [x.replace(b'"stream":"clip"', b'"stream":"c"') for x in lines], "no strea"),
         (lambda lines: [x.replace(b'"crop":[', b'"crop":[9,9,10,10],"":[') for x in lines], "cut"),
     ],
 )  # fmt: skip
@@ -401,6 +408,187 @@ def test_an_outline_that_is_not_finite_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="no finite number"):
             log.append_scene(scenes.scene(made))
     assert read_run(tmp_path).count() == (1, 0)
+
+
+STREAMS = {"front": StreamInfo("front", WIDTH, HEIGHT, Fraction(1, 25))}
+ONE = np.ones((2, 2), np.bool_)
+SQUARE = Shape((Part(Polygon(np.array([[0, 0], [2, 0], [2, 2]], np.float32))),))
+
+
+def one(**changed: Any) -> Instance:
+    """An instance that can be logged, but for what is changed."""
+    logits = changed.pop("logits", None)
+    bitmap = changed.pop("bitmap", ONE)
+    size = changed.pop("size", (WIDTH, HEIGHT))
+    made = Instance(Mask(1, 1, size[0], size[1], bitmap, logits), 0.5, 0)
+    for name, value in changed.items():
+        object.__setattr__(made, name, value)  # also what its own checks would refuse
+    return made
+
+
+def drawn(**changed: Any) -> Scene:
+    """A Scene that can be logged, but for what is changed."""
+    tracked = {
+        name.removeprefix("one_"): changed.pop(name)
+        for name in [*changed]
+        if name.startswith("one_")
+    }
+    inside = TrackedInstance(1, one(), SQUARE, "cat")
+    made = Scene("front", 0, 0, Fraction(1, 25), 1, 0, (inside,))
+    for part, values in ((inside, tracked), (made, changed)):
+        for name, value in values.items():
+            object.__setattr__(part, name, value)
+    return made
+
+
+LOGITS = np.full((2, 2), 3, np.float16)
+NAN = np.array([[1, np.nan], [1, 1]], np.float16)
+ANSWERS = {
+    "logits that are not numbers": one(logits=NAN),
+    "logits of no number at all": one(logits=np.full((2, 2), np.nan, np.float16)),
+    "logits beside the mask": one(logits=-LOGITS),
+    "logits of other pixels": one(logits=LOGITS, bitmap=np.eye(2, dtype=np.bool_)),
+    "a prompt before the first": one(prompt=-1),
+    "a prompt after the last": one(prompt=1),
+    "no prompt": one(prompt=None),
+    "half a prompt": one(prompt=0.5),
+    "a truth value for a prompt": one(prompt=True),
+    "another size": one(size=(WIDTH + 1, HEIGHT)),
+    "a size that is turned": one(size=(HEIGHT, WIDTH)),
+    "a score of no number": one(score=float("nan")),
+    "a score without end": one(score=float("inf")),
+    "no score": one(score=None),
+    "an identity of 65 bits": one(object_id=2**64),
+    "an identity that is text": one(object_id="1"),
+    "an outline of no number": one(
+        outline=Shape((Part(Polygon(np.full((3, 2), np.nan, np.float32))),))
+    ),
+    "an outline too far for float32": one(outline=Shape((Part(Polygon(np.full((3, 2), 1e300))),))),
+    "an embedding that is none": one(embedding="far"),
+}
+SCENES_NOT = {
+    "a time of 65 bits": drawn(pts=2**64),
+    "a time that is no whole number": drawn(pts=0.5),
+    "a duration of no number": drawn(duration=float("nan")),
+    "a shot that is none": drawn(shot=None),
+    "a time base of 100 bits": drawn(time_base=Fraction(1, 2**100)),
+    "an unknown state": drawn(one_state="lost"),
+    "a label that is none": drawn(one_label=None),
+    "a track that is text": drawn(one_track_id="1"),
+    "an instance of another size": drawn(one_instance=one(size=(WIDTH, HEIGHT + 1))),
+    "an instance of no prompt": drawn(one_instance=one(prompt=7)),
+    "a shape without end": drawn(
+        one_shape=Shape((Part(Polygon(np.full((3, 2), np.inf, np.float32))),))
+    ),
+}
+
+
+@pytest.mark.parametrize("case", [*ANSWERS, *SCENES_NOT])
+def test_what_could_not_be_read_back_is_not_written(case: str, tmp_path: Path) -> None:
+    """The log before it can still be read, and whole lines are all that it holds."""
+    with RunLog(tmp_path, STREAMS, (Prompt("cat", "cat"),)) as log:
+        log.append_detections("front", 0, Detections("front", 0, (one(),)))
+        log.append_scene(drawn())
+        log.append_detections("front", 1, None)
+        with pytest.raises(RunLogError, match="could not be read back") as caught:
+            if case in ANSWERS:
+                log.append_detections("front", 2, Detections("front", 2, (ANSWERS[case],)))
+            else:
+                log.append_scene(replace_index(SCENES_NOT[case], 1))
+        assert len(str(caught.value).splitlines()) == 1
+        assert re.search(r"frame [12] of 'front'", str(caught.value))
+    found = read_run(tmp_path)
+    assert found.count() == (2, 1)
+    assert len(list(found.detections())) == 2
+    assert len(list(found.scenes())) == 1
+
+
+class Wrong(Colours):
+    """A model whose answers could not be read back."""
+
+    def segment(
+        self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
+    ) -> Sequence[Detections]:
+        return [
+            Detections(
+                answer.stream,
+                answer.index,
+                tuple(
+                    replace(each, mask=replace(each.mask, logits=nowhere(each.mask)))
+                    for each in answer.instances
+                ),
+            )
+            for answer in super().segment(frames, prompts)
+        ]
+
+
+def nowhere(mask: Mask) -> Any:
+    return np.full(mask.bitmap.shape, np.nan, np.float16)
+
+
+def test_a_run_whose_answers_could_not_be_read_back_publishes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = registry._built_in
+
+    def with_wrong(kind: registry.Kind) -> Any:
+        return {**real(kind), **({"wrong": Wrong} if kind == "models" else {})}
+
+    monkeypatch.setattr(registry, "_built_in", with_wrong)
+    film, out = str(clip(frames=2, width=160, height=96)), tmp_path / "out"
+    assert command(["segment", film, "red", "--model", "wrong", "-q", "-o", str(out)]) == 1
+    said = capsys.readouterr().err
+    assert "logits that are not numbers" in said
+    assert said.count("\n") == 1
+    assert not out.exists()
+
+
+def replace_index(scene: Scene, index: int) -> Scene:
+    object.__setattr__(scene, "index", index)
+    return scene
+
+
+@pytest.mark.parametrize("presence", [(float("nan"),), (float("inf"),), ("sure",)])
+def test_presence_that_is_no_number_is_not_written(presence: Any, tmp_path: Path) -> None:
+    with (
+        RunLog(tmp_path, STREAMS, (Prompt("cat", "cat"),)) as log,
+        pytest.raises(RunLogError, match="could not be read back"),
+    ):
+        log.append_detections("front", 0, Detections("front", 0, (), presence))
+    assert not list(read_run(tmp_path).detections())
+
+
+def test_whole_numbers_of_numpy_are_as_good(tmp_path: Path) -> None:
+    """Models count in them."""
+    with RunLog(tmp_path, STREAMS, (Prompt("cat", "cat"),)) as log:
+        found = one(prompt=np.int64(0), object_id=np.int32(5), score=np.float32(0.5))
+        log.append_detections("front", 0, Detections("front", 0, (found,)))
+    ((_, _, answer),) = read_run(tmp_path).detections()
+    assert answer is not None
+    assert (answer.instances[0].prompt, answer.instances[0].object_id) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("size", "taken"), [((30_000, 30_000), False), ((16_384, 16_385), False), ((16_384,) * 2, True)]
+)
+def test_frames_are_no_larger_than_they_are_read(
+    size: tuple[int, int], taken: bool, tmp_path: Path
+) -> None:
+    streams = {"front": StreamInfo("front", *size, Fraction(1, 25))}
+    if taken:
+        RunLog(tmp_path, streams, ()).close()
+        assert read_run(tmp_path).streams["front"].width == size[0]
+        return
+    with pytest.raises(RunLogError, match=rf"{size[0]} x {size[1]} pixels are too large"):
+        RunLog(tmp_path, streams, ())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_prompt_that_could_not_be_read_back_is_not_written(tmp_path: Path) -> None:
+    prompt = Prompt("cat", cues=(Cue(mask=Mask(0, 0, 2, 2, ONE, NAN)),))
+    with pytest.raises(RunLogError, match="the header of the run log cannot be kept"):
+        RunLog(tmp_path, STREAMS, (prompt,))
+    assert not list(tmp_path.iterdir())
 
 
 def test_records_reach_the_disk_as_they_are_appended(tmp_path: Path) -> None:

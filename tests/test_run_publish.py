@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from videoseg.errors import OutputError, OutputExistsError, UsageError
+from videoseg.run.held import Held
 from videoseg.run.publish import Staging
 
 NAMES = ("svg", "overlay.mp4", "run.json")
@@ -164,16 +165,16 @@ def test_a_failed_publish_puts_everything_back(
 ) -> None:
     run(tmp_path, "one")
     before = tree(tmp_path)
-    rename = Path.rename
+    move = Held.move
 
-    def fail(path: Path, target: Path) -> Any:
-        if path.name == "run.json" and path.parent.name == "new":
+    def fail(folder: Held, name: str, other: Held, target: str) -> None:
+        if name == "run.json" and folder.path.name == "new":
             raise OSError(28, "No space left on device")
-        return rename(path, target)
+        move(folder, name, other, target)
 
     with Staging(tmp_path, NAMES, overwrite=True) as staging:
         make(staging, "two")
-        monkeypatch.setattr(Path, "rename", fail)
+        monkeypatch.setattr(Held, "move", fail)
         with pytest.raises(OutputError, match=r"^cannot publish to .*: No space left on device$"):
             staging.publish()
         monkeypatch.undo()
@@ -242,32 +243,114 @@ def test_what_a_killed_run_left_is_replaced(tmp_path: Path) -> None:
     assert "svg/half" not in tree(tmp_path)
 
 
-def test_what_a_run_killed_while_it_published_had_made_is_put_into_place(tmp_path: Path) -> None:
-    names = ("svg", "a/b.txt", "overlay.mp4")
-    for text in ("one", "two"):
-        (tmp_path / "run.json").write_text(json.dumps({"outputs": names}))
-        code = (
-            "import os, sys; from pathlib import Path; from videoseg.run.publish import Staging\n"
-            f"with Staging(Path(sys.argv[1]), {names}, overwrite=True) as staging:\n"
-            "    new = staging.folder; (new / 'svg').mkdir(); (new / 'a').mkdir()\n"
-            "    for name in ('svg/0.svg', 'a/b.txt', 'overlay.mp4'):\n"
-            f"        (new / name).write_text('{text}')\n"
-            f"    if '{text}' == 'two':\n"
-            "        rename = Path.rename\n"
-            "        Path.rename = lambda path, to: "
-            "os._exit(9) if path.name == 'b.txt' and path.parent.parent == new "
-            "else rename(path, to)\n"
-            "    staging.publish()\n"
-        )
-        done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
-        assert done.returncode == (0 if text == "one" else 9)
+KILLED = """
+import json, os, sys
+from pathlib import Path
+from videoseg.run.publish import Staging, settle
+
+NAMES = ("svg", "a/b.txt", "overlay.mp4", "run.json")
+CHANGES = ("rename", "replace", "unlink", "rmdir", "mkdir", "open")
+
+def make(out, text, after=lambda: None):
+    with Staging(out, NAMES, overwrite=True) as staging:
+        new = staging.folder
+        (new / "svg").mkdir(); (new / "a").mkdir()
+        for name in ("svg/0.svg", "svg/1.svg", "a/b.txt", "overlay.mp4"):
+            (new / name).write_text(text)
+        (new / "run.json").write_text(json.dumps({"outputs": NAMES, "text": text}))
+        (staging.notes / "plan.json").write_text(text)
+        after()
+        staging.publish()
+
+def counted(most):
+    count = 0
+    def counting(real, creates):
+        def change(*args, **kwargs):
+            nonlocal count
+            if not creates or args[1] & os.O_CREAT:
+                count += 1
+                if count > most:
+                    os._exit(9)
+            return real(*args, **kwargs)
+        return change
+    for name in CHANGES:
+        setattr(os, name, counting(getattr(os, name), name == "open"))
+
+def killed(most, work):
+    child = os.fork()
+    if not child:
+        work(lambda: counted(most))
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+def settled(start):
+    start()
+    settle(out)
+
+os.fsync = lambda file: None  # only the power matters to it
+
+for first in range(200):
+    for second in range(first % 3, 200, 3):
+        out = Path(sys.argv[1]) / f"{first}-{second}"
+        make(out, "one")
+        ended = killed(first, lambda start: make(out, "two", start))
+        again = killed(second, settled)
+        settle(out)
+        with Staging(out, ["other"], overwrite=True) as staging:
+            pass
+        found = [path for path in out.rglob("*") if path.is_file()]
+        files = {path.relative_to(out).as_posix(): path.read_text() for path in found}
+        manifest = json.loads(files.pop("run.json"))["text"]
+        print(json.dumps([first, second, ended, again, manifest, files]))
+        if again == 0:
+            break
+    if ended == 0:
+        break
+"""
+
+
+def test_a_run_killed_at_any_change_of_its_publishing_is_all_there_or_not_at_all(
+    tmp_path: Path,
+) -> None:
+    """Killed before each change that it makes, and so is the one that settles it."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork")
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    names = {"svg/0.svg", "svg/1.svg", "a/b.txt", "overlay.mp4"}
+    for row in rows:
+        assert row[5] == dict.fromkeys(names, row[4]), row
+    assert {row[4] for row in rows} == {"one", "two"}
+    assert len({row[0] for row in rows}) > 12, "each change of the publishing"
+    assert max(row[1] for row in rows) > 12, "each change of the settling"
+    # From some point on it is the new run, and stays so.
+    texts = [row[4] for row in rows if row[3] == 0]
+    assert texts == sorted(texts)
+
+
+def test_a_later_run_of_something_else_settles_first(tmp_path: Path) -> None:
+    names = ("svg", "a/b.txt", "run.json")
+    code = (
+        "import json, os, sys; from pathlib import Path\n"
+        "from videoseg.run.publish import Staging; from videoseg.run.held import Held\n"
+        f"with Staging(Path(sys.argv[1]), {names}, overwrite=True) as staging:\n"
+        "    new = staging.folder; (new / 'svg').mkdir(); (new / 'a').mkdir()\n"
+        "    (new / 'svg' / '0.svg').write_text('two'); (new / 'a' / 'b.txt').write_text('two')\n"
+        f"    (new / 'run.json').write_text(json.dumps({{'outputs': {names}}}))\n"
+        "    move = Held.move\n"
+        "    Held.move = lambda held, name, *to: "
+        "os._exit(9) if name == 'b.txt' else move(held, name, *to)\n"
+        "    staging.publish()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == 9
     assert not (tmp_path / "a" / "b.txt").exists()
-    # A later run that makes something else does so, too.
     with pytest.raises(RuntimeError), Staging(tmp_path, ["masks"]):
         raise RuntimeError
     made = tree(tmp_path)
     assert made.pop("run.json")
-    assert made == {"svg/0.svg": "two", "a/b.txt": "two", "overlay.mp4": "two"}
+    assert made == {"svg/0.svg": "two", "a/b.txt": "two"}
 
 
 def unfinished(out: Path) -> None:
@@ -281,9 +364,11 @@ def unfinished(out: Path) -> None:
 
 def test_what_was_found_outlives_a_broken_run(tmp_path: Path) -> None:
     unfinished(tmp_path)
+    lock = (tmp_path / ".videoseg-part" / "lock").read_text()
+    assert re.fullmatch(r"videoseg-staging 1 [0-9a-f]{32}\n", lock)
     assert tree(tmp_path) == {
         ".videoseg-part/notes/plan.json": "plan",
-        ".videoseg-part/lock": "",
+        ".videoseg-part/lock": lock,
     }
     with Staging(tmp_path, NAMES, resume=True) as staging:
         assert staging.unfinished

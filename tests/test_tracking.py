@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.examples import examples
@@ -28,10 +31,27 @@ from tests.tracked import (
 )
 from videoseg import registry
 from videoseg.geometry import masks
+from videoseg.geometry.bounds import Bounds
+from videoseg.geometry.rings import flatten
+from videoseg.outlines.contours import outlines_of
 from videoseg.outlines.raster import rasterise
 from videoseg.protocols import Tracker
+from videoseg.tracking.associate import best_pairs
+from videoseg.tracking.confined import Confined
 from videoseg.tracking.iou import IouTracker
-from videoseg.types import Frame, Mask, RgbImage, Scene
+from videoseg.types import (
+    Bezier,
+    Detections,
+    Frame,
+    Mask,
+    Polygon,
+    Prompt,
+    RgbImage,
+    Scene,
+    Shape,
+    StreamInfo,
+    TrackedInstance,
+)
 
 COLOURS = ((230, 30, 40), (30, 60, 230), (20, 200, 60))
 
@@ -146,6 +166,13 @@ objects = st.builds(
     look_ahead=st.sampled_from([0, 3, 16]),
     smoothing=st.sampled_from([0.0, 0.5]),
 )
+@example(  # an open birth, and a suspected cut behind a frame whose motion is looked at
+    answers=[[seen(60, 60)], *[None] * 7],
+    cuts={4},
+    streams=["a"] * 24,
+    look_ahead=3,
+    smoothing=0.5,
+)
 def test_any_stream_of_detections_gives_every_frame_one_scene(
     answers: list[Answer],
     cuts: set[int],
@@ -175,6 +202,57 @@ def test_any_stream_of_detections_gives_every_frame_one_scene(
             assert ids(scene) == sorted(set(ids(scene)))
     used = {number for found in out.values() for scene in found for number in ids(scene)}
     assert used == set(range(1, len(used) + 1))
+
+
+# Bounds -------------------------------------------------------------------------------------------
+
+
+class Plain:
+    """A tracker that is no part of videoseg: draws what it is given in lines."""
+
+    def __init__(self, *, curves: bool) -> None:
+        self.curves = curves
+
+    def start(self, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]) -> None: ...
+
+    def update(self, frame: Frame, detections: Detections | None) -> Iterable[Scene]:
+        assert detections is not None
+        found = [one.mask for one in detections.instances]
+        items = zip(detections.instances, outlines_of(found, curves=self.curves), strict=True)
+        tracked = [TrackedInstance(1, instance, shape, "ball") for instance, shape in items]
+        yield Scene(frame.stream, frame.index, frame.pts, frame.time_base, None, 0, tuple(tracked))
+
+    def finish(self) -> Iterable[Scene]:
+        return ()
+
+
+@pytest.mark.parametrize("curves", [False, True])
+@pytest.mark.parametrize("tolerance", [0.0, 0.5, 3.0])
+def test_what_is_cut_at_the_bounds_is_drawn_by_the_runs_settings(
+    tolerance: float, curves: bool
+) -> None:
+    left = masks.to_bitmap(disc(80, 60, 30))
+    left[:, 80:] = False
+    cut = masks.from_bitmap(left)
+    assert cut is not None
+    (expected,) = outlines_of([cut], tolerance=tolerance, curves=curves)
+    tracker = IouTracker(tolerance=tolerance, curves=curves, smoothing=0)
+    (scene,) = track(Confined(tracker, Bounds((0, 0, 80, HEIGHT))), [[seen(80, 60, 30)]])
+    assert_same(scene.instances[0].shape, expected)
+
+
+@pytest.mark.parametrize("curves", [False, True])
+def test_outlines_of_other_trackers_stay_lines_or_curves_at_the_bounds(curves: bool) -> None:
+    confined = Confined(Plain(curves=curves), Bounds((0, 0, 80, HEIGHT)))
+    (scene,) = track(confined, [[seen(80, 60, 30)]])
+    kind = Bezier if curves else Polygon
+    assert all(isinstance(ring, kind) for ring in scene.instances[0].shape.rings)
+
+
+def assert_same(one: Shape, other: Shape) -> None:
+    for a, b in zip(one.rings, other.rings, strict=True):
+        assert type(a) is type(b)
+        assert np.array_equal(flatten(a), flatten(b))
 
 
 # Identity -----------------------------------------------------------------------------------------
@@ -362,3 +440,26 @@ def test_unrelated_photographs_each_show_their_objects() -> None:
     images = {index: background(index) for index in range(6)}
     scenes = track(raw(), [[seen(20 * index + 20, 60)] for index in range(6)], images=images)
     assert [ids(scene) for scene in scenes] == [[index + 1] for index in range(6)]
+
+
+# What it costs ------------------------------------------------------------------------------------
+
+RUN = """
+import json, sys
+import videoseg
+frames = videoseg.segment("sample_media/cat.mp4", "the cat")
+found = [len(scene.instances) for _, (_, scene) in zip(range(4), frames)]
+print(json.dumps([found, "scipy.optimize" in sys.modules]))
+"""
+
+
+def test_a_run_of_one_object_never_imports_what_only_competing_pairs_need() -> None:
+    done = subprocess.run([sys.executable, "-c", RUN], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [[1] * 4, False]
+
+
+def test_pairs_that_compete_are_chosen_together() -> None:
+    worth = np.array([[0.9, 0.8, 0.0], [0.8, 0.0, 0.0], [0.0, 0.0, 0.4]])
+    assert best_pairs(worth) == [(0, 1), (1, 0), (2, 2)]
+    assert best_pairs(np.array([[0.0, 0.9], [0.0, 0.0]])) == [(0, 1)]
+    assert best_pairs(np.zeros((2, 3))) == []

@@ -22,10 +22,12 @@ from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import (
     ConfigError,
     OutputExistsError,
+    SourceError,
     UnknownPhraseError,
     UnknownPhraseWarning,
     UsageError,
 )
+from videoseg.geometry.sizes import check_pixels
 from videoseg.pipeline import Tally
 from videoseg.prompts import (
     Refused,
@@ -656,7 +658,14 @@ def open_source(
     """
     text = location_of(location)
     source: FrameSource = config.part("sources", source_name(text, config))
-    return source, source.open(text)
+    streams = source.open(text)
+    try:
+        for info in streams.values():
+            check_pixels(info.width, info.height)
+    except ValueError as error:
+        source.close()
+        raise SourceError(f"{without_secrets(text)}: {error}") from error
+    return source, streams
 
 
 def info(location: Location, config: RunConfig | None = None) -> Mapping[str, StreamInfo]:

@@ -28,6 +28,7 @@ from typing_extensions import Doc
 
 from videoseg import registry
 from videoseg.errors import ConfigError
+from videoseg.guards import Guarded
 from videoseg.layers import (
     PRESET_VARIABLE,
     Layer,
@@ -45,6 +46,7 @@ from videoseg.settings import settings_fields
 from videoseg.settings import settings_model as settings_model
 from videoseg.settings import settings_of as settings_of
 from videoseg.spelling import nearest
+from videoseg.trust import Said, check_project
 from videoseg.types import Box
 from videoseg.values import setting, shown
 
@@ -98,7 +100,9 @@ class RunSettings:
         Box | None, Doc("search only this part, x1, y1, x2, y2 in pixels of the frame")
     ] = None
     ignore_mask: Annotated[
-        Path | None, Doc("picture of the frame's size; its pixels that are not black are excluded")
+        Path | None,
+        Doc("picture of the frame's size; its pixels that are not black are excluded"),
+        Guarded("a file", inside=True),
     ] = None
     backwards: Annotated[
         bool, Doc("follow what is marked on a later frame back to the first frame as well")
@@ -198,7 +202,8 @@ def load(
             assignments, changes them.
 
     Raises:
-        ConfigError: Naming the key, where it stands, and the nearest name that exists.
+        ConfigError: Naming the key, where it stands, and the nearest name that exists; or a key
+            of the project's file that the user's own word is needed for.
     """
     _check_arguments(preset, file, flags, assignments)
     found: list[Layer] = []
@@ -209,6 +214,9 @@ def load(
         project = None if folder is None else project_file(folder)
         own = None if file is None else Path(os.fsdecode(file))
         files = [file_layer(path) for path in (project, own) if path is not None]
+        # A file that the user names is their own word, whichever it is.
+        if project is not None and (own is None or own.resolve() != project.resolve()):
+            check_project(project, files[0].tables, guarded(files[0]))
         found += [*_preset(preset, variables, files), *files]
         found += environment_layers(variables)
     given = {name: setting(value) for name, value in (flags or {}).items()}
@@ -228,6 +236,38 @@ def _check_arguments(preset: object, file: object, flags: object, assignments: o
     for name, value, kind, what in wanted:
         if value is not None and not isinstance(value, kind):
             raise ConfigError(f"{name} must be {what}, got {shown(value)}")
+
+
+def guarded(layer: Layer) -> Iterator[Said]:
+    """What a layer says about settings that are guarded, harmless or not.
+
+    Raises:
+        ConfigError: It names a part that does not exist.
+    """
+    for name, table in layer.tables.items():
+        if name == "run":
+            yield from _guarded("run", RunSettings, table)
+        elif name in registry.KINDS and isinstance(table, Mapping):
+            kind = _kind(name, layer.origin)
+            for part, settings in table.items():
+                yield from _guarded(
+                    f"{kind}.{part}", _part_class(kind, part, layer.origin), settings
+                )
+
+
+def _guarded(path: str, cls: type[Any], settings: object) -> Iterator[Said]:
+    if not isinstance(settings, Mapping):
+        return
+    marks, defaults = guards_of(cls), {each.name: each.default for each in settings_of(cls)}
+    for name in marks.keys() & settings.keys():
+        yield Said(f"{path}.{name}", settings[name], defaults[name], marks[name])
+
+
+def guards_of(cls: type[Any]) -> dict[str, Guarded]:
+    """The settings of a part's class that others than the user may not set, with their marks."""
+    fields = settings_model(cls).model_fields
+    marks = ((name, mark) for name, field in fields.items() for mark in field.metadata)
+    return {name: mark for name, mark in marks if isinstance(mark, Guarded)}
 
 
 def _preset(
@@ -347,6 +387,11 @@ def _kind(name: str, origin: str) -> Kind:
 
 def _part_class(kind: Kind, name: str, origin: str) -> type[Any]:
     try:
+        if (pair := registry.pair_of(kind, name)) is not None:
+            raise ConfigError(
+                f"{name!r} is two models with settings of their own: {kind}.{pair[0]} and "
+                f"{kind}.{pair[1]}"
+            )
         return registry.part_class(kind, name)
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from error

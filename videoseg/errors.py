@@ -15,7 +15,7 @@ Each is also the Python builtin that fits, so ``except FileNotFoundError`` works
     |   +-- OutOfMemoryError (MemoryError)   memory ran out; fewer frames at once may fit
     +-- LimitReachedError (RuntimeError)     the user's limit on calls or cost ends the work
     +-- MissingDependencyError (ImportError) a model, weight file or package is not installed
-    +-- RunLogError (ValueError)             a run folder is damaged or not a run folder
+    +-- RunLogError (ValueError)             a run folder is damaged, or none of ours
     +-- PathDataError (ValueError)           text that is not SVG path data
 
 A message is one line: what was wrong, where, and what to do.
@@ -110,7 +110,7 @@ class MissingDependencyError(VideosegError, ImportError):
 
 
 class RunLogError(VideosegError, ValueError):
-    """A run folder is damaged, or is not a run folder."""
+    """A run folder is damaged or is none, or what is to be logged could not be read back."""
 
 
 class PathDataError(VideosegError, ValueError):

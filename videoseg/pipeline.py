@@ -10,6 +10,7 @@ from typing import Protocol
 
 from videoseg.geometry.masks import rounded
 from videoseg.protocols import Exporter, RunReader, Stage, Tracker, Writer
+from videoseg.run.rules import refusing
 from videoseg.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
 from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
 
@@ -101,11 +102,16 @@ def follow(
 
 
 def _as_logged(answer: Detections | None) -> Detections | None:
-    """An answer as a run log gives it back, so that what is made from either is the same."""
+    """An answer as a run log gives it back, so that what is made from either is the same.
+
+    Raises:
+        RunLogError: It could not be read back.
+    """
     if answer is None or all(each.mask.logits is None for each in answer.instances):
         return answer
-    found = (replace(each, mask=rounded(each.mask)) for each in answer.instances)
-    return replace(answer, instances=tuple(found))
+    with refusing(f"the answer for frame {answer.index} of {answer.stream!r}"):
+        found = tuple(replace(each, mask=rounded(each.mask)) for each in answer.instances)
+    return replace(answer, instances=found)
 
 
 def write(

@@ -17,10 +17,12 @@ from videoseg.types import (
     Detections,
     Frame,
     Grounding,
+    Mask,
     ModelCard,
     Prompt,
     RotoShape,
     Scene,
+    Shape,
     StreamInfo,
 )
 
@@ -271,6 +273,15 @@ class Tracker(Protocol):
 
     def finish(self) -> Iterable[Scene]:
         """Give the Scenes still held back for look-ahead."""
+        ...
+
+
+@runtime_checkable
+class Draws(Tracker, Protocol):
+    """A Tracker whose settings say how masks become outlines."""
+
+    def outlines(self, found: Sequence[Mask]) -> Sequence[Shape]:
+        """The outline of each mask, as the tracker draws it."""
         ...
 
 

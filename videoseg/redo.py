@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from videoseg import pipeline
+from videoseg.addresses import is_address
 from videoseg.api import Job
 from videoseg.config import RunConfig, load, output_kind
 from videoseg.errors import SourceError, UsageError
@@ -69,6 +70,7 @@ class Finished:
         if two_pass:
             recorded, flags = _with_two_passes(recorded), {**(flags or {}), "tracker": TWO_PASS}
         self.config: RunConfig = load(recorded=recorded, flags=flags, assignments=assignments)
+        self._moved = location is not None
         self._location = location if location is not None else self._manifest["inputs"][0]["name"]
 
     def job(self) -> Job:
@@ -76,8 +78,15 @@ class Finished:
 
         Raises:
             SourceError: The input is not where it was, or is not what it was.
-            UsageError: A setting of the model or before it was changed.
+            UsageError: A setting of the model or before it was changed, or the folder names an
+                address that the user has not named.
         """
+        if not self._moved and is_address(self._location):
+            # The folder may have come from anybody, and so may the address.
+            raise UsageError(
+                f"{self.folder} says that it was made from {self._location}; to open that address, "
+                "name it with --input"
+            )
         try:
             job = Job(self._location, self.run.prompts, self.config)
         except SourceError as error:

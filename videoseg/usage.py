@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,29 @@ class Usage:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a model sends frames.
+
+    Attributes:
+        host: The machine, or whose service it is.
+        key: Name of what holds the key that goes along, never the key; None where none does.
+    """
+
+    host: str
+    key: str | None = None
+
+
+@runtime_checkable
+class Sends(Protocol):
+    """A model that can say where it, and what it is made of, sends frames."""
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """Empty where they stay on this machine."""
+        ...
+
+
 @runtime_checkable
 class Metered(Protocol):
     """A model that counts what it uses."""
@@ -78,3 +101,13 @@ class Remote(Protocol):
     def abandon(self) -> None:
         """End all calls that are under way, and refuse new ones until it is prepared again."""
         ...
+
+
+def destinations_of(model: Any) -> tuple[Destination, ...]:
+    """Where a model sends frames: as it says, or else as its card does."""
+    if isinstance(model, Sends):
+        return model.destinations
+    host = getattr(model, "sends_frames_to", None)
+    if host is None and not isinstance(model, Remote) and model.card.sends_frames_away:
+        host = f"the service of {model.card.name}"
+    return () if host is None else (Destination(host),)

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from videoseg.config import load
+from videoseg.config import guards_of, load, settings_of
 from videoseg.errors import VideosegError
 from videoseg.geometry.paths import format_path, parse_path
 from videoseg.prompts import check_prompts, listed, load_prompts, parse_prompt
+from videoseg.registry import part_class
 from videoseg.run._codec import (
     detections_from_json,
     detections_to_text,
@@ -29,6 +30,7 @@ from videoseg.run.log import DETECTIONS, SCENES
 from videoseg.run.manifest import read_manifest
 from videoseg.run.notes import Notes
 from videoseg.run.plan import Plan, difference
+from videoseg.run.publish import STAGING, settle
 from videoseg.run.reader import read_run
 from videoseg.run.summary import Summary
 from videoseg.sources.positions import frame_index, parse_position
@@ -133,6 +135,42 @@ def notes(data: bytes) -> None:
     assert all(isinstance(array, np.ndarray) for array in arrays.values())
 
 
+def staging(data: bytes) -> None:
+    """A staging folder that was received (lock, list of pieces, manifest): all stays inside."""
+    lock, _, rest = data.partition(BETWEEN_FILES)
+    marker, _, made = rest.partition(BETWEEN_FILES)
+    with tempfile.TemporaryDirectory() as top:
+        out, beside = Path(top, "out"), Path(top, "beside")
+        new = out / STAGING / "new"
+        new.mkdir(parents=True)
+        beside.write_bytes(b"mine")
+        (new / "overlay.mp4").write_bytes(b"theirs")
+        for name, content in (("lock", lock), ("publishing", marker), ("new/run.json", made)):
+            (out / STAGING / name).write_bytes(content)
+        try:
+            settle(out)
+            assert not (out / STAGING).exists()
+            assert {path.name for path in out.iterdir()} <= {"overlay.mp4", "run.json"}
+        finally:
+            assert beside.read_bytes() == b"mine"
+            assert {path.name for path in Path(top).iterdir()} == {"out", "beside"}
+
+
+def project(data: bytes) -> None:
+    """A project's file of settings: what is accepted names no address, key, weights or path."""
+    file = _file("project/videoseg.toml", data)
+    found = load(folder=file.parent)
+    for kind, parts in found.tables.items():
+        for part, settings in parts.items():
+            cls = part_class(kind, part)
+            defaults = {each.name: each.default for each in settings_of(cls)}
+            for name, mark in guards_of(cls).items():
+                said = settings.get(name, defaults[name])
+                assert said in (defaults[name], *mark.harmless), (part, name, said)
+    mask = found.run.ignore_mask
+    assert mask is None or mask.resolve().is_relative_to(file.parent.resolve())
+
+
 TARGETS: Mapping[str, Target] = {
     target.__name__: target
     for target in (
@@ -146,6 +184,8 @@ TARGETS: Mapping[str, Target] = {
         run_log,
         manifest,
         notes,
+        staging,
+        project,
     )
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from videoseg.errors import UsageError
 if TYPE_CHECKING:
     from videoseg.config import RunConfig
     from videoseg.run.summary import Summary
+    from videoseg.types import Prompt
     from videoseg.usage import Usage
 
 STOPPED = 3
@@ -76,36 +78,66 @@ def _with(config: RunConfig, given: dict[str, Any]) -> RunConfig:
     return replace(config, tables={**config.tables, "models": models})
 
 
-def ask_consent(config: RunConfig, what: str, *, yes: bool) -> None:
+def ask_consent(
+    config: RunConfig, what: str, frames: Callable[[], int | None], *, yes: bool
+) -> None:
     """Have the user agree before any frame leaves this machine.
 
     Args:
         config: Names the model.
         what: Whose frames.
+        frames: Says how many there are at most, None where that is not known; called only where
+            there is something to ask.
         yes: Whether the user has agreed already.
 
     Raises:
         UsageError: They do not agree, or there is nobody to ask.
     """
-    host = sends_frames_to(config)
-    if host is None or yes:
+    from videoseg.usage import destinations_of
+
+    found = destinations_of(config.part("models", config.run.model))
+    if not found or yes:
         return
+    places = {
+        each.host if each.key is None else f"{each.host} with the key {each.key}": None
+        for each in found
+    }
+    most = frames()
+    count = "all frames" if most is None else "1 frame" if most == 1 else f"up to {most:,} frames"
+    sent = f"{count} of {what} to {' and to '.join(places)}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(f"the model sends frames of {what} to {host}; --yes allows it")
-    if not typer.confirm(f"Send frames of {what} to {host}?", err=True):
+        raise UsageError(f"the model sends {sent}; --yes allows it")
+    if not typer.confirm(f"Send {sent}?", err=True):
         raise UsageError("nothing was sent")
 
 
-def sends_frames_to(config: RunConfig) -> str | None:
-    """Where the model that settings name sends frames; None where they stay on this machine."""
-    from videoseg import registry
-    from videoseg.usage import Remote
+def frames_of(
+    locations: Sequence[str], prompts: Sequence[Prompt], config: RunConfig
+) -> Callable[[], int | None]:
+    """How many frames of some inputs a run would be about; for ``ask_consent``.
 
-    card = registry.card(config.run.model)
-    if not card.sends_frames_away:
-        return None
-    model = config.part("models", card.name)
-    return model.sends_frames_to if isinstance(model, Remote) else f"the service of {card.name}"
+    What can be opened only once is not opened for that, and a mistake is left to the run.
+    """
+
+    def count() -> int | None:
+        from videoseg.api import Job
+        from videoseg.errors import VideosegError
+
+        frames = 0
+        for location in locations:
+            if location == "-" or "://" in location:
+                return None
+            try:
+                with Job(location, prompts, config) as job:
+                    found = job.frame_count
+            except VideosegError:
+                return None
+            if found is None:
+                return None
+            frames += found
+        return frames
+
+    return count
 
 
 def end_if_stopped(summary: Summary | None) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from videoseg.cli._streams import print_json
 from videoseg.cli._summary import count
-from videoseg.usage import Remote
+from videoseg.usage import Remote, destinations_of
 
 if TYPE_CHECKING:
     from videoseg.api import Job
@@ -35,7 +35,7 @@ def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool)
 
     plans, found = [], []
     model: Segmenter = tasks[0].config.part("models", tasks[0].config.run.model)
-    service = isinstance(model, Remote)
+    service = isinstance(model, Remote) or bool(destinations_of(model))
     try:
         for task in tasks:
             with Job(task.location, task.prompts, task.config, model=model) as job:

@@ -105,7 +105,7 @@ def bench(
         prompts = in_pixels(prompts, next(iter(streams.values())))
         for info in streams.values():
             check_prompts(prompts, info)
-        ask_consent(settings, source, yes=yes)
+        ask_consent(settings, source, lambda: count, yes=yes)
         frames = islice(_over_again(opened), count)
         result = measure(measured, frames, prompts, price_per_hour=price)
     finally:

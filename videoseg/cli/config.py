@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,6 +23,10 @@ VIDEOSEG_WRITERS_SVG_PRECISION. videoseg.toml is searched for in the working fol
 up to the top of the repository or the home folder. A preset can also be chosen by VIDEOSEG_PRESET,
 or by preset = "fast" at the top of either file.
 
+videoseg.toml may have come with a project from anybody, so an address, a key, weights, or a path
+outside of its folder counts only from a file of your own, the environment or --set, or once you
+trust the file as it is: `videoseg config trust`.
+
 Examples:
 
 videoseg config show --origin
@@ -29,6 +34,15 @@ videoseg config show --origin
 videoseg config show --preset fast > mine.toml
 
 videoseg config schema > videoseg.schema.json
+"""
+TRUST_EPILOG = """
+Examples:
+
+videoseg config trust
+
+videoseg config trust shots/ --remove
+
+videoseg config trust --list
 """
 DEFAULT = "default"
 Tables = dict[str, dict[str, Any]]
@@ -40,12 +54,13 @@ def register(app: typer.Typer) -> None:
     verbs.callback()(config)
     verbs.command("show", epilog="Example: videoseg config show --origin --preset fast")(show)
     verbs.command("presets", epilog="Example: videoseg config presets")(presets)
+    verbs.command("trust", epilog=TRUST_EPILOG)(trust)
     verbs.command("schema", epilog="Example: videoseg config schema > schema.json")(schema)
     app.add_typer(verbs, name="config")
 
 
 def config() -> None:
-    """Show the current settings, the presets, and the schema of settings files."""
+    """Show the current settings, the presets and the schema of settings; trust a project's file."""
 
 
 def show(
@@ -92,6 +107,47 @@ def schema() -> None:
     from videoseg.schema import settings_schema
 
     print_json(settings_schema())
+
+
+def trust(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The project, or a folder in it.")
+    ] = Path(),
+    remove: Annotated[bool, typer.Option("--remove", help="Trust it no longer.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Print the files you trust.")] = False,
+) -> None:
+    """Let the `videoseg.toml` of a folder name addresses, keys, weights and paths.
+
+    What it names is printed. Once the file changes, it is not trusted any more.
+    """
+    from videoseg.config import guarded
+    from videoseg.errors import ConfigError
+    from videoseg.layers import PROJECT_FILE, file_layer, project_file
+    from videoseg.trust import digest_of, distrust, trusted
+    from videoseg.trust import trust as note
+
+    if listed:
+        for name, digest in trusted().items():
+            path = Path(name)
+            current = path.is_file() and digest_of(file_layer(path).tables) == digest
+            typer.echo(name if current else f"{name} (gone or changed; not trusted)")
+        return
+    file = project_file(folder)
+    if file is None:
+        if remove and distrust(folder / PROJECT_FILE):
+            return
+        raise ConfigError(f"no {PROJECT_FILE} in {folder} or above it in its project")
+    if remove:
+        if not distrust(file):
+            raise ConfigError(f"{file} is not trusted")
+        typer.echo(f"not trusted any more: {file}")
+        return
+    layer = file_layer(file)
+    named = [each for each in guarded(layer) if not each.is_harmless(file.parent)]
+    note(file, layer.tables)
+    typer.echo(f"trusted as it is now: {file}")
+    for each in sorted(named, key=lambda one: one.path):
+        typer.echo(f"  {each.path} = {json.dumps(each.value, default=str)}")
 
 
 def _tables(config: RunConfig) -> Tables:

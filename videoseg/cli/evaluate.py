@@ -127,7 +127,7 @@ def run(
     tables, others = parted(assign or (), ("data", "task"))
     source = open_data_set(data, data_set, tables["data"])
     asked = open_task(task, tables["task"])
-    chosen = _candidate(model, preset, config, others, data, yes=yes)
+    chosen = _candidate(model, preset, config, others, data, limit=limit, yes=yes)
     folder = out or Path(f"{data.resolve().name}-{task}-{chosen.card.name}.eval")
     _refuse_data(folder, data)
     with _progress(quiet) as (_, on_sample):
@@ -201,7 +201,7 @@ def suite(
     from videoseg.evaluate.suite import run_suite
 
     _refuse_data(out, data)
-    chosen = _candidate(model, preset, config, assign or [], data, yes=yes)
+    chosen = _candidate(model, preset, config, assign or [], data, limit=None, yes=yes)
     with _progress(quiet) as (on_start, on_sample):
         found = run_suite(
             data,
@@ -235,6 +235,7 @@ def _candidate(
     assign: list[str],
     data: Path,
     *,
+    limit: int | None,
     yes: bool,
 ) -> Candidate:
     """The model that the flags name; a baseline takes its settings from its own table."""
@@ -252,7 +253,8 @@ def _candidate(
     flags = {} if model is None else {"model": model}
     # The run folder keeps answers; a service's own cache would only spoil the times.
     settings = without_cache(in_force(preset, config, assign, flags))
-    ask_consent(settings, str(data), yes=yes)
+    # How many pictures there are is known only once they have been gone through.
+    ask_consent(settings, str(data), lambda: limit, yes=yes)
     return candidate(settings)
 
 

@@ -139,7 +139,8 @@ def preview(
     others_read = (prompts, config, settings.run.ignore_mask, *mask_files(asked))
     _refuse_own_input(path, (location, *others_read))
     if asked:
-        ask_consent(settings, location, yes=yes)
+        marked = sum(len(prompt.cues) for prompt in asked)
+        ask_consent(settings, location, lambda: 3 + marked + len(at or ()), yes=yes)
     with Job(location, asked, settings, asks=not ruler) as job:
         shown = looks(job, at or ())
         refused = {each.prompt for each in job.refused}

@@ -28,6 +28,7 @@ from videoseg.cli._hosted_options import (
     Yes,
     ask_consent,
     end_if_stopped,
+    frames_of,
     with_limits,
 )
 from videoseg.cli._logging import LogFormat, set_up
@@ -221,7 +222,7 @@ def segment(
     if dry_run:
         raise typer.Exit(say_plans(tasks, jobs, several=inputs.several, as_json=as_json))
     what = inputs.locations[0] if len(tasks) == 1 else f"{len(tasks)} inputs"
-    ask_consent(settings, what, yes=yes)
+    ask_consent(settings, what, frames_of(inputs.locations, asked, settings), yes=yes)
     shown = Mode.NONE if quiet else progress
     _run(tasks, jobs, shown, several=inputs.several, as_json=as_json, quiet=quiet)
 

@@ -10,10 +10,9 @@ kept; time 0 is the first frame. The picture of time 0 shows where nothing anima
 from __future__ import annotations
 
 import itertools
-import json
+import logging
 import math
 import tempfile
-from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,10 +21,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO, Annotated, Any
 
-import numpy as np
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
+from videoseg.exporters._spool import Moves, Spool, size_of
 from videoseg.geometry.paths import format_path
 from videoseg.outlines.keyframes import Keyed
 from videoseg.outlines.markup import (
@@ -43,13 +42,12 @@ from videoseg.output_files import stream_names, writing
 from videoseg.protocols import RunReader
 from videoseg.types import Part, Scene, Shape, StreamInfo, TrackedInstance
 
+_log = logging.getLogger(__name__)
+
 _NAME = "animated.svg"
 _UNKNOWN_LENGTH = Fraction(1, 25)
 _PRECISE = 50
 """Microseconds to which the time of a key is written."""
-_MARKUP = 250
-"""Characters that a path takes beside its values, about."""
-
 _EARLY = 600
 """Microseconds by which each change comes before its frame. Browsers round time, Firefox to whole
 milliseconds; so what is shown at a frame's own time is that frame and not the one before."""
@@ -84,7 +82,7 @@ class AnimatedSvg:
             timelines = {
                 stream: _Timeline(
                     info,
-                    _Spool(files.enter_context(tempfile.TemporaryFile())),
+                    Spool(files.enter_context(tempfile.TemporaryFile())),
                     self.precision,
                     self.tolerance,
                 )
@@ -114,76 +112,18 @@ class AnimatedSvg:
 
 
 @dataclass
-class _Spool:
-    """Paths of many tracks in one file, as they come; in memory are some 25 bytes for each.
-
-    A track's outlines may come twice, as a whole and by parts.
-    """
-
-    file: IO[bytes]
-    _tracks: array[int] = field(default_factory=lambda: array("q"))
-    _whole: array[int] = field(default_factory=lambda: array("b"))
-    _sizes: array[int] = field(default_factory=lambda: array("q"))
-    _offsets: array[int] = field(default_factory=lambda: array("q"))
-
-    def append(self, tracked: TrackedInstance, paths: Sequence[_Moves], *, whole: bool) -> None:
-        """Add paths of a track."""
-        for moves in paths:
-            self._tracks.append(tracked.track_id)
-            self._whole.append(whole)
-            self._sizes.append(_size([moves]))
-            self._offsets.append(self.file.tell())
-            record = [tracked.label, moves.steps, moves.begin, moves.end, moves.times, moves.values]
-            self.file.write(f"{json.dumps(record)}\n".encode("ascii"))
-
-    def tracks(self) -> Iterator[tuple[int, str, Iterator[_Moves]]]:
-        """Number and label of each track, and its paths in the order in which they came."""
-        tracks, whole = np.asarray(self._tracks), np.asarray(self._whole, dtype=np.bool_)
-        sizes, offsets = np.asarray(self._sizes), np.asarray(self._offsets)
-        for track_id in np.unique(tracks).tolist():
-            mine = tracks == track_id
-            ways = [mine & whole, mine & ~whole]
-            shorter = min((way for way in ways if way.any()), key=lambda way: sizes[way].sum())
-            places = offsets[shorter].tolist()
-            label, *_ = self._read(places[0])
-            yield track_id, label, (_Moves(*moves) for _, *moves in map(self._read, places))
-
-    def _read(self, offset: int) -> list[Any]:
-        self.file.seek(offset)
-        record: list[Any] = json.loads(self.file.readline())
-        return record
-
-
-@dataclass(frozen=True, slots=True)
-class _Moves:
-    """What a path shows from when on.
-
-    Attributes:
-        steps: Whether values hold until the next; else they move to the next.
-        begin: Microseconds from which on it is drawn,
-        end: and from which on no longer; None = to the end.
-        times: Microseconds of each value.
-        values: Path data.
-    """
-
-    steps: bool
-    begin: int
-    end: int | None
-    times: list[int]
-    values: list[str]
-
-
-@dataclass
 class _Timeline:
     """The frames of one stream as they come, and then their animation."""
 
     info: StreamInfo
-    spool: _Spool
+    spool: Spool
     precision: int
     tolerance: float
     _origin: int | None = None
     _end: Fraction = Fraction(0)
     _last: Scene | None = None
+    _steps_written: bool = False
+    _moves_written: bool = False
 
     def note(self, scene: Scene) -> None:
         """Note when a frame is shown."""
@@ -204,8 +144,8 @@ class _Timeline:
             for frame, _ in strand.scenes
         ]
         steps = [self._steps(strand.scenes, values)]
-        moving = self._moving(strand) if len(steps[0].values) > 2 else steps
-        shorter = steps if _size(steps) <= _size(moving) else moving
+        mixed = self._mixed(strand, values) if len(steps[0].values) > 2 else steps
+        shorter = steps if size_of(steps) <= size_of(mixed) else mixed
         self._append(strand.tracked, shorter, whole=False)
 
     def write(self, file: IO[bytes], *, loop: bool) -> None:
@@ -216,28 +156,71 @@ class _Timeline:
         attributes = {**root_attributes(self.info), "data-seconds": decimal(self._end, 6)}
         with picture(file, attributes) as xml:
             for track_id, label, paths in self.spool.tracks():
-                _write_track(xml, track_id, label, paths, total, timing)
+                _write_track(xml, track_id, label, self._noted(paths), total, timing)
+        if self.tolerance > 0 and self._steps_written and not self._moves_written:
+            _log.warning(
+                "%s: every frame is a key: with fewer keys the animation would be longer, or off "
+                "by more than %g px (a larger tolerance may help)",
+                self.info.stream,
+                self.tolerance,
+            )
 
-    def _append(self, tracked: TrackedInstance, paths: Sequence[_Moves], *, whole: bool) -> None:
+    def _noted(self, paths: Iterable[Moves]) -> Iterator[Moves]:
+        """Paths as they are written; notes whether some step through frames, and some move."""
+        for moves in paths:
+            self._steps_written |= moves.steps and len(moves.values) > 2
+            self._moves_written |= not moves.steps
+            yield moves
+
+    def _append(self, tracked: TrackedInstance, paths: Sequence[Moves], *, whole: bool) -> None:
         self.spool.append(tracked, paths, whole=whole)
 
-    def _steps(self, frames: Sequence[tuple[int, float]], values: Sequence[str]) -> _Moves:
-        """What holds each value from its frame on."""
+    def _steps(
+        self,
+        frames: Sequence[tuple[int, float]],
+        values: Sequence[str],
+        following: float | None = None,
+    ) -> Moves:
+        """What holds each value from its frame on, up to the next one's seconds if there is one."""
         changes = [n for n, value in enumerate(values) if n == 0 or value != values[n - 1]]
-        return _Moves(
+        return Moves(
             steps=True,
             begin=self._early(frames[0][1]),
-            end=self._end_after(frames[-1][0]),
+            end=self._end_after(frames[-1][0]) if following is None else self._early(following),
             times=[self._early(frames[n][1]) for n in changes],
             values=[values[n] for n in changes],
         )
 
-    def _moving(self, strand: Strand) -> list[_Moves]:
-        """What moves between keys, for each stretch over which the same holes are there."""
+    def _mixed(self, strand: Strand, values: Sequence[str]) -> list[Moves]:
+        """What moves between keys, where that is shorter than steps, and those in between.
+
+        Args:
+            strand: A part.
+            values: Path data on each of its frames.
+        """
+        made: list[Moves] = []
+        stepped = 0  # the first frame that is not yet drawn
+
+        def step_to(frame: int) -> None:
+            if stepped < frame:
+                after = strand.scenes[frame][1] if frame < len(strand.scenes) else None
+                made.append(self._steps(strand.scenes[stepped:frame], values[stepped:frame], after))
+
+        for first, after, moves in self._moving(strand):
+            following = strand.scenes[after][1] if after < len(strand.scenes) else None
+            steps = self._steps(strand.scenes[first:after], values[first:after], following)
+            if size_of([moves]) < size_of([steps]):
+                step_to(first)
+                made.append(moves)
+                stepped = after
+        step_to(len(strand.scenes))
+        return made
+
+    def _moving(self, strand: Strand) -> Iterator[tuple[int, int, Moves]]:
+        """For each stretch over which the same holes are there, its bounds and what moves."""
         rings = strand.keyed_together(self.tolerance, in_seconds=True)
         bounds = [strand.place(each.scenes[0][0]) for each, _ in rings]
         bounds += [strand.place(each.scenes[-1][0]) + 1 for each, _ in rings]
-        made = []
         for first, after in itertools.pairwise(sorted(set(bounds))):
             frames = strand.scenes[first:after]
             there = [(each, keyed) for each, keyed in rings if each.spans(frames[0][0])]
@@ -245,8 +228,10 @@ class _Timeline:
             kept = every | {frames[0][0], frames[-1][0]}
             chosen = [(frame, seconds) for frame, seconds in frames if frame in kept]
             last = after == len(strand.scenes)
-            made.append(
-                _Moves(
+            yield (
+                first,
+                after,
+                Moves(
                     steps=False,
                     begin=self._early(frames[0][1]),
                     end=self._end_after(frames[-1][0])
@@ -254,9 +239,8 @@ class _Timeline:
                     else self._early(strand.scenes[after][1]),
                     times=[self._microseconds(seconds) for _, seconds in chosen],
                     values=[self._path_of(there, frame) for frame, _ in chosen],
-                )
+                ),
             )
-        return made
 
     def _path_of(self, rings: Sequence[tuple[Strand, Keyed]], frame: int) -> str:
         """Path data of a part on a frame, an outer ring before its holes."""
@@ -327,21 +311,11 @@ class _Stretches:
         ]
 
 
-def _size(paths: Sequence[_Moves]) -> int:
-    """About the characters of paths; ends that one holds when it is hidden are written twice."""
-    size = 0
-    for moves in paths:
-        size += _MARKUP + sum(map(len, moves.values))
-        if not moves.steps:
-            size += len(moves.values[0]) * (moves.begin > 0) + len(moves.values[-1])
-    return size
-
-
 def _write_track(
     xml: Any,
     track_id: int,
     label: str,
-    paths: Iterable[_Moves],
+    paths: Iterable[Moves],
     total: int,
     timing: Mapping[str, str],
 ) -> None:
@@ -356,7 +330,7 @@ def _write_track(
     xml.write("\n")
 
 
-def _write_path(xml: Any, name: str, moves: _Moves, total: int, timing: Mapping[str, str]) -> None:
+def _write_path(xml: Any, name: str, moves: Moves, total: int, timing: Mapping[str, str]) -> None:
     """One path element, with what changes of it."""
     end = total if moves.end is None else moves.end
     attributes = {"id": name}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from videoseg.protocols import Grounder, Segmenter
 from videoseg.types import Cue, Detections, Frame, Grounding, ModelCard, Prompt
+from videoseg.usage import Destination, destinations_of
 
 
 @dataclass
@@ -27,6 +28,11 @@ class Pair:
     def card(self) -> ModelCard:
         """The two cards as one."""
         return paired(self.grounder.card, self.segmenter.card)
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """Where the two send frames; empty where these stay on this machine."""
+        return destinations_of(self.grounder) + destinations_of(self.segmenter)
 
     def prepare(self, prompts: Sequence[Prompt]) -> None:
         """Load both models and refuse what they cannot do.

@@ -24,6 +24,7 @@ from videoseg.models._hosted.service import UnreadableError
 from videoseg.models._hosted.settings import Hosted, Provider
 from videoseg.protocols import Segmenter, VideoSegmenter
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt
+from videoseg.usage import Destination, destinations_of
 
 
 @dataclass
@@ -67,6 +68,11 @@ class Agent(Hosted):
     def keyframe_every(self) -> int:
         """Frames from one question to the next (``stages.keyframes.Keyframed``)."""
         return self.every
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """Where frames go: to the language model, and to a segmenter that is a service, too."""
+        return super().destinations + destinations_of(self._local())
 
     def compose(self, part: Callable[[str], Segmenter]) -> None:
         """Take the way to other models by name (``protocols.Composed``)."""

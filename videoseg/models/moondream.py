@@ -18,6 +18,7 @@ from typing_extensions import Doc
 
 from videoseg.errors import MissingDependencyError, PathDataError
 from videoseg.geometry.masks import bounding_box
+from videoseg.guards import Guarded
 from videoseg.models._hosted.pictures import data_uri, jpeg
 from videoseg.models._hosted.prices import Tokens
 from videoseg.models._hosted.service import UnreadableError, parsed
@@ -70,6 +71,7 @@ class Moondream(Hosted):
             "address of a compatible server, or photon for the package moondream on this machine; "
             "empty = Moondream's cloud"
         ),
+        Guarded("an address"),
     ] = ""
     several: Annotated[
         Literal["detect", "point", "one"],

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.outlines.arrays import Points, Values
+
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
-Points = npt.NDArray[np.float64]
-Values = npt.NDArray[np.float64]
 
 _SPACING = 0.7
 """Pixels between the places of a ring that points are matched to."""
@@ -85,6 +85,21 @@ class Track:
         share = (place - np.floor(place))[:, None]
         made: Points = (1 - share) * self.places[before] + share * self.places[(before + 1) % count]
         return made
+
+    def distances(self, points: Points) -> Values:
+        """How far points are from the ring, and not only from its places."""
+        _, found = self.tree.query(points)
+        count = len(self.places)
+        apart = points - self.places[found]
+        best = (apart * apart).sum(axis=1)
+        for other in (self.places[(found + 1) % count], self.places[found - 1]):
+            way = other - self.places[found]
+            length = np.maximum((way * way).sum(axis=1), 1e-12)
+            share = np.clip((apart * way).sum(axis=1) / length, 0, 1)
+            off = apart - share[:, None] * way
+            best = np.minimum(best, (off * off).sum(axis=1))
+        away: Values = np.sqrt(best)
+        return away
 
     def nearest(self, points: Points, ways: Points) -> tuple[Values, npt.NDArray[np.int64]]:
         """Distance to, and number of, the nearest place that runs the same way."""
@@ -225,6 +240,8 @@ def _smoothed(values: Values, weight: Values, hold: float = 0) -> Values:
 
 def _rising(values: Values, least: Values) -> Values:
     """Values made to rise no slower than others do, and changed as little as that takes."""
+    if (np.diff(values - least) >= 0).all():
+        return values
     from scipy.optimize import isotonic_regression
 
     rising: Values = isotonic_regression(values - least).x

@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from videoseg.outlines.spans import LAST_BITS, Indices, Spans
+from videoseg.outlines.arrays import Indices
+from videoseg.outlines.spans import LAST_BITS, Spans
 
 
 def cheapest(spans: Spans, starts: Indices, tolerance: float, price: float) -> list[Indices]:

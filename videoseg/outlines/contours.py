@@ -5,6 +5,11 @@ Above 0 it is drawn by lines and curves near the middles of those edges, or, whe
 logits, near the places between pixels at which they are zero. Steps of one pixel are how a slanted
 edge looks in pixels, and go; corners between longer edges are the object's own and stay, so a
 10 x 10 square keeps area 100.
+
+Where the edge really lies is known to about half a pixel. From a tolerance of half a pixel on,
+outlines of curves are as short as text as that allows (``outlines.curves``). Below it, they are few
+smooth curves along the smoothest line that runs between the pixels (``outlines.between``), and the
+tolerance is the distance from that line.
 """
 
 from __future__ import annotations
@@ -12,18 +17,23 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten, signed_area
+from videoseg.outlines.arrays import Indices, Points
+from videoseg.outlines.between import chain_of, line_between
 from videoseg.outlines.curves import curves
-from videoseg.outlines.edges import FINE, Edges, edges_of
+from videoseg.outlines.edges import FINE, edges_of
 from videoseg.outlines.polygons import polygons_of
 from videoseg.outlines.raster import wrong_pixels
 from videoseg.outlines.simplify import RingGroup, culprits, middle_line, numbers_of, split
+from videoseg.outlines.splines import splines
 from videoseg.outlines.trace import Trace, trace
 from videoseg.types import Bezier, Mask, Part, Polygon, Ring, Shape
 
@@ -34,16 +44,24 @@ SMALL = 1000
 SMALL_WRONG = 0.1
 """or so large a share."""
 STEPS = 0.5
-"""Below this tolerance, pixels, an outline follows the steps that slanted edges have in pixels."""
+"""Below this tolerance, pixels, curves follow the edge between pixels and not the pixels' edges."""
 _TIGHTER = 0.85
 """Rings that show too little, or are not sound, are made anew at so much of their tolerance,"""
 _TIGHTEST = 0.1
 """until that is less than so many pixels;"""
+_MUCH_TIGHTER, _MUCH_TIGHTEST = 0.75, 0.01
+"""where edges between pixels are followed, at so much, and until so many pixels;"""
 _SMOOTH = 0.7
 """down to so much of the tolerance it was to have, with finer numbers, then following steps."""
+_SURE = 0.35
+"""Tolerance by whose share of wrong pixels rings between pixels are judged,"""
+_OFF = 0.06
+"""and how far off renderers, which reckon coverage coarsely, may see them, pixels."""
 
-Points = npt.NDArray[np.float64]
 Areas = npt.NDArray[np.float64]
+Logits = npt.NDArray[np.float16]
+Fit: TypeAlias = Callable[[Indices, float], list[Ring]]
+"""Makes rings, by number, that are nowhere further off than so many pixels."""
 
 
 def outline_of(mask: Mask, *, tolerance: float = 0.5, min_area: int = 0) -> Shape:
@@ -55,10 +73,11 @@ def outline_of(mask: Mask, *, tolerance: float = 0.5, min_area: int = 0) -> Shap
     Args:
         mask: The pixels.
         tolerance: How far the outline may run from the middles of the pixels' edges, in pixels
-            (see the module). It also shows no larger a share of the pixels of an object of at
-            least 1,000 wrongly than a hundredth of this number, so at 0.5 the IoU is at least
-            0.995. From 0.5 on steps of slopes go. At 0 it is exact. Above 0 rings neither cross nor
-            touch themselves or one another, and each hole stays in its part.
+            (see the module); below 0.5, from the smoothest line between the pixels. It also shows
+            no larger a share of the pixels of an object of at least 1,000 wrongly than a hundredth
+            of this number, so at 0.5, and below, the IoU is at least 0.995. At 0 it is exact. Above
+            0 rings neither cross nor touch themselves or one another, and each hole stays in its
+            part.
         min_area: Parts and holes of fewer pixels are left out; the largest part always stays.
 
     Raises:
@@ -109,8 +128,9 @@ def _outlines(
     ]
     made: dict[int, Shape] = {}
     if tolerance > 0 and curves:
+        fit = _smooth_fit if tolerance < STEPS else _short_fit
         fine = [mask.logits for mask in found if mask.logits is not None]
-        made = _curved(edges_of(traced, fine or None), found, groups, tolerance, min_area)
+        made = _curved(fit(traced, fine or None, tolerance), found, groups, tolerance, min_area)
     left = [place for place in range(len(found)) if place not in made]
     if left:
         if tolerance == 0:
@@ -139,8 +159,33 @@ def _closer(mask: Mask, tolerance: float) -> Shape:
         reach *= _TIGHTER
 
 
+def _smooth_fit(traced: Trace, logits: Sequence[Logits] | None, tolerance: float) -> Fit:
+    """What fits smooth curves to where the edge runs between the pixels."""
+    chain = chain_of(traced, logits)
+
+    def fitted(rings: Indices, limit: float) -> list[Ring]:
+        # Rings that are in one another's way come closer to the middles of the pixels' edges, too.
+        return splines(line_between(chain.chosen(rings), limit / tolerance), limit, tolerance)
+
+    return fitted
+
+
+def _short_fit(traced: Trace, logits: Sequence[Logits] | None, tolerance: float) -> Fit:
+    """What fits lines and curves that are short as text to the pixels' edges."""
+    edges = edges_of(traced, logits)
+    steps = _SMOOTH * tolerance
+
+    def fitted(rings: Indices, limit: float) -> list[Ring]:
+        followed = edges.chosen(rings)
+        if steps <= limit < tolerance:
+            followed = dataclasses.replace(followed, grid=FINE)
+        return curves(followed, limit, steps=limit < steps)
+
+    return fitted
+
+
 def _curved(
-    edges: Edges,
+    fit: Fit,
     found: Sequence[Mask],
     groups: Sequence[Sequence[RingGroup]],
     tolerance: float,
@@ -154,18 +199,17 @@ def _curved(
     made: dict[int, Shape] = {}
     rings: dict[int, Ring] = {}
     flat: dict[int, Points] = {}
-    reach = np.full(len(edges.starts) - 1, float(tolerance))
-    steps = math.inf if tolerance < STEPS else _SMOOTH * tolerance
+    tighter, tightest = _TIGHTER, _TIGHTEST
+    shows: Callable[[Shape, Mask], bool] = partial(_shows, tolerance=tolerance)
+    if tolerance < STEPS:
+        tighter, tightest, shows = _MUCH_TIGHTER, _MUCH_TIGHTEST, _shows_anywhere
     waiting = list(range(len(found)))
     anew = np.array([number for group in groups for number in numbers_of(group)])
+    reach = np.full(anew.max() + 1, float(tolerance))
     while len(anew):
         for limit in np.unique(reach[anew]).tolist():
             numbers = anew[reach[anew] == limit]
-            followed = edges.chosen(numbers)
-            if steps <= limit < tolerance:
-                followed = dataclasses.replace(followed, grid=FINE)
-            fitted = curves(followed, limit, steps=limit < steps)
-            rings.update(zip(numbers.tolist(), fitted, strict=True))
+            rings.update(zip(numbers.tolist(), fit(numbers, limit), strict=True))
         flat.update((number, flatten(rings[number])) for number in anew.tolist())
         again: list[int] = []
         unsound = culprits(flat, [groups[place] for place in waiting])
@@ -173,13 +217,13 @@ def _curved(
             shape = None if broken else _shape(rings, groups[place], found[place])
             if shape is None:
                 again.extend(broken)
-            elif min_area > 0 or _shows(shape, found[place], tolerance):
+            elif min_area > 0 or shows(shape, found[place]):
                 made[place] = shape
             else:
                 again.extend(numbers_of(groups[place]))
-        reach[again] *= _TIGHTER
+        reach[again] *= tighter
         anew = np.array(again, dtype=np.int64)
-        lost = set(anew[reach[anew] < _TIGHTEST].tolist())
+        lost = set(anew[reach[anew] < tightest].tolist())
         waiting = [
             place
             for place in waiting
@@ -192,7 +236,21 @@ def _curved(
 
 def _shows(shape: Shape, mask: Mask, tolerance: float) -> bool:
     """Whether an outline shows a mask as well as its tolerance asks for."""
-    area, wrong = masks.area(mask), wrong_pixels(shape, mask)
+    return _few(wrong_pixels(shape, mask), mask, tolerance)
+
+
+def _shows_anywhere(shape: Shape, mask: Mask) -> bool:
+    """Whether one between pixels shows a mask well, as seen a little off from where it is."""
+    if mask.logits is not None:  # they say where the edge is
+        return _shows(shape, mask, STEPS)
+    offsets = (np.full(2, off, dtype=np.float32) for off in (_OFF, -_OFF))
+    wrong = sum(wrong_pixels(_moved(shape, off), mask) for off in offsets)
+    return _few(wrong // 2, mask, _SURE)
+
+
+def _few(wrong: int, mask: Mask, tolerance: float) -> bool:
+    """Whether so many wrong pixels are few enough."""
+    area = masks.area(mask)
     share = SMALL_WRONG if area < SMALL else 0
     # As many wrong as there are: at large tolerances that may be an outline that shows nothing.
     return wrong < area and wrong <= max(WRONG * tolerance * max(area, SMALL), share * area)
@@ -200,15 +258,23 @@ def _shows(shape: Shape, mask: Mask, tolerance: float) -> bool:
 
 def _shape(rings: Mapping[int, Ring], group: Sequence[RingGroup], mask: Mask) -> Shape:
     """The shape of some rings of a mask's crop, in its frame."""
-    offset = np.array([mask.x, mask.y], dtype=np.float32)
+    parts = tuple(
+        Part(rings[outer], tuple(rings[hole] for hole in holes)) for outer, holes in group
+    )
+    return _moved(Shape(parts), np.array([mask.x, mask.y], dtype=np.float32))
 
-    def moved(number: int) -> Ring:
-        ring = rings[number]
+
+def _moved(shape: Shape, offset: npt.NDArray[np.float32]) -> Shape:
+    """A shape elsewhere."""
+
+    def moved(ring: Ring) -> Ring:
         if isinstance(ring, Polygon):
             return Polygon(ring.points + offset)
         return Bezier(ring.segments + offset)
 
-    return Shape(tuple(Part(moved(outer), tuple(map(moved, holes))) for outer, holes in group))
+    return Shape(
+        tuple(Part(moved(part.outer), tuple(map(moved, part.holes))) for part in shape.parts)
+    )
 
 
 def _parts(traced: Trace, areas: Areas, mask: Mask, rings: range, min_area: int) -> list[RingGroup]:

@@ -13,6 +13,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.outlines.arrays import Flags, Indices, Points, ranges
 from videoseg.outlines.chains import cheapest
 from videoseg.outlines.edges import FINE, Edges
 from videoseg.outlines.refine import Pieces, refine
@@ -23,14 +24,10 @@ from videoseg.outlines.spans import (
     UNSEEN,
     UNSEEN_CLOSE,
     Fitting,
-    Flags,
-    Indices,
-    Points,
     Spans,
     Ways,
     curves_between,
     lines_between,
-    ranges,
     ways,
 )
 from videoseg.types import Bezier, Polygon, Ring
@@ -82,14 +79,14 @@ def curves(edges: Edges, tolerance: float, *, steps: bool = False) -> list[Ring]
         ]
     )
     chains = cheapest(spans, way.starts, tolerance, _PRICE / tolerance**2)
-    pieces = _assembled(way, spans, chains)
+    pieces = assembled(way, spans, chains)
     wanted = pieces.out.copy(), pieces.into.copy()
     _join(pieces)
     refine(pieces)
     _round(pieces, edges.grid)
     _hold(pieces, *wanted, tolerance)
     firsts = np.cumsum([0, *map(len, chains)])
-    return [_ring(pieces, a, b) for a, b in itertools.pairwise(firsts.tolist())]
+    return [ring_of(pieces, a, b) for a, b in itertools.pairwise(firsts.tolist())]
 
 
 def _candidates(edges: Edges, tolerance: float) -> tuple[Indices, Indices]:
@@ -119,7 +116,7 @@ def _candidates(edges: Edges, tolerance: float) -> tuple[Indices, Indices]:
     return kept, np.flatnonzero(np.isin(kept, coarse)[twice])
 
 
-def _assembled(way: Ways, spans: Spans, chains: list[Indices]) -> Pieces:
+def assembled(way: Ways, spans: Spans, chains: list[Indices]) -> Pieces:
     """The chosen spans, every knot a corner."""
     sizes = np.array([len(chain) for chain in chains])
     begins = np.cumsum(sizes) - sizes
@@ -181,7 +178,8 @@ def _hold(pieces: Pieces, out: Points, into: Points, tolerance: float) -> None:
     pieces.smooth[far] = pieces.smooth[ends] = False
 
 
-def _ring(pieces: Pieces, first: int, end: int) -> Ring:
+def ring_of(pieces: Pieces, first: int, end: int) -> Ring:
+    """Some of the pieces, which are a ring."""
     curved: Flags = pieces.curved[first:end]
     if not curved.any() and end - first > 2:
         return Polygon(pieces.knots[first:end].astype(np.float32))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.outlines.arrays import Flags, Indices, Points, Values, ranges
 from videoseg.outlines.simplify import turned
-from videoseg.outlines.spans import Flags, Indices, Points, Values, ranges
 from videoseg.outlines.trace import Trace
 
 WHOLE = 1.0
@@ -100,7 +100,7 @@ def edges_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
     if logits is not None:
         owner = np.repeat(traced.owners, np.diff(starts))[corner]
         inwards = np.stack([-direction[:, 1], direction[:, 0]], axis=1)[corner]
-        moved = _offsets(middles, inwards, owner, logits)[:, None] * inwards
+        moved = offsets_of(middles, inwards, owner, logits)[:, None] * inwards
         firsts = np.cumsum(counts) - counts
         lasts = (firsts + counts - 1)[before]
         # A corner between long edges is the object's own, others are steps.
@@ -138,7 +138,7 @@ def edges_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
     )
 
 
-def _offsets(
+def offsets_of(
     middles: Points,
     inwards: Points,
     owner: Indices,

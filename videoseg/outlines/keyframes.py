@@ -12,18 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from videoseg.outlines.align import Track, directions, followed
+from videoseg.outlines.arrays import Indices, Points, Values
 from videoseg.outlines.knots import Curves, shared_curves
 from videoseg.types import Bezier, Knot
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Points = npt.NDArray[np.float64]
-Values = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 _SPACING = 2.0
 """Pixels of ring between points that are followed,"""
@@ -144,7 +141,7 @@ class _Search:
     def _distances(self, frame: int, control: Values) -> Values:
         """How far a drawn ring is from the real one, at points of either."""
         drawn = self.curves.drawn(control.reshape(1, -1, 2))[0]
-        there, _ = self.tracks[frame].tree.query(drawn)
+        there = self.tracks[frame].distances(drawn)
         around = drawn[(np.arange(len(drawn))[:, None] + _WINDOW) % len(drawn)]
         begin, way = around[:, :-1], np.diff(around, axis=1)
         apart = self.points[frame][:, None] - begin

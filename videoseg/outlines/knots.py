@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.outlines.arrays import Points
 from videoseg.outlines.spans import basis
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
 
-Points = npt.NDArray[np.float64]
 
 _FEWEST = 3
 """Knots of the plainest ring."""

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.outlines.arrays import Indices, Points
 from videoseg.outlines.simplify import (
-    Indices,
-    Points,
     RingGroup,
     culprits,
     douglas_peucker,

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
+from videoseg.outlines.arrays import Indices
 from videoseg.types import Bitmap, Mask, Shape
 
-Indices = npt.NDArray[np.int64]
 Edges = npt.NDArray[np.float64]
 _Size = tuple[int, int]
 """Rows, and columns with one more behind the last."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from videoseg.outlines.spans import Flags, Indices, Points, Values, basis, nearer
+from videoseg.outlines.arrays import Flags, Indices, Points, Values
+from videoseg.outlines.spans import basis, nearer
 
 _ROUNDS = 2
 _ALONG = 0.02

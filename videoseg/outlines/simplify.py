@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.outlines.arrays import Indices, Points
 from videoseg.outlines.trace import Trace
 
 if TYPE_CHECKING:
     import shapely
 
-Points = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 RingGroup: TypeAlias = tuple[int, Sequence[int]]
 """An outer ring and the holes in it, by ring number."""
 

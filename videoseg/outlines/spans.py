@@ -11,19 +11,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from videoseg.outlines.edges import Edges
-
-Points = npt.NDArray[np.float64]
-Values = npt.NDArray[np.float64]
-Complex = npt.NDArray[np.complex128]
-Indices = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from videoseg.outlines.arrays import Complex, Flags, Indices, Points, Values, ranges
+from videoseg.outlines.edges import Edges
 
 _REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 """How many stretches between stops one line may cover; a curve covers two at least."""
@@ -75,13 +67,6 @@ class Ways:
     starts: Indices
     knots: Points
     on_step: Flags
-
-
-def ranges(begins: Indices, counts: Indices) -> tuple[Indices, Indices]:
-    """The numbers ``begin`` to ``begin + count`` of each, and which range each belongs to."""
-    which = np.repeat(np.arange(len(counts)), counts)
-    offsets = begins - (np.cumsum(counts) - counts)
-    return which, np.arange(len(which)) + offsets[which]
 
 
 def ways(edges: Edges, points: Points, kept: Indices, every: int) -> Ways:
@@ -149,20 +134,20 @@ def nearer(t: Values, control: Points, points: Points) -> Values:
         control: float64 (N, 4, 2).
         points: float64 (N, 2).
     """
-    return _nearer(t, _complex(control).T, _complex(points))
+    return nearer_complex(t, as_complex(control).T, as_complex(points))
 
 
-def _complex(points: Points) -> Complex:
+def as_complex(points: Points) -> Complex:
     """X + i y of points; arithmetic on those is much faster."""
     made: Complex = np.ascontiguousarray(points).view(np.complex128)[..., 0]
     return made
 
 
-def _nearer(t: Values, control: Complex, points: Complex) -> Values:
+def nearer_complex(t: Values, control: Complex, points: Complex) -> Values:
     """The same of complex (4, N) and (N,)."""
     u = 1 - t
     first, second, third = control[1:] - control[:-1]
-    apart = _on_curves(t, control) - points
+    apart = curve_points(t, control) - points
     slope = 3 * (u * u * first + 2 * u * t * second + t * t * third)
     bend = 6 * (u * (second - first) + t * (third - second))
     squared = slope.real**2 + slope.imag**2
@@ -174,7 +159,8 @@ def _nearer(t: Values, control: Complex, points: Complex) -> Values:
     return moved
 
 
-def _on_curves(t: Values, control: Complex) -> Complex:
+def curve_points(t: Values, control: Complex) -> Complex:
+    """Points of cubics, complex (N,), one for each parameter; control points complex (4, N)."""
     b0, b1, b2, b3 = basis(t)
     made: Complex = b0 * control[0] + b1 * control[1] + b2 * control[2] + b3 * control[3]
     return made
@@ -234,21 +220,21 @@ def lines_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans
         stops: Stretches, ascending, at whose beginning a line may begin and end.
         fitting: What is asked of them.
     """
-    yield from _runs(way, stops, fitting, _REACHES, _LINE_PATIENCE, _line_fits)
+    yield from runs(way, stops, fitting, _REACHES, _LINE_PATIENCE, _line_fits)
 
 
 def curves_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans]:
     """Curves likewise."""
-    yield from _runs(way, stops, fitting, _REACHES[1:], _CURVE_PATIENCE, _curve_fits)
+    yield from runs(way, stops, fitting, _REACHES[1:], _CURVE_PATIENCE, _curve_fits)
 
 
-def _runs(
+def runs(
     way: Ways,
     stops: Indices,
     fitting: Fitting,
     reaches: Sequence[int],
     patience: int,
-    fit: Callable[[_Run, Fitting], Spans],
+    fit: Callable[[Run, Fitting], Spans],
 ) -> Iterator[Spans]:
     """Fits of all runs; none from a stop where none of the next shorter ones fitted."""
     ring = np.searchsorted(2 * way.starts, stops, side="right") - 1
@@ -263,13 +249,13 @@ def _runs(
         at, hopes, begins, ends = at[alive], hopes[alive], begins[alive], ends[alive]
         if not len(at):
             return
-        spans = fit(_Run.of(way, begins, ends), fitting)
+        spans = fit(Run.of(way, begins, ends), fitting)
         hopes = np.where(spans.furthest <= fitting.tolerance + LAST_BITS, patience, hopes - 1)
         yield spans
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Run:
+class Run:
     """Runs of stretches with the points on each.
 
     Attributes:
@@ -301,7 +287,8 @@ class _Run:
     extent: Values
 
     @classmethod
-    def of(cls, way: Ways, begins: Indices, ends: Indices) -> _Run:
+    def of(cls, way: Ways, begins: Indices, ends: Indices) -> Run:
+        """Those from some stretches up to others."""
         first, last = way.firsts[begins], way.firsts[ends]
         span, chosen = ranges(first, last - first)
         start = way.along[first] - way.weights[first] / 2
@@ -314,7 +301,7 @@ class _Run:
             end=way.knots[ends],
             heads=np.cumsum(last - first) - (last - first),
             span=span,
-            points=_complex(way.points)[chosen],
+            points=as_complex(way.points)[chosen],
             weights=way.weights[chosen],
             along=way.along[chosen],
             starts=start,
@@ -336,11 +323,11 @@ class _Run:
         )
 
 
-def _line_fits(run: _Run, fitting: Fitting) -> Spans:
+def _line_fits(run: Run, fitting: Fitting) -> Spans:
     chord = run.end - run.begin
     length = np.maximum(np.linalg.norm(chord, axis=1), 1e-9)
-    back = (_complex(chord) / length).conj()
-    along = (run.points - _complex(run.begin)[run.span]) * back[run.span]
+    back = (as_complex(chord) / length).conj()
+    along = (run.points - as_complex(run.begin)[run.span]) * back[run.span]
     across, ahead = along.imag, along.real
     beyond = np.maximum(np.maximum(-ahead, ahead - length[run.span]), 0)
     furthest, area = run.errors(np.hypot(across, beyond), fitting)
@@ -353,15 +340,15 @@ def _line_fits(run: _Run, fitting: Fitting) -> Spans:
     return Spans(run.begins, run.reaches, furthest, area, size, curved, handles)
 
 
-def _curve_fits(run: _Run, fitting: Fitting) -> Spans:
+def _curve_fits(run: Run, fitting: Fitting) -> Spans:
     t, points = run.shares(), run.points
     control = np.empty((4, len(t)), dtype=np.complex128)
-    control[0], control[3] = _complex(run.begin)[run.span], _complex(run.end)[run.span]
+    control[0], control[3] = as_complex(run.begin)[run.span], as_complex(run.end)[run.span]
     for _ in range(_ROUNDS):
         inner = _least_squares(run, t, points, control)
         control[1:3] = inner[:, run.span]
-        t = _nearer(t, control, points)
-    furthest, area = run.errors(np.abs(_on_curves(t, control) - points), fitting)
+        t = nearer_complex(t, control, points)
+    furthest, area = run.errors(np.abs(curve_points(t, control) - points), fitting)
     handles = np.ascontiguousarray(inner.T).view(np.float64).reshape(-1, 2, 2)
     out, into = handles[:, 0] - run.begin, handles[:, 1] - run.end
     longest = np.maximum(np.linalg.norm(out, axis=1), np.linalg.norm(into, axis=1))
@@ -394,7 +381,7 @@ def characters(values: Values, grid: float) -> Values:
 _DIGITS = np.array([1, 10, 100, 1000])
 
 
-def _least_squares(run: _Run, t: Values, points: Complex, control: Complex) -> Complex:
+def _least_squares(run: Run, t: Values, points: Complex, control: Complex) -> Complex:
     """The inner control points, complex (2, S), that bring curves closest to their points."""
     b0, b1, b2, b3 = basis(t)
     rest = points - b0 * control[0] - b3 * control[3]

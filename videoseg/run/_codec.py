@@ -14,7 +14,7 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ import numpy.typing as npt
 from videoseg.addresses import without_secrets
 from videoseg.geometry.decimals import decimal_text
 from videoseg.geometry.masks import decode_rle, encode_rle, logit_levels, logits_of_levels
+from videoseg.run.rules import check_levels, number, whole, whole_or_none
 from videoseg.types import (
     Bezier,
     Colour,
@@ -35,6 +36,7 @@ from videoseg.types import (
     Ring,
     Scene,
     Shape,
+    State,
     StreamInfo,
     TrackedInstance,
 )
@@ -45,8 +47,6 @@ Json = Any
 """What ``json.loads`` gives; its shape is checked by building the value from it."""
 
 _FRACTION = re.compile(r"-?[0-9]{1,19}/[0-9]{1,19}")
-_LARGEST = 2**63 - 1
-"""No container holds a larger number; sums and floats of smaller ones are safe."""
 _DECIMALS = 4
 """Decimals that outlines on a grid of 1/16 pixel need."""
 _LARGEST_UNITS = 2.0**53
@@ -112,10 +112,10 @@ def prompt_from_json(made: Json) -> Prompt:
     return Prompt(
         label=_text(made["label"]),
         text=None if made["text"] is None else _text(made["text"]),
-        max_instances=_whole_or_none(made["max_instances"]),
+        max_instances=whole_or_none(made["max_instances"]),
         cues=tuple(
             Cue(
-                frame=_whole_or_none(cue["frame"]),
+                frame=whole_or_none(cue["frame"]),
                 points=tuple((x, y, bool(positive)) for x, y, positive in cue["points"]),
                 boxes=tuple((a, b, c, d, bool(inside)) for a, b, c, d, inside in cue["boxes"]),
                 mask=None if cue["mask"] is None else _mask_from_json(cue["mask"]),
@@ -127,17 +127,17 @@ def prompt_from_json(made: Json) -> Prompt:
 
 def detections_to_text(stream: str, index: int, detections: Detections | None) -> str:
     """One line of ``detections.jsonl``, without its end; None is kept as "not asked"."""
-    head = f'{{"stream":{json.dumps(stream)},"index":{index}'
+    head = f'{{"stream":{json.dumps(stream)},"index":{whole(index)}'
     if detections is None:
         return f'{head},"instances":null}}'
     instances = ",".join(map(_instance_to_text, detections.instances))
-    presence = json.dumps([_number(value) for value in detections.presence])
+    presence = json.dumps([_number_or_none(value) for value in detections.presence])
     return f'{head},"presence":{presence},"instances":[{instances}]}}'
 
 
 def place_from_json(made: Json) -> tuple[str, int]:
     """Stream and index of a line of either file."""
-    return _text(made["stream"]), _whole(made["index"])
+    return _text(made["stream"]), whole(made["index"])
 
 
 def detections_from_json(made: Json) -> tuple[str, int, Detections | None]:
@@ -146,7 +146,7 @@ def detections_from_json(made: Json) -> tuple[str, int, Detections | None]:
     if made["instances"] is None:
         return stream, index, None
     instances = tuple(map(instance_from_json, made["instances"]))
-    presence = tuple(map(_number, made["presence"]))
+    presence = tuple(map(_number_or_none, made["presence"]))
     return stream, index, Detections(stream, index, instances, presence)
 
 
@@ -162,9 +162,10 @@ def scene_to_text(scene: Scene, found: Sequence[Instance]) -> str:
     instances = ",".join(_tracked_to_text(tracked, places) for tracked in scene.instances)
     name = "" if scene.name is None else f'"name":{json.dumps(scene.name)},'
     return (
-        f'{{"stream":{json.dumps(scene.stream)},"index":{scene.index},"pts":{scene.pts},'
-        f'"time_base":"{fraction_text(scene.time_base)}",'
-        f'"duration":{json.dumps(scene.duration)},"shot":{scene.shot},{name}'
+        f'{{"stream":{json.dumps(scene.stream)},"index":{whole(scene.index)},'
+        f'"pts":{whole(scene.pts)},'
+        f'"time_base":"{fraction_text(_fraction(fraction_text(scene.time_base)))}",'
+        f'"duration":{json.dumps(whole_or_none(scene.duration))},"shot":{whole(scene.shot)},{name}'
         f'"instances":[{instances}]}}'
     )
 
@@ -186,10 +187,10 @@ def scene_from_json(made: Json, found: Sequence[Instance | None]) -> Scene:
     return Scene(
         stream=stream,
         index=index,
-        pts=_whole(made["pts"]),
+        pts=whole(made["pts"]),
         time_base=_fraction(made["time_base"]),
-        duration=_whole_or_none(made["duration"]),
-        shot=_whole(made["shot"]),
+        duration=whole_or_none(made["duration"]),
+        shot=whole(made["shot"]),
         instances=tuple(_tracked_from_json(tracked, found) for tracked in made["instances"]),
         name=None if made.get("name") is None else _text(made["name"]),
     )
@@ -208,20 +209,8 @@ def _text(value: Json) -> str:
     return value
 
 
-def _whole(value: Json) -> int:
-    if type(value) is not int:
-        raise TypeError(f"expected a whole number, got {value!r}")
-    if not -_LARGEST <= value <= _LARGEST:
-        raise ValueError(f"a number of more than 64 bits: {value}")
-    return value
-
-
-def _whole_or_none(value: Json) -> int | None:
-    return None if value is None else _whole(value)
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None else float(value)
+def _number_or_none(value: float | None) -> float | None:
+    return None if value is None else number(value)
 
 
 def _mask_to_json(mask: Mask) -> Json:
@@ -233,13 +222,14 @@ def _mask_to_json(mask: Mask) -> Json:
     }
     if mask.logits is not None:
         levels = logit_levels(mask.logits)
+        check_levels(levels, mask.bitmap)
         made["logits"] = base64.b64encode(zlib.compress(levels.tobytes(), 1)).decode("ascii")
     return made
 
 
 def _mask_from_json(made: Json) -> Mask:
-    height, width = map(_whole, made["size"])
-    x1, y1, x2, y2 = map(_whole, made["crop"])
+    height, width = map(whole, made["size"])
+    x1, y1, x2, y2 = map(whole, made["crop"])
     tight = decode_rle(made["counts"], width=width, height=height)
     if tight is None:
         raise ValueError("a mask without pixels")
@@ -267,9 +257,9 @@ def _logits_from_text(text: str, width: int, height: int) -> npt.NDArray[np.floa
 
 def _instance_to_text(instance: Instance) -> str:
     made = {
-        "prompt": instance.prompt,
-        "score": float(instance.score),
-        "object_id": instance.object_id,
+        "prompt": whole(instance.prompt),
+        "score": number(instance.score),
+        "object_id": whole_or_none(instance.object_id),
         "mask": _mask_to_json(instance.mask),
     }
     if instance.embedding is not None:
@@ -287,9 +277,9 @@ def instance_from_json(made: Json) -> Instance:
     outline = made.get("outline")
     return Instance(
         mask=_mask_from_json(made["mask"]),
-        score=float(made["score"]),
-        prompt=_whole(made["prompt"]),
-        object_id=_whole_or_none(made["object_id"]),
+        score=number(made["score"]),
+        prompt=whole(made["prompt"]),
+        object_id=whole_or_none(made["object_id"]),
         outline=None if outline is None else _shape_from_json(outline),
         embedding=None
         if embedding is None
@@ -301,16 +291,21 @@ def _tracked_to_text(tracked: TrackedInstance, places: Mapping[int, int]) -> str
     place = places.get(id(tracked.instance))
     instance = _instance_to_text(tracked.instance) if place is None else str(place)
     return (
-        f'{{"track_id":{tracked.track_id},"label":{json.dumps(tracked.label)},'
-        f'"state":"{tracked.state}","shape":{_shape_to_text(tracked.shape)},'
+        f'{{"track_id":{whole(tracked.track_id)},"label":{json.dumps(_text(tracked.label))},'
+        f'"state":"{_state(tracked.state)}","shape":{_shape_to_text(tracked.shape)},'
         f'"instance":{instance}}}'
     )
 
 
+def _state(state: Json) -> State:
+    if state not in get_args(State):
+        raise ValueError(f"unknown state {state!r}")
+    found: State = state
+    return found
+
+
 def _tracked_from_json(made: Json, found: Sequence[Instance | None]) -> TrackedInstance:
     named = made["instance"]
-    if made["state"] not in ("matched", "interpolated", "held"):
-        raise ValueError(f"unknown state {made['state']!r}")
     if isinstance(named, int):
         instance = found[named] if 0 <= named < len(found) else None
         if instance is None:
@@ -318,11 +313,11 @@ def _tracked_from_json(made: Json, found: Sequence[Instance | None]) -> TrackedI
     else:
         instance = instance_from_json(named)
     return TrackedInstance(
-        track_id=_whole(made["track_id"]),
+        track_id=whole(made["track_id"]),
         instance=instance,
         shape=_shape_from_json(made["shape"]),
         label=_text(made["label"]),
-        state=made["state"],
+        state=_state(made["state"]),
     )
 
 
@@ -357,6 +352,8 @@ def _ring_from_json(made: Json) -> Ring:
 
 
 def _floats_to_text(values: npt.NDArray[np.float32]) -> str:
+    with np.errstate(over="ignore"):
+        values = np.asarray(values, dtype=np.float32)
     if not np.isfinite(values).all():
         raise ValueError("an outline holds a coordinate that is no finite number")
     scaled = np.rint(values.ravel().astype(np.float64) * 10**_DECIMALS)

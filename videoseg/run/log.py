@@ -10,7 +10,7 @@ A folder ``run/`` holds two files of JSON lines:
 The first line of each is a header with the format, its version, the streams and the prompts.
 Each record reaches the operating system before the call that appends it returns, so a crash
 leaves at most one torn line, the last. Everything is kept exactly; logits as ``geometry.masks.
-rounded`` leaves them.
+rounded`` leaves them. What could not be read back (``rules.py``) is refused before it is written.
 """
 
 from __future__ import annotations
@@ -26,11 +26,16 @@ from typing import BinaryIO
 
 from videoseg.errors import OutputError
 from videoseg.run._codec import (
+    Json,
     detections_to_text,
+    prompt_from_json,
     prompt_to_json,
     scene_to_text,
+    stream_from_json,
     stream_to_json,
 )
+from videoseg.run.held import without_links
+from videoseg.run.rules import check_instance, check_streams, refusing, stream_of
 from videoseg.types import Detections, Frame, Instance, Prompt, Scene, StreamInfo
 
 FORMAT = "videoseg-run"
@@ -55,6 +60,7 @@ class RunLog:
 
     Raises:
         OutputError: The folder cannot be written, or holds a log.
+        RunLogError: The streams or prompts could not be read back.
     """
 
     def __init__(
@@ -67,21 +73,29 @@ class RunLog:
         known: int = 0,
     ) -> None:
         self._folder = folder
+        self._streams = streams
+        self._prompts = len(prompts)
         self._file = folder / DETECTIONS if answers is None else answers
         self._known = known
         self._closed = False
         self.answers = known
         self._found: dict[tuple[str, int], tuple[Instance, ...]] = {}
-        header = {
-            "format": FORMAT,
-            "version": VERSION,
-            "streams": [stream_to_json(info) for info in streams.values()],
-            "prompts": [prompt_to_json(prompt) for prompt in prompts],
-        }
+        with refusing("the header of the run log"):
+            header = {
+                "format": FORMAT,
+                "version": VERSION,
+                "streams": [stream_to_json(info) for info in streams.values()],
+                "prompts": [prompt_to_json(prompt) for prompt in prompts],
+            }
+            written = json.loads(json.dumps(header))
+            streams_of(written), prompts_of(written)
         with ExitStack() as files:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                self._detections = files.enter_context(self._file.open("ab" if known else "xb"))
+                # Neither follows a link: the folder of the answers may have come from anybody.
+                self._detections = files.enter_context(
+                    open(self._file, "ab" if known else "xb", opener=without_links)
+                )
                 self._scenes = files.enter_context((folder / SCENES).open("xb"))
             except OSError as error:
                 raise self._failure(error) from error
@@ -97,13 +111,19 @@ class RunLog:
             Whether it is new; False for one that was known.
 
         Raises:
+            RunLogError: It could not be read back: another size, a prompt that was not asked,
+                numbers that are none.
             OutputError: The disk is full or gone.
         """
         self._found[stream, index] = () if detections is None else detections.instances
         if self._known:
             self._known -= 1
             return False
-        self._append(self._detections, detections_to_text(stream, index, detections))
+        with refusing(f"the answer for frame {index} of {stream!r}"):
+            for instance in () if detections is None else detections.instances:
+                self._check(stream, instance)
+            text = detections_to_text(stream, index, detections)
+        self._append(self._detections, text)
         self.answers += 1
         return True
 
@@ -115,13 +135,18 @@ class RunLog:
         """Log the Scene of a frame; its Detections must have been logged before.
 
         Raises:
-            ValueError: They were not, or an outline holds a coordinate that is not finite.
+            ValueError: They were not.
+            RunLogError: It could not be read back, as where a coordinate is not finite.
             OutputError: The disk is full or gone.
         """
         key = (scene.stream, scene.index)
         if key not in self._found:
             raise ValueError(f"the Scene of {key} was logged twice or before its Detections")
-        self._append(self._scenes, scene_to_text(scene, self._found[key]))
+        with refusing(f"the outlines of frame {scene.index} of {scene.stream!r}"):
+            for tracked in scene.instances:
+                self._check(scene.stream, tracked.instance)
+            text = scene_to_text(scene, self._found[key])
+        self._append(self._scenes, text)
         del self._found[key]
 
     def close(self) -> None:
@@ -148,6 +173,11 @@ class RunLog:
     ) -> None:
         self.close()
 
+    def _check(self, stream: str, instance: Instance) -> None:
+        size = (instance.mask.frame_height, instance.mask.frame_width)
+        info = stream_of(stream, self._streams)
+        check_instance(size, instance.prompt, info, self._prompts)
+
     def _append(self, file: BinaryIO, record: str) -> None:
         try:
             file.write(f"{record}\n".encode("ascii"))
@@ -157,6 +187,22 @@ class RunLog:
 
     def _failure(self, error: OSError) -> OutputError:
         return OutputError(f"cannot write the run log in {self._folder}: {error.strerror or error}")
+
+
+def streams_of(header: Json) -> dict[str, StreamInfo]:
+    """The streams that the header of a log names.
+
+    Raises:
+        ValueError: They are none, or larger than any frame is.
+    """
+    streams = {info.stream: info for info in map(stream_from_json, header["streams"])}
+    check_streams(streams)
+    return streams
+
+
+def prompts_of(header: Json) -> tuple[Prompt, ...]:
+    """The prompts that the header of a log names."""
+    return tuple(map(prompt_from_json, header["prompts"]))
 
 
 def _link(source: Path, target: Path) -> None:

@@ -15,6 +15,7 @@ from videoseg.errors import OutputError, RunLogError
 from videoseg.prompts import Refused
 from videoseg.run._codec import Json
 from videoseg.run.findings import Finding, Kind, is_exact_time
+from videoseg.run.held import read_plain
 from videoseg.run.plan import Plan
 from videoseg.run.records import plain
 from videoseg.usage import Usage
@@ -22,6 +23,8 @@ from videoseg.usage import Usage
 NAME = "run.json"
 _FORMAT = "videoseg-manifest"
 _VERSION = 1
+LONGEST = 1 << 28
+"""Bytes of a manifest at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +160,11 @@ def read_manifest(folder: Path) -> dict[str, Json]:
     """
     path = folder / NAME
     try:
-        made = json.loads(path.read_bytes())
-    except OSError as error:
+        made = json.loads(read_plain(path, LONGEST))
+    except FileNotFoundError as error:
         raise RunLogError(f"{folder} holds no finished run: no {NAME} in it") from error
+    except OSError as error:
+        raise RunLogError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise RunLogError(f"{path} is damaged: {error}") from error
     if not isinstance(made, dict) or made.get("format") != _FORMAT:
@@ -246,9 +251,14 @@ def write_json(path: Path, made: Json) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    text = json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False)
     try:
-        # Text from a command line may hold bytes that are no UTF-8, as lone surrogates.
-        path.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
+        path.write_bytes(json_bytes(made))
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def json_bytes(made: Json) -> bytes:
+    """Plain values as text that people can read."""
+    text = json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False)
+    # Text from a command line may hold bytes that are no UTF-8, as lone surrogates.
+    return f"{text}\n".encode(errors="backslashreplace")

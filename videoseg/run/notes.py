@@ -4,7 +4,8 @@ Three files in a folder of their own: ``plan.json`` says what the run was to do,
 ``detections.jsonl`` holds the model's answers as the log does, and ``state`` what a stage remembers
 beside them. A plan is there once there is an answer worth keeping. The state is written behind each
 answer that it follows from, and names how many there are: after a crash it is as old as the last
-answer, or older by one, and an answer without its state is given up.
+answer, or older by one, and an answer without its state is given up. The folder may have come from
+somebody else: none but plain files in it are read or written, and no link is followed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import json
 import math
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,8 +25,9 @@ import numpy.typing as npt
 
 from videoseg.errors import OutputError, OutputExistsError, RunLogError
 from videoseg.protocols import Remembers
+from videoseg.run.held import Held, NotOursError
 from videoseg.run.log import DETECTIONS
-from videoseg.run.manifest import write_json
+from videoseg.run.manifest import LONGEST, json_bytes
 from videoseg.run.plan import Plan, difference
 from videoseg.run.publish import PLAN
 from videoseg.snapshots import State
@@ -37,13 +42,17 @@ class Notes:
 
     Args:
         folder: The folder that outlives the run, which exists.
+
+    Raises:
+        OutputError: It is a link, or cannot be opened.
     """
 
     def __init__(self, folder: Path) -> None:
         self.answers = folder / DETECTIONS
         self._plan = folder / PLAN
-        self._state = folder / _STATE
         self._noted = False
+        with _using(folder), Held.at(folder.parent) as above:
+            self._folder = above.inside(folder.name)
 
     def left(self, plan: Plan, *, with_state: bool) -> tuple[int, State]:
         """What an earlier run has left for one with this plan: whole answers, and a state.
@@ -57,7 +66,7 @@ class Notes:
             OutputError: The files cannot be changed.
         """
         state, answers = self._read_state() if with_state else ({}, None)
-        if not self._plan.exists() or answers == 0:
+        if self._folder.look(PLAN) is None or answers == 0:
             self._forget()
             return 0, {}
         self._check(plan)
@@ -79,15 +88,14 @@ class Notes:
         if memory is not None:
             self._note_state(memory.snapshot(), answers)
         if not self._noted:
-            part = self._plan.with_suffix(".part")
-            write_json(part, plan.to_json())
-            part.replace(self._plan)
+            with _using(self._plan):
+                self._folder.write(PLAN, [json_bytes(plan.to_json())])
             self._noted = True
 
     def _check(self, plan: Plan) -> None:
         try:
-            before = json.loads(self._plan.read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
+            before = json.loads(self._folder.read(PLAN, LONGEST))
+        except (OSError, ValueError, RecursionError, NotOursError) as error:
             raise RunLogError(f"{self._plan} cannot be read: {error}") from error
         if not isinstance(before, dict):
             raise RunLogError(f"{self._plan} is not the plan of a run")
@@ -101,42 +109,47 @@ class Notes:
     def _note_state(self, state: State, answers: int) -> None:
         kinds = [(name, array.dtype.str, array.shape) for name, array in state.items()]
         head = {"answers": answers, "arrays": kinds}
-        part = self._state.with_suffix(".part")
-        try:
-            with part.open("wb") as file:
-                file.write(f"{json.dumps(head)}\n".encode("ascii"))
-                file.writelines(array.tobytes() for array in state.values())
-            part.replace(self._state)
-        except OSError as error:
-            raise OutputError(f"cannot write {part}: {error.strerror or error}") from error
+        arrays = (array.tobytes() for array in state.values())
+        with _using(self._folder.path / _STATE):
+            self._folder.write(_STATE, chain([f"{json.dumps(head)}\n".encode("ascii")], arrays))
 
     def _read_state(self) -> tuple[State, int]:
         """The last state that was kept, and how many answers it follows from; else none and 0."""
         try:
-            with self._state.open("rb") as file:
+            with self._folder.open(_STATE) as file:
                 head = json.loads(file.readline())
                 state = {name: _array(file, *kind) for name, *kind in head["arrays"]}
                 return state, int(head["answers"])
         except (OSError, ValueError, TypeError, KeyError, ArithmeticError, RuntimeError):
             return {}, 0
+        except NotOursError as error:
+            raise OutputError(f"{self._folder.path}: {error}; move it away") from error
 
     def _cut(self, most: int | None) -> int:
         """Keep whole answers only, and at most so many; say how many are left."""
-        try:
-            with self.answers.open("r+b") as file:
-                end, lines = 0, 0
-                for line in file:
-                    if not line.endswith(b"\n") or (most is not None and lines > most):
-                        break
-                    end, lines = end + len(line), lines + 1
-                file.truncate(end)
-        except OSError as error:
-            raise OutputError(f"cannot read {self.answers}: {error.strerror}") from error
+        with _using(self.answers), self._folder.open(DETECTIONS, os.O_RDWR) as file:
+            end, lines = 0, 0
+            for line in file:
+                if not line.endswith(b"\n") or (most is not None and lines > most):
+                    break
+                end, lines = end + len(line), lines + 1
+            file.truncate(end)
         return max(0, lines - 1)  # the first line is the header
 
     def _forget(self) -> None:
-        for path in (self._plan, self._state, self.answers):
-            path.unlink(missing_ok=True)
+        with _using(self._folder.path):
+            for name in (PLAN, _STATE, DETECTIONS):
+                self._folder.remove(name)
+
+
+@contextmanager
+def _using(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses, or what we do, into an error that names a path."""
+    try:
+        yield
+    except (OSError, NotOursError) as error:
+        what = error if isinstance(error, NotOursError) else error.strerror or error
+        raise OutputError(f"cannot use {path}: {what}") from error
 
 
 def _array(file: BinaryIO, kind: str, shape: list[int]) -> npt.NDArray[Any]:

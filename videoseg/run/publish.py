@@ -5,15 +5,20 @@ its destination. ``publish`` renames each piece into place; leaving without it r
 folder, or all but what a later run can go on with, if there is such. Its lock file keeps a second
 run out; a lock that nobody holds belongs to a killed run, whose staging folder is taken over: what
 it had begun to publish was complete, and is put into place.
+
+An output folder may have been received from somebody, with a staging folder in it. So nothing that
+is found there is believed: the lock holds the token that a run writes when it makes the folder, the
+folder belongs to this user, the pieces that are put into place have names that lead nowhere but
+into ``OUT`` (``pieces.py``) and are those of the staged ``run.json``, and no link is followed
+(``held.py``). Else the folder is refused, and left as it is. The token is no secret: it tells what
+a run has left from what something else has made; safety rests on the other rules.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -22,9 +27,14 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from videoseg.errors import OutputError, OutputExistsError, UsageError
+from videoseg.run import leftover
+from videoseg.run.held import Held, NotOursError, is_folder, kind_of, read_plain
+from videoseg.run.leftover import LOCK, MARKER, NEW, NOTES, OLD
+from videoseg.run.manifest import LONGEST
 from videoseg.run.manifest import NAME as MANIFEST
+from videoseg.run.pieces import STAGING as STAGING
+from videoseg.run.pieces import clash, is_inside, marker_of, outputs_of
 
-STAGING = ".videoseg-part"
 PLAN = "plan.json"
 """The note by which an unfinished run is known."""
 
@@ -47,7 +57,8 @@ class Staging:
     Raises:
         UsageError: Two parts would make the same piece.
         OutputExistsError: On entering: a piece or an unfinished run exists and must not be lost.
-        OutputError: On entering: the folder cannot be written, or another run is writing to it.
+        OutputError: On entering: the folder cannot be written, another run is writing to it, or it
+            holds a staging folder that no run of this user has left.
     """
 
     def __init__(
@@ -67,16 +78,18 @@ class Staging:
         self._staging = out / STAGING
         self._made: list[Path] = []
         self._lock: BinaryIO | None = None
+        self._token = ""
+        self._ours = False
 
     @property
     def folder(self) -> Path:
         """Where writers write."""
-        return self._staging / "new"
+        return self._staging / NEW
 
     @property
     def notes(self) -> Path:
         """Where a run keeps what a later one needs to go on with it; not published."""
-        return self._staging / "notes"
+        return self._staging / NOTES
 
     @property
     def unfinished(self) -> bool:
@@ -84,31 +97,30 @@ class Staging:
         return (self.notes / PLAN).exists()
 
     @property
-    def _aside(self) -> Path:
-        """Where what is replaced waits until all is in place."""
-        return self._staging / "old"
-
-    @property
     def killed_publishing(self) -> bool:
         """Whether a run was killed while it published, as long as that is not settled."""
-        return self._marker.exists()
-
-    @property
-    def _marker(self) -> Path:
-        """Names the pieces that are on their way to their places."""
-        return self._staging / "publishing"
+        return os.path.lexists(self._staging / MARKER)
 
     def __enter__(self) -> Staging:
-        if not self._staging.exists():
+        if not os.path.lexists(self._staging):
             self._refuse_existing()
         try:
             self._make_out()
-            self._lock = self._take_lock()
+            self._out = Held.at(self.out)
+            self._held, self._lock = self._take_lock()
             self._take_over()
+            self._ours = True
             self._refuse_existing()
             self._refuse_unfinished()
-            for folder in (self.folder, self.notes):
-                folder.mkdir(exist_ok=True)
+            self._held.make(NEW)
+            with contextlib.suppress(FileExistsError):
+                self._held.make(NOTES)
+        except NotOursError as error:
+            self._leave()
+            raise OutputError(
+                f"{self._staging} is not what a run of yours has left: {error}; move it away, or "
+                "give another folder"
+            ) from error
         except OSError as error:
             self._leave()
             if isinstance(error, OutputError):
@@ -138,42 +150,50 @@ class Staging:
             OutputExistsError: A piece has appeared meanwhile and must not be replaced.
             OutputError: A piece cannot be moved; all are as they were before.
         """
-        self._refuse_strangers()
-        self._refuse_existing()
-        made = [name for name in self._pieces if os.path.lexists(self.folder / name)]
-        made.sort(key=lambda name: name == MANIFEST)
         try:
-            self._marker.write_text(json.dumps(made), encoding="utf-8")
-        except OSError as error:
-            raise self._failure(error) from error
-        self._move(made)
-        shutil.rmtree(self.notes, ignore_errors=True)
+            self._refuse_exchanged()
+            self._refuse_strangers()
+            self._refuse_existing()
+            made = [name for name in self._pieces if os.path.lexists(self.folder / name)]
+            made.sort(key=lambda name: name == MANIFEST)
+            self._held.write(MARKER, [marker_of(made, self._token)])
+            try:
+                self._move(made)
+            except BaseException:
+                self._held.remove(MARKER)
+                raise
+        except OutputError:
+            raise
+        except (OSError, NotOursError) as error:
+            what = error if isinstance(error, NotOursError) else error.strerror or error
+            raise OutputError(f"cannot publish to {self.out}: {what}") from error
+        with contextlib.suppress(OSError):
+            for done in (NOTES, MARKER):
+                self._held.remove(done)
         return [self.out / name for name in made]
 
     def _move(self, made: Sequence[str]) -> None:
         """Put pieces into place, or all back to where they were."""
-        undo: list[tuple[Path, Path]] = []
-        try:
-            for name in made:
-                final = self.out / name
-                final.parent.mkdir(parents=True, exist_ok=True)
-                if os.path.lexists(final):
-                    aside = self._aside / quote(name, safe="")
-                    self._aside.mkdir(exist_ok=True)
-                    final.rename(aside)
-                    undo.append((aside, final))
-                (self.folder / name).rename(final)
-                undo.append((final, self.folder / name))
-        except BaseException as error:
-            for source, target in reversed(undo):
-                source.rename(target)
-            self._marker.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise self._failure(error) from error
-            raise
-
-    def _failure(self, error: OSError) -> OutputError:
-        return OutputError(f"cannot publish to {self.out}: {error.strerror}")
+        undo: list[tuple[Held, str, Held, str]] = []
+        with contextlib.ExitStack() as folders:
+            hold = folders.enter_context
+            new = hold(self._held.inside(NEW))
+            try:
+                for name in made:
+                    *above, last = PurePosixPath(name).parts
+                    staged = hold(new.beneath(above))
+                    final = hold(self._out.beneath(above, make=True))
+                    if final.look(last) is not None:
+                        aside = quote(name, safe="")
+                        old = hold(self._held.beneath([OLD], make=True))
+                        final.move(last, old, aside)
+                        undo.append((old, aside, final, last))
+                    staged.move(last, final, last)
+                    undo.append((final, last, staged, last))
+            except BaseException:
+                for folder, name, before, called in reversed(undo):
+                    folder.move(name, before, called)
+                raise
 
     def _refuse_unfinished(self) -> None:
         """Refuse to lose what a run has found; forget it where that is wished."""
@@ -184,12 +204,13 @@ class Staging:
                 f"{self.out} holds an unfinished run; --resume goes on with it, and --overwrite "
                 "begins anew"
             )
-        shutil.rmtree(self.notes)
+        self._held.remove(NOTES)
 
     def _refuse_existing(self) -> None:
         """Refuse before any work what ``publish`` would have to refuse after it."""
-        ours: set[str] | None = None
+        ours: frozenset[str] | None = None
         for name in self._pieces:
+            self._refuse_links(name)
             final = self.out / name
             if not os.path.lexists(final) or name in self._replaces:
                 continue
@@ -197,13 +218,23 @@ class Staging:
                 raise OutputExistsError(
                     f"{final} exists; give another folder, or --overwrite to replace it"
                 )
-            if final.is_dir() and not final.is_symlink():
-                ours = _outputs_of(self.out) if ours is None else ours
+            if is_folder(os.lstat(final)):
+                ours = self._published() if ours is None else ours
                 if name not in ours:
                     raise OutputExistsError(
                         f"{final} is a folder that no run listed in {self.out / MANIFEST} has "
                         "made; move it away, or give another folder"
                     )
+
+    def _refuse_links(self, name: str) -> None:
+        """Refuse a folder of a piece that is a link: it may lead anywhere."""
+        for above in PurePosixPath(name).parents:
+            folder = self.out / above
+            if folder != self.out and os.path.lexists(folder) and not is_folder(os.lstat(folder)):
+                raise OutputError(
+                    f"{folder} is {kind_of(os.lstat(folder))}, and {name} must lie in a folder; "
+                    "move it away, or give another folder"
+                )
 
     def _refuse_strangers(self) -> None:
         pieces = {PurePosixPath(name) for name in self._pieces}
@@ -217,6 +248,13 @@ class Staging:
                 elif name not in pieces:
                     raise RuntimeError(f"a part made {name}, which it had not announced")
 
+    def _refuse_exchanged(self) -> None:
+        """Refuse to publish what was written somewhere else: parts write by path."""
+        with self._held.inside(NEW) as new:
+            same = os.path.samestat(os.stat(self.folder), new.stat())
+            if not (same and self._held.is_at(self._out, STAGING)):
+                raise NotOursError(f"{self._staging} was exchanged while the run wrote to it")
+
     def _make_out(self) -> None:
         missing: list[Path] = []
         path = self.out
@@ -227,58 +265,92 @@ class Staging:
             path.mkdir(exist_ok=True)
             self._made.append(path)
 
-    def _take_lock(self) -> BinaryIO:
-        """Hold the lock file of the staging folder, also against a run that is just leaving."""
-        path = self._staging / "lock"
+    def _take_lock(self) -> tuple[Held, BinaryIO]:
+        """Hold the staging folder and its lock file, also against a run that is just leaving."""
         while True:
-            self._staging.mkdir(exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                self._out.make(STAGING, 0o700)
             try:
-                file = path.open("ab")
+                held = self._out.inside(STAGING)
+                if held.look(LOCK) is None and held.names():
+                    raise NotOursError("it has no lock")
+                file = held.open(LOCK, os.O_RDWR | os.O_CREAT)
             except FileNotFoundError:
                 continue
             if not _lock(file):
                 file.close()
                 raise OutputError(f"another run is writing to {self.out}; wait for it to end")
-            try:
-                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                    return file
-            except FileNotFoundError:
-                pass
+            found = held.look(LOCK)
+            if (
+                found is not None
+                and os.path.samestat(os.fstat(file.fileno()), found)
+                and held.is_at(self._out, STAGING)
+            ):
+                return held, file
             file.close()
 
     def _take_over(self) -> None:
-        """Put into place what a killed run was publishing, and remove what it had only begun."""
-        if self.killed_publishing:
-            with contextlib.suppress(ValueError):  # torn: no piece had been moved yet
-                names = json.loads(self._marker.read_bytes())
-                self._move([name for name in names if os.path.lexists(self.folder / name)])
-                shutil.rmtree(self.notes, ignore_errors=True)
-            self._marker.unlink(missing_ok=True)
-        for leftover in (self.folder, self._aside):
-            if leftover.exists():
-                shutil.rmtree(leftover)
+        """Put into place what a killed run was publishing, and remove what it had only begun.
+
+        Raises:
+            NotOursError: This is no staging folder of this user; nothing has been changed.
+        """
+        assert self._lock is not None  # noqa: S101 - taken before
+        self._token = leftover.token_of(self._lock, self._held)
+        leftover.check(self._held)
+        if self._held.look(MARKER) is not None:
+            waiting = leftover.waiting(self._held, self._out, self._token, self._published())
+            if waiting is not None:
+                if waiting:
+                    self._move(waiting)
+                self._held.remove(NOTES)
+            self._held.remove(MARKER)
+        for name in (NEW, OLD):
+            self._held.remove(name)
+
+    def _published(self) -> frozenset[str]:
+        """What the run that last published to ``out`` made, as its manifest says."""
+        try:
+            return outputs_of(read_plain(self.out / MANIFEST, LONGEST))
+        except OSError:
+            return frozenset()
 
     def _leave(self) -> None:
         """Remove the staging folder if it is ours, and the folders made to hold it if empty."""
         if self._lock is not None:
             if sys.platform == "win32":  # where an open file cannot be removed
                 self._lock.close()
-            gone = self.folder if self.unfinished else self._staging
-            shutil.rmtree(gone, ignore_errors=True)
+            if self._ours:
+                with contextlib.suppress(OSError):
+                    self._clear()
             self._lock.close()
             self._lock = None
+            self._held.close()
         with contextlib.suppress(OSError):
             # Each goes only if it is empty: not while another run stages in it, nor once it holds
             # what was published.
             for folder in reversed(self._made):
                 folder.rmdir()
 
+    def _clear(self) -> None:
+        """Remove what this run has staged, the lock last: a folder without one is empty."""
+        if self.unfinished:
+            self._held.remove(NEW)
+            return
+        for name in self._held.names():
+            if name != LOCK:
+                self._held.remove(name)
+        self._held.remove(LOCK)
+        if self._held.is_at(self._out, STAGING):
+            self._out.remove(STAGING)
+
 
 def settle(out: Path) -> None:
     """Put into place what a run that was killed while it published had made; else do nothing.
 
     Raises:
-        OutputError: It cannot be put there, or another run is writing to ``out``.
+        OutputError: It cannot be put there, another run is writing to ``out``, or the folder holds
+            what no run has left.
     """
     staging = Staging(out, ())
     if staging.killed_publishing:
@@ -288,23 +360,13 @@ def settle(out: Path) -> None:
 
 def _top_pieces(produces: Sequence[str]) -> tuple[str, ...]:
     """The announced names, checked: relative, inside, and none twice or inside another."""
-    paths = [PurePosixPath(name) for name in produces]
-    for path in paths:
-        if path.is_absolute() or ".." in path.parts or not path.parts or path.parts[0] == STAGING:
-            raise ValueError(f"not a name inside the output folder: {path}")
-    for position, path in enumerate(paths):
-        for other in paths[:position]:
-            if path == other or path in other.parents or other in path.parents:
-                raise UsageError(f"two parts would make {path}; leave one of them out")
-    return tuple(map(str, paths))
-
-
-def _outputs_of(out: Path) -> set[str]:
-    """What the run that last published to ``out`` made, as its manifest says."""
-    try:
-        return set(json.loads((out / MANIFEST).read_bytes())["outputs"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return set()
+    for name in produces:
+        if not name or not is_inside(str(PurePosixPath(name))):
+            raise ValueError(f"not a name inside the output folder: {name}")
+    pieces = tuple(str(PurePosixPath(name)) for name in produces)
+    if (twice := clash(pieces)) is not None:
+        raise UsageError(f"two parts would make {twice}; leave one of them out")
+    return pieces
 
 
 def _lock(file: BinaryIO) -> bool:

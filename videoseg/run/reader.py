@@ -16,17 +16,13 @@ from videoseg.run._codec import (
     instance_from_json,
     named_places,
     place_from_json,
-    prompt_from_json,
     scene_from_json,
-    stream_from_json,
 )
-from videoseg.run.log import DETECTIONS, FORMAT, SCENES, VERSION
+from videoseg.run.log import DETECTIONS, FORMAT, SCENES, VERSION, prompts_of, streams_of
+from videoseg.run.rules import check_instance, stream_of
 from videoseg.types import Detections, Prompt, RotoShape, Scene, StreamInfo
 
 T = TypeVar("T")
-
-_MOST_PIXELS = 1 << 28
-"""Pixels of the largest frame that FFmpeg takes; a log that claims more is damaged."""
 
 
 def read_run(folder: Path) -> RunFolder:
@@ -65,8 +61,8 @@ class RunFolder:
         }
         self._check_header(SCENES, "scenes")
         header = self._check_header(DETECTIONS, "detections")
-        self.streams: Mapping[str, StreamInfo] = self._build(DETECTIONS, 1, _streams, header)
-        self.prompts: Sequence[Prompt] = self._build(DETECTIONS, 1, _prompts, header)
+        self.streams: Mapping[str, StreamInfo] = self._build(DETECTIONS, 1, streams_of, header)
+        self.prompts: Sequence[Prompt] = self._build(DETECTIONS, 1, prompts_of, header)
 
     def count(self) -> tuple[int, int]:
         """How many whole records of Detections and of Scenes there are."""
@@ -148,15 +144,13 @@ class RunFolder:
 
         Before a mask is unpacked: a damaged one must not claim memory for any other size.
         """
-        info = self.streams[record["stream"]]
+        info = stream_of(record["stream"], self.streams)
         for made in record["instances"] or ():
             instance = made.get("instance", made)
             if not isinstance(instance, dict):
                 continue
-            if instance["mask"]["size"] != [info.height, info.width]:
-                raise ValueError(f"a mask of size {instance['mask']['size']} in {info.stream!r}")
-            if instance["prompt"] not in range(len(self.prompts)):
-                raise ValueError(f"prompt {instance['prompt']} of {len(self.prompts)}")
+            size, prompt = instance["mask"]["size"], instance["prompt"]
+            check_instance(size, prompt, info, len(self.prompts))
 
     def _lines(self, name: str) -> Iterator[bytes]:
         """Yield whole lines; a last one without its end is torn and left out."""
@@ -185,15 +179,3 @@ class RunFolder:
 
 def _found(made: Json) -> tuple[tuple[str, int], Sequence[Json]]:
     return place_from_json(made), made["instances"] or ()
-
-
-def _streams(header: Json) -> dict[str, StreamInfo]:
-    streams = {info.stream: info for info in map(stream_from_json, header["streams"])}
-    for info in streams.values():
-        if info.width * info.height > _MOST_PIXELS:
-            raise ValueError(f"no frame is {info.width} x {info.height}")
-    return streams
-
-
-def _prompts(header: Json) -> tuple[Prompt, ...]:
-    return tuple(map(prompt_from_json, header["prompts"]))

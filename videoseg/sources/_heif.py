@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import SourceError
+from videoseg.geometry.sizes import MOST_PIXELS
 from videoseg.sources._bmff import (
     associations_in,
     boxes_in,
@@ -36,8 +37,6 @@ Place: TypeAlias = tuple[int, int, int, int]
 """x1, y1, x2, y2 of what is shown of a picture."""
 _AVIF = frozenset({b"avif", b"avis"})
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx"})
-MOST_PIXELS = 1 << 28
-"""Of the largest picture; as FFmpeg has it."""
 _SPARE = 1 << 20
 """Pixels that tiles may have beyond four times the picture: codecs have a smallest size."""
 _ALPHA = (b"urn:mpeg:hevc:2015:auxid:1\0", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")

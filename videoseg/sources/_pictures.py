@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import SourceError
+from videoseg.geometry.sizes import check_pixels
 from videoseg.sources._bmff import kinds_of_boxes
+from videoseg.sources._claimed import claimed_size
 from videoseg.sources._colour import blended
 from videoseg.sources._exif import exif_orientation
 from videoseg.sources._heif import (
@@ -63,8 +65,12 @@ def decoded(data: Data, path: Path) -> npt.NDArray[Any]:
     """The picture in the bytes of a file, as ``decoded_image`` gives it.
 
     Raises:
-        SourceError: It cannot be decoded; names ``path``.
+        SourceError: It is too large or cannot be decoded; names ``path``.
     """
+    try:
+        check_pixels(*(claimed_size(data.data) or (1, 1)))
+    except ValueError as error:
+        raise SourceError(f"{path}: {error}") from error
     why = "it is damaged, incomplete or something else"
     image: npt.NDArray[Any] | None = None
     try:

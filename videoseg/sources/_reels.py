@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import SourceError
-from videoseg.sources._heif import MOST_PIXELS
+from videoseg.geometry.sizes import MOST_PIXELS
 from videoseg.sources._pictures import decoded, read_file
 from videoseg.sources._tiff import TIFF, Page, beginning_with, mapped, pages
 

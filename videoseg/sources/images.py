@@ -16,6 +16,7 @@ from annotated_types import Ge, Gt
 from typing_extensions import Doc
 
 from videoseg.errors import SourceError, SourceNotFoundError
+from videoseg.guards import Guarded
 from videoseg.sources._colour import Background
 from videoseg.sources._pictures import decoded_image, is_film, rgb8
 from videoseg.sources._reels import Reel, reel_of
@@ -100,6 +101,7 @@ class ImageSource:
             "where times of a sequence come from: auto, names (stamps in file names), none "
             "(frame_rate), or a file with 'name,time' or a time on each line"
         ),
+        Guarded("a file", harmless=(AUTO, NAMES, "none")),
     ] = AUTO
     background: Background = "#000000"
     every: Annotated[int, Ge(1), Doc("yield every n-th frame only, from the first on")] = 1

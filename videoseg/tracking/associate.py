@@ -156,15 +156,25 @@ class _Round:
         self, worth: Table, rows: npt.NDArray[np.bool_], columns: npt.NDArray[np.bool_]
     ) -> None:
         """Pair what is not yet taken, of the greatest summed worth; 0 is no pair."""
-        from scipy.optimize import linear_sum_assignment
-
         free = _without(rows, (i for i, _ in self.pairs))
         open_ = _without(columns, (j for _, j in self.pairs))
         if not len(free) or not len(open_):
             return
         table = worth[np.ix_(free, open_)]
-        best = zip(*linear_sum_assignment(table, maximize=True), strict=True)
-        self.pairs += [(int(free[i]), int(open_[j])) for i, j in best if table[i, j] > 0]
+        self.pairs += [(int(free[i]), int(open_[j])) for i, j in best_pairs(table)]
+
+
+def best_pairs(worth: Table) -> list[tuple[int, int]]:
+    """Rows and columns of the greatest summed worth, each at most once; 0 is no pair."""
+    possible = worth > 0
+    if possible.sum(axis=0).max() > 1 or possible.sum(axis=1).max() > 1:
+        # Only where pairs compete: importing it takes most of a second.
+        from scipy.optimize import linear_sum_assignment
+
+        chosen = np.zeros_like(possible)
+        chosen[linear_sum_assignment(worth, maximize=True)] = True
+        possible &= chosen
+    return [(int(i), int(j)) for i, j in np.argwhere(possible)]
 
 
 def _without(chosen: npt.NDArray[np.bool_], taken: Iterable[int]) -> npt.NDArray[np.intp]:

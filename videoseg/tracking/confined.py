@@ -6,9 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from videoseg.geometry.bounds import Bounds
-from videoseg.outlines.contours import outline_of
-from videoseg.protocols import Tracker
-from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo, TrackedInstance
+from videoseg.outlines.contours import outlines_of
+from videoseg.protocols import Draws, Tracker
+from videoseg.types import (
+    Bezier,
+    Detections,
+    Frame,
+    Mask,
+    Prompt,
+    Scene,
+    Shape,
+    StreamInfo,
+    TrackedInstance,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +57,13 @@ class Confined:
         if mask is None:
             return None
         instance = replace(item.instance, mask=mask, outline=None)
-        return replace(item, instance=instance, shape=outline_of(mask))
+        return replace(item, instance=instance, shape=self._outline(mask, item.shape))
+
+    def _outline(self, mask: Mask, before: Shape) -> Shape:
+        """The outline of a mask, as the tracker draws it, or of the kind of another one."""
+        if isinstance(self.tracker, Draws):
+            (made,) = self.tracker.outlines([mask])
+        else:
+            curves = any(isinstance(ring, Bezier) for ring in before.rings)
+            (made,) = outlines_of([mask], curves=curves)
+        return made

@@ -4,6 +4,10 @@ Two measures on a small image must agree. The colour histogram ignores where thi
 moving objects hardly change it; the best match of the edges under any shift ignores brightness, so
 lamps and fades hardly change it. A flash upsets both, but only for a moment: a suspected cut is
 kept open for a few frames, and is none if one of them continues the shot before it.
+
+Soft pictures have no edges to match, and their colours may be alike. But they change little from
+frame to frame, so there a picture that the one before does not explain stands out: not by other
+light, and not by something that moves in front.
 """
 
 from __future__ import annotations
@@ -20,14 +24,35 @@ COLOUR_CHANGE = 0.15
 """Share of the pixels whose colour bin must change."""
 EDGE_MATCH = 0.45
 """Highest correlation of the edges, under the best shift, across a cut."""
+SOFT = 5.0
+"""Mean slope of pictures whose edges tell little, levels a pixel of the small image."""
+SURPRISE = 3.5
+"""Times by which what the picture before leaves unexplained grows at a cut between these,"""
+CALM = 0.5
+"""and the least that it counts as having been, levels."""
+ALIKE = 0.95
+"""Highest correlation of such pictures across a cut."""
+STILL, LEVELS = 0.4, 2.0
+"""Highest share of pixels that are the same but for so many levels and the light."""
+_KNOWN, _LEAST_KNOWN = 8, 2
+"""Frames by which is known how much a soft picture changes, at most and at least."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Look:
-    """What a frame looks like: a colour histogram and the spectrum of its edges, both normed."""
+    """What a frame looks like.
+
+    Attributes:
+        colours: A histogram, normed.
+        edges: The spectrum of its edges, normed.
+        small: float32 (h, w, 3), the frame itself.
+        slope: Its mean slope, levels a pixel.
+    """
 
     colours: npt.NDArray[np.float32]
     edges: npt.NDArray[np.complex64]
+    small: npt.NDArray[np.float32]
+    slope: float
 
 
 @dataclass(slots=True)
@@ -41,6 +66,9 @@ class CutDetector:
     patience: int = 2
     _before: _Look | None = field(init=False, repr=False, default=None)
     _open: deque[_Look] = field(init=False, repr=False, default_factory=deque)
+    _unexplained: deque[float] = field(
+        init=False, repr=False, default_factory=lambda: deque(maxlen=_KNOWN)
+    )
 
     def push(self, image: RgbImage) -> list[bool]:
         """Take the next frame, of any size; give the verdicts on the frames now decided, in order.
@@ -48,9 +76,9 @@ class CutDetector:
         The first frame of a stream starts no new shot.
         """
         look = _look(image)
-        if self._before is None or not _differ(self._before, look):
+        if self._before is None or not self._cut(self._before, look):
             verdicts = [False] * (len(self._open) + 1)
-            self._before = look
+            self._go_on(look)
             self._open.clear()
             return verdicts
         self._open.append(look)
@@ -65,13 +93,33 @@ class CutDetector:
         verdicts: list[bool] = []
         while len(self._open) > patience:
             look = self._open.popleft()
-            verdicts.append(self._before is None or _differ(self._before, look))
-            self._before = look
+            verdicts.append(self._before is None or self._cut(self._before, look))
+            if verdicts[-1]:
+                self._before = None
+                self._unexplained.clear()
+            self._go_on(look)
             # What follows the cut is judged as the new shot's own frames.
-            while self._open and not _differ(self._before, self._open[0]):
-                self._before = self._open.popleft()
+            while self._open and not self._cut(look, self._open[0]):
+                look = self._open.popleft()
+                self._go_on(look)
                 verdicts.append(False)
         return verdicts
+
+    def _go_on(self, look: _Look) -> None:
+        """Take the next frame of a shot."""
+        if self._before is not None and max(self._before.slope, look.slope) <= SOFT:
+            self._unexplained.append(unexplained(self._before, look)[1])
+        self._before = look
+
+    def _cut(self, a: _Look, b: _Look) -> bool:
+        """Whether a frame has nothing to do with the one before."""
+        if colour_change(a, b) > COLOUR_CHANGE and edge_match(a, b) < EDGE_MATCH:
+            return True
+        if max(a.slope, b.slope) > SOFT or len(self._unexplained) < _LEAST_KNOWN:
+            return False
+        alike, rest = unexplained(a, b)
+        usual = max(CALM, *self._unexplained)
+        return alike < ALIKE and rest > SURPRISE * usual and still_share(a, b) < STILL
 
 
 _WIDTH, _HEIGHT = 64, 48
@@ -91,10 +139,11 @@ def _look(image: RgbImage) -> _Look:
         colours = _blurred(colours, axis)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     strength = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    slope = float(strength.mean()) / 8  # Sobel's weights sum up to so much
     strength -= strength.mean()
     norm = float(np.sqrt((strength**2).sum())) or 1.0
     edges = np.fft.rfft2(strength / norm).astype(np.complex64)
-    return _Look(colours / colours.sum(), edges)
+    return _Look(colours / colours.sum(), edges, small.astype(np.float32), slope)
 
 
 def _blurred(values: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float32]:
@@ -116,5 +165,17 @@ def edge_match(a: _Look, b: _Look) -> float:
     return float(np.fft.irfft2(a.edges * np.conj(b.edges), s=(_HEIGHT, _WIDTH)).max())
 
 
-def _differ(a: _Look, b: _Look) -> bool:
-    return colour_change(a, b) > COLOUR_CHANGE and edge_match(a, b) < EDGE_MATCH
+def unexplained(a: _Look, b: _Look) -> tuple[float, float]:
+    """Correlation of two pictures, and what remains of the second, levels, in the first's light."""
+    one, other = (look.small - look.small.mean(axis=(0, 1)) for look in (a, b))
+    own, both = float((one * one).sum()), float((one * other).sum())
+    rest = other - both / max(own, 1e-6) * one
+    alike = both / max(np.sqrt(own * float((other * other).sum())), 1e-6)
+    return float(alike), float(np.sqrt((rest * rest).mean()))
+
+
+def still_share(a: _Look, b: _Look) -> float:
+    """Share of the pixels that are the same, as most pixels change."""
+    change = b.small - a.small
+    off = np.abs(change - np.median(change, axis=(0, 1))).max(axis=2)
+    return float((off <= LEVELS).mean())

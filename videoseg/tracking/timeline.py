@@ -9,7 +9,6 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from videoseg.outlines.contours import outlines_of
 from videoseg.tracking import smooth
 from videoseg.tracking.cuts import CutDetector
 from videoseg.tracking.follow import Follower
@@ -78,13 +77,13 @@ class Timeline:
     def _take(self, verdicts: Iterable[bool], *, at_end: bool = False) -> list[Scene]:
         """Associate the frames that begin a shot or go on with one, and let go what is certain.
 
-        Where outlines are steadied the last one waits: what moved on the way to it is still being
-        looked at.
+        Where outlines are steadied the newest one waits: what moved on the way to it is still being
+        looked at. One that newer ones wait behind, for their own verdict, has waited enough.
         """
         scenes: list[Scene] = []
         self._verdicts.extend(verdicts)
         waits = self._scout.judged and self.settings.look_ahead > 0 and not at_end
-        while len(self._verdicts) > waits:
+        while self._verdicts and len(self._judged) > waits:
             held = self._judged.popleft()
             if self._verdicts.popleft():
                 scenes += self._end_shot()
@@ -199,9 +198,7 @@ class Timeline:
     def _shapes(self, instances: Iterable[Instance]) -> Iterator[Shape]:
         """What to draw of each: a model's own outline, or that of the mask."""
         bare = [instance.mask for instance in instances if instance.outline is None]
-        made = iter(
-            outlines_of(bare, tolerance=self.settings.tolerance, curves=self.settings.curves)
-        )
+        made = iter(self.settings.outlines(bare))
         return (instance.outline or next(made) for instance in instances)
 
     def _steadied(self, track: Track, instance: Instance, head: Held) -> Drawn:

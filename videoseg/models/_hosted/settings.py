@@ -10,7 +10,8 @@ from annotated_types import Ge, Gt, Le
 from typing_extensions import Doc
 
 from videoseg.errors import UsageError
-from videoseg.models._hosted.cache import AUTO, AnswerCache, cache_folder
+from videoseg.guards import Guarded
+from videoseg.models._hosted.cache import AUTO, OFF, AnswerCache, cache_folder
 from videoseg.models._hosted.keys import find_key, require_key
 from videoseg.models._hosted.meter import Meter
 from videoseg.models._hosted.prices import price_of
@@ -18,7 +19,7 @@ from videoseg.models._hosted.retry import Patience
 from videoseg.models._hosted.service import Service, check_address, host_of, is_local
 from videoseg.models._hosted.wire import Wire
 from videoseg.types import ModelCard
-from videoseg.usage import Usage
+from videoseg.usage import Destination, Usage
 
 _log = logging.getLogger(__name__)
 
@@ -51,13 +52,18 @@ class Hosted:
     card: ClassVar[ModelCard]
 
     model: Annotated[str, Doc("name of the model; empty = the service's own choice")] = ""
-    url: Annotated[str, Doc("address of a compatible server; empty = the service's own")] = ""
+    url: Annotated[
+        str,
+        Doc("address of a compatible server; empty = the service's own"),
+        Guarded("an address"),
+    ] = ""
     key_from: Annotated[
         str,
         Doc(
             "environment variable, or user name in the keyring, that holds the key for `url`; "
             "empty = the service's usual one, for its own address alone"
         ),
+        Guarded("a key"),
     ] = ""
     concurrency: Annotated[int, Doc("frames asked about at once, 1 to 64"), Ge(1), Le(64)] = 8
     timeout: Annotated[float, Doc("seconds for one call, above 0"), Gt(0)] = 60.0
@@ -71,7 +77,11 @@ class Hosted:
         int, Doc("longest side of the picture that is sent, pixels; 0 = the frame's own"), Ge(0)
     ] = 1024
     quality: Annotated[int, Doc("JPEG quality of it, 1 to 100"), Ge(1), Le(100)] = 90
-    cache: Annotated[str, Doc("folder of earlier answers; auto = the user's own, or off")] = AUTO
+    cache: Annotated[
+        str,
+        Doc("folder of earlier answers; auto = the user's own, or off"),
+        Guarded("a folder", harmless=(AUTO, OFF)),
+    ] = AUTO
     max_calls: Annotated[
         int,
         Doc("requests that may be sent, at the limit a run ends with what is done; 0 = all"),
@@ -80,7 +90,11 @@ class Hosted:
     max_cost: Annotated[
         float, Doc("US dollars that may be spent, a run ends likewise; 0 = any"), Ge(0)
     ] = 0.0
-    prices: Annotated[str, Doc("TOML file of prices; empty = the one that comes along")] = ""
+    prices: Annotated[
+        str,
+        Doc("TOML file of prices; empty = the one that comes along"),
+        Guarded("a file that limits on cost rest on"),
+    ] = ""
 
     _service: Service | None = field(init=False, repr=False, default=None)
     _meter: Meter | None = field(init=False, repr=False, default=None)
@@ -99,6 +113,12 @@ class Hosted:
     def sends_frames_to(self) -> str | None:
         """Where frames go; None where they stay on this machine."""
         return None if is_local(self.address) else host_of(self.address)
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """Where frames go, and what names the key that goes along; empty where they stay here."""
+        host = self.sends_frames_to
+        return () if host is None else (Destination(host, self._key_name()),)
 
     @property
     def usage(self) -> Usage:
@@ -166,9 +186,17 @@ class Hosted:
 
     def _key(self) -> str | None:
         """The key for where the model is asked; the service's usual one goes to itself alone."""
+        names = self._key_names()
+        return require_key(names, self.provider.name) if names else None
+
+    def _key_names(self) -> tuple[str, ...]:
+        """What may hold the key; empty where none is sent."""
         if self.key_from:
-            find_key(self.key_from)
-            return require_key((self.key_from,), self.provider.name)
-        if self.address == self.provider.url:
-            return require_key(self.provider.keys, self.provider.name)
-        return None
+            return (self.key_from,)
+        return self.provider.keys if self.address == self.provider.url else ()
+
+    def _key_name(self) -> str | None:
+        """What holds the key that is sent, as far as that can be said; None where none is."""
+        names = self._key_names()
+        found = (name for name in names if find_key(name) is not None)
+        return next(found, " or ".join(names) or None)

@@ -15,6 +15,7 @@ import numpy as np
 from typing_extensions import Doc
 
 from videoseg.errors import ModelError, OutOfMemoryError, PromptError
+from videoseg.guards import Guarded
 from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.device import (
     Device,
@@ -47,7 +48,9 @@ class TorchModel:
     card: ClassVar[ModelCard]
 
     weights: Annotated[
-        str, Doc("hub id, hub id@revision, or folder with the weights; empty = the card's")
+        str,
+        Doc("hub id, hub id@revision, or folder with the weights; empty = the card's"),
+        Guarded("weights"),
     ] = ""
     device: Annotated[str, Doc("where to compute: auto, cpu, cuda, cuda:1 or mps")] = "auto"
     precision: Annotated[Precision, Doc("auto (bf16 on CUDA, else fp32), fp32, bf16 or fp16")] = (
