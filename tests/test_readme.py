@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -95,7 +96,18 @@ def test_pictures_exist() -> None:
 def test_prompts_in_json_are_accepted(tmp_path: Path) -> None:
     from videoseg.prompts import load_prompts
 
-    for text in blocks("json"):
+    lists = [text for text in blocks("json") if text.startswith("[")]
+    assert lists
+    for text in lists:
         path = tmp_path / "prompts.json"
         path.write_text(text, encoding="utf-8")
         assert load_prompts(path)
+
+
+def test_the_form_of_the_review_list_is_as_shown() -> None:
+    from videoseg.run.findings import Finding
+
+    (shown,) = (text for text in blocks("json") if '"kind"' in text)
+    written = Finding("ended", 0, "the dog").to_json()
+    assert isinstance(written, dict)
+    assert list(json.loads(shown)) == list(written)

@@ -23,12 +23,12 @@ from videoseg.stages.carried import Carried, Follows
 from videoseg.stages.keyframes import Keyframed
 from videoseg.stages.view import view_of
 from videoseg.types import Cue, Detections, Frame, Prompt
-from videoseg.usage import Metered, Remote, Usage
+from videoseg.usage import Destination, Metered, Remote, Sends, Usage
 
 OF_OTHER_PARTS = {
     "videoseg.protocols": {
         *("FrameSource", "Segmenter", "Grounder", "VideoSegmenter", "Stage", "Remembers"),
-        *("Tracker", "Studies", "Writer", "RunReader", "Exporter"),
+        *("Tracker", "Draws", "Studies", "Writer", "RunReader", "Exporter"),
     },
     "videoseg.sources.positions": {"Timed"},
     "videoseg.stages.in_flight": {"RemoteSegmenter"},  # a Segmenter that is Remote
@@ -79,6 +79,10 @@ class Counting:
     usage = Usage(calls=4)
 
 
+class Sending:
+    destinations = (Destination("example.org", "A_KEY"),)
+
+
 class Explaining:
     def explain(self, prompts: Sequence[Prompt]) -> list[str]:
         return [f"{prompt.label} is guessed" for prompt in prompts]
@@ -102,6 +106,7 @@ ABLE: dict[type, type] = {
     Submits: Submitting,
     Remote: Far,
     Metered: Counting,
+    Sends: Sending,
     Explains: Explaining,
     Weighed: Weighing,
     Composed: Composing,
@@ -147,6 +152,7 @@ def test_abilities_reach_the_model() -> None:
     view: Any = view_of(model, BOUNDS, None)
     assert (view.keyframe_every, view.batch_size(), view.concurrency) == (7, 3, 5)
     assert (view.sends_frames_to, view.usage, view.memory()) == ("example.org", model.usage, None)
+    assert view.destinations == model.destinations
     assert view.explain(RED) == ["red is guessed"]
     assert view.weight_files() == (Path("a"),)
     view.compose(len)

@@ -24,7 +24,7 @@ from videoseg.stages._lens import Lens
 from videoseg.stages.carried import Follows
 from videoseg.stages.keyframes import Keyframed
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt, StreamInfo
-from videoseg.usage import Metered, Remote, Usage
+from videoseg.usage import Destination, Metered, Remote, Sends, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,18 @@ class _Metered(View):
         return used
 
 
+class _Sending(View):
+    """Says where frames go."""
+
+    __slots__ = ()
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """Empty where they stay on this machine."""
+        places: tuple[Destination, ...] = self.able.destinations
+        return places
+
+
 class _Explaining(View):
     """Says which liberties it takes."""
 
@@ -216,6 +228,7 @@ _ABILITIES: Mapping[type, type[View]] = {
     Submits: _Submitting,
     Remote: _Remote,
     Metered: _Metered,
+    Sends: _Sending,
     Explains: _Explaining,
     Weighed: _Weighed,
     Composed: _Composed,
