@@ -1,4 +1,4 @@
-"""The public door: what it shows, and that opening it stays light."""
+"""The public names: which they are, and that importing them stays light."""
 
 from __future__ import annotations
 

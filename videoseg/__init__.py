@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from videoseg.api import Job, info
     from videoseg.config import RunConfig
     from videoseg.config import load as load_config
-    from videoseg.door import Run, read_run, segment
     from videoseg.errors import (
         ConfigError,
         LimitReachedError,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
         UsageError,
         VideosegError,
     )
+    from videoseg.python_api import Run, read_run, segment
     from videoseg.run.summary import Summary
     from videoseg.types import (
         Cue,
@@ -69,7 +69,7 @@ _HOMES = {
     "OutputError": "errors",
     "Prompt": "types",
     "PromptError": "errors",
-    "Run": "door",
+    "Run": "python_api",
     "RunConfig": "config",
     "RunLogError": "errors",
     "Scene": "types",
@@ -82,8 +82,8 @@ _HOMES = {
     "VideosegError": "errors",
     "info": "api",
     "load_config": "config",
-    "read_run": "door",
-    "segment": "door",
+    "read_run": "python_api",
+    "segment": "python_api",
 }
 """Public name to the module that holds it; imported when first asked for (PEP 562)."""
 

@@ -1,4 +1,4 @@
-"""The Python door: every number type and every shape of argument, and what comes back."""
+"""The Python interface: every number type and every shape of argument, and what comes back."""
 
 from __future__ import annotations
 
