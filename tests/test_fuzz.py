@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tracemalloc
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from tests.fuzz import targets
 from tests.fuzz.targets import CORPUS, TARGETS, run_one
 
 MOST_BYTES = 64 << 20
@@ -51,3 +53,25 @@ def test_what_is_right_is_taken_to_the_end(name: str) -> None:
     """Changes are made to these: what a reader refuses at once would lead nowhere."""
     path = CORPUS / name
     TARGETS[path.parent.name](path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "answer_path/curves",
+        "answer_path/cut-off",
+        "answer_moondream/detect",
+        "answer_moondream/point",
+        "answer_gemini/png",
+        "answer_gemini/polygons",
+        "answer_gemini/tokens",
+        "answer_agent/openai",
+        "answer_agent/gemini",
+    ],
+)
+def test_honest_answers_are_drawn(name: str) -> None:
+    """What cannot be read is left out without an error, so what was found is looked at."""
+    path = CORPUS / name
+    with mock.patch.object(targets, "_drawn") as drawn:
+        TARGETS[path.parent.name](path.read_bytes())
+    assert any(len(call.args[0]) for call in drawn.call_args_list)

@@ -18,7 +18,7 @@ from tests import hosted_servers as servers
 from tests.hosted_servers import Answer, as_png, as_polygons, as_tokens, known_mask, serving, things
 from videoseg.geometry import masks
 from videoseg.models._hosted.boxes_and_masks import Entry, read_entries
-from videoseg.models._hosted.service import UnreadableError
+from videoseg.models._hosted.reading import UnreadableError
 from videoseg.models.gemini import Gemini
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt
 

@@ -238,7 +238,7 @@ def test_calls_that_begin_while_the_wire_closes_end_too() -> None:
     """A call that slipped in behind the end would wait for ever."""
     with serving(servers.moondream) as server:
         for _ in range(20):
-            wire = Wire(server.url, {}, timeout=PATIENCE, calls=4, local=True)
+            wire = Wire(server.url, {}, timeout=PATIENCE, calls=4, local=True, most_bytes=2**20)
             server.faults.extend([Answer(fault="slow")] * 4)
             ended: list[str] = []
 

@@ -218,9 +218,12 @@ def test_drawings_are_those_of_resvg(tmp_path: Path, name: str) -> None:
         (f'{HEAD} viewBox="0 0 x 1"><rect width="9" height="9"/></svg>', "viewBox '0 0 x 1'"),
         (f'{HEAD} viewBox="0 0 0 1"><rect width="9" height="9"/></svg>', "no size: 0 x 1"),
         (f'{BOX}<g id="a"><use href="#a"/></g></svg>', "without end"),
+        (f'{BOX}<path d="M0 0{"C9e9 9e9 0 9e9 1 1" * 2000}z"/></svg>', "bend far beyond the frame"),
+        (f'{BOX}<path d="M0 0{"h1" * 300_000}z"/></svg>', "more than 262144 commands"),
         (f"{BOX}<rect", "not well-formed"),
         ("<html/>", "not an SVG"),
     ],
+    ids=lambda text: text[:60],
 )
 def test_drawings_that_do_not_fit(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "mask.svg"

@@ -20,7 +20,7 @@ from tests.hosted_servers import Answer, Request, answer, gemini_text, serving
 from videoseg.models import gemini, moondream
 from videoseg.models._hosted.chat import Chat, GeminiChat, OpenAiChat, Tool, ToolCall
 from videoseg.models._hosted.google import body_of, path_of, picture_part, text_part, turn
-from videoseg.models._hosted.service import UnreadableError
+from videoseg.models._hosted.reading import UnreadableError
 from videoseg.models.agent import Agent
 from videoseg.types import Cue, Frame, Prompt
 

@@ -21,6 +21,8 @@ Points: TypeAlias = npt.NDArray[np.float64]
 """float64 (P, 2), x and y."""
 
 _MOST_CHORDS = 4096
+_AT_ONCE = 1 << 16
+"""Points that are worked out at once: each takes ten times its own memory on the way."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,26 +181,46 @@ class Bezier:
 
     def flattened(self, error: float) -> Points:
         """Corners of chords at most ``error`` px away, float64 (P, 2); at most 4096 a curve."""
-        ends = self.segments[:, 2:].astype(np.float64)
-        cubic = np.concatenate([np.roll(ends, 1, axis=0), self.segments.astype(np.float64)], axis=1)
-        # n equal steps of t err by at most 6 d / (8 n^2), d the longest second difference of the
-        # control points (Sederberg, "Computer Aided Geometric Design", 2012, section 10.6).
-        bend = np.linalg.norm(np.diff(cubic, n=2, axis=1), axis=2).max(axis=1)
-        straight = (cubic[:, 0] == cubic[:, 1]).all(axis=1)
-        straight &= (cubic[:, 2] == cubic[:, 3]).all(axis=1)
-        bend[straight] = 0
-        chords = np.clip(np.ceil(np.sqrt(0.75 * bend / error)), 1, _MOST_CHORDS).astype(np.int64)
+        cubic = _cubics(self)
+        chords = _chords(cubic, error)
         segment = np.repeat(np.arange(len(chords)), chords)
         step = np.arange(len(segment)) - np.repeat(np.cumsum(chords) - chords, chords) + 1
-        t = (step / chords[segment])[:, None]
-        p0, p1, p2, p3 = cubic[segment].transpose(1, 0, 2)
-        points: Points = (
-            (1 - t) ** 3 * p0 + 3 * (1 - t) ** 2 * t * p1 + 3 * (1 - t) * t**2 * p2 + t**3 * p3
-        )
+        points = np.empty((len(segment), 2))
+        for begin in range(0, len(segment), _AT_ONCE):
+            part = slice(begin, begin + _AT_ONCE)
+            t = (step[part] / chords[segment[part]])[:, None]
+            p0, p1, p2, p3 = cubic[segment[part]].transpose(1, 0, 2)
+            points[part] = (
+                (1 - t) ** 3 * p0 + 3 * (1 - t) ** 2 * t * p1 + 3 * (1 - t) * t**2 * p2 + t**3 * p3
+            )
         return points
 
 
+def _cubics(ring: Bezier) -> Points:
+    """Control points of each segment, (S, 4, 2)."""
+    ends = ring.segments[:, 2:].astype(np.float64)
+    return np.concatenate([np.roll(ends, 1, axis=0), ring.segments.astype(np.float64)], axis=1)
+
+
+def _chords(cubic: Points, error: float) -> npt.NDArray[np.int64]:
+    # n equal steps of t err by at most 6 d / (8 n^2), d the longest second difference of the
+    # control points (Sederberg, "Computer Aided Geometric Design", 2012, section 10.6).
+    bend = np.linalg.norm(np.diff(cubic, n=2, axis=1), axis=2).max(axis=1)
+    straight = (cubic[:, 0] == cubic[:, 1]).all(axis=1)
+    straight &= (cubic[:, 2] == cubic[:, 3]).all(axis=1)
+    bend[straight] = 0
+    chords = np.clip(np.ceil(np.sqrt(0.75 * bend / error)), 1, _MOST_CHORDS)
+    return np.asarray(chords, dtype=np.int64)
+
+
 Ring: TypeAlias = Polygon | Bezier
+
+
+def corners_of(ring: Ring, error: float) -> int:
+    """How many corners ``flattened`` gives, found without making them."""
+    return (
+        len(ring.points) if isinstance(ring, Polygon) else int(_chords(_cubics(ring), error).sum())
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,16 +7,31 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from tests.fakes import Colours
+from tests.hosted_servers import things
 from videoseg.config import guards_of, load, settings_of
 from videoseg.errors import VideosegError
 from videoseg.geometry.paths import format_path, parse_path
+from videoseg.models._hosted.meter import Meter
+from videoseg.models._hosted.prices import Price
+from videoseg.models._hosted.reading import UnreadableError
+from videoseg.models._hosted.retry import Patience
+from videoseg.models._hosted.service import Service
+from videoseg.models._hosted.settings import Hosted
+from videoseg.models._hosted.shapes import instance_of, placed, read_path
+from videoseg.models._hosted.wire import Reply
+from videoseg.models.agent import Agent
+from videoseg.models.gemini import Gemini
+from videoseg.models.moondream import Moondream
 from videoseg.prompts import check_prompts, listed, load_prompts, parse_prompt
 from videoseg.registry import part_class
 from videoseg.run._codec import (
@@ -34,7 +49,7 @@ from videoseg.run.publish import STAGING, settle
 from videoseg.run.reader import read_run
 from videoseg.run.summary import Summary
 from videoseg.sources.positions import frame_index, parse_position
-from videoseg.types import Bezier, Part, Prompt, Shape, StreamInfo
+from videoseg.types import Bezier, Frame, Instance, Part, Prompt, Shape, StreamInfo
 
 CORPUS = Path(__file__).parent / "corpus"
 BETWEEN_FILES = b"\n%%\n"
@@ -43,6 +58,11 @@ BETWEEN_FILES = b"\n%%\n"
 Target = Callable[[bytes], None]
 _INFO = StreamInfo("clip", 96, 64, Fraction(1, 600), frame_count=20)
 _LARGE = StreamInfo("clip", 640, 360, Fraction(1, 600), Fraction(30000, 1001), 100)
+_FRAME = Frame(
+    "clip", 0, 0, Fraction(1, 25), things((10, 8, 40, 30), (50, 20, 90, 60), width=96, height=64)
+)
+_RED = (Prompt("red", text="red"),)
+_PRICE = Price(date(2026, 1, 2), "nowhere", input=10.0, output=10.0)
 _FAR = 1e12
 """Beyond this ``format_path`` writes nothing; an arc may bulge that far."""
 
@@ -171,6 +191,32 @@ def project(data: bytes) -> None:
     assert mask is None or mask.resolve().is_relative_to(file.parent.resolve())
 
 
+def answer_path(data: bytes) -> None:
+    """A path in an answer, where its box lies: what it makes can be drawn."""
+    text = data.decode("utf-8", errors="replace")
+    rings = placed(read_path(text), (0.1, 0.2, 0.9, 0.8), width=96, height=64)
+    found = instance_of(rings, 1.0, 0, width=96, height=64)
+    _drawn([found] if found is not None else [])
+
+
+def answer_moondream(data: bytes) -> None:
+    """Places, then an outline of each, as one answer or as a stream."""
+    _asked(Moondream(), data)
+    _asked(Moondream(several="point", stream=True), data)
+
+
+def answer_gemini(data: bytes) -> None:
+    """Boxes and masks, or a refusal."""
+    _asked(Gemini(), data)
+
+
+def answer_agent(data: bytes) -> None:
+    """Turns of a language model, over both protocols: what it says is said back to it."""
+    for model in (Agent(language="openai"), Agent(language="gemini")):
+        model.compose(lambda _: Colours())
+        _asked(model, data)
+
+
 TARGETS: Mapping[str, Target] = {
     target.__name__: target
     for target in (
@@ -186,6 +232,10 @@ TARGETS: Mapping[str, Target] = {
         notes,
         staging,
         project,
+        answer_path,
+        answer_moondream,
+        answer_gemini,
+        answer_agent,
     )
 }
 
@@ -198,7 +248,7 @@ def run_one(target: Target, data: bytes) -> None:
     """
     try:
         target(data)
-    except VideosegError as error:
+    except (VideosegError, UnreadableError) as error:
         text = str(error)
         assert text.strip(), "an error without a word"
         assert len(text.splitlines()) == 1, f"an error of several lines: {text!r}"
@@ -208,6 +258,58 @@ def _sound(prompt: Prompt) -> None:
     """Whether a prompt can be checked and logged."""
     prompt_from_json(json.loads(json.dumps(prompt_to_json(prompt))))
     check_prompts([prompt], _LARGE)
+
+
+@dataclass
+class _Wire:
+    """Answers from an input, one a call; one that begins with 429 is a refusal."""
+
+    answers: Iterator[bytes]
+
+    def post(self, url: str, body: bytes) -> Reply:
+        body.decode("utf-8")
+        answer = next(self.answers, b"")
+        refused = answer.startswith(b"429")
+        wait = answer[3:40].decode("latin-1").partition("\n")[0]
+        return Reply(429 if refused else 200, {"retry-after": wait}, answer)
+
+    def close(self) -> None:
+        pass
+
+
+def _asked(model: Hosted, data: bytes) -> None:
+    """What a model makes of answers that an input holds."""
+    meter = Meter(_PRICE, None, 1000.0)
+    model._meter, model._service = (
+        meter,
+        Service(
+            name="S",
+            url="http://127.0.0.1:9",
+            wire=_Wire(iter(data.split(BETWEEN_FILES))),  # type: ignore[arg-type]
+            meter=meter,
+            patience=Patience(attempts=2, first_wait=0.0, longest_wait=0.0),
+            cache=None,
+            key=None,
+            smaller="",
+        ),
+    )
+    try:
+        (found,) = model.segment([_FRAME], [_RED])  # type: ignore[attr-defined]
+        _drawn(found.instances)
+    finally:
+        used = meter.usage
+        assert used.cost is not None
+        assert used.calls == 0 or 0 <= used.cost < 1e6
+        assert min(used.input_tokens, used.output_tokens, used.unreadable) >= 0
+
+
+def _drawn(found: Sequence[Instance]) -> None:
+    """Whether what was found is within limits and can be written."""
+    assert sum(one.mask.bitmap.size for one in found) <= 2**26
+    for one in found:
+        assert 0 <= one.score <= 1
+        if one.outline is not None:
+            format_path(one.outline)
 
 
 @cache

@@ -34,17 +34,26 @@ _LARGEST = 1e12  # no picture is that wide; sums and squares of smaller numbers 
 _NO_RADIUS = 1e-9
 
 
-def parse_path(data: str) -> tuple[Ring, ...]:
+class LongPathError(PathDataError):
+    """Path data of more commands than are allowed."""
+
+
+def parse_path(data: str, *, most: int | None = None) -> tuple[Ring, ...]:
     """Rings of SVG path data, one for each subpath that can enclose anything.
 
     A subpath of straight lines becomes a ``Polygon``, any other a ``Bezier`` with its lines,
     quadratics and arcs turned into cubics (an arc stays within 3e-4 of its radius). Every subpath
     is closed, as for filling. One of fewer than three straight points is left out.
 
+    Args:
+        data: The text.
+        most: Commands that it may hold, repeated ones among them; None = any number.
+
     Raises:
         PathDataError: The text is not path data; the message names the position, from 0.
+        LongPathError: It holds more commands than ``most``.
     """
-    rings = (_ring(subpath) for subpath in _subpaths(data))
+    rings = (_ring(subpath) for subpath in _subpaths(data, most))
     return tuple(ring for ring in rings if ring is not None)
 
 
@@ -178,12 +187,14 @@ def _ring(subpath: _Subpath) -> Ring | None:
     return Bezier(np.array(cubics, dtype=np.float32))
 
 
-def _subpaths(data: str) -> Iterator[_Subpath]:
+def _subpaths(data: str, most: int | None) -> Iterator[_Subpath]:
     """Subpaths in absolute coordinates, of lines and cubics only."""
     subpath: _Subpath | None = None
     at = control = (0.0, 0.0)
     before = ""
-    for position, letter, numbers in _commands(data):
+    for count, (position, letter, numbers) in enumerate(_commands(data)):
+        if count == most:
+            raise LongPathError(f"the path data holds more than {most} commands")
         kind = letter.upper()
         if subpath is None and kind != "M":
             raise PathDataError(f"path data begins with M, got {letter!r} at {position}")

@@ -16,11 +16,11 @@ from typing import Annotated, ClassVar, Literal
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
-from videoseg.errors import UnknownPhraseError, UsageError
+from videoseg.errors import PromptError, UsageError
 from videoseg.models._hosted.chat import OPENAI, Chat, GeminiChat, OpenAiChat
 from videoseg.models._hosted.google import GOOGLE
 from videoseg.models._hosted.grounding import Grounding
-from videoseg.models._hosted.service import UnreadableError
+from videoseg.models._hosted.reading import UnreadableError
 from videoseg.models._hosted.settings import Hosted, Provider
 from videoseg.protocols import Segmenter, VideoSegmenter
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt
@@ -54,6 +54,12 @@ class Agent(Hosted):
     turns: Annotated[int, Doc("turns of the language model for one answer, 1 to 100"), Ge(1)] = 20
     max_tokens: Annotated[int, Doc("tokens of one turn, at least 64"), Ge(64)] = 4096
     concurrency: Annotated[int, Doc("questions at once, 1 to 64"), Ge(1), Le(64)] = 4
+    most_bytes: Annotated[
+        int,
+        Doc("bytes of one turn, which is sent back with the next; one that is longer is not read"),
+        Ge(1024),
+        Le(2**26),
+    ] = 2**20
 
     _part: Callable[[str], Segmenter] | None = field(init=False, repr=False, default=None)
     _segmenter: Segmenter | None = field(init=False, repr=False, default=None)
@@ -145,7 +151,7 @@ class Agent(Hosted):
             local = self._local()
             try:
                 local.prepare(asked)
-            except UnknownPhraseError as error:
+            except PromptError as error:
                 raise LookupError(str(error)) from error
             (answer,) = local.segment((frame,), (asked,))
         return answer.instances

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _BINS = 1000
-_PLACE = re.compile(r"<loc_(\d+)>")
+_PLACE = re.compile(r"<loc_(\d{1,3})>", re.ASCII)
 
 
 @dataclass

@@ -24,7 +24,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
-from videoseg.models._hosted.boxes_and_masks import Entry, read_entries
+from videoseg.models._hosted.boxes_and_masks import read_entries
 from videoseg.models._hosted.google import (
     GOOGLE,
     TOKENS_OF_A_PICTURE,
@@ -36,8 +36,8 @@ from videoseg.models._hosted.google import (
     turn,
 )
 from videoseg.models._hosted.pictures import jpeg
-from videoseg.models._hosted.prices import Tokens
-from videoseg.models._hosted.service import UnreadableError
+from videoseg.models._hosted.prices import Counted, Tokens
+from videoseg.models._hosted.reading import Tally, UnreadableError
 from videoseg.models._hosted.settings import Hosted, Provider
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt
 
@@ -112,9 +112,7 @@ class Gemini(Hosted):
             picture = jpeg(frame.image, long_side=self.long_side, quality=self.quality)
             found: list[Instance] = []
             for number, prompt in enumerate(asked):
-                for entry in self._entries(picture, prompt)[: prompt.max_instances]:
-                    one = entry.instance(number, width=frame.width, height=frame.height)
-                    found += [one] if one is not None else []
+                found += self._found(frame, picture, prompt, number)
             answers.append(Detections(frame.stream, frame.index, tuple(found)))
         return answers
 
@@ -132,25 +130,48 @@ class Gemini(Hosted):
             generation["thinkingConfig"] = {"thinking_budget": 0}
         return body_of([turn("user", [text_part(question), picture_part(picture)])], generation)
 
-    def _entries(self, picture: bytes, prompt: Prompt) -> tuple[Entry, ...]:
+    def _found(
+        self, frame: Frame, picture: bytes, prompt: Prompt, place: int
+    ) -> tuple[Instance, ...]:
         """What one phrase names, best first. What cannot be read is left out, and counted."""
+
+        def read(body: bytes) -> tuple[tuple[tuple[Instance, ...], int], Counted | None]:
+            text, tokens = text_of(body)
+            return self._instances(text, frame, prompt, place), tokens
+
         phrase = json.dumps(prompt.text or prompt.label, ensure_ascii=False)
         worst = Tokens(TOKENS_OF_A_PICTURE + 1_000, self.max_tokens)
         service = self.connect()
         try:
-            entries, lost = service.ask(
-                path_of(self.model), self.request(picture, phrase), _read, worst=worst
+            found, lost = service.ask(
+                path_of(self.model), self.request(picture, phrase), read, worst=worst
             )
-        except UnreadableError as error:
-            _log.warning("%s", error)
+        except UnreadableError:
             return ()
         service.meter.count(unreadable=lost)
-        return tuple(sorted(entries, key=lambda entry: -entry.score))
+        return found
 
-
-def _read(body: bytes) -> tuple[tuple[tuple[Entry, ...], int], Tokens | None]:
-    text, tokens = text_of(body)
-    return read_entries(text), tokens
+    def _instances(
+        self, text: str, frame: Frame, prompt: Prompt, place: int
+    ) -> tuple[tuple[Instance, ...], int]:
+        """The objects of an answer, best first, and how many more could not be read."""
+        width, height = frame.width, frame.height
+        entries, lost = read_entries(text, self.limits)
+        best = sorted(entries, key=lambda entry: -entry.score)[: prompt.max_instances]
+        found, tally = [], Tally(self.limits)
+        for rank, entry in enumerate(best):
+            try:
+                tally.add("pixels", entry.size(width, height), least=4 * width * height)
+            except UnreadableError as error:
+                self.leave_out(error, len(best) - rank)
+                break
+            try:
+                one = entry.instance(place, width=width, height=height)
+            except UnreadableError as error:
+                self.leave_out(error)
+                continue
+            found += [one] if one is not None else []
+        return tuple(found), lost
 
 
 PARTS = {"gemini": Gemini}

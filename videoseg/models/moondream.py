@@ -11,7 +11,7 @@ import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar
 
 from annotated_types import Ge, Le
 from typing_extensions import Doc
@@ -20,8 +20,8 @@ from videoseg.errors import MissingDependencyError, PathDataError
 from videoseg.geometry.masks import bounding_box
 from videoseg.guards import Guarded
 from videoseg.models._hosted.pictures import data_uri, jpeg
-from videoseg.models._hosted.prices import Tokens
-from videoseg.models._hosted.service import UnreadableError, parsed
+from videoseg.models._hosted.prices import Counted, Tokens, counted
+from videoseg.models._hosted.reading import Limits, Tally, UnreadableError, number, parsed
 from videoseg.models._hosted.settings import Hosted, Provider
 from videoseg.models._hosted.shapes import Extent, instance_of, placed, read_path
 from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt
@@ -38,13 +38,28 @@ _SCORE = 0.9
 """The service says nothing about how sure it is."""
 _WORST = Tokens(input=4_000, output=1_024)
 """Tokens of one call at most: twelve crops and a long path."""
+_NEAR = (-1.0, 2.0)
+"""Where points and sides of boxes may lie, in units of the image."""
 _DIGITS = 4
 """Decimals of points and boxes, in units of the image: finer than the service's own grid."""
 
 Ref: TypeAlias = list[float]
 """A point ``[x, y]`` or a box ``[x1, y1, x2, y2]``, in units of the image."""
-Ask: TypeAlias = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
-"""Asks a skill with a payload."""
+T = TypeVar("T")
+
+
+class Ask(Protocol):
+    """Asks a skill with a payload, and makes something of the answer."""
+
+    def __call__(
+        self, skill: str, payload: Mapping[str, Any], made: Callable[[Mapping[str, Any]], T]
+    ) -> T:
+        """What ``made`` makes of an answer that holds what the skill promises.
+
+        Raises:
+            UnreadableError: It does not, or ``made`` raised it.
+        """
+        ...
 
 
 @dataclass
@@ -124,8 +139,8 @@ class Moondream(Hosted):
         for frame, asked in zip(frames, prompts, strict=True):
             picture = data_uri(jpeg(frame.image, long_side=self.long_side, quality=self.quality))
             found: list[Instance] = []
-            for number, prompt in enumerate(asked):
-                found += self._found(ask, frame, picture, prompt, number)
+            for place, prompt in enumerate(asked):
+                found += self._found(ask, frame, picture, prompt, place)
             answers.append(Detections(frame.stream, frame.index, tuple(found)))
         return answers
 
@@ -137,7 +152,7 @@ class Moondream(Hosted):
             self._photon = None
 
     def _found(
-        self, ask: Ask, frame: Frame, picture: str, prompt: Prompt, number: int
+        self, ask: Ask, frame: Frame, picture: str, prompt: Prompt, place: int
     ) -> list[Instance]:
         """All instances of one prompt. What cannot be read is left out, and counted."""
         subject = prompt.text or prompt.label
@@ -151,35 +166,45 @@ class Moondream(Hosted):
                 each = [[ref] for ref in self._located(ask, picture, subject)]
         except UnreadableError:
             return []
-        instances = []
+        instances, tally = [], Tally(self.limits)
         for refs in each[: prompt.max_instances]:
             try:
                 payload = segment_payload(
                     picture, subject, refs, model=self.model, stream=self.stream
                 )
-                found = _outlined(ask("segment", payload), frame, number)
+                found = ask("segment", payload, lambda a: outlined(a, frame, place, self.limits))
             except UnreadableError:
                 continue
-            if found is not None:
-                instances.append(found)
+            if found is None:
+                continue
+            try:
+                size = found.mask.bitmap.size
+                tally.add("pixels", size, least=4 * frame.width * frame.height)
+            except UnreadableError as error:
+                self.leave_out(error)
+                break
+            instances.append(found)
         return instances
 
     def _located(self, ask: Ask, picture: str, subject: str) -> list[Ref]:
         """Where the instances of a thing are."""
-        if self.several == "point":
-            answer = ask("point", located_payload(picture, subject, self.model))
-            return [[_unit(p["x"]), _unit(p["y"])] for p in answer["points"]]
-        answer = ask("detect", located_payload(picture, subject, self.model))
-        return [[_unit(value) for value in extent] for extent in map(_extent, answer["objects"])]
+        skill = "point" if self.several == "point" else "detect"
+        payload = located_payload(picture, subject, self.model)
+        return ask(skill, payload, lambda answer: _places(answer, self.limits))
 
     def _asker(self) -> Ask:
         if self.url == PHOTON:
             return self._photon_asker()
         service = self.connect()
 
-        def ask(skill: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-            body = json.dumps(payload).encode()
-            return service.ask(f"/{skill}", body, _READERS[skill], worst=_WORST)
+        def ask(
+            skill: str, payload: Mapping[str, Any], made: Callable[[Mapping[str, Any]], T]
+        ) -> T:
+            def read(body: bytes) -> tuple[T, Counted | None]:
+                answer = answered(skill, body)
+                return made(_checked(skill, answer)), _tokens(answer)
+
+            return service.ask(f"/{skill}", json.dumps(payload).encode(), read, worst=_WORST)
 
         return ask
 
@@ -196,10 +221,12 @@ class Moondream(Hosted):
             self._encoded = images.Base64EncodedImage
         client, encoded = self._photon, self._encoded
 
-        def ask(skill: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        def ask(
+            skill: str, payload: Mapping[str, Any], made: Callable[[Mapping[str, Any]], T]
+        ) -> T:
             rest = {k: v for k, v in payload.items() if k in ("object", "spatial_refs")}
             answer = getattr(client, skill)(image=encoded(payload["image_url"]), **rest)
-            return _checked(skill, answer)
+            return made(_checked(skill, answer))
 
         return ask
 
@@ -239,13 +266,60 @@ def _unit(value: float) -> float:
     return round(min(max(float(value), 0.0), 1.0), _DIGITS)
 
 
-def _outlined(answer: Mapping[str, Any], frame: Frame, number: int) -> Instance | None:
-    """The object that a path and its box outline; None where the service found nothing."""
-    path, box = answer["path"], answer["bbox"]
-    if not path:
+def answered(skill: str, body: bytes) -> Mapping[str, Any]:
+    """The answer to a skill, whether it came as one or as a stream.
+
+    Raises:
+        UnreadableError: It is neither.
+    """
+    events = body.lstrip()[:6] in (b"data: ", b"data:{")
+    return _final(body) if skill == "segment" and events else parsed(body)
+
+
+def outlined(
+    answer: Mapping[str, Any], frame: Frame, place: int, limits: Limits
+) -> Instance | None:
+    """The object that a path and its box outline; None where the service found nothing.
+
+    Args:
+        answer: To ``/segment``, as it came.
+        frame: What was asked about.
+        place: Number of the prompt.
+        limits: Of the path.
+
+    Raises:
+        UnreadableError: It cannot be read, or goes beyond the limits.
+    """
+    path, box = answer["path"], answer.get("bbox")
+    if not isinstance(path, str):
+        raise UnreadableError("it answered with a path that is no text")
+    if not path.strip():
         return None
-    rings = placed(read_path(path), box, width=frame.width, height=frame.height)
-    return instance_of(rings, _SCORE, number, width=frame.width, height=frame.height)
+    try:
+        rings = read_path(path, limits)
+    except PathDataError as error:
+        raise UnreadableError(f"it answered with a path that cannot be read: {error}") from error
+    extent = (0.0, 0.0, 1.0, 1.0) if box is None else _extent(box)
+    rings = placed(rings, extent, width=frame.width, height=frame.height)
+    return instance_of(rings, _SCORE, place, width=frame.width, height=frame.height)
+
+
+def _places(answer: Mapping[str, Any], limits: Limits) -> list[Ref]:
+    """Points or boxes of an answer, inside of the picture."""
+    points = answer.get("points")
+    entries = answer["objects"] if points is None else points
+    if not isinstance(entries, list):
+        raise UnreadableError("it answered with places that are no list")
+    Tally(limits).add("entries", len(entries))
+    found = map(_extent, entries) if points is None else map(_point, entries)
+    return [[_unit(value) for value in one] for one in found]
+
+
+def _point(value: Any) -> tuple[float, float]:
+    try:
+        return number(value["x"], *_NEAR), number(value["y"], *_NEAR)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableError("it answered with a point that is none") from error
 
 
 def _extent(box: Any) -> Extent:
@@ -255,68 +329,32 @@ def _extent(box: Any) -> Extent:
         UnreadableError: It is none.
     """
     try:
-        x1, y1, x2, y2 = (float(box[key]) for key in ("x_min", "y_min", "x_max", "y_max"))
+        sides = [number(box[key], *_NEAR) for key in ("x_min", "y_min", "x_max", "y_max")]
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableError("it answered with a box that is none") from error
-    if not (-1 < x1 < x2 < 2 and -1 < y1 < y2 < 2):
+    x1, y1, x2, y2 = sides
+    if not (x1 < x2 and y1 < y2):
         raise UnreadableError("it answered with a box that encloses nothing")
     return (x1, y1, x2, y2)
 
 
 def _checked(skill: str, answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An answer that holds what its skill promises; ``bbox`` as x1, y1, x2, y2.
+    """An answer that holds what its skill promises.
 
     Raises:
         UnreadableError: It does not.
     """
     key = {"segment": "path", "detect": "objects", "point": "points"}[skill]
-    if key not in answer or answer.get("parse_error"):
+    if answer.get(key) is None or answer.get("parse_error"):
         raise UnreadableError(f"it answered without {key!r}")
-    if skill == "segment":
-        return _checked_path(answer)
-    entries = answer[key]
-    if not isinstance(entries, list):
-        raise UnreadableError(f"it answered with {key!r} that is no list")
-    for entry in entries:
-        if skill == "detect":
-            _extent(entry)
-        elif not (
-            isinstance(entry, dict)
-            and all(isinstance(entry.get(axis), int | float) for axis in ("x", "y"))
-        ):
-            raise UnreadableError("it answered with a point that is none")
-    return answer
+    return {name: answer.get(name) for name in (key, "bbox")}
 
 
-def _checked_path(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    path, box = answer["path"], answer.get("bbox")
-    if not isinstance(path, str):
-        raise UnreadableError("it answered with a path that is no text")
-    if not path.strip():
-        return {"path": "", "bbox": None}
-    try:
-        read_path(path)
-    except PathDataError as error:
-        raise UnreadableError(f"it answered with a path that cannot be read: {error}") from error
-    return {"path": path, "bbox": (0.0, 0.0, 1.0, 1.0) if box is None else _extent(box)}
-
-
-def _tokens(answer: Mapping[str, Any]) -> Tokens | None:
+def _tokens(answer: Mapping[str, Any]) -> Counted | None:
     metrics = answer.get("metrics")
     if not isinstance(metrics, dict):
         return None
-    counts = [metrics.get(key) for key in ("input_tokens", "output_tokens")]
-    sent, received = (count if isinstance(count, int) else 0 for count in counts)
-    return Tokens(sent, received) if any(isinstance(count, int) for count in counts) else None
-
-
-def _reader(skill: str) -> Callable[[bytes], tuple[Mapping[str, Any], Tokens | None]]:
-    def read(body: bytes) -> tuple[Mapping[str, Any], Tokens | None]:
-        events = body.lstrip()[:6] in (b"data: ", b"data:{")
-        answer = _final(body) if skill == "segment" and events else parsed(body)
-        return _checked(skill, answer), _tokens(answer)
-
-    return read
+    return counted(metrics.get("input_tokens"), metrics.get("output_tokens"))
 
 
 def _final(body: bytes) -> Mapping[str, Any]:
@@ -337,14 +375,13 @@ def _final(body: bytes) -> Mapping[str, Any]:
         if kind == "bbox":
             box = event.get("bbox")
         elif kind == "path_delta":
-            coarse.append(str(event.get("chunk", "")))
+            chunk = event.get("chunk")
+            coarse += [chunk] if isinstance(chunk, str) else []
         elif kind == "final":
             if event.get("path"):
                 return event
             return {**event, "path": " ".join(coarse), "bbox": event.get("bbox") or box}
     raise UnreadableError("the stream ended before the outline was complete")
 
-
-_READERS = {skill: _reader(skill) for skill in ("segment", "detect", "point")}
 
 PARTS = {"moondream": Moondream}

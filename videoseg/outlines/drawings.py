@@ -24,6 +24,7 @@ from videoseg.geometry import masks
 from videoseg.geometry.paths import parse_path
 from videoseg.geometry.xml import SVG, parse_svg
 from videoseg.outlines.raster import rasterise, rasterise_nonzero
+from videoseg.shapes import corners_of
 from videoseg.types import Bezier, Mask, Part, Polygon, Ring, Shape
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ _SEPARATOR = re.compile(r"[\s,]+")
 _SAME_SHAPE = 0.01
 """A drawing may be so much wider or narrower than the frame, as a share."""
 _MOST_PIECES = 20_000
+_MOST_COMMANDS = 1 << 18
+"""Of one path."""
+_MOST_CORNERS = 1 << 20
+"""Of one element, when its curves have become chords."""
 _DEEPEST = 32
 """Of ``use`` in ``use``."""
 
@@ -70,6 +75,8 @@ def drawn_mask(
     full = np.zeros((height, width), dtype=np.bool_)
     for piece in drawing.pieces(to_frame, size, only):
         shape = Shape(tuple(Part(_moved(ring, piece.matrix)) for ring in piece.rings))
+        if not sum(corners_of(ring, 0.02) for ring in shape.rings) <= _MOST_CORNERS:
+            raise drawing.fault("its curves bend far beyond the frame; simplify it first")
         fill = rasterise if piece.even_odd else rasterise_nonzero
         found = fill(shape, width, height)
         if found is not None:
@@ -197,7 +204,7 @@ class _Drawing:
             return self.length(element.get(key), whole.get(side, diagonal))
 
         try:
-            rings = parse_path(_DATA[tag](element, length))
+            rings = parse_path(_DATA[tag](element, length), most=_MOST_COMMANDS)
         except PathDataError as error:
             raise self.fault(f"<{tag}>: {error}") from error
         if rings:

@@ -7,7 +7,8 @@ neighbours share none).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ from videoseg.types import Bitmap, Mask, Shape
 Edges = npt.NDArray[np.float64]
 _Size = tuple[int, int]
 """Rows, and columns with one more behind the last."""
+_AT_ONCE = 1 << 18
+"""Crossings of edges and rows that are held at once; edges by rows may be any number."""
 
 
 def rasterise(shape: Shape, width: int, height: int) -> Mask | None:
@@ -61,10 +64,11 @@ def wrong_pixels(shape: Shape, mask: Mask) -> int:
     edges = _edges_of(shape)
     if edges is None:
         return masks.area(mask)
-    rows, columns = _crossings(*edges, mask.frame_width, mask.frame_height)
     own_rows, own_columns = _ends_of_runs(mask)
     stride = mask.frame_width + 1
-    places = np.concatenate([rows * stride + columns, own_rows * stride + own_columns])
+    crossed = _crossings(*edges, mask.frame_width, mask.frame_height)
+    found = [rows * stride + columns for rows, columns in crossed]
+    places = np.concatenate([*found, own_rows * stride + own_columns])
     places.sort()
     return int((places[1::2] - places[::2]).sum())
 
@@ -80,20 +84,28 @@ def _edges_of(
 
 
 def _even_odd(begins: Edges, ends: Edges, size: _Size) -> Bitmap:
-    toggles = _counts(begins, ends, size).astype(np.uint8)
-    return np.bitwise_xor.accumulate(toggles & 1, axis=1)[:, :-1].view(np.bool_)
+    toggles = np.zeros(size, np.uint8)
+    _count(toggles, begins, ends, 1)
+    toggles &= 1  # odd or even, which is the same after 256
+    return np.bitwise_xor.accumulate(toggles, axis=1)[:, :-1].view(np.bool_)
 
 
 def _wound(begins: Edges, ends: Edges, size: _Size) -> Bitmap:
     down = ends[:, 1] > begins[:, 1]
-    turns = _counts(begins[down], ends[down], size) - _counts(begins[~down], ends[~down], size)
-    return np.asarray(np.cumsum(turns, axis=1)[:, :-1] != 0)
+    turns = np.zeros(size, np.int32)
+    _count(turns, begins[down], ends[down], 1)
+    _count(turns, begins[~down], ends[~down], -1)
+    return np.asarray(np.cumsum(turns, axis=1, dtype=np.int32)[:, :-1] != 0)
 
 
-def _counts(begins: Edges, ends: Edges, size: _Size) -> Indices:
-    """How many edges cross each row before each pixel and after the one before, (rows, columns)."""
-    rows, columns = _crossings(begins, ends, size[1] - 1, size[0])
-    return np.bincount(rows * size[1] + columns, minlength=size[0] * size[1]).reshape(size)
+def _count(counts: npt.NDArray[Any], begins: Edges, ends: Edges, step: int) -> None:
+    """Add a step for each edge that crosses a row, where it does: (rows, columns).
+
+    That is before the first pixel to the right of the edge.
+    """
+    places, stride = counts.reshape(-1), counts.shape[1]
+    for rows, columns in _crossings(begins, ends, stride - 1, counts.shape[0]):
+        np.add.at(places, rows * stride + columns, counts.dtype.type(step))
 
 
 def _ends_of_runs(mask: Mask) -> tuple[Indices, Indices]:
@@ -108,15 +120,24 @@ def _ends_of_runs(mask: Mask) -> tuple[Indices, Indices]:
 
 def _crossings(
     begins: npt.NDArray[np.float64], ends: npt.NDArray[np.float64], width: int, height: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where edges cross the pixel centres' lines: row, and first column to the right."""
+) -> Iterator[tuple[Indices, Indices]]:
+    """Where edges cross the pixel centres' lines: row, and first column to the right.
+
+    The edges come some at a time, so that memory does not grow with edges by rows.
+    """
     down = ends[:, 1] > begins[:, 1]
     upper, lower = np.where(down[:, None], begins, ends), np.where(down[:, None], ends, begins)
     first = np.clip(np.ceil(upper[:, 1] - 0.5), 0, height).astype(np.int64)
     last = np.clip(np.ceil(lower[:, 1] - 0.5), 0, height).astype(np.int64)
     counts = last - first
-    edge = np.repeat(np.arange(len(counts)), counts)
-    row = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
-    slope = (lower[edge, 0] - upper[edge, 0]) / (lower[edge, 1] - upper[edge, 1])
-    x = upper[edge, 0] + (row + 0.5 - upper[edge, 1]) * slope
-    return row, np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
+    so_far = np.cumsum(counts)
+    begin = 0
+    while begin < len(counts):
+        before = int(so_far[begin - 1]) if begin else 0
+        end = max(begin + 1, int(np.searchsorted(so_far, before + _AT_ONCE, side="right")))
+        edge = np.repeat(np.arange(begin, end), counts[begin:end])
+        row = np.arange(before, before + len(edge)) - (so_far - counts - first)[edge]
+        slope = (lower[edge, 0] - upper[edge, 0]) / (lower[edge, 1] - upper[edge, 1])
+        x = upper[edge, 0] + (row + 0.5 - upper[edge, 1]) * slope
+        yield row, np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
+        begin = end

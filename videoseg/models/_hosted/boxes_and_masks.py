@@ -20,27 +20,36 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
-from videoseg.models._hosted.service import UnreadableError
+from videoseg.models._hosted.reading import Limits, Tally, UnreadableError, number
 from videoseg.models._hosted.shapes import Extent, extent_of, instance_of, scaled
 from videoseg.types import Instance, Polygon, Ring
 
 _FENCED = re.compile(r"```(?:\w*)\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _ENTRIES = re.compile(r"\[\s*(?=\{)")
-_TOKEN = re.compile(r"<seg_(\d+)>")
+_BETWEEN = re.compile(r"[ \t\r\n,]*")
+_TOKEN = re.compile(r"<seg_(\d{1,4})>", re.ASCII)
 _SIDE, _BYTES = 64, 512
 _STEP_BLUR = 0.9
 """Points of the bitmap by which its steps are smoothed, so that a slanted edge has none."""
 _SURE = 127
-_THOUSAND = 1000.0
+_LONGEST_SIDE = 1 << 14
+"""Of a picture of a mask: OpenCV lays no picture of twice that over another."""
+_LAID_AT_ONCE = 1 << 20
+"""Pixels of a frame under which a mask is laid at once."""
+_THOUSAND, _FAR = 1000.0, 2000.0
 _KEYS = ("boxes", "masks", "segmentation_masks", "objects", "items", "results")
 _SCORE = 0.9
 """Where an entry says nothing about how sure it is."""
+
+_LIMITS = Limits()
 
 Map: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (h, w) over a box: 0 is surely not, 255 surely."""
@@ -60,8 +69,18 @@ class Entry:
     mask: Map | tuple[Ring, ...]
     score: float
 
+    def size(self, width: int, height: int) -> int:
+        """Pixels of a frame of this size that have to be looked at to draw it."""
+        x1, y1, x2, y2 = extent_of(self.mask) if isinstance(self.mask, tuple) else self.box
+        across, down = min(x2, 1.0) - max(x1, 0.0), min(y2, 1.0) - max(y1, 0.0)
+        return math.ceil(max(0.0, across) * width) * math.ceil(max(0.0, down) * height)
+
     def instance(self, prompt: int, *, width: int, height: int) -> Instance | None:
-        """The object on a frame of this size; None where it has no pixel."""
+        """The object on a frame of this size; None where it has no pixel.
+
+        Raises:
+            UnreadableError: To draw it is far more work than any honest outline is.
+        """
         if isinstance(self.mask, tuple):
             rings = tuple(
                 scaled(ring.points.astype(np.float64), width, height)
@@ -73,16 +92,18 @@ class Entry:
         return Instance(mask, self.score, prompt) if mask is not None else None
 
 
-def read_entries(text: str) -> tuple[tuple[Entry, ...], int]:
+def read_entries(text: str, limits: Limits = _LIMITS) -> tuple[tuple[Entry, ...], int]:
     """The objects of an answer, and how many more could not be read.
 
     Raises:
-        UnreadableError: It holds no JSON, or objects of which none can be read.
+        UnreadableError: It holds no JSON, objects of which none can be read, or too many.
     """
-    found, lost = [], 0
-    for value in _values(text):
+    found, lost, tally = [], 0, Tally(limits)
+    values = _values(text, limits.entries)
+    tally.add("entries", len(values))
+    for value in values:
         try:
-            found.append(_entry(value))
+            found.append(_entry(value, tally))
         except UnreadableError as error:
             lost += 1
             reason = error
@@ -91,8 +112,8 @@ def read_entries(text: str) -> tuple[tuple[Entry, ...], int]:
     return tuple(found), lost
 
 
-def _values(text: str) -> list[Any]:
-    """The entries of a list, whatever stands around it."""
+def _values(text: str, most: int) -> list[Any]:
+    """The entries of a list, whatever stands around it; of one that breaks off ``most`` + 1."""
     fenced = _FENCED.search(text)
     inner = (fenced.group(1) if fenced else text).strip()
     begin = min((at for at in (inner.find("["), inner.find("{")) if at >= 0), default=-1)
@@ -101,7 +122,7 @@ def _values(text: str) -> list[Any]:
     try:
         value, _ = json.JSONDecoder().raw_decode(inner, begin)
     except (ValueError, RecursionError):
-        whole = list(_whole_entries(inner))
+        whole = list(islice(_whole_entries(inner), most + 1))
         if not whole:
             raise UnreadableError("it answered with JSON that breaks off") from None
         return whole
@@ -123,44 +144,46 @@ def _whole_entries(text: str) -> Iterator[Any]:
         except (ValueError, RecursionError):
             return
         yield value
-        at += len(text[at:]) - len(text[at:].lstrip(" \t\r\n,"))
+        between = _BETWEEN.match(text, at)
+        at = between.end() if between is not None else at
 
 
-def _entry(value: Any) -> Entry:
+def _entry(value: Any, tally: Tally) -> Entry:
     if not isinstance(value, dict):
         raise UnreadableError("it answered with an entry that is no object")
     given = value.get("mask", value.get("polygon", value.get("segmentation")))
     box = _box(value.get("box_2d"))
-    return Entry(box, _mask(given, box), _score(value.get("confidence")))
+    return Entry(box, _mask(given, box, tally), _score(value.get("confidence")))
 
 
 def _box(value: Any) -> Extent:
     try:
-        y1, x1, y2, x2 = (float(number) / _THOUSAND for number in value)
+        y1, x1, y2, x2 = (number(side, 0, 1.1 * _THOUSAND) / _THOUSAND for side in value)
     except (TypeError, ValueError) as error:
         raise UnreadableError("it answered with a box that is none") from error
-    if not (0 <= x1 < x2 <= 1.1 and 0 <= y1 < y2 <= 1.1):
+    if not (x1 < min(x2, 1.0) and y1 < min(y2, 1.0)):
         raise UnreadableError("it answered with a box that encloses nothing")
     return (x1, y1, min(x2, 1.0), min(y2, 1.0))
 
 
 def _score(value: Any) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
-        return float(value)
-    return _SCORE
+    try:
+        return number(value, 0, 1)
+    except ValueError:
+        return _SCORE
 
 
-def _mask(value: Any, box: Extent) -> Map | tuple[Ring, ...]:
+def _mask(value: Any, box: Extent, tally: Tally) -> Map | tuple[Ring, ...]:
     if isinstance(value, list):
-        return _rings(value, box)
+        return _rings(value, box, tally)
     if not isinstance(value, str):
         raise UnreadableError("it answered with a box and no mask")
     if "<seg_" in value or "<start_of_mask>" in value:
         return _from_tokens(value)
-    return _from_png(value)
+    return _from_png(value, tally)
 
 
-def _from_png(text: str) -> Map:
+def _from_png(text: str, tally: Tally) -> Map:
     import cv2
 
     data = text.rpartition("base64,")[2].strip()
@@ -168,27 +191,28 @@ def _from_png(text: str) -> Map:
         raw = base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise UnreadableError("it answered with a mask that is no base64") from error
-    # Only a PNG, whose size is bounded before it is unpacked.
-    if not raw.startswith(b"\x89PNG\r\n\x1a\n") or _pixels(raw) > 4096 * 4096:
+    # Only a PNG, whose size is known before it is unpacked.
+    width, height = (int.from_bytes(raw[at : at + 4], "big") for at in (16, 20))
+    if not raw.startswith(_PNG) or not 0 < max(width, height) <= _LONGEST_SIDE:
         raise UnreadableError("it answered with a mask that is no picture")
-    image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_GRAYSCALE)
+    tally.add("pixels", width * height)
+    try:
+        image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error:
+        image = None
     if image is None:
         raise UnreadableError("it answered with a mask that is a damaged picture")
     return np.asarray(image, dtype=np.uint8)
 
 
-def _pixels(png: bytes) -> int:
-    width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
-    return width * height
-
-
 def _from_tokens(text: str) -> Map:
     import cv2
 
-    codes = [int(number) for number in _TOKEN.findall(text)]
+    count = text.count("<seg_")
+    codes = [int(code) for code in _TOKEN.findall(text)] if count == _BYTES else []
     if len(codes) != _BYTES or max(codes) > 255:
         raise UnreadableError(
-            f"it answered with {len(codes)} mask tokens that only Google can decode; "
+            f"it answered with {count} mask tokens that only Google can decode; "
             "set models.gemini.form=polygon"
         )
     bits = np.unpackbits(np.array(codes, dtype=np.uint8)).reshape(_SIDE, _SIDE)
@@ -198,13 +222,16 @@ def _from_tokens(text: str) -> Map:
     return np.asarray(soft, dtype=np.uint8)
 
 
-def _rings(value: list[Any], box: Extent) -> tuple[Ring, ...]:
+def _rings(value: list[Any], box: Extent, tally: Tally) -> tuple[Ring, ...]:
     """One polygon, or several, in units of the picture. One in y, x order is turned."""
     first = value[0] if value else None
     several = isinstance(first, list) and bool(first) and isinstance(first[0], list)
     if isinstance(first, int | float) and not isinstance(first, bool):
         value = [value[at : at + 2] for at in range(0, len(value), 2)]
-    rings = tuple(_polygon(one) for one in (value if several else [value]))
+    given = value if several else [value]
+    tally.add("rings", len(given))
+    tally.add("segments", sum(len(one) for one in given if isinstance(one, list)))
+    rings = tuple(map(_polygon, given))
     if _far(extent_of(rings), box) > _far(extent_of(_turned(rings)), box) + 0.05:
         return _turned(rings)
     return rings
@@ -212,13 +239,13 @@ def _rings(value: list[Any], box: Extent) -> tuple[Ring, ...]:
 
 def _polygon(value: Any) -> Polygon:
     try:
-        points = np.array(value, dtype=np.float64) / _THOUSAND
+        points = [[number(side, -_FAR, _FAR) for side in point] for point in value]
+        ring = np.array(points, np.float64) / _THOUSAND
     except (TypeError, ValueError) as error:
         raise UnreadableError("it answered with a polygon that is none") from error
-    usable = points.ndim == 2 and points.shape[1:] == (2,) and len(points) >= 3
-    if not usable or not (np.abs(points) <= 2).all():
+    if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 3:
         raise UnreadableError("it answered with a polygon that is none")
-    return Polygon(points.astype(np.float32))
+    return Polygon(ring.astype(np.float32))
 
 
 def _turned(rings: tuple[Ring, ...]) -> tuple[Ring, ...]:
@@ -242,14 +269,15 @@ def _laid(mask: Map, box: Extent, width: int, height: int) -> npt.NDArray[np.boo
     across = (np.arange(left, right) + 0.5 - x1) / (x2 - x1)
     down = (np.arange(top, bottom) + 0.5 - y1) / (y2 - y1)
     inside = np.logical_and.outer((down >= 0) & (down <= 1), (across >= 0) & (across <= 1))
-    map_x, map_y = np.meshgrid(across * columns - 0.5, down * rows - 0.5)
-    seen = cv2.remap(
-        mask.astype(np.float32),
-        map_x.astype(np.float32),
-        map_y.astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
     bitmap = np.zeros((height, width), dtype=np.bool_)
-    bitmap[top:bottom, left:right] = (np.asarray(seen) > _SURE) & inside
+    levels = mask.astype(np.float32)
+    band = max(1, _LAID_AT_ONCE // max(1, right - left))
+    for begin in range(0, bottom - top, band):
+        part = slice(begin, begin + band)
+        map_x, map_y = np.meshgrid(
+            (across * columns - 0.5).astype(np.float32),
+            (down[part] * rows - 0.5).astype(np.float32),
+        )
+        seen = cv2.remap(levels, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        bitmap[top:bottom, left:right][part] = (np.asarray(seen) > _SURE) & inside[part]
     return bitmap

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
 from videoseg.models._hosted.google import (
@@ -21,11 +22,14 @@ from videoseg.models._hosted.google import (
     turn,
 )
 from videoseg.models._hosted.pictures import data_uri
-from videoseg.models._hosted.prices import Tokens
-from videoseg.models._hosted.service import Service, UnreadableError, parsed
+from videoseg.models._hosted.prices import Counted, Tokens, counted
+from videoseg.models._hosted.reading import UnreadableError, from_json, parsed
+from videoseg.models._hosted.service import Service
 from videoseg.models._hosted.settings import Provider
 
 Json: TypeAlias = dict[str, Any]
+_MOST_SPOKEN, _MOST_STARTS = 1 << 16, 100
+"""Characters of words in which a call is looked for, and places where one may begin."""
 _PICTURES = {"image_url", "inlineData"}
 """Keys under which the two protocols hold pictures."""
 
@@ -148,7 +152,8 @@ class OpenAiChat:
             "tool_choice": "required",
             "tools": functions,
         }
-        return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+        text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+        return text.encode("utf-8", errors="replace")  # half a character that the model wrote
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,41 +236,41 @@ def _weight(value: Any) -> tuple[int, int]:
     return sum(words for words, _ in each), sum(pictures for _, pictures in each)
 
 
-def _read_openai(body: bytes) -> tuple[Answered, Tokens | None]:
+def _read_openai(body: bytes) -> tuple[Answered, Counted | None]:
     answer = parsed(body)
     try:
         message = answer["choices"][0]["message"]  # type: ignore[index]
-        said, calls = message.get("content") or "", message.get("tool_calls") or []
+        said, calls = _text(message.get("content")), message.get("tool_calls") or []
         if not calls:
             return Answered(_spoken(said), {"role": "assistant", "content": said}), _used(answer)
         # One call a turn: an answer that asks for more is taken by its first.
         function = calls[0]["function"]
         arguments = _arguments(function["arguments"])
-        call = ToolCall(str(function["name"]), arguments, str(calls[0]["id"]))
+        call = ToolCall(_text(function["name"]), arguments, _text(calls[0]["id"]))
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise UnreadableError("it answered without a message") from error
     kept = {"role": "assistant", "content": said or None, "tool_calls": calls[:1]}
     return Answered(call, kept), _used(answer)
 
 
-def _read_gemini(body: bytes) -> tuple[Answered, Tokens | None]:
+def _read_gemini(body: bytes) -> tuple[Answered, Counted | None]:
     parts, tokens = parts_of(body)
     try:
         for number, part in enumerate(parts):
             if "functionCall" in part:
                 given = part["functionCall"]
-                call = ToolCall(str(given["name"]), _arguments(given.get("args") or {}))
+                call = ToolCall(_text(given["name"]), _arguments(given.get("args") or {}))
                 return Answered(call, turn("model", parts[: number + 1])), tokens
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise UnreadableError("it answered with a call that is none") from error
-    text = "".join(str(part.get("text", "")) for part in parts)
+    text = "".join(_text(part.get("text")) for part in parts)
     return Answered(_spoken(text), turn("model", parts or [text_part("")])), tokens
 
 
 def _arguments(given: Any) -> Mapping[str, Any]:
     if isinstance(given, str):
         try:
-            given = json.loads(given or "{}")
+            given = from_json(given or "{}")
         except ValueError as error:
             raise UnreadableError("it called a tool with arguments that are no JSON") from error
     if not isinstance(given, dict):
@@ -275,10 +280,13 @@ def _arguments(given: Any) -> Mapping[str, Any]:
 
 def _spoken(text: str) -> ToolCall:
     """A call that a model without tool calls wrote as JSON among its words; else an empty one."""
-    for at in (index for index, character in enumerate(text) if character == "{"):
+    text = text[:_MOST_SPOKEN]
+    starts = (index for index, character in enumerate(text) if character == "{")
+    for at in islice(starts, _MOST_STARTS):
         try:
-            value, _ = json.JSONDecoder().raw_decode(text, at)
-        except ValueError:
+            _, end = json.JSONDecoder().raw_decode(text, at)
+            value = from_json(text[at:end])
+        except (ValueError, RecursionError):
             continue
         given = value.get("arguments", value.get("parameters", {}))
         if isinstance(value.get("name"), str) and isinstance(given, dict):
@@ -286,10 +294,12 @@ def _spoken(text: str) -> ToolCall:
     return ToolCall("", {})
 
 
-def _used(answer: Mapping[str, Any]) -> Tokens | None:
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _used(answer: Mapping[str, Any]) -> Counted | None:
     usage = answer.get("usage")
     if not isinstance(usage, dict):
         return None
-    counts = [usage.get(key) for key in ("prompt_tokens", "completion_tokens")]
-    sent, received = (count if isinstance(count, int) else 0 for count in counts)
-    return Tokens(sent, received)
+    return counted(usage.get("prompt_tokens"), usage.get("completion_tokens"))

@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from videoseg.models._hosted.prices import Tokens
-from videoseg.models._hosted.service import UnreadableError, parsed
+from videoseg.models._hosted.prices import Counted, counted
+from videoseg.models._hosted.reading import UnreadableError, parsed
 from videoseg.models._hosted.settings import Provider
 
 Json: TypeAlias = dict[str, Any]
@@ -53,7 +53,7 @@ def body_of(contents: Sequence[Json], generation: Mapping[str, Any], **others: A
     return json.dumps({"contents": contents, **others, "generationConfig": generation}).encode()
 
 
-def parts_of(body: bytes) -> tuple[list[Json], Tokens | None]:
+def parts_of(body: bytes) -> tuple[list[Json], Counted | None]:
     """The parts of an answer's first candidate.
 
     Raises:
@@ -67,33 +67,28 @@ def parts_of(body: bytes) -> tuple[list[Json], Tokens | None]:
         found = [part for part in parts if isinstance(part, dict) and not part.get("thought")]
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         reason = blocked.get("blockReason") if isinstance(blocked, dict) else None
-        why = f"it blocked the question ({reason})" if reason else "it answered without a candidate"
+        named = isinstance(reason, str) and reason
+        why = f"it blocked the question ({reason})" if named else "it answered without a candidate"
         raise UnreadableError(why) from error
     return found, _tokens(answer)
 
 
-def text_of(body: bytes) -> tuple[str, Tokens | None]:
+def text_of(body: bytes) -> tuple[str, Counted | None]:
     """The words of an answer.
 
     Raises:
         UnreadableError: It has none.
     """
     parts, tokens = parts_of(body)
-    text = "".join(str(part["text"]) for part in parts if "text" in part)
+    text = "".join(part["text"] for part in parts if isinstance(part.get("text"), str))
     if not text.strip():
         raise UnreadableError("it answered without words")
     return text, tokens
 
 
-def _tokens(answer: Mapping[str, Any]) -> Tokens | None:
-    counted = answer.get("usageMetadata")
-    if not isinstance(counted, dict):
+def _tokens(answer: Mapping[str, Any]) -> Counted | None:
+    given = answer.get("usageMetadata")
+    if not isinstance(given, dict):
         return None
-
-    def count(name: str) -> int:
-        value = counted.get(name)
-        return value if isinstance(value, int) else 0
-
-    return Tokens(
-        count("promptTokenCount"), count("candidatesTokenCount") + count("thoughtsTokenCount")
-    )
+    names = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount")
+    return counted(*(given.get(name) for name in names))

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from videoseg.models._hosted.chat import Chat, Json, Tool, ToolCall
 from videoseg.models._hosted.marks import close_up, marked
 from videoseg.models._hosted.pictures import jpeg
+from videoseg.models._hosted.reading import whole
 from videoseg.types import Instance, RgbImage
 
 FindAll: TypeAlias = Callable[[str], Sequence[Instance]]
@@ -62,6 +63,8 @@ _VERDICT = (
         {"accept": {"description": "Whether it is right.", "type": "boolean"}},
     ),
 )
+_LONGEST_NAME = 200
+"""Characters of a simple noun phrase."""
 _MOST_MASKS = 60
 """More numbers than that in one picture cannot be told apart."""
 
@@ -124,9 +127,12 @@ class Grounding:
         return self.chat.user("Call one of the tools.")
 
     def _segment(self, call: ToolCall) -> list[Json]:
-        name = " ".join(str(call.arguments.get("text_prompt", "")).split())
+        given = call.arguments.get("text_prompt", "")
+        name = " ".join(given.split()) if isinstance(given, str) else ""
         if not name:
             return self.chat.result(call, "text_prompt is empty.")
+        if len(name) > _LONGEST_NAME or not name.isprintable():
+            return self.chat.result(call, f"text_prompt is {_LONGEST_NAME} plain letters at most.")
         if name.lower() in self._asked:
             return self.chat.result(call, f"{name!r} was asked already. Use another phrase.")
         self._asked.add(name.lower())
@@ -166,10 +172,11 @@ class Grounding:
         numbers: Any = call.arguments.get("final_answer_masks")
         if not isinstance(numbers, list) or not numbers:
             return None
-        known = range(1, len(self._found) + 1)
-        if not all(isinstance(n, int | float) and int(n) == n and n in known for n in numbers):
+        try:
+            chosen = dict.fromkeys(whole(n, 1, len(self._found)) for n in numbers)
+        except ValueError:
             return None
-        return tuple(self._found[int(n) - 1] for n in dict.fromkeys(numbers))
+        return tuple(self._found[n - 1] for n in chosen)
 
     def _picture(self, image: RgbImage) -> bytes:
         return jpeg(image, long_side=self.long_side, quality=self.quality)

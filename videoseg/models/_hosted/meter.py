@@ -82,9 +82,19 @@ class Meter:
         with self._changed:
             self._count(cached=cached, unreadable=unreadable)
 
-    def cost_of(self, tokens: Tokens | None) -> float:
-        """Of a call that was answered."""
-        return 0.0 if self.price is None else self.price.cost(tokens)
+    def cost_of(self, tokens: Tokens | None, worst: Tokens) -> float:
+        """Of a call that was answered.
+
+        Args:
+            tokens: That it took; None where the service does not count them. Then it costs what
+                the price says of such a call, and if it says nothing, the worst case.
+            worst: Tokens that it may have taken at most.
+        """
+        if self.price is None:
+            return 0.0
+        if tokens is None and self.price.call is not None:
+            return self.price.call
+        return self.price.cost(tokens or worst)
 
     def _worst(self, worst: Tokens) -> float:
         if self.price is None:

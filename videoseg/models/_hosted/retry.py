@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import random
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from videoseg.models._hosted.reading import from_json, seconds
+
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 """Answers that say: later."""
-_SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +46,32 @@ class Patience:
 
 
 def asked_wait(headers: Mapping[str, str], body: bytes) -> float | None:
-    """Seconds that an answer asks to wait; None where it asks for none.
+    """Seconds that an answer asks to wait, at most a year; None where it asks for none.
 
     ``Retry-After`` holds seconds or a date (RFC 9110, section 10.2.3); Google writes
     ``retryDelay`` into the body.
     """
     given = headers.get("retry-after", "").strip()
     if given:
-        match = _SECONDS.fullmatch(given)
-        if match:
-            return float(match.group(1))
-        try:
-            until = parsedate_to_datetime(given)
-        except ValueError:
-            return None
-        until = until if until.tzinfo else until.replace(tzinfo=UTC)
-        return max(0.0, (until - datetime.now(UTC)).total_seconds())
+        asked = seconds(given)
+        return asked if asked is not None else _until(given)
     return _retry_delay(body)
+
+
+def _until(date: str) -> float | None:
+    try:
+        until = parsedate_to_datetime(date)
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        left = (until - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return seconds(f"{max(0.0, left):f}")
 
 
 def _retry_delay(body: bytes) -> float | None:
     try:
-        details = json.loads(body)["error"]["details"]
+        details = from_json(body)["error"]["details"]
         delays = [each["retryDelay"] for each in details if "retryDelay" in each]
-        match = _SECONDS.fullmatch(delays[0])
+        return seconds(delays[0])
     except (ValueError, KeyError, TypeError, IndexError):
         return None
-    return float(match.group(1)) if match else None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-import json
+import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -15,16 +15,14 @@ from videoseg.errors import ModelError, UsageError
 from videoseg.models._hosted.cache import AnswerCache, name_of
 from videoseg.models._hosted.keys import hide
 from videoseg.models._hosted.meter import Call, Meter
-from videoseg.models._hosted.prices import Tokens
+from videoseg.models._hosted.prices import Counted, Tokens
+from videoseg.models._hosted.reading import UnreadableError, from_json
 from videoseg.models._hosted.retry import PASSING, Patience, asked_wait
 from videoseg.models._hosted.wire import CallFailedError, Reply, Wire
 
 T = TypeVar("T")
 _LONGEST_MESSAGE = 200
-
-
-class UnreadableError(Exception):
-    """A whole answer that does not hold what it should."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -56,7 +54,7 @@ class Service:
         self,
         path: str,
         body: bytes,
-        read: Callable[[bytes], tuple[T, Tokens | None]],
+        read: Callable[[bytes], tuple[T, Counted | None]],
         *,
         worst: Tokens,
     ) -> T:
@@ -65,7 +63,7 @@ class Service:
         Args:
             path: Added to the address.
             body: JSON.
-            read: What the answer's body says and the tokens that it took.
+            read: What the answer's body says and the tokens that it took, as it says.
             worst: Tokens that the answer may take at most.
 
         Raises:
@@ -96,7 +94,7 @@ class Service:
         url: str,
         name: str,
         body: bytes,
-        read: Callable[[bytes], tuple[T, Tokens | None]],
+        read: Callable[[bytes], tuple[T, Counted | None]],
         worst: Tokens,
     ) -> T:
         attempt = 0
@@ -107,8 +105,9 @@ class Service:
                 try:
                     reply = self._send(url, body, call)
                     if reply.status == 200:
-                        answer, call.tokens = self._read(reply, read)
-                        call.cost = self.meter.cost_of(call.tokens)
+                        answer, counted = self._read(reply, read)
+                        call.tokens = counted.or_worst(worst) if counted is not None else None
+                        call.cost = self.meter.cost_of(call.tokens, worst)
                         self._keep(name, reply.body)
                         return answer
                     call.cost = 0.0
@@ -120,8 +119,7 @@ class Service:
                     call.cost = call.cost if error.begun else 0.0
                     failure = ModelError(self._line(str(error)))
                 except UnreadableError as error:
-                    call.cost = self.meter.cost_of(call.tokens or worst)
-                    failure = error
+                    failure = error  # and it costs what it may cost at most
             wait = self.patience.wait(attempt, asked)
             if wait is None:
                 raise self._given_up(failure, attempt, asked)
@@ -136,8 +134,8 @@ class Service:
             call.seconds = time.perf_counter() - start
 
     def _read(
-        self, reply: Reply, read: Callable[[bytes], tuple[T, Tokens | None]]
-    ) -> tuple[T, Tokens | None]:
+        self, reply: Reply, read: Callable[[bytes], tuple[T, Counted | None]]
+    ) -> tuple[T, Counted | None]:
         if _is_page(reply):
             raise ModelError(
                 self._line("it answered with a web page instead of JSON; is the address right?")
@@ -167,6 +165,7 @@ class Service:
     def _given_up(self, failure: Exception, attempts: int, asked: float | None) -> Exception:
         if isinstance(failure, UnreadableError):
             self.meter.count(unreadable=1)
+            _log.warning("%s; it is left out", self._line(str(failure)))
             return failure
         if asked is not None and asked > self.patience.longest_wait:
             return ModelError(f"{failure}; it asks to wait {asked:.0f} s, so try again later")
@@ -174,7 +173,7 @@ class Service:
 
     def _line(self, text: str) -> str:
         """A message of one line without the key."""
-        return hide(" ".join(f"{self.name} ({host_of(self.url)}): {text}".split()), self.key)
+        return hide(_plain(f"{self.name} ({host_of(self.url)}): {text}"), self.key)
 
 
 def check_address(url: str) -> str:
@@ -213,21 +212,6 @@ def is_local(url: str) -> bool:
         return False
 
 
-def parsed(body: bytes) -> Mapping[str, object]:
-    """A JSON object.
-
-    Raises:
-        UnreadableError: It is something else.
-    """
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableError("it answered with text that is not JSON") from error
-    if not isinstance(value, dict):
-        raise UnreadableError("it answered with JSON that is not an object")
-    return value
-
-
 def _is_page(reply: Reply) -> bool:
     start = reply.body[:64].lstrip().lower()
     page = start.startswith((b"<!doctype html", b"<html"))
@@ -239,12 +223,16 @@ def _said(reply: Reply) -> str:
     if _is_page(reply):
         return ""
     try:
-        value = json.loads(reply.body)
+        value = from_json(reply.body)
         value = value[0] if isinstance(value, list) and value else value
         error = value.get("error", value)
         said = error if isinstance(error, str) else error.get("message") or error.get("detail")
     except (ValueError, AttributeError):
         said = reply.body.decode("utf-8", errors="replace")
-    line = " ".join(str(said or "").split())
-    line = "".join(character for character in line if character.isprintable())
+    line = _plain(str(said or "")[: 10 * _LONGEST_MESSAGE])
     return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."
+
+
+def _plain(text: str) -> str:
+    """On one line, without what a terminal would act upon."""
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())

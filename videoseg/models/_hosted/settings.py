@@ -15,6 +15,7 @@ from videoseg.models._hosted.cache import AUTO, OFF, AnswerCache, cache_folder
 from videoseg.models._hosted.keys import find_key, require_key
 from videoseg.models._hosted.meter import Meter
 from videoseg.models._hosted.prices import price_of
+from videoseg.models._hosted.reading import Limits, UnreadableError
 from videoseg.models._hosted.retry import Patience
 from videoseg.models._hosted.service import Service, check_address, host_of, is_local
 from videoseg.models._hosted.wire import Wire
@@ -95,6 +96,19 @@ class Hosted:
         Doc("TOML file of prices; empty = the one that comes along"),
         Guarded("a file that limits on cost rest on"),
     ] = ""
+    most_bytes: Annotated[
+        int, Doc("bytes of one answer; one that is longer is not read"), Ge(1024), Le(2**26)
+    ] = 2**22
+    most_entries: Annotated[
+        int, Doc("objects, boxes or points of one answer; one with more is not used"), Ge(1)
+    ] = 500
+    most_rings: Annotated[int, Doc("closed outlines of one answer, likewise"), Ge(1)] = 1_000
+    most_segments: Annotated[
+        int, Doc("lines and curves of all outlines of one answer, likewise"), Ge(1)
+    ] = 20_000
+    most_pixels: Annotated[
+        int, Doc("pixels of all masks of one answer; 4 times the frame always fit"), Ge(1)
+    ] = 2**26
 
     _service: Service | None = field(init=False, repr=False, default=None)
     _meter: Meter | None = field(init=False, repr=False, default=None)
@@ -121,6 +135,17 @@ class Hosted:
         return () if host is None else (Destination(host, self._key_name()),)
 
     @property
+    def limits(self) -> Limits:
+        """What one answer may hold at most."""
+        return Limits(
+            self.most_entries,
+            self.most_rings,
+            self.most_segments,
+            self.most_pixels,
+            model=self.card.name,
+        )
+
+    @property
     def usage(self) -> Usage:
         """What has been used since the model was prepared."""
         return self._meter.usage if self._meter is not None else Usage()
@@ -137,6 +162,13 @@ class Hosted:
             if self.sends_frames_to is not None:
                 _log.warning("frames leave this machine: they go to %s", self.sends_frames_to)
         return self._service
+
+    def leave_out(self, error: UnreadableError, count: int = 1) -> None:
+        """Say and count that objects of an answer are not used."""
+        objects = "1 object is" if count == 1 else f"{count} objects are"
+        _log.warning("%s: %s; %s left out", self.provider.name, error, objects)
+        if self._meter is not None:
+            self._meter.count(unreadable=count)
 
     def abandon(self) -> None:
         """End all calls that are under way."""
@@ -166,6 +198,7 @@ class Hosted:
                 timeout=self.timeout,
                 calls=self.concurrency,
                 local=is_local(address),
+                most_bytes=self.most_bytes,
             ),
             meter=self._meter,
             patience=Patience(self.attempts, self.first_wait),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import zlib
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     import httpx2
 
 T = TypeVar("T")
-_LARGEST = 64 * 2**20
-"""Bytes of an answer; more is no answer to what is asked here."""
+_PACKED = "gzip"
+"""How an answer may be packed."""
 
 
 class CallFailedError(Exception):
@@ -61,13 +62,21 @@ class Wire:
         timeout: Seconds for a whole call.
         calls: Calls that may be under way at once.
         local: Whether the service is on this machine, which no proxy is asked for.
+        most_bytes: Of an answer, unpacked. What goes beyond is not read.
 
     Raises:
         MissingDependencyError: The package for HTTP is not installed.
     """
 
     def __init__(
-        self, url: str, headers: Mapping[str, str], *, timeout: float, calls: int, local: bool
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        timeout: float,
+        calls: int,
+        local: bool,
+        most_bytes: int,
     ) -> None:
         try:
             import httpx2
@@ -75,7 +84,7 @@ class Wire:
             raise MissingDependencyError(
                 "models that are services need httpx2: pip install 'videoseg[hosted]'"
             ) from error
-        self._timeout = timeout
+        self._timeout, self._most_bytes = timeout, most_bytes
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="videoseg-wire", daemon=True
@@ -85,7 +94,7 @@ class Wire:
         self._calls: set[asyncio.Task[Any] | None] = set()
         limits = httpx2.Limits(max_connections=calls, max_keepalive_connections=calls)
         self._client = httpx2.AsyncClient(
-            headers=dict(headers),
+            headers={**headers, "Accept-Encoding": _PACKED},
             # Without TLS there is no certificate to check, and no need to load what checks it.
             verify=not url.startswith("http:"),
             timeout=httpx2.Timeout(timeout, connect=min(timeout, 10.0)),
@@ -140,7 +149,7 @@ class Wire:
             async with asyncio.timeout(self._timeout):
                 async with self._client.stream("POST", url, content=body) as response:
                     begun = True
-                    return await _whole(response)
+                    return await _whole(response, self._most_bytes)
         except TimeoutError as error:
             raise CallFailedError(f"no answer in {self._timeout:g} s", begun=True) from error
         except httpx2.ConnectError as error:
@@ -150,8 +159,6 @@ class Wire:
         except httpx2.TransportError as error:
             what = "the connection broke off" if begun else "the connection was dropped"
             raise CallFailedError(f"{what} ({_plain(error)})", begun=True) from error
-        except httpx2.DecodingError as error:
-            raise CallFailedError(f"the answer is damaged ({_plain(error)})", begun=True) from error
         finally:
             self._calls.discard(here)
 
@@ -165,14 +172,22 @@ class Wire:
         await self._loop.shutdown_asyncgens()
 
 
-async def _whole(response: httpx2.Response) -> Reply:
-    pieces = bytearray()
-    async for piece in response.aiter_bytes():
-        pieces += piece
-        if len(pieces) > _LARGEST:
-            raise CallFailedError(f"the answer is larger than {_LARGEST} bytes", begun=True)
+async def _whole(response: httpx2.Response, most: int) -> Reply:
+    """All of an answer. It is unpacked here, for httpx2 unpacks a bomb at once."""
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, headers, bytes(pieces))
+    packed = headers.get("content-encoding", "identity").strip().lower()
+    if packed not in ("identity", "", _PACKED):
+        raise CallFailedError("the answer is packed in a way that was not asked for", begun=True)
+    unpack = zlib.decompressobj(wbits=31) if packed == _PACKED else None
+    whole = bytearray()
+    try:
+        async for piece in response.aiter_raw():
+            whole += piece if unpack is None else unpack.decompress(piece, most + 1 - len(whole))
+            if len(whole) > most:
+                raise CallFailedError(f"the answer is larger than {most} bytes", begun=True)
+    except zlib.error as error:
+        raise CallFailedError(f"the answer is damaged ({_plain(error)})", begun=True) from error
+    return Reply(response.status_code, headers, bytes(whole))
 
 
 def _plain(error: Exception) -> str:
