@@ -328,11 +328,12 @@ def test_readable(name: str) -> None:
     for key, expected in case.info.items():
         assert getattr(info, key) == expected, key
     assert ran.dropped == case.dropped
-    *notes, not_found, spent, wrote = ran.lines
+    *notes, not_found, spent, stages, wrote = ran.lines
     assert len(notes) == (case.note is not None), notes
     assert (case.note or "") in "".join(notes)
     assert not_found.startswith(f"not found: thing (on none of {counted(len(frames))})")
-    assert spent.startswith(f"{counted(len(frames))}; ")
+    assert spent.startswith(f"{counted(len(frames))} in ")
+    assert stages.startswith("stages, some at the same time: ")
     assert wrote.startswith("wrote kept, run, run.json in ")
     assert [frame.index for frame in frames] == list(range(len(frames)))
     if case.indices is not None:

@@ -293,7 +293,7 @@ def test_from_the_command_line(
     film = str(clip(frames=6, width=160, height=96))
     command = ["segment", film, "--box", "4,32,36,64", "--scale", "0.5mm"]
     assert run([*command, "--write", "svg"]) == 2
-    assert "--scale is for measurements" in capfd.readouterr().err
+    assert "--scale is used by measurements" in capfd.readouterr().err
     assert run([*command, "--write", "measurements", "-o", "out"]) == 0
     with (tmp_path / "out/measurements.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
