@@ -14,11 +14,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from tests import media
+from videoseg import registry
 from videoseg.errors import SourceError
+from videoseg.protocols import FrameSource
 from videoseg.sources.video import VideoSource
+from videoseg.types import Frame
 
 READ_STDIN = """
 import sys
@@ -102,6 +107,21 @@ def served(folder: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_a_picture_at_an_address_is_read(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "a.jpg"), np.full((40, 60, 3), 200, np.uint8))
+    with served(tmp_path) as address:
+        kind = registry.source_for(f"{address}/a.jpg")
+        (frame,) = open_frames(kind, f"{address}/a.jpg")
+    assert (frame.width, frame.height) == (60, 40)
+    assert abs(frame.image.mean() - 200) < 2
+
+
+def open_frames(kind: str, location: str) -> list[Frame]:
+    source: FrameSource = registry.factory("sources", kind)()
+    source.open(location)
+    return list(source.frames())
 
 
 def test_an_address() -> None:

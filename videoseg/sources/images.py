@@ -15,6 +15,7 @@ import numpy.typing as npt
 from annotated_types import Ge, Gt
 from typing_extensions import Doc
 
+from videoseg.addresses import is_address
 from videoseg.errors import SourceError, SourceNotFoundError
 from videoseg.guards import Guarded
 from videoseg.sources._colour import Background
@@ -113,6 +114,8 @@ class ImageSource:
     @classmethod
     def accepts(cls, location: str) -> float:
         """How well it fits: best for an image or a pattern by its ending, less for a folder."""
+        if is_address(location):
+            return 0
         path = Path(location)
         if path.suffix.lower() in PICTURES:
             return 0 if is_film(path) else 0.5
