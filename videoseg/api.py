@@ -502,6 +502,8 @@ class Job(AbstractContextManager["Job"]):
         lost = [getattr(self._source, name, 0) for name in ("dropped", "repeated")]
         counts = Counts(tally.frames, tracks, tuple(tally.instances), *lost)
         end = ended()
+        if not tally.frames and self._range[0] and end.stopped is None:
+            raise UsageError(f"{run.start} is after the last frame")
         review = reviewer.finish([each.prompt for each in end.refused])
         end = dataclasses.replace(end, review=review, review_left_out=reviewer.left_out)
         manifest = Manifest(plan, stages, counts, self.produces(), end)
@@ -659,6 +661,9 @@ def open_source(
     text = location_of(location)
     source: FrameSource = config.part("sources", source_name(text, config))
     streams = source.open(text)
+    if not streams:
+        source.close()
+        raise SourceError(f"{without_secrets(text)}: holds no stream of pictures")
     try:
         for info in streams.values():
             check_pixels(info.width, info.height)
@@ -723,6 +728,8 @@ def folder_of(out: Location) -> Path:
     """
     if not isinstance(out, str | bytes | os.PathLike):
         raise UsageError(f"a folder is a path, got {shown(out)}")
+    if not out:
+        raise UsageError("the name of a folder is empty; write . for the working folder")
     return Path(os.fsdecode(out))
 
 

@@ -132,7 +132,7 @@ class Series(AbstractContextManager["Series"]):
             return attempt(task, watch, self._model)
         except _FOR_ALL:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a plug-in may call sys.exit
             self.__exit__()
             return Outcome(task, "failed", time.perf_counter() - begun, reason=_reason(error))
 
@@ -144,7 +144,7 @@ def one_by_one(tasks: Sequence[Task], watch: Watch) -> Generator[Outcome, None, 
             yield series.settle(task, watch)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, VideosegError):
         return text

@@ -27,7 +27,7 @@ from annotated_types import Ge, Gt, Le
 from typing_extensions import Doc
 
 from videoseg import registry
-from videoseg.errors import ConfigError
+from videoseg.errors import ConfigError, MissingDependencyError
 from videoseg.guards import Guarded
 from videoseg.layers import (
     PRESET_VARIABLE,
@@ -368,11 +368,15 @@ def output_kind(name: str) -> Kind:
 
     Raises:
         ConfigError: It is neither.
+        MissingDependencyError: It is there and cannot be used; says why.
     """
     if name in registry.names("exporters"):
         return "exporters"
     if name in registry.names("writers"):
         return "writers"
+    for each in (*registry.broken("exporters"), *registry.broken("writers")):
+        if each.name == name:
+            raise MissingDependencyError(str(each))
     known = sorted({*registry.names("writers"), *registry.names("exporters")})
     raise ConfigError(f"no output is called {name!r}; {nearest(name, known)}")
 

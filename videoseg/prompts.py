@@ -451,6 +451,7 @@ def _masks(given: Any) -> list[Any]:
     if given is None:
         return []
     single = isinstance(given, Mask | str | os.PathLike) or getattr(given, "ndim", 0) == 2
+    single = single or not isinstance(given, Iterable)  # such as a picture of Pillow
     return [given] if single else values.sequence(given, "masks")
 
 

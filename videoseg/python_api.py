@@ -20,7 +20,7 @@ Row: TypeAlias = dict[str, Any]
 
 def segment(
     location: Location,
-    *prompts: str | Prompt,
+    *prompts: str | Prompt | Sequence[str | Prompt],
     box: Any = None,
     point: Any = None,
     not_box: Any = None,
@@ -38,7 +38,7 @@ def segment(
     Args:
         location: A video, a photograph, a folder of pictures or a numbered pattern.
         prompts: Phrases (``"cat. dog."`` or ``"cat|dog"`` are two), or ``Prompt`` objects for
-            several things with marks and labels.
+            several things with marks and labels; each as an argument, or all in one list.
         box: ``x1, y1, x2, y2`` in pixels, around the object; or several. Numbers of any type, also
             as an array. Marks belong to the only phrase, or stand for themselves.
         point: ``x, y``, on the object; or several.
@@ -60,7 +60,9 @@ def segment(
         ...     print(frame.index, [item.track_id for item in scene.instances])
     """
     marks = Marks(box, point, not_box, not_point, mask, at)
-    asked, path = as_prompts(prompts, marks), location_of(location)
+    listed = len(prompts) == 1 and not isinstance(prompts[0], str | Prompt)
+    asked = as_prompts(prompts[0] if listed else prompts, marks)
+    path = location_of(location)
     given, config = given_model(model, config)
     return _segmented(path, asked, config, given)
 

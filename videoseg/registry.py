@@ -19,6 +19,7 @@ import dataclasses
 import functools
 import importlib
 import inspect
+import logging
 import pkgutil
 import re
 import sys
@@ -45,6 +46,7 @@ _ONE_OF: Mapping[Kind, str] = {
     "exporters": "exporter",
 }
 Factory: TypeAlias = Callable[..., Any]
+_log = logging.getLogger(__name__)
 
 _METHODS: Mapping[Kind, tuple[str, ...]] = {
     "sources": ("accepts", "open", "frames", "close"),
@@ -139,7 +141,12 @@ def source_for(location: str) -> str:
     best, most = "video", 0.0
     for name in names("sources"):
         accepts = getattr(part_class("sources", name), "accepts", None)
-        fit = 0.0 if accepts is None else float(accepts(location))
+        try:
+            fit = 0.0 if accepts is None else float(accepts(location))
+        except Exception as error:  # one source must not take all others with it
+            fault = f"accepts: {type(error).__name__}: {error}"
+            _log.warning("source %r was left out: %s", name, " ".join(fault.split()))
+            continue
         if fit > most:
             best, most = name, fit
     return best

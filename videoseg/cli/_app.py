@@ -28,7 +28,7 @@ from videoseg.cli import (
     write,
 )
 from videoseg.cli._logging import LogFormat, say, set_up, speaks_json
-from videoseg.cli._streams import ReaderGoneError
+from videoseg.cli._streams import ReaderGoneError, kept_for_json
 from videoseg.errors import (
     MissingDependencyError,
     UnknownPhraseError,
@@ -82,7 +82,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; errors become one line on stderr."""
     set_up(LogFormat.TEXT, quiet=False)
     try:
-        code = app(args=list(arguments), standalone_mode=False) or 0
+        with kept_for_json("--json" in arguments):
+            code = app(args=list(arguments), standalone_mode=False) or 0
         sys.stdout.flush()
         # Typer turns Ctrl-C into this code without a word.
         return _say(STOPPED, code) if code == INTERRUPTED else code
@@ -98,6 +99,12 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except OSError as error:
         return _refused(error)
+    except SystemExit as error:  # by a plug-in, whose code 0 would be taken for a run that is done
+        from videoseg.registry import blamed
+
+        if blamed(error) is None:
+            raise
+        return _unexpected(error)
     except Exception as error:
         return _unexpected(error, arguments)
 
@@ -112,7 +119,7 @@ def _refused(error: OSError) -> int:
     return _unexpected(error) if refused is None else _say(refused, FAILED)
 
 
-def _unexpected(error: Exception, arguments: Sequence[str] = ()) -> int:
+def _unexpected(error: BaseException, arguments: Sequence[str] = ()) -> int:
     """Usage errors of the parser show themselves; all else is a fault of ours or of a plug-in."""
     if hasattr(error, "exit_code") and hasattr(error, "show"):
         hint = _taken_for_options(arguments) if hasattr(error, "option_name") else ""
@@ -141,7 +148,7 @@ def _taken_for_options(arguments: Sequence[str]) -> str:
     return ""
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """What went wrong, and what its notes say beside it."""
     return "; ".join((str(error), *getattr(error, "__notes__", ())))
 

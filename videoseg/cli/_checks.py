@@ -133,12 +133,12 @@ def codecs() -> Iterator[Finding]:
 
 def devices() -> Iterator[Finding]:
     """What can compute: cores, ONNX Runtime's providers, and PyTorch's devices if it is there."""
-    import onnxruntime
+    from videoseg.models.embedded.features import onnx_runtime
 
     cores = getattr(os, "sched_getaffinity", None)
     count = len(cores(0)) if cores else os.cpu_count() or 1
     yield Finding("CPU", "ok", f"{count} cores for this process, {platform.machine()}")
-    providers = ", ".join(onnxruntime.get_available_providers())
+    providers = ", ".join(onnx_runtime().get_available_providers())
     yield Finding("ONNX Runtime", "ok", providers)
     if _version("torch") is not None:
         yield from _torch_devices()

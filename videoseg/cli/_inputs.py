@@ -158,6 +158,8 @@ def output_folders(inputs: Inputs, template: str | None, model: str) -> tuple[Pa
     """
     default = template is None
     template = DEFAULT_OUT if template is None else local_path(template)
+    if not template:
+        raise UsageError("-o: the name of the folder is empty; write . for the working folder")
     if is_address(template):
         raise UsageError(f"-o {template}: is an address; give a folder on this machine")
     if inputs.several and not any(_fields(template)):

@@ -6,10 +6,13 @@ under a locale that knows ASCII alone. None of that may cost a run or mix messag
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, TextIO
 
 import typer
@@ -17,6 +20,8 @@ import typer
 from videoseg.errors import OutputError
 
 _STDOUT, _STDERR = 1, 2
+_kept: list[TextIO] = []
+"""Standard output while nothing but JSON may go there; empty while anything may."""
 
 
 class ReaderGoneError(Exception):
@@ -42,14 +47,31 @@ def set_up_streams() -> None:
     sys.stderr = _opened(_STDERR, sys.stderr)
 
 
+@contextmanager
+def kept_for_json(wanted: bool) -> Iterator[None]:
+    """Keep standard output for ``print_json``: what models and libraries print is a message."""
+    if not wanted:
+        yield
+        return
+    _kept.append(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _kept.pop()
+
+
 def print_json(document: object) -> None:
     """Print JSON on stdout; letters that its encoding lacks are escaped as JSON has it."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
+    out = _kept[-1] if _kept else sys.stdout
+    encoding = getattr(out, "encoding", None) or "utf-8"
     try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeError:
+        # JSON is UTF-8: letters as Latin-1 or cp1252 has them, in a file, are read by no program.
+        text.encode("utf-8" if codecs.lookup(encoding).name == "utf-8" else "ascii")
+    except (UnicodeError, LookupError):
         text = json.dumps(document, indent=2)
-    typer.echo(text)
+    typer.echo(text, file=out)
 
 
 class _Standard(io.FileIO):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SVG = "http://www.w3.org/2000/svg"
 _LARGEST = 100_000_000
+_GZIP = b"\x1f\x8b"
 
 
 def parse_svg(source: Path | bytes, *, name: str | None = None) -> _Element:
@@ -30,7 +31,10 @@ def parse_svg(source: Path | bytes, *, name: str | None = None) -> _Element:
             entities, or is not SVG; the message is one line and begins with the name.
     """
     called = name or ("the SVG" if isinstance(source, bytes) else str(source))
-    root = parse_xml(_bytes_of(source, called), called)
+    data = _bytes_of(source, called)
+    if data.startswith(_GZIP):
+        raise UsageError(f"{called}: is a compressed SVG, which is not read; save it as plain SVG")
+    root = parse_xml(data, called)
     if root.tag != f"{{{SVG}}}svg":
         hint = f'; it needs xmlns="{SVG}"' if root.tag == "svg" else ""
         raise UsageError(f"{called}: not an SVG, the first tag is <{_shortened(root.tag)}>{hint}")

@@ -4,11 +4,12 @@ Paths, rectangles, circles, ellipses, polygons and polylines are read, in groups
 ``use``, with transforms and the view box; so are drawings of the usual editors and those written
 here. Fill, stroke and opacity do not matter, ``display`` and ``visibility`` do, and so does
 ``fill-rule``, as an attribute or in ``style``. Text, pictures, clips, masks and style sheets are
-not read.
+not read; a note names clips and masks.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +49,10 @@ _MOST_CORNERS = 1 << 20
 """Of one element, when its curves have become chords."""
 _DEEPEST = 32
 """Of ``use`` in ``use``."""
+_CLIPS = frozenset(("clip-path", "mask"))
+_PROPERTIES = ("display", "visibility", "fill-rule", *_CLIPS)
+
+_log = logging.getLogger(__name__)
 
 
 def drawn_mask(
@@ -119,6 +124,7 @@ class _Drawing:
         self.root, self.name = root, name
         self._by_id = {each.get("id"): each for each in root.iter() if each.get("id")}
         self._count = 0
+        self._clipped = False
 
     def pieces(
         self, matrix: Matrix, size: tuple[float, float], only: str | None
@@ -148,6 +154,11 @@ class _Drawing:
         style = _style_of(element)
         if style.get("display") == "none":
             return
+        if not self._clipped and _CLIPS & style.keys() and around.visible:
+            self._clipped = True
+            _log.warning(
+                "%s: its clips and masks are not applied; what they hide counts as drawn", self.name
+            )
         tag = str(element.tag).removeprefix(f"{{{SVG}}}")
         state = replace(
             around,
@@ -288,15 +299,14 @@ def _transformed(name: str, arguments: str) -> Matrix | None:
 def _style_of(element: _Element) -> dict[str, str]:
     """Properties of an element: its ``style``, before its attributes."""
     found = {
-        key: str(value).strip()
-        for key in ("display", "visibility", "fill-rule")
-        if (value := element.get(key)) is not None
+        key: str(value).strip() for key in _PROPERTIES if (value := element.get(key)) is not None
     }
     for declaration in (element.get("style") or "").split(";"):
         key, _, value = declaration.partition(":")
-        if key.strip() in ("display", "visibility", "fill-rule"):
+        if key.strip() in _PROPERTIES:
             found[key.strip()] = value.replace("!important", "").strip()
-    return {key: value for key, value in found.items() if value != "inherit"}
+    none = {key for key in _CLIPS & found.keys() if found[key] == "none"}
+    return {key: found[key] for key in found.keys() - none if found[key] != "inherit"}
 
 
 Lengths = Callable[[str], float]

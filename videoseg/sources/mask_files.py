@@ -61,7 +61,7 @@ def read_mask(file: Path, info: StreamInfo) -> Mask:
             begin = opened.read(64).lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0")
     except OSError as error:
         raise PromptError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if path.suffix.lower() == ".svg" or begin.startswith(b"<"):
+    if path.suffix.lower() in (".svg", ".svgz") or begin.startswith(b"<"):
         return drawn_mask(path, info.width, info.height, only=wanted)
     found = _picture(path, wanted, info)
     mask = masks.from_bitmap(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -72,14 +73,22 @@ def fit(image: RgbImage, long_side: int) -> RgbImage:
     return np.asarray(resized, dtype=np.uint8)
 
 
+def onnx_runtime() -> Any:
+    """ONNX Runtime, which by default reports its use to its makers; here it sends nothing."""
+    # Read once, when it is first imported. Who wants the reports sets the variable to 0.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
 def session(name: str, threads: int) -> Any:
     """A shipped network in ONNX Runtime on the CPU.
 
     Raises:
         MissingDependencyError: The file is not where the package keeps its weights.
     """
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     weights = files(__package__).joinpath("weights", name)
     if not weights.is_file():
         raise MissingDependencyError(
