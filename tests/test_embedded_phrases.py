@@ -251,3 +251,21 @@ def test_what_is_not_understood_is_refused_in_one_helpful_line(phrase: str, said
 def test_a_long_phrase_is_read_in_time() -> None:
     with pytest.raises(UnknownPhraseError):
         _read("red " * 5000 + "frobnicator " * 5000)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "same"),
+    [
+        ("'cup'", "cup"),
+        ("the 'red cup'", "the red cup"),
+        ("red-cup", "red cup"),
+        ("remote-control", "remote control"),
+    ],
+)
+def test_quotes_and_hyphens(phrase: str, same: str) -> None:
+    assert _read(phrase).things == _read(same).things
+
+
+@pytest.mark.parametrize("phrase", ["t-shirt", "ping-pong table"])
+def test_hyphens_that_belong_to_a_noun_stay(phrase: str) -> None:
+    assert _read(phrase).things[0].noun.word == phrase

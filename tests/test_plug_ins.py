@@ -292,6 +292,10 @@ ANSWERS = {
         "return [Detections(f.stream, f.index, (Instance(f.image, 0.5, 0),)) for f in frames]",
         r"plug-in 'ours' \(package our-model 2\.1.*failed: ValueError: mask must be a Mask",
     ),
+    "the end of the program": (
+        "raise SystemExit(0)",
+        r"plug-in 'ours' \(package our-model 2\.1.*failed: SystemExit: 0",
+    ),
     "an error of its own": (
         "return frames[0].picture",
         r"plug-in 'ours' \(package our-model 2\.1.*failed: AttributeError: 'Frame'",
@@ -316,6 +320,52 @@ def test_wrong_answers(
     assert re.search(says, line), line
     assert "ours" in line
     assert not (out / "run.json").exists()
+
+
+def test_what_a_model_prints_is_not_mixed_into_json(plug_ins: Path, tmp_path: Path) -> None:
+    source = GOOD.replace("def answer(self, frame):", "def answer(self, frame):\n        print(7)")
+    install(plug_ins, {"pyproject.toml": project("our-model"), "our_model.py": source})
+    film = clip(frames=5, width=96, height=64)
+    wanted = ("segment", str(film), "cat", "--model", "ours", "--write", "masks", "--json")
+    done = command(plug_ins, *wanted, "-o", str(tmp_path / "out"))
+    assert json.loads(done.stdout)["state"] == "done"
+    assert done.stderr.splitlines()[0] == "7"
+
+
+SOURCE = """
+from dataclasses import dataclass
+@dataclass
+class Ours:
+    @classmethod
+    def accepts(cls, location): return 1 / 0
+    def open(self, location): return {}
+    def frames(self, start=0, stop=None): yield from ()
+    def close(self): pass
+"""
+
+
+def test_a_source_that_raises_leaves_the_input_to_the_others(
+    plug_ins: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = {"pyproject.toml": project("our-source", "videoseg.sources"), "our_source.py": SOURCE}
+    install(plug_ins, files)
+    film = clip(frames=5, width=96, height=64)
+    assert run(["info", str(film)]) == 0
+    said = capfd.readouterr()
+    assert "96 x 64" in said.out
+    assert said.err.count("source 'ours' was left out: accepts: ZeroDivisionError") == 1
+    assert run(["info", str(film), "--source", "ours"]) == 1
+    assert "holds no stream of pictures" in capfd.readouterr().err
+
+
+def test_a_writer_that_cannot_be_used_is_not_called_unknown(
+    plug_ins: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = {"pyproject.toml": project("our-model", "videoseg.writers"), "our_model.py": GOOD}
+    install(plug_ins, files)
+    film = clip(frames=5, width=96, height=64)
+    assert run(["segment", str(film), "cat", "--write", "ours"]) == 4
+    assert "(package our-model 2.1, videoseg.writers: our_model:Ours)" in capfd.readouterr().err
 
 
 def test_numbers_of_numpy_in_answers_are_taken(plug_ins: Path, tmp_path: Path) -> None:

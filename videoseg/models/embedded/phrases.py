@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from videoseg.errors import UnknownPhraseError
@@ -136,7 +137,19 @@ def read(phrase: str, vocabulary: Vocabulary) -> Query:
     Raises:
         UnknownPhraseError: Some of it is not understood, or it names nothing in particular.
     """
-    tokens = re.findall(r"[\w'-]+|[,&]", phrase.lower().replace("\u2019", "'"))
+    found = re.findall(r"[\w'-]+|[,&]", phrase.lower().replace("\u2019", "'"))
+    tokens = [token for each in found if (token := each.strip("'-"))]  # 'cup', in quotes
+    try:
+        return _read(phrase, tokens, vocabulary)
+    except UnknownPhraseError:
+        divided = [part for token in tokens for part in token.split("-") if part]
+        if divided != tokens:  # "red-cup"; but "ping-pong table" is a noun as it is written
+            with suppress(UnknownPhraseError):
+                return _read(phrase, divided, vocabulary)
+        raise
+
+
+def _read(phrase: str, tokens: list[str], vocabulary: Vocabulary) -> Query:
     reader = _Reader(vocabulary, _gathered(tokens))
     groups = []
     while reader.left:
