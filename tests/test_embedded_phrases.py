@@ -268,4 +268,6 @@ def test_quotes_and_hyphens(phrase: str, same: str) -> None:
 
 @pytest.mark.parametrize("phrase", ["t-shirt", "ping-pong table"])
 def test_hyphens_that_belong_to_a_noun_stay(phrase: str) -> None:
-    assert _read(phrase).things[0].noun.word == phrase
+    noun = _read(phrase).things[0].noun
+    assert noun is not None
+    assert noun.word == phrase
