@@ -270,6 +270,14 @@ def test_what_is_refused(name: str, place: Path) -> None:
     assert sorted(place.rglob("*")) == before
 
 
+@pytest.mark.parametrize("name", ["seen.jpg", "seen", ""])
+def test_a_preview_has_the_ending_of_what_it_is(place: Path, name: str) -> None:
+    done = command("preview", "clip.mp4", "--grid", "-o", name)
+    assert done.code == 2
+    assert "a preview is a PNG; give a name that ends in .png" in done.said
+    assert [path.name for path in place.iterdir()] == ["clip.mp4"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_text_files_of_other_editors(place: Path, encoding: str) -> None:
     (place / "p.json").write_text('[{"text": "red", "label": "é"}]', encoding=encoding)

@@ -143,7 +143,9 @@ def source_for(location: str) -> str:
         accepts = getattr(part_class("sources", name), "accepts", None)
         try:
             fit = 0.0 if accepts is None else float(accepts(location))
-        except Exception as error:  # one source must not take all others with it
+        except Exception as error:  # one plug-in must not take all others with it
+            if not is_plug_in("sources", name):
+                raise
             fault = f"accepts: {type(error).__name__}: {error}"
             _log.warning("source %r was left out: %s", name, " ".join(fault.split()))
             continue

@@ -130,6 +130,8 @@ def preview(
         raise UsageError(f"preview takes one input, got {len(others) + 1}")
     name = DEFAULT_OUT.format(stem=_inputs.stem_of(location))
     path = out or Path(_inputs.fitting_name(name, DEFAULT_OUT))
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"-o {path}: a preview is a PNG; give a name that ends in .png")
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists; give another file, or --overwrite to replace it")
     if not (asked or ruler):
