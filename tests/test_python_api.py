@@ -172,8 +172,8 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "an empty mask": (lambda: CUE(mask=np.zeros((4, 4), bool)), "at least one pixel"),
     "a mask of text": (lambda: CUE(mask=[["a"]]), "mask: "),
     "no prompt": (lambda: DOOR.segment("clip.mp4"), "nothing to look for"),
-    "a list of prompts": (
-        lambda: DOOR.segment("clip.mp4", ["the dog"]),
+    "a list in a list": (
+        lambda: DOOR.segment("clip.mp4", [["the dog"]]),
         r"a prompt is a phrase or a Prompt, got \['the dog'\]",
     ),
     "an empty phrase": (lambda: DOOR.segment("clip.mp4", " "), "empty phrase"),

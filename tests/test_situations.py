@@ -333,8 +333,8 @@ def test_the_python_door(asked: list[Any], marks: dict[str, Any], labels: list[s
     [
         ([3], {}, "prompts must be a sequence, got 3"),
         ([{"text": "red"}], {}, "prompts must be a sequence"),
-        ([], {"box": "1,2,3,4"}, "a box must be a sequence"),
-        ([], {"point": 0}, "a point must be a sequence"),
+        ([], {"box": "1,2,3,4"}, "boxes must be a sequence"),
+        ([], {"point": 0}, "points must be a sequence"),
         ([], {"mask": 3}, "bool or whole numbers"),
     ],
 )

@@ -133,7 +133,8 @@ def boxes(value: object) -> tuple[tuple[float, float, float, float, bool], ...]:
 
 def _marks(value: object, count: int, what: str, form: str) -> Iterable[tuple[list[float], bool]]:
     """Each mark's coordinates and flag; a single mark need not be in a sequence of its own."""
-    given = [plain(each) for each in sequence(value, what)]
+    plural = {"a point": "points", "a box": "boxes"}[what]
+    given = [plain(each) for each in sequence(value, plural)]
     if given and not any(_holds_items(each) for each in given):
         given = [given]
     for each in given:

@@ -100,9 +100,9 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _refused(error)
     except SystemExit as error:  # by a plug-in, whose code 0 would be taken for a run that is done
-        from videoseg.registry import blamed
-
-        if blamed(error) is None:
+        # Completion exits, too, before anything could load a plug-in, and must stay quick.
+        registry = sys.modules.get("videoseg.registry")
+        if registry is None or registry.blamed(error) is None:
             raise
         return _unexpected(error)
     except Exception as error:
