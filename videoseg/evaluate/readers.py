@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from videoseg.addresses import for_ffmpeg
 from videoseg.errors import SourceError, SourceNotFoundError
+from videoseg.sources._claimed import check_claims
 from videoseg.sources._pictures import is_torn_jpeg
 from videoseg.text_files import read_text
 from videoseg.types import RgbImage
@@ -48,6 +49,7 @@ def decode_image(data: bytes, where: str) -> RgbImage:
     if is_torn_jpeg(data):
         # The decoder would fill in what is missing with grey.
         raise SourceError(f"{where}: the picture is cut short")
+    _check_claims(data, where)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags) if data else None
     if decoded is None:
@@ -67,6 +69,7 @@ def read_labels(path: Path) -> Labels:
     import av
 
     _must_exist(path, "mask")
+    _check_claims(path.read_bytes(), str(path))
     try:
         with av.open(for_ffmpeg(path)) as container:
             frame = next(container.decode(video=0))
@@ -124,6 +127,13 @@ def shown(value: object) -> str:
     """A value as a message shows it: one line, short."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _check_claims(data: bytes, where: str) -> None:
+    try:
+        check_claims(memoryview(data))
+    except ValueError as error:
+        raise SourceError(f"{where}: {error}") from error
 
 
 def _must_exist(path: Path, what: str) -> None:

@@ -101,10 +101,8 @@ def locations_in(content: bytes) -> Iterator[tuple[int, int, int, int]]:
         base = read_number(content, position + 2, base_size)
         extents = read_number(content, position + 2 + base_size, 2)
         position += 4 + base_size
-        for extent in range(extents):
-            position += index_size
-            offset = read_number(content, position, offset_size)
-            size = read_number(content, position + offset_size, length_size)
-            position += offset_size + length_size
-            if extent == 0:
-                yield number, method, base + offset, size
+        if extents:
+            offset = read_number(content, position + index_size, offset_size)
+            size = read_number(content, position + index_size + offset_size, length_size)
+            yield number, method, base + offset, size
+        position += extents * (index_size + offset_size + length_size)

@@ -1,20 +1,93 @@
-"""The size that the header of a picture claims, read before memory is taken for it."""
+"""What the header of a picture claims, read before memory is taken for it."""
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
+
+import numpy as np
+
+from videoseg.geometry.sizes import check_pixels
+from videoseg.sources._tiff import TIFF, pages
 
 Order: TypeAlias = Literal["little", "big"]
 
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of a JPEG that say its size (ITU-T T.81, table B.1)."""
-_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
-_MOST_TAGS = 1 << 12
+_NETPBM = re.compile(rb"P[1-6][\s#]")
+_REMARK = re.compile(rb"#[^\n]*")
+_HEAD = 1 << 12
+"""Bytes in which a header ends."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PACKED = frozenset({b"iCCP", b"iTXt", b"zTXt"})
+"""Chunks of a PNG that are not picture and may be compressed."""
+_MOST_UNPACKED = 1 << 24
+"""Bytes that all of these may come to; profiles and descriptions have far less than a million."""
+_MOST_CHUNKS = 1 << 18
+
+
+def check_claims(data: memoryview) -> None:
+    """Refuse a picture that would take far more memory than its file explains.
+
+    Args:
+        data: The file, uint8.
+
+    Raises:
+        ValueError: It does; says what it claims.
+    """
+    size = claimed_size(data)
+    if size is not None:
+        check_pixels(*size, len(data))
+    check_packed(data)
+
+
+def check_packed(data: memoryview) -> None:
+    """Refuse a PNG whose colour profile and texts are very large once they are unpacked.
+
+    FFmpeg unpacks them without a limit, and for each frame of an animation again.
+
+    Raises:
+        ValueError: They are.
+    """
+    if data[:8] != _PNG:
+        return
+    at, left = 8, _MOST_UNPACKED
+    for _ in range(_MOST_CHUNKS):
+        kind, length = bytes(data[at + 4 : at + 8]), _two(data, at, 4, "big")[0]
+        if len(kind) < 4 or kind == b"IDAT":
+            return
+        if kind in _PACKED:
+            left -= _unpacked(data[at + 8 : at + 8 + length], kind, left)
+            if left <= 0:
+                raise ValueError(
+                    f"the texts or the colour profile in it have more than {_MOST_UNPACKED:,} "
+                    "bytes; save it without them"
+                )
+        at += 12 + length
+
+
+def _unpacked(content: memoryview, kind: bytes, most: int) -> int:
+    """Bytes that a chunk has once it is unpacked, as far as ``most``."""
+    head = bytes(content[:80])
+    start = head.find(b"\0") + 2  # a name, and how it is packed
+    if kind == b"iTXt":
+        if head[start - 1 : start] != b"\1":
+            return len(content)
+        words = bytes(content[start + 1 : start + 2049]).split(b"\0", 2)  # two more names
+        start += 3 + sum(map(len, words[:2]))
+    try:
+        return len(zlib.decompressobj().decompress(content[start:], most))
+    except zlib.error:
+        return len(content)
 
 
 def claimed_size(data: memoryview) -> tuple[int, int] | None:
-    """Width and height, pixels, as a PNG, JPEG, WebP, BMP or TIFF says; None where it does not."""
+    """Width and height, pixels, as a PNG, JPEG, JPEG 2000, WebP, BMP, PNM or TIFF says.
+
+    None where it does not.
+    """
     head = bytes(data[:32])
     if head[:8] == b"\x89PNG\r\n\x1a\n":
         return _two(data, 16, 4, "big")
@@ -24,9 +97,12 @@ def claimed_size(data: memoryview) -> tuple[int, int] | None:
         return _webp(data, head[12:16])
     if head[:2] == b"BM":
         return _bmp(data, head[14:18])
-    if head[:4] in (b"II*\0", b"MM\0*"):
-        return _tiff(data, "little" if head[:2] == b"II" else "big")
-    return None
+    if head[:4] in TIFF:
+        first = next(pages(np.asarray(data)), None)
+        return None if first is None else (first.width, first.height)
+    if head[4:8] == b"jP  ":
+        return _jpeg_2000(data)
+    return _netpbm(data) if _NETPBM.match(head) else None
 
 
 def _two(data: memoryview, at: int, length: int, order: Order) -> tuple[int, int]:
@@ -66,16 +142,19 @@ def _bmp(data: memoryview, length: bytes) -> tuple[int, int]:
     return abs(width), abs(height)
 
 
-def _tiff(data: memoryview, order: Order) -> tuple[int, int] | None:
-    def number(at: int, length: int) -> int:
-        return _two(data, at, length, order)[0]
+def _jpeg_2000(data: memoryview) -> tuple[int, int] | None:
+    """From the header of the picture (ISO 15444-1, I.5.3.1), or else from the code itself."""
+    head = bytes(data[:_HEAD])
+    at = head.find(b"ihdr")
+    if at > 0:
+        height, width = _two(data, at + 4, 4, "big")
+        return width, height
+    return None
 
-    at, found = number(4, 4), {}
-    for tag in range(min(number(at, 2), _MOST_TAGS)):
-        entry = at + 2 + 12 * tag
-        name, kind = _two(data, entry, 2, order)
-        if name in (_TIFF_WIDTH, _TIFF_HEIGHT):
-            found[name] = number(entry + 8, 2 if kind == 3 else 4)
-    if len(found) < 2:
+
+def _netpbm(data: memoryview) -> tuple[int, int] | None:
+    """From the words of the header; what begins with # is a remark up to the end of the line."""
+    words = _REMARK.sub(b" ", bytes(data[2:_HEAD])).split(maxsplit=2)
+    if len(words) < 2 or not all(word.isdigit() and len(word) < 12 for word in words[:2]):
         return None
-    return found[_TIFF_WIDTH], found[_TIFF_HEIGHT]
+    return int(words[0]), int(words[1])

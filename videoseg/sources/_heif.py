@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import SourceError
-from videoseg.geometry.sizes import MOST_PIXELS
+from videoseg.geometry.sizes import most_pixels
 from videoseg.sources._bmff import (
     associations_in,
     boxes_in,
@@ -41,6 +41,8 @@ _SPARE = 1 << 20
 """Pixels that tiles may have beyond four times the picture: codecs have a smallest size."""
 _ALPHA = (b"urn:mpeg:hevc:2015:auxid:1\0", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")
 _CODED = (b"hvc1", b"av01")
+_GRID = 12
+"""Bytes that describe a grid, at most."""
 
 
 class UnreadableError(SourceError):
@@ -126,9 +128,19 @@ class Heif:
         if content is None or len(content) < 12:
             raise UnreadableError("it does not say its size")
         width, height = struct.unpack_from(">II", content, 4)
-        if not 0 < width * height <= MOST_PIXELS:
-            raise UnreadableError(f"no picture is {width} x {height}")
+        self._check(width, height)
         return width, height
+
+    def check_size(self) -> None:
+        """Refuse pictures that are too large, of which any item may be shown.
+
+        Raises:
+            UnreadableError: One is, by itself or for the file.
+        """
+        for item in self.items.values():
+            content = item.described(b"ispe")
+            if content is not None and len(content) >= 12:
+                self._check(*struct.unpack_from(">II", content, 4))
 
     def grid(self, number: int) -> tuple[int, int, int, int]:
         """Columns and rows of a grid, its width and its height (23008-12, 6.6.2.3).
@@ -141,8 +153,7 @@ class Heif:
             raise UnreadableError("the description of its tiles is damaged")
         width, height = struct.unpack_from(">II" if content[1] & 1 else ">HH", content, 4)
         rows, columns = content[2] + 1, content[3] + 1
-        if not 0 < width * height <= MOST_PIXELS:
-            raise UnreadableError(f"no picture is {width} x {height}")
+        self._check(width, height)
         if rows * columns != len(self.items[number].tiles):
             raise UnreadableError(
                 f"it has {len(self.items[number].tiles)} of {rows * columns} tiles"
@@ -152,6 +163,10 @@ class Heif:
     def alpha(self) -> int | None:
         """Number of the item that says how transparent the picture is."""
         return next((n for n, item in self.items.items() if item.alpha_of == self.primary), None)
+
+    def _check(self, width: int, height: int) -> None:
+        if not 0 < width * height <= most_pixels(len(self.data)):
+            raise UnreadableError(f"no picture in {len(self.data):,} bytes is {width} x {height}")
 
     def _read(self, meta: Mapping[bytes, bytes]) -> None:
         self.primary = read_number(meta[b"pitm"], 4, 4 if meta[b"pitm"][0] else 2)
@@ -171,6 +186,7 @@ class Heif:
         inside = meta.get(b"idat", b"")
         for number, method, start, size in locations_in(meta[b"iloc"]):
             if number in grids:
+                size = min(size, _GRID)
                 self._content[number] = (inside if method else self.data)[start : start + size]
 
 

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import SourceError
-from videoseg.geometry.sizes import check_pixels
 from videoseg.sources._bmff import kinds_of_boxes
-from videoseg.sources._claimed import claimed_size
+from videoseg.sources._claimed import check_claims
 from videoseg.sources._colour import blended
 from videoseg.sources._exif import exif_orientation
 from videoseg.sources._heif import (
@@ -68,7 +67,7 @@ def decoded(data: Data, path: Path) -> npt.NDArray[Any]:
         SourceError: It is too large or cannot be decoded; names ``path``.
     """
     try:
-        check_pixels(*(claimed_size(data.data) or (1, 1)))
+        check_claims(data.data)
     except ValueError as error:
         raise SourceError(f"{path}: {error}") from error
     why = "it is damaged, incomplete or something else"
@@ -133,8 +132,10 @@ def _of_kind(data: Data) -> npt.NDArray[Any] | None:
     if is_heic(head):
         return decoded_heic(data.tobytes())
     if is_avif(head):
+        heif = Heif.of(data.tobytes())
+        heif.check_size()
         image = _by_opencv(data, transparent=True)
-        return None if image is None else upright(Heif.of(data.tobytes()), image)
+        return None if image is None else upright(heif, image)
     if head.startswith(TIFF):
         return _of_tiff(data)
     whole = data.tobytes()

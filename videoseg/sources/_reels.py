@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import SourceError
-from videoseg.geometry.sizes import MOST_PIXELS
+from videoseg.geometry.sizes import check_pixels
 from videoseg.sources._pictures import decoded, read_file
 from videoseg.sources._tiff import TIFF, Page, beginning_with, mapped, pages
 
@@ -136,8 +136,10 @@ class WebpReel:
         data = read_file(path)
         width, height = (1 + _little(data, at, 3) for at in (24, 27))
         made = cls(path, data, width, height)
-        if width * height > MOST_PIXELS:
-            raise SourceError(f"{path}: no animation is {width} x {height}")
+        try:
+            check_pixels(width, height, len(data))
+        except ValueError as error:
+            raise SourceError(f"{path}: {error}") from error
         if _little(data, 4, 4) + 8 > len(data):
             raise SourceError(f"{path}: is incomplete; copy or export it again")
         for kind, start, end in _chunks(data, _WEBP, len(data)):

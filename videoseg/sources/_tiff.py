@@ -14,7 +14,7 @@ TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """What the two kinds begin with, in both orders of bytes."""
 ASSOCIATED, UNASSOCIATED = 1, 2
 """Kinds of alpha: colours are multiplied by it, or not."""
-_SUBFILE, _WIDTH, _HEIGHT, _SAMPLES, _EXTRA = 254, 256, 257, 277, 338
+_SUBFILE, _WIDTH, _HEIGHT, _SAMPLES, _EXTRA = _USED = 254, 256, 257, 277, 338
 _REDUCED_OR_MASK = 0b101
 _SIZES = {1: 1, 3: 2, 4: 4, 13: 4, 16: 8}
 """Bytes of a number by its type."""
@@ -43,11 +43,16 @@ class Page:
 
 
 def pages(data: npt.NDArray[np.uint8]) -> Iterator[Page]:
-    """Each page of a file in order; ends where the description is damaged."""
+    """Each page of a file in order; ends where the description is damaged.
+
+    Descriptions do not overlap, so all together they are no larger than the file.
+    """
     layout = _Layout.of(data)
-    at, seen = layout.number(layout.first, layout.offset), set[int]()
-    while at and at not in seen and len(seen) < _MOST_PAGES and at + 8 <= len(data):
-        seen.add(at)
+    at, left = layout.number(layout.first, layout.offset), len(data)
+    for _ in range(_MOST_PAGES):
+        left -= layout.length(at)
+        if not at or left < 0 or at + 8 > len(data):
+            return
         tags, at_next = layout.directory(at)
         kind = tags.get(_SUBFILE, 0)
         yield Page(
@@ -103,14 +108,27 @@ class _Layout:
         """A number of some bytes; what is missing counts as zeros."""
         return int.from_bytes(self.data[start : start + size].tobytes(), self.order)
 
+    @property
+    def entry(self) -> int:
+        """Bytes of a tag."""
+        return 4 + 2 * self.offset
+
+    def length(self, at: int) -> int:
+        """Bytes of the description of a page."""
+        return self.count + self.number(at, self.count) * self.entry + self.offset
+
     def directory(self, at: int) -> tuple[dict[int, int], int]:
-        """The first value of each tag of a page that is a whole number, and the next page."""
+        """The first value of each tag that is used here and is a whole number; the next page."""
         tags: dict[int, int] = {}
-        entry_size = 4 + 2 * self.offset
-        start = at + self.count
-        number = self.number(at, self.count)
-        for entry in range(start, start + min(number, _MOST_TAGS) * entry_size, entry_size):
-            size = _SIZES.get(self.number(entry + 2, 2))
-            if size is not None:
-                tags[self.number(entry, 2)] = self.number(entry + 4 + self.offset, size)
-        return tags, self.number(start + number * entry_size, self.offset)
+        start, number = at + self.count, self.number(at, self.count)
+        rows = self.data[start : start + min(number, _MOST_TAGS) * self.entry]
+        rows = rows[: len(rows) // self.entry * self.entry].reshape(-1, self.entry)
+        high = 0 if self.order == "big" else 1
+        names = rows[:, high].astype(int) << 8 | rows[:, 1 - high]
+        places = {name: start + row * self.entry for row, name in enumerate(names.tolist())}
+        for name in _USED:
+            place = places.get(name)
+            size = None if place is None else _SIZES.get(self.number(place + 2, 2))
+            if place is not None and size is not None:
+                tags[name] = self.number(place + 4 + self.offset, size)
+        return tags, self.number(start + number * self.entry, self.offset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+_CLOCK = re.compile(r"(\d{1,9}):(\d{1,9}):(\d{1,9}(?:\.\d{1,12})?)")
+"""Hours, minutes and seconds of a tag of Matroska."""
 _TOLERANCE = Fraction(1, 10)
 """Seconds, or else two frames, that a container without an index may promise too much."""
 _ADVICE = "the file is incomplete: copy, download or export it again"
@@ -284,9 +287,8 @@ def _promised_end(stream: VideoStream) -> Fraction | None:
 
     Of Matroska's tag some writers take off where the stream begins, FFmpeg does not.
     """
-    if tag := stream.metadata.get("DURATION"):
-        hours, minutes, seconds = tag.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    if tag := _CLOCK.fullmatch(stream.metadata.get("DURATION", "")):
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
     if stream.duration and stream.time_base:
         return (stream.duration + (stream.start_time or 0)) * stream.time_base
     return None

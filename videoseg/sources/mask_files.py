@@ -20,6 +20,7 @@ import numpy.typing as npt
 from videoseg.errors import PromptError, SourceError
 from videoseg.geometry import masks
 from videoseg.outlines.drawings import drawn_mask
+from videoseg.sources._claimed import check_claims
 from videoseg.sources._pictures import decoded_image
 from videoseg.types import Bitmap, Cue, Mask, Prompt, StreamInfo
 
@@ -133,6 +134,10 @@ def _labels(path: Path) -> npt.NDArray[Any] | None:
     data = path.read_bytes()
     if data[:8] != _PNG or data[25:26] != _INDEXED:
         return None
+    try:
+        check_claims(memoryview(data))
+    except ValueError as error:
+        raise SourceError(f"{path}: {error}") from error
     import av
 
     decoder = av.CodecContext.create("png", "r")

@@ -1,0 +1,59 @@
+"""How many samples the tables of an MP4 or QuickTime file claim, seen before an index is made.
+
+A table of samples that all have one size is a number alone: twelve bytes ask FFmpeg for an index
+of gigabytes (ISO 14496-12, 8.7.3 and 8.8.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+_FIRST = frozenset({
+    b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid",
+})  # fmt: skip
+"""What such a file begins with."""
+_INSIDE = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"})
+"""Boxes that hold others, on the way to the tables."""
+_ALWAYS = 1 << 20
+"""Samples that are taken from a file of any size."""
+_DEEPEST = 8
+
+
+def check_tables(file: BinaryIO, stored: int) -> None:
+    """Refuse a file with more samples than bytes.
+
+    Args:
+        file: The file, any kind.
+        stored: Its size, bytes.
+
+    Raises:
+        ValueError: It has.
+    """
+    if file.read(8)[4:] not in _FIRST:
+        return
+    if sum(_samples(file, 0, stored, 0)) > max(_ALWAYS, stored):
+        raise ValueError(
+            "its tables claim more frames than the file has bytes; copy or export it again"
+        )
+
+
+def _samples(file: BinaryIO, at: int, end: int, depth: int) -> Iterator[int]:
+    """The number of samples in each table that does not list them one by one."""
+    while at + 8 <= end:
+        file.seek(at)
+        head = file.read(28)
+        length, kind, start = int.from_bytes(head[:4], "big"), head[4:8], 8
+        if length == 1:
+            length, start = int.from_bytes(head[8:16], "big"), 16
+        length = length or end - at
+        if length < start:
+            return
+        table = head[start:]
+        if kind in _INSIDE and depth < _DEEPEST:
+            yield from _samples(file, at + start, min(at + length, end), depth + 1)
+        elif kind == b"stsz" and any(table[4:8]):
+            yield int.from_bytes(table[8:12], "big")
+        elif kind == b"trun":
+            yield int.from_bytes(table[4:8], "big")
+        at += length
