@@ -15,10 +15,17 @@ import numpy.typing as npt
 from videoseg.errors import SourceError
 from videoseg.evaluate.readers import shown
 from videoseg.geometry import masks
+from videoseg.geometry.sizes import check_pixels
 from videoseg.types import Bitmap, Mask
 
 _FINE = 5
 """Grid lines per pixel on which polygon edges are walked."""
+_MOST_CORNERS = 1 << 16
+"""Corners of all polygons of one object."""
+_MOST_STEPS = 1 << 22
+"""Grid points on the edges of one polygon: an outline of 800,000 pixels."""
+_MOST_FILLED = 1 << 30
+"""Pixels to fill for one object, counted for each of its polygons."""
 
 
 def region(segmentation: object, *, width: int, height: int, where: str) -> Mask | None:
@@ -27,14 +34,15 @@ def region(segmentation: object, *, width: int, height: int, where: str) -> Mask
     Raises:
         SourceError: It is none of these, or does not fit the image; ``where`` is named.
     """
+    try:
+        check_pixels(width, height)
+    except ValueError as error:
+        raise SourceError(f"{where}: {error}") from error
     if isinstance(segmentation, list):
-        full = np.zeros((height, width), dtype=np.bool_)
-        for polygon in segmentation:
-            full |= fill_polygon(_vertices(polygon, where), width=width, height=height)
-        return masks.from_bitmap(full)
+        return _filled(segmentation, width, height, where)
     if isinstance(segmentation, dict):
         size, counts = segmentation.get("size"), segmentation.get("counts")
-        if size is not None and list(size) != [height, width]:
+        if size is not None and size not in ([height, width], (height, width)):
             raise SourceError(
                 f"{where}.size: must be [{height}, {width}] like the image, got {shown(size)}"
             )
@@ -56,7 +64,13 @@ def fill_polygon(
 
     Returns:
         bool (height, width).
+
+    Raises:
+        ValueError: It reaches so far outside, or is so long, that nobody has drawn it.
     """
+    longest = np.abs(vertices - np.roll(vertices, -1, axis=0)).max(axis=1).sum() * _FINE
+    if not longest + len(vertices) <= _MOST_STEPS:
+        raise ValueError("a polygon is far longer than any outline")
     fine = np.trunc(vertices * _FINE + 0.5).astype(np.int64)
     walked = np.concatenate(
         [_walk(a, b) for a, b in zip(fine, np.roll(fine, -1, axis=0), strict=True)]
@@ -68,9 +82,32 @@ def fill_polygon(
     on_centre = (across == np.floor(across)) & (across >= 0) & (across <= width - 1)
     # Each crossing switches between inside and outside from its row downwards, column by column.
     toggles = across[on_centre].astype(np.int64) * height + down[on_centre].astype(np.int64)
-    counted = np.bincount(toggles, minlength=width * height + 1)[: width * height]
-    inside: Bitmap = (np.cumsum(counted) % 2 == 1).reshape(width, height).T
+    places, counts = np.unique(toggles, return_counts=True)
+    switched = np.zeros(width * height, dtype=np.bool_)
+    switched[places[(counts % 2 == 1) & (places < width * height)]] = True
+    inside: Bitmap = np.logical_xor.accumulate(switched, out=switched).reshape(width, height).T
     return inside
+
+
+def _filled(polygons: list[object], width: int, height: int, where: str) -> Mask | None:
+    """The mask of some polygons.
+
+    Raises:
+        SourceError: One is none, or all together are too many.
+    """
+    full = np.zeros((height, width), dtype=np.bool_)
+    corners = sum(len(each) // 2 for each in polygons if isinstance(each, list))
+    if corners > _MOST_CORNERS or len(polygons) * full.size > _MOST_FILLED:
+        raise SourceError(
+            f"{where}: {len(polygons):,} polygons with {corners:,} corners are too many for one "
+            "object; write it as run lengths"
+        )
+    for polygon in polygons:
+        try:
+            full |= fill_polygon(_vertices(polygon, where), width=width, height=height)
+        except ValueError as error:
+            raise SourceError(f"{where}: {error}") from error
+    return masks.from_bitmap(full)
 
 
 def _walk(start: npt.NDArray[np.int64], end: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -119,7 +156,7 @@ def _expand(counts: Sequence[object], width: int, height: int) -> Bitmap:
     runs = np.asarray(counts)
     if not np.issubdtype(runs.dtype, np.integer) or runs.ndim != 1 or (runs < 0).any():
         raise ValueError(f"run lengths must be whole numbers, got {shown(counts)}")
-    if int(runs.sum()) != width * height:
+    if (runs > width * height).any() or int(runs.sum()) != width * height:
         raise ValueError(f"run lengths add up to {int(runs.sum())}, not {width} x {height}")
     inside = np.zeros(len(runs), dtype=np.bool_)
     inside[1::2] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -158,13 +159,15 @@ def categories_of(content: object, file: Path, speak: Callable[[str], str]) -> d
     """
     categories: dict[int, Category] = {}
     entries = field(content, "categories", list, str(file))
+    groups = collections.Counter(
+        above
+        for entry in entries
+        if isinstance(entry, Mapping) and isinstance(above := entry.get("supercategory"), str)
+    )
     for n, entry in enumerate(entries):
         where = f"{file}: categories[{n}]"
         name = field(entry, "name", str, where)
-        group = any(
-            isinstance(other, Mapping) and other is not entry and other.get("supercategory") == name
-            for other in entries
-        )
+        group = groups[name] > (entry.get("supercategory") == name)
         thing = bool(entry.get("isthing", 1))
         categories[field(entry, "id", int, where)] = Category(speak(name), thing, group)
     return categories

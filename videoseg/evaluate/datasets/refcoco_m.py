@@ -23,6 +23,8 @@ from videoseg.types import Mask
 
 _COLUMNS = ("image", "file_name", "samples")
 _ROWS_AT_ONCE = 8
+_ALWAYS, _UNPACKED = 1 << 26, 16
+"""Bytes of a group of rows in a file of any size, and for each byte of it; pictures do not pack."""
 
 
 @dataclass
@@ -118,12 +120,26 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
             missing = [name for name in _COLUMNS if name not in table.schema_arrow.names]
             if missing:
                 raise SourceError(f"{file}: column {missing[0]!r} is missing")
+            _check_unpacked(table.metadata, file)
             for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=list(_COLUMNS)):
                 yield from batch.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         if isinstance(error, SourceError):
             raise
         raise SourceError(f"{file}: not a parquet file: {error}") from error
+
+
+def _check_unpacked(metadata: Any, file: Path) -> None:
+    """Refuse what is far larger than its file once it is unpacked; rows are read by groups.
+
+    Raises:
+        SourceError: It is.
+    """
+    largest = max(
+        (metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups)), default=0
+    )
+    if largest > max(_ALWAYS, _UNPACKED * file.stat().st_size):
+        raise SourceError(f"{file}: claims {largest:,} bytes of pictures in one group of rows")
 
 
 def _parquets(path: Path) -> list[Path]:

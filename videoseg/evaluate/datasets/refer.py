@@ -111,10 +111,11 @@ class Refer:
         raise SourceNotFoundError(f"the pictures are in none of {tried}; --set data.images=FOLDER")
 
 
-class _NothingButData(pickle.Unpickler):
+class _NothingButData(pickle._Unpickler):
     """Unpickles lists, dicts, strings and numbers; refuses every class and function.
 
-    A pickle may name any function of Python to be called while it is read.
+    A pickle may name any function of Python to be called while it is read. The reader that is
+    written in C takes gigabytes for a memo whose number is large; this one does not.
     """
 
     def find_class(self, module: str, name: str) -> NoReturn:

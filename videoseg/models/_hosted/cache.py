@@ -64,7 +64,8 @@ class AnswerCache:
         """
         path = self._path(name)
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (self.folder, path.parent):  # for the user alone, as each file is
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, part = tempfile.mkstemp(dir=path.parent, prefix=".part-")
             try:
                 with os.fdopen(handle, "wb") as file:

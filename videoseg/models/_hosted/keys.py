@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import threading
+from contextlib import suppress
 
 from videoseg.errors import MissingDependencyError, UsageError
 
@@ -15,6 +17,8 @@ KEYRING_SERVICE = "videoseg"
 """Name under which keys are looked up in a keyring; the user name there is the variable's."""
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 HIDDEN = "[key]"
+PATIENCE = 60.0
+"""Seconds to wait for a keyring, which may ask for its password."""
 
 
 def find_key(variable: str) -> str | None:
@@ -55,12 +59,22 @@ def hide(text: str, key: str | None) -> str:
 
 
 def _from_keyring(variable: str) -> str | None:
+    """What the keyring holds; None where there is none, or it gives nothing within a minute.
+
+    A system's own store may raise anything, end its thread or wait for a window that nobody sees.
+    """
+    found: list[object] = []
+
+    def ask() -> None:
+        with suppress(Exception):
+            keyring = importlib.import_module("keyring")
+            found.append(keyring.get_password(KEYRING_SERVICE, variable))
+
+    thread = threading.Thread(target=ask, name="videoseg-keyring", daemon=True)
     try:
-        keyring = importlib.import_module("keyring")
-    except ImportError:
+        thread.start()
+    except RuntimeError:
         return None
-    try:
-        found = keyring.get_password(KEYRING_SERVICE, variable)
-    except Exception:  # whatever a system's own store raises, it holds no key for us
-        return None
-    return str(found).strip() or None if found is not None else None
+    thread.join(PATIENCE)
+    key = found[0] if found else None
+    return key.strip() or None if isinstance(key, str) else None
