@@ -241,7 +241,7 @@ CASES: Mapping[str, tuple[Callable[[], bytes], str | None]] = {
     "count.mp4": (patched(b"stsz", 8, ">I", 2**32 - 1), "is not a video that can be read"),
     "edit.mp4": (patched(b"elst", 8, ">I", 2**32 - 1), None),
     "times.mp4": (patched(b"stts", 8, ">II", 2**32 - 1, 2**31 - 1), None),
-    "scale.mp4": (patched(b"mdhd", 12, ">I", 2**32 - 1), None),
+    "scale.mp4": (patched(b"mvhd", 12, ">I", 2**32 - 1), None),
     "scale-0.mp4": (patched(b"mvhd", 12, ">I", 0), None),
     "matrix.mp4": (patched(b"tkhd", 40, ">9i", *[2**31 - 1] * 9), None),
     "header.y4m": (lambda: b"YUV4MPEG2 W16384 H16000 F25:1\nFRAME\n", "does not hold pictures of"),

@@ -29,6 +29,7 @@ from videoseg.cli import (
 )
 from videoseg.cli._logging import LogFormat, say, set_up, speaks_json
 from videoseg.cli._streams import ReaderGoneError, kept_for_json
+from videoseg.cli._terminal import show_usage_error, tell
 from videoseg.errors import (
     MissingDependencyError,
     UnknownPhraseError,
@@ -65,7 +66,7 @@ doctor.register(app)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"videoseg {__version__}")
+        tell(f"videoseg {__version__}")
         raise typer.Exit
 
 
@@ -125,10 +126,10 @@ def _unexpected(error: BaseException, arguments: Sequence[str] = ()) -> int:
         hint = _taken_for_options(arguments) if hasattr(error, "option_name") else ""
         if hint:
             return _say(hint, USAGE)
-        error.show()
+        show_usage_error(error)
         return int(error.exit_code)
     if os.environ.get(DEBUG):
-        traceback.print_exception(error)
+        tell(*"".join(traceback.format_exception(error)).split("\n"), err=True)
     from videoseg.registry import blamed
 
     text, by = " ".join(_line(error).split()), blamed(error)
@@ -154,10 +155,9 @@ def _line(error: BaseException) -> str:
 
 
 def _say(text: str, code: int) -> int:
-    """One line; what is no letter, such as an escape sequence in a file's name, as its number."""
-    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    """One line."""
     if speaks_json():
-        say("error", message=line, exit_code=code)
+        say("error", message=text, exit_code=code)
     else:
-        typer.echo(f"videoseg: {line}", err=True)
+        tell(f"videoseg: {text}", err=True)
     return code

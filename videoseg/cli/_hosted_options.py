@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from videoseg.cli._terminal import ask, tell
 from videoseg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def ask_consent(
     sent = f"{count} of {what} to {' and to '.join(places)}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"the model sends {sent}; --yes allows it")
-    if not typer.confirm(f"Send {sent}?", err=True):
+    if not ask(f"Send {sent}?"):
         raise UsageError("nothing was sent")
 
 
@@ -144,7 +145,7 @@ def end_if_stopped(summary: Summary | None) -> None:
     """Say that a limit ended a run, if one did, and end with the exit code for it."""
     if summary is not None and summary.stopped is not None:
         frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
-        typer.echo(f"videoseg: stopped after {frames}: {summary.stopped}", err=True)
+        tell(f"videoseg: stopped after {frames}: {summary.stopped}", err=True)
         raise typer.Exit(STOPPED)
 
 

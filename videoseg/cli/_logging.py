@@ -10,7 +10,7 @@ import json
 import logging
 from enum import StrEnum
 
-import typer
+from videoseg.cli._terminal import tell_event, visible
 
 
 class LogFormat(StrEnum):
@@ -22,7 +22,13 @@ class LogFormat(StrEnum):
 
 class _AsJson(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return _line("note", level=record.levelname.lower(), message=record.getMessage())
+        fields = {"level": record.levelname.lower(), "message": record.getMessage()}
+        return json.dumps({"event": "note", **fields})
+
+
+class _AsText(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"note: {visible(record.getMessage())}"
 
 
 class _Once(logging.Filter):
@@ -45,9 +51,7 @@ def set_up(kind: LogFormat, *, quiet: bool) -> None:
     """Say what is logged from now on in this form; when quiet, nothing below an error."""
     handler = logging.StreamHandler()
     handler.addFilter(_Once())
-    handler.setFormatter(
-        _AsJson() if kind is LogFormat.JSON else logging.Formatter("note: %(message)s")
-    )
+    handler.setFormatter(_AsJson() if kind is LogFormat.JSON else _AsText())
     level = logging.ERROR if quiet else logging.WARNING
     logging.basicConfig(handlers=[handler], level=level, force=True)
 
@@ -59,8 +63,4 @@ def speaks_json() -> bool:
 
 def say(event: str, **fields: object) -> None:
     """One JSON line on stderr."""
-    typer.echo(_line(event, **fields), err=True)
-
-
-def _line(event: str, **fields: object) -> str:
-    return json.dumps({"event": event, **fields})
+    tell_event(event, fields)

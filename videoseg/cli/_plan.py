@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from videoseg.cli._streams import print_json
 from videoseg.cli._summary import count
+from videoseg.cli._terminal import tell
 from videoseg.usage import Remote, destinations_of
 
 if TYPE_CHECKING:
@@ -93,15 +92,15 @@ def _say(plan: Mapping[str, object], found: Estimate | None) -> None:
             value = "; ".join(f"{name}: {what}" for name, what in value.items())
         elif isinstance(value, Sequence) and not isinstance(value, str):
             value = ", ".join(map(str, value))
-        typer.echo(f"{key:8} {value}", err=True)
+        tell(f"{key:8} {value}", err=True)
     if found is None:
-        typer.echo(
+        tell(
             "time     unknown: live inputs, standard input and services are not tried first",
             err=True,
         )
         return
     for key, text in _said(found, Path(str(plan["out"]))):
-        typer.echo(f"{key:8} {text}", err=True)
+        tell(f"{key:8} {text}", err=True)
 
 
 def _said(found: Estimate, out: Path) -> list[tuple[str, str]]:
@@ -132,7 +131,7 @@ def _say_sum(found: Sequence[Estimate], inputs: int, jobs: int) -> None:
         text += f", less with {jobs} jobs"
     if unknown:
         text += f"; without {unknown} of unknown length"
-    typer.echo(text, err=True)
+    tell(text, err=True)
 
 
 def _range(found: Estimate) -> str:

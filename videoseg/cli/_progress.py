@@ -18,7 +18,6 @@ slowest   the stage that has taken most time, or null: ``decode``, ``model``, ``
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections import deque
@@ -28,7 +27,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
-import typer
+from videoseg.cli._terminal import remark, tell, tell_event
 
 if TYPE_CHECKING:
     from videoseg.pipeline import Tally
@@ -176,7 +175,7 @@ class _Bar:
 
     def show(self, report: Report) -> None:
         said = f"{report.objects} objects, slowest: {report.slowest or '-'}"
-        self._bar.set_postfix_str(said, refresh=False)
+        remark(self._bar, said, refresh=False)
         self._bar.update(report.frames - self._bar.n)
 
     def end(self, report: Report, status: str) -> None:
@@ -190,14 +189,14 @@ class _JsonLines:
         self._name = name
 
     def show(self, report: Report) -> None:
-        self._say({"event": "progress", "input": self._name, **asdict(report)})
+        self._say("progress", {"input": self._name, **asdict(report)})
 
     def end(self, report: Report, status: str) -> None:
-        self._say({"event": "end", "input": self._name, "status": status, **asdict(report)})
+        self._say("end", {"input": self._name, "status": status, **asdict(report)})
 
-    def _say(self, fields: dict[str, object]) -> None:
+    def _say(self, event: str, fields: dict[str, object]) -> None:
         rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in fields.items()}
-        typer.echo(json.dumps(rounded), err=True)
+        tell_event(event, rounded)
 
 
 class _Lines:
@@ -212,11 +211,11 @@ class _Lines:
 
     def show(self, report: Report) -> None:
         self._ends = True
-        typer.echo(f"progress: {_words(report)}", err=True)
+        tell(f"progress: {_words(report)}", err=True)
 
     def end(self, report: Report, status: str) -> None:
         if self._ends:
-            typer.echo(f"{status}: {_words(report)}", err=True)
+            tell(f"{status}: {_words(report)}", err=True)
 
 
 def _words(report: Report) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
 from videoseg.cli._logging import say, speaks_json
 from videoseg.cli._summary import NOT_LOOKED_FOR, as_plain, count, say_review, say_times
+from videoseg.cli._terminal import tell
 
 if TYPE_CHECKING:
     from videoseg.batch import Outcome
@@ -25,9 +24,9 @@ def say_outcome(outcome: Outcome) -> None:
         say("summary", **as_json(outcome))
         return
     if summary.known == summary.frames:
-        typer.echo(f"nothing to do: {summary.out} is complete already", err=True)
+        tell(f"nothing to do: {summary.out} is complete already", err=True)
     for note in outcome.notes:
-        typer.echo(f"note: {note}", err=True)
+        tell(f"note: {note}", err=True)
     _say_found(summary, outcome.task.config.run.model)
     say_review(summary)
     say_times(summary, outcome.seconds)
@@ -42,9 +41,9 @@ def _say_found(summary: Summary, model: str) -> None:
         zip(summary.prompts, summary.tracks, summary.instances, strict=True)
     ):
         if place in refused:
-            typer.echo(f"{prompt.label}: {NOT_LOOKED_FOR}", err=True)
+            tell(f"{prompt.label}: {NOT_LOOKED_FOR}", err=True)
         elif prompt in missing:
-            typer.echo(
+            tell(
                 f"not found: {prompt.label} (on none of {count(summary.frames, 'frame')}); "
                 "try other words, or point at it with --box or --point; "
                 f"{models_that_could(registry.card(model))}",
@@ -52,7 +51,7 @@ def _say_found(summary: Summary, model: str) -> None:
             )
         else:
             found = f"{count(tracks, 'object')}, {count(outlines, 'outline')}"
-            typer.echo(f"{prompt.label}: {found}", err=True)
+            tell(f"{prompt.label}: {found}", err=True)
 
 
 def say_table(outcomes: Sequence[Outcome], begun: int) -> None:
@@ -64,11 +63,11 @@ def say_table(outcomes: Sequence[Outcome], begun: int) -> None:
             cell.rjust(width) if 2 <= number <= 4 else cell.ljust(width)
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        typer.echo("  ".join(cells).rstrip(), err=True)
+        tell("  ".join(cells).rstrip(), err=True)
     counts = tally(outcomes)
     counts["not finished"] = begun - len(outcomes)
     ended = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
-    typer.echo(f"{count(begun, 'input')}: {ended}", err=True)
+    tell(f"{count(begun, 'input')}: {ended}", err=True)
 
 
 def tally(outcomes: Iterable[Outcome]) -> dict[str, int]:

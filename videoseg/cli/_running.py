@@ -8,11 +8,10 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
 from videoseg.cli import _report
 from videoseg.cli._logging import say, speaks_json
 from videoseg.cli._progress import Mode, Progress
+from videoseg.cli._terminal import remark, tell
 
 if TYPE_CHECKING:
     from videoseg.api import Job
@@ -80,7 +79,7 @@ def _say_failure(outcome: Outcome) -> None:
         return
     named = outcome.reason.startswith(outcome.task.location)
     where = "" if named else f"{outcome.task.location}: "
-    typer.echo(f"videoseg: {where}{outcome.reason}", err=True)
+    tell(f"videoseg: {where}{outcome.reason}", err=True)
 
 
 def _watched(mode: Mode) -> Watch:
@@ -107,11 +106,11 @@ def _at_once(tasks: Sequence[Task], jobs: int, mode: Mode) -> Generator[Outcome,
                 say("progress", input=news.task.location, frames=news.frames, total=news.total)
             far = f"{news.frames / news.total:.0%}" if news.total else f"{news.frames} frames"
             running[news.task.location] = f"{os.path.basename(news.task.location)} {far}"
-            bar.set_postfix_str(", ".join(running.values()))
+            remark(bar, ", ".join(running.values()))
 
         with closing(at_once(tasks, jobs, on_news)) as ends:
             for outcome in ends:
                 running.pop(outcome.task.location, None)
-                bar.set_postfix_str(", ".join(running.values()), refresh=False)
+                remark(bar, ", ".join(running.values()), refresh=False)
                 bar.update()
                 yield outcome

@@ -6,17 +6,14 @@ under a locale that knows ASCII alone. None of that may cost a run or mix messag
 
 from __future__ import annotations
 
-import codecs
 import io
-import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any, TextIO
 
-import typer
-
+from videoseg.cli._terminal import tell_json
 from videoseg.errors import OutputError
 
 _STDOUT, _STDERR = 1, 2
@@ -62,16 +59,9 @@ def kept_for_json(wanted: bool) -> Iterator[None]:
 
 
 def print_json(document: object) -> None:
-    """Print JSON on stdout; letters that its encoding lacks are escaped as JSON has it."""
-    text = json.dumps(document, indent=2, ensure_ascii=False)
+    """Print JSON on stdout (``tell_json``)."""
     out = _kept[-1] if _kept else sys.stdout
-    encoding = getattr(out, "encoding", None) or "utf-8"
-    try:
-        # JSON is UTF-8: letters as Latin-1 or cp1252 has them, in a file, are read by no program.
-        text.encode("utf-8" if codecs.lookup(encoding).name == "utf-8" else "ascii")
-    except (UnicodeError, LookupError):
-        text = json.dumps(document, indent=2)
-    typer.echo(text, file=out)
+    tell_json(document, encoding=getattr(out, "encoding", None), indent=2, file=out)
 
 
 class _Standard(io.FileIO):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-import typer
-
 from videoseg.cli._hosted_options import usage_lines
 from videoseg.cli._logging import say, speaks_json
 from videoseg.cli._progress import NOT_WORK
 from videoseg.cli._streams import print_json
+from videoseg.cli._terminal import tell
 
 if TYPE_CHECKING:
     from videoseg.run.summary import Summary
@@ -29,7 +28,7 @@ def say_summary(summary: Summary, elapsed: float, *, as_json: bool, quiet: bool)
         for place, (prompt, tracks, outlines) in enumerate(_by_prompt(summary)):
             found = f"{count(tracks, 'object')}, {count(outlines, 'outline')}"
             missing = NOT_LOOKED_FOR if place in refused else "not found"
-            typer.echo(f"{prompt}: {found if outlines else missing}", err=True)
+            tell(f"{prompt}: {found if outlines else missing}", err=True)
         say_review(summary)
         say_times(summary, elapsed)
     if as_json:
@@ -40,10 +39,10 @@ def say_review(summary: Summary) -> None:
     """Say which tracks to look at again, the worst first, and how many more there are."""
     found = [each for each in summary.review if each.kind != "never_found"]
     for each in found[:MOST_SAID]:
-        typer.echo(f"look at it again: {each}", err=True)
+        tell(f"look at it again: {each}", err=True)
     more = len(found) - MOST_SAID + summary.review_left_out
     if more > 0:
-        typer.echo(f"and {more} more to look at, in {summary.out / 'run.json'} (review)", err=True)
+        tell(f"and {more} more to look at, in {summary.out / 'run.json'} (review)", err=True)
 
 
 def say_times(summary: Summary, elapsed: float) -> None:
@@ -63,15 +62,15 @@ def say_times(summary: Summary, elapsed: float) -> None:
     if summary.idle is not None:
         stages.append(f"model idle {summary.idle:.0%} of its time")
     whole = f", {each['total']:.1f} ms a frame" if each else ""
-    typer.echo(f"{count(summary.frames, 'frame')} in {elapsed:.1f} s{whole}", err=True)
+    tell(f"{count(summary.frames, 'frame')} in {elapsed:.1f} s{whole}", err=True)
     if stages:
-        typer.echo(f"stages, some at the same time: {'; '.join(stages)}", err=True)
+        tell(f"stages, some at the same time: {'; '.join(stages)}", err=True)
     if summary.known:
-        typer.echo(f"{count(summary.known, 'frame')} of them from an earlier run", err=True)
+        tell(f"{count(summary.known, 'frame')} of them from an earlier run", err=True)
     if summary.usage is not None and (summary.usage.calls or summary.usage.cached):
         for line in usage_lines(summary.usage, summary.frames):
-            typer.echo(line, err=True)
-    typer.echo(f"wrote {', '.join(summary.outputs)} in {summary.out}", err=True)
+            tell(line, err=True)
+    tell(f"wrote {', '.join(summary.outputs)} in {summary.out}", err=True)
 
 
 def per_frame(summary: Summary, elapsed: float) -> dict[str, float]:

@@ -21,6 +21,7 @@ from videoseg.cli._hosted_options import (
 )
 from videoseg.cli._logging import LogFormat, set_up
 from videoseg.cli._streams import print_json
+from videoseg.cli._terminal import tell
 
 if TYPE_CHECKING:
     from videoseg.evaluate.bench import Measured
@@ -117,9 +118,9 @@ def bench(
     else:
         _say(settings.run.model, source, result, str(Session.now()))
     if result.stopped is not None:
-        typer.echo(f"videoseg: stopped: {result.stopped}", err=True)
+        tell(f"videoseg: stopped: {result.stopped}", err=True)
     if result.refused:
-        typer.echo(f"videoseg: {refusal(result.refused, card)}", err=True)
+        tell(f"videoseg: {refusal(result.refused, card)}", err=True)
     if result.stopped is not None or result.refused:
         raise typer.Exit(STOPPED)
 
@@ -138,12 +139,12 @@ def _over_again(source: FrameSource) -> Iterator[Frame]:
 def _say(model: str, source: str, result: Measured, session: str) -> None:
     times, used = result.times, result.usage
     images = "1 image" if times.count == 1 else f"{times.count} images"
-    typer.echo(f"{model}: {images} of {source}, one at a time; {session}")
+    tell(f"{model}: {images} of {source}, one at a time; {session}")
     spread = f"median {times.p50:.3f}, 90 % below {times.p90:.3f}, slowest {times.maximum:.3f}"
-    typer.echo(f"average time per image: {times.mean:.3f} s ({spread})")
+    tell(f"average time per image: {times.mean:.3f} s ({spread})")
     cost = "not known" if result.cost is None else f"${result.cost:.2f}"
-    typer.echo(f"cost per 1,000 images: {cost} ({result.basis})")
+    tell(f"cost per 1,000 images: {cost} ({result.basis})")
     if used is not None:
         each = used.input_tokens / times.count, used.output_tokens / times.count
         calls = f"{used.calls / times.count:.2f} calls"
-        typer.echo(f"an image takes {calls}, {each[0]:.0f} tokens in, {each[1]:.0f} out")
+        tell(f"an image takes {calls}, {each[0]:.0f} tokens in, {each[1]:.0f} out")

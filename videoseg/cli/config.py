@@ -11,6 +11,7 @@ import typer
 
 from videoseg.cli._common import Assign, Config, Preset
 from videoseg.cli._streams import print_json
+from videoseg.cli._terminal import tell
 
 if TYPE_CHECKING:
     from videoseg.config import RunConfig
@@ -79,7 +80,8 @@ def show(
     tables = _tables(found)
     if not as_json:
         origins = found.origins if origin else None
-        typer.echo("\n\n".join("\n".join(_toml(*table, origins)) for table in tables.items()))
+        text = "\n\n".join("\n".join(_toml(*table, origins)) for table in tables.items())
+        tell(*text.split("\n"))
         return
     made: dict[str, Any] = {}
     for path, settings in tables.items():
@@ -99,7 +101,7 @@ def presets() -> None:
     found = preset_summaries()
     width = max(map(len, found))
     for name, summary in found.items():
-        typer.echo(f"{name:{width}}  {summary}")
+        tell(f"{name:{width}}  {summary}")
 
 
 def schema() -> None:
@@ -130,7 +132,7 @@ def trust(
         for name, digest in trusted().items():
             path = Path(name)
             current = path.is_file() and digest_of(file_layer(path).tables) == digest
-            typer.echo(name if current else f"{name} (gone or changed; not trusted)")
+            tell(name if current else f"{name} (gone or changed; not trusted)")
         return
     file = project_file(folder)
     if file is None:
@@ -140,14 +142,14 @@ def trust(
     if remove:
         if not distrust(file):
             raise ConfigError(f"{file} is not trusted")
-        typer.echo(f"not trusted any more: {file}")
+        tell(f"not trusted any more: {file}")
         return
     layer = file_layer(file)
     named = [each for each in guarded(layer) if not each.is_harmless(file.parent)]
     note(file, layer.tables)
-    typer.echo(f"trusted as it is now: {file}")
+    tell(f"trusted as it is now: {file}")
     for each in sorted(named, key=lambda one: one.path):
-        typer.echo(f"  {each.path} = {json.dumps(each.value, default=str)}")
+        tell(f"  {each.path} = {json.dumps(each.value, default=str)}")
 
 
 def _tables(config: RunConfig) -> Tables:

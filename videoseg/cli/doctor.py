@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from videoseg.cli._streams import print_json
+from videoseg.cli._terminal import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,11 +43,11 @@ def doctor(
     else:
         for name, group in found.items():
             if group:
-                typer.echo(name)
+                tell(name)
                 _say(group)
     if lacking:
         names = ", ".join(each.subject for each in lacking)
-        typer.echo(f"videoseg: `videoseg segment` cannot run without {names}", err=True)
+        tell(f"videoseg: `videoseg segment` cannot run without {names}", err=True)
         raise typer.Exit(MISSING)
 
 
@@ -57,6 +58,6 @@ def is_fatal(finding: Finding) -> bool:
 
 def _say(group: Iterable[Finding]) -> None:
     for each in group:
-        typer.echo(f"  {each.state:8}{each.subject:24}{each.detail}")
+        tell(f"  {each.state:8}{each.subject:24}{each.detail}")
         if each.advice:
-            typer.echo(f"{'':10}{each.advice}")
+            tell(f"{'':10}{each.advice}")

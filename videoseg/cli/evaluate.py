@@ -15,6 +15,7 @@ from videoseg.cli import _completion
 from videoseg.cli._common import Config, Preset
 from videoseg.cli._hosted_options import Yes, ask_consent, without_cache
 from videoseg.cli._streams import print_json
+from videoseg.cli._terminal import describe, tell
 
 if TYPE_CHECKING:
     from videoseg.evaluate.candidates import Candidate
@@ -144,7 +145,7 @@ def run(
     if as_json:
         print_json(plain(result))
     elif not quiet:
-        typer.echo((folder / f"{RESULTS}.md").read_text(encoding="utf-8"), nl=False)
+        tell(*(folder / f"{RESULTS}.md").read_text(encoding="utf-8").rstrip("\n").split("\n"))
     _end(result.skipped, quiet)
 
 
@@ -159,7 +160,7 @@ def compare(
 
     found = compare(first, second)
     if not as_json:
-        typer.echo(comparison_markdown(found), nl=False)
+        tell(*comparison_markdown(found).rstrip("\n").split("\n"))
         return
     shown = {
         "first": found.first,
@@ -215,7 +216,7 @@ def suite(
             on_sample=on_sample,
         )
     if not quiet:
-        typer.echo((out / "suite.md").read_text(encoding="utf-8"), nl=False)
+        tell(*(out / "suite.md").read_text(encoding="utf-8").rstrip("\n").split("\n"))
     _end([line for one in found if one.result for line in one.result.skipped], quiet)
 
 
@@ -268,7 +269,7 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[str], None], Callable[[in
 
         def on_start(name: str) -> None:
             bar.reset()
-            bar.set_description(name)
+            describe(bar, name)
 
         def on_sample(count: int) -> None:
             bar.update(count - bar.n)
@@ -280,5 +281,5 @@ def _end(skipped: Sequence[str], quiet: bool) -> None:
     """Say what was skipped, and end with the exit code for it."""
     if skipped:
         if not quiet:
-            typer.echo(f"skipped {len(skipped)} broken: {skipped[0]}", err=True)
+            tell(f"skipped {len(skipped)} broken: {skipped[0]}", err=True)
         raise typer.Exit(SOME_FAILED)

@@ -13,6 +13,7 @@ from videoseg.addresses import without_secrets
 from videoseg.cli import _options
 from videoseg.cli._common import Assign
 from videoseg.cli._streams import print_json
+from videoseg.cli._terminal import tell
 
 if TYPE_CHECKING:
     from videoseg.types import StreamInfo
@@ -48,9 +49,9 @@ def info(
         print_json({name: _plain(stream, about) for name, stream in streams.items()})
         return
     for name, stream in streams.items():
-        typer.echo(name)
+        tell(name)
         for key, value in rows(stream, about):
-            typer.echo(f"  {key:15} {value}")
+            tell(f"  {key:15} {value}")
 
 
 def _plain(stream: StreamInfo, about: Mapping[str, Any]) -> dict[str, object]:

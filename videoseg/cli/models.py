@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from videoseg.cli._streams import print_json
+from videoseg.cli._terminal import tell
 
 _log = logging.getLogger(__name__)
 
@@ -38,17 +39,17 @@ def models(
         return
     for card in cards:
         where = "on this machine" if here[card.name] else "not on this machine"
-        typer.echo(f"{card.name}  ({card.megabytes:g} MB, {card.licence}; {where})")
-        typer.echo(f"  {card.summary}")
+        tell(f"{card.name}  ({card.megabytes:g} MB, {card.licence}; {where})")
+        tell(f"  {card.summary}")
         if card.grounds:
-            typer.echo(f"  pairs with any model that takes boxes: --model {card.name}+sam2.1-tiny")
-        typer.echo(f"  takes: {', '.join(sorted(card.kinds))}")
+            tell(f"  pairs with any model that takes boxes: --model {card.name}+sam2.1-tiny")
+        tell(f"  takes: {', '.join(sorted(card.kinds))}")
         if "text" in card.kinds:
             phrases = "any phrase" if card.open_vocabulary else "a fixed list of things"
-            typer.echo(f"  words: {phrases}")
+            tell(f"  words: {phrases}")
         if card.memory:
-            typer.echo(f"  memory: about {card.memory / 1000:.1f} GB, half in bf16")
+            tell(f"  memory: about {card.memory / 1000:.1f} GB, half in bf16")
         if card.extra is not None:
-            typer.echo(f"  needs: pip install 'videoseg[{card.extra}]'")
+            tell(f"  needs: pip install 'videoseg[{card.extra}]'")
         if card.sends_frames_away:
-            typer.echo("  sends frames to a service")
+            tell("  sends frames to a service")

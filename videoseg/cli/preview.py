@@ -39,6 +39,7 @@ from videoseg.cli._prompts import (
 )
 from videoseg.cli._streams import print_json
 from videoseg.cli._summary import NOT_LOOKED_FOR
+from videoseg.cli._terminal import tell
 from videoseg.errors import OutputExistsError, PromptError, UsageError
 
 if TYPE_CHECKING:
@@ -166,15 +167,13 @@ def _refuse_own_input(path: Path, read: Sequence[str | Path | None]) -> None:
 def _say(job: Job, shown: Sequence[Look], path: Path, *, as_json: bool, quiet: bool) -> None:
     if not quiet:
         for note in job.notes:
-            typer.echo(f"note: {note}", err=True)
+            tell(f"note: {note}", err=True)
         refused = {each.prompt for each in job.refused}
         for number, prompt in enumerate(job.prompts):
             on = sum(bool(look.scores(number)) for look in shown)
             found = f"found on {on} of {len(shown)} frames"
-            typer.echo(
-                f"{prompt.label}: {NOT_LOOKED_FOR if number in refused else found}", err=True
-            )
-        typer.echo(f"wrote {path}", err=True)
+            tell(f"{prompt.label}: {NOT_LOOKED_FOR if number in refused else found}", err=True)
+        tell(f"wrote {path}", err=True)
     if as_json:
         frames = [
             {

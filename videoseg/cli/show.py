@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from videoseg.cli import _completion
+from videoseg.cli._terminal import tell
 from videoseg.errors import ConfigError, MissingDependencyError
 
 _log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def show(
 
     if name is None:
         for kind in registry.KINDS:
-            typer.echo(f"{kind:10} {', '.join(registry.names(kind))}")
+            tell(f"{kind:10} {', '.join(registry.names(kind))}")
         for each in registry.broken():
             _log.warning("%s", each)
         return
@@ -52,7 +53,7 @@ def show(
         _settings(f"{kind}.{name}", registry.part_class(kind, name))
         if kind == "models":
             card = registry.card(name)
-            typer.echo(f"  takes {', '.join(sorted(card.kinds))}; weights under {card.licence}")
+            tell(f"  takes {', '.join(sorted(card.kinds))}; weights under {card.licence}")
             if card.about:
                 _tell(registry.part_class(kind, name), card.about)
 
@@ -61,15 +62,16 @@ def _tell(cls: type, file: str) -> None:
     from importlib import resources
 
     package = cls.__module__.rpartition(".")[0]
-    typer.echo("\n" + resources.files(package).joinpath(file).read_text(encoding="utf-8").strip())
+    text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
+    tell("", *text.strip().split("\n"))
 
 
 def _settings(path: str, cls: type) -> None:
     from videoseg.config import settings_of
 
     summary = (cls.__doc__ or "").strip().splitlines()
-    typer.echo(f"{path}: {summary[0] if summary else ''}")
+    tell(f"{path}: {summary[0] if summary else ''}")
     for setting in settings_of(cls):
-        typer.echo(f"  {path}.{setting.name} = {setting.default!r}  ({setting.type})")
+        tell(f"  {path}.{setting.name} = {setting.default!r}  ({setting.type})")
         if setting.doc:
-            typer.echo(f"      {setting.doc}")
+            tell(f"      {setting.doc}")
