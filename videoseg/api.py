@@ -154,7 +154,7 @@ class Job(AbstractContextManager["Job"]):
             self._range = self._frame_range()
             self.outputs = self._outputs()
         except BaseException:
-            self._source.close()
+            registry.release(self._source, "the input")
             raise
         self.clock = Stopwatch()
         self.load = Load()
@@ -162,9 +162,9 @@ class Job(AbstractContextManager["Job"]):
         self._said: tuple[str, ...] = ()
 
     def __exit__(self, *_: object) -> None:
-        self._source.close()
+        registry.release(self._source, "the input")
         if self._keeps_model:
-            self._model.close()
+            registry.release(self._model, "the model")
 
     def __enter__(self) -> Self:
         return self
@@ -594,7 +594,7 @@ class Job(AbstractContextManager["Job"]):
         try:
             yield source
         finally:
-            source.close()
+            registry.release(source, "the input")
 
     def _usage(self) -> Usage | None:
         return self._model.usage if isinstance(self._model, Metered) else None
@@ -668,7 +668,7 @@ def open_source(
         for info in streams.values():
             check_pixels(info.width, info.height)
     except ValueError as error:
-        source.close()
+        registry.release(source, "the input")
         raise SourceError(f"{without_secrets(text)}: {error}") from error
     return source, streams
 
@@ -680,7 +680,7 @@ def info(location: Location, config: RunConfig | None = None) -> Mapping[str, St
         SourceError: It cannot be read.
     """
     source, streams = open_source(location, _checked(config))
-    source.close()
+    registry.release(source, "the input")
     return streams
 
 

@@ -24,7 +24,7 @@ from videoseg.errors import (
 )
 from videoseg.pipeline import Tally
 from videoseg.protocols import Segmenter
-from videoseg.registry import blamed
+from videoseg.registry import blamed, release
 from videoseg.run.summary import Summary
 from videoseg.types import Prompt
 
@@ -114,7 +114,7 @@ class Series(AbstractContextManager["Series"]):
 
     def __exit__(self, *_: object) -> None:
         if self._model is not None:
-            self._model.close()
+            release(self._model, "the model")
             self._model = None
 
     def settle(self, task: Task, watch: Watch) -> Outcome:
@@ -148,7 +148,7 @@ def _reason(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, VideosegError):
         return text
-    refused = refusal_of(error) if isinstance(error, OSError) else None
+    refused = refusal_of(error)
     by = blamed(error)
     failed = "unexpected" if by is None else f"{by} failed:"
     return refused or f"{failed} {type(error).__name__}: {text}"

@@ -28,13 +28,42 @@ from __future__ import annotations
 
 import errno
 
+_NO_MEMORY = (
+    "memory ran out; show the model less (--max-size), do fewer inputs at once (--jobs 1), or "
+    "allow the process more"
+)
+_NO_THREAD = (
+    "the system allows no further thread or process; end others, or ask for fewer (--jobs 1, "
+    "OMP_NUM_THREADS=1)"
+)
+_NO_MEMORY_SAID = ("bad_alloc", "bad allocation", "failed to map segment", "allocate memory")
+"""What packages in C++ say instead of raising a MemoryError; the third is an import."""
 
-def refusal_of(error: OSError) -> str | None:
-    """What the system refuses, in one line; None where that does not tell what to do about it."""
-    if error.filename is not None and error.strerror:
+
+def refusal_of(error: BaseException) -> str | None:
+    """What the system refuses or has run out of, in one line.
+
+    None where that does not tell what to do about it.
+    """
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
-    known = error.errno in (errno.ENOSPC, errno.EROFS, errno.ENOENT)
-    return error.strerror if known else None
+    number, said = getattr(error, "errno", None), str(error)
+    if isinstance(error, MemoryError) or number == errno.ENOMEM:
+        return _NO_MEMORY
+    plain = type(error).__module__ == "builtins"  # FFmpeg, too, speaks of trying again
+    if plain and ("start new thread" in said or number == errno.EAGAIN):
+        return _NO_THREAD
+    if any(words in said for words in _NO_MEMORY_SAID) or _is_opencv_without_memory(error):
+        return _NO_MEMORY
+    if isinstance(error, RecursionError):
+        return "what was given is nested too deeply to be read"
+    if isinstance(error, OSError) and number in (errno.ENOSPC, errno.EROFS, errno.ENOENT):
+        return error.strerror
+    return None
+
+
+def _is_opencv_without_memory(error: BaseException) -> bool:
+    return type(error).__module__ == "cv2" and getattr(error, "code", None) == -4
 
 
 class VideosegError(Exception):

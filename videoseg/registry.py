@@ -36,6 +36,8 @@ from videoseg.values import shown
 if TYPE_CHECKING:
     from videoseg.types import ModelCard
 
+_log = logging.getLogger(__name__)
+
 Kind: TypeAlias = Literal["sources", "models", "tracking", "writers", "exporters"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _ONE_OF: Mapping[Kind, str] = {
@@ -239,6 +241,27 @@ def blamed(error: BaseException) -> str | None:
         found = roots.get(module.partition(".")[0], found)
         trace = trace.tb_next
     return None if found is None else f"plug-in {found.name!r} ({_origin(found)})"
+
+
+def release(part: Any, what: str) -> None:
+    """Close a source or a model once the work is done or has failed.
+
+    What goes wrong then changes nothing about the results, so it is logged.
+
+    Args:
+        part: What to close.
+        what: Its name for people.
+    """
+    try:
+        part.close()
+    except Exception as error:
+        by, said = blamed(error) or what, " ".join(str(error).split())
+        _log.warning(
+            "%s could not be closed (%s: %s); results are not affected",
+            by,
+            type(error).__name__,
+            said,
+        )
 
 
 def _how_to_pair() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -55,10 +56,8 @@ def read_ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
         except BaseException as error:  # handed to the caller, whatever it is
             end = _End(error)
         finally:
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                close()
-            put(end)
+            error = _closed(iterator)
+            put(end if error is None or end.error is not None else _End(error))
 
     thread = threading.Thread(target=work, name="videoseg-read-ahead", daemon=True)
     thread.start()
@@ -73,6 +72,17 @@ def read_ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     finally:
         left.set()
         thread.join()
+
+
+def _closed(iterator: object) -> Exception | None:
+    """Close it if it can be closed; what that raises, which somebody waits for."""
+    try:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
+    except Exception as error:
+        return error
+    return None
 
 
 class WriteBehind(AbstractContextManager["WriteBehind[T]"], Generic[T]):
@@ -125,6 +135,26 @@ class WriteBehind(AbstractContextManager["WriteBehind[T]"], Generic[T]):
             except BaseException as error:  # handed to the caller, whatever it is
                 self._error = error
                 return
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Within, Ctrl-C waits: what has to be done as a whole is done, then it interrupts.
+
+    Only the main thread is ever interrupted, so in others this does nothing.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    waiting: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: waiting.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if waiting:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

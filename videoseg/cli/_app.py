@@ -98,8 +98,6 @@ def run(arguments: Sequence[str]) -> int:
         return _say(_line(error), FAILED)
     except ReaderGoneError:
         return 0
-    except OSError as error:
-        return _refused(error)
     except SystemExit as error:  # by a plug-in, whose code 0 would be taken for a run that is done
         # Completion exits, too, before anything could load a plug-in, and must stay quick.
         registry = sys.modules.get("videoseg.registry")
@@ -107,17 +105,20 @@ def run(arguments: Sequence[str]) -> int:
             raise
         return _unexpected(error)
     except Exception as error:
-        return _unexpected(error, arguments)
+        return _refused(error, arguments)
 
 
-def _refused(error: OSError) -> int:
-    """What the system refuses: a working folder that is gone, a file by its name."""
-    try:
-        os.getcwd()
-    except OSError:
-        return _say("the working folder does not exist any more; change to one that does", FAILED)
-    refused = None if os.environ.get(DEBUG) else refusal_of(error)
-    return _unexpected(error) if refused is None else _say(refused, FAILED)
+def _refused(error: Exception, arguments: Sequence[str]) -> int:
+    """What the system refuses: a working folder that is gone, a file by its name, memory."""
+    if isinstance(error, OSError):
+        try:
+            os.getcwd()
+        except OSError:
+            gone = "the working folder does not exist any more; change to one that does"
+            return _say(gone, FAILED)
+    is_usage, debugs = hasattr(error, "exit_code"), bool(os.environ.get(DEBUG))
+    refused = None if is_usage or debugs else refusal_of(error)
+    return _unexpected(error, arguments) if refused is None else _say(refused, FAILED)
 
 
 def _unexpected(error: BaseException, arguments: Sequence[str] = ()) -> int:

@@ -108,7 +108,7 @@ class Cache(AbstractContextManager["Cache"]):
         try:
             value = json.loads(file.readline())
             return tuple(Answer.from_json(answer) for answer in value["answers"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise RunLogError(
                 f"{self._folder / PREDICTIONS}: the answers about {sample!r} are damaged "
                 f"({error}); delete the file to ask again"
@@ -129,7 +129,7 @@ class Cache(AbstractContextManager["Cache"]):
                     self._sessions.append(Session(**value["session"]))
                 else:
                     self._places[value["sample"]] = start
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, RecursionError) as error:
                 raise RunLogError(
                     f"{self._folder / PREDICTIONS}: line {number} is damaged; "
                     "delete the file to ask again"
@@ -160,7 +160,7 @@ def read_identity(folder: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RunLogError(f"{folder} is not a folder of an evaluation: no {IDENTITY}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunLogError(f"{path} cannot be read: {error}") from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise RunLogError(f"{path} is not of an evaluation")

@@ -115,7 +115,7 @@ def _rows(folder: Path) -> list[Row]:
         ]
     except FileNotFoundError as error:
         raise RunLogError(f"{folder} holds no finished evaluation: no {ROWS}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunLogError(f"{path} is damaged: {error}") from error
 
 

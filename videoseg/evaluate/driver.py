@@ -10,6 +10,7 @@ from dataclasses import replace
 from videoseg.errors import UnknownPhraseError
 from videoseg.evaluate.answers import Answer, Found
 from videoseg.protocols import Segmenter
+from videoseg.registry import release
 from videoseg.stages.batched import Batched
 from videoseg.stages.carried import Carried
 from videoseg.types import Detections, Frame, Prompt
@@ -31,7 +32,7 @@ class Driver(AbstractContextManager["Driver"]):
 
     def __exit__(self, *_: object) -> None:
         if self._model is not None:
-            self._model.close()
+            release(self._model, "the model")
 
     def ask(self, frame: Frame, question: str, prompt: Prompt) -> Answer:
         """Ask one thing about one image, alone: no other question can help or harm the answer.

@@ -34,6 +34,7 @@ from videoseg.run.manifest import LONGEST
 from videoseg.run.manifest import NAME as MANIFEST
 from videoseg.run.pieces import STAGING as STAGING
 from videoseg.run.pieces import clash, is_inside, marker_of, outputs_of
+from videoseg.threads import interrupts_held
 
 PLAN = "plan.json"
 """The note by which an unfinished run is known."""
@@ -156,12 +157,13 @@ class Staging:
             self._refuse_existing()
             made = [name for name in self._pieces if os.path.lexists(self.folder / name)]
             made.sort(key=lambda name: name == MANIFEST)
-            self._held.write(MARKER, [marker_of(made, self._token)])
-            try:
-                self._move(made)
-            except BaseException:
-                self._held.remove(MARKER)
-                raise
+            with interrupts_held():
+                self._held.write(MARKER, [marker_of(made, self._token)])
+                try:
+                    self._move(made)
+                except BaseException:
+                    self._held.remove(MARKER)
+                    raise
         except OutputError:
             raise
         except (OSError, NotOursError) as error:

@@ -227,7 +227,7 @@ def _said(reply: Reply) -> str:
         value = value[0] if isinstance(value, list) and value else value
         error = value.get("error", value)
         said = error if isinstance(error, str) else error.get("message") or error.get("detail")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         said = reply.body.decode("utf-8", errors="replace")
     line = _plain(str(said or "")[: 10 * _LONGEST_MESSAGE])
     return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."

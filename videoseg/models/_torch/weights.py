@@ -154,8 +154,11 @@ def _lacking(folder: Path) -> list[str]:
 
 
 def _shards(folder: Path) -> list[str]:
-    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    return sorted(set(index["weight_map"].values()))
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        return sorted({str(name) for name in index["weight_map"].values()})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(folder / INDEX) from error
 
 
 def files(folder: Path) -> tuple[Path, ...]:
@@ -176,7 +179,7 @@ def count_parameters(folder: Path) -> int:
             try:
                 (length,) = struct.unpack("<Q", file.read(8))
                 header = json.loads(file.read(min(length, 100_000_000)))
-            except (struct.error, ValueError) as error:
+            except (struct.error, ValueError, RecursionError) as error:
                 raise _damaged(path) from error
         header.pop("__metadata__", None)
         end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
