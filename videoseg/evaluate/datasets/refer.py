@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import io
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -124,9 +125,9 @@ class _NothingButData(pickle._Unpickler):
 
 def _unpickled(file: Path) -> list[Any]:
     try:
-        with file.open("rb") as stream:
-            # The published files were written by Python 2, whose strings are bytes.
-            refs = _NothingButData(stream, encoding="latin1").load()
+        # From memory: a file would be asked for as many bytes as it claims to have. The published
+        # ones were written by Python 2, whose strings are bytes.
+        refs = _NothingButData(io.BytesIO(file.read_bytes()), encoding="latin1").load()
     except OSError as error:
         raise SourceError(f"{file}: cannot be read: {error.strerror}") from error
     except Exception as error:  # damaged pickles raise nearly anything

@@ -66,7 +66,7 @@ def _from_keyring(variable: str) -> str | None:
     found: list[object] = []
 
     def ask() -> None:
-        with suppress(Exception):
+        with suppress(Exception, SystemExit):
             keyring = importlib.import_module("keyring")
             found.append(keyring.get_password(KEYRING_SERVICE, variable))
 

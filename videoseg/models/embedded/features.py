@@ -97,7 +97,7 @@ def session(name: str, threads: int) -> Any:
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or granted_threads()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails is raised, and said once
     # Networks take turns: threads of one that spin would take the cores from the next.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(
