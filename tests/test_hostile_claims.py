@@ -172,6 +172,17 @@ def of_many_samples() -> bytes:
     return bytes(data)
 
 
+def of_many_samples_packed() -> bytes:
+    """The header packed as QuickTime once did."""
+    data = of_many_samples()
+    place = data.find(b"moov") - 4
+    header = data[place : place + int.from_bytes(data[place : place + 4], "big")]
+    inner = box(b"dcom", b"zlib") + box(
+        b"cmvd", struct.pack(">I", len(header)) + zlib.compress(header)
+    )
+    return data[:place] + box(b"moov", box(b"cmov", inner)) + data[place + len(header) :]
+
+
 def fragment_of_many_samples() -> bytes:
     run = box(b"trun", bytes(4) + struct.pack(">I", 1 << 26))
     inner = box(b"traf", box(b"tfhd", b"\0\2\0\0" + struct.pack(">I", 1)) + run)
@@ -237,6 +248,7 @@ CASES: Mapping[str, tuple[Callable[[], bytes], str | None]] = {
         "no picture in .* is 30000 x 30000",
     ),
     "samples.mp4": (of_many_samples, TABLES),
+    "packed.mov": (of_many_samples_packed, TABLES),
     "fragment.mp4": (fragment_of_many_samples, TABLES),
     "count.mp4": (patched(b"stsz", 8, ">I", 2**32 - 1), "is not a video that can be read"),
     "edit.mp4": (patched(b"elst", 8, ">I", 2**32 - 1), None),

@@ -6,6 +6,8 @@ of gigabytes (ISO 14496-12, 8.7.3 and 8.8.8).
 
 from __future__ import annotations
 
+import io
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -18,6 +20,8 @@ _INSIDE = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"tra
 _ALWAYS = 1 << 20
 """Samples that are taken from a file of any size."""
 _DEEPEST = 8
+_MOST_UNPACKED = 1 << 24
+"""Bytes of a header that QuickTime has packed."""
 
 
 def check_tables(file: BinaryIO, stored: int) -> None:
@@ -52,8 +56,22 @@ def _samples(file: BinaryIO, at: int, end: int, depth: int) -> Iterator[int]:
         table = head[start:]
         if kind in _INSIDE and depth < _DEEPEST:
             yield from _samples(file, at + start, min(at + length, end), depth + 1)
+        elif kind == b"cmov":
+            yield from _samples_of_packed(file, at, length)
         elif kind == b"stsz" and any(table[4:8]):
             yield int.from_bytes(table[8:12], "big")
         elif kind == b"trun":
             yield int.from_bytes(table[4:8], "big")
         at += length
+
+
+def _samples_of_packed(file: BinaryIO, at: int, length: int) -> Iterator[int]:
+    """The same of a header that is packed as a whole (``cmov`` with ``dcom`` and ``cmvd``)."""
+    file.seek(at)
+    content = file.read(min(length, _MOST_UNPACKED))
+    start = content.find(b"cmvd") + 8  # its size once unpacked stands before it
+    try:
+        header = zlib.decompressobj().decompress(content[start:], _MOST_UNPACKED)
+    except zlib.error:
+        return
+    yield from _samples(io.BytesIO(header), 0, len(header), 0)
