@@ -56,8 +56,8 @@ def read_ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
         except BaseException as error:  # handed to the caller, whatever it is
             end = _End(error)
         finally:
-            error = _closed(iterator)
-            put(end if error is None or end.error is not None else _End(error))
+            fault = _closed(iterator)
+            put(end if fault is None or end.error is not None else _End(fault))
 
     thread = threading.Thread(target=work, name="videoseg-read-ahead", daemon=True)
     thread.start()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from typing import BinaryIO, Literal, TypeAlias
 
 import numpy as np
 
@@ -25,6 +26,10 @@ _PACKED = frozenset({b"iCCP", b"iTXt", b"zTXt"})
 """Chunks of a PNG that are not picture and may be compressed."""
 _MOST_UNPACKED = 1 << 24
 """Bytes that all of these may come to; profiles and descriptions have far less than a million."""
+_MOST_OF_ALL = 1 << 28
+"""Bytes of the texts of all PNG in a file, which are unpacked one after another."""
+_LOOKED_THROUGH = 1 << 26
+"""Bytes of a file in which PNG are looked for."""
 _MOST_CHUNKS = 1 << 18
 
 
@@ -43,21 +48,45 @@ def check_claims(data: memoryview) -> None:
     check_packed(data)
 
 
-def check_packed(data: memoryview) -> None:
+def check_packed_inside(file: BinaryIO, stored: int) -> None:
+    """The same as ``check_packed`` for each PNG in a file that may be one or hold some as frames.
+
+    In a large file only for one that it begins with: its size explains the rest.
+
+    Raises:
+        ValueError: One of them, or all together, unpack to very much.
+    """
+    if not stored:
+        return
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        end = min(stored, _LOOKED_THROUGH)
+        at, left = mapped.find(_PNG, 0, end), _MOST_OF_ALL
+        while at >= 0:
+            with memoryview(mapped) as whole, whole[at:] as data:
+                left -= check_packed(data)
+            if left < 0:
+                raise ValueError(f"texts in it have more than {_MOST_OF_ALL:,} bytes")
+            at = mapped.find(_PNG, at + 1, end)
+
+
+def check_packed(data: memoryview) -> int:
     """Refuse a PNG whose colour profile and texts are very large once they are unpacked.
 
     FFmpeg unpacks them without a limit, and for each frame of an animation again.
+
+    Returns:
+        Bytes that they come to.
 
     Raises:
         ValueError: They are.
     """
     if data[:8] != _PNG:
-        return
+        return 0
     at, left = 8, _MOST_UNPACKED
     for _ in range(_MOST_CHUNKS):
         kind, length = bytes(data[at + 4 : at + 8]), _two(data, at, 4, "big")[0]
         if len(kind) < 4 or kind == b"IDAT":
-            return
+            break
         if kind in _PACKED:
             left -= _unpacked(data[at + 8 : at + 8 + length], kind, left)
             if left <= 0:
@@ -66,6 +95,7 @@ def check_packed(data: memoryview) -> None:
                     "bytes; save it without them"
                 )
         at += 12 + length
+    return _MOST_UNPACKED - left
 
 
 def _unpacked(content: memoryview, kind: bytes, most: int) -> int:

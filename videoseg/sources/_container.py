@@ -13,7 +13,7 @@ from videoseg.addresses import for_ffmpeg, is_address, without_secrets
 from videoseg.errors import SourceError, SourceNotFoundError
 from videoseg.geometry.sizes import check_pixels, most_pixels
 from videoseg.sources import _truncation
-from videoseg.sources._claimed import check_packed
+from videoseg.sources._claimed import check_packed_inside
 from videoseg.sources._pictures import is_apng
 from videoseg.sources._tables import check_tables
 
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 STDIN = "-"
-_PNG = b"\x89PNG"
-_MOST_OF_PNG = 1 << 28
-"""Bytes of a file to look for texts in, which stand before its picture."""
-_PNG = b"\x89PNG"
-_MOST_OF_PNG = 1 << 28
-"""Bytes of a file to look for texts in, which stand before its picture."""
 _LIVE = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp"})
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Codecs whose transparency only another decoder than FFmpeg's own reads."""
@@ -166,10 +160,7 @@ def _checked_size(place: Place) -> int | None:
         stored = path.stat().st_size
         with path.open("rb") as file:
             check_tables(file, stored)
-            file.seek(0)
-            if file.read(4) == _PNG:
-                file.seek(0)
-                check_packed(memoryview(file.read(_MOST_OF_PNG)))
+            check_packed_inside(file, stored)
     except OSError:
         return None  # said by the decoder
     except ValueError as error:

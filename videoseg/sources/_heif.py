@@ -166,7 +166,7 @@ class Heif:
 
     def _check(self, width: int, height: int) -> None:
         if not 0 < width * height <= most_pixels(len(self.data)):
-            raise UnreadableError(f"no picture in {len(self.data):,} bytes is {width} x {height}")
+            raise UnreadableError(f"no picture is {width} x {height} in {len(self.data):,} bytes")
 
     def _read(self, meta: Mapping[bytes, bytes]) -> None:
         self.primary = read_number(meta[b"pitm"], 4, 4 if meta[b"pitm"][0] else 2)

@@ -56,8 +56,8 @@ def _samples(file: BinaryIO, at: int, end: int, depth: int) -> Iterator[int]:
         table = head[start:]
         if kind in _INSIDE and depth < _DEEPEST:
             yield from _samples(file, at + start, min(at + length, end), depth + 1)
-        elif kind == b"cmov":
-            yield from _samples_of_packed(file, at, length)
+        elif kind == b"cmov" and depth < _DEEPEST:
+            yield from _samples_of_packed(file, at, length, depth)
         elif kind == b"stsz" and any(table[4:8]):
             yield int.from_bytes(table[8:12], "big")
         elif kind == b"trun":
@@ -65,7 +65,7 @@ def _samples(file: BinaryIO, at: int, end: int, depth: int) -> Iterator[int]:
         at += length
 
 
-def _samples_of_packed(file: BinaryIO, at: int, length: int) -> Iterator[int]:
+def _samples_of_packed(file: BinaryIO, at: int, length: int, depth: int) -> Iterator[int]:
     """The same of a header that is packed as a whole (``cmov`` with ``dcom`` and ``cmvd``)."""
     file.seek(at)
     content = file.read(min(length, _MOST_UNPACKED))
@@ -74,4 +74,4 @@ def _samples_of_packed(file: BinaryIO, at: int, length: int) -> Iterator[int]:
         header = zlib.decompressobj().decompress(content[start:], _MOST_UNPACKED)
     except zlib.error:
         return
-    yield from _samples(io.BytesIO(header), 0, len(header), 0)
+    yield from _samples(io.BytesIO(header), 0, len(header), depth + 1)
