@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import sys
 import zlib
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -183,6 +186,22 @@ def of_many_samples_packed() -> bytes:
     return data[:place] + box(b"moov", box(b"cmov", inner)) + data[place + len(header) :]
 
 
+def of_pictures_with_text() -> bytes:
+    """A film whose frames are PNG, each with a text."""
+    frame = png(8, 8, zlib.compress(bytes(25 * 8)))
+    place = frame.find(b"IDAT") - 4
+    frame = frame[:place] + chunk(b"zTXt", b"a\0\0" + packed(1 << 28)) + frame[place:]
+    file = io.BytesIO()
+    with av.open(file, "w", format="mov") as container:
+        stream = container.add_stream("png", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 8, 8, "rgb24"
+        packet = av.Packet(frame)
+        packet.stream, packet.pts, packet.dts, packet.is_keyframe = stream, 0, 0, True
+        packet.time_base = Fraction(1, 10)
+        container.mux(packet)
+    return file.getvalue()
+
+
 def fragment_of_many_samples() -> bytes:
     run = box(b"trun", bytes(4) + struct.pack(">I", 1 << 26))
     inner = box(b"traf", box(b"tfhd", b"\0\2\0\0" + struct.pack(">I", 1)) + run)
@@ -241,13 +260,14 @@ CASES: Mapping[str, tuple[Callable[[], bytes], str | None]] = {
     "extents.heic": (lambda: heic(tiles=20000, extents=65535, size=(64, 64)), "damaged"),
     "header.heic": (
         lambda: heic(tiles=1, extents=0, size=(LARGE, LARGE)),
-        "no picture in .* is 16384 x 16384",
+        "no picture is 16384 x 16384 in",
     ),
     "header.avif": (
         lambda: heic(tiles=1, extents=0, size=(30000, 30000)).replace(b"heic", b"avif"),
-        "no picture in .* is 30000 x 30000",
+        "no picture is 30000 x 30000 in",
     ),
     "samples.mp4": (of_many_samples, TABLES),
+    "pictures.mov": (of_pictures_with_text, TEXTS),
     "packed.mov": (of_many_samples_packed, TABLES),
     "fragment.mp4": (fragment_of_many_samples, TABLES),
     "count.mp4": (patched(b"stsz", 8, ">I", 2**32 - 1), "is not a video that can be read"),
