@@ -198,7 +198,9 @@ def test_a_run_that_is_stopped_and_continued_ends_as_if_it_had_not_been(tmp_path
     arguments = ["segment", str(long), "--box", "4,4,60,60", "--write", "svg", "-o"]
     started = [sys.executable, "-m", "videoseg", *arguments]
     log = tmp_path / "stopped" / STAGING / "new" / "run" / "scenes.jsonl"
-    with subprocess.Popen([*started, str(tmp_path / "stopped")], stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [*started, str(tmp_path / "stopped")], stderr=subprocess.PIPE, text=True
+    ) as process:
         until(lambda: log.exists() and log.read_bytes().count(b"\n") > 2, process)
         process.send_signal(signal.SIGSTOP)
         time.sleep(1)

@@ -156,6 +156,6 @@ def test_a_set_with_an_absurd_picture_goes_on_with_the_next(tmp_path: Path) -> N
     }
     (tmp_path / "annotations.json").write_text(json.dumps(content))
     (sample,) = open_data_set(tmp_path, "coco").samples(lambda error: None)
-    load: Callable[[], Any] = sample.targets[0].mask
+    load: Any = sample.targets[0].mask
     with cheap(), pytest.raises(SourceError, match="too large"):
         load()
