@@ -266,9 +266,12 @@ def _decoded(heif: Heif, wanted: set[int], most: int) -> dict[int, npt.NDArray[n
 
     found: dict[int, npt.NDArray[np.uint8]] = {}
     converter = Converter("#000000")
-    with av.open(io.BytesIO(heif.data), "r") as container:
+    largest = {"max_pixels": str(most_pixels(len(heif.data)))}
+    with av.open(io.BytesIO(heif.data), "r", options=largest) as container:
         streams = [stream for stream in container.streams.video if stream.id in wanted]
         packets: Iterator[Packet[Any]] = container.demux(streams)
+        for stream in streams:
+            stream.codec_context.options = largest
         for packet in packets:
             number = packet.stream.id
             for frame in packet.decode():
