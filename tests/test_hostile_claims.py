@@ -119,7 +119,7 @@ def tiff_that_overlaps(pages: int = 20000, tags: int = 256) -> bytes:
     return bytes(made)
 
 
-def tiff_of_many_tags(pages: int = 2000) -> bytes:
+def tiff_of_many_tags(pages: int = 1000) -> bytes:
     made = b"II*\0" + struct.pack("<I", 72) + bytes(64)
     tags = [(256, 4, 1, 8), (257, 4, 1, 8), (273, 4, 1, 8), (278, 4, 1, 8), (279, 4, 1, 64)]
     tags += [(258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (277, 3, 1, 1)]
