@@ -1,4 +1,4 @@
-"""Small files that claim very much: none takes more than two seconds and 300 MB."""
+"""Small files that claim very much: none takes more than a few seconds and 300 MB."""
 
 from __future__ import annotations
 
