@@ -166,10 +166,13 @@ def test_a_preview_never_replaces_what_it_reads(capfd: pytest.CaptureFixture[str
         (["pics/0.png", "red"], "hard.png"),
         (["pics", "red"], "pics/1.png"),
         (["pics/%d.png", "red"], "pics/1.png"),
-        (["pics/0.png", "--prompts", "p.json"], "p.json"),
     ):
         assert run(["preview", *given, "-o", out, "--overwrite", "--model", "colours"]) == 2, out
         said = capfd.readouterr().err
         assert "would be lost" in said
         assert said.count("\n") == 1
+    # What is not named as a picture is refused for that alone.
+    prompts = ["preview", "pics/0.png", "--prompts", "p.json", "--model", "colours"]
+    assert run([*prompts, "-o", "p.json", "--overwrite"]) == 2
+    assert "a preview is a PNG" in capfd.readouterr().err
     assert {path: path.read_bytes() for path in before} == before

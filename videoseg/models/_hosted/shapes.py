@@ -30,6 +30,8 @@ _LONGEST_SEGMENT = 128
 """Characters of a curve: six numbers of twenty each."""
 _ERROR = 0.02
 """Pixels between chords and curves, as ``flatten`` makes them."""
+_FARTHEST = 1e9
+"""Pixels from the frame; whatever is drawn or written of smaller numbers stays exact."""
 _MOST_CORNERS = 1 << 18
 """Chords of all curves of an answer, as they lie on the frame."""
 _MOST_CROSSINGS = 1 << 24
@@ -108,8 +110,11 @@ def instance_of(
     The outline is left out where rings cross, for then its fill rules would not agree.
 
     Raises:
-        UnreadableError: To draw them is far more work than any honest outline is.
+        UnreadableError: They lie far beyond every frame, or to draw them is far more work than any
+            honest outline is.
     """
+    if not all(_reach(ring) <= _FARTHEST for ring in rings):
+        raise UnreadableError("it answered with an outline that lies far beyond the frame")
     if not sum(corners_of(ring, _ERROR) for ring in rings) <= _MOST_CORNERS:
         raise UnreadableError("it answered with curves that bend far beyond the frame")
     edges = _edges(rings)
@@ -121,6 +126,12 @@ def instance_of(
         return None
     outline = shape_of(rings) if _neighbours(edges) <= _MOST_NEIGHBOURS else None
     return Instance(mask, score, prompt, outline=outline)
+
+
+def _reach(ring: Ring) -> float:
+    """The largest coordinate of a ring's points, without its sign."""
+    points = ring.points if isinstance(ring, Polygon) else ring.segments
+    return float(np.abs(points).max())
 
 
 def shape_of(rings: tuple[Ring, ...]) -> Shape | None:
