@@ -113,10 +113,10 @@ def instance_of(
         UnreadableError: They lie far beyond every frame, or to draw them is far more work than any
             honest outline is.
     """
-    if not all(_reach(ring) <= _FARTHEST for ring in rings):
-        raise UnreadableError("it answered with an outline that lies far beyond the frame")
     if not sum(corners_of(ring, _ERROR) for ring in rings) <= _MOST_CORNERS:
         raise UnreadableError("it answered with curves that bend far beyond the frame")
+    if not all(_reach(ring) <= _FARTHEST for ring in rings):
+        raise UnreadableError("it answered with an outline that lies far beyond the frame")
     edges = _edges(rings)
     heights = np.abs(np.diff(np.clip(edges[:, :, 1], 0, height), axis=1))
     if not heights.sum() <= _MOST_CROSSINGS:
