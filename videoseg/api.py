@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from videoseg import pipeline, registry
-from videoseg.addresses import local_path, without_secrets
+from videoseg.addresses import is_address, local_path, without_secrets
 from videoseg.choice import chosen
 from videoseg.config import AUTO, RunConfig, output_kind
 from videoseg.errors import (
@@ -574,7 +574,7 @@ class Job(AbstractContextManager["Job"]):
     def _goes_back(self) -> bool:
         """Whether marks are followed backwards, too: where the input can be read again."""
         where = Path(self.location)
-        once = self.location == "-" or "://" in self.location.removeprefix("file://")
+        once = self.location == "-" or is_address(self.location)
         once = once or (where.exists() and not (where.is_file() or where.is_dir()))
         live = any(info.live for info in self.streams.values())
         return self.config.run.backwards and not (once or live)

@@ -69,6 +69,19 @@ def frame_folders(streams: Mapping[str, StreamInfo], top: str) -> dict[str, str]
     return {stream: f"{top}/{name}" for stream, name in stream_names(streams).items()}
 
 
+def make_frame_folders(folder: Path, streams: Mapping[str, StreamInfo], top: str) -> dict[str, str]:
+    """Make the folders of ``frame_folders`` below ``folder``; give their names, relative to it.
+
+    Raises:
+        OutputError: One cannot be made.
+    """
+    names = frame_folders(streams, top)
+    for name in names.values():
+        with writing(folder / name):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    return names
+
+
 def frame_name(scene: Scene, info: StreamInfo, suffix: str) -> str:
     """File name of a frame, numbered as the source's own files where these are: ``000012.svg``."""
     return f"{info.start_number + scene.index:06d}{suffix}"

@@ -48,7 +48,6 @@ _ONE_OF: Mapping[Kind, str] = {
     "exporters": "exporter",
 }
 Factory: TypeAlias = Callable[..., Any]
-_log = logging.getLogger(__name__)
 
 _METHODS: Mapping[Kind, tuple[str, ...]] = {
     "sources": ("accepts", "open", "frames", "close"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from videoseg.addresses import is_address
 from videoseg.cli._terminal import ask, tell
 from videoseg.errors import UsageError
 
@@ -126,7 +127,7 @@ def frames_of(
 
         frames = 0
         for location in locations:
-            if location == "-" or "://" in location:
+            if location == "-" or is_address(location):
                 return None
             try:
                 with Job(location, prompts, config) as job:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
-from videoseg.output_files import FRAMES, FrameNames, Naming, frame_folders, writing
+from videoseg.output_files import FRAMES, FrameNames, Naming, make_frame_folders, writing
 from videoseg.types import Frame, Prompt, Scene, StreamInfo
 
 
@@ -42,11 +42,8 @@ class Frames:
         """Make the folders."""
         del prompts
         self._streams, self._naming = streams, FrameNames(self.names)
-        names = frame_folders(streams, FRAMES)
+        names = make_frame_folders(folder, streams, FRAMES)
         self._folders = {stream: str(folder / name) for stream, name in names.items()}
-        for path in self._folders.values():
-            with writing(path):
-                os.makedirs(path, exist_ok=True)
 
     def write(self, scene: Scene, frame: Frame | None) -> None:
         """Write one picture.

@@ -16,7 +16,15 @@ from typing_extensions import Doc
 from videoseg.errors import OutputError
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
-from videoseg.output_files import FRAMES, FrameNames, Naming, frame_folders, frame_name, writing
+from videoseg.output_files import (
+    FRAMES,
+    FrameNames,
+    Naming,
+    frame_folders,
+    frame_name,
+    make_frame_folders,
+    writing,
+)
 from videoseg.types import Frame, Mask, Prompt, Scene, Shape, StreamInfo, TrackedInstance
 from videoseg.writers._label_png import LARGEST_NARROW, check_id, label_png, widened
 
@@ -80,13 +88,10 @@ class Masks:
     ) -> None:
         """Make the folders and begin ``masks.json``."""
         self._streams, self._folder = streams, folder
-        self._folders = frame_folders(streams, _FOLDER)
+        self._folders = make_frame_folders(folder, streams, _FOLDER)
         self._naming, self._pictures = FrameNames(self.names), None
         self._image_count = self._annotation_count = 0
         self._wide = False
-        for name in self._folders.values():
-            with writing(folder / name):
-                (folder / name).mkdir(parents=True, exist_ok=True)
         categories = [
             {"id": number, "name": prompt.label, "supercategory": ""}
             for number, prompt in enumerate(prompts, start=1)

@@ -23,7 +23,7 @@ from videoseg.outlines.markup import (
     track_id_of,
     write_title,
 )
-from videoseg.output_files import FrameNames, Naming, frame_folders, writing
+from videoseg.output_files import FrameNames, Naming, make_frame_folders, writing
 from videoseg.types import Frame, Prompt, Scene, StreamInfo, TrackedInstance
 
 _FOLDER = "svg"
@@ -58,11 +58,8 @@ class Svg:
         """Make the folders."""
         del prompts
         self._streams, self._naming = streams, FrameNames(self.names)
-        names = frame_folders(streams, _FOLDER)
+        names = make_frame_folders(folder, streams, _FOLDER)
         self._folders = {stream: str(folder / name) for stream, name in names.items()}
-        for path in self._folders.values():
-            with writing(path):
-                os.makedirs(path, exist_ok=True)
 
     def write(self, scene: Scene, frame: Frame | None) -> None:
         """Write one picture; without objects it is empty."""
