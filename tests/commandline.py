@@ -96,12 +96,18 @@ class Ran:
         return int(self.counts["dropped"])
 
 
-def command(*arguments: str) -> Ran:
-    """Run one command in this process."""
+def captured(
+    arguments: Sequence[str], ours: Mapping[str, Mapping[str, Any]]
+) -> tuple[int, str, str]:
+    """Run one command in this process; its exit code, and what it wrote to out and to err.
+
+    Args:
+        arguments: Of ``videoseg``.
+        ours: Parts to add, by kind and name.
+    """
     real = registry._built_in
 
     def with_ours(kind: registry.Kind) -> dict[str, Any]:
-        ours: dict[str, dict[str, Any]] = {"models": {"blind": Blind}, "writers": {"kept": Kept}}
         return {**real(kind), **ours.get(kind, {})}
 
     out, err = io.StringIO(), io.StringIO()
@@ -111,7 +117,14 @@ def command(*arguments: str) -> Ran:
         redirect_stderr(err),
     ):
         code = run(arguments)
-    return Ran(code, out.getvalue(), tuple(err.getvalue().splitlines()))
+    return code, out.getvalue(), err.getvalue()
+
+
+def command(*arguments: str) -> Ran:
+    """Run one command in this process, with a model that finds nothing."""
+    ours: dict[str, dict[str, Any]] = {"models": {"blind": Blind}, "writers": {"kept": Kept}}
+    code, out, err = captured(arguments, ours)
+    return Ran(code, out, tuple(err.splitlines()))
 
 
 def segmented(location: Path | str, *arguments: str, **video: Any) -> Ran:

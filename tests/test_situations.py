@@ -14,11 +14,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import av
 import cv2
@@ -27,9 +26,9 @@ import pytest
 from pycocotools import mask as coco
 
 import videoseg
+from tests.commandline import captured
 from tests.fakes import Colours
 from tests.media import clip, film
-from videoseg import registry
 from videoseg.cli._app import run
 from videoseg.types import RgbImage
 
@@ -56,22 +55,10 @@ class Ended:
 
 def command(*arguments: str) -> Ended:
     """Run ``videoseg`` in this process, with a model that finds red, green and blue."""
-    real = registry._built_in
-
-    def with_ours(kind: registry.Kind) -> dict[str, Any]:
-        return {**real(kind), **({"colours": Colours} if kind == "models" else {})}
-
-    out, said = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.object(registry, "_built_in", with_ours),
-        redirect_stdout(out),
-        redirect_stderr(said),
-    ):
-        code = run(arguments)
-    text = said.getvalue()
+    code, out, text = captured(arguments, {"models": {"colours": Colours}})
     assert "Traceback" not in text
     assert "unexpected" not in text, text
-    return Ended(code, out.getvalue(), text)
+    return Ended(code, out, text)
 
 
 def segment(*arguments: str) -> Ended:
