@@ -25,8 +25,8 @@ import numpy as np
 from videoseg import registry
 from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry import masks
-from videoseg.motion import carry_mask, flow_between
-from videoseg.stages.carried import Carried
+from videoseg.motion.flow import carry_mask, flow_between
+from videoseg.stages.propagated import Carried
 from videoseg.types import Bitmap, Cue, Detections, Frame, Mask, Prompt, RgbImage
 
 

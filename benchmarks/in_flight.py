@@ -3,7 +3,7 @@
     python benchmarks/in_flight.py [--frames N] [--latency SECONDS] [--at-once N] [--rounds N]
 
 A server on this machine speaks Moondream's protocol and waits before each answer. Frames go through
-``stages/in_flight.py``: with one call each, and with two, one that detects and one that outlines.
+``stages/concurrent.py``: with one call each, and with two, one that detects and one that outlines.
 Ideal is the number of calls times the latency, over the calls at once. The work for a call is part
 of what is timed, and told beside. Exits with 1 where a chain is more than 15 % slower than ideal.
 """
@@ -21,7 +21,7 @@ import numpy as np
 
 from tests import hosted_servers as servers
 from videoseg.models.moondream import Moondream
-from videoseg.stages.in_flight import InFlight, most_ahead
+from videoseg.stages.concurrent import InFlight, most_ahead
 from videoseg.types import Frame, Prompt
 
 BAR = 1.15

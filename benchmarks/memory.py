@@ -27,8 +27,8 @@ import cv2
 import numpy as np
 
 from videoseg import Job, Prompt, load_config, registry
-from videoseg.addresses import for_ffmpeg
 from videoseg.geometry import masks
+from videoseg.system.addresses import for_ffmpeg
 from videoseg.types import Detections, Frame, Instance, ModelCard
 
 BAR = 1.05

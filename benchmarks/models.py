@@ -44,10 +44,10 @@ from videoseg import pipeline, registry
 from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.images import Images
-from videoseg.run.log import RunLog
+from videoseg.runlog.log import RunLog
 from videoseg.sources.video import VideoSource
 from videoseg.stages.batched import Batched, Load
-from videoseg.threads import Stopwatch
+from videoseg.system.threads import Stopwatch
 from videoseg.types import Cue, Frame, Prompt, StreamInfo
 
 BAR, GROWTH = 0.90, 0.03

@@ -21,12 +21,12 @@ import cv2
 import numpy as np
 
 from videoseg import registry
-from videoseg.config import RunSettings
+from videoseg.config.run_config import RunSettings
 from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry import masks
-from videoseg.run.findings import Finding
-from videoseg.run.review import Limits, Reviewer
-from videoseg.stages.carried import Carried
+from videoseg.runlog.findings import Finding
+from videoseg.runlog.review import Limits, Reviewer
+from videoseg.stages.propagated import Carried
 from videoseg.types import (
     Bitmap,
     Box,

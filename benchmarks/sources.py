@@ -24,10 +24,10 @@ from typing import Any
 import av
 from av.video.reformatter import VideoReformatter
 
-from videoseg.addresses import for_ffmpeg
 from videoseg.protocols import FrameSource
 from videoseg.sources.decord import DecordSource
 from videoseg.sources.video import VideoSource
+from videoseg.system.addresses import for_ffmpeg
 
 CLIPS = (".mp4", ".mov", ".mkv", ".webm")
 THREADS = ("AUTO", "SLICE", "NONE")

@@ -38,8 +38,8 @@ from videoseg.evaluate.metrics.boundary import score_object
 from videoseg.evaluate.metrics.stability import corrected_flow, jumps
 from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry import masks
-from videoseg.motion import Flow, flow_between
-from videoseg.stages.carried import Carried
+from videoseg.motion.flow import Flow, flow_between
+from videoseg.stages.propagated import Carried
 from videoseg.tracking.iou import IouTracker
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, Prompt, Scene, StreamInfo
 

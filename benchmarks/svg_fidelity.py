@@ -26,7 +26,7 @@ import resvg_py
 
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
-from videoseg.outlines.contours import outlines_of
+from videoseg.outlines.vectorize import outlines_of
 from videoseg.types import Instance, Mask, Prompt, Scene, StreamInfo, TrackedInstance
 from videoseg.writers.svg import Svg
 

@@ -31,12 +31,12 @@ import cv2
 import numpy as np
 
 from videoseg import pipeline, registry
-from videoseg.addresses import for_ffmpeg
-from videoseg.run.log import RunLog
-from videoseg.run.reader import read_run
+from videoseg.runlog.log import RunLog
+from videoseg.runlog.reader import read_run
 from videoseg.sources.video import VideoSource
 from videoseg.stages.batched import Batched
-from videoseg.threads import Stopwatch
+from videoseg.system.addresses import for_ffmpeg
+from videoseg.system.threads import Stopwatch
 from videoseg.types import Detections, Frame, Instance, Mask, ModelCard, Prompt, StreamInfo
 from videoseg.writers.overlay import Overlay
 from videoseg.writers.svg import Svg

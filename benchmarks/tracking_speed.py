@@ -26,8 +26,12 @@ import numpy as np
 
 from benchmarks.identity.failures import rough
 from videoseg.geometry import masks
-from videoseg.tracking import cuts, follow, settings, smooth, steps
+from videoseg.motion import frame_pairs as steps
+from videoseg.motion import shot_cuts as cuts
+from videoseg.tracking import online as follow
+from videoseg.tracking import settings
 from videoseg.tracking.iou import IouTracker
+from videoseg.tracking.smoothing import blend as smooth
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, StreamInfo
 
 WIDTH, HEIGHT, RATE = 1920, 1080, 30

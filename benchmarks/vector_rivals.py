@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from videoseg.geometry import paths
+from videoseg.formats import svg_path as paths
 from videoseg.geometry.rings import flatten
-from videoseg.outlines.contours import outline_of
+from videoseg.outlines.vectorize import outline_of
 from videoseg.types import Bezier, Mask, Part, Polygon, Ring, Shape
 
 _VTRACER = """

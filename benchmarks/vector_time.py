@@ -29,12 +29,12 @@ from benchmarks.identity.sequences import KINDS, make
 from videoseg.exporters.animated_svg import AnimatedSvg
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
-from videoseg.outlines.align import Track, evenly, followed
-from videoseg.outlines.contours import outline_of
-from videoseg.outlines.keyframes import Keyed
-from videoseg.outlines.knots import shared_curves
 from videoseg.outlines.raster import rasterise
-from videoseg.outlines.strands import Strand, roto_shapes, strands, unseen_area
+from videoseg.outlines.vectorize import outline_of
+from videoseg.roto.correspondence import Track, evenly, followed
+from videoseg.roto.keyframes import Keyed
+from videoseg.roto.ring_tracks import Strand, roto_shapes, strands, unseen_area
+from videoseg.roto.shared_knots import shared_curves
 from videoseg.types import (
     Instance,
     Mask,

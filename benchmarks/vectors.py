@@ -30,13 +30,13 @@ from pycocotools import mask as coco
 from scipy.spatial import cKDTree
 
 from benchmarks import vector_rivals, vector_time
+from videoseg.formats.svg_path import format_path
 from videoseg.geometry import masks
-from videoseg.geometry.paths import format_path
 from videoseg.geometry.rings import flatten
-from videoseg.outlines.contours import outline_of, outlines_of
-from videoseg.outlines.edges import edges_of
 from videoseg.outlines.raster import rasterise
+from videoseg.outlines.subpixel_edges import edges_of
 from videoseg.outlines.trace import trace
+from videoseg.outlines.vectorize import outline_of, outlines_of
 from videoseg.types import Mask, Shape
 
 SMALLEST = 1000

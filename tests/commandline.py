@@ -17,7 +17,7 @@ from unittest import mock
 
 from videoseg import registry
 from videoseg.cli._app import run
-from videoseg.run.publish import STAGING
+from videoseg.runlog.staging import STAGING
 from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
 
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from tests.fakes import CHANNELS, _coloured
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
-from videoseg.outlines.contours import outline_of
+from videoseg.outlines.vectorize import outline_of
 from videoseg.types import Bitmap, Mask, RgbImage
 
 KEY = "sk-THE-KEY-that-must-show-up-nowhere"

@@ -56,10 +56,10 @@ def opened_apart(paths: Iterable[Path]) -> Mapping[Path, Opening]:
 
 
 def _open(path: str) -> dict[str, Any]:
-    from videoseg.api import open_source
-    from videoseg.config import RunConfig
+    from videoseg.config.run_config import RunConfig
     from videoseg.errors import VideosegError
-    from videoseg.sources.positions import Timed
+    from videoseg.jobs.job import open_source
+    from videoseg.jobs.positions import Timed
 
     try:
         source, _ = open_source(path, RunConfig())

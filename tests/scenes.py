@@ -9,8 +9,8 @@ from fractions import Fraction
 import numpy as np
 
 from videoseg.geometry import masks
-from videoseg.outlines.contours import outline_of
-from videoseg.outlines.strands import roto_shapes
+from videoseg.outlines.vectorize import outline_of
+from videoseg.roto.ring_tracks import roto_shapes
 from videoseg.types import (
     Bitmap,
     Detections,

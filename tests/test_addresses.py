@@ -13,11 +13,11 @@ import pytest
 import videoseg
 from tests import media
 from tests.commandline import command
-from videoseg.addresses import for_ffmpeg, is_address, local_path, without_secrets
 from videoseg.errors import SourceNotFoundError
 from videoseg.evaluate.readers import read_labels
-from videoseg.sources._truncation import EndOfStream, unreadable
+from videoseg.sources._av.truncation import EndOfStream, unreadable
 from videoseg.sources.video import VideoSource
+from videoseg.system.addresses import for_ffmpeg, is_address, local_path, without_secrets
 
 NAMES = (
     "2024-05-01T12:30:45.mp4",

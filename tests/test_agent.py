@@ -13,7 +13,7 @@ import pytest
 from tests import hosted_servers as servers
 from tests.fakes import Colours
 from tests.hosted_servers import Answer, serving, things
-from videoseg.config import load
+from videoseg.config.run_config import load
 from videoseg.errors import ConfigError, UsageError
 from videoseg.geometry import masks
 from videoseg.models._hosted.marks import close_up, marked

@@ -14,8 +14,8 @@ from lxml import etree
 from tests import memory, scenes
 from tests.browser import screenshot
 from videoseg.exporters.animated_svg import AnimatedSvg
+from videoseg.formats.svg_path import format_path, parse_path
 from videoseg.geometry.masks import from_bitmap, iou
-from videoseg.geometry.paths import format_path, parse_path
 from videoseg.outlines.raster import rasterise
 from videoseg.types import Bezier, Mask, Part, Scene, Shape, StreamInfo
 

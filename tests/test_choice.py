@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from videoseg import choice, registry
-from videoseg.choice import chosen, is_present
-from videoseg.config import RunConfig, load
+from videoseg import registry
+from videoseg.config import model_choice as choice
+from videoseg.config.model_choice import chosen, is_present
+from videoseg.config.run_config import RunConfig, load
 from videoseg.types import Cue, ModelCard, Prompt
 
 WORDS = Prompt("cat", text="cat")

@@ -20,7 +20,7 @@ from tests.media import clip, truncated
 from tests.waiting import PATIENCE, until
 from videoseg import __version__, registry
 from videoseg.cli._app import run
-from videoseg.run.publish import STAGING
+from videoseg.runlog.staging import STAGING
 from videoseg.writers.svg import Svg
 
 EXPECTED = {"svg", "animated.svg", "overlay.mp4", "masks", "masks.json", "run", "run.json"}

@@ -19,8 +19,8 @@ HEAVY = (
     "shapely",
     "torch",
     "tqdm",
-    "videoseg.api",
-    "videoseg.config",
+    "videoseg.jobs.job",
+    "videoseg.config.run_config",
     "videoseg.registry",
     "videoseg.types",
 )
@@ -73,4 +73,4 @@ def test_completion_of_verbs_and_options_loads_nothing_heavy(words: str) -> None
 def test_completion_of_presets_loads_no_numpy() -> None:
     words = "videoseg segment --preset f"
     state = {"_VIDEOSEG_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "3"}
-    assert loaded(**state).isdisjoint({"numpy", "av", "cv2", "scipy", "videoseg.config"})
+    assert loaded(**state).isdisjoint({"numpy", "av", "cv2", "scipy", "videoseg.config.run_config"})

@@ -18,7 +18,7 @@ from tests.media import clip
 from tests.waiting import PATIENCE, until
 from videoseg import registry
 from videoseg.cli._app import run
-from videoseg.run.publish import STAGING
+from videoseg.runlog.staging import STAGING
 
 ROOT = Path(__file__).parent.parent
 COLOURS = ("--model", "colours", "--write", "svg")

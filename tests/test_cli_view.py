@@ -18,7 +18,7 @@ from tests.media import clip, square_box
 from videoseg import registry
 from videoseg.cli._app import run
 from videoseg.geometry import masks
-from videoseg.run.reader import read_run
+from videoseg.runlog.reader import read_run
 from videoseg.types import Scene
 
 WIDTH, HEIGHT, FRAMES = 192, 128, 13

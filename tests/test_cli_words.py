@@ -95,7 +95,7 @@ def test_progress_counts_the_frames_that_are_read(source: str) -> None:
 
 def test_the_model_is_measured_on_the_frames_that_it_was_asked_about() -> None:
     from videoseg.cli._summary import per_frame
-    from videoseg.run.summary import Summary
+    from videoseg.runlog.summary import Summary
 
     seconds = {"model": 1.0, "decode": 2.0, "wait": 3.0, "load model": 4.0}
     summary = Summary(Path(), (), 10, (), (), (), seconds, known=5)

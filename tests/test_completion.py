@@ -11,7 +11,7 @@ import pytest
 from tests.test_public import HEAVY
 from videoseg import registry
 from videoseg.cli._app import app
-from videoseg.layers import presets
+from videoseg.config.layers import presets
 
 PROGRAM = f"""
 import sys

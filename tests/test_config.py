@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from videoseg import config, layers, registry
-from videoseg.config import RunConfig, RunSettings, load
+from videoseg import registry
+from videoseg.config import layers
+from videoseg.config import run_config as config
+from videoseg.config.run_config import RunConfig, RunSettings, load
 from videoseg.errors import ConfigError
 
 

@@ -11,8 +11,8 @@ from sample_media import clips
 from videoseg.errors import PromptError, UnknownPhraseError
 from videoseg.geometry.masks import to_bitmap
 from videoseg.models.embedded import Embedded
-from videoseg.models.embedded.colours import COLOURS, colour_log_odds
 from videoseg.models.embedded.features import Backbone
+from videoseg.models.embedded.language.colours import COLOURS, colour_log_odds
 from videoseg.protocols import Segmenter
 from videoseg.registry import card, names
 from videoseg.types import Bitmap, Cue, Detections, Frame, Prompt, RgbImage

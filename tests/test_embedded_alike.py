@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from videoseg.models.embedded.alike import Looks
-from videoseg.models.embedded.candidates import Candidate
-from videoseg.models.embedded.ground import _clear
+from videoseg.models.embedded.grounding.candidates import Candidate
+from videoseg.models.embedded.grounding.ground import _clear
+from videoseg.models.embedded.grounding.similarity import Looks
 
 
 def _scene() -> tuple[Looks, list[Candidate]]:

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry.masks import from_bitmap
-from videoseg.models.embedded.apart import background
-from videoseg.motion import Flow
+from videoseg.models.embedded.memory.background_motion import background
+from videoseg.motion.flow import Flow
 from videoseg.types import Mask
 
 WIDTH, HEIGHT = 320, 180

@@ -8,9 +8,9 @@ import pytest
 
 from sample_media import clips
 from videoseg.geometry import masks
-from videoseg.models.embedded.hints import Hints
-from videoseg.models.embedded.outline import Outlined
-from videoseg.models.embedded.outliner import Outliner
+from videoseg.models.embedded.promptable.prompt_maps import Hints
+from videoseg.models.embedded.promptable.segmenter import Outliner
+from videoseg.models.embedded.promptable.stuff_mask import Outlined
 from videoseg.types import Bitmap, Mask, RgbImage
 
 HEIGHT, WIDTH = 360, 480

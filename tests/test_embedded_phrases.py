@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from videoseg.errors import UnknownPhraseError
-from videoseg.models.embedded.phrases import Pick, Query, meaning, read
-from videoseg.models.embedded.words import vocabulary
+from videoseg.models.embedded.language.parser import Pick, Query, meaning, read
+from videoseg.models.embedded.language.vocabulary import vocabulary
 
 
 def _read(phrase: str) -> Query:

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from videoseg.models.embedded.lexicon import RELATIONS, Relation
-from videoseg.models.embedded.places import related
+from videoseg.models.embedded.grounding.relations import related
+from videoseg.models.embedded.language.lexicon import RELATIONS, Relation
 
 Cells = npt.NDArray[np.bool_]
 

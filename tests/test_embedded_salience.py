@@ -8,9 +8,9 @@ import pytest
 
 from sample_media import clips
 from videoseg.geometry import masks
-from videoseg.models.embedded.hints import Hints
-from videoseg.models.embedded.outliner import Outliner
-from videoseg.models.embedded.salience import Salience
+from videoseg.models.embedded.promptable.prompt_maps import Hints
+from videoseg.models.embedded.promptable.salience import Salience
+from videoseg.models.embedded.promptable.segmenter import Outliner
 from videoseg.types import Bitmap, Box, RgbImage
 
 HEIGHT, WIDTH = 300, 400

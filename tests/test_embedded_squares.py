@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoseg.geometry import masks
-from videoseg.models.embedded.hints import CHANNELS, Hints
-from videoseg.models.embedded.squares import Square
+from videoseg.models.embedded.promptable.crops import Square
+from videoseg.models.embedded.promptable.prompt_maps import CHANNELS, Hints
 from videoseg.types import Mask
 
 WIDTH, HEIGHT = 120, 90

@@ -9,9 +9,9 @@ import pytest
 
 from videoseg.evaluate.metrics.region import iou
 from videoseg.geometry.masks import from_bitmap, to_bitmap
-from videoseg.models.embedded.hints import Hints, PointHint
-from videoseg.models.embedded.outliner import Outliner
-from videoseg.models.embedded.strokes import recut
+from videoseg.models.embedded.promptable.prompt_maps import Hints, PointHint
+from videoseg.models.embedded.promptable.scribbles import recut
+from videoseg.models.embedded.promptable.segmenter import Outliner
 from videoseg.types import Mask, RgbImage
 
 WIDTH, HEIGHT = 240, 180

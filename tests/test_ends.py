@@ -21,13 +21,13 @@ import pytest
 from tests import media
 from tests.commandline import Blind, Kept, command, segmented
 from tests.waiting import PATIENCE, until
-from videoseg.batch import _reason
 from videoseg.errors import refusal_of
+from videoseg.jobs.batch import _reason
 from videoseg.models._hosted import chat, retry
-from videoseg.run.held import Held
-from videoseg.run.publish import STAGING, Staging
+from videoseg.runlog.staging import STAGING, Staging
 from videoseg.sources.video import VideoSource
-from videoseg.threads import read_ahead
+from videoseg.system.held_folders import Held
+from videoseg.system.threads import read_ahead
 
 RAN_OUT: list[tuple[Exception, str]] = [
     (MemoryError(), "memory ran out; .*--max-size"),

@@ -23,7 +23,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videoseg import shapes
 from videoseg.errors import PathDataError
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
@@ -34,7 +33,7 @@ from videoseg.models._hosted.shapes import read_path, shape_of
 from videoseg.models.gemini import Gemini
 from videoseg.models.moondream import Moondream, answered, outlined
 from videoseg.outlines import raster
-from videoseg.types import Bezier, Frame, Part, Polygon, Prompt, Ring, Shape
+from videoseg.types import Bezier, Frame, Part, Polygon, Prompt, Ring, Shape, shapes
 
 LARGE = (3840, 2160)
 MOST_MEGABYTES, MOST_SECONDS = 300, 60.0

@@ -17,8 +17,8 @@ import pytest
 
 from tests import media
 from tests.measured import MOST_MEGABYTES, MOST_SECONDS, Opening, opened_apart
+from videoseg.formats.images.header import check_claims
 from videoseg.geometry.sizes import check_pixels, most_pixels
-from videoseg.sources._claimed import check_claims
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork to measure")
 

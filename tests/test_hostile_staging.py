@@ -19,11 +19,12 @@ import pytest
 
 from videoseg.cli._app import run as command
 from videoseg.errors import OutputError
-from videoseg.run import held, leftover
-from videoseg.run.held import Held
-from videoseg.run.notes import Notes
-from videoseg.run.publish import STAGING, Staging, settle
-from videoseg.run.reader import read_run
+from videoseg.runlog import leftover
+from videoseg.runlog.checkpoint import Notes
+from videoseg.runlog.reader import read_run
+from videoseg.runlog.staging import STAGING, Staging, settle
+from videoseg.system import held_folders as held
+from videoseg.system.held_folders import Held
 
 TOKEN = "0123456789abcdef" * 2
 NAMES = ("svg", "overlay.mp4", "run.json")

@@ -17,10 +17,10 @@ from tests.waiting import PATIENCE
 from videoseg.errors import LimitReachedError, ModelError
 from videoseg.geometry import masks
 from videoseg.protocols import Remembers, Stage, VideoSegmenter
-from videoseg.stages.in_flight import InFlight, RemoteSegmenter, most_ahead
-from videoseg.stages.keyframes import Keyframed, Keyframes
+from videoseg.stages.budget import UntilLimit
+from videoseg.stages.concurrent import InFlight, RemoteSegmenter, most_ahead
+from videoseg.stages.keyframed import Keyframed, Keyframes
 from videoseg.stages.replayed import Replayed
-from videoseg.stages.until_limit import UntilLimit
 from videoseg.types import Detections, Frame, Instance, Mask, ModelCard, Prompt
 
 PROMPTS = (Prompt("a", text="a"),)

@@ -10,13 +10,13 @@ import pytest
 
 from tests import scenes
 from videoseg.geometry import masks
+from videoseg.geometry.arrays import Points
 from videoseg.geometry.rings import flatten
-from videoseg.outlines.align import Track, at_lengths, evenly, followed
-from videoseg.outlines.arrays import Points
-from videoseg.outlines.keyframes import keyed
-from videoseg.outlines.knots import shared_curves
 from videoseg.outlines.raster import rasterise
-from videoseg.outlines.strands import LONGEST, roto_shapes, strands
+from videoseg.roto.correspondence import Track, at_lengths, evenly, followed
+from videoseg.roto.keyframes import keyed
+from videoseg.roto.ring_tracks import LONGEST, roto_shapes, strands
+from videoseg.roto.shared_knots import shared_curves
 from videoseg.types import Bezier, Mask, Part, RotoShape, Scene, Shape
 
 SIZE = {"width": 160, "height": 120}

@@ -10,12 +10,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from videoseg import layers
 from videoseg.cli._app import run
-from videoseg.config import load
+from videoseg.config import layers
+from videoseg.config.json_schema import settings_schema
+from videoseg.config.layers import PROJECT_FILE, project_file
+from videoseg.config.run_config import load
 from videoseg.errors import ConfigError
-from videoseg.layers import PROJECT_FILE, project_file
-from videoseg.schema import settings_schema
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from tests.commandline import command
 from tests.media import clip
 from videoseg.errors import UsageError
-from videoseg.run.lost_inputs import refuse_losing
+from videoseg.runlog.lost_inputs import refuse_losing
 
 MARK = ("--box", "4,32,40,60")
 MODEL = ("--model", "blind")

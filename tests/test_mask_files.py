@@ -13,13 +13,13 @@ import resvg_py
 from PIL import Image
 
 from tests.media import clip, square_box
-from videoseg.api import Job
 from videoseg.cli._app import run
-from videoseg.config import load as load_config
+from videoseg.config.run_config import load as load_config
 from videoseg.errors import PromptError, UsageError
+from videoseg.jobs.job import Job
+from videoseg.jobs.mask_files import read_mask
 from videoseg.prompts import load_prompts, parse_prompt
-from videoseg.run.reader import read_run
-from videoseg.sources.mask_files import read_mask
+from videoseg.runlog.reader import read_run
 from videoseg.types import Bitmap, Cue, Mask, Prompt, StreamInfo
 
 WIDTH, HEIGHT = 96, 64

@@ -19,8 +19,8 @@ from scipy.ndimage import binary_fill_holes
 
 from tests import scenes
 from videoseg.errors import OutputError
+from videoseg.formats.palette import colour_of
 from videoseg.geometry.masks import to_bitmap
-from videoseg.palette import colour_of
 from videoseg.protocols import Writer
 from videoseg.types import Scene, Shape
 from videoseg.writers.frames import Frames

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from tests import memory, scenes
 from tests.media import clip
 from videoseg.cli._app import run
-from videoseg.cli._scale import scale_setting
+from videoseg.cli.options.scale import scale_setting
 from videoseg.errors import UsageError
 from videoseg.types import Bezier, Part, Polygon, Ring, Scene, Shape, StreamInfo
-from videoseg.writers._measure import Measure, measured
 from videoseg.writers.measurements import Measurements
+from videoseg.writers.measurements.geometry import Measure, measured
 
 
 def test_a_source_with_a_timecode_has_a_column_for_it(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from videoseg.evaluate.metrics.stability import corrected_flow, jumps, temporal_instability
-from videoseg.motion import Flow, flow_between
+from videoseg.motion.flow import Flow, flow_between
 from videoseg.types import Bitmap, RgbImage
 
 HEIGHT, WIDTH = 120, 160

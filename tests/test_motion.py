@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from videoseg.geometry import masks
-from videoseg.motion import Flow, camera_motion, carry_map, carry_mask, flow_between, inverse
+from videoseg.motion.flow import Flow, camera_motion, carry_map, carry_mask, flow_between, inverse
 from videoseg.types import Mask, RgbImage
 
 

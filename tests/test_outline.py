@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pytest
 
 from videoseg.geometry import masks
-from videoseg.models.embedded.cut import cut
-from videoseg.models.embedded.outline import Outlined, outline
+from videoseg.models.embedded.promptable.min_cut import cut
+from videoseg.models.embedded.promptable.stuff_mask import Outlined, outline
 from videoseg.types import Bitmap, RgbImage
 
 HEIGHT, WIDTH = 360, 480

@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 
 from tests import scenes
 from tests.examples import examples
+from videoseg.formats.svg_path import format_path
 from videoseg.geometry import masks
-from videoseg.geometry.paths import format_path
 from videoseg.geometry.rings import flatten, signed_area
-from videoseg.outlines.contours import (
+from videoseg.outlines.raster import rasterise, wrong_pixels
+from videoseg.outlines.simplify import middle_line
+from videoseg.outlines.trace import trace
+from videoseg.outlines.vectorize import (
     SMALL,
     SMALL_WRONG,
     WRONG,
@@ -26,9 +29,6 @@ from videoseg.outlines.contours import (
     outlines_of,
     shape_area,
 )
-from videoseg.outlines.raster import rasterise, wrong_pixels
-from videoseg.outlines.simplify import middle_line
-from videoseg.outlines.trace import trace
 from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Shape
 
 ROUNDING = 0.1

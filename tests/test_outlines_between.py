@@ -11,13 +11,13 @@ import shapely
 from scipy.spatial import cKDTree
 
 from tests import scenes
-from videoseg.config import load
+from videoseg.config.run_config import load
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
-from videoseg.outlines.between import chain_of, line_between
-from videoseg.outlines.contours import outline_of
+from videoseg.outlines.between_pixels import chain_of, line_between
 from videoseg.outlines.raster import rasterise, wrong_pixels
 from videoseg.outlines.trace import trace
+from videoseg.outlines.vectorize import outline_of
 from videoseg.types import Bezier, Mask, Ring
 
 FINE = (0.1, 0.2, 0.3, 0.49)

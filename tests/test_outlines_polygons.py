@@ -15,8 +15,8 @@ from tests import scenes
 from tests.test_outlines import blob, boundary, chain, comb, polygons, sieve, some_masks
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten, signed_area
-from videoseg.outlines.contours import outlines_of, shape_area
 from videoseg.outlines.raster import rasterise
+from videoseg.outlines.vectorize import outlines_of, shape_area
 from videoseg.types import Mask, Polygon, Shape
 
 TOLERANCES = (0.25, 0.5, 2.0)

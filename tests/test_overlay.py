@@ -15,7 +15,7 @@ import pytest
 
 from tests import media, scenes
 from videoseg.errors import OutputError, UsageError
-from videoseg.palette import colour_of
+from videoseg.formats.palette import colour_of
 from videoseg.sources.video import VideoSource
 from videoseg.types import Colour, Frame, RgbImage, Scene, StreamInfo
 from videoseg.writers.overlay import Overlay, OverlayPng

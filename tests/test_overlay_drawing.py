@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pytest
 
 from tests import media, memory, scenes
+from videoseg.drawing.labels import pill_of
+from videoseg.drawing.outlines import Painter
+from videoseg.drawing.planes import LUMA_WEIGHTS, RGB, Plane, yuv420
+from videoseg.formats.palette import colour_of
 from videoseg.geometry.masks import to_bitmap
-from videoseg.palette import colour_of
 from videoseg.types import Bezier, Mask, Part, Polygon, Ring, Shape, State, TrackedInstance
-from videoseg.writers._draw import Painter
-from videoseg.writers._label import pill_of
-from videoseg.writers._samples import LUMA_WEIGHTS, RGB, Plane, yuv420
 
 SIZES = [(160, 120), (640, 360), (1920, 1080)]
 

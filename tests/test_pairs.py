@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from tests.torch_models import TINY
 from videoseg import registry
-from videoseg.api import Job
 from videoseg.cli._app import app
-from videoseg.config import RunConfig, RunSettings, load
+from videoseg.config.run_config import RunConfig, RunSettings, load
 from videoseg.errors import ConfigError
+from videoseg.jobs.job import Job
 from videoseg.models._pair import Pair
 from videoseg.protocols import Segmenter
 from videoseg.types import (

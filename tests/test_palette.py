@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from videoseg.palette import colour_of, hex_of
+from videoseg.formats.palette import colour_of, hex_of
 
 
 def lab(track_id: int) -> npt.NDArray[np.float64]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from videoseg.errors import PathDataError
-from videoseg.geometry.paths import format_path, parse_path
+from videoseg.formats.svg_path import format_path, parse_path
 from videoseg.geometry.rings import flatten, signed_area
 from videoseg.types import Bezier, Part, Polygon, Ring, Shape
 

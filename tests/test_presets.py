@@ -13,8 +13,8 @@ from tests.fakes import Colours
 from tests.media import clip
 from videoseg import registry
 from videoseg.cli._app import run
-from videoseg.config import load
-from videoseg.layers import presets
+from videoseg.config.layers import presets
+from videoseg.config.run_config import load
 
 FRAMES = 12
 

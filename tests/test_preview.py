@@ -16,12 +16,12 @@ from tests.fakes import Colours
 from tests.media import clip, read_index
 from tests.test_cli_many import films
 from videoseg import registry
-from videoseg.api import Job
 from videoseg.cli._app import run
-from videoseg.config import load
-from videoseg.estimate import estimate
+from videoseg.config.run_config import load
 from videoseg.geometry.rings import scaled
-from videoseg.preview import draw, looks
+from videoseg.jobs.estimate import estimate
+from videoseg.jobs.job import Job
+from videoseg.jobs.preview import draw, looks
 from videoseg.sources.video import VideoSource
 from videoseg.types import Bezier, Cue, Polygon, Prompt, RgbImage
 

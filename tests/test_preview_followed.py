@@ -15,12 +15,12 @@ import pytest
 from tests.fakes import Colours
 from tests.media import clip
 from videoseg import registry
-from videoseg.api import Job
 from videoseg.cli._app import run
-from videoseg.config import load
+from videoseg.config.run_config import load
+from videoseg.drawing.ruler import LEFT, TOP, step_for, with_ruler
 from videoseg.geometry import masks
-from videoseg.preview import draw, looks
-from videoseg.ruler import LEFT, TOP, step_for, with_ruler
+from videoseg.jobs.job import Job
+from videoseg.jobs.preview import draw, looks
 from videoseg.types import Cue, Prompt
 
 

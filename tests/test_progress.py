@@ -18,7 +18,7 @@ from videoseg import registry
 from videoseg.cli._app import run
 from videoseg.cli._progress import Mode, Progress
 from videoseg.pipeline import Tally
-from videoseg.threads import Stopwatch
+from videoseg.system.threads import Stopwatch
 
 FRAMES = 12
 FIELDS = {"event", "input", "frames", "total", "rate", "eta", "elapsed", "objects", "slowest"}

@@ -22,7 +22,7 @@ from tests.fakes import Colours
 from tests.media import clip, square_box
 from tests.scenes import mask_of
 from videoseg.errors import ConfigError, MissingDependencyError, PromptError, UsageError
-from videoseg.geometry.paths import parse_path
+from videoseg.formats.svg_path import parse_path
 from videoseg.geometry.rings import flatten
 from videoseg.outlines.raster import rasterise
 from videoseg.types import Bezier, Cue, Mask, Part, Polygon, Prompt, Scene, Shape, TrackedInstance

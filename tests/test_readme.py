@@ -105,7 +105,7 @@ def test_prompts_in_json_are_accepted(tmp_path: Path) -> None:
 
 
 def test_the_form_of_the_review_list_is_as_shown() -> None:
-    from videoseg.run.findings import Finding
+    from videoseg.runlog.findings import Finding
 
     (shown,) = (text for text in blocks("json") if '"kind"' in text)
     written = Finding("ended", 0, "the dog").to_json()

@@ -19,9 +19,9 @@ from tests.media import clip
 from videoseg import Job, Prompt, load_config, registry
 from videoseg.cli._app import run
 from videoseg.errors import OutputExistsError, RunLogError, UsageError, VideosegError
-from videoseg.run.findings import Finding
-from videoseg.run.manifest import read_manifest
-from videoseg.run.publish import STAGING
+from videoseg.runlog.findings import Finding
+from videoseg.runlog.manifest import read_manifest
+from videoseg.runlog.staging import STAGING
 from videoseg.types import Cue
 
 KEPT = Path(STAGING, "notes", "detections.jsonl")
@@ -391,7 +391,7 @@ def test_a_folder_without_a_finished_run(
 
 
 def test_a_log_that_is_cut_short_is_no_run(film: Path, tmp_path: Path) -> None:
-    from videoseg.redo import Finished
+    from videoseg.jobs.rerun import Finished
 
     first = finished(film, tmp_path / "first")
     path = first / "run" / "detections.jsonl"
@@ -405,8 +405,8 @@ def test_a_log_that_is_cut_short_is_no_run(film: Path, tmp_path: Path) -> None:
 
 def test_a_memory_goes_on_as_it_would_have(tmp_path: Path) -> None:
     from tests.test_stages_memory import ball, begin
-    from videoseg.models.embedded.memory import Memory
-    from videoseg.run.notes import Notes
+    from videoseg.models.embedded.memory.tracker import Memory
+    from videoseg.runlog.checkpoint import Notes
 
     memory = Memory(threads=1)
     begin(memory)

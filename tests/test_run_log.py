@@ -25,8 +25,8 @@ from videoseg import registry
 from videoseg.cli._app import run as command
 from videoseg.errors import OutputError, RunLogError
 from videoseg.geometry.masks import rounded
-from videoseg.run.log import RunLog
-from videoseg.run.reader import RunFolder, read_run
+from videoseg.runlog.log import RunLog
+from videoseg.runlog.reader import RunFolder, read_run
 from videoseg.types import (
     Bezier,
     Colour,

@@ -17,9 +17,9 @@ import pytest
 
 from tests import scenes
 from videoseg.errors import OutputError, SourceError
-from videoseg.run.manifest import Counts, Manifest, StageTime
-from videoseg.run.plan import Plan
-from videoseg.run.records import FileRecord, installed_versions, plain, record_file
+from videoseg.runlog.fingerprint import FileRecord, installed_versions, plain, record_file
+from videoseg.runlog.manifest import Counts, Manifest, StageTime
+from videoseg.runlog.plan import Plan
 from videoseg.types import Cue, Prompt
 
 
@@ -179,7 +179,7 @@ def test_a_setting_without_a_plain_form_is_refused() -> None:
 
 def test_versions_are_read_without_importing() -> None:
     code = (
-        "import sys; from videoseg.run.records import installed_versions as v; "
+        "import sys; from videoseg.runlog.fingerprint import installed_versions as v; "
         "assert {'python', 'videoseg', 'numpy', 'av', 'onnxruntime'} <= set(v()); "
         "print(sorted({'torch', 'av', 'cv2', 'onnxruntime', 'scipy'} & set(sys.modules)))"
     )

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from videoseg.errors import OutputError, OutputExistsError, UsageError
-from videoseg.run.held import Held
-from videoseg.run.publish import Staging
+from videoseg.runlog.staging import Staging
+from videoseg.system.held_folders import Held
 
 NAMES = ("svg", "overlay.mp4", "run.json")
 HOLD = (
-    "import sys; from pathlib import Path; from videoseg.run.publish import Staging\n"
+    "import sys; from pathlib import Path; from videoseg.runlog.staging import Staging\n"
     "with Staging(Path(sys.argv[1]), ['svg', 'run.json'], overwrite=True) as staging:\n"
     "    (staging.folder / 'svg').mkdir(); (staging.folder / 'svg' / 'half').touch()\n"
     "    print('ready', flush=True); sys.stdin.read()\n"
@@ -246,7 +246,7 @@ def test_what_a_killed_run_left_is_replaced(tmp_path: Path) -> None:
 KILLED = """
 import json, os, sys
 from pathlib import Path
-from videoseg.run.publish import Staging, settle
+from videoseg.runlog.staging import Staging, settle
 
 NAMES = ("svg", "a/b.txt", "overlay.mp4", "run.json")
 CHANGES = ("rename", "replace", "unlink", "rmdir", "mkdir", "open")
@@ -333,7 +333,8 @@ def test_a_later_run_of_something_else_settles_first(tmp_path: Path) -> None:
     names = ("svg", "a/b.txt", "run.json")
     code = (
         "import json, os, sys; from pathlib import Path\n"
-        "from videoseg.run.publish import Staging; from videoseg.run.held import Held\n"
+        "from videoseg.runlog.staging import Staging\n"
+        "from videoseg.system.held_folders import Held\n"
         f"with Staging(Path(sys.argv[1]), {names}, overwrite=True) as staging:\n"
         "    new = staging.folder; (new / 'svg').mkdir(); (new / 'a').mkdir()\n"
         "    (new / 'svg' / '0.svg').write_text('two'); (new / 'a' / 'b.txt').write_text('two')\n"

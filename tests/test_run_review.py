@@ -19,9 +19,9 @@ from tests.media import clip
 from videoseg import Prompt, registry
 from videoseg.cli._app import run
 from videoseg.geometry import masks
-from videoseg.run.findings import Finding, clock_text
-from videoseg.run.review import MOST, Limits, Reviewer
-from videoseg.run.summary import Summary
+from videoseg.runlog.findings import Finding, clock_text
+from videoseg.runlog.review import MOST, Limits, Reviewer
+from videoseg.runlog.summary import Summary
 from videoseg.types import (
     Bitmap,
     Cue,

@@ -13,7 +13,7 @@ from lxml import etree
 
 from tests import media, scenes
 from tests.commandline import command
-from videoseg.output_files import FrameNames
+from videoseg.system.output_files import FrameNames
 from videoseg.types import Scene
 from videoseg.writers.frames import Frames
 from videoseg.writers.measurements import Measurements

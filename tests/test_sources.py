@@ -16,10 +16,10 @@ import pytest
 
 from tests import media
 from videoseg import registry
-from videoseg.api import open_source, source_name
 from videoseg.cli._inputs import expand
-from videoseg.config import RunConfig
+from videoseg.config.run_config import RunConfig
 from videoseg.errors import MissingDependencyError, SourceError, SourceNotFoundError
+from videoseg.jobs.job import open_source, source_name
 from videoseg.protocols import FrameSource
 
 WIDTH, HEIGHT, COUNT = 192, 128, 12

@@ -13,7 +13,7 @@ import pytest
 
 from tests import media
 from videoseg.errors import SourceError, SourceNotFoundError
-from videoseg.sources._orientation import Orientation
+from videoseg.formats.images.orientation import Orientation
 from videoseg.sources.video import VideoSource
 
 BREAKS_OFF = r"breaks off after \d+ frames; the file is incomplete"

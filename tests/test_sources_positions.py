@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests import media
 from videoseg.errors import UsageError
-from videoseg.sources.positions import Position, frame_index, parse_position
+from videoseg.formats.timecode import by_fields, frame_number, timecode_of
+from videoseg.jobs.positions import Position, frame_index, parse_position
 from videoseg.sources.video import VideoSource
-from videoseg.timecodes import by_fields, frame_number, timecode_of
 from videoseg.types import StreamInfo
 
 NTSC = Fraction(30000, 1001)

@@ -15,7 +15,7 @@ import pytest
 from tests import media
 from tests.test_sources_damage import joined, scratched
 from videoseg.errors import SourceError
-from videoseg.sources._decoding import Decoding
+from videoseg.sources._av.decoding import Decoding
 from videoseg.sources.video import VideoSource
 from videoseg.types import Frame
 
@@ -185,7 +185,7 @@ def test_the_frame_at_a_time_is_found_without_decoding(name: str, jumped: list[b
 
 
 def test_few_frames_are_decoded_for_a_late_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    from videoseg.sources._container import Opened
+    from videoseg.sources._av.container import Opened
 
     decode, decoded = Opened.decode, list[int | None]()
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from videoseg.api import Job, open_source
 from videoseg.cli._app import run
-from videoseg.config import RunConfig
+from videoseg.config.run_config import RunConfig
 from videoseg.errors import SourceError
-from videoseg.sources._claimed import claimed_size
+from videoseg.formats.images.header import claimed_size
+from videoseg.jobs.job import Job, open_source
 from videoseg.sources.video import VideoSource
 from videoseg.types import Prompt, StreamInfo
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from videoseg.cli._app import run
+from videoseg.errors import nearest
 from videoseg.registry import names
-from videoseg.spelling import nearest
 
 MODELS = [
     ("sam2", "'sam2.1-base-plus', 'sam2.1-large', 'sam2.1-small' or 'sam2.1-tiny'?"),

@@ -11,10 +11,10 @@ import pytest
 from videoseg.errors import ModelError
 from videoseg.geometry import masks
 from videoseg.protocols import Segmenter, Stage, VideoSegmenter
-from videoseg.snapshots import State
 from videoseg.stages.batched import Batched
-from videoseg.stages.carried import Carried
+from videoseg.stages.propagated import Carried
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, ModelCard, Prompt
+from videoseg.types.snapshot import State
 
 WIDTH, HEIGHT, SIDE = 320, 240, 64
 

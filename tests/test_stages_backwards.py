@@ -20,13 +20,13 @@ from tests.media import clip
 from tests.test_stages_view import HEIGHT, WIDTH, disc, frame_of
 from tests.test_stages_view_abilities import drawn
 from videoseg import Job, Prompt, load_config, registry
-from videoseg.estimate import estimate
 from videoseg.geometry import masks
+from videoseg.jobs.estimate import estimate
 from videoseg.protocols import FrameSource
-from videoseg.run.reader import read_run
+from videoseg.runlog.reader import read_run
 from videoseg.stages import backwards
 from videoseg.stages.backwards import Backwards, first_mark
-from videoseg.stages.carried import Carried
+from videoseg.stages.propagated import Carried
 from videoseg.types import Cue, Detections, Frame, Mask
 
 FRAMES = 30

@@ -15,8 +15,8 @@ from tests.test_stages import Recorder, by_box, scene, truth
 from videoseg.geometry import masks
 from videoseg.protocols import Remembers, Stage
 from videoseg.stages.batched import Batched
-from videoseg.stages.carried import Carried
 from videoseg.stages.every_nth import EveryNth, batch_within, every_nth, seeing_ahead
+from videoseg.stages.propagated import Carried
 from videoseg.stages.replayed import Replayed
 from videoseg.tracking.iou import IouTracker
 from videoseg.types import Cue, Detections, Frame, Mask, Prompt, Scene, StreamInfo

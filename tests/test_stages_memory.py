@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from videoseg.geometry import masks
-from videoseg.models.embedded.memory import Memory
+from videoseg.models.embedded.memory.tracker import Memory
 from videoseg.protocols import VideoSegmenter
 from videoseg.types import Bitmap, Detections, Frame, Instance, Mask
 

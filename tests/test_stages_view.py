@@ -16,15 +16,14 @@ from hypothesis import strategies as st
 from tests.fakes import Colours
 from videoseg.errors import PromptError, UsageError
 from videoseg.geometry import masks
-from videoseg.geometry.bounds import Bounds
+from videoseg.geometry.region import Bounds
 from videoseg.geometry.rings import flatten
-from videoseg.outlines.contours import outline_of
+from videoseg.outlines.vectorize import outline_of
 from videoseg.protocols import Segmenter
-from videoseg.snapshots import State
-from videoseg.stages._lens import Lens
 from videoseg.stages.batched import Batched
-from videoseg.stages.carried import Carried, Follows
+from videoseg.stages.propagated import Carried, Follows
 from videoseg.stages.view import check_marks, view_of
+from videoseg.stages.viewport import Lens
 from videoseg.types import (
     Bitmap,
     Cue,
@@ -36,6 +35,7 @@ from videoseg.types import (
     Prompt,
     StreamInfo,
 )
+from videoseg.types.snapshot import State
 
 WIDTH, HEIGHT = 640, 480
 INFO = StreamInfo("a", WIDTH, HEIGHT, Fraction(1, 25))

@@ -16,22 +16,22 @@ import videoseg
 from tests.fakes import Colours
 from tests.test_stages_view import HEIGHT, RED, WIDTH, disc, frame_of
 from videoseg.geometry import masks
-from videoseg.geometry.bounds import Bounds
+from videoseg.geometry.region import Bounds
 from videoseg.protocols import Composed, Explains, Submits, Weighed
 from videoseg.stages.batched import Batched
-from videoseg.stages.carried import Carried, Follows
-from videoseg.stages.keyframes import Keyframed
+from videoseg.stages.keyframed import Keyframed
+from videoseg.stages.propagated import Carried, Follows
 from videoseg.stages.view import view_of
 from videoseg.types import Cue, Detections, Frame, Prompt
-from videoseg.usage import Destination, Metered, Remote, Sends, Usage
+from videoseg.types.usage import Destination, Metered, Remote, Sends, Usage
 
 OF_OTHER_PARTS = {
     "videoseg.protocols": {
         *("FrameSource", "Segmenter", "Grounder", "VideoSegmenter", "Stage", "Remembers"),
         *("Tracker", "Draws", "Studies", "Writer", "RunReader", "Exporter"),
     },
-    "videoseg.sources.positions": {"Timed"},
-    "videoseg.stages.in_flight": {"RemoteSegmenter"},  # a Segmenter that is Remote
+    "videoseg.jobs.positions": {"Timed"},
+    "videoseg.stages.concurrent": {"RemoteSegmenter"},  # a Segmenter that is Remote
     "videoseg.evaluate.tasks": {"WithCurve"},
 }
 """Protocols that say what a part is, or that are none of a model's."""

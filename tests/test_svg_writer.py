@@ -24,9 +24,9 @@ from tests import scenes
 from tests.browser import in_script, text_of
 from videoseg.errors import OutputError
 from videoseg.exporters.animated_svg import AnimatedSvg
+from videoseg.formats.palette import colour_of
+from videoseg.formats.svg_markup import decimal, track_id_of
 from videoseg.geometry.masks import from_bitmap, iou
-from videoseg.outlines.markup import decimal, track_id_of
-from videoseg.palette import colour_of
 from videoseg.types import Scene, StreamInfo
 from videoseg.writers.svg import Svg
 

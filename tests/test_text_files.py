@@ -13,14 +13,14 @@ import pytest
 
 from videoseg.cli._app import run
 from videoseg.cli._inputs import read_list
+from videoseg.config.layers import file_layer
 from videoseg.errors import ConfigError, UsageError, VideosegError
 from videoseg.evaluate.datasets.davis import Davis
 from videoseg.evaluate.readers import read_json
-from videoseg.layers import file_layer
 from videoseg.models._hosted.prices import price_of
 from videoseg.prompts import load_prompts
-from videoseg.sources._stamps import _listed
-from videoseg.text_files import decoded, read_text
+from videoseg.sources.images.stamps import _listed
+from videoseg.system.text_files import decoded, read_text
 
 PRICES = """[[moondream]]
 models = ["müll"]

@@ -10,7 +10,7 @@ import cv2
 import pytest
 
 from tests.waiting import PATIENCE, until
-from videoseg.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
+from videoseg.system.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
 
 
 class BoomError(Exception):
@@ -131,7 +131,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     ours = Clock()
-    monkeypatch.setattr("videoseg.threads.time.perf_counter", ours)
+    monkeypatch.setattr("videoseg.system.threads.time.perf_counter", ours)
     return ours
 
 

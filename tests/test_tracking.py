@@ -31,14 +31,14 @@ from tests.tracked import (
 )
 from videoseg import registry
 from videoseg.geometry import masks
-from videoseg.geometry.bounds import Bounds
+from videoseg.geometry.region import Bounds
 from videoseg.geometry.rings import flatten
-from videoseg.outlines.contours import outlines_of
 from videoseg.outlines.raster import rasterise
+from videoseg.outlines.vectorize import outlines_of
 from videoseg.protocols import Tracker
-from videoseg.tracking.associate import best_pairs
-from videoseg.tracking.confined import Confined
+from videoseg.tracking.association import best_pairs
 from videoseg.tracking.iou import IouTracker
+from videoseg.tracking.region import Confined
 from videoseg.types import (
     Bezier,
     Detections,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.tracked import HEIGHT, WIDTH, background, ids, seen, track
 from videoseg.geometry import masks
-from videoseg.tracking.cuts import CutDetector
+from videoseg.motion.shot_cuts import CutDetector
 from videoseg.tracking.iou import IouTracker
 from videoseg.types import RgbImage
 

@@ -25,8 +25,8 @@ from tests.tracked import (
     track,
 )
 from videoseg.geometry import masks
+from videoseg.tracking.appearance import UNKNOWN, Look, Palette
 from videoseg.tracking.iou import IouTracker
-from videoseg.tracking.looks import UNKNOWN, Look, Palette
 from videoseg.tracking.tracks import Track
 from videoseg.tracking.two_pass import TwoPassTracker
 from videoseg.types import Frame, Instance, Mask, RgbImage, Scene

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from videoseg.tracking.jitter import Jitter, Pair, Side
+from videoseg.tracking.smoothing.jitter import Jitter, Pair, Side
 
 Map = npt.NDArray[np.float32]
 SIZE = 400

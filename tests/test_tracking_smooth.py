@@ -11,11 +11,12 @@ from hypothesis.extra import numpy as arrays
 
 from tests.tracked import HEIGHT, WIDTH, background, disc, track
 from videoseg.geometry import masks
-from videoseg.motion import Flow, flow_of_greys, grey_of
-from videoseg.outlines.contours import outline_of
-from videoseg.tracking import fields, smooth
+from videoseg.motion import distance_fields as fields
+from videoseg.motion.flow import Flow, flow_of_greys, grey_of
+from videoseg.outlines.vectorize import outline_of
 from videoseg.tracking.iou import IouTracker
-from videoseg.tracking.jitter import Jitter
+from videoseg.tracking.smoothing import blend as smooth
+from videoseg.tracking.smoothing.jitter import Jitter
 from videoseg.tracking.tracks import shifted, typical_motion
 from videoseg.types import Bitmap, Instance, Mask, RgbImage
 

@@ -7,8 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from videoseg.motion import Flow
-from videoseg.tracking.steps import MOTION_SIDE, SMALL_SIDE, Pictures, Scout, Step
+from videoseg.motion.flow import Flow
+from videoseg.motion.frame_pairs import MOTION_SIDE, SMALL_SIDE, Pictures, Scout, Step
 from videoseg.types import RgbImage
 
 

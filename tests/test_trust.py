@@ -16,15 +16,16 @@ from tests import hosted_servers as servers
 from tests.datasets import grabcut
 from tests.hosted_servers import KEY, serving
 from tests.media import clip
-from videoseg import registry, trust
+from videoseg import registry
 from videoseg.cli._app import run
-from videoseg.config import RunSettings, guards_of, load, settings_of
+from videoseg.config import trust
+from videoseg.config.layers import PROJECT_FILE
+from videoseg.config.run_config import RunSettings, guards_of, load, settings_of
+from videoseg.config.trust import trust_file
 from videoseg.errors import ConfigError
-from videoseg.guards import Guarded
-from videoseg.layers import PROJECT_FILE
+from videoseg.settings import Guarded
 from videoseg.sources.video import VideoSource
-from videoseg.trust import trust_file
-from videoseg.usage import Destination, destinations_of
+from videoseg.types.usage import Destination, destinations_of
 
 AWAY = "https://192.0.2.1/v1"
 """An address that no packet would reach."""
@@ -354,6 +355,8 @@ def test_a_dry_run_of_a_pair_with_a_service_sends_nothing(
 ) -> None:
     """A pair is no service by itself; its frames would go to one all the same."""
     film = str(clip(frames=3, width=160, height=96))
-    monkeypatch.setattr("videoseg.estimate.estimate", lambda _: pytest.fail("frames are tried"))
+    monkeypatch.setattr(
+        "videoseg.jobs.estimate.estimate", lambda _: pytest.fail("frames are tried")
+    )
     command = ["segment", film, "--box", "1,20,60,80", "--model", "grounding-dino+moondream"]
     assert run([*command, "--set", f"models.moondream.url={AWAY}", "--dry-run"]) == 0

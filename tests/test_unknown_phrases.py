@@ -19,8 +19,8 @@ from videoseg import Job, Prompt, load_config, registry
 from videoseg.cli._app import run
 from videoseg.errors import UnknownPhraseError, UnknownPhraseWarning
 from videoseg.protocols import Remembers, Segmenter
-from videoseg.run.reader import read_run
-from videoseg.stages.known import known_only, prepare_known
+from videoseg.runlog.reader import read_run
+from videoseg.stages.known_phrases import known_only, prepare_known
 from videoseg.types import Cue, Detections, Frame
 
 SOME, NONE = 3, 4

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from videoseg.errors import UsageError
-from videoseg.geometry.xml import SVG, parse_svg
+from videoseg.formats.xml import SVG, parse_svg
 
 _START = f'<svg xmlns="{SVG}" '
 _LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10 if n else "ha" * 10}">' for n in range(10))

@@ -20,7 +20,7 @@ import onnxruntime
 from onnx.utils import extract_model
 
 from training.export import SHIPPED, write_half
-from videoseg.models.embedded.salience import SIDE
+from videoseg.models.embedded.promptable.salience import SIDE
 
 _TOLERANCE = 1e-2
 """Largest difference that half-precision weights may make to an answer, on average."""

@@ -4,9 +4,9 @@
 
 Prints, for things and for stuff: mean IoU of the cells over shifts of the evidence, for stuff with
 several weights of its rivals (``_BIAS``, ``_SPREAD`` and ``_SPREAD_RIVAL`` of
-``videoseg/models/embedded/evidence.py``), and the logistic regression of presence on strength
-(``_THINGS`` and ``_STUFF`` of ``ground.py``), in which names that are there and names that are not
-weigh the same.
+``videoseg/models/embedded/grounding/evidence.py``), and the logistic regression of presence on
+strength (``_THINGS`` and ``_STUFF`` of ``ground.py``), in which names that are there and names that
+are not weigh the same.
 """
 
 from __future__ import annotations
@@ -22,11 +22,17 @@ import numpy.typing as npt
 
 from training import classes
 from training.samples import INDEX, SOURCES, held_out, photographs
-from videoseg.models.embedded.candidates import candidates
-from videoseg.models.embedded.evidence import OUTPUTS, Maps, covered, noun_evidence, rivals
 from videoseg.models.embedded.features import Backbone
+from videoseg.models.embedded.grounding.candidates import candidates
+from videoseg.models.embedded.grounding.evidence import (
+    OUTPUTS,
+    Maps,
+    covered,
+    noun_evidence,
+    rivals,
+)
+from videoseg.models.embedded.language.vocabulary import Target, vocabulary
 from videoseg.models.embedded.model import near_side
-from videoseg.models.embedded.words import Target, vocabulary
 
 _ABSENT = 5
 """Names asked on each photograph that are not there."""

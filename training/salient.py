@@ -26,7 +26,7 @@ import onnxruntime
 from training.pieces import Photo, Piece, Pieces, load
 from videoseg.evaluate.metrics.region import iou
 from videoseg.geometry.masks import encode_rle, from_bitmap
-from videoseg.models.embedded.salience import as_input
+from videoseg.models.embedded.promptable.salience import as_input
 
 _THINGS = ("coco_more", "coco_train", "coco_tiny")
 """Folders whose things are looked at one by one."""

@@ -19,9 +19,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from videoseg.api import Job, info
-    from videoseg.config import RunConfig
-    from videoseg.config import load as load_config
+    from videoseg.api import Run, read_run, segment
+    from videoseg.config.run_config import RunConfig
+    from videoseg.config.run_config import load as load_config
     from videoseg.errors import (
         ConfigError,
         LimitReachedError,
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
         UsageError,
         VideosegError,
     )
-    from videoseg.python_api import Run, read_run, segment
-    from videoseg.run.summary import Summary
+    from videoseg.jobs.job import Job, info
+    from videoseg.runlog.summary import Summary
     from videoseg.types import (
         Cue,
         Detections,

@@ -1,762 +1,177 @@
-"""Runs from Python: put the parts together, check everything first, then follow the loop."""
+"""The functions of ``import videoseg``: outlines frame by frame, and what a finished run holds."""
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import inspect
-import logging
-import os
-import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from fractions import Fraction
-from itertools import islice
-from pathlib import Path
-from typing import Any, Self, TypeAlias
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from videoseg import pipeline, registry
-from videoseg.addresses import is_address, local_path, without_secrets
-from videoseg.choice import chosen
-from videoseg.config import AUTO, RunConfig, output_kind
-from videoseg.errors import (
-    ConfigError,
-    OutputExistsError,
-    SourceError,
-    UnknownPhraseError,
-    UnknownPhraseWarning,
-    UsageError,
-)
-from videoseg.geometry.sizes import check_pixels
-from videoseg.pipeline import Tally
-from videoseg.prompts import (
-    Refused,
-    as_prompts,
-    check_kinds,
-    check_prompts,
-    in_pixels,
-    is_carried,
-    mask_files,
-    on_every_frame,
-    prompt_on,
-)
-from videoseg.protocols import (
-    Explains,
-    Exporter,
-    FrameSource,
-    Remembers,
-    Segmenter,
-    Stage,
-    Studies,
-    Weighed,
-    Writer,
-)
-from videoseg.run.log import RunLog
-from videoseg.run.lost_inputs import refuse_losing
-from videoseg.run.manifest import NAME as MANIFEST
-from videoseg.run.manifest import Counts, Ended, Manifest, StageTime, read_manifest
-from videoseg.run.notes import Notes
-from videoseg.run.plan import Plan, difference
-from videoseg.run.publish import Staging, settle
-from videoseg.run.reader import RunFolder, read_run
-from videoseg.run.records import record_file
-from videoseg.run.review import Limits, Reviewer
-from videoseg.run.summary import Summary
-from videoseg.sources.bounds import read_bounds
-from videoseg.sources.mask_files import with_masks
-from videoseg.sources.positions import Timed, frame_index, parse_position
-from videoseg.stages.backwards import first_mark, mark_notes
-from videoseg.stages.batched import USUAL, Load
-from videoseg.stages.carried import Carried, ask
-from videoseg.stages.every_nth import batch_within, seeing_ahead
-from videoseg.stages.fitting import stage_for
-from videoseg.stages.known import known_only, prepare_known
-from videoseg.stages.replayed import Replayed
-from videoseg.stages.until_limit import UntilLimit
-from videoseg.stages.view import check_marks, view_of
-from videoseg.threads import Stopwatch
-from videoseg.tracking.confined import Confined
-from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
-from videoseg.usage import Metered, Usage
-from videoseg.values import shown, whole
+from videoseg.config.run_config import RunConfig
+from videoseg.jobs.job import Job, Location, folder_of, given_model, location_of
+from videoseg.prompts import Marks, as_prompts
+from videoseg.protocols import Segmenter
+from videoseg.runlog.reader import RunFolder
+from videoseg.runlog.reader import read_run as open_run
+from videoseg.types import Frame, Prompt, Scene, StreamInfo
 
-_log = logging.getLogger(__name__)
-
-Location: TypeAlias = str | os.PathLike[str]
-
-VIDEO_OUTPUTS = ("svg", "animated-svg", "overlay", "masks")
-STILL_OUTPUTS = ("svg", "overlay-png", "masks")
-_NEVER = Fraction(10**6)
-"""Seconds at which no frame is shown any more."""
-_WELL_KNOWN = ("grounding-dino+sam2.1-tiny", "sam3", "moondream", "gemini")
-"""Models that a message names first."""
-FOR_STILLS = {"overlay": "overlay-png"}
-"""What an output of a video is for a photograph."""
+Row: TypeAlias = dict[str, Any]
 
 
-class Job(AbstractContextManager["Job"]):
-    """A run put together and checked, with its input open; leaving the context releases all.
+def segment(
+    location: Location,
+    *prompts: str | Prompt | Sequence[str | Prompt],
+    box: Any = None,
+    point: Any = None,
+    not_box: Any = None,
+    not_point: Any = None,
+    mask: Any = None,
+    at: Any = 0,
+    model: Segmenter | str | None = None,
+    config: RunConfig | None = None,
+) -> Generator[tuple[Frame, Scene], None, None]:
+    """Yield every frame of an input with the outlines of what the prompts name.
 
-    Attributes:
-        config: The settings.
-        prompts: What is asked.
-        streams: What the input holds.
-        card: The model's card.
-        load: How the model is kept busy.
-        refused: The prompts that the model cannot ground, once it is loaded.
+    The input is opened when the first frame is asked for, and closed after the last, or when the
+    generator is closed.
+
+    Args:
+        location: A video, a photograph, a folder of pictures or a numbered pattern.
+        prompts: Phrases (``"cat. dog."`` or ``"cat|dog"`` are two), or ``Prompt`` objects for
+            several things with marks and labels; each as an argument, or all in one list.
+        box: ``x1, y1, x2, y2`` in pixels, around the object; or several. Numbers of any type, also
+            as an array. Marks belong to the only phrase, or stand for themselves.
+        point: ``x, y``, on the object; or several.
+        not_box: A box around what is not meant; or several.
+        not_point: A point beside the object; or several.
+        mask: The object: a ``Mask``, an array (H, W) of the whole frame, or a PNG or SVG file.
+        at: Index of the frame that the marks were made on; they are carried from there in both
+            directions. None: they hold on every frame as they are.
+        model: A model's name, as ``videoseg models`` lists them, or a model itself.
+        config: Settings, for example ``videoseg.load_config(preset="fast")``.
+
+    Raises:
+        PromptError: A prompt or mark does not fit; raised by the call itself.
+        ConfigError: The model or a setting does not; likewise.
+        VideosegError: Anything else that is wrong, as frames are asked for (``errors.py``).
+
+    Example:
+        >>> for frame, scene in videoseg.segment("clip.mp4", "the dog"):  # doctest: +SKIP
+        ...     print(frame.index, [item.track_id for item in scene.instances])
+    """
+    marks = Marks(box, point, not_box, not_point, mask, at)
+    listed = len(prompts) == 1 and not isinstance(prompts[0], str | Prompt)
+    asked = as_prompts(prompts[0] if listed else prompts, marks)
+    path = location_of(location)
+    given, config = given_model(model, config)
+    return _segmented(path, asked, config, given)
+
+
+def _segmented(
+    location: str, prompts: Sequence[Prompt], config: RunConfig, model: Segmenter | None
+) -> Generator[tuple[Frame, Scene], None, None]:
+    with Job(location, prompts, config, model=model) as job, closing(job.steps()) as steps:
+        for step in steps:
+            yield step.frame, step.scene
+
+
+def read_run(out: Location) -> Run:
+    """Open what a finished run has written.
+
+    Args:
+        out: The output folder, or the folder ``run`` in it.
+
+    Raises:
+        RunLogError: It holds no run, or a damaged one.
+
+    Example:
+        >>> pandas.DataFrame(videoseg.read_run("out/cat").tracks())  # doctest: +SKIP
+    """
+    return Run(open_run(folder_of(out)))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, read from its log; every call reads afresh.
+
+    ``tracks`` and ``outlines`` give rows as plain dicts, which ``pandas.DataFrame``,
+    ``polars.DataFrame`` and ``pyarrow.Table.from_pylist`` take as they are.
     """
 
-    def __init__(
-        self,
-        location: Location,
-        prompts: str | Prompt | Sequence[str | Prompt],
-        config: RunConfig | None = None,
-        *,
-        model: Segmenter | str | None = None,
-        asks: bool = True,
-    ) -> None:
-        """Put a run together.
+    _log: RunFolder
 
-        Args:
-            location: The input.
-            prompts: What is asked: phrases and ``Prompt`` objects, one or several.
-            config: The settings; by default all have their defaults.
-            model: A model's name, in place of the one that the settings name; or a model itself,
-                registered or not, which the caller may use for several runs and closes.
-            asks: Whether the model is to be asked; if not, there need be no prompts.
+    @property
+    def streams(self) -> Mapping[str, StreamInfo]:
+        """The streams of the input by name."""
+        return self._log.streams
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """What was asked."""
+        return tuple(self._log.prompts)
+
+    def scenes(self) -> Iterator[Scene]:
+        """Every frame's objects with outlines and masks, in the order of the run.
 
         Raises:
-            PromptError: There is no prompt, or one that this input or model cannot take.
-            ConfigError: A part or setting does not exist or does not fit.
-            SourceError: The input cannot be read.
+            RunLogError: The log is damaged; the message names the line.
         """
-        self.location = location_of(location)
-        asked = as_prompts(prompts) if asks or prompts else ()
-        given, config = given_model(model, config)
-        self.config = config = chosen(config, asked) if given is None else config
-        run = config.run
-        self.prompts = on_every_frame(asked) if run.repeat_prompt else asked
-        self.card = registry.card(run.model) if given is None else given.card
-        registry.check_outlines(self.card)
-        check_kinds(self.prompts, self.card)
-        self._model: Segmenter = config.part("models", run.model) if given is None else given
-        self._keeps_model = given is None
-        self._tracker = seeing_ahead(config.part("tracking", run.tracker), run.every)
-        self._source, self.streams = open_source(self.location, config)
-        try:
-            first = next(iter(self.streams.values()))
-            self._mask_files = mask_files(self.prompts)
-            self.prompts = in_pixels(with_masks(self.prompts, first), first)
-            for info in self.streams.values():
-                check_prompts(self.prompts, info)
-            self._bounds = read_bounds(run.roi, run.ignore_mask, self.streams.values())
-            check_marks(self.prompts, self._bounds, self.streams.values())
-            self._range = self._frame_range()
-            self.outputs = self._outputs()
-        except BaseException:
-            registry.release(self._source, "the input")
-            raise
-        self.clock = Stopwatch()
-        self.load = Load()
-        self.refused: tuple[Refused, ...] = ()
-        self._said: tuple[str, ...] = ()
+        return self._log.scenes()
 
-    def __exit__(self, *_: object) -> None:
-        registry.release(self._source, "the input")
-        if self._keeps_model:
-            registry.release(self._model, "the model")
+    def outlines(self) -> Iterator[Row]:
+        """A row for every outline, in the order of the run.
 
-    def __enter__(self) -> Self:
-        return self
-
-    @property
-    def frame_count(self) -> int | None:
-        """Frames that the input promises to yield in all, or None."""
-        frames = 0
-        for info in self.streams.values():
-            if info.frame_count is None:
-                return None
-            frames += len(range(info.frame_count)[slice(*self._range, self.source_every)])
-        return frames
-
-    @property
-    def source_every(self) -> int:
-        """The source yields every n-th of its frames, from the first on."""
-        return int(getattr(self._source, "every", 1))
-
-    @property
-    def batch(self) -> int | None:
-        """Frames in a call of the model; None where one follows from the other."""
-        anchored = any(cue.frame is not None for prompt in self.prompts for cue in prompt.cues)
-        run = self.config.run
-        return None if anchored else batch_within(run.batch or USUAL, run.every)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the source has to say about its input so far, such as fields that it left in."""
-        return tuple(getattr(self._source, "notes", ()))
-
-    @property
-    def model_notes(self) -> tuple[str, ...]:
-        """What the model has to say about the prompts, once it is loaded."""
-        return self._said
-
-    def produces(self) -> tuple[str, ...]:
-        """Names of all that the run will make in its output folder."""
-        parts = self.outputs.values()
-        made = [name for part in parts for name in part.produces(self.streams)]
-        return (*made, "run", "run.json")
-
-    def steps(self) -> Generator[pipeline.Step, None, None]:
-        """Load the model, then yield every frame with what became of it.
-
-        Warns:
-            UnknownPhraseWarning: The model cannot ground a phrase; the others are looked for.
+        ``stream``, ``frame``, ``seconds``, ``track``, ``label``, ``prompt`` (its index),
+        ``state`` (``matched``, ``interpolated`` or ``held``), ``score`` (0 to 1), ``area`` of the
+        mask in pixels, and ``x1``, ``y1``, ``x2``, ``y2``, its box in pixels.
 
         Raises:
-            UnknownPhraseError: The model can ground none; names models that could.
+            RunLogError: The log is damaged; the message names the line.
         """
-        self._load_model(say=_log.info)
-        for each in self.refused:
-            warnings.warn(UnknownPhraseWarning(each.reason, phrase=each.text), stacklevel=3)
-        return self._follow(self._stage())
-
-    def frames(self, start: int | None = None, stop: int | None = None) -> Iterator[Frame]:
-        """The frames of a part of the input; by default those between ``start`` and ``end``.
-
-        Args:
-            start: Index of the first, a whole number of any type.
-            stop: Index behind the last; None = to the end.
-        """
-        if start is None and stop is None:
-            return self._source.frames(*self._range)
-        first = 0 if start is None else whole(start, "start")
-        return self._source.frames(first, None if stop is None else whole(stop, "stop"))
-
-    def trial(self, folder: Path, frames: Iterable[Frame]) -> Tally:
-        """Make everything of some frames, in order, in an empty folder; nothing is published.
-
-        For measures: what was spent on it is in ``clock``.
-        """
-        with RunLog(folder / "run", self.streams, self.prompts) as log:
-            steps = self._follow(self._stage(backwards=False), log.append_answer, frames)
-            return self._write(folder, steps, log, lambda _: None)
-
-    @functools.cached_property
-    def ends(self) -> tuple[int, int | None]:
-        """Index of the first frame between ``start`` and ``end``, and of the last.
-
-        Where the container does not say how many frames it holds they are counted, which may mean
-        to read all of it; of what is read once, or from an address, the last stays None.
-
-        Raises:
-            SourceError: It cannot be read.
-        """
-        start, stop = self._range
-        counts = [info.frame_count for info in self.streams.values()]
-        known = [count for count in (stop, *counts) if count is not None]
-        here = Path(self.location).is_file()
-        if None in counts and here and isinstance(self._source, Timed):
-            known.append(self._source.index_at(_NEVER))
-        return start, max(start, min(known) - 1) if known else None
-
-    def index_of(self, place: str) -> int:
-        """The frame of the first stream at a place (``sources.positions``).
-
-        Raises:
-            UsageError: It is no place, or lies behind the end.
-        """
-        info = next(iter(self.streams.values()))
-        index = frame_index(parse_position(place), info, self._source)
-        if info.frame_count is not None and index >= info.frame_count:
-            raise UsageError(f"{place} is after the last of {info.frame_count} frames")
-        return index
-
-    def look(self, indices: Iterable[int]) -> Iterator[tuple[Frame, Detections]]:
-        """Load the model and ask it on some frames, each for itself; nothing is carried.
-
-        A prompt with marks is asked on the frames that these were made on. Frames that are not
-        there are left out.
-        """
-        self._load_model()
-        model = view_of(self._model, self._bounds, self.config.run.max_size)
-        for index in sorted({whole(each, "a frame's index") for each in indices}):
-            for frame in self.frames(index, index + 1):
-                asked = {
-                    number: held
-                    for number, prompt in self._known.items()
-                    if (held := prompt_on(prompt, index)) is not None
+        for scene in self._log.scenes():
+            for tracked in scene.instances:
+                mask = tracked.instance.mask
+                yield {
+                    "stream": scene.stream,
+                    "frame": scene.index,
+                    "seconds": float(scene.seconds),
+                    "track": tracked.track_id,
+                    "label": tracked.label,
+                    "prompt": tracked.instance.prompt,
+                    "state": tracked.state,
+                    "score": float(tracked.instance.score),
+                    "area": mask.area,
+                    **dict(zip(("x1", "y1", "x2", "y2"), mask.box, strict=True)),
                 }
-                yield frame, ask(model, frame, asked, len(self.prompts))
 
-    def carry(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
-        """Follow what prompts mark through some frames, in order; other prompts are not asked.
+    def tracks(self) -> list[Row]:
+        """A row for every track, in ascending order of streams and tracks.
 
-        The model is loaded already, as ``look`` does it.
-        """
-        marked = {n: prompt for n, prompt in self._known.items() if is_carried(prompt)}
-        numbers = tuple(marked)
-        model = view_of(self._model, self._bounds, self.config.run.max_size)
-        for frame, found in Carried(model, tuple(marked.values())).run(frames):
-            instances = tuple(
-                dataclasses.replace(one, prompt=numbers[one.prompt]) for one in found.instances
-            )
-            yield frame, Detections(frame.stream, frame.index, instances)
-
-    def plan(self) -> Plan:
-        """What decides the result; reads the whole input, to tell it apart by its content.
+        ``stream``, ``track``, ``label``, ``prompt``, ``frames`` with an outline, ``first_frame``
+        and ``last_frame``, ``first_seconds`` and ``last_seconds`` (when these begin), and over all
+        its outlines ``mean_score``, ``mean_area`` and ``max_area`` in pixels.
 
         Raises:
-            SourceError: It cannot be read.
+            RunLogError: The log is damaged; the message names the line.
         """
-        card, run = self.card, self.config.run
-        settings: dict[str, Any] = {
-            "run": run,
-            "sources": {source_name(self.location, self.config): self._source},
-            "models": {run.model: _settings_of(self._model)},
-            "tracking": {run.tracker: self._tracker},
-        }
-        beside = (run.ignore_mask, *getattr(self._source, "beside", ()))
-        inputs = [self.location] + [str(path) for path in beside if path is not None]
-        for name, part in self.outputs.items():
-            settings.setdefault(output_kind(name), {})[name] = part
-        return Plan(
-            inputs=[record_file(Path(given), without_secrets(given)) for given in inputs],
-            streams=tuple(self.streams.values()),
-            prompts=self.prompts,
-            model=card.name,
-            weights=[record_file(path, name) for name, path in self._weights()],
-            settings=settings,
-        )
-
-    def finished(self, out: Location, *, overwrite: bool = False) -> Summary | None:
-        """What a finished run like this one has done in ``out``, or None where there is none.
-
-        Raises:
-            OutputExistsError: There is one of another kind, or some of what it made is gone, and
-                ``overwrite`` is False.
-        """
-        out = folder_of(out)
-        found = _finished(out, self.plan(), overwrite=overwrite)
-        gone = [] if found is None else [n for n in found.outputs if not (out / n).exists()]
-        if gone and not overwrite:
-            raise OutputExistsError(
-                f"{out} lacks {', '.join(gone)} of its run; --overwrite makes all of it again"
-            )
-        return None if gone else found
-
-    def run(
-        self,
-        out: Location,
-        *,
-        overwrite: bool = False,
-        resume: bool = False,
-        on_frame: Callable[[Tally], None] = lambda _: None,
-        reads: Sequence[str] = (),
-    ) -> Summary:
-        """Write all outputs below ``out``; they appear there together, once all are complete.
-
-        Args:
-            out: The output folder.
-            overwrite: Whether earlier results of the same names are replaced.
-            resume: Whether to go on with what an interrupted run of the same kind has left in
-                ``out``; a finished one is left as it is.
-            on_frame: Called after each frame.
-            reads: Files beside the input that must not be replaced.
-
-        Raises:
-            UsageError: An output would replace the input.
-            OutputExistsError: A result or an unfinished run exists, and nothing was said about it,
-                or it is of another kind than this run.
-            OutputError: The folder cannot be written.
-        """
-        out = folder_of(out)
-        plan = self.plan()
-        if resume and (done := _finished(out, plan, overwrite=overwrite)) is not None:
-            return done
-        self._refuse_losing(out, reads)
-        staging = Staging(out, self.produces(), overwrite, resume=resume)
-        with staging, ExitStack() as ends:
-            before = self._usage()
-            self._load_model()
-            notes, stage = Notes(staging.notes), self._stage()
-            memory = stage if isinstance(stage, Remembers) else None
-            known, state = notes.left(plan, with_state=memory is not None)
-            log = ends.enter_context(
-                RunLog(
-                    staging.folder / "run",
-                    self.streams,
-                    self.prompts,
-                    answers=notes.answers,
-                    known=known,
-                )
-            )
-
-            def keep(frame: Frame, detections: Detections | None) -> None:
-                if log.append_answer(frame, detections):
-                    notes.note(plan, log.answers, memory)
-
-            earlier = RunFolder(staging.folder / "run", notes.answers).detections()
-            limited = UntilLimit(Replayed(islice(earlier, known), stage, state))
-            steps = self._follow(limited, keep)
-
-            def ended() -> Ended:
-                used = self._usage()
-                said = (*self._said, *self.notes)
-                return Ended(limited.reached, used and used.since(before), said, self.refused)
-
-            return self._publish(staging, plan, steps, log, on_frame, ended, known)
-
-    def replay(
-        self,
-        answers: Callable[[], Iterable[tuple[str, int, Detections | None]]],
-        out: Location,
-        *,
-        overwrite: bool = False,
-        on_frame: Callable[[Tally], None] = lambda _: None,
-        ended: Ended | None = None,
-    ) -> Summary:
-        """As ``run``, with known answers (``stream, index, answer``) in place of the model.
-
-        A tracker that studies the whole run first goes over frames and answers twice.
-        ``ended`` says how the run ended that the answers are of: why there are fewer than frames,
-        where that is so, and what the model had to say.
-        """
-        out = folder_of(out)
-        plan, end = self.plan(), ended or Ended()
-        self._refuse_losing(out)
-        with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
-            log = ends.enter_context(RunLog(staging.folder / "run", self.streams, self.prompts))
-            known = functools.partial(Replayed, whole=end.stopped is None)
-            if isinstance(self._tracker, Studies):
-                with self.clock.measure("study"):
-                    pairs = known(answers()).run(self.frames())
-                    self._tracker.study(self.streams, pairs)
-            steps = self._follow(known(answers()), log.append_answer)
-            return self._publish(staging, plan, steps, log, on_frame, lambda: end)
-
-    def _refuse_losing(self, out: Path, reads: Sequence[str] = ()) -> None:
-        """Refuse to replace what is read."""
-        masks = [path for path in (self.config.run.ignore_mask,) if path is not None]
-        read: list[str | Path] = [self.location, *masks, *self._mask_files, *reads]
-        refuse_losing(read, out, self.produces())
-
-    def _load_model(self, say: Callable[[str], None] = _log.warning) -> None:
-        """Load the model; ``say`` is told which prompts are not looked for, if any.
-
-        Raises:
-            UnknownPhraseError: The model can ground none of them.
-        """
-        with self.clock.measure("load model"):
-            try:
-                self.refused = prepare_known(self._model, self.prompts)
-            except UnknownPhraseError as error:
-                raise UnknownPhraseError(
-                    f"{error}; {models_that_could(self.card)}", phrase=error.phrase
-                ) from error
-        if self.refused:
-            say(refusal(self.refused, self.card))
-        known = tuple(self._known.values())
-        explained = self._model.explain(known) if isinstance(self._model, Explains) else ()
-        marked = mark_notes(known, self._range[0], goes_back=self._goes_back)
-        self._said = (*explained, *marked)
-        for note in self._said:
-            _log.warning("%s", note)
-
-    @property
-    def _known(self) -> dict[int, Prompt]:
-        """The prompts that are asked, by their place."""
-        refused = {each.prompt for each in self.refused}
-        return {n: prompt for n, prompt in enumerate(self.prompts) if n not in refused}
-
-    def _follow(
-        self,
-        stage: Stage,
-        on_answer: Callable[[Frame, Detections | None], object] = lambda _, __: None,
-        frames: Iterable[Frame] | None = None,
-    ) -> Generator[pipeline.Step, None, None]:
-        tracker = Confined(self._tracker, self._bounds)
-        tracker.start(self.streams, self.prompts)
-        shown = self.frames() if frames is None else frames
-        return pipeline.follow(shown, stage, tracker, self.clock, on_answer)
-
-    def _publish(
-        self,
-        staging: Staging,
-        plan: Plan,
-        steps: Generator[pipeline.Step, None, None],
-        log: RunLog,
-        on_frame: Callable[[Tally], None],
-        ended: Callable[[], Ended],
-        known: int = 0,
-    ) -> Summary:
-        """Write everything and put it into place."""
-        run = self.config.run
-        limits = Limits(run.review_gap, run.review_shrink, run.review_jump, run.review_score)
-        reviewer = Reviewer(self.prompts, limits)
-        tally = self._write(staging.folder, steps, log, on_frame, reviewer)
-        stages = {
-            name: StageTime(seconds, tally.frames) for name, seconds in self.clock.seconds.items()
-        }
-        tracks = tuple(len(ids) for ids in tally.tracks)
-        lost = [getattr(self._source, name, 0) for name in ("dropped", "repeated")]
-        counts = Counts(tally.frames, tracks, tuple(tally.instances), *lost)
-        end = ended()
-        if not tally.frames and self._range[0] and end.stopped is None:
-            raise UsageError(f"{run.start} is after the last frame")
-        review = reviewer.finish([each.prompt for each in end.refused])
-        end = dataclasses.replace(end, review=review, review_left_out=reviewer.left_out)
-        manifest = Manifest(plan, stages, counts, self.produces(), end)
-        manifest.write(staging.folder)
-        staging.publish()
-        summary = Summary.of(staging.out, self.prompts, manifest.to_json(), known)
-        return dataclasses.replace(summary, idle=self.load.idle)
-
-    def _write(
-        self,
-        folder: Path,
-        steps: Generator[pipeline.Step, None, None],
-        log: RunLog,
-        on_frame: Callable[[Tally], None],
-        reviewer: Reviewer | None = None,
-    ) -> Tally:
-        """Write all outputs into a folder, and the log into its ``run``."""
-
-        def drawn() -> Iterator[tuple[Scene, Frame]]:
-            for step in steps:
-                if reviewer is not None:
-                    with self.clock.measure("review"):
-                        reviewer.add(step.scene)
-                yield step.scene, step.frame
-
-        with closing(steps):
-            tally = pipeline.write(
-                drawn(),
-                streams=self.streams,
-                prompts=self.prompts,
-                writers={k: v for k, v in self.outputs.items() if isinstance(v, Writer)},
-                log=log,
-                folder=folder,
-                clock=self.clock,
-                on_step=on_frame,
-            )
-        exporters = {k: v for k, v in self.outputs.items() if isinstance(v, Exporter)}
-        pipeline.export(read_run(folder / "run"), exporters, folder, self.clock)
-        return tally
-
-    def _frame_range(self) -> tuple[int, int | None]:
-        """The settings ``start`` and ``end`` as frames of the first stream."""
-        run = self.config.run
-        info = next(iter(self.streams.values()))
-        start = self.index_of(run.start) if run.start else 0
-        stop = frame_index(parse_position(run.end), info, self._source) if run.end else None
-        if stop is not None and stop <= start:
-            raise UsageError(
-                f"there are no frames between {run.start or 'the start'} and {run.end}"
-            )
-        return start, stop
-
-    def _stage(self, *, backwards: bool = True) -> Stage:
-        run, known = self.config.run, self._known
-        model = view_of(self._model, self._bounds, run.max_size)
-        stage = stage_for(
-            model,
-            tuple(known.values()),
-            batch=run.batch,
-            every=run.every,
-            first=self._range[0],
-            load=self.load,
-            again=self._again if backwards and self._goes_back else None,
-        )
-        return known_only(stage, tuple(known), len(self.prompts))
-
-    @property
-    def _goes_back(self) -> bool:
-        """Whether marks are followed backwards, too: where the input can be read again."""
-        where = Path(self.location)
-        once = self.location == "-" or is_address(self.location)
-        once = once or (where.exists() and not (where.is_file() or where.is_dir()))
-        live = any(info.live for info in self.streams.values())
-        return self.config.run.backwards and not (once or live)
-
-    @property
-    def frames_back(self) -> int:
-        """Frames that marks are followed back over before the first frame is answered."""
-        first = self._range[0]
-        marks = [first_mark(prompt) or 0 for prompt in self._known.values()]
-        before = range(first, max(marks, default=0), self.config.run.every)
-        return len(before) if self._goes_back else 0
-
-    @contextmanager
-    def _again(self) -> Iterator[FrameSource]:
-        """The input, opened for a reading of its own."""
-        source, _ = open_source(self.location, self.config)
-        try:
-            yield source
-        finally:
-            registry.release(source, "the input")
-
-    def _usage(self) -> Usage | None:
-        return self._model.usage if isinstance(self._model, Metered) else None
-
-    def _outputs(self) -> dict[str, Writer | Exporter]:
-        names = self.config.run.write
-        still = all(info.still for info in self.streams.values())
-        if AUTO in names:
-            fitting = STILL_OUTPUTS if still else VIDEO_OUTPUTS
-            names = (*fitting, *(name for name in names if name != AUTO))
-        if still:
-            names = tuple(FOR_STILLS.get(name, name) for name in names)
-        return {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
-
-    def _weights(self) -> list[tuple[str, Path]]:
-        """The files of the model's weights: as the model tells, or beside its module."""
-        if isinstance(self._model, Weighed):
-            origin = getattr(self._model, "weights", "") or " ".join(self.card.weights)
-            return [(f"{origin}: {path.name}", path) for path in self._model.weight_files()]
-        beside = Path(inspect.getfile(type(self._model))).parent
-        return [(name, beside / name) for name in self.card.weights]
-
-
-def _finished(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
-    """What a finished run in ``out`` did, if there is one.
-
-    Raises:
-        OutputExistsError: There is one of another kind, which must not be replaced.
-    """
-    settle(out)
-    if not (out / MANIFEST).exists():
-        return None
-    made = read_manifest(out)
-    changed = difference(made, plan)
-    stopped = made.get("stopped")
-    if changed is None and stopped is None:
-        return Summary.of(out, plan.prompts, made)
-    if overwrite:
-        return None
-    if changed is None:
-        raise OutputExistsError(
-            f"{out} holds a run that was stopped: {stopped}; --overwrite completes it and asks "
-            "only for missing answers"
-        )
-    raise OutputExistsError(
-        f"{out} holds the result of another run: {changed}; --overwrite replaces it"
-    )
-
-
-def source_name(location: str, config: RunConfig) -> str:
-    """Name of the kind of source that the settings name, or that fits an input."""
-    name = config.run.source
-    return registry.source_for(location) if name == AUTO else name
-
-
-def open_source(
-    location: Location, config: RunConfig
-) -> tuple[FrameSource, Mapping[str, StreamInfo]]:
-    """Open an input with the kind of source that the settings name, or that fits its name.
-
-    Raises:
-        SourceError: It cannot be read.
-    """
-    text = location_of(location)
-    source: FrameSource = config.part("sources", source_name(text, config))
-    streams = source.open(text)
-    if not streams:
-        source.close()
-        raise SourceError(f"{without_secrets(text)}: holds no stream of pictures")
-    try:
-        for info in streams.values():
-            check_pixels(info.width, info.height)
-    except ValueError as error:
-        registry.release(source, "the input")
-        raise SourceError(f"{without_secrets(text)}: {error}") from error
-    return source, streams
-
-
-def info(location: Location, config: RunConfig | None = None) -> Mapping[str, StreamInfo]:
-    """What an input holds: its streams by name.
-
-    Raises:
-        SourceError: It cannot be read.
-    """
-    source, streams = open_source(location, _checked(config))
-    registry.release(source, "the input")
-    return streams
-
-
-def _settings_of(model: Segmenter) -> object:
-    """What a plan says of a model: its settings, or what it is, where it is no part."""
-    if dataclasses.is_dataclass(model):
-        return model
-    return {"class": f"{type(model).__module__}.{type(model).__qualname__}"}
-
-
-def given_model(
-    model: Segmenter | str | None, config: RunConfig | None
-) -> tuple[Segmenter | None, RunConfig]:
-    """A model that is handed over, or None; and the settings, which name it.
-
-    Raises:
-        ConfigError: It is neither a model nor the name of one, or the settings are none.
-    """
-    config = _checked(config)
-    if model is None:
-        return None, config
-    name = model if isinstance(model, str) else registry.card_of(model).name
-    if isinstance(model, str) and name != AUTO:
-        registry.card(name)
-    named = dataclasses.replace(config, run=dataclasses.replace(config.run, model=name))
-    return (None if isinstance(model, str) else model), named
-
-
-def location_of(location: Location) -> str:
-    """An input's path or address as text.
-
-    Raises:
-        UsageError: It is neither.
-    """
-    if not isinstance(location, str | bytes | os.PathLike):
-        raise UsageError(f"an input is a path or an address, got {shown(location)}")
-    return local_path(os.fsdecode(location))
-
-
-def folder_of(out: Location) -> Path:
-    """A folder's path.
-
-    Raises:
-        UsageError: It is none.
-    """
-    if not isinstance(out, str | bytes | os.PathLike):
-        raise UsageError(f"a folder is a path, got {shown(out)}")
-    if not out:
-        raise UsageError("the name of a folder is empty; write . for the working folder")
-    return Path(os.fsdecode(out))
-
-
-def _checked(config: RunConfig | None) -> RunConfig:
-    if config is not None and not isinstance(config, RunConfig):
-        raise ConfigError(f"config must be a RunConfig, as load_config gives, got {shown(config)}")
-    return config or RunConfig()
-
-
-def refusal(refused: Sequence[Refused], card: ModelCard) -> str:
-    """One line about prompts that a model cannot ground, where others are looked for."""
-    names = ", ".join(repr(each.text) for each in refused)
-    them = "it" if len(refused) == 1 else "them"
-    return (
-        f"not looked for: {names}; model {card.name!r} does not know {them}. Use other words, mark "
-        f"{them} with --box or --point, or use another model; {models_that_could(card)}"
-    )
-
-
-def models_that_could(card: ModelCard) -> str:
-    """A clause for a message: which models take any phrase, where this one has failed."""
-    cards = [registry.card(name) for name in registry.names("models")]
-    able = [
-        f"{c.name}+sam2.1-tiny" if c.grounds else c.name
-        for c in cards
-        if c.open_vocabulary and "text" in c.kinds and c != card
-    ]
-    first = [name for name in _WELL_KNOWN if name in able] or able[: len(_WELL_KNOWN)]
-    more = f" and {len(able) - len(first)} more" if len(able) > len(first) else ""
-    return f"models that take any phrase: {', '.join(first)}{more} (see `videoseg models`)"
+        found: dict[tuple[str, int], Row] = {}
+        for row in self.outlines():
+            name = row["stream"], row["track"]
+            if name not in found:
+                found[name] = {key: row[key] for key in ("stream", "track", "label", "prompt")} | {
+                    "frames": 0,
+                    "first_frame": row["frame"],
+                    "last_frame": row["frame"],
+                    "first_seconds": row["seconds"],
+                    "last_seconds": row["seconds"],
+                    "mean_score": 0.0,
+                    "mean_area": 0.0,
+                    "max_area": 0,
+                }
+            track = found[name]
+            count = track["frames"] = track["frames"] + 1
+            track["last_frame"], track["last_seconds"] = row["frame"], row["seconds"]
+            track["mean_score"] += (row["score"] - track["mean_score"]) / count
+            track["mean_area"] += (row["area"] - track["mean_area"]) / count
+            track["max_area"] = max(track["max_area"], row["area"])
+        return [found[name] for name in sorted(found)]

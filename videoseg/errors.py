@@ -1,4 +1,4 @@
-"""Every error that videoseg raises on purpose.
+"""Every error that videoseg raises on purpose, and the advice that messages give.
 
 Each is also the Python builtin that fits, so ``except FileNotFoundError`` works::
 
@@ -26,7 +26,9 @@ others are looked for all the same.
 
 from __future__ import annotations
 
+import difflib
 import errno
+from collections.abc import Callable, Iterable
 
 _NO_MEMORY = (
     "memory ran out; show the model less (--max-size), do fewer inputs at once (--jobs 1), or "
@@ -38,6 +40,11 @@ _NO_THREAD = (
 )
 _NO_MEMORY_SAID = ("bad_alloc", "bad allocation", "failed to map segment", "allocate memory")
 """What packages in C++ say instead of raising a MemoryError; the third is an import."""
+
+_SHOWN = 4
+"""Names that a hint lists at most."""
+_SHORTEST = 3
+"""Letters from which a piece of a name says which family is meant."""
 
 
 def refusal_of(error: BaseException) -> str | None:
@@ -144,3 +151,35 @@ class RunLogError(VideosegError, ValueError):
 
 class PathDataError(VideosegError, ValueError):
     """Text that is not SVG path data."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for a name that does not exist: what it begins, the nearest that does, or all."""
+    names = list(known)
+    likely = _likely(name, names)
+    if likely:
+        more = f" or {len(likely) - _SHOWN} more" if len(likely) > _SHOWN else ""
+        *first, last = [repr(each) for each in likely[:_SHOWN]]
+        joined = ", ".join([*first, last]) if more else " or ".join([", ".join(first), last])
+        return f"did you mean {joined.removeprefix(' or ')}{more}?"
+    return f"there are: {', '.join(names)}" if names else "it has no settings"
+
+
+def _likely(name: str, names: list[str]) -> list[str]:
+    """The names that this is the beginning of, or that are most like it, or that it is within."""
+    plain, by_plain = _plain(name), {each: _plain(each) for each in names}
+    near = difflib.get_close_matches(plain, list(by_plain.values()), n=1)
+    family = plain if len(plain) >= _SHORTEST else None
+    ways: tuple[Callable[[str], bool], ...] = (
+        lambda known: known == plain,
+        lambda known: family is not None and known.startswith(family),
+        lambda known: known in near,
+        lambda known: family is not None and family in known,
+    )
+    found = ([each for each, known in by_plain.items() if way(known)] for way in ways)
+    return next(filter(None, found), [])
+
+
+def _plain(name: str) -> str:
+    """Letters and digits alone, which people remember."""
+    return "".join(filter(str.isalnum, name.lower()))

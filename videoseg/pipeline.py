@@ -10,8 +10,8 @@ from typing import Protocol
 
 from videoseg.geometry.masks import rounded
 from videoseg.protocols import Exporter, RunReader, Stage, Tracker, Writer
-from videoseg.run.rules import refusing
-from videoseg.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
+from videoseg.runlog.validation import refusing
+from videoseg.system.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
 from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
 
 FRAMES_AHEAD = 8
@@ -30,7 +30,7 @@ class Step:
 
 
 class Log(Protocol):
-    """Keeps what was drawn (``run.log.RunLog``)."""
+    """Keeps what was drawn (``runlog.log.RunLog``)."""
 
     def append_scene(self, scene: Scene) -> None:
         """Keep what became of it."""

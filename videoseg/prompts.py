@@ -9,7 +9,7 @@ Shorthand is ``key=value`` pairs joined by ``;``::
 ``box``, ``not-box``, ``point``, ``not-point`` and ``mask`` may be repeated; ``at`` is the index of
 the frame they were made on (default the first). Numbers are pixels, or all of one mark are shares
 of the frame such as ``box=10%,20%,50%,60%``, in JSON ``["10%", "20%", "50%", "60%"]``. A mask is a
-picture or an SVG, as ``sources/mask_files.py`` says; in ``prompts.json`` its name is relative to
+picture or an SVG, as ``jobs/mask_files.py`` says; in ``prompts.json`` its name is relative to
 that file. A text that lists several things (``cat. dog.``, ``cat|dog``; ``split_phrases`` says
 when) stands for a prompt for each.
 
@@ -32,11 +32,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from videoseg import values
-from videoseg.errors import PromptError
-from videoseg.spelling import nearest
-from videoseg.text_files import read_text
-from videoseg.types import Cue, Mask, ModelCard, Prompt, StreamInfo
+from videoseg.errors import PromptError, nearest
+from videoseg.system.text_files import read_text
+from videoseg.types import Cue, Mask, ModelCard, Prompt, StreamInfo, values
 
 _PLACES = {"point": (2, True), "not-point": (2, False), "box": (4, True), "not-box": (4, False)}
 _MASK = "mask"

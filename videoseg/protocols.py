@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
-from videoseg.snapshots import State
 from videoseg.types import (
     Detections,
     Frame,
@@ -25,6 +24,7 @@ from videoseg.types import (
     Shape,
     StreamInfo,
 )
+from videoseg.types.snapshot import State
 
 
 @runtime_checkable
@@ -303,7 +303,7 @@ class Writer(Protocol):
     """Writes each Scene as it comes into files below one folder.
 
     A writer writes final names into the folder it is given. That folder is a staging folder: the
-    run publishes its contents when, and only when, the run is complete (``run/publish.py``).
+    run publishes its contents when, and only when, the run is complete (``runlog/staging.py``).
     ``produces`` names what it will make, so that existing files are found before the work.
     """
 

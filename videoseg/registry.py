@@ -28,10 +28,9 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from videoseg.errors import ConfigError, MissingDependencyError
+from videoseg.errors import ConfigError, MissingDependencyError, nearest
 from videoseg.settings import settings_fault
-from videoseg.spelling import nearest
-from videoseg.values import shown
+from videoseg.types.values import shown
 
 if TYPE_CHECKING:
     from videoseg.types import ModelCard

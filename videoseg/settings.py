@@ -16,6 +16,25 @@ if typing.TYPE_CHECKING:
     from pydantic import BaseModel
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """Marks a setting that the ``videoseg.toml`` of a project may not set by itself.
+
+    Such a file may have been received with the project. Put it beside the setting's ``Doc``::
+
+        url: Annotated[str, Doc("address of the service"), Guarded("an address")] = ""
+
+    Attributes:
+        what: What it names, with an article, for messages.
+        harmless: Values that anybody may set; the default is always one.
+        inside: Whether it is a path that anybody may set to what lies in the project's folder.
+    """
+
+    what: str
+    harmless: tuple[object, ...] = ()
+    inside: bool = False
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting of a part, for tables and help."""

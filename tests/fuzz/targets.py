@@ -18,9 +18,10 @@ import numpy as np
 
 from tests.fakes import Colours
 from tests.hosted_servers import things
-from videoseg.config import guards_of, load, settings_of
+from videoseg.config.run_config import guards_of, load, settings_of
 from videoseg.errors import VideosegError
-from videoseg.geometry.paths import format_path, parse_path
+from videoseg.formats.svg_path import format_path, parse_path
+from videoseg.jobs.positions import frame_index, parse_position
 from videoseg.models._hosted.meter import Meter
 from videoseg.models._hosted.prices import Price
 from videoseg.models._hosted.reading import UnreadableError
@@ -34,21 +35,20 @@ from videoseg.models.gemini import Gemini
 from videoseg.models.moondream import Moondream
 from videoseg.prompts import check_prompts, listed, load_prompts, parse_prompt
 from videoseg.registry import part_class
-from videoseg.run._codec import (
+from videoseg.runlog.checkpoint import Notes
+from videoseg.runlog.codec import (
     detections_from_json,
     detections_to_text,
     prompt_from_json,
     prompt_to_json,
     scene_to_text,
 )
-from videoseg.run.log import DETECTIONS, SCENES
-from videoseg.run.manifest import read_manifest
-from videoseg.run.notes import Notes
-from videoseg.run.plan import Plan, difference
-from videoseg.run.publish import STAGING, settle
-from videoseg.run.reader import read_run
-from videoseg.run.summary import Summary
-from videoseg.sources.positions import frame_index, parse_position
+from videoseg.runlog.log import DETECTIONS, SCENES
+from videoseg.runlog.manifest import read_manifest
+from videoseg.runlog.plan import Plan, difference
+from videoseg.runlog.reader import read_run
+from videoseg.runlog.staging import STAGING, settle
+from videoseg.runlog.summary import Summary
 from videoseg.types import Bezier, Frame, Instance, Part, Prompt, Shape, StreamInfo
 
 CORPUS = Path(__file__).parent / "corpus"

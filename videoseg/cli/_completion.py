@@ -24,7 +24,7 @@ def models(incomplete: str) -> list[Offer]:
 
 def presets(incomplete: str) -> list[Offer]:
     """Names of presets."""
-    from videoseg.layers import preset_summaries
+    from videoseg.config.layers import preset_summaries
 
     return _beginning(incomplete, preset_summaries().items())
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from videoseg.addresses import is_address, local_path
 from videoseg.errors import SourceError, SourceNotFoundError, UsageError
-from videoseg.sources.names import COUNTER, PICTURES, VIDEOS, is_picture, is_video, natural
-from videoseg.text_files import decoded, read_text
+from videoseg.formats.file_names import COUNTER, PICTURES, VIDEOS, is_picture, is_video, natural
+from videoseg.system.addresses import is_address, local_path
+from videoseg.system.text_files import decoded, read_text
 
 PIPE = "-"
 DEFAULT_OUT = "{stem}.videoseg"
@@ -222,7 +222,7 @@ def _is_address(word: str) -> bool:
 
 def _in_folder(folder: str, source: str) -> list[str]:
     """The folder itself, or the videos in it."""
-    from videoseg.config import AUTO
+    from videoseg.config.run_config import AUTO
 
     if _has_own_source(folder) if source == AUTO else source not in _SOURCES_OF_FILES:
         return [folder]

@@ -47,7 +47,7 @@ def rows(info: StreamInfo, details: Mapping[str, Any]) -> Iterator[tuple[str, st
 
     Args:
         info: The stream.
-        details: As of ``sources._details``.
+        details: As of ``sources._av.details``.
     """
     yield "size", f"{info.width} x {info.height} pixels, {info.bit_depth} bit"
     if info.sample_aspect_ratio != 1:

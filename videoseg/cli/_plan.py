@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from videoseg.cli._streams import print_json
 from videoseg.cli._summary import count
 from videoseg.cli._terminal import tell
-from videoseg.usage import Remote, destinations_of
+from videoseg.types.usage import Remote, destinations_of
 
 if TYPE_CHECKING:
-    from videoseg.api import Job
-    from videoseg.batch import Task
-    from videoseg.estimate import Estimate
+    from videoseg.jobs.batch import Task
+    from videoseg.jobs.estimate import Estimate
+    from videoseg.jobs.job import Job
     from videoseg.protocols import Segmenter
 
 
@@ -29,8 +29,8 @@ def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool)
     Returns:
         The exit code: 0, or 3 where some phrases would not be looked for.
     """
-    from videoseg.api import Job
-    from videoseg.estimate import estimate
+    from videoseg.jobs.estimate import estimate
+    from videoseg.jobs.job import Job
 
     plans, found = [], []
     model: Segmenter = tasks[0].config.part("models", tasks[0].config.run.model)

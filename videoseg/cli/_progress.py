@@ -31,7 +31,7 @@ from videoseg.cli._terminal import remark, tell, tell_event
 
 if TYPE_CHECKING:
     from videoseg.pipeline import Tally
-    from videoseg.threads import Stopwatch
+    from videoseg.system.threads import Stopwatch
 
 NOT_WORK = frozenset({"wait", "load model"})
 """Stages of a stopwatch that do nothing for a frame."""

@@ -10,8 +10,8 @@ from videoseg.cli._summary import NOT_LOOKED_FOR, as_plain, count, say_review, s
 from videoseg.cli._terminal import tell
 
 if TYPE_CHECKING:
-    from videoseg.batch import Outcome
-    from videoseg.run.summary import Summary
+    from videoseg.jobs.batch import Outcome
+    from videoseg.runlog.summary import Summary
 
 _HEADINGS = ("input", "state", "frames", "objects", "seconds", "reason")
 
@@ -34,7 +34,7 @@ def say_outcome(outcome: Outcome) -> None:
 
 def _say_found(summary: Summary, model: str) -> None:
     from videoseg import registry
-    from videoseg.api import models_that_could
+    from videoseg.jobs.job import models_that_could
 
     missing, refused = summary.not_found, {each.prompt for each in summary.refused}
     for place, (prompt, tracks, outlines) in enumerate(

@@ -14,16 +14,16 @@ from videoseg.cli._progress import Mode, Progress
 from videoseg.cli._terminal import remark, tell
 
 if TYPE_CHECKING:
-    from videoseg.api import Job
-    from videoseg.batch import OnFrame, Outcome, Task, Watch
-    from videoseg.processes import News
+    from videoseg.jobs.batch import OnFrame, Outcome, Task, Watch
+    from videoseg.jobs.job import Job
+    from videoseg.jobs.workers import News
 
 FAILED, SOME_FAILED = 1, 3
 
 
 def run_one(task: Task, mode: Mode, *, quiet: bool) -> Outcome:
     """Do one task; what is wrong with it is raised."""
-    from videoseg.batch import attempt
+    from videoseg.jobs.batch import attempt
 
     outcome = attempt(task, _watched(mode))
     if not quiet:
@@ -36,7 +36,7 @@ def run_several(tasks: Sequence[Task], jobs: int, mode: Mode, *, quiet: bool) ->
 
     Outcomes are in the order of the tasks.
     """
-    from videoseg.batch import one_by_one
+    from videoseg.jobs.batch import one_by_one
 
     outcomes: list[Outcome] = []
     jobs = min(jobs, len(tasks))
@@ -95,7 +95,7 @@ def _at_once(tasks: Sequence[Task], jobs: int, mode: Mode) -> Generator[Outcome,
     """Run in processes; one bar counts the inputs and says how far those at work are."""
     from tqdm import tqdm
 
-    from videoseg.processes import at_once
+    from videoseg.jobs.workers import at_once
 
     running: dict[str, str] = {}
     hidden = mode is not Mode.AUTO or not sys.stderr.isatty()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from videoseg.cli._hosted_options import usage_lines
 from videoseg.cli._logging import say, speaks_json
 from videoseg.cli._progress import NOT_WORK
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
+from videoseg.cli.options.hosted import usage_lines
 
 if TYPE_CHECKING:
-    from videoseg.run.summary import Summary
+    from videoseg.runlog.summary import Summary
 
 MOST_SAID = 5
 """So many tracks to look at again are named on the terminal."""

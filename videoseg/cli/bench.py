@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from videoseg.cli._hosted_options import (
+from videoseg.cli._logging import LogFormat, set_up
+from videoseg.cli._streams import print_json
+from videoseg.cli._terminal import tell
+from videoseg.cli.options.hosted import (
     STOPPED,
     MaxCalls,
     MaxCost,
@@ -19,9 +22,6 @@ from videoseg.cli._hosted_options import (
     with_limits,
     without_cache,
 )
-from videoseg.cli._logging import LogFormat, set_up
-from videoseg.cli._streams import print_json
-from videoseg.cli._terminal import tell
 
 if TYPE_CHECKING:
     from videoseg.evaluate.bench import Measured
@@ -78,10 +78,10 @@ def bench(
     An input with fewer images is read again.
     """
     from videoseg import registry
-    from videoseg.api import open_source, refusal
-    from videoseg.cli._settings import in_force
+    from videoseg.cli.options.settings import in_force
     from videoseg.evaluate.bench import measure
     from videoseg.evaluate.machine import Session
+    from videoseg.jobs.job import open_source, refusal
     from videoseg.prompts import (
         Marks,
         as_prompts,

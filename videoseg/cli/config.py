@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from videoseg.cli._common import Assign, Config, Preset
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
+from videoseg.cli.options.common import Assign, Config, Preset
 
 if TYPE_CHECKING:
-    from videoseg.config import RunConfig
+    from videoseg.config.run_config import RunConfig
     from videoseg.registry import Kind
 
 EPILOG = """
@@ -34,7 +34,7 @@ videoseg config show --origin
 
 videoseg config show --preset fast > mine.toml
 
-videoseg config schema > videoseg.schema.json
+videoseg config schema > videoseg.config.json_schema.json
 """
 TRUST_EPILOG = """
 Examples:
@@ -74,7 +74,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of TOML.")] = False,
 ) -> None:
     """Print the settings that `segment` would use here, in the form that `--config` reads."""
-    from videoseg.cli._settings import in_force
+    from videoseg.cli.options.settings import in_force
 
     found = in_force(preset, file, assign)
     tables = _tables(found)
@@ -96,7 +96,7 @@ def show(
 
 def presets() -> None:
     """List the presets and whom they are for."""
-    from videoseg.layers import preset_summaries
+    from videoseg.config.layers import preset_summaries
 
     found = preset_summaries()
     width = max(map(len, found))
@@ -106,7 +106,7 @@ def presets() -> None:
 
 def schema() -> None:
     """Print a JSON Schema of settings files, for editors and checks."""
-    from videoseg.schema import settings_schema
+    from videoseg.config.json_schema import settings_schema
 
     print_json(settings_schema())
 
@@ -122,11 +122,11 @@ def trust(
 
     What it names is printed. Once the file changes, it is not trusted any more.
     """
-    from videoseg.config import guarded
+    from videoseg.config.layers import PROJECT_FILE, file_layer, project_file
+    from videoseg.config.run_config import guarded
+    from videoseg.config.trust import digest_of, distrust, trusted
+    from videoseg.config.trust import trust as note
     from videoseg.errors import ConfigError
-    from videoseg.layers import PROJECT_FILE, file_layer, project_file
-    from videoseg.trust import digest_of, distrust, trusted
-    from videoseg.trust import trust as note
 
     if listed:
         for name, digest in trusted().items():
@@ -154,9 +154,9 @@ def trust(
 
 def _tables(config: RunConfig) -> Tables:
     """The table ``run`` and those of the parts that it names, or that something is said about."""
-    from videoseg.api import VIDEO_OUTPUTS
-    from videoseg.config import AUTO, output_kind
-    from videoseg.run.records import plain
+    from videoseg.config.run_config import AUTO, output_kind
+    from videoseg.jobs.job import VIDEO_OUTPUTS
+    from videoseg.runlog.fingerprint import plain
 
     run = config.run
     outputs = [n for name in run.write for n in (VIDEO_OUTPUTS if name == AUTO else (name,))]

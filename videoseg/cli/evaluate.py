@@ -12,10 +12,10 @@ import typer
 from typer.core import TyperGroup
 
 from videoseg.cli import _completion
-from videoseg.cli._common import Config, Preset
-from videoseg.cli._hosted_options import Yes, ask_consent, without_cache
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import describe, tell
+from videoseg.cli.options.common import Config, Preset
+from videoseg.cli.options.hosted import Yes, ask_consent, without_cache
 
 if TYPE_CHECKING:
     from videoseg.evaluate.candidates import Candidate
@@ -223,7 +223,7 @@ def suite(
 def _refuse_data(out: Path, data: Path) -> None:
     """Refuse to write results among the data, whose files may have the same names."""
     from videoseg.errors import UsageError
-    from videoseg.run.lost_inputs import same_file
+    from videoseg.runlog.lost_inputs import same_file
 
     if same_file(out, data):
         raise UsageError(f"{out} holds the data; give another folder for results with -o")
@@ -240,7 +240,7 @@ def _candidate(
     yes: bool,
 ) -> Candidate:
     """The model that the flags name; a baseline takes its settings from its own table."""
-    from videoseg.cli._settings import in_force
+    from videoseg.cli.options.settings import in_force
     from videoseg.errors import ConfigError
     from videoseg.evaluate.baselines import BASELINES
     from videoseg.evaluate.candidates import baseline, candidate

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from videoseg.addresses import without_secrets
-from videoseg.cli import _options
-from videoseg.cli._common import Assign
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
+from videoseg.cli.options import view as _options
+from videoseg.cli.options.common import Assign
+from videoseg.system.addresses import without_secrets
 
 if TYPE_CHECKING:
     from videoseg.types import StreamInfo
@@ -34,10 +34,10 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show size, duration, rates, codecs, colour, sound and rotation of an input."""
-    from videoseg import api
     from videoseg.cli._media import rows
-    from videoseg.config import load
-    from videoseg.sources._details import details
+    from videoseg.config.run_config import load
+    from videoseg.jobs import job as api
+    from videoseg.sources._av.details import details
 
     assigned = [*_options.video_assignments({"deinterlace": deinterlace}), *(assign or ())]
     flags = {} if kind is None else {"source": kind}

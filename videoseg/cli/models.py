@@ -24,7 +24,7 @@ def models(
 ) -> None:
     """List the models with their prompts, licence and size, and which are on this machine."""
     from videoseg import registry
-    from videoseg.choice import is_present
+    from videoseg.config.model_choice import is_present
 
     for each in registry.broken("models"):
         _log.warning("%s", each)

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from videoseg.cli import _inputs
-from videoseg.cli._common import (
+from videoseg.cli._logging import LogFormat, set_up
+from videoseg.cli._plan import SOME_REFUSED
+from videoseg.cli._streams import print_json
+from videoseg.cli._summary import NOT_LOOKED_FOR
+from videoseg.cli._terminal import tell
+from videoseg.cli.options.common import (
     AsJson,
     Assign,
     Config,
@@ -22,10 +27,8 @@ from videoseg.cli._common import (
     Quiet,
     Start,
 )
-from videoseg.cli._hosted_options import Yes, ask_consent
-from videoseg.cli._logging import LogFormat, set_up
-from videoseg.cli._plan import SOME_REFUSED
-from videoseg.cli._prompts import (
+from videoseg.cli.options.hosted import Yes, ask_consent
+from videoseg.cli.options.prompts import (
     Box,
     Mask,
     NotBox,
@@ -37,14 +40,11 @@ from videoseg.cli._prompts import (
     Text,
     prompts_of,
 )
-from videoseg.cli._streams import print_json
-from videoseg.cli._summary import NOT_LOOKED_FOR
-from videoseg.cli._terminal import tell
 from videoseg.errors import OutputExistsError, PromptError, UsageError
 
 if TYPE_CHECKING:
-    from videoseg.api import Job
-    from videoseg.preview import Look
+    from videoseg.jobs.job import Job
+    from videoseg.jobs.preview import Look
 
 DEFAULT_OUT = "{stem}.preview.png"
 EPILOG = """
@@ -112,10 +112,10 @@ def preview(
     yes: Yes = False,
 ) -> None:
     """Show a few frames before a long run: outlines, labels, scores and times in one PNG."""
-    from videoseg.api import Job
-    from videoseg.cli._settings import in_force, note_origins
-    from videoseg.contact_sheet import write_png
-    from videoseg.preview import draw, looks
+    from videoseg.cli.options.settings import in_force, note_origins
+    from videoseg.drawing.contact_sheet import write_png
+    from videoseg.jobs.job import Job
+    from videoseg.jobs.preview import draw, looks
     from videoseg.prompts import mask_files
 
     given = {"repeat_prompt": repeat_prompt, "start": start, "end": end, "model": model}
@@ -157,7 +157,7 @@ def preview(
 
 def _refuse_own_input(path: Path, read: Sequence[str | Path | None]) -> None:
     """Refuse to write over what is read; the file is written where it is, so links count."""
-    from videoseg.run.lost_inputs import is_read_from
+    from videoseg.runlog.lost_inputs import is_read_from
 
     for given in read:
         if given is not None and is_read_from(path, given):

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from videoseg.cli._common import (
+from videoseg.cli._logging import LogFormat, set_up
+from videoseg.cli._progress import Mode, Progress
+from videoseg.cli.options.common import (
     AsJson,
     Assign,
     Logs,
@@ -18,8 +20,6 @@ from videoseg.cli._common import (
     Quiet,
     ShowProgress,
 )
-from videoseg.cli._logging import LogFormat, set_up
-from videoseg.cli._progress import Mode, Progress
 
 EPILOG = """
 Examples:
@@ -57,7 +57,7 @@ def rerun(
 ) -> None:
     """Track, smooth and write a finished run again without running the model."""
     from videoseg.cli._summary import say_summary
-    from videoseg.redo import Finished
+    from videoseg.jobs.rerun import Finished
 
     begun = time.perf_counter()
     flags = {"write": write} if write else {}

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from videoseg.cli import _inputs, _options, _report
-from videoseg.cli._common import (
+from videoseg.cli import _inputs, _report
+from videoseg.cli._logging import LogFormat, set_up
+from videoseg.cli._plan import say_plans
+from videoseg.cli._progress import Mode
+from videoseg.cli._streams import print_json
+from videoseg.cli.options import view as _options
+from videoseg.cli.options.common import (
     AsJson,
     Assign,
     Config,
@@ -22,7 +27,7 @@ from videoseg.cli._common import (
     ShowProgress,
     Start,
 )
-from videoseg.cli._hosted_options import (
+from videoseg.cli.options.hosted import (
     MaxCalls,
     MaxCost,
     Yes,
@@ -31,8 +36,7 @@ from videoseg.cli._hosted_options import (
     frames_of,
     with_limits,
 )
-from videoseg.cli._logging import LogFormat, set_up
-from videoseg.cli._model_options import (
+from videoseg.cli.options.model import (
     BatchSize,
     Compile,
     Device,
@@ -40,9 +44,7 @@ from videoseg.cli._model_options import (
     Precision,
     model_flags,
 )
-from videoseg.cli._plan import say_plans
-from videoseg.cli._progress import Mode
-from videoseg.cli._prompts import (
+from videoseg.cli.options.prompts import (
     Box,
     Mask,
     NotBox,
@@ -54,12 +56,11 @@ from videoseg.cli._prompts import (
     Text,
     prompts_of,
 )
-from videoseg.cli._scale import MEASUREMENTS, scale_setting
-from videoseg.cli._streams import print_json
+from videoseg.cli.options.scale import MEASUREMENTS, scale_setting
 from videoseg.errors import PromptError, UsageError
 
 if TYPE_CHECKING:
-    from videoseg.batch import Task
+    from videoseg.jobs.batch import Task
 
 EPILOG = """
 INPUT is a video, a photo, an address, - for standard input, a numbered
@@ -172,8 +173,8 @@ def segment(
     max_calls: MaxCalls = None,
 ) -> None:
     """Find the objects on every frame of the inputs and write their outlines."""
-    from videoseg.batch import Task
-    from videoseg.cli._settings import in_force, note_origins
+    from videoseg.cli.options.settings import in_force, note_origins
+    from videoseg.jobs.batch import Task
 
     set_up(log_format, quiet=quiet)
     given = {

@@ -30,8 +30,9 @@ def show(
     ] = None,
 ) -> None:
     """Show what a part does, and its settings as `--set` takes them."""
-    from videoseg import config, registry
-    from videoseg.spelling import nearest
+    from videoseg import registry
+    from videoseg.config import run_config as config
+    from videoseg.errors import nearest
 
     if name is None:
         for kind in registry.KINDS:
@@ -67,7 +68,7 @@ def _tell(cls: type, file: str) -> None:
 
 
 def _settings(path: str, cls: type) -> None:
-    from videoseg.config import settings_of
+    from videoseg.config.run_config import settings_of
 
     summary = (cls.__doc__ or "").strip().splitlines()
     tell(f"{path}: {summary[0] if summary else ''}")

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from videoseg.cli import _completion
-from videoseg.cli._common import AsJson, Assign, Logs, Moved, Overwrite, Quiet, ShowProgress
 from videoseg.cli._logging import LogFormat, set_up
 from videoseg.cli._progress import Mode, Progress
+from videoseg.cli.options.common import AsJson, Assign, Logs, Moved, Overwrite, Quiet, ShowProgress
 
 EPILOG = """
 Examples:
@@ -47,8 +47,8 @@ def write(
 ) -> None:
     """Write more outputs of a finished run without finding or tracking again."""
     from videoseg.cli._summary import say_summary
-    from videoseg.redo import Finished
-    from videoseg.threads import Stopwatch
+    from videoseg.jobs.rerun import Finished
+    from videoseg.system.threads import Stopwatch
 
     begun = time.perf_counter()
     set_up(log_format, quiet=quiet)

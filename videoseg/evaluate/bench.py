@@ -10,9 +10,9 @@ from videoseg.errors import LimitReachedError, SourceError
 from videoseg.evaluate.metrics.latency import Latency, cost_per_thousand, latency
 from videoseg.prompts import Refused
 from videoseg.protocols import Segmenter
-from videoseg.stages.known import prepare_known
+from videoseg.stages.known_phrases import prepare_known
 from videoseg.types import Frame, Prompt
-from videoseg.usage import Metered, Remote, Usage
+from videoseg.types.usage import Metered, Remote, Usage
 
 
 @dataclass(frozen=True, slots=True)

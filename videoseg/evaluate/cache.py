@@ -21,7 +21,7 @@ from videoseg.errors import OutputExistsError, RunLogError, SourceNotFoundError
 from videoseg.evaluate.answers import Answer
 from videoseg.evaluate.machine import Session
 from videoseg.evaluate.samples import DataSet
-from videoseg.output_files import writing
+from videoseg.system.output_files import writing
 
 IDENTITY, PREDICTIONS = "eval.json", "predictions.jsonl"
 FORMAT, VERSION = "videoseg-eval", 1

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from videoseg import registry
-from videoseg.config import RunConfig
+from videoseg.config.run_config import RunConfig
 from videoseg.errors import PromptError
 from videoseg.evaluate.baselines import BASELINES
 from videoseg.evaluate.settings import made
 from videoseg.protocols import Segmenter
-from videoseg.run.records import plain, record_file
+from videoseg.runlog.fingerprint import plain, record_file
 from videoseg.types import ModelCard, PromptKind
 
 
@@ -95,4 +95,4 @@ def _code_of(part: type[Any]) -> tuple[Path, ...]:
     """The file of a part, and those beside it where a family of models has a folder."""
     file = Path(inspect.getfile(part))
     family = part.__module__.startswith("videoseg.models.") and part.__module__.count(".") > 2
-    return tuple(sorted(file.parent.glob("*.py"))) if family else (file,)
+    return tuple(sorted(file.parent.rglob("*.py"))) if family else (file,)

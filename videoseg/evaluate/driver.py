@@ -12,7 +12,7 @@ from videoseg.evaluate.answers import Answer, Found
 from videoseg.protocols import Segmenter
 from videoseg.registry import release
 from videoseg.stages.batched import Batched
-from videoseg.stages.carried import Carried
+from videoseg.stages.propagated import Carried
 from videoseg.types import Detections, Frame, Prompt
 
 

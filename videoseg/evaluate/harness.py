@@ -20,7 +20,7 @@ from videoseg.evaluate.metrics.latency import Latency, latency
 from videoseg.evaluate.samples import DataSet, Sample
 from videoseg.evaluate.tables import Entry, Row, summarise
 from videoseg.evaluate.tasks import Task, WithCurve
-from videoseg.run.records import plain
+from videoseg.runlog.fingerprint import plain
 
 WORST_CASES = 12
 """Cases on the contact sheet."""
@@ -164,7 +164,8 @@ def identity_of(data_set: DataSet, task: Task, model: Candidate) -> dict[str, An
     """What was asked of whom about which data, as plain JSON values; not where the data lies."""
     settings = {name: value for name, value in plain(data_set).items() if name != "path"}
     package = Path(videoseg.__file__).parent
-    stages = [*sorted((package / "stages").glob("*.py")), package / "motion.py"]
+    rooms = package / "stages", package / "motion"
+    stages = sorted(file for room in rooms for file in room.rglob("*.py"))
     return {
         "data": {
             "name": data_set.path.resolve().name,

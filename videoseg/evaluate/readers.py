@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.addresses import for_ffmpeg
 from videoseg.errors import SourceError, SourceNotFoundError
-from videoseg.sources._claimed import check_claims
-from videoseg.sources._pictures import is_torn_jpeg
-from videoseg.text_files import read_text
+from videoseg.formats.images.header import check_claims
+from videoseg.formats.images.picture import is_torn_jpeg
+from videoseg.system.addresses import for_ffmpeg
+from videoseg.system.text_files import read_text
 from videoseg.types import RgbImage
 
 Labels = npt.NDArray[np.uint8]

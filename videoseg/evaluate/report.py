@@ -19,7 +19,7 @@ from videoseg.evaluate.harness import Result
 from videoseg.evaluate.metrics.latency import cost_per_thousand
 from videoseg.evaluate.sheet import draw_sheet
 from videoseg.evaluate.tables import Entry, shown
-from videoseg.output_files import writing
+from videoseg.system.output_files import writing
 
 RESULTS, ROWS, CURVE, WORST = "results", "rows.jsonl", "curve.csv", "worst.png"
 _FALSE_ALARMS = (0.02, 0.05, 0.1, 0.2)

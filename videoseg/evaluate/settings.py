@@ -7,9 +7,8 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from videoseg.errors import ConfigError
-from videoseg.layers import parse_value
-from videoseg.spelling import nearest
+from videoseg.config.layers import parse_value
+from videoseg.errors import ConfigError, nearest
 
 
 def made(cls: type[Any], table: str, given: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from videoseg.contact_sheet import grid, write_png
+from videoseg.drawing.contact_sheet import grid, write_png
 from videoseg.evaluate.harness import Worst
 from videoseg.evaluate.samples import ImageSample, Sample
 from videoseg.geometry import masks

@@ -25,9 +25,7 @@ from annotated_types import Ge, Le
 from typing_extensions import Doc
 
 from videoseg.exporters._spool import Moves, Spool, size_of
-from videoseg.geometry.paths import format_path
-from videoseg.outlines.keyframes import Keyed
-from videoseg.outlines.markup import (
+from videoseg.formats.svg_markup import (
     decimal,
     layer_attributes,
     picture,
@@ -37,9 +35,11 @@ from videoseg.outlines.markup import (
     track_id_of,
     write_title,
 )
-from videoseg.outlines.strands import LONGEST, Strand, strands, unseen_area
-from videoseg.output_files import stream_names, writing
+from videoseg.formats.svg_path import format_path
 from videoseg.protocols import RunReader
+from videoseg.roto.keyframes import Keyed
+from videoseg.roto.ring_tracks import LONGEST, Strand, strands, unseen_area
+from videoseg.system.output_files import stream_names, writing
 from videoseg.types import Part, Scene, Shape, StreamInfo, TrackedInstance
 
 _log = logging.getLogger(__name__)

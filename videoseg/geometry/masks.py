@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.shapes import cropped
-from videoseg.snapshots import State
 from videoseg.types import Bitmap, Box, Mask
+from videoseg.types.shapes import cropped
+from videoseg.types.snapshot import State
 
 _MOST_CHARACTERS = 8
 """Characters of a compressed number, 5 bits each: more than any run length takes."""

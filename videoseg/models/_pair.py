@@ -9,7 +9,7 @@ from pathlib import Path
 
 from videoseg.protocols import Grounder, Segmenter
 from videoseg.types import Cue, Detections, Frame, Grounding, ModelCard, Prompt
-from videoseg.usage import Destination, destinations_of
+from videoseg.types.usage import Destination, destinations_of
 
 
 @dataclass

@@ -3,7 +3,7 @@
 The language model understands any phrase and outlines nothing; the promptable one, such as SAM 3,
 outlines all things of a simple name and understands nothing more. ``models/_hosted/grounding.py``
 lets the first ask the second. Because that takes many seconds, it is done on keyframes
-(``stages/keyframes.py``), and what was chosen is followed in between.
+(``stages/keyframed.py``), and what was chosen is followed in between.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from videoseg.models._hosted.reading import UnreadableError
 from videoseg.models._hosted.settings import Hosted, Provider
 from videoseg.protocols import Segmenter, VideoSegmenter
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt
-from videoseg.usage import Destination, destinations_of
+from videoseg.types.usage import Destination, destinations_of
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Agent(Hosted):
 
     @property
     def keyframe_every(self) -> int:
-        """Frames from one question to the next (``stages.keyframes.Keyframed``)."""
+        """Frames from one question to the next (``stages.keyframed.Keyframed``)."""
         return self.every
 
     @property

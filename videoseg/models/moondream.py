@@ -18,12 +18,12 @@ from typing_extensions import Doc
 
 from videoseg.errors import MissingDependencyError, PathDataError
 from videoseg.geometry.masks import bounding_box
-from videoseg.guards import Guarded
 from videoseg.models._hosted.pictures import data_uri, jpeg
 from videoseg.models._hosted.prices import Counted, Tokens, counted
 from videoseg.models._hosted.reading import Limits, Tally, UnreadableError, number, parsed
 from videoseg.models._hosted.settings import Hosted, Provider
 from videoseg.models._hosted.shapes import Extent, instance_of, placed, read_path
+from videoseg.settings import Guarded
 from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt
 
 _PROVIDER = Provider(

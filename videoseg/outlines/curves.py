@@ -2,7 +2,7 @@
 
 Knots lie on corners between pixels, which are whole numbers and so short; where the edge is known
 more finely (from logits), on that finer edge. What is between them is chosen for size and closeness
-together (``outlines.spans``), then handles are brought as close as they can come
+together (``outlines.segments``), then handles are brought as close as they can come
 (``outlines.refine``).
 """
 
@@ -13,12 +13,9 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.outlines.arrays import Flags, Indices, Points, ranges
-from videoseg.outlines.chains import cheapest
-from videoseg.outlines.edges import FINE, Edges
+from videoseg.geometry.arrays import Flags, Indices, Points, ranges
 from videoseg.outlines.refine import Pieces, refine
-from videoseg.outlines.simplify import douglas_peucker, turned
-from videoseg.outlines.spans import (
+from videoseg.outlines.segments import (
     LAST_BITS,
     STEPS_COST,
     UNSEEN,
@@ -30,6 +27,9 @@ from videoseg.outlines.spans import (
     lines_between,
     ways,
 )
+from videoseg.outlines.shortest_path import cheapest
+from videoseg.outlines.simplify import douglas_peucker, turned
+from videoseg.outlines.subpixel_edges import FINE, Edges
 from videoseg.types import Bezier, Polygon, Ring
 
 _FINE = 0.4

@@ -1,6 +1,6 @@
 """Polygons with few points for traced rings: many times faster than curves, and more bytes.
 
-The middle line (see ``outlines.contours``) is cut down by the algorithm of Douglas and Peucker,
+The middle line (see ``outlines.vectorize``) is cut down by the algorithm of Douglas and Peucker,
 which takes half of the tolerance. Its vertices lie on the middle line, so its chords would shave
 every bulge; the other half lets each vertex move to where the least-squares lines through its two
 neighbouring stretches meet, which takes that bias away (the idea of P. Selinger, "Potrace: a
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.outlines.arrays import Indices, Points
+from videoseg.geometry.arrays import Indices, Points
 from videoseg.outlines.simplify import (
     RingGroup,
     culprits,

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
+from videoseg.geometry.arrays import Indices
 from videoseg.geometry.rings import flatten
-from videoseg.outlines.arrays import Indices
 from videoseg.types import Bitmap, Mask, Shape
 
 Edges = npt.NDArray[np.float64]

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from videoseg.outlines.arrays import Flags, Indices, Points, Values
-from videoseg.outlines.spans import basis, nearer
+from videoseg.geometry.arrays import Flags, Indices, Points, Values
+from videoseg.outlines.segments import basis, nearer
 
 _ROUNDS = 2
 _ALONG = 0.02

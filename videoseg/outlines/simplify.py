@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.outlines.arrays import Indices, Points
+from videoseg.geometry.arrays import Indices, Points
 from videoseg.outlines.trace import Trace
 
 if TYPE_CHECKING:

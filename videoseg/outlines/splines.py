@@ -1,4 +1,4 @@
-"""Rings of few smooth curves along a line between pixels (``outlines.between``).
+"""Rings of few smooth curves along a line between pixels (``outlines.between_pixels``).
 
 Each curve leaves and arrives in the direction that the line has there, so neighbours meet without a
 bend, but at corners (P. J. Schneider, "An algorithm for automatically fitting digitized curves",
@@ -12,12 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from videoseg.outlines.arrays import Complex, Flags, Indices, Values
-from videoseg.outlines.between import Line, following
-from videoseg.outlines.chains import cheapest
+from videoseg.geometry.arrays import Complex, Flags, Indices, Values
+from videoseg.outlines.between_pixels import Line, following
 from videoseg.outlines.curves import assembled, ring_of
-from videoseg.outlines.edges import FINE, Edges
-from videoseg.outlines.spans import (
+from videoseg.outlines.segments import (
     Fitting,
     Run,
     Spans,
@@ -27,6 +25,8 @@ from videoseg.outlines.spans import (
     runs,
     ways,
 )
+from videoseg.outlines.shortest_path import cheapest
+from videoseg.outlines.subpixel_edges import FINE, Edges
 from videoseg.types import Ring
 
 _EVERY = 3

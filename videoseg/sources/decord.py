@@ -11,11 +11,11 @@ import numpy as np
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from videoseg.addresses import for_ffmpeg
 from videoseg.errors import MissingDependencyError, SourceError
-from videoseg.sources._container import Place, opened
-from videoseg.sources._hdr import HLG, PQ
+from videoseg.formats.images.hdr import HLG, PQ
+from videoseg.sources._av.container import Place, opened
 from videoseg.sources.video import VideoSource
+from videoseg.system.addresses import for_ffmpeg
 from videoseg.types import Frame, RgbImage, StreamInfo
 
 _INSTEAD = "read it with the video source (run.source=video)"

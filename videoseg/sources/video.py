@@ -14,10 +14,11 @@ from annotated_types import Ge, Gt
 from typing_extensions import Doc
 
 from videoseg.errors import SourceError
-from videoseg.sources._clock import Clock
-from videoseg.sources._colour import Background, Converter
-from videoseg.sources._container import Place
-from videoseg.sources._decoding import (
+from videoseg.formats.images.colour import Background, Converter
+from videoseg.formats.images.orientation import Orientation, orientation_of
+from videoseg.sources._av.clock import Clock
+from videoseg.sources._av.container import Place
+from videoseg.sources._av.decoding import (
     Decoding,
     NoWayError,
     Numbered,
@@ -25,10 +26,9 @@ from videoseg.sources._decoding import (
     OnTruncation,
     Policy,
 )
-from videoseg.sources._deinterlace import FIELDS, bob
-from videoseg.sources._description import by_fields, described, png_orientation, remarks
-from videoseg.sources._index import Index, Jump, Until, read_index
-from videoseg.sources._orientation import Orientation, orientation_of
+from videoseg.sources._av.deinterlace import FIELDS, bob
+from videoseg.sources._av.description import by_fields, described, png_orientation, remarks
+from videoseg.sources._av.index import Index, Jump, Until, read_index
 from videoseg.types import Frame, StreamInfo
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from videoseg.errors import OutOfMemoryError
 from videoseg.protocols import Pending, Segmenter, Submits
-from videoseg.stages._answers import sound
+from videoseg.stages.checked_answers import sound
 from videoseg.types import Detections, Frame, Prompt
 
 USUAL = 4

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from videoseg.protocols import Remembers, Stage, Tracker
-from videoseg.snapshots import State
 from videoseg.types import Detections, Frame
+from videoseg.types.snapshot import State
 
 _MOST_HELD = 32
 """Frames that may wait for the answers of one batch."""

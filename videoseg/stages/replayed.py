@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from videoseg.errors import RunLogError
 from videoseg.protocols import Remembers, Stage
-from videoseg.snapshots import State
 from videoseg.types import Detections, Frame
+from videoseg.types.snapshot import State
 
 
 @dataclass(frozen=True, slots=True)

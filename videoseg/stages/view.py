@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from videoseg.errors import PromptError
-from videoseg.geometry.bounds import Bounds
+from videoseg.geometry.region import Bounds
 from videoseg.protocols import (
     Composed,
     Explains,
@@ -19,12 +19,12 @@ from videoseg.protocols import (
     VideoSegmenter,
     Weighed,
 )
-from videoseg.snapshots import State
-from videoseg.stages._lens import Lens
-from videoseg.stages.carried import Follows
-from videoseg.stages.keyframes import Keyframed
+from videoseg.stages.keyframed import Keyframed
+from videoseg.stages.propagated import Follows
+from videoseg.stages.viewport import Lens
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt, StreamInfo
-from videoseg.usage import Destination, Metered, Remote, Sends, Usage
+from videoseg.types.snapshot import State
+from videoseg.types.usage import Destination, Metered, Remote, Sends, Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from videoseg.tracking.lookahead import Plan, Timeline
 from videoseg.tracking.settings import Settings
-from videoseg.tracking.timeline import Plan, Timeline
 from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
 
 

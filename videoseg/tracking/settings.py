@@ -9,7 +9,7 @@ from typing import Annotated
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
-from videoseg.outlines.contours import outlines_of
+from videoseg.outlines.vectorize import outlines_of
 from videoseg.types import Mask, Shape
 
 

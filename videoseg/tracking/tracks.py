@@ -10,8 +10,8 @@ from typing import TypeAlias
 import numpy as np
 
 from videoseg.geometry import masks
-from videoseg.motion import Camera, Flow
-from videoseg.tracking.looks import Look
+from videoseg.motion.flow import Camera, Flow
+from videoseg.tracking.appearance import Look
 from videoseg.types import Box, Instance, Mask
 
 Vector: TypeAlias = tuple[float, float]

@@ -17,14 +17,14 @@ from typing import Annotated
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from videoseg.tracking.associate import DRIFT, FAMILIAR, MAX_GROWTH, REACH
-from videoseg.tracking.cuts import CutDetector
-from videoseg.tracking.follow import Follower
-from videoseg.tracking.gallery import KNOWN
-from videoseg.tracking.held import Held
+from videoseg.motion.shot_cuts import CutDetector
+from videoseg.tracking.appearance import Look
+from videoseg.tracking.association import DRIFT, FAMILIAR, MAX_GROWTH, REACH
 from videoseg.tracking.iou import IouTracker
-from videoseg.tracking.looks import Look
-from videoseg.tracking.timeline import Plan
+from videoseg.tracking.lookahead import Plan
+from videoseg.tracking.online import Follower
+from videoseg.tracking.pending import Held
+from videoseg.tracking.reid import KNOWN
 from videoseg.tracking.tracks import Track, Vector
 from videoseg.types import Detections, Frame, StreamInfo
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
-from videoseg.output_files import FRAMES, FrameNames, Naming, make_frame_folders, writing
+from videoseg.system.output_files import FRAMES, FrameNames, Naming, make_frame_folders, writing
 from videoseg.types import Frame, Prompt, Scene, StreamInfo
 
 

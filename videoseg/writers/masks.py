@@ -14,9 +14,10 @@ import numpy as np
 from typing_extensions import Doc
 
 from videoseg.errors import OutputError
+from videoseg.formats.images.label_png import LARGEST_NARROW, check_id, label_png, widened
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
-from videoseg.output_files import (
+from videoseg.system.output_files import (
     FRAMES,
     FrameNames,
     Naming,
@@ -26,7 +27,6 @@ from videoseg.output_files import (
     writing,
 )
 from videoseg.types import Frame, Mask, Prompt, Scene, Shape, StreamInfo, TrackedInstance
-from videoseg.writers._label_png import LARGEST_NARROW, check_id, label_png, widened
 
 _FOLDER = "masks"
 _INDEX = "masks.json"

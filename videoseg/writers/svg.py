@@ -11,8 +11,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
-from videoseg.geometry.paths import format_path
-from videoseg.outlines.markup import (
+from videoseg.formats.svg_markup import (
     decimal,
     layer_attributes,
     picture,
@@ -23,7 +22,8 @@ from videoseg.outlines.markup import (
     track_id_of,
     write_title,
 )
-from videoseg.output_files import FrameNames, Naming, make_frame_folders, writing
+from videoseg.formats.svg_path import format_path
+from videoseg.system.output_files import FrameNames, Naming, make_frame_folders, writing
 from videoseg.types import Frame, Prompt, Scene, StreamInfo, TrackedInstance
 
 _FOLDER = "svg"

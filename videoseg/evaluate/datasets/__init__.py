@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from videoseg.errors import ConfigError, SourceError, SourceNotFoundError
+from videoseg.errors import ConfigError, SourceError, SourceNotFoundError, nearest
 from videoseg.evaluate.samples import DataSet
 from videoseg.evaluate.settings import made
-from videoseg.spelling import nearest
 
 
 @functools.cache

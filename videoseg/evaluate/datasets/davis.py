@@ -22,9 +22,9 @@ from typing_extensions import Doc
 from videoseg.errors import ConfigError, SourceError, SourceNotFoundError
 from videoseg.evaluate.readers import Labels, field, read_image, read_json, read_labels
 from videoseg.evaluate.samples import Media, OnBroken, VideoSample, VideoTarget
+from videoseg.formats.file_names import is_picture
 from videoseg.geometry import masks
-from videoseg.sources.names import is_picture
-from videoseg.text_files import read_text
+from videoseg.system.text_files import read_text
 from videoseg.types import Mask
 
 _VOID = 255

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from videoseg.evaluate.metrics.boundary import thin_boundary
 from videoseg.evaluate.metrics.inputs import MaskLike, as_mask
 from videoseg.geometry import masks
-from videoseg.motion import Flow, carry_map, carry_mask
+from videoseg.motion.flow import Flow, carry_map, carry_mask
 from videoseg.types import Bitmap, Mask
 
 

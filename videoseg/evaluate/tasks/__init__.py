@@ -11,13 +11,12 @@ import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from videoseg.errors import ConfigError
+from videoseg.errors import ConfigError, nearest
 from videoseg.evaluate.answers import Answer
 from videoseg.evaluate.driver import Driver
 from videoseg.evaluate.samples import Media
 from videoseg.evaluate.settings import made
 from videoseg.evaluate.tables import Figure, Row
-from videoseg.spelling import nearest
 from videoseg.types import PromptKind
 
 

@@ -12,7 +12,7 @@ from videoseg.evaluate.metrics.boundary import Protocol, counted_frames, score_o
 from videoseg.evaluate.metrics.stability import temporal_instability
 from videoseg.evaluate.samples import VideoSample, VideoTarget
 from videoseg.evaluate.tables import Figure, Picture, Row, mean
-from videoseg.motion import flow_between
+from videoseg.motion.flow import flow_between
 from videoseg.types import Mask
 
 FIGURES: tuple[Figure, ...] = (

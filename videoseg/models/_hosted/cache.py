@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from videoseg.output_files import writing
+from videoseg.system.output_files import writing
 
 OFF, AUTO = "off", "auto"
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from videoseg.formats.palette import colour_of
 from videoseg.geometry import masks
 from videoseg.geometry.sizes import size_within
-from videoseg.palette import colour_of
 from videoseg.types import Instance, Mask, RgbImage
 
 _MARGIN = 0.3

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from videoseg.errors import LimitReachedError
 from videoseg.models._hosted.prices import Price, Tokens
-from videoseg.usage import Usage
+from videoseg.types.usage import Usage
 
 
 class Call:

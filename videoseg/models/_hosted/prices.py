@@ -11,7 +11,7 @@ from typing import Any
 
 from videoseg.errors import ConfigError
 from videoseg.models._hosted.reading import number, whole
-from videoseg.text_files import read_text
+from videoseg.system.text_files import read_text
 
 _OURS = Path(__file__).with_name("prices.toml")
 _MILLION = 1_000_000

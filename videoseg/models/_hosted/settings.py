@@ -10,7 +10,6 @@ from annotated_types import Ge, Gt, Le
 from typing_extensions import Doc
 
 from videoseg.errors import UsageError
-from videoseg.guards import Guarded
 from videoseg.models._hosted.cache import AUTO, OFF, AnswerCache, cache_folder
 from videoseg.models._hosted.keys import find_key, require_key
 from videoseg.models._hosted.meter import Meter
@@ -19,8 +18,9 @@ from videoseg.models._hosted.reading import Limits, UnreadableError
 from videoseg.models._hosted.retry import Patience
 from videoseg.models._hosted.service import Service, check_address, host_of, is_local
 from videoseg.models._hosted.wire import Wire
+from videoseg.settings import Guarded
 from videoseg.types import ModelCard
-from videoseg.usage import Destination, Usage
+from videoseg.types.usage import Destination, Usage
 
 _log = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import PathDataError
-from videoseg.geometry.paths import LongPathError, parse_path
+from videoseg.formats.svg_path import LongPathError, parse_path
 from videoseg.geometry.rings import flatten, signed_area
 from videoseg.models._hosted.reading import Limits, Tally, UnreadableError
 from videoseg.outlines.raster import rasterise
-from videoseg.shapes import corners_of
 from videoseg.types import Bezier, Instance, Part, Polygon, Ring, Shape
+from videoseg.types.shapes import corners_of
 
 Extent = tuple[float, float, float, float]
 """x1, y1, x2, y2."""

@@ -15,7 +15,6 @@ import numpy as np
 from typing_extensions import Doc
 
 from videoseg.errors import ModelError, OutOfMemoryError, PromptError
-from videoseg.guards import Guarded
 from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.device import (
     Device,
@@ -27,6 +26,7 @@ from videoseg.models._torch.device import (
     need_packages,
 )
 from videoseg.models._torch.images import Images, Uploader
+from videoseg.settings import Guarded
 from videoseg.types import Detections, Frame, ModelCard, Prompt
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import MissingDependencyError
-from videoseg.threads import granted_threads
+from videoseg.system.threads import granted_threads
 from videoseg.types import RgbImage
 
 if TYPE_CHECKING:

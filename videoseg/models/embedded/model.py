@@ -13,15 +13,15 @@ from typing_extensions import Doc
 
 from videoseg.errors import PromptError
 from videoseg.geometry import masks
-from videoseg.models.embedded.evidence import OUTPUTS, Maps, averaged
 from videoseg.models.embedded.features import Backbone
-from videoseg.models.embedded.ground import Found, ground
-from videoseg.models.embedded.hints import Hints
-from videoseg.models.embedded.memory import Memory
-from videoseg.models.embedded.outline import Outlined, outline
-from videoseg.models.embedded.outliner import Outliner
-from videoseg.models.embedded.phrases import Query, meaning, read
-from videoseg.models.embedded.words import vocabulary
+from videoseg.models.embedded.grounding.evidence import OUTPUTS, Maps, averaged
+from videoseg.models.embedded.grounding.ground import Found, ground
+from videoseg.models.embedded.language.parser import Query, meaning, read
+from videoseg.models.embedded.language.vocabulary import vocabulary
+from videoseg.models.embedded.memory.tracker import Memory
+from videoseg.models.embedded.promptable.prompt_maps import Hints
+from videoseg.models.embedded.promptable.segmenter import Outliner
+from videoseg.models.embedded.promptable.stuff_mask import Outlined, outline
 from videoseg.protocols import VideoSegmenter
 from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt, RgbImage
 
@@ -139,7 +139,7 @@ class Embedded:
         return [self._answer(frame, asked) for frame, asked in zip(frames, prompts, strict=True)]
 
     def follower(self) -> VideoSegmenter:
-        """A memory that follows objects through one stream (``stages.carried.Follows``)."""
+        """A memory that follows objects through one stream (``stages.propagated.Follows``)."""
         return Memory(self.threads)
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""Settings in layers, checked, from defaults to the command line."""

@@ -1,0 +1,1 @@
+"""Pictures with outlines and labels drawn on them."""

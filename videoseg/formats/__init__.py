@@ -1,0 +1,1 @@
+"""File formats, each written down once for the inputs and the outputs that share it."""

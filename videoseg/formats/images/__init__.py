@@ -1,0 +1,1 @@
+"""Formats of still pictures, decoded with their orientation, depth and colours."""

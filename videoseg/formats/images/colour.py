@@ -1,0 +1,116 @@
+"""Makes the RGB image of a decoded frame: matrix, range, depth, transparency, HDR."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from annotated_types import Predicate
+from typing_extensions import Doc
+
+from videoseg.formats.images.hdr import HLG, PQ, tone_mapped
+from videoseg.types import RgbImage
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+_BT601, _BT709 = 5, 1
+_SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+"""ITU-T H.273 matrix_coefficients -> the constant libswscale knows the same matrix by."""
+_RGB, _UNSPECIFIED = 0, 2
+_LIMITED, _FULL = 1, 2
+_BILINEAR, _FULL_CHROMA, _ACCURATE = 2, 0x2000, 0x40000
+"""Flags of libswscale; all three round every level to the nearest, at four times the cost."""
+_FAST = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p"})
+"""Formats that libswscale has a short cut for. Its levels come out 0 to 3 too low, so we add 1."""
+_ALPHA = re.compile(r"yuva|ayuv|vuya|rgba|bgra|argb|abgr|gbrap|ya\d|pal8")
+
+
+def is_hex_colour(text: str) -> bool:
+    """Whether this is ``#rrggbb``."""
+    return re.fullmatch(r"#[0-9a-fA-F]{6}", text) is not None
+
+
+Background: TypeAlias = Annotated[
+    str, Predicate(is_hex_colour), Doc("colour behind transparent pixels, #rrggbb")
+]
+
+
+class Converter:
+    """Turns decoded frames into RGB images.
+
+    Args:
+        background: What transparent pixels are laid over, ``#rrggbb``; alpha is taken as straight.
+    """
+
+    def __init__(self, background: str) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._reformatter = VideoReformatter()
+        self._background = background
+        self._not_white: npt.NDArray[np.bool_] = np.empty(0, np.bool_)
+
+    def rgb(self, frame: VideoFrame, width: int, height: int) -> RgbImage:
+        """uint8 (height, width, 3) not yet rotated, whatever size this frame was coded in.
+
+        A frame without a matrix tag is read as BT.601 below 720 lines and as BT.709 from there on,
+        one without a range in limited range, as players do.
+        """
+        size, name = (width, height), frame.format.name
+        if _ALPHA.match(name):
+            return blended(self._converted(frame, size, "rgba"), self._background)
+        if int(frame.color_trc) in (PQ, HLG):
+            # To 16 bits every way is exact, and the flags of the most exact one break it.
+            deep = self._converted(frame, size, "rgb48le", _BILINEAR)
+            return tone_mapped(np.asarray(deep, dtype=np.uint16), int(frame.color_trc))
+        if name in _FAST and (frame.width, frame.height) == size and height % 2 == 0:
+            image = np.asarray(self._converted(frame, size, "rgb24", _BILINEAR), dtype=np.uint8)
+            return self._one_level_up(image)
+        return np.asarray(self._converted(frame, size, "rgb24"), dtype=np.uint8)
+
+    def _one_level_up(self, image: RgbImage) -> RgbImage:
+        """In place; memory for the test is kept, because new pages cost more than the sum."""
+        if self._not_white.shape != image.shape:
+            self._not_white = np.empty(image.shape, np.bool_)
+        np.not_equal(image, 255, out=self._not_white)
+        image += self._not_white.view(np.uint8)
+        return image
+
+    def _converted(
+        self,
+        frame: VideoFrame,
+        size: tuple[int, int],
+        name: str,
+        flags: int = _BILINEAR | _FULL_CHROMA | _ACCURATE,
+    ) -> npt.NDArray[Any]:
+        colour: dict[str, int] = {}
+        if not frame.format.is_rgb:
+            matrix = _BT601 if frame.height < 720 else _BT709
+            colour = {
+                "src_colorspace": _SWSCALE_MATRIX.get(int(frame.colorspace), matrix),
+                "src_color_range": _FULL if _is_full_range(frame) else _LIMITED,
+                "dst_color_range": _FULL,
+            }
+        made = self._reformatter.reformat(
+            frame, *size, name, interpolation=flags, threads=1, **colour
+        )
+        return made.to_ndarray()
+
+
+def blended(image: npt.NDArray[Any], background: str) -> RgbImage:
+    """Lay RGBA, uint8 (H, W, 4) with straight alpha, over one colour."""
+    behind = np.array([int(background[i : i + 2], 16) for i in (1, 3, 5)], np.uint16)
+    alpha = image[..., 3:].astype(np.uint16)
+    mixed = image[..., :3] * alpha + behind * (255 - alpha) + 127
+    return (mixed // 255).astype(np.uint8)
+
+
+def unknown_matrix(matrix: int) -> bool:
+    """Whether colours of this matrix_coefficients are read by another one."""
+    return matrix not in _SWSCALE_MATRIX and matrix not in (_RGB, _UNSPECIFIED)
+
+
+def _is_full_range(frame: VideoFrame) -> bool:
+    return int(frame.color_range) == _FULL or frame.format.name.startswith(("yuvj", "gray", "ya"))

@@ -1,0 +1,85 @@
+"""Label pictures: PNGs whose pixels are track ids (PNG, third edition)."""
+
+from __future__ import annotations
+
+import functools
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.errors import OutputError
+from videoseg.formats.palette import colour_of
+
+LARGEST_NARROW = 255
+"""Largest id in 8 bits."""
+LARGEST = 65535
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_GREY, _PALETTE = 0, 3
+"""Colour types."""
+
+
+def label_png(labels: npt.NDArray[Any], *, palette: bool) -> bytes:
+    """A PNG whose pixels are these numbers.
+
+    Args:
+        labels: uint8 (H, W), or uint16, which is written as grey.
+        palette: Whether 8-bit numbers get the colours of their tracks.
+    """
+    height, width = labels.shape
+    wide = labels.dtype.itemsize == 2
+    colours = palette and not wide
+    depth, colour_type = (16 if wide else 8), (_PALETTE if colours else _GREY)
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", _deflate(labels)), (b"IEND", b"")]
+    if colours:
+        chunks.insert(1, (b"PLTE", _palette()))
+    return _SIGNATURE + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def widened(png: bytes) -> bytes:
+    """The same picture, made by ``label_png``, as 16-bit grey."""
+    chunks = dict(_chunks(png))
+    width, height, depth = struct.unpack_from(">IIB", chunks[b"IHDR"])
+    if depth == 16:
+        return png
+    rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, 1 + width)
+    return label_png(rows[:, 1:].astype(np.uint16), palette=False)
+
+
+def check_id(number: int) -> None:
+    """Refuse an id that no PNG holds.
+
+    Raises:
+        OutputError: It is too large.
+    """
+    if number > LARGEST:
+        raise OutputError(f"a PNG holds track ids up to {LARGEST}, got {number}")
+
+
+def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    position = len(_SIGNATURE)
+    while position < len(png):
+        size = int.from_bytes(png[position : position + 4], "big")
+        yield png[position + 4 : position + 8], png[position + 8 : position + 8 + size]
+        position += 12 + size
+
+
+def _deflate(labels: npt.NDArray[Any]) -> bytes:
+    """Compressed rows, each after its filter byte 0 (none)."""
+    stored = labels.astype(labels.dtype.newbyteorder(">"), copy=False)
+    rows = np.zeros((labels.shape[0], 1 + labels.shape[1] * labels.itemsize), dtype=np.uint8)
+    rows[:, 1:] = stored.view(np.uint8).reshape(labels.shape[0], -1)
+    return zlib.compress(rows.data, level=1)
+
+
+@functools.cache
+def _palette() -> bytes:
+    """Black for nothing, then the colour of every id up to 255."""
+    return bytes(3) + b"".join(bytes(colour_of(id_)) for id_ in range(1, LARGEST_NARROW + 1))

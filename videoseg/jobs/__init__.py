@@ -1,0 +1,1 @@
+"""Runs put together: one, many, a finished one taken up again."""

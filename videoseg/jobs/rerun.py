@@ -1,0 +1,236 @@
+"""Finished runs taken up again: everything after the model redone, or outputs added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from videoseg import pipeline
+from videoseg.config.run_config import RunConfig, load, output_kind
+from videoseg.errors import SourceError, UsageError
+from videoseg.jobs.job import Job
+from videoseg.pipeline import Tally
+from videoseg.protocols import Exporter, Writer
+from videoseg.runlog.fingerprint import plain
+from videoseg.runlog.lost_inputs import refuse_losing
+from videoseg.runlog.manifest import NAME as MANIFEST
+from videoseg.runlog.manifest import Ended, read_manifest, write_json
+from videoseg.runlog.plan import Plan, settings_difference
+from videoseg.runlog.reader import RunFolder, read_run
+from videoseg.runlog.staging import Staging, settle
+from videoseg.runlog.summary import Summary
+from videoseg.system.addresses import is_address
+from videoseg.system.threads import Stopwatch
+from videoseg.types import Detections, Frame, Scene
+
+ONE_PASS, TWO_PASS = "iou", "two-pass"
+_AFTER_THE_MODEL = frozenset({"tracking", "writers", "exporters"})
+_AFTER_THE_MODEL_OF_RUN = frozenset(
+    {"tracker", "write", "review_gap", "review_shrink", "review_jump", "review_score"}
+)
+
+
+class Finished:
+    """A finished run, with the settings that it had but for those that are changed now.
+
+    Args:
+        folder: Its output folder.
+        flags: Settings of ``[run]`` that are changed.
+        assignments: ``part.key=value`` that are changed.
+        location: Where its input is now; by default, where it was.
+        two_pass: Whether to track by the tracker that studies the whole run first, with the
+            settings that the default one had.
+
+    Attributes:
+        config: The settings.
+        run: Its log.
+
+    Raises:
+        RunLogError: The folder holds no finished run, or a damaged one.
+        UsageError: A change is of something that only a new run can change.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        flags: Mapping[str, Any] | None = None,
+        assignments: Sequence[str] = (),
+        location: str | None = None,
+        two_pass: bool = False,
+    ) -> None:
+        settle(folder)
+        self.folder = folder
+        self._manifest = read_manifest(folder)
+        self.run: RunFolder = read_run(folder)
+        recorded = self._manifest["settings"]
+        if two_pass:
+            recorded, flags = _with_two_passes(recorded), {**(flags or {}), "tracker": TWO_PASS}
+        self.config: RunConfig = load(recorded=recorded, flags=flags, assignments=assignments)
+        self._moved = location is not None
+        self._location = location if location is not None else self._manifest["inputs"][0]["name"]
+
+    def job(self) -> Job:
+        """The run put together as before, with its input open.
+
+        Raises:
+            SourceError: The input is not where it was, or is not what it was.
+            UsageError: A setting of the model or before it was changed, or the folder names an
+                address that the user has not named.
+        """
+        if not self._moved and is_address(self._location):
+            # The folder may have come from anybody, and so may the address.
+            raise UsageError(
+                f"{self.folder} says that it was made from {self._location}; to open that address, "
+                "name it with --input"
+            )
+        try:
+            job = Job(self._location, self.run.prompts, self.config)
+        except SourceError as error:
+            error.add_note("--input says where the input is now")
+            raise
+        with ExitStack() as on_failure:
+            on_failure.push(job)
+            self._check(job.plan())
+            on_failure.pop_all()
+        return job
+
+    @property
+    def frame_count(self) -> int:
+        """Frames of the run."""
+        return int(self._manifest["counts"]["frames"])
+
+    def rerun(
+        self,
+        job: Job,
+        out: Path,
+        *,
+        overwrite: bool = False,
+        on_frame: Callable[[Tally], None] = lambda _: None,
+    ) -> Summary:
+        """Track, smooth and write anew what the model has found, below ``out``.
+
+        Args:
+            job: What ``job`` has given.
+            out: The output folder; may be the run's own.
+            overwrite: Whether earlier results of the same names are replaced.
+            on_frame: Called after each frame.
+
+        Raises:
+            OutputExistsError: A result exists there and ``overwrite`` is False.
+        """
+        # A file that was renamed gives its stream another name.
+        names = dict(zip(self.run.streams, job.streams, strict=True))
+
+        def answers() -> Iterator[tuple[str, int, Detections | None]]:
+            for stream, index, found in self.run.detections():
+                yield names[stream], index, found and replace(found, stream=names[stream])
+
+        before = Summary.of(self.folder, self.run.prompts, self._manifest)
+        return job.replay(
+            answers,
+            out,
+            overwrite=overwrite,
+            on_frame=on_frame,
+            ended=Ended(before.stopped, notes=before.notes, refused=before.refused),
+        )
+
+    def write(
+        self,
+        names: Sequence[str],
+        *,
+        overwrite: bool = False,
+        clock: Stopwatch,
+        on_frame: Callable[[Tally], None] = lambda _: None,
+    ) -> Summary:
+        """Add outputs to the run's folder, from what it has drawn; the input is read if need be.
+
+        Raises:
+            OutputExistsError: One of them exists and ``overwrite`` is False.
+        """
+        parts = {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
+        writers = {name: part for name, part in parts.items() if isinstance(part, Writer)}
+        exporters = {name: part for name, part in parts.items() if isinstance(part, Exporter)}
+        with ExitStack() as ends:
+            streams, scenes = self.run.streams, self.run.scenes()
+            drawn: Iterator[tuple[Scene, Frame | None]] = ((scene, None) for scene in scenes)
+            if any(writer.needs_image for writer in writers.values()):
+                job = ends.enter_context(self.job())
+                named = dict(zip(job.streams, self.run.streams, strict=True))
+                streams = {
+                    named[name]: replace(info, stream=named[name])
+                    for name, info in job.streams.items()
+                }
+                frames = (replace(frame, stream=named[frame.stream]) for frame in job.frames())
+                drawn = _with_frames(scenes, clock.each("decode", frames))
+            made = [name for part in parts.values() for name in part.produces(streams)]
+            refuse_losing([self._location], self.folder, made)
+            staging = Staging(self.folder, [*made, MANIFEST], overwrite, replaces=[MANIFEST])
+            ends.enter_context(staging)
+            pipeline.write(
+                drawn,
+                streams=streams,
+                prompts=self.run.prompts,
+                writers=writers,
+                log=None,
+                folder=staging.folder,
+                clock=clock,
+                on_step=on_frame,
+            )
+            pipeline.export(self.run, exporters, staging.folder, clock)
+            manifest = self._with_outputs(made, parts)
+            write_json(staging.folder / MANIFEST, manifest)
+            staging.publish()
+        found = Summary.of(self.folder, self.run.prompts, manifest)
+        return found.only(made, clock.seconds)
+
+    def _check(self, plan: Plan) -> None:
+        before = self._manifest
+        found = [(record.size, record.sha256) for record in plan.inputs]
+        if found != [(record["size"], record["sha256"]) for record in before["inputs"]]:
+            raise SourceError(f"{self._location} is not the input that {self.folder} was made from")
+        changed = settings_difference(before["settings"], plan, _is_before_the_outlines)
+        if changed is not None:
+            raise UsageError(f"{changed}: this changes what the model finds; run `segment` again")
+
+    def _with_outputs(self, names: Sequence[str], parts: Mapping[str, Any]) -> dict[str, Any]:
+        """What ``run.json`` says once these are there, too."""
+        outputs = dict.fromkeys((*self._manifest["outputs"], *names))
+        settings = {name: dict(table) for name, table in self._manifest["settings"].items()}
+        for name, part in parts.items():
+            settings.setdefault(output_kind(name), {})[name] = plain(part)
+        # The log and the manifest come last in the list, as in every run.
+        last = [name for name in ("run", MANIFEST) if outputs.pop(name, 0) is None]
+        return {**self._manifest, "settings": settings, "outputs": [*outputs, *last]}
+
+
+def _with_two_passes(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which the tracker that goes twice has those of the one that went once."""
+    tracking = recorded.get("tracking", {})
+    known = tracking.get(TWO_PASS, tracking.get(ONE_PASS, {}))
+    return {**recorded, "tracking": {**tracking, TWO_PASS: known}}
+
+
+def _is_before_the_outlines(path: Sequence[str]) -> bool:
+    """Whether a setting has its say before the tracker has."""
+    if path[0] == "run":
+        return path[1] not in _AFTER_THE_MODEL_OF_RUN
+    return path[0] not in _AFTER_THE_MODEL
+
+
+def _with_frames(
+    scenes: Iterator[Scene], frames: Iterator[Frame]
+) -> Iterator[tuple[Scene, Frame | None]]:
+    """Each Scene with its frame; frames wait where Scenes of several streams are not in step."""
+    waiting: dict[tuple[str, int], Frame] = {}
+    for scene in scenes:
+        key = (scene.stream, scene.index)
+        while key not in waiting:
+            frame = next(frames, None)
+            if frame is None:
+                raise SourceError(f"the input has no frame {scene.index} of {scene.stream}")
+            waiting[frame.stream, frame.index] = frame
+        yield scene, waiting.pop(key)

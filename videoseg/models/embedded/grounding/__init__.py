@@ -1,0 +1,1 @@
+"""From a parsed phrase to regions of a frame."""

@@ -1,0 +1,128 @@
+"""Evidence for a noun: log-odds per cell of the network's maps that such a thing is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.models.embedded.language.vocabulary import Target, Vocabulary
+
+FloatMap = npt.NDArray[np.float32]
+Maps = Mapping[str, FloatMap]
+
+OUTPUTS = ("classes", "offsets", "imagenet", "stride16")
+"""The network's outputs that phrases are grounded in."""
+
+_IMAGENET_GAIN, _IMAGENET_BIAS = 0.9, 1.0
+"""Log-odds of an ImageNet class in a cell of the frame, from those of the classifier, which was
+trained on whole photographs."""
+STRONGEST = 12
+"""So many cells, strongest first, say how sure it is that a kind of thing is there at all."""
+_KIND, _OBJECT, _RIVAL, _SURE, _BOTH, _BIAS = 0.69, 0.48, -0.48, -0.046, 0.034, 2.3
+"""Weights of the evidence for which cells a thing covers: logistic regression on photographs that
+the head was not trained on, doubled, with the threshold of the best mean IoU there."""
+_LEAST_RIVAL = -3.0
+_SHADE, _SHADE_FROM, _SHADE_MOST = 0.15, 0.5, 3.0
+"""The threshold rises by this share of the strongest evidence, less an offset, up to a bound."""
+_SPREAD, _SPREAD_RIVAL = 4.0, -0.6
+"""The same for what has no shape of its own (sky, grass): a bias, and the weight of the best of all
+else that is known."""
+_FLOOR = 1e-4
+
+
+def averaged(near: Maps, far: Maps) -> Maps:
+    """Maps of the size of ``near`` that give two looks at one frame equal say.
+
+    Offsets and features are those of ``near``.
+    """
+    import cv2
+
+    both = dict(near)
+    for name in ("classes", "imagenet"):
+        rows, columns = near[name].shape[1:]
+        again = [cv2.resize(m, (columns, rows), interpolation=cv2.INTER_LINEAR) for m in far[name]]
+        both[name] = (near[name] + np.stack(again)) / 2
+    return both
+
+
+def noun_evidence(maps: Maps, target: Target, vocabulary: Vocabulary) -> FloatMap:
+    """Log-odds, float32 (rows, columns) at stride 8, that a cell shows the target."""
+    classes = maps["classes"]
+    found = [classes[head] for head in target.heads]
+    if target.imagenet:
+        found.append(_imagenet_evidence(maps, target, vocabulary))
+    return np.asarray(np.maximum.reduce(found), dtype=np.float32)
+
+
+def object_evidence(maps: Maps, vocabulary: Vocabulary) -> FloatMap:
+    """Log-odds at stride 8 that a cell shows any countable thing."""
+    return np.asarray(maps["classes"][vocabulary.head("object")], dtype=np.float32)
+
+
+def strength(kind: FloatMap, cells: npt.NDArray[np.bool_] | None = None) -> float:
+    """Mean evidence of the strongest cells, of those given or of all."""
+    values = kind.ravel() if cells is None else kind[cells]
+    return float(np.sort(values)[-STRONGEST:].mean())
+
+
+def covered(maps: Maps, kind: FloatMap, target: Target, vocabulary: Vocabulary) -> FloatMap:
+    """Log-odds at stride 8 that a cell belongs to a thing of this kind, given that one is there.
+
+    Evidence for the kind is strongest on telling parts (a face); what belongs to some object and
+    to no other known kind completes it, the less so the surer the telling parts are.
+    """
+    objects = object_evidence(maps, vocabulary)
+    sure = strength(kind)
+    own = {*target.heads, target.within}
+    others = [head for head in vocabulary.things if head not in own]
+    rival = maps["classes"][others].max(axis=0) if target.heads else np.zeros_like(kind)
+    shape = (
+        (_KIND + _BOTH * sure) * kind
+        + _OBJECT * objects
+        + _RIVAL * np.maximum(rival, _LEAST_RIVAL)
+        + _SURE * sure
+        + _BIAS
+    )
+    # Where a thing stands out, its surroundings stand out a little too: ask for more there.
+    peak = strength(np.asarray(shape, dtype=np.float32))
+    doubt = np.clip(_SHADE * peak - _SHADE_FROM, 0, _SHADE_MOST)
+    return np.asarray(shape - doubt, dtype=np.float32)
+
+
+def spread(maps: Maps, kind: FloatMap, target: Target, vocabulary: Vocabulary) -> FloatMap:
+    """Log-odds at stride 8 that a cell shows this stuff (sky, grass), given that it is there.
+
+    Few photographs name all of their ground, so the network is shy of it; and what is surely
+    something else is not it.
+    """
+    rival = rivals(maps, target, vocabulary)
+    return np.asarray(kind + _SPREAD + _SPREAD_RIVAL * np.maximum(rival, _LEAST_RIVAL), np.float32)
+
+
+def rivals(maps: Maps, target: Target, vocabulary: Vocabulary) -> FloatMap:
+    """Log-odds at stride 8 of the likeliest among objects and all other stuff."""
+    others = [head for head in vocabulary.stuff if head not in target.heads]
+    others.append(vocabulary.head("object"))
+    return np.asarray(maps["classes"][others].max(axis=0), dtype=np.float32)
+
+
+def _imagenet_evidence(maps: Maps, target: Target, vocabulary: Vocabulary) -> FloatMap:
+    """Evidence from the classifier, cut to objects or to the class that the target is a kind of."""
+    import cv2
+
+    logits = maps["imagenet"]
+    shifted = np.exp(logits - logits.max(axis=0))
+    total = shifted.sum(axis=0)
+    share = shifted[list(target.imagenet)].sum(axis=0)
+    around = vocabulary.head("object")
+    if target.within is not None:
+        # Which kind of dog it is must be asked among dogs alone.
+        total = shifted[list(vocabulary.groups[target.within])].sum(axis=0) + _FLOOR
+        around = target.within
+    odds = (share + _FLOOR) / (np.maximum(total - share, 0) + _FLOOR)
+    coarse = _IMAGENET_GAIN * np.log(odds).astype(np.float32) + _IMAGENET_BIAS
+    region = maps["classes"][around]
+    fine = cv2.resize(coarse, region.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.minimum(fine, region), dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Words to network classes: the grammar of phrases and the vocabulary."""

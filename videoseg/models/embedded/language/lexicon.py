@@ -1,0 +1,100 @@
+"""The words of the grammar (see ``parser.py``) that are not nouns."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from videoseg.models.embedded.language.colours import COLOURS
+
+Key: TypeAlias = Literal["left", "right", "top", "bottom", "middle", "large", "small"]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+AND = _words("and , &")
+SILENT = _words(
+    "the a an this that these those my your his her its their our some any all every each"
+)
+GENERIC = _words(
+    "thing object item one shape piece part block cube brick box square circle spot patch marker"
+    " area region"
+)
+SIDES: dict[str, Key] = {
+    "left": "left",
+    "leftmost": "left",
+    "right": "right",
+    "rightmost": "right",
+    "top": "top",
+    "topmost": "top",
+    "upper": "top",
+    "uppermost": "top",
+    "highest": "top",
+    "bottom": "bottom",
+    "bottommost": "bottom",
+    "lower": "bottom",
+    "lowest": "bottom",
+    "middle": "middle",
+    "center": "middle",
+    "centre": "middle",
+    "central": "middle",
+}
+EXTREMES: dict[str, Key] = {
+    "largest": "large",
+    "biggest": "large",
+    "smallest": "small",
+    "tiniest": "small",
+    "nearest": "large",
+    "closest": "large",
+}
+SIZES: dict[str, Key] = {
+    "large": "large",
+    "big": "large",
+    "huge": "large",
+    "small": "small",
+    "little": "small",
+    "tiny": "small",
+}
+ORDINALS = {
+    word: rank
+    for rank, words in enumerate(
+        ("first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th", "sixth 6th")
+    )
+    for word in words.split()
+}
+COUNTS = {
+    word: number
+    for number, words in enumerate(
+        ("one 1", "two 2 both", "three 3", "four 4", "five 5", "six 6"), start=1
+    )
+    for word in words.split()
+}
+MOST: dict[str, Key] = {side: key for side, key in SIDES.items() if side.endswith("most")}
+DESCRIBING = frozenset((*COLOURS, *SIZES, *COUNTS, *SIDES, *EXTREMES))
+Relation: TypeAlias = Literal[
+    "touching", "near", "left", "right", "above", "below", "behind", "before"
+]
+_RELATIONS: dict[Relation, str] = {
+    "touching": "on|in|with|holding|wearing|riding|on top of|of",
+    "near": "next to|beside|near|by|close to|at",
+    "left": "left of|on the left of|to the left of",
+    "right": "right of|on the right of|to the right of",
+    "above": "above|over",
+    "below": "below|under|underneath|beneath",
+    "behind": "behind|in back of",
+    "before": "in front of",
+}
+RELATIONS = {
+    tuple(phrase.split()): relation
+    for relation, phrases in _RELATIONS.items()
+    for phrase in phrases.split("|")
+}
+"""How one thing lies to another; ``models/embedded/grounding/ground.py`` says what each means."""
+LONGEST_RELATION = max(map(len, RELATIONS))
+NOT_JUDGED = _words(
+    "wood wooden brick stone tile tiled metal metallic plastic leather concrete marble rubber"
+    " woolen ceramic striped spotted checked checkered patterned plain fluffy furry hairy shiny"
+    " dirty clean old new young tall short long round square"
+)
+"""Make, texture and shape, which the network does not tell apart: read and said so."""

@@ -1,0 +1,351 @@
+"""Reads a phrase: which things it names, and which of several it picks.
+
+The grammar, small on purpose; what it cannot read it refuses::
+
+    phrase    = things { ("and" | "," ) things }            things that touch become one object
+    things    = [count] { colour | size | pick | make } noun { place } { relation things }
+    pick      = "leftmost" | "second" "largest" | "third" ... "from the" side | "middle" ...
+    place     = ["on" | "at" | "in"] ["the"] (side | "middle" | "centre")
+    relation  = "on" | "with" | "wearing" | "near" | "left of" | "under" | "behind" ...
+
+A *generic* noun ("block", "thing") means any object; it needs a colour to single something out,
+and then the colour alone decides. A *make* ("wooden", "striped") is read but not judged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from videoseg.errors import UnknownPhraseError
+from videoseg.models.embedded.language.colours import COLOURS
+from videoseg.models.embedded.language.lexicon import (
+    AND,
+    COUNTS,
+    DESCRIBING,
+    EXTREMES,
+    GENERIC,
+    LONGEST_RELATION,
+    MOST,
+    NOT_JUDGED,
+    ORDINALS,
+    RELATIONS,
+    SIDES,
+    SILENT,
+    SIZES,
+    Key,
+    Relation,
+)
+from videoseg.models.embedded.language.vocabulary import LONGEST, Noun, Vocabulary, singulars
+
+_MOST_TOLD, _LONGEST_TOLD = 5, 80
+"""A refusal quotes so many words and characters of a phrase."""
+_MOST_KINDS = 3
+"""A note names so many classes that a noun is looked for as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One of several, by order: ``rank`` 0 is the first from the ``key`` side, or the largest."""
+
+    key: Key
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Things:
+    """Things of one kind.
+
+    Attributes:
+        noun: Its noun; None for a generic noun, which means any object.
+        colour: Name of the colour they have, or None.
+        size: ``large`` or ``small`` among their kind, or None.
+        picks: Applied one after the other.
+        count: At most so many.
+        related: How they lie to others, any of which will do.
+        not_judged: What the phrase says of them that cannot be told.
+    """
+
+    noun: Noun | None
+    colour: str | None = None
+    size: Key | None = None
+    picks: tuple[Pick, ...] = ()
+    count: int | None = None
+    related: tuple[tuple[Relation, Things], ...] = ()
+    not_judged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A phrase, read.
+
+    Attributes:
+        phrase: As the user wrote it.
+        things: What it names; where there are several, those that touch make one object.
+        notes: One line for each liberty taken in reading it.
+    """
+
+    phrase: str
+    things: tuple[Things, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Reader:
+    """Reads tokens from left to right; keeps what was and what was not understood."""
+
+    vocabulary: Vocabulary
+    tokens: Sequence[str]
+    place: int = 0
+    understood: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        """Number of tokens not read yet."""
+        return len(self.tokens) - self.place
+
+    @property
+    def word(self) -> str:
+        """The next token."""
+        return self.tokens[self.place]
+
+    def ahead(self, number: int) -> tuple[str, ...]:
+        """The next tokens, at most ``number``."""
+        return tuple(self.tokens[self.place : self.place + number])
+
+    def take(self, number: int = 1) -> None:
+        """Read on: the next tokens are understood."""
+        self.understood.append(" ".join(self.ahead(number)))
+        self.place += number
+
+    def skip(self) -> None:
+        """Read on: the next token says nothing."""
+        self.place += 1
+
+    def refuse(self) -> None:
+        """Read on: the next token is not understood."""
+        self.unknown.append(self.word)
+        self.place += 1
+
+
+def read(phrase: str, vocabulary: Vocabulary) -> Query:
+    """Read a phrase.
+
+    Raises:
+        UnknownPhraseError: Some of it is not understood, or it names nothing in particular.
+    """
+    found = re.findall(r"[\w'-]+|[,&]", phrase.lower().replace("\u2019", "'"))
+    tokens = [token for each in found if (token := each.strip("'-"))]  # 'cup', in quotes
+    try:
+        return _read(phrase, tokens, vocabulary)
+    except UnknownPhraseError:
+        divided = [part for token in tokens for part in token.split("-") if part]
+        if divided != tokens:  # "red-cup"; but "ping-pong table" is a noun as it is written
+            with suppress(UnknownPhraseError):
+                return _read(phrase, divided, vocabulary)
+        raise
+
+
+def _read(phrase: str, tokens: list[str], vocabulary: Vocabulary) -> Query:
+    reader = _Reader(vocabulary, _gathered(tokens))
+    groups = []
+    while reader.left:
+        if reader.word in AND:
+            reader.skip()
+        else:
+            groups.append(_things(reader))
+    vague = any(group.noun is None and group.colour is None for group in groups)
+    if reader.unknown or vague or not groups:
+        raise UnknownPhraseError(_refusal(phrase, reader), phrase=phrase)
+    notes = _notes(phrase, groups, vocabulary)
+    if "," in tokens:
+        notes.append(
+            f"{_told(phrase)} is looked for as one object of parts that touch; "
+            "ask for several things one by one"
+        )
+    return Query(phrase, tuple(groups), tuple(notes))
+
+
+def _gathered(tokens: list[str]) -> list[str]:
+    """Tokens with "from the left" moved to its ordinal: "second cup from the left"."""
+    for first, token in enumerate(tokens):
+        if token in ORDINALS and "from" in tokens[first + 1 :]:
+            last = tokens.index("from", first)
+            end = last + 1 + (tokens[last + 1 : last + 2] == ["the"])
+            if tokens[end : end + 1] and tokens[end] in SIDES:
+                side = tokens[last : end + 1]
+                between = tokens[first + 1 : last]
+                return [*tokens[: first + 1], *side, *between, *tokens[end + 1 :]]
+    return tokens
+
+
+def _things(reader: _Reader) -> Things:
+    """Read up to the next "and", comma or end."""
+    things, named = Things(None), False
+    while reader.left and reader.word not in AND:
+        number, noun = _noun(reader)
+        relation = _relation(reader) if named else ()
+        if relation:
+            reader.take(len(relation))
+            partner = (RELATIONS[relation], _things(reader))
+            things = replace(things, related=(*things.related, partner))
+        elif _make(reader, named):
+            things = replace(things, not_judged=(*things.not_judged, reader.word))
+            reader.take()
+        elif reader.word in SILENT:
+            reader.skip()
+        elif number > 1 or (number and not _describes(reader, named)):
+            if named:
+                # "dog house": the last noun is what is meant, and the first is not understood.
+                reader.unknown.append(reader.understood.pop())
+            reader.take(number)
+            things, named = replace(things, noun=noun), True
+        elif GENERIC.intersection(singulars([reader.word])) and not _describes(reader, named):
+            reader.take()
+            named = True
+        elif (described := _describe(reader, things)) is not None:
+            things = described
+        else:
+            reader.refuse()
+    return things
+
+
+def _noun(reader: _Reader) -> tuple[int, Noun | None]:
+    """The longest noun that comes next and its number of tokens, or 0 and None."""
+    for number in range(min(LONGEST, reader.left), 0, -1):
+        words = reader.ahead(number)
+        if not set(words) & (AND | SILENT):
+            noun = reader.vocabulary.find(words)
+            if noun is not None:
+                return number, noun
+    return 0, None
+
+
+def _describes(reader: _Reader, named: bool) -> bool:
+    """Whether the next token, though a noun too, describes another: "orange cup", "one dog"."""
+    return reader.word in DESCRIBING and (named or reader.left > 1)
+
+
+def _describe(reader: _Reader, things: Things) -> Things | None:
+    """Read a colour, size, number or place; None where the next token is none of them."""
+    word = reader.word
+    picked = _pick(reader)
+    if picked is not None:
+        pick, number = picked
+        reader.take(number)
+        return replace(things, picks=(*things.picks, pick))
+    if word in COLOURS:
+        reader.take()
+        return replace(things, colour=COLOURS[word])
+    if word in SIZES:
+        reader.take()
+        return replace(things, size=SIZES[word])
+    if word in COUNTS:
+        reader.take()
+        return replace(things, count=COUNTS[word])
+    return None
+
+
+def _pick(reader: _Reader) -> tuple[Pick, int] | None:
+    """An order that comes next ("second from the left", "largest", "left") and its length."""
+    words = reader.ahead(4)
+    if words[0] in ORDINALS:
+        return _ordinal(words)
+    key = SIDES.get(words[0]) or EXTREMES.get(words[0])
+    if key:
+        return Pick(key), 1
+    if words[0] in ("on", "at", "in", "to", "from"):
+        rest = [word for word in words[1:3] if word != "the"]
+        if rest and rest[0] in SIDES and "of" not in words:
+            return Pick(SIDES[rest[0]]), words.index(rest[0]) + 1
+    return None
+
+
+def _ordinal(words: Sequence[str]) -> tuple[Pick, int] | None:
+    """A ranked order ("second largest", "second from the left") and its number of tokens."""
+    number = 1
+    while number < len(words) and words[number] in ("from", "the"):
+        number += 1
+    if number == len(words):
+        return None
+    keys = {**EXTREMES, **MOST} if number == 1 else SIDES
+    key = keys.get(words[number])
+    return (Pick(key, ORDINALS[words[0]]), number + 1) if key else None
+
+
+def _relation(reader: _Reader) -> tuple[str, ...]:
+    """The longest relation that comes next and has something after it, or nothing."""
+    for number in range(min(LONGEST_RELATION, reader.left - 1), 0, -1):
+        if reader.ahead(number) in RELATIONS and (number > 1 or _pick(reader) is None):
+            return reader.ahead(number)
+    return ()
+
+
+def _make(reader: _Reader, named: bool) -> bool:
+    """Whether the next word only says what a noun further on is made of or looks like."""
+    if named or reader.word not in NOT_JUDGED or reader.left < 2 or _noun(reader)[0] > 1:
+        return False
+    return reader.tokens[reader.place + 1] not in AND
+
+
+def _told(phrase: str) -> str:
+    return repr(phrase[:_LONGEST_TOLD])
+
+
+def _refusal(phrase: str, reader: _Reader) -> str:
+    if not reader.unknown:
+        return (
+            f"{_told(phrase)} is too general for the embedded model; "
+            "name a colour, or mark it with --box or --point"
+        )
+    unknown = ", ".join(map(repr, reader.unknown[:_MOST_TOLD]))
+    known = list(dict.fromkeys(map(repr, filter(None, reader.understood))))[:_MOST_TOLD]
+    where = f" in {_told(phrase)}" if known else ""
+    return (
+        f"the embedded model does not know {unknown}{where}; "
+        "use other words, or mark it with --box or --point"
+    )
+
+
+def _notes(phrase: str, groups: Sequence[Things], vocabulary: Vocabulary) -> list[str]:
+    notes = []
+    for group in groups:
+        if group.noun is None:
+            notes.append(
+                f"the {group.colour} thing in {_told(phrase)} is looked for by its colour alone"
+            )
+        elif group.noun.general or group.noun.narrow:
+            notes.append(_class_note(group.noun, vocabulary))
+        notes += [
+            f"{word!r} in {_told(phrase)} is ignored: this model cannot judge it"
+            for word in group.not_judged
+        ]
+        notes += _notes(phrase, [partner for _, partner in group.related], vocabulary)
+    return notes
+
+
+def _class_note(noun: Noun, vocabulary: Vocabulary) -> str:
+    """That a noun is looked for as something that is wider, or narrower."""
+    kinds = [vocabulary.classes[head] for head in noun.target.heads]
+    kinds += [vocabulary.imagenet[index] for index in noun.target.imagenet]
+    known = " or ".join(map(repr, kinds[:_MOST_KINDS]))
+    if noun.narrow:
+        return f"{noun.word!r} is looked for as {known} only; this model knows no other kind"
+    return (
+        f"{noun.word!r} is looked for as any {known}; this model cannot tell them apart. "
+        "Use --box or --point, or another model."
+    )
+
+
+def meaning(query: Query) -> Hashable:
+    """What a phrase is looked for as; phrases with the same meaning get the same answer."""
+    return tuple(map(_meaning, query.things))
+
+
+def _meaning(things: Things) -> Hashable:
+    noun = None if things.noun is None else things.noun.target
+    related = tuple((relation, _meaning(other)) for relation, other in things.related)
+    return noun, things.colour, things.size, things.picks, things.count, related

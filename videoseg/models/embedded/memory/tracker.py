@@ -1,0 +1,371 @@
+"""Follows objects through a video: a memory of how each looked, first and lately.
+
+Two witnesses say which cells of a new frame belong to an object. *Label propagation*: each cell
+takes the label of remembered cells that look like it and lie at a like place of the object (Jabri
+et al., "Space-Time Correspondence as a Contrastive Random Walk", NeurIPS 2020; here on supervised
+ImageNet features). A *linear rule* between object and surroundings, learned from the same cells by
+ridge regression, knows no places and so does not drift (after Robinson et al., "Learning Fast and
+Robust Target Models for Video Object Segmentation", CVPR 2020). What moves with the background
+speaks against both (``background_motion.py``). ``promptable/segmenter.py`` makes a mask of their
+evidence and of the last mask, carried along the optical flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.geometry import masks
+from videoseg.models.embedded.features import Backbone
+from videoseg.models.embedded.memory.background_motion import background
+from videoseg.models.embedded.memory.feature_view import NETWORK_SIDE, Norm, Pose, View
+from videoseg.models.embedded.promptable.prompt_maps import Hints
+from videoseg.models.embedded.promptable.segmenter import Outliner
+from videoseg.models.embedded.promptable.stuff_mask import Outlined
+from videoseg.motion.flow import Flow, carry_mask, flow_between
+from videoseg.types import Detections, Frame, Instance, Mask, Prompt, RgbImage
+from videoseg.types.snapshot import State, joined, listed, parted
+
+FloatMap = npt.NDArray[np.float32]
+
+_RECENT = 3
+"""Frames before this one that are remembered, beside the given ones."""
+_GIVEN = 4
+"""Given views (first sight and corrections) that are remembered."""
+_LIKENESS = 0.06
+"""Softness of the likeness of features: a cosine this much smaller weighs 1/e."""
+_REACH = 0.5
+"""Softness of the likeness of places, in object sizes."""
+_RIDGE = 1e-3
+"""Weight of the rule's own size in its regression."""
+_RULE_GAIN = 3.5
+"""Log odds of a cell that the rule puts squarely on one side."""
+_RECENT_SHARE = 0.05
+"""Share of the newest frame in what the rule keeps of the recent ones."""
+_LOST = 0.35
+"""Mean evidence over a found outline, as a probability, under which it is not the object."""
+_FOUND_AGAIN = 0.75
+"""The same, from which a lost object counts as found again."""
+
+
+@dataclass
+class Memory:
+    """A ``VideoSegmenter``: remembers the objects of one stream and outlines them on each frame.
+
+    Attributes:
+        threads: CPU threads of the network; 0 = one per core.
+    """
+
+    threads: int = 0
+    _networks: _Networks | None = field(init=False, repr=False, default=None)
+    _last: Frame | None = field(init=False, repr=False, default=None)
+    _objects: dict[tuple[int, int | None], _Object] = field(
+        init=False, repr=False, default_factory=dict
+    )
+
+    def start(self, prompts: Sequence[Prompt]) -> None:  # noqa: ARG002 - the protocol's
+        """Forget everything and begin a stream."""
+        self.finish()
+
+    def step(self, frame: Frame, detections: Detections | None) -> Detections:
+        """Take the given objects as they are, and find the others on this frame.
+
+        Raises:
+            MissingDependencyError: The weights are not where the package keeps them.
+        """
+        instances = list(detections.instances) if detections is not None else []
+        given = {(instance.prompt, instance.object_id) for instance in instances}
+        flow = self._flow(frame) if self._objects.keys() - given else None
+        for key, known in self._objects.items():
+            if key not in given:
+                found = known.step(frame.image, flow)
+                if found is not None:
+                    instances.append(Instance(found.mask, found.score, key[0], key[1]))
+        for instance in instances[: len(given)]:
+            self._remember(frame.image, instance)
+        self._last = frame
+        return Detections(frame.stream, frame.index, tuple(instances))
+
+    def reset(self) -> None:
+        """A cut: where the objects were says nothing any more."""
+        self._last = None
+        for known in self._objects.values():
+            known.mask = None
+
+    def finish(self) -> None:
+        """Forget everything."""
+        self._last = None
+        self._objects.clear()
+
+    def snapshot(self) -> State:
+        """What is remembered of each object."""
+        return joined({_name(key): known.snapshot() for key, known in self._objects.items()})
+
+    def restore(self, state: State, last: Frame) -> None:
+        """Remember what ``snapshot`` gave after the step with frame ``last``."""
+        self._last = last
+        self._objects = {
+            _key(name): _Object.restored(self._loaded(), part)
+            for name, part in parted(state).items()
+        }
+
+    def _loaded(self) -> _Networks:
+        if self._networks is None:
+            backbone = Backbone(self.threads, NETWORK_SIDE)
+            self._networks = _Networks(backbone, Outliner(self.threads))
+        return self._networks
+
+    def _flow(self, frame: Frame) -> Flow | None:
+        if self._last is None or self._last.image.shape != frame.image.shape:
+            return None
+        return flow_between(self._last.image, frame.image)
+
+    def _remember(self, image: RgbImage, instance: Instance) -> None:
+        key = (instance.prompt, instance.object_id)
+        if key in self._objects:
+            self._objects[key].correct(image, instance.mask)
+            return
+        self._objects[key] = _Object.seen(self._loaded(), image, instance.mask)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Networks:
+    """What all objects are looked at with."""
+
+    backbone: Backbone
+    outliner: Outliner
+
+
+def _name(key: tuple[int, int | None]) -> str:
+    """A key as a name without a slash."""
+    return f"{key[0]}:{'' if key[1] is None else key[1]}"
+
+
+def _key(name: str) -> tuple[int, int | None]:
+    prompt, _, object_id = name.partition(":")
+    return int(prompt), int(object_id) if object_id else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trace:
+    """What is kept of one view: float32 keys (N, C), places (N, 2), labels (N,) in [0, 1]."""
+
+    keys: FloatMap
+    places: FloatMap
+    labels: FloatMap
+
+    @classmethod
+    def of(cls, view: View, mask: Mask) -> _Trace:
+        return cls(view.keys, view.places(Pose.of(mask)), view.labels(mask))
+
+    def snapshot(self) -> State:
+        return {"keys": self.keys, "places": self.places, "labels": self.labels}
+
+
+class _Object:
+    """One remembered object; ``mask`` is where it was on the last frame, None if out of sight."""
+
+    def __init__(self, networks: _Networks, norm: Norm) -> None:
+        self._networks = networks
+        self.mask: Mask | None = None
+        self._norm = norm
+        self._size = 1.0
+        self._given: list[_Trace] = []
+        self._recent: list[_Trace] = []
+        self._rule = _Rule()
+
+    @classmethod
+    def seen(cls, networks: _Networks, image: RgbImage, mask: Mask) -> _Object:
+        """An object that is seen for the first time."""
+        view = View.of(networks.backbone, image, mask)
+        new = cls(networks, view.norm)
+        new._give(view, mask)
+        return new
+
+    def snapshot(self) -> State:
+        return joined(
+            {
+                "mask": {} if self.mask is None else masks.to_arrays(self.mask),
+                "norm": self._norm.snapshot(),
+                "size": {"": np.array(self._size)},
+                "given": listed(trace.snapshot() for trace in self._given),
+                "recent": listed(trace.snapshot() for trace in self._recent),
+                "rule": self._rule.snapshot(),
+            }
+        )
+
+    @classmethod
+    def restored(cls, networks: _Networks, state: State) -> _Object:
+        """The object that ``snapshot`` was taken of."""
+        parts = parted(state)
+        known = cls(networks, Norm.restored(parts["norm"]))
+        known.mask = masks.from_arrays(parts["mask"]) if "mask" in parts else None
+        known._size = float(parts["size"][""])
+        known._given = [_Trace(**each) for each in parted(parts.get("given", {})).values()]
+        known._recent = [_Trace(**each) for each in parted(parts.get("recent", {})).values()]
+        known._rule = _Rule.restored(parts["rule"])
+        return known
+
+    def correct(self, image: RgbImage, mask: Mask) -> None:
+        """Learn how the object lies on this frame from one who knows."""
+        self._recent.clear()
+        self._give(View.of(self._networks.backbone, image, mask, self._norm), mask)
+
+    def step(self, image: RgbImage, flow: Flow | None) -> Outlined | None:
+        """Find the object on the next frame; ``flow`` leads there from the last one."""
+        found = None
+        if self.mask is not None and flow is not None:
+            carried = carry_mask(self.mask, flow)
+            if carried is not None:
+                found = self._look(image, carried, background(flow, carried), least=_LOST)
+        if found is None:
+            candidate = self._search(image)
+            if candidate is not None:
+                found = self._look(image, candidate, None, least=_FOUND_AGAIN)
+        self.mask = found.mask if found is not None else None
+        return found
+
+    def _give(self, view: View, mask: Mask) -> None:
+        self.mask = mask
+        self._size = Pose.of(mask).size
+        trace = _Trace.of(view, mask)
+        self._given = [trace, *self._given][:_GIVEN]
+        self._rule.learn(trace, given=True)
+
+    def _look(
+        self, image: RgbImage, near: Mask, against: FloatMap | None, *, least: float
+    ) -> Outlined | None:
+        """Outline the object near a mask and remember it; None where it does not look like it.
+
+        ``against`` is what its motion says, log odds over the whole frame, or None.
+        """
+        import cv2
+
+        view = View.of(self._networks.backbone, image, near, self._norm)
+        odds = _odds(self._propagate(view, Pose.of(near))) + self._rule.odds(view.keys)
+        height, width = image.shape[:2]
+        evidence = view.over_frame(odds)
+        if against is not None:
+            evidence += cv2.resize(against, evidence.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        hints = Hints(width, height, evidence=evidence, prior=near)
+        found = self._networks.outliner.outline(image, hints, fine=False)
+        if found is None:
+            return None
+        trace = _Trace.of(view, found.mask)
+        certain = float(np.average(_sigmoid(odds), weights=trace.labels + 1e-9))
+        if certain < least:
+            return None
+        self._recent = [trace, *self._recent][:_RECENT]
+        self._rule.learn(trace, given=False)
+        self._size = Pose.of(found.mask).size
+        return Outlined(found.mask, certain)
+
+    def _propagate(self, view: View, pose: Pose) -> FloatMap:
+        """The label of each cell, in [0, 1], from remembered cells alike in look and place."""
+        traces = [*self._given, *self._recent]
+        labels = np.concatenate([trace.labels for trace in traces])
+        places = np.concatenate([trace.places for trace in traces]) / _REACH
+        keys = np.concatenate([trace.keys for trace in traces])
+        # exp(q.k / softness - |p - p'|^2 / 2), up to a factor that is the same for a whole row.
+        one = np.ones((len(view.keys), 1), dtype=np.float32)
+        asked = np.concatenate(
+            [view.keys / _LIKENESS, view.places(pose) / _REACH, one], axis=1, dtype=np.float32
+        )
+        apart = -(places**2).sum(axis=1, keepdims=True) / 2
+        weights = asked @ np.concatenate([keys, places, apart], axis=1, dtype=np.float32).T
+        weights -= weights.max(axis=1, keepdims=True)
+        np.exp(weights, out=weights)
+        return np.asarray(weights @ labels / weights.sum(axis=1), dtype=np.float32)
+
+    def _search(self, image: RgbImage) -> Mask | None:
+        """The piece of the whole frame that looks most like the object, by the rule alone."""
+        import cv2
+
+        view = View.of(self._networks.backbone, image, None, self._norm)
+        odds = view.over_frame(self._rule.odds(view.keys))
+        count, pieces = cv2.connectedComponents((odds > 0).astype(np.uint8))
+        if count < 2:
+            return None
+        weight = np.bincount(pieces.ravel(), weights=np.maximum(odds, 0).ravel())
+        best = (pieces == int(weight.argmax())).astype(np.uint8)
+        height, width = image.shape[:2]
+        full = cv2.resize(best, (width, height), interpolation=cv2.INTER_NEAREST)
+        candidate = masks.from_bitmap(full.astype(np.bool_))
+        if candidate is None or not 0.4 < Pose.of(candidate).size / self._size < 2.5:
+            return None
+        return candidate
+
+
+class _Rule:
+    """A linear rule between the object's cells and those around it, kept up to date."""
+
+    def __init__(self) -> None:
+        self._given: list[tuple[FloatMap, FloatMap]] = []
+        self._recent: tuple[FloatMap, FloatMap] | None = None
+        self._weights = np.zeros(0, dtype=np.float32)
+
+    def snapshot(self) -> State:
+        normals = [*self._given, *([] if self._recent is None else [self._recent])]
+        return joined(
+            {
+                "normals": listed({"gram": gram, "mean": mean} for gram, mean in normals),
+                "given": {"": np.array(len(self._given))},
+                "weights": {"": self._weights},
+            }
+        )
+
+    @classmethod
+    def restored(cls, state: State) -> _Rule:
+        """The rule that ``snapshot`` was taken of."""
+        parts = parted(state)
+        known = cls()
+        normals = [
+            (each["gram"], each["mean"]) for each in parted(parts.get("normals", {})).values()
+        ]
+        count = int(parts["given"][""])
+        known._given, recent = normals[:count], normals[count:]
+        known._recent = recent[0] if recent else None
+        known._weights = parts["weights"][""]
+        return known
+
+    def learn(self, trace: _Trace, *, given: bool) -> None:
+        """Take in the cells of one view; the given ones keep half of the say."""
+        target = 2 * trace.labels - 1
+        inside = target > 0
+        sides = np.where(inside, 0.5 / max(inside.sum(), 1), 0.5 / max((~inside).sum(), 1))
+        weighted = trace.keys * sides[:, None].astype(np.float32)
+        normal = (weighted.T @ trace.keys, weighted.T @ target)
+        if given or self._recent is None:
+            self._given = [normal, *self._given][:_GIVEN]
+            self._recent = normal
+        else:
+            self._recent = _mixed(self._recent, normal, _RECENT_SHARE)
+        known = self._given[0]
+        for number, older in enumerate(self._given[1:], start=2):
+            known = _mixed(known, older, 1 / number)
+        gram, mean = _mixed(known, self._recent, 0.5)
+        ridge = _RIDGE * np.eye(trace.keys.shape[1], dtype=np.float32)
+        self._weights = np.linalg.solve(gram + ridge, mean).astype(np.float32)
+
+    def odds(self, keys: FloatMap) -> FloatMap:
+        """Log odds of each cell, float32 (N,)."""
+        side = np.clip(keys @ self._weights, -1.2, 1.2)
+        return np.asarray(_RULE_GAIN * side, dtype=np.float32)
+
+
+def _mixed(
+    a: tuple[FloatMap, FloatMap], b: tuple[FloatMap, FloatMap], share: float
+) -> tuple[FloatMap, FloatMap]:
+    """``a`` and ``b`` averaged, ``b`` with this share."""
+    return ((1 - share) * a[0] + share * b[0], (1 - share) * a[1] + share * b[1])
+
+
+def _odds(probability: FloatMap) -> FloatMap:
+    return np.log((probability + 0.01) / (1.01 - probability))
+
+
+def _sigmoid(odds: FloatMap) -> FloatMap:
+    return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float32)

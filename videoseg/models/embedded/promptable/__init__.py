@@ -1,0 +1,1 @@
+"""From boxes, points, strokes and masks to an object's mask."""

@@ -1,0 +1,1 @@
+"""Motion of the picture: optical flow, cameras, cuts, and masks carried along."""

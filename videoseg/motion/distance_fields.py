@@ -1,0 +1,251 @@
+"""Outlines as signed distances on a grid, and how they are carried along the picture's motion."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.geometry import masks
+from videoseg.motion.flow import Flow, GreyImage
+from videoseg.types import Bitmap, Box, Mask
+
+Map: TypeAlias = npt.NDArray[np.float32]
+"""float32 (h, w)."""
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+"""uint8 (h, w)."""
+
+BAND = 16
+"""Distances are known up to this far from an edge, and outlines further apart are not blended,
+pixels."""
+FINE, MIDDLE, WIDE = 96, 240, 400
+"""Windows with a shorter side below these, pixels, are compared in cells of 1, 2 and 3 pixels."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """How a frame came from the one before it, and how far that is to be believed.
+
+    Attributes:
+        flow: The motion.
+        evidence: float32 (h, w, 3) of the flow's size: where each of its pixels was in the previous
+            one, x and y in the flow's own pixels, and trust: 1 = fully, 0 = not at all.
+    """
+
+    flow: Flow
+    evidence: Map
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """Signed distance to an object's edge on a grid over a window of the frame: positive inside.
+
+    Attributes:
+        box: The window.
+        values: float32 (rows, columns), pixels, at most ``BAND`` either way; outside the window it
+            is ``-BAND``. The window is split evenly; where it is as many pixels, cells are pixels.
+        frame_width: Width of the whole frame, pixels.
+        frame_height: Height of the whole frame, pixels.
+    """
+
+    box: Box
+    values: Map
+    frame_width: int
+    frame_height: int
+
+    @property
+    def cell(self) -> float:
+        """Pixels of a cell of the grid."""
+        return float((self.box[3] - self.box[1]) / self.values.shape[0])
+
+
+def field_of(mask: Mask) -> Field:
+    """The field, on the frame's pixels, whose positive ones are exactly the mask's."""
+    box, inside = windowed(mask)
+    return Field(box, distances(inside, 1.0), mask.frame_width, mask.frame_height)
+
+
+def mask_of(field: Field) -> Mask | None:
+    """The pixels inside a field on the frame's pixels; None where there are none."""
+    return cropped(np.asarray(field.values > 0), field.box, field)
+
+
+def carried(field: Field, flow: Flow | None, box: Box) -> Field:
+    """A field of the previous frame on the pixels of a window of this one.
+
+    Without a flow nothing has moved.
+    """
+    shape = (box[3] - box[1], box[2] - box[0])
+    flow = flow or Flow(np.zeros((1, 1, 2), np.float32), field.frame_width, field.frame_height)
+    came_from = magnified(np.dstack(_origins(flow)), flow, box, shape)
+    moved = sampled(field, came_from, flow)
+    return Field(box, moved, field.frame_width, field.frame_height)
+
+
+def blended(before: Field, after: Field, share: float) -> Field:
+    """The field ``share`` of the way from one to another, both on the same window's pixels."""
+    values = (1 - share) * before.values + share * after.values
+    return Field(before.box, values.astype(np.float32), before.frame_width, before.frame_height)
+
+
+def motion_between(flow: Flow, previous: GreyImage, current: GreyImage, slope: Map) -> Motion:
+    """A flow, with how far the pictures confirm it.
+
+    What the previous picture, moved, differs from the current one, over the picture's slope there,
+    is how far the motion is off (the normal flow of Horn and Schunck, "Determining Optical Flow",
+    1981).
+
+    Args:
+        flow: The motion.
+        previous: uint8 (h, w) of the flow's own size.
+        current: The same of the present frame.
+        slope: ``slope_of`` that.
+    """
+    import cv2
+
+    origins = _origins(flow)
+    moved = remapped(previous, *origins)
+    around = (_TRUST_WINDOW, _TRUST_WINDOW)
+    off = float32(cv2.boxFilter(cv2.absdiff(moved, current), cv2.CV_32F, around)) / slope
+    trust = float32(cv2.exp(np.square(off) * np.float32(-1 / _TRUSTED_ERROR**2)))
+    return Motion(flow, float32(cv2.merge([*origins, trust])))
+
+
+def slope_of(picture: GreyImage) -> Map:
+    """How steep a grey picture is about each pixel, float32 (h, w), grey levels a pixel; not 0."""
+    import cv2
+
+    slope = cv2.magnitude(
+        cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=1 / 8),
+        cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=1 / 8),
+    )
+    blurred = cv2.blur(slope, (_TRUST_WINDOW, _TRUST_WINDOW))
+    return float32(blurred + np.float32(_FLAT))
+
+
+_TRUST_WINDOW = 5
+"""Side of the windows over which pictures are compared, pixels of the flow's field."""
+_FLAT = 4.0
+"""Slopes well below this, grey levels a pixel, are noise and tell nothing of motion."""
+_TRUSTED_ERROR = 0.45
+"""Motion that is this far off, pixels of the flow's field, is trusted 1/e as much."""
+
+
+def grain(width: int, height: int) -> int:
+    """Side of the cells in which a window of this size is compared, pixels."""
+    return 1 + bisect.bisect_right((FINE, MIDDLE, WIDE), min(width, height))
+
+
+def windowed(mask: Mask) -> tuple[Box, Bytes]:
+    """A window around a mask with room for its edge to move, and its pixels there, 0 or 1."""
+    x1, y1, x2, y2 = mask.crop
+    left, top, right, bottom = masks.padded(mask.crop, BAND, mask.frame_width, mask.frame_height)
+    # Windows that split evenly into cells are reduced much faster.
+    cell = grain(right - left, bottom - top)
+    right = min(mask.frame_width, right + (left - right) % cell)
+    bottom = min(mask.frame_height, bottom + (top - bottom) % cell)
+    box = (left, top, right, bottom)
+    inside = np.zeros((box[3] - box[1], box[2] - box[0]), dtype=np.uint8)
+    inside[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]] = mask.bitmap
+    return box, inside
+
+
+def on_edge(values: Map, cell: float) -> npt.NDArray[np.bool_]:
+    """Which cells of distances to an edge, pixels, it runs through, or close by."""
+    return np.asarray(np.abs(values) < max(cell, 2))
+
+
+def cropped(bitmap: Bitmap, box: Box, frame: Field | Mask) -> Mask | None:
+    """The mask of what is set in a window; None where nothing is."""
+    crop = masks.from_bitmap(bitmap)
+    if crop is None:
+        return None
+    x, y = box[0] + crop.x, box[1] + crop.y
+    return Mask(x, y, frame.frame_width, frame.frame_height, crop.bitmap)
+
+
+def distances(inside: Bytes, cell: float) -> Map:
+    """Signed distance to the edge between 0 and 1, pixels; cells are ``cell`` pixels wide.
+
+    The nearest inner cell of a cell outside lies on the rim; the nearest outer one of a cell inside
+    is one further than the rim. Either is half a cell beyond the edge between them. The frame's
+    border is no edge.
+    """
+    import cv2
+
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    rim = inside - np.asarray(cv2.erode(inside, cross), dtype=np.uint8)
+    distance = float32(cv2.distanceTransform(1 - rim, cv2.DIST_L2, 5))
+    np.minimum(distance, BAND, out=distance)
+    distance = np.where(inside, distance, -distance)
+    distance += np.float32(0.5)
+    distance *= np.float32(cell)
+    return np.clip(distance, -BAND, BAND, out=distance)
+
+
+def _origins(flow: Flow) -> tuple[Map, Map]:
+    """Where each pixel of a flow was in the previous frame: x, and y, in the flow's own pixels."""
+    height, width = flow.backward.shape[:2]
+    x = flow.backward[..., 0] + np.arange(width, dtype=np.float32)
+    y = flow.backward[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    return float32(x), float32(y)
+
+
+def sampled(field: Field, came_from: Map, flow: Flow) -> Map:
+    """A field's values at places given in the flow's own pixels, (h, w, 2 or more): x and y first.
+
+    Beyond the field's window they are ``-BAND``.
+    """
+    import cv2
+
+    rows, columns = field.values.shape
+    x1, y1, x2, y2 = field.box
+    to_x, to_y = columns / (x2 - x1), rows / (y2 - y1)
+    # As many channels out as in: OpenCV is ten times as fast then.
+    to_cells = np.eye(came_from.shape[2], came_from.shape[2] + 1)
+    to_cells[0, 0], to_cells[1, 1] = flow.scale_x * to_x, flow.scale_y * to_y
+    to_cells[0, -1] = (0.5 * flow.scale_x - x1) * to_x - 0.5
+    to_cells[1, -1] = (0.5 * flow.scale_y - y1) * to_y - 0.5
+    x, y, *_ = cv2.split(cv2.transform(came_from, to_cells))
+    return float32(remapped(field.values, float32(x), float32(y), outside=-BAND))
+
+
+def remapped(
+    values: npt.NDArray[Any], x: Map, y: Map | None = None, *, outside: float | None = None
+) -> npt.NDArray[Any]:
+    """Values at the places ``x, y``, or at ``x`` of two channels.
+
+    Beyond the border they are ``outside``, or as at the border.
+    """
+    import cv2
+
+    border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+    second: Any = y  # OpenCV's stubs do not know that a map of two channels needs no second one
+    return np.asarray(cv2.remap(values, x, second, cv2.INTER_LINEAR, None, border, outside or 0.0))
+
+
+def float32(values: npt.NDArray[Any]) -> Map:
+    """The same array; OpenCV's own types leave its kind open."""
+    return np.asarray(values, dtype=np.float32)
+
+
+def magnified(values: Map, flow: Flow, box: Box, shape: tuple[int, ...]) -> Map:
+    """A map of the flow's size in a window of the frame, on a grid of (rows, columns)."""
+    import cv2
+
+    rows, columns = shape
+    # Centres of the grid's cells in the flow's own pixels.
+    step_x = (box[2] - box[0]) / columns / flow.scale_x
+    step_y = (box[3] - box[1]) / rows / flow.scale_y
+    to_flow = np.array(
+        [
+            [step_x, 0, step_x / 2 + box[0] / flow.scale_x - 0.5],
+            [0, step_y, step_y / 2 + box[1] / flow.scale_y - 0.5],
+        ]
+    )
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (columns, rows)
+    return float32(cv2.warpAffine(values, to_flow, size, None, how, cv2.BORDER_REPLICATE))

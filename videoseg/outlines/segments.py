@@ -1,0 +1,393 @@
+"""Stretches of rings as single lines or cubic curves.
+
+A stretch costs what it takes as text, and its distance from the ring, so that of chains alike in
+length the closest one can be taken (``shortest_path.py``). Curves are fitted by least squares with
+their ends fixed, and points along the curve are assigned anew to those of the ring in between
+(re-parametrisation by Newton's method).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from videoseg.geometry.arrays import Complex, Flags, Indices, Points, Values, ranges
+from videoseg.outlines.subpixel_edges import Edges
+
+_REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
+"""How many stretches between stops one line may cover; a curve covers two at least."""
+_LINE_PATIENCE, _CURVE_PATIENCE = 2, 1
+"""A line or curve is not tried where none of so many shorter ones fitted."""
+_ROUNDS = 1
+"""Rounds of fitting and of assigning points anew."""
+UNSEEN = 0.15
+"""Pixels by which an outline may be off without any pixel's centre changing sides, about,"""
+UNSEEN_CLOSE = 0.22
+"""and where it is to follow the pixels closely."""
+STEPS_COST = 8.0
+"""Characters that it is worth to leave a step of a slope out."""
+_STRAY = 0.13
+"""Weight of squared distances, times the tolerance where that is above 1; keeps outlines in the
+middle where pixels do not tell, and single places from running far off."""
+_UNMIRRORED = 0.5
+"""Share of curves that need their first handle written, because no curve before mirrors it."""
+_LONGEST_HANDLE = 1.2
+"""Length of the longest handle, in lengths of the stretch."""
+_FEWEST = 3
+"""Points that it takes to tell a curve from a line."""
+_RIDGE = 1e-9
+LAST_BITS = 1e-6
+"""What is as close as this is alike: no outline hangs on the order in which sums are made."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ways:
+    """Rings as points between their candidates for knots; each ring twice around.
+
+    A stretch is what lies between one candidate and the next. Stretches of all rings are numbered
+    through; those of a ring come twice, so that every run of them is contiguous.
+
+    Attributes:
+        points: float64 (Q, 2).
+        weights: float64 (Q,), the length of ring that each stands for, pixels.
+        along: float64 (Q,), length of ring up to each, rising.
+        firsts: int64 (2 K + 1,), the first point of each stretch.
+        starts: int64 (R + 1,), candidates of each ring; its stretches are from twice that.
+        knots: float64 (2 K, 2), the candidate at which each stretch begins.
+        on_step: bool (2 K,), whether that one is the first corner of a step, or its middle.
+    """
+
+    points: Points
+    weights: Values
+    along: Values
+    firsts: Indices
+    starts: Indices
+    knots: Points
+    on_step: Flags
+
+
+def ways(edges: Edges, points: Points, kept: Indices, every: int) -> Ways:
+    """Rings cut at candidates for knots.
+
+    Args:
+        edges: The rings.
+        points: float64 (E, 2), those of its points that are to be followed.
+        kept: Positions of the candidates among its places, each ring's first one with them.
+        every: Only each so-manyth point is looked at.
+    """
+    total = np.concatenate([[0], np.cumsum(edges.counts)])
+    bounds, first = total[edges.starts], total[kept]
+    weight = _lengths(points, bounds)
+    along = np.cumsum(weight) - weight / 2
+    if every > 1:
+        used = (np.arange(len(points)) - np.repeat(bounds[:-1], np.diff(bounds))) % every == 0
+        used[first] = True
+        chosen = np.flatnonzero(used)
+        weight = np.add.reduceat(weight, chosen)
+        points, along = points[chosen], along[chosen]
+        first, bounds = np.searchsorted(chosen, first), np.searchsorted(chosen, bounds)
+    numbers = np.diff(np.append(first, len(points)))
+
+    ring_starts = np.searchsorted(kept, edges.starts)
+    sizes = np.diff(ring_starts)
+    ring, local = ranges(np.zeros_like(sizes), 2 * sizes)
+    twice = ring_starts[ring] + local % sizes[ring]
+    doubled, chosen = ranges(first[twice], numbers[twice])
+    second_lap = np.repeat(local >= sizes[ring], numbers[twice])
+    perimeter = np.add.reduceat(weight, bounds[:-1])
+    return Ways(
+        points=points[chosen],
+        weights=weight[chosen],
+        along=along[chosen] + second_lap * perimeter[ring][doubled],
+        firsts=np.concatenate([[0], np.cumsum(numbers[twice])]),
+        starts=ring_starts,
+        knots=edges.places[kept][twice],
+        on_step=edges.on_step[kept][twice],
+    )
+
+
+def _lengths(points: Points, bounds: Indices) -> Values:
+    """The length of ring that each point of closed rings stands for."""
+    after = np.arange(1, len(points) + 1)
+    after[bounds[1:] - 1] = bounds[:-1]
+    onward = np.linalg.norm(points[after] - points, axis=1)
+    backward = np.empty_like(onward)
+    backward[after] = onward
+    lengths: Values = (onward + backward) / 2
+    return lengths
+
+
+def basis(t: Values) -> tuple[Values, Values, Values, Values]:
+    """Bernstein polynomials of degree 3."""
+    u = 1 - t
+    return u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t
+
+
+def nearer(t: Values, control: Points, points: Points) -> Values:
+    """Parameters moved towards the feet of points on their cubics, one step of Newton's method.
+
+    Args:
+        t: float64 (N,).
+        control: float64 (N, 4, 2).
+        points: float64 (N, 2).
+    """
+    return nearer_complex(t, as_complex(control).T, as_complex(points))
+
+
+def as_complex(points: Points) -> Complex:
+    """X + i y of points; arithmetic on those is much faster."""
+    made: Complex = np.ascontiguousarray(points).view(np.complex128)[..., 0]
+    return made
+
+
+def nearer_complex(t: Values, control: Complex, points: Complex) -> Values:
+    """The same of complex (4, N) and (N,)."""
+    u = 1 - t
+    first, second, third = control[1:] - control[:-1]
+    apart = curve_points(t, control) - points
+    slope = 3 * (u * u * first + 2 * u * t * second + t * t * third)
+    bend = 6 * (u * (second - first) + t * (third - second))
+    squared = slope.real**2 + slope.imag**2
+    down = squared + apart.real * bend.real + apart.imag * bend.imag
+    # Where the curve bends away, the second term would lead off; then without it.
+    down = np.where(down < 0.3 * squared, squared, down)
+    up = apart.real * slope.real + apart.imag * slope.imag
+    moved: Values = np.clip(t - up / np.maximum(down, 1e-9), 0, 1)
+    return moved
+
+
+def curve_points(t: Values, control: Complex) -> Complex:
+    """Points of cubics, complex (N,), one for each parameter; control points complex (4, N)."""
+    b0, b1, b2, b3 = basis(t)
+    made: Complex = b0 * control[0] + b1 * control[1] + b2 * control[2] + b3 * control[3]
+    return made
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spans:
+    """Runs of stretches, each as a line or a curve.
+
+    Attributes:
+        begins: int64 (S,), the first stretch of each.
+        reaches: int64 (S,), how many stretches it covers.
+        furthest: float64 (S,), greatest distance of the ring from it, pixels.
+        area: float64 (S,), about the area between the two that shows in pixels.
+        size: float64 (S,), about the characters that it takes as text.
+        curved: bool (S,).
+        handles: float64 (S, 2, 2), a curve's inner control points.
+    """
+
+    begins: Indices
+    reaches: Indices
+    furthest: Values
+    area: Values
+    size: Values
+    curved: Flags
+    handles: Points
+
+    @classmethod
+    def joined(cls, spans: Sequence[Spans]) -> Spans:
+        """All in one."""
+        names = [each.name for each in dataclasses.fields(cls)]
+        return cls(*(np.concatenate([getattr(each, name) for each in spans]) for name in names))
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """What is asked of lines and curves.
+
+    Attributes:
+        tolerance: Distance from the ring up to which one is of use, pixels.
+        grid: What coordinates are multiples of, pixels.
+        steps_cost: Characters that a line along a step counts as more than it takes.
+        unseen: Distance from the ring that does not count, pixels.
+    """
+
+    tolerance: float
+    grid: float
+    steps_cost: float
+    unseen: float
+
+
+def lines_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans]:
+    """Lines from each stop to later ones, as far as they are of use.
+
+    Args:
+        way: The rings.
+        stops: Stretches, ascending, at whose beginning a line may begin and end.
+        fitting: What is asked of them.
+    """
+    yield from runs(way, stops, fitting, _REACHES, _LINE_PATIENCE, _line_fits)
+
+
+def curves_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans]:
+    """Curves likewise."""
+    yield from runs(way, stops, fitting, _REACHES[1:], _CURVE_PATIENCE, _curve_fits)
+
+
+def runs(
+    way: Ways,
+    stops: Indices,
+    fitting: Fitting,
+    reaches: Sequence[int],
+    patience: int,
+    fit: Callable[[Run, Fitting], Spans],
+) -> Iterator[Spans]:
+    """Fits of all runs; none from a stop where none of the next shorter ones fitted."""
+    ring = np.searchsorted(2 * way.starts, stops, side="right") - 1
+    sizes = np.diff(way.starts)[ring]
+    at = np.flatnonzero(stops - 2 * way.starts[ring] < sizes)
+    hopes = np.full(len(at), patience)
+    for reach in reaches:
+        alive = (hopes > 0) & (at + reach < len(stops))
+        at, hopes = at[alive], hopes[alive]
+        begins, ends = stops[at], stops[at + reach]
+        alive = (ring[at] == ring[at + reach]) & (ends - begins < sizes[at])
+        at, hopes, begins, ends = at[alive], hopes[alive], begins[alive], ends[alive]
+        if not len(at):
+            return
+        spans = fit(Run.of(way, begins, ends), fitting)
+        hopes = np.where(spans.furthest <= fitting.tolerance + LAST_BITS, patience, hopes - 1)
+        yield spans
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Runs of stretches with the points on each.
+
+    Attributes:
+        begins: int64 (S,), the first stretch of each.
+        reaches: int64 (S,).
+        begin: float64 (S, 2), the knot at its beginning.
+        end: float64 (S, 2).
+        on_step: bool (S,), whether it begins on a step and goes on along it.
+        heads: int64 (S,), its first point.
+        span: int64 (N,), which run a point is of.
+        points: complex128 (N,), x + i y.
+        weights: float64 (N,).
+        along: float64 (N,), length of ring up to each point.
+        starts: float64 (S,), length of ring up to the run.
+        extent: float64 (S,), length along the ring.
+    """
+
+    begins: Indices
+    reaches: Indices
+    begin: Points
+    on_step: Flags
+    end: Points
+    heads: Indices
+    span: Indices
+    points: Complex
+    weights: Values
+    along: Values
+    starts: Values
+    extent: Values
+
+    @classmethod
+    def of(cls, way: Ways, begins: Indices, ends: Indices) -> Run:
+        """Those from some stretches up to others."""
+        first, last = way.firsts[begins], way.firsts[ends]
+        span, chosen = ranges(first, last - first)
+        start = way.along[first] - way.weights[first] / 2
+        extent = way.along[last - 1] + way.weights[last - 1] / 2 - start
+        return cls(
+            begins=begins,
+            reaches=ends - begins,
+            begin=way.knots[begins],
+            on_step=way.on_step[begins],
+            end=way.knots[ends],
+            heads=np.cumsum(last - first) - (last - first),
+            span=span,
+            points=as_complex(way.points)[chosen],
+            weights=way.weights[chosen],
+            along=way.along[chosen],
+            starts=start,
+            extent=extent,
+        )
+
+    def shares(self) -> Values:
+        """Share of its run's length up to each point, float64 (N,)."""
+        made: Values = (self.along - self.starts[self.span]) / self.extent[self.span]
+        return made
+
+    def errors(self, distances: Values, fitting: Fitting) -> tuple[Values, Values]:
+        """Greatest of the points' distances, and the area that they make."""
+        stray = _STRAY * max(1.0, fitting.tolerance)
+        area = np.maximum(distances - fitting.unseen, 0) + stray * distances * distances
+        return (
+            np.maximum.reduceat(distances, self.heads),
+            np.add.reduceat(area * self.weights, self.heads),
+        )
+
+
+def _line_fits(run: Run, fitting: Fitting) -> Spans:
+    chord = run.end - run.begin
+    length = np.maximum(np.linalg.norm(chord, axis=1), 1e-9)
+    back = (as_complex(chord) / length).conj()
+    along = (run.points - as_complex(run.begin)[run.span]) * back[run.span]
+    across, ahead = along.imag, along.real
+    beyond = np.maximum(np.maximum(-ahead, ahead - length[run.span]), 0)
+    furthest, area = run.errors(np.hypot(across, beyond), fitting)
+    # A coordinate that does not change is left out, for a letter that may be one more.
+    size = np.where(np.abs(chord) > 0, characters(chord, fitting.grid), 0.3).sum(axis=1)
+    along_step = run.on_step & (length <= 1) & (np.abs(chord).min(axis=1) == 0)
+    size += fitting.steps_cost * along_step
+    handles = np.stack([run.begin, run.end], axis=1)
+    curved = np.zeros(len(length), dtype=np.bool_)
+    return Spans(run.begins, run.reaches, furthest, area, size, curved, handles)
+
+
+def _curve_fits(run: Run, fitting: Fitting) -> Spans:
+    t, points = run.shares(), run.points
+    control = np.empty((4, len(t)), dtype=np.complex128)
+    control[0], control[3] = as_complex(run.begin)[run.span], as_complex(run.end)[run.span]
+    for _ in range(_ROUNDS):
+        inner = _least_squares(run, t, points, control)
+        control[1:3] = inner[:, run.span]
+        t = nearer_complex(t, control, points)
+    furthest, area = run.errors(np.abs(curve_points(t, control) - points), fitting)
+    handles = np.ascontiguousarray(inner.T).view(np.float64).reshape(-1, 2, 2)
+    out, into = handles[:, 0] - run.begin, handles[:, 1] - run.end
+    longest = np.maximum(np.linalg.norm(out, axis=1), np.linalg.norm(into, axis=1))
+    few = np.diff(np.append(run.heads, len(t))) < _FEWEST
+    furthest[few | (longest > _LONGEST_HANDLE * run.extent)] = np.inf
+    grid = fitting.grid
+    size = characters(handles[:, 1] - run.begin, grid) + _UNMIRRORED * characters(out, grid)
+    size += characters(run.end - run.begin, grid)
+    curved = np.ones(len(few), dtype=np.bool_)
+    return Spans(run.begins, run.reaches, furthest, area, size.sum(axis=1), curved, handles)
+
+
+def characters(values: Values, grid: float) -> Values:
+    """About how many characters numbers take in path data, with their sign or space.
+
+    Args:
+        values: float64.
+        grid: What they are to be multiples of; where that is 1, they may be halves as well.
+    """
+    size = np.abs(values)
+    digits = 1.0 + np.searchsorted(_DIGITS, size, side="right")
+    if grid < 1:
+        return np.asarray(digits + 1.8)
+    halves = 2 * size
+    odd = halves % 2 == 1
+    made: Values = digits + (size < 1) + 2 * odd
+    return made
+
+
+_DIGITS = np.array([1, 10, 100, 1000])
+
+
+def _least_squares(run: Run, t: Values, points: Complex, control: Complex) -> Complex:
+    """The inner control points, complex (2, S), that bring curves closest to their points."""
+    b0, b1, b2, b3 = basis(t)
+    rest = points - b0 * control[0] - b3 * control[3]
+    w1, w2 = run.weights * b1, run.weights * b2
+    a, b, d = np.add.reduceat(np.stack([w1 * b1, w1 * b2, w2 * b2]), run.heads, axis=1)
+    one, two = np.add.reduceat(np.stack([w1 * rest, w2 * rest]), run.heads, axis=1)
+    a, d = a + _RIDGE, d + _RIDGE
+    inner: Complex = np.stack([d * one - b * two, a * two - b * one]) / (a * d - b * b)
+    return inner

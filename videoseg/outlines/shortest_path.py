@@ -1,0 +1,62 @@
+"""The cheapest way around a ring by lines and curves.
+
+Dynamic programming over all candidates for knots finds it (J.-C. Perez and E. Vidal, "Optimum
+polygonal approximation of digitized curves", 1994, with curves beside the lines).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from videoseg.geometry.arrays import Indices
+from videoseg.outlines.segments import LAST_BITS, Spans
+
+
+def cheapest(spans: Spans, starts: Indices, tolerance: float, price: float) -> list[Indices]:
+    """For each ring the spans, by number, that go around it at the least cost.
+
+    Args:
+        spans: What there is; lines over single stretches are taken however far off.
+        starts: int64 (R + 1,), candidates of each ring.
+        tolerance: How far off the others may be, pixels.
+        price: Characters that a square pixel between outline and ring is worth.
+    """
+    cost = spans.size + price * spans.area
+    useful = (spans.furthest <= tolerance + LAST_BITS) | ((spans.reaches == 1) & ~spans.curved)
+    order = np.flatnonzero(useful)
+    order = order[np.argsort(spans.begins[order], kind="stable")]
+    begins = spans.begins[order]
+    bounds = np.searchsorted(begins, np.arange(2 * starts[-1] + 1)).tolist()
+    reaches, costs = spans.reaches[order].tolist(), cost[order].tolist()
+    found = []
+    for base, count in zip((2 * starts[:-1]).tolist(), np.diff(starts).tolist(), strict=True):
+        chosen = _shortest(bounds, reaches, costs, base, 0, count)
+        if len(chosen) > 2:
+            # What the first start forced is undone by beginning half-way around.
+            start = int(begins[chosen[len(chosen) // 2]]) - base
+            chosen = _shortest(bounds, reaches, costs, base, start, count)
+        found.append(order[chosen])
+    return found
+
+
+def _shortest(
+    bounds: list[int], reaches: list[int], costs: list[float], base: int, start: int, count: int
+) -> list[int]:
+    """The cheapest sequence of spans from a start once around the ring."""
+    best = [0.0] + [math.inf] * count
+    came = [-1] * (count + 1)
+    for at in range(count):
+        so_far = best[at]
+        where = base + (start + at) % count
+        for place in range(bounds[where], bounds[where + 1]):
+            to = at + reaches[place]
+            if to <= count and so_far + costs[place] < best[to] - LAST_BITS:
+                best[to] = so_far + costs[place]
+                came[to] = place
+    chosen = []
+    while count > 0:
+        chosen.append(came[count])
+        count -= reaches[came[count]]
+    return chosen[::-1]

@@ -1,0 +1,1 @@
+"""Tracks as keyed shapes: rings over time, shared knots, key frames."""

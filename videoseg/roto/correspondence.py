@@ -1,0 +1,261 @@
+"""One point of an outline followed through time: rings of a sequence with points that correspond.
+
+Outlines of neighbouring frames start anywhere and have as many points as they like. Here the points
+of one frame are moved to the next by the affine motion that fits the two rings best, matched to the
+nearest place that runs the same way, and what the match leaves open along the ring (a straight edge
+tells nothing about that) is made up by stretching evenly. So a corner stays a corner's point, and
+what lies between two frames is the outline between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.geometry.arrays import Points, Values
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
+
+
+_SPACING = 0.7
+"""Pixels between the places of a ring that points are matched to."""
+_DIRECTION = 6.0
+"""Pixels that a place is further away for each radian, about, that the ring runs differently."""
+_ROUNDS = 6
+"""Rounds of finding a motion; the first finds a shift only."""
+_ALONG = 0.05
+"""Weight of distances along a ring beside those across it, when a motion is looked for."""
+_RIGID = 0.1
+"""Weight of no change of shape, in hundredths of all points."""
+_FAR = 3.0
+"""A match this far away, pixels, counts half."""
+_STIFFNESS = 4.0
+"""Weight of even stretching against matches, one point against its neighbours."""
+_CLOSE = 1.0
+"""Points of the first ring, moved as a whole, that come this close, pixels, count a quarter,"""
+_REACH = 8.0
+"""if they ask for no more than this correction along the ring, pixels."""
+_HOLD = 0.02
+"""Weight of no correction."""
+_RIDGE = 1e-6
+_SQUEEZED = 0.1
+"""Least share of its even stretch that is left between two points."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """A closed ring to be matched to: places along it, evenly spaced.
+
+    Attributes:
+        places: float64 (M, 2).
+        directions: float64 (M, 2), unit vectors along the ring.
+        length: Of the ring, pixels.
+        tree: Nearest places by position.
+        directed: Nearest places by position and direction.
+    """
+
+    places: Points
+    directions: Points
+    length: float
+    tree: cKDTree
+    directed: cKDTree
+
+    @classmethod
+    def of(cls, ring: Points) -> Track:
+        """Of a polygon, float64 (P, 2)."""
+        from scipy.spatial import cKDTree
+
+        length = float(_steps(ring).sum())
+        count = max(12, round(length / _SPACING))
+        places = at_lengths(ring, np.arange(count) * (length / count))
+        ways = directions(places)
+        directed = cKDTree(np.hstack([places, _DIRECTION * ways]))
+        return cls(places, ways, length, cKDTree(places), directed)
+
+    def at(self, lengths: Values) -> Points:
+        """Points at lengths along the ring, around as often as needed."""
+        count = len(self.places)
+        place = lengths * (count / self.length) % count
+        before = place.astype(np.int64) % count
+        share = (place - np.floor(place))[:, None]
+        made: Points = (1 - share) * self.places[before] + share * self.places[(before + 1) % count]
+        return made
+
+    def distances(self, points: Points) -> Values:
+        """How far points are from the ring, and not only from its places."""
+        _, found = self.tree.query(points)
+        count = len(self.places)
+        apart = points - self.places[found]
+        best = (apart * apart).sum(axis=1)
+        for other in (self.places[(found + 1) % count], self.places[found - 1]):
+            way = other - self.places[found]
+            length = np.maximum((way * way).sum(axis=1), 1e-12)
+            share = np.clip((apart * way).sum(axis=1) / length, 0, 1)
+            off = apart - share[:, None] * way
+            best = np.minimum(best, (off * off).sum(axis=1))
+        away: Values = np.sqrt(best)
+        return away
+
+    def nearest(self, points: Points, ways: Points) -> tuple[Values, npt.NDArray[np.int64]]:
+        """Distance to, and number of, the nearest place that runs the same way."""
+        _, found = self.directed.query(np.hstack([points, _DIRECTION * ways]))
+        return np.linalg.norm(self.places[found] - points, axis=1), found
+
+
+def evenly(ring: Points, count: int) -> Points:
+    """So many points along a polygon, as far from one another, the first at its first corner."""
+    length = float(_steps(ring).sum())
+    return at_lengths(ring, np.arange(count) * (length / count))
+
+
+def at_lengths(ring: Points, lengths: npt.NDArray[np.floating]) -> Points:
+    """Points of a polygon at lengths along it from its first corner, around as often as needed."""
+    closed = np.concatenate([ring, ring[:1]])
+    along = np.concatenate([[0.0], np.cumsum(_steps(ring))])
+    wanted = lengths % along[-1] if along[-1] > 0 else lengths * 0
+    return np.stack([np.interp(wanted, along, closed[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def followed(rings: Sequence[Points], tracks: Sequence[Track], count: int) -> Points:
+    """The same points on every ring of a sequence, float64 (F, count, 2).
+
+    Args:
+        rings: Polygons, float64 (P, 2) each, of frame after frame, wound alike.
+        tracks: The same, to be matched to.
+        count: Points wanted.
+    """
+    made = np.empty((len(rings), count, 2))
+    made[0] = evenly(rings[0], count)
+    for number in range(1, len(rings)):
+        lengths = _carried(made[number - 1], tracks[number])
+        made[number] = tracks[number].at(_anchored(made[0], lengths, tracks[number]))
+    return made
+
+
+def _anchored(anchor: Points, lengths: Values, track: Track) -> Values:
+    """Lengths along a ring corrected where the first ring, moved as a whole, lies close to it.
+
+    From frame to frame small errors add up; from the first frame they do not.
+    """
+    here = track.at(lengths)
+    moved = anchor
+    for number in range(3):
+        weight = 1 / (1 + (np.linalg.norm(moved - here, axis=1) / 50) ** 2)
+        moved = _fitted(moved, here, directions(here), weight, number)
+    moved = _settled(moved, track)
+    distance, found = track.nearest(moved, directions(moved))
+    matched = found * (track.length / len(track.places))
+    off = (matched - lengths + track.length / 2) % track.length - track.length / 2
+    weight = _CLOSE**4 / (_CLOSE**2 + distance**2) ** 2 * (np.abs(off) < _REACH)
+    return _rising(lengths + _smoothed(off, weight, hold=_HOLD), _SQUEEZED * (lengths - lengths[0]))
+
+
+def _carried(points: Points, track: Track) -> Values:
+    """Lengths along the next ring of the points of one."""
+    moved = _moved(points, track)
+    gaps = _steps(moved)
+    length = max(float(gaps.sum()), 1e-9)
+    # Where each would lie if the ring were stretched evenly, from an unknown start.
+    even = (np.cumsum(gaps) - gaps) * (track.length / length)
+    distance, found = track.nearest(moved, directions(moved))
+    matched = found * (track.length / len(track.places))
+    weight = 1 / (1 + (distance / _FAR) ** 2)
+    turn = np.angle((weight * np.exp(2j * np.pi * (matched - even) / track.length)).sum())
+    start = turn / (2 * np.pi) * track.length
+    off = (matched - even - start + track.length / 2) % track.length - track.length / 2
+    slack = _smoothed(off, weight)
+    slack = _smoothed(off, weight / (1 + ((off - slack) / _FAR) ** 2))
+    return np.asarray(start + _rising(even + slack, _SQUEEZED * even))
+
+
+def _moved(points: Points, track: Track) -> Points:
+    """Points after the affine motion that brings them closest to a ring."""
+    shifted: Points = points + track.places.mean(axis=0) - points.mean(axis=0)
+    return _settled(shifted, track)
+
+
+def _settled(moved: Points, track: Track) -> Points:
+    """Points moved as a whole, again and again, to where they are close to a ring.
+
+    Distances count across the ring, hardly along it (Y. Chen and G. Medioni, "Object modelling by
+    registration of multiple range images", 1992), so that a turning outline is not held back by
+    its straight edges.
+    """
+    for number in range(_ROUNDS):
+        distance, found = track.nearest(moved, directions(moved))
+        scale = max(_FAR, 2 * float(np.median(distance)))
+        weight = 1 / (1 + (distance / scale) ** 2)
+        moved = _fitted(moved, track.places[found], track.directions[found], weight, number)
+    return moved
+
+
+def _fitted(points: Points, target: Points, along: Points, weight: Values, number: int) -> Points:
+    """Points moved onto the lines through their targets; a shift only in the first round."""
+    apart = target - points
+    if number == 0:
+        return np.asarray(points + np.average(apart, axis=0, weights=weight))
+    centre = points.mean(axis=0)
+    own = points - centre
+    size = max(float(np.sqrt((own * own).mean())), 1e-9)
+    x, y = (own / size).T
+    one, none = np.ones_like(x), np.zeros_like(x)
+    terms = np.stack(
+        [np.stack([x, y, one, none, none, none]), np.stack([none, none, none, x, y, one])]
+    )
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    moments, wanted = 1e-2 * len(points) * np.diag([1.0, 1, 0, 1, 1, 0]) * _RIGID, np.zeros(6)
+    for direction, share in ((across, 1.0), (along, _ALONG)):
+        rows = np.einsum("akn,na->kn", terms, direction)
+        weighted = rows * weight * share
+        moments = moments + weighted @ rows.T
+        wanted = wanted + weighted @ (direction * apart).sum(axis=1)
+    found = np.linalg.solve(moments + 1e-9 * np.eye(6), wanted)
+    moved: Points = points + np.einsum("akn,k->na", terms, found)
+    return moved
+
+
+def _smoothed(values: Values, weight: Values, hold: float = 0) -> Values:
+    """Values around a ring, those of little weight drawn to their neighbours, and held to 0."""
+    from scipy.linalg import solveh_banded
+
+    count = len(values)
+    banded = np.zeros((2, count))
+    banded[0, 1:] = -_STIFFNESS
+    banded[1] = weight + 2 * _STIFFNESS + _RIDGE + hold
+    # The ring is closed by a matrix of rank one (Sherman and Morrison).
+    banded[1, [0, -1]] += _STIFFNESS
+    tie = np.zeros(count)
+    tie[[0, -1]] = 1
+    open_ended, part = solveh_banded(banded, np.stack([weight * values, tie], axis=1)).T
+    smooth: Values = open_ended + part * (
+        _STIFFNESS * (tie @ open_ended) / (1 - _STIFFNESS * (tie @ part))
+    )
+    return smooth
+
+
+def _rising(values: Values, least: Values) -> Values:
+    """Values made to rise no slower than others do, and changed as little as that takes."""
+    if (np.diff(values - least) >= 0).all():
+        return values
+    from scipy.optimize import isotonic_regression
+
+    rising: Values = isotonic_regression(values - least).x
+    return rising + least
+
+
+def directions(points: Points) -> Points:
+    """Unit vectors along a ring, at each of its points."""
+    way = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
+    along: Points = way / np.maximum(np.linalg.norm(way, axis=1), 1e-9)[:, None]
+    return along
+
+
+def _steps(ring: Points) -> Values:
+    """Length of each edge of a polygon."""
+    steps: Values = np.linalg.norm(np.roll(ring, -1, axis=0) - ring, axis=1)
+    return steps

@@ -1,0 +1,181 @@
+"""Reads the log of a run (``runlog/log.py`` describes it), one record at a time."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from videoseg.errors import RunLogError
+from videoseg.roto.ring_tracks import roto_shapes
+from videoseg.runlog.codec import (
+    Json,
+    detections_from_json,
+    instance_from_json,
+    named_places,
+    place_from_json,
+    scene_from_json,
+)
+from videoseg.runlog.log import DETECTIONS, FORMAT, SCENES, VERSION, prompts_of, streams_of
+from videoseg.runlog.validation import check_instance, stream_of
+from videoseg.types import Detections, Prompt, RotoShape, Scene, StreamInfo
+
+T = TypeVar("T")
+
+
+def read_run(folder: Path) -> RunFolder:
+    """Open a run folder, or the output folder that holds one as ``run``.
+
+    Raises:
+        RunLogError: It is neither, its header is damaged, or a newer videoseg wrote it.
+    """
+    for candidate in (folder, folder / "run"):
+        if (candidate / DETECTIONS).is_file() and (candidate / SCENES).is_file():
+            return RunFolder(candidate)
+    raise RunLogError(f"{folder} is not a run folder: it has no {DETECTIONS} and {SCENES}")
+
+
+class RunFolder:
+    """A run as its log holds it (see ``protocols.RunReader``).
+
+    Every call reads the files afresh and holds no more than the tracker's look-ahead in memory. A
+    last line that a crash has torn is left out.
+
+    Args:
+        folder: The run folder.
+        answers: Where the Detections are, if not in the folder: of a run that is not finished.
+
+    Attributes:
+        folder: The run folder.
+        streams: The streams of the source by name.
+        prompts: What was asked.
+    """
+
+    def __init__(self, folder: Path, answers: Path | None = None) -> None:
+        self.folder = folder
+        self._files = {
+            SCENES: folder / SCENES,
+            DETECTIONS: folder / DETECTIONS if answers is None else answers,
+        }
+        self._check_header(SCENES, "scenes")
+        header = self._check_header(DETECTIONS, "detections")
+        self.streams: Mapping[str, StreamInfo] = self._build(DETECTIONS, 1, streams_of, header)
+        self.prompts: Sequence[Prompt] = self._build(DETECTIONS, 1, prompts_of, header)
+
+    def count(self) -> tuple[int, int]:
+        """How many whole records of Detections and of Scenes there are."""
+        found, drawn = (sum(1 for _ in self._lines(name)) - 1 for name in (DETECTIONS, SCENES))
+        return found, drawn
+
+    def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
+        """Yield ``stream, index, detections`` in the order of the run.
+
+        Raises:
+            RunLogError: A line that is not the last is damaged; the message names it.
+        """
+        for number, record in self._records(DETECTIONS):
+            yield self._build(DETECTIONS, number, detections_from_json, record)
+
+    def scenes(self) -> Iterator[Scene]:
+        """Yield Scenes in the order of the run.
+
+        Raises:
+            RunLogError: A line that is not the last is damaged; the message names it.
+        """
+        answers = self._records(DETECTIONS)
+        waiting: dict[tuple[str, int], tuple[int, Sequence[Json]]] = {}
+        for number, record in self._records(SCENES):
+            key = self._build(SCENES, number, place_from_json, record)
+            while key not in waiting:
+                line, answer = next(answers, (0, None))
+                if answer is None:
+                    raise self._damage(SCENES, number, f"no answer of the model for {key}")
+                answered, instances = self._build(DETECTIONS, line, _found, answer)
+                waiting[answered] = line, instances
+            line, instances = waiting.pop(key)
+            # Most of what is drawn has been steadied and has a mask of its own: no need for both.
+            named = self._build(SCENES, number, named_places, record)
+            found = [
+                self._build(DETECTIONS, line, instance_from_json, made) if place in named else None
+                for place, made in enumerate(instances)
+            ]
+            build = functools.partial(scene_from_json, found=found)
+            yield self._build(SCENES, number, build, record)
+
+    def tracks(self, tolerance: float = 1.0) -> Iterator[RotoShape]:
+        """Yield tracks as keyed shapes, as their spans end.
+
+        Args:
+            tolerance: On each frame 95 % of the boundary is no further off, pixels.
+
+        Raises:
+            RunLogError: A line that is not the last is damaged; the message names it.
+        """
+        return roto_shapes(self.scenes(), tolerance)
+
+    def _check_header(self, name: str, records: str) -> Json:
+        line = next(self._lines(name), None)
+        if line is None:
+            raise self._damage(name, 1, "the header is missing or torn")
+        header = self._parse(name, 1, line)
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise self._damage(name, 1, "this is not the log of a run")
+        if header.get("version") != VERSION:
+            raise RunLogError(
+                f"{self._files[name]} has format version {header.get('version')!r}; this videoseg "
+                f"reads version {VERSION}"
+            )
+        if header.get("records") != records:
+            raise self._damage(name, 1, f"holds {header.get('records')!r}, not {records}")
+        return header
+
+    def _records(self, name: str) -> Iterator[tuple[int, Json]]:
+        """Yield line number and content of each record."""
+        for number, line in enumerate(self._lines(name), start=1):
+            if number > 1:
+                record = self._parse(name, number, line)
+                self._build(name, number, self._check, record)
+                yield number, record
+
+    def _check(self, record: Json) -> None:
+        """Instances belong to a prompt, and their masks are of the stream's size.
+
+        Before a mask is unpacked: a damaged one must not claim memory for any other size.
+        """
+        info = stream_of(record["stream"], self.streams)
+        for made in record["instances"] or ():
+            instance = made.get("instance", made)
+            if not isinstance(instance, dict):
+                continue
+            size, prompt = instance["mask"]["size"], instance["prompt"]
+            check_instance(size, prompt, info, len(self.prompts))
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        """Yield whole lines; a last one without its end is torn and left out."""
+        try:
+            with self._files[name].open("rb") as file:
+                yield from (line for line in file if line.endswith(b"\n"))
+        except OSError as error:
+            raise RunLogError(f"cannot read {self._files[name]}: {error.strerror}") from error
+
+    def _parse(self, name: str, number: int, line: bytes) -> Json:
+        return self._build(name, number, json.loads, line)
+
+    def _build(self, name: str, number: int, build: Callable[[Json], T], made: Json) -> T:
+        try:
+            return build(made)
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+            raise self._damage(name, number, f"{type(error).__name__}: {error}") from error
+        except (RecursionError, MemoryError) as error:
+            raise self._damage(name, number, "a value of absurd size") from error
+
+    def _damage(self, name: str, number: int, what: str) -> RunLogError:
+        # What was read may stand in it as it is, with whatever ends a line.
+        said = " ".join(what.split())
+        return RunLogError(f"{self._files[name]}, line {number} is damaged: {said}")
+
+
+def _found(made: Json) -> tuple[tuple[str, int], Sequence[Json]]:
+    return place_from_json(made), made["instances"] or ()

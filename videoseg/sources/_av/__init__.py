@@ -1,0 +1,1 @@
+"""Reading video with PyAV, in steps that its sources share."""

@@ -1,0 +1,51 @@
+"""Picks the stage that drives a model over the frames of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from videoseg.protocols import FrameSource, Segmenter, Stage
+from videoseg.stages.backwards import Backwards
+from videoseg.stages.batched import Batched, Load
+from videoseg.stages.concurrent import InFlight, RemoteSegmenter, most_ahead
+from videoseg.stages.every_nth import batch_within, every_nth
+from videoseg.stages.keyframed import Keyframed, Keyframes
+from videoseg.stages.propagated import Carried
+from videoseg.types import Prompt
+
+
+def stage_for(
+    model: Segmenter,
+    prompts: Sequence[Prompt],
+    *,
+    batch: int,
+    every: int,
+    first: int,
+    load: Load,
+    again: Callable[[], AbstractContextManager[FrameSource]] | None = None,
+) -> Stage:
+    """The stage for some prompts: what was marked on a frame is carried from there.
+
+    Args:
+        model: The model.
+        prompts: What is asked.
+        batch: Frames per call of the model, where each frame is asked for itself; 0 = what fits.
+        every: Distance between frames that are asked, in frames.
+        first: Index of the first frame, from which those are counted.
+        load: Filled in on the way with how the model is kept busy, where frames go in batches.
+        again: Opens the input for a second reading, to follow marks backwards; None = they are
+            followed forward alone.
+    """
+    marked = frozenset(
+        cue.frame for prompt in prompts for cue in prompt.cues if cue.frame is not None
+    )
+    stage: Stage = Batched(model, prompts, batch_within(batch, every), load)
+    if marked:
+        backwards = None if again is None else Backwards(again, every, first, marked)
+        stage = Carried(model, prompts, backwards)
+    elif isinstance(model, Keyframed):
+        stage = Keyframes(model, prompts, model)
+    elif isinstance(model, RemoteSegmenter):
+        stage = InFlight(model, prompts, most_ahead(model.concurrency, every))
+    return every_nth(stage, every, first=first, also=marked)

@@ -1,0 +1,1 @@
+"""Files, folders, addresses and threads: what the machine offers, and nothing of segmentation."""

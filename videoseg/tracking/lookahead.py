@@ -1,0 +1,250 @@
+"""One stream's tracks over time: takes frames in, lets Scenes out when they are certain."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections import deque
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from videoseg.motion.frame_pairs import Scout
+from videoseg.motion.shot_cuts import CutDetector
+from videoseg.tracking.interpolation import fill
+from videoseg.tracking.online import Follower
+from videoseg.tracking.pending import Drawn, Held
+from videoseg.tracking.settings import Settings
+from videoseg.tracking.smoothing import blend as smooth
+from videoseg.tracking.tracks import Track
+from videoseg.types import Detections, Frame, Instance, Scene, Shape, TrackedInstance
+
+Plan: TypeAlias = Mapping[int, int]
+"""For the number of each track that is an object, which object."""
+
+
+@dataclass(slots=True)
+class Timeline:
+    """The tracks of one stream.
+
+    Frames pass two queues: ``_judged`` waits for the verdict on shot cuts (``_verdicts``), and
+    ``_held`` for births and gaps to settle. Between the two, detections are associated with tracks.
+
+    Attributes:
+        settings: What the user set.
+        labels: Of the prompts.
+        ids: Gives the next id.
+        plan: Which tracks are objects, and which are the same one, where that is known beforehand.
+        shot: The present shot.
+    """
+
+    settings: Settings
+    labels: tuple[str, ...]
+    ids: Iterator[int]
+    plan: Plan | None = None
+    shot: int = 0
+    _cuts: CutDetector = field(init=False)
+    _judged: deque[Held] = field(init=False, repr=False, default_factory=deque)
+    _verdicts: deque[bool] = field(init=False, repr=False, default_factory=deque)
+    _held: deque[Held] = field(init=False, repr=False, default_factory=deque)
+    _follower: Follower = field(init=False, repr=False)
+    _scout: Scout = field(init=False, repr=False)
+    _drawn: dict[Track, Drawn] = field(init=False, repr=False, default_factory=dict)
+    _known: dict[Hashable, int] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        steadies = self.settings.smoothing > 0
+        self._follower = Follower(self.settings, judged=steadies)
+        self._cuts = CutDetector(patience=min(2, self.settings.look_ahead))
+        self._scout = Scout(judged=steadies)
+
+    def push(self, frame: Frame, detections: Detections | None) -> list[Scene]:
+        """Take the next frame; give the Scenes that are now certain, in order."""
+        held = Held.of(frame, detections)
+        any_seen = any(one.detections and one.detections.instances for one in self._judged)
+        needed = bool(self._follower.tracks or any_seen)
+        held.scouted = self._scout.look(held.pictures, needed=needed)
+        self._judged.append(held)
+        verdicts = self._cuts.push(held.pictures.small) if self.settings.cuts else [False]
+        return self._take(verdicts)
+
+    def finish(self) -> list[Scene]:
+        """Give the Scenes still held back; the stream ends."""
+        scenes = [*self._take(self._cuts.flush(), at_end=True), *self._end_shot()]
+        self._scout.close()
+        return scenes
+
+    def _take(self, verdicts: Iterable[bool], *, at_end: bool = False) -> list[Scene]:
+        """Associate the frames that begin a shot or go on with one, and let go what is certain.
+
+        Where outlines are steadied the newest one waits: what moved on the way to it is still being
+        looked at. One that newer ones wait behind, for their own verdict, has waited enough.
+        """
+        scenes: list[Scene] = []
+        self._verdicts.extend(verdicts)
+        waits = self._scout.judged and self.settings.look_ahead > 0 and not at_end
+        while self._verdicts and len(self._judged) > waits:
+            held = self._judged.popleft()
+            if self._verdicts.popleft():
+                scenes += self._end_shot()
+                self.shot += 1
+            self._follower.follow(held)
+            self._held.append(held)
+            scenes += self._release()
+        return scenes
+
+    # Settling ----------------------------------------------------------------------------------
+
+    def _release(self, *, at_end: bool = False) -> list[Scene]:
+        """Let go the oldest frames whose tracks are settled, or that have waited long enough."""
+        scenes: list[Scene] = []
+        while self._held:
+            now = at_end or len(self._held) > self.settings.look_ahead
+            head = self._held[0]
+            if now and self.plan is None:
+                self._settle_births(head, at_end=at_end)
+            elif any(self._is_open(track) for track in head.seen):
+                break
+            if not self._settle_gaps(head, now=now) or not (now or self._can_steady()):
+                break
+            self._held.popleft()
+            scenes.append(self._draw(head))
+        return scenes
+
+    def _is_open(self, track: Track) -> bool:
+        """Whether it is not yet known if a track is an object."""
+        return self.plan is None and not (track.confirmed or track.dropped)
+
+    def _is_object(self, track: Track) -> bool:
+        """Whether a track is drawn."""
+        return track.confirmed if self.plan is None else track.number in self.plan
+
+    def _can_steady(self) -> bool:
+        """Whether the oldest frame need not wait for what its outlines are blended with."""
+        looks_ahead = self.settings.smoothing > 0 and self.settings.look_ahead > 0
+        return len(self._held) > 1 or not (looks_ahead and self._held[0].seen)
+
+    def _settle_births(self, head: Held, *, at_end: bool) -> None:
+        """Decide on the unconfirmed tracks of a frame that can wait no longer.
+
+        As many sightings are wanted as there were occasions: a still has one. A track that is not
+        confirmed now may be so later, and appears from then on.
+        """
+        occasions = self._follower.asked_in_shot
+        if not at_end:
+            occasions = min(occasions, max(2, sum(held.asked for held in self._held)))
+        needed = min(self.settings.confirm, occasions)
+        for track in head.seen:
+            if not track.dropped and track.sightings >= needed:
+                self._follower.confirm(track)
+
+    def _settle_gaps(self, head: Held, *, now: bool) -> bool:
+        """Fill in the tracks that were drawn just before, and soon after, but not seen on ``head``.
+
+        Returns:
+            False if that cannot be told yet.
+        """
+        for track, drawn in list(self._drawn.items()):
+            if track in head.seen or track in head.filled:
+                continue
+            misses = drawn.misses
+            for distance, held in enumerate(self._held):
+                if track in held.seen:
+                    path = list(itertools.islice(self._held, distance + 1))
+                    fill(track, drawn, path)
+                    break
+                misses += held.misses(track)
+                if misses > self.settings.bridge:
+                    break
+            else:
+                if not now and track in self._follower.tracks:
+                    return False
+        return True
+
+    def _end_shot(self) -> list[Scene]:
+        """Let everything go and forget the tracks."""
+        scenes = self._release(at_end=True)
+        self._follower.end_shot()
+        self._drawn.clear()
+        return scenes
+
+    # Drawing -----------------------------------------------------------------------------------
+
+    def _draw(self, head: Held) -> Scene:
+        """The Scene of a frame that is settled."""
+        drawn = {
+            track: self._steadied(track, instance, head)
+            for track, instance in head.seen.items()
+            if self._is_object(track)
+        }
+        drawn |= head.filled
+        self._drawn = drawn
+        instances = [each.instance for each in drawn.values()]
+        tracked = [
+            TrackedInstance(
+                track_id=self._id(track),
+                instance=instance,
+                shape=shape,
+                label=self.labels[instance.prompt],
+                state="interpolated" if track in head.filled else "matched",
+            )
+            for track, instance, shape in zip(
+                drawn, instances, self._shapes(instances), strict=True
+            )
+        ]
+        tracked.sort(key=lambda item: item.track_id)
+        return dataclasses.replace(head.scene, shot=self.shot, instances=tuple(tracked))
+
+    def _shapes(self, instances: Iterable[Instance]) -> Iterator[Shape]:
+        """What to draw of each: a model's own outline, or that of the mask."""
+        bare = [instance.mask for instance in instances if instance.outline is None]
+        made = iter(self.settings.outlines(bare))
+        return (instance.outline or next(made) for instance in instances)
+
+    def _steadied(self, track: Track, instance: Instance, head: Held) -> Drawn:
+        """A sighting as it is to be drawn."""
+        strength = self.settings.smoothing
+        if strength == 0:
+            return Drawn(instance)
+        following, step = self._following(head), head.step
+        onward, back = (None, None) if step is None else (step.onward, step.back)
+        drawn = self._drawn.get(track)
+        past = None if drawn is None else drawn.past
+        ahead = None
+        if following is not None and following.step is not None and track in following.seen:
+            motion = following.step.back
+            ahead = None if motion is None else (following.present(track), motion)
+        mask, past = smooth.steadied(
+            past,
+            onward,
+            head.present(track),
+            ahead,
+            back=None if ahead else back,
+            strength=strength,
+        )
+        if mask is not instance.mask:
+            instance = dataclasses.replace(instance, mask=mask, outline=None)
+        return Drawn(instance, past)
+
+    def _following(self, head: Held) -> Held | None:
+        """The frame after the one that leaves, where it is known."""
+        return next((held for held in self._held if held is not head), None)
+
+    def _id(self, track: Track) -> int:
+        """The id of a track, given when it first appears; an identity of the model's keeps it."""
+        if track.track_id is None:
+            key: Hashable = None
+            if track.object_id is not None:
+                key = (track.prompt, track.object_id)
+            elif self.plan is not None:
+                key = self.plan[track.number]
+            if track.continues is not None and key is None:
+                track.track_id = self._id(track.continues)
+            elif key is None:
+                track.track_id = next(self.ids)
+            else:
+                if key not in self._known:
+                    self._known[key] = next(self.ids)
+                track.track_id = self._known[key]
+        track.continues = None  # or all that the object ever was would be kept
+        return track.track_id

@@ -1,0 +1,115 @@
+"""Frames that wait for what is uncertain about them to settle."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from videoseg.motion.flow import Flow
+from videoseg.motion.frame_pairs import Pictures, Step, flow_to
+from videoseg.tracking.appearance import Palette
+from videoseg.tracking.smoothing import blend as smooth
+from videoseg.tracking.tracks import Track
+from videoseg.types import Detections, Frame, Instance, Scene
+
+
+@dataclass(slots=True, eq=False)
+class Drawn:
+    """A track as it is drawn on one Scene.
+
+    Attributes:
+        instance: With the mask that is drawn.
+        past: What steadying goes on with, where it was steadied.
+        misses: Asked frames in a row, up to this one, on which it was not seen, nor shown by the
+            picture.
+    """
+
+    instance: Instance
+    past: smooth.Past | None = None
+    misses: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A frame whose Scene has not left yet.
+
+    Attributes:
+        scene: Its facts; shot and instances are still to come.
+        pictures: The frame, small, to be compared with its neighbours.
+        detections: What the model found, None where it was not asked.
+        scouted: The step from the frame before, where it is being looked at already.
+        step: The same, where there was something to follow.
+        found: The seen tracks' masks, ready to be compared, once they were asked for.
+        seen: The tracks that were seen on it.
+        shown: Tracks that the model missed, but the picture shows where they are expected.
+        filled: How tracks are drawn that were missed on it between two sightings.
+    """
+
+    scene: Scene
+    pictures: Pictures
+    detections: Detections | None
+    scouted: Future[Step | None] | None = None
+    step: Step | None = None
+    found: dict[Track, smooth.Present] = field(default_factory=dict)
+    seen: dict[Track, Instance] = field(default_factory=dict)
+    shown: set[Track] = field(default_factory=set)
+    filled: dict[Track, Drawn] = field(default_factory=dict)
+    _palette: Palette | None = None
+    _ahead: Flow | None = None
+
+    @classmethod
+    def of(cls, frame: Frame, detections: Detections | None) -> Held:
+        """A frame as it comes in."""
+        at = (frame.stream, frame.index, frame.pts, frame.time_base, frame.duration)
+        scene = Scene(*at, name=frame.name)
+        return cls(scene, Pictures.of(frame.image), detections)
+
+    @property
+    def seconds(self) -> Fraction:
+        """Time of the frame."""
+        return self.scene.seconds
+
+    @property
+    def asked(self) -> bool:
+        """Whether the model was asked."""
+        return self.detections is not None
+
+    @property
+    def palette(self) -> Palette:
+        """What looks are taken from."""
+        if self._palette is None:
+            self._palette = Palette.of(self.pictures.small)
+        return self._palette
+
+    def forget_palette(self) -> None:
+        """Let go what looks are taken from: it weighs more than the picture."""
+        self._palette = None
+
+    def present(self, track: Track) -> smooth.Present:
+        """A seen track's mask, ready to be compared."""
+        if track not in self.found:
+            self.found[track] = smooth.Present.of(self.seen[track].mask)
+        return self.found[track]
+
+    @property
+    def flow(self) -> Flow | None:
+        """Motion from the frame before, where there was something to follow."""
+        return None if self.step is None else self.step.flow
+
+    def follows(self, before: Held, *, judged: bool) -> None:
+        """There is something to follow from the frame before to this one."""
+        if self.scouted is None:
+            self.step = Step.between(before.pictures, self.pictures, judged=judged)
+        else:
+            self.step = self.scouted.result()
+
+    def flow_ahead(self, after: Held) -> Flow | None:
+        """Motion to this frame from the one after it, seen from this one."""
+        if self._ahead is None:
+            self._ahead = flow_to(self.pictures, after.pictures)
+        return self._ahead
+
+    def misses(self, track: Track) -> bool:
+        """Whether the model was asked, and neither it nor the picture shows the track."""
+        return self.asked and track not in self.seen and track not in self.shown

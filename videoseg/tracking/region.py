@@ -1,0 +1,69 @@
+"""Keeps what is drawn where objects may lie, whatever a tracker made of them in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from videoseg.geometry.region import Bounds
+from videoseg.outlines.vectorize import outlines_of
+from videoseg.protocols import Draws, Tracker
+from videoseg.types import (
+    Bezier,
+    Detections,
+    Frame,
+    Mask,
+    Prompt,
+    Scene,
+    Shape,
+    StreamInfo,
+    TrackedInstance,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Confined:
+    """A ``Tracker`` around another one. Smoothing and interpolation move edges over the bounds.
+
+    Attributes:
+        tracker: The other one.
+        bounds: Where objects may lie.
+    """
+
+    tracker: Tracker
+    bounds: Bounds
+
+    def start(self, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]) -> None:
+        """Begin a run."""
+        self.tracker.start(streams, prompts)
+
+    def update(self, frame: Frame, detections: Detections | None) -> Iterable[Scene]:
+        """Give the Scenes that are now certain, with nothing out of bounds."""
+        return self._confined(self.tracker.update(frame, detections))
+
+    def finish(self) -> Iterable[Scene]:
+        """Give the Scenes still held back."""
+        return self._confined(self.tracker.finish())
+
+    def _confined(self, scenes: Iterable[Scene]) -> Iterator[Scene]:
+        for scene in scenes:
+            kept = (self._kept(item) for item in scene.instances)
+            yield replace(scene, instances=tuple(item for item in kept if item is not None))
+
+    def _kept(self, item: TrackedInstance) -> TrackedInstance | None:
+        mask = self.bounds.clipped(item.instance.mask)
+        if mask is item.instance.mask:
+            return item
+        if mask is None:
+            return None
+        instance = replace(item.instance, mask=mask, outline=None)
+        return replace(item, instance=instance, shape=self._outline(mask, item.shape))
+
+    def _outline(self, mask: Mask, before: Shape) -> Shape:
+        """The outline of a mask, as the tracker draws it, or of the kind of another one."""
+        if isinstance(self.tracker, Draws):
+            (made,) = self.tracker.outlines([mask])
+        else:
+            curves = any(isinstance(ring, Bezier) for ring in before.rings)
+            (made,) = outlines_of([mask], curves=curves)
+        return made

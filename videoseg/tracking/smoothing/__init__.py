@@ -1,0 +1,1 @@
+"""Outlines held still over time."""
