@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from videoseg.cli._streams import print_json
 from videoseg.cli._summary import count
 from videoseg.cli._terminal import tell
-from videoseg.types.usage import Remote, destinations_of
 
 if TYPE_CHECKING:
     from videoseg.jobs.batch import Task
@@ -31,6 +30,7 @@ def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool)
     """
     from videoseg.jobs.estimate import estimate
     from videoseg.jobs.job import Job
+    from videoseg.types.usage import Remote, destinations_of
 
     plans, found = [], []
     model: Segmenter = tasks[0].config.part("models", tasks[0].config.run.model)
