@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import reprlib
 from collections.abc import Callable, Iterable
 
 _NO_MEMORY = (
@@ -151,6 +152,13 @@ class RunLogError(VideosegError, ValueError):
 
 class PathDataError(VideosegError, ValueError):
     """Text that is not SVG path data."""
+
+
+def shown(value: object) -> str:
+    """A value for a message: on one line, shortened."""
+    brief = reprlib.Repr()
+    brief.maxother = brief.maxstring = 60
+    return " ".join(brief.repr(value).split())
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

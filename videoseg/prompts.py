@@ -32,7 +32,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from videoseg.errors import PromptError, nearest
+from videoseg.errors import PromptError, nearest, shown
 from videoseg.system.text_files import read_text
 from videoseg.types import Cue, Mask, ModelCard, Prompt, StreamInfo, values
 
@@ -164,7 +164,7 @@ def as_prompts(asked: Any, marks: Marks = Marks()) -> tuple[Prompt, ...]:
         elif isinstance(each, str):
             found += listed(Prompt(text=str(each), cues=cues))
         else:
-            raise PromptError(f"a prompt is a phrase or a Prompt, got {values.shown(each)}")
+            raise PromptError(f"a prompt is a phrase or a Prompt, got {shown(each)}")
     if cues and not given:
         found.append(Prompt(cues=cues))
     if not found:

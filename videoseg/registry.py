@@ -28,9 +28,8 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from videoseg.errors import ConfigError, MissingDependencyError, nearest
+from videoseg.errors import ConfigError, MissingDependencyError, nearest, shown
 from videoseg.settings import settings_fault
-from videoseg.types.values import shown
 
 if TYPE_CHECKING:
     from videoseg.types import ModelCard

@@ -38,7 +38,7 @@ from videoseg.config.layers import (
     project_file,
 )
 from videoseg.config.trust import Said, check_project
-from videoseg.errors import ConfigError, MissingDependencyError, nearest
+from videoseg.errors import ConfigError, MissingDependencyError, nearest, shown
 from videoseg.protocols import Composed
 from videoseg.registry import Kind
 from videoseg.settings import Guarded, settings_fields
@@ -46,7 +46,7 @@ from videoseg.settings import Setting as Setting
 from videoseg.settings import settings_model as settings_model
 from videoseg.settings import settings_of as settings_of
 from videoseg.types import Box
-from videoseg.types.values import setting, shown
+from videoseg.types.values import setting
 
 AUTO = "auto"
 FOR_MODELS = ("device", "precision", "compile", "offline")

@@ -25,6 +25,7 @@ from videoseg.errors import (
     UnknownPhraseError,
     UnknownPhraseWarning,
     UsageError,
+    shown,
 )
 from videoseg.geometry.sizes import check_pixels
 from videoseg.jobs.mask_files import with_masks
@@ -78,7 +79,7 @@ from videoseg.system.threads import Stopwatch
 from videoseg.tracking.region import Confined
 from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
 from videoseg.types.usage import Metered, Usage
-from videoseg.types.values import shown, whole
+from videoseg.types.values import whole
 
 _log = logging.getLogger(__name__)
 

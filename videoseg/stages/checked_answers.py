@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from videoseg.errors import ModelError
+from videoseg.errors import ModelError, shown
 from videoseg.protocols import Segmenter
 from videoseg.types import Detections, Frame, Instance, Prompt
-from videoseg.types.values import shown
 
 
 def sound(

@@ -26,7 +26,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.errors import MissingDependencyError
+from videoseg.errors import MissingDependencyError, shown
 from videoseg.types.prompts import Cue as Cue
 from videoseg.types.prompts import Prompt as Prompt
 from videoseg.types.prompts import PromptKind as PromptKind
@@ -38,7 +38,6 @@ from videoseg.types.shapes import Part as Part
 from videoseg.types.shapes import Polygon as Polygon
 from videoseg.types.shapes import Ring as Ring
 from videoseg.types.shapes import Shape as Shape
-from videoseg.types.values import shown
 
 RgbImage: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), RGB."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy.typing as npt
 
-from videoseg.errors import PromptError
+from videoseg.errors import PromptError, shown
 from videoseg.types import values
 from videoseg.types.shapes import Mask
 
@@ -124,20 +124,18 @@ class Prompt:
             PromptError: Something does not fit; shows the value.
         """
         if text is not None and not isinstance(text, str):
-            raise PromptError(f"text must be a string, got {values.shown(text)}")
+            raise PromptError(f"text must be a string, got {shown(text)}")
         if text is not None and not text.strip():
             raise PromptError("an empty phrase names nothing; give words, a box or a point")
         if isinstance(cues, Cue):
-            raise PromptError(
-                f"cues must be a sequence: write cues=[cue], got {values.shown(cues)}"
-            )
+            raise PromptError(f"cues must be a sequence: write cues=[cue], got {shown(cues)}")
         given = tuple(values.sequence(cues, "cues"))
         for cue in given:
             if not isinstance(cue, Cue):
-                raise PromptError(f"cues must be a sequence of Cue, got {values.shown(cue)} in it")
+                raise PromptError(f"cues must be a sequence of Cue, got {shown(cue)} in it")
         label = label if label is not None else text or "object"
         if not isinstance(label, str):
-            raise PromptError(f"label must be a string, got {values.shown(label)}")
+            raise PromptError(f"label must be a string, got {shown(label)}")
         if text is None and not given:
             raise PromptError(f"prompt {label!r} needs text, a point, a box or a mask")
         most = max_instances

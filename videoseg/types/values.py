@@ -10,23 +10,15 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-import reprlib
 from collections.abc import Iterable, Mapping, Set
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from videoseg.errors import PromptError
+from videoseg.errors import PromptError, shown
 
 _MOST = 10**9
 """Numbers of frames and of objects are smaller."""
-
-
-def shown(value: object) -> str:
-    """A value for a message: on one line, shortened."""
-    brief = reprlib.Repr()
-    brief.maxother = brief.maxstring = 60
-    return " ".join(brief.repr(value).split())
 
 
 def plain(value: Any) -> Any:
