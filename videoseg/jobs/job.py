@@ -507,7 +507,7 @@ class Job(AbstractContextManager["Job"]):
             raise UsageError(f"{run.start} is after the last frame")
         review = reviewer.finish([each.prompt for each in end.refused])
         end = dataclasses.replace(end, review=review, review_left_out=reviewer.left_out)
-        manifest = Manifest(plan, stages, counts, self.produces(), end)
+        manifest = Manifest(plan, stages, counts, self.produces(), end, staging.earlier())
         manifest.write(staging.folder)
         staging.publish()
         summary = Summary.of(staging.out, self.prompts, manifest.to_json(), known)

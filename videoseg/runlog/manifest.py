@@ -97,6 +97,8 @@ class Manifest:
         counts: What was found.
         outputs: Names in the output folder, relative to it.
         ended: Whether it came to the end, and what that took.
+        earlier: Names that an earlier run, which this one replaces, made there and this one did
+            not: they are left as they are, and may be replaced later.
     """
 
     plan: Plan
@@ -104,6 +106,7 @@ class Manifest:
     counts: Counts
     outputs: Sequence[str]
     ended: Ended = field(default_factory=lambda: Ended())
+    earlier: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         asked, found = len(self.plan.prompts), len(self.counts.instances)
@@ -138,6 +141,7 @@ class Manifest:
                 ],
             },
             "outputs": list(self.outputs),
+            **({"earlier_outputs": list(self.earlier)} if self.earlier else {}),
             **self.ended.to_json(),
         }
 
@@ -226,6 +230,7 @@ class _Made(TypedDict):
     stages: dict[str, _Stage]
     counts: _Counts
     outputs: list[str]
+    earlier_outputs: NotRequired[list[str]]
     notes: NotRequired[list[str]]
     refused: NotRequired[list[_Refused]]
     review: NotRequired[list[_Finding]]

@@ -88,10 +88,11 @@ def marker_of(pieces: Sequence[str], token: str) -> bytes:
 
 
 def outputs_of(manifest: bytes) -> frozenset[str]:
-    """What a ``run.json`` says was made; nothing where it is none."""
+    """What a ``run.json`` says was made, by its run or before; nothing where it is none."""
     try:
-        return frozenset(json.loads(manifest)["outputs"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+        made = json.loads(manifest)
+        return frozenset([*made["outputs"], *made.get("earlier_outputs", ())])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return frozenset()
 
 

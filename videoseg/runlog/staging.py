@@ -197,6 +197,11 @@ class Staging:
                     folder.move(name, before, called)
                 raise
 
+    def earlier(self) -> tuple[str, ...]:
+        """What earlier runs made in the folder and this one does not make: it is left there."""
+        left = filter(is_inside, self._published() - set(self._pieces))
+        return tuple(sorted(name for name in left if os.path.lexists(self.out / name)))
+
     def _refuse_unfinished(self) -> None:
         """Refuse to lose what a run has found; forget it where that is wished."""
         if self._resume or not self.unfinished:
