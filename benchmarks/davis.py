@@ -26,7 +26,7 @@ from videoseg import registry
 from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry import masks
 from videoseg.motion.flow import carry_mask, flow_between
-from videoseg.stages.propagated import Carried
+from videoseg.stages.propagated import Propagated
 from videoseg.types import Bitmap, Cue, Detections, Frame, Mask, Prompt, RgbImage
 
 
@@ -119,7 +119,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> Result:
     flown: Mask | None = start
     last: RgbImage | None = None
     seconds = 0.0
-    steps = Carried(model, prompts).run(frames(folder))
+    steps = Propagated(model, prompts).run(frames(folder))
     while True:
         began = time.perf_counter()
         step = next(steps, None)

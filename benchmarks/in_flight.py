@@ -21,7 +21,7 @@ import numpy as np
 
 from tests import hosted_servers as servers
 from videoseg.models.moondream import Moondream
-from videoseg.stages.concurrent import InFlight, most_ahead
+from videoseg.stages.concurrent import Concurrent, most_ahead
 from videoseg.types import Frame, Prompt
 
 BAR = 1.15
@@ -46,7 +46,7 @@ def run(url: str, several: str, given: list[Frame], at_once: int) -> tuple[float
     prompts = (Prompt("red", text="red thing"),)
     model.prepare(prompts)
     wall, cpu = time.perf_counter(), time.process_time()
-    answers = [answer for _, answer in InFlight(model, prompts, most_ahead(at_once)).run(given)]
+    answers = [answer for _, answer in Concurrent(model, prompts, most_ahead(at_once)).run(given)]
     spent = time.perf_counter() - wall, time.process_time() - cpu
     model.close()
     assert [answer.index for answer in answers] == [frame.index for frame in given]

@@ -26,7 +26,7 @@ from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry import masks
 from videoseg.runlog.findings import Finding
 from videoseg.runlog.review import Limits, Reviewer
-from videoseg.stages.propagated import Carried
+from videoseg.stages.propagated import Propagated
 from videoseg.types import (
     Bitmap,
     Box,
@@ -104,7 +104,7 @@ def carry(folder: Path, model: str) -> Seen:
         for index, path in enumerate(pictures)
     )
     seen: list[tuple[Mask | None, float]] = []
-    for _, answer in Carried(part, prompts).run(frames):
+    for _, answer in Propagated(part, prompts).run(frames):
         found = answer.instances[:1]
         seen.append((found[0].mask, found[0].score) if found else (None, 0.0))
     part.close()

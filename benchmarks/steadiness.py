@@ -39,7 +39,7 @@ from videoseg.evaluate.metrics.stability import corrected_flow, jumps
 from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry import masks
 from videoseg.motion.flow import Flow, flow_between
-from videoseg.stages.propagated import Carried
+from videoseg.stages.propagated import Propagated
 from videoseg.tracking.iou import IouTracker
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, Prompt, Scene, StreamInfo
 
@@ -161,7 +161,7 @@ def model_masks(sequence: Clip, name: str) -> Found:
     prompts = (Prompt("it", cues=(Cue(frame=0, boxes=((x1, y1, x2, y2, True),)),)),)
     model = registry.factory("models", name)()
     model.prepare(prompts)
-    steps = Carried(model, prompts).run(sequence.frames)
+    steps = Propagated(model, prompts).run(sequence.frames)
     answers = [answer.instances[0].mask if answer.instances else None for _, answer in steps]
     model.close()
     return answers

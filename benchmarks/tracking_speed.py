@@ -38,13 +38,13 @@ WIDTH, HEIGHT, RATE = 1920, 1080, 30
 BAR = 30.0
 """Frames a second."""
 PARTS: tuple[tuple[str, Any, str], ...] = (
-    ("small pictures", steps.Pictures, "of"),
+    ("small pictures", steps.FramePyramid, "of"),
     ("flow", steps, "flow_to"),
     ("camera", follow, "camera_motion"),
-    ("association", follow.Follower, "_assign"),
+    ("association", follow.OnlineTracker, "_assign"),
     ("trust in motion", steps, "motion_between"),
-    ("distances", smooth.Present, "of"),
-    ("steadying", smooth, "steadied"),
+    ("distances", smooth.Observation, "of"),
+    ("steadying", smooth, "smooth_mask"),
     ("outlines", settings, "outlines_of"),
     ("cuts", cuts.CutDetector, "push"),
 )

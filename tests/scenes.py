@@ -20,9 +20,9 @@ from videoseg.types import (
     Prompt,
     RotoShape,
     Scene,
-    State,
     StreamInfo,
     TrackedInstance,
+    TrackState,
 )
 
 WIDTH, HEIGHT = 96, 64
@@ -93,7 +93,7 @@ def tracked(
     label: str = "disc",
     score: float = 0.9,
     prompt: int = 0,
-    state: State = "matched",
+    state: TrackState = "matched",
     tolerance: float = 0.5,
 ) -> TrackedInstance:
     """A tracked instance whose shape outlines its mask."""

@@ -16,9 +16,9 @@ from tests.test_stages import scene, truth
 from tests.waiting import PATIENCE
 from videoseg.errors import LimitReachedError, ModelError
 from videoseg.geometry import masks
-from videoseg.protocols import Remembers, Stage, VideoSegmenter
-from videoseg.stages.budget import UntilLimit
-from videoseg.stages.concurrent import InFlight, RemoteSegmenter, most_ahead
+from videoseg.protocols import Resumable, Stage, VideoSegmenter
+from videoseg.stages.budget import Budget
+from videoseg.stages.concurrent import Concurrent, RemoteSegmenter, most_ahead
 from videoseg.stages.keyframed import Keyframed, Keyframes
 from videoseg.stages.replayed import Replayed
 from videoseg.types import Detections, Frame, Instance, Mask, ModelCard, Prompt
@@ -91,13 +91,13 @@ def _no_thread_is_left() -> Iterator[None]:
 
 def test_the_stages_are_stages() -> None:
     assert isinstance(Slow(), RemoteSegmenter)
-    assert isinstance(InFlight(Slow(), PROMPTS, most_ahead(4)), Stage)
-    assert isinstance(UntilLimit(InFlight(Slow(), PROMPTS, most_ahead(4))), Stage)
+    assert isinstance(Concurrent(Slow(), PROMPTS, most_ahead(4)), Stage)
+    assert isinstance(Budget(Concurrent(Slow(), PROMPTS, most_ahead(4))), Stage)
 
 
 def test_answers_come_in_order_and_no_more_at_once_than_allowed() -> None:
     model, given = Slow(together=threading.Barrier(4)), frames(60)
-    pairs = list(InFlight(model, PROMPTS, most_ahead(4)).run(iter(given)))
+    pairs = list(Concurrent(model, PROMPTS, most_ahead(4)).run(iter(given)))
     assert [frame for frame, _ in pairs] == given
     assert [answer.index for _, answer in pairs] == list(range(60))
     assert model.most == 4
@@ -118,7 +118,7 @@ def test_no_more_frames_are_taken_than_may_wait() -> None:
             yield frame
 
     model = Slow(concurrency=3)
-    run = InFlight(model, PROMPTS, most_ahead(3)).run(source())
+    run = Concurrent(model, PROMPTS, most_ahead(3)).run(source())
     for _ in range(10):
         next(run)
     time.sleep(0.05)
@@ -129,7 +129,7 @@ def test_no_more_frames_are_taken_than_may_wait() -> None:
 def test_an_error_comes_after_the_answers_before_it() -> None:
     got: list[int] = []
     with pytest.raises(ModelError, match="it broke"):
-        for frame, _ in InFlight(Slow(fail_at=7), PROMPTS, most_ahead(4)).run(frames(40)):
+        for frame, _ in Concurrent(Slow(fail_at=7), PROMPTS, most_ahead(4)).run(frames(40)):
             got.append(frame.index)
     assert got == list(range(7))
 
@@ -145,13 +145,13 @@ def test_leaving_early_ends_what_is_under_way() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(InFlight(model, PROMPTS, most_ahead(4)).run(failing()))
+        list(Concurrent(model, PROMPTS, most_ahead(4)).run(failing()))
     assert hold.is_set()  # what was under way was ended, not waited for
 
 
 def test_a_limit_ends_a_run_in_good_order_and_waits_for_what_is_paid() -> None:
     model = Slow(limit_at=9)
-    stage = UntilLimit(InFlight(model, PROMPTS, most_ahead(4)))
+    stage = Budget(Concurrent(model, PROMPTS, most_ahead(4)))
     pairs = list(stage.run(frames(40)))
     assert [frame.index for frame, _ in pairs] == list(range(9))
     assert stage.reached == "enough"
@@ -160,8 +160,8 @@ def test_a_limit_ends_a_run_in_good_order_and_waits_for_what_is_paid() -> None:
 
 def test_a_limit_before_the_first_answer_is_an_error() -> None:
     with pytest.raises(LimitReachedError):
-        list(UntilLimit(InFlight(Slow(limit_at=0), PROMPTS, most_ahead(4))).run(frames(3)))
-    stage = UntilLimit(InFlight(Slow(), PROMPTS, most_ahead(4)))
+        list(Budget(Concurrent(Slow(limit_at=0), PROMPTS, most_ahead(4))).run(frames(3)))
+    stage = Budget(Concurrent(Slow(), PROMPTS, most_ahead(4)))
     assert len(list(stage.run(frames(3)))) == 3
     assert stage.reached is None
 
@@ -174,7 +174,7 @@ def test_a_model_that_answers_another_frame_is_named() -> None:
             return ()
 
     with pytest.raises(ModelError, match="slow"):
-        list(InFlight(Lossy(), PROMPTS, most_ahead(4)).run(frames(2)))
+        list(Concurrent(Lossy(), PROMPTS, most_ahead(4)).run(frames(2)))
 
 
 @dataclass
@@ -235,7 +235,7 @@ def test_a_run_goes_on_as_if_it_had_not_ended(known: int) -> None:
     given = [scene(n) for n in range(6)] + [scene(n, seed=5) for n in range(6, 10)]
     model = expensive()
     stage = Keyframes(model, PROMPTS, model)
-    assert isinstance(stage, Remembers)
+    assert isinstance(stage, Resumable)
     answers, states = [], []
     for _, answer in stage.run(given):
         answers.append(answer)

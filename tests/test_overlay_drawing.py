@@ -16,7 +16,7 @@ from videoseg.drawing.outlines import Painter
 from videoseg.drawing.planes import LUMA_WEIGHTS, RGB, Plane, yuv420
 from videoseg.formats.palette import colour_of
 from videoseg.geometry.masks import to_bitmap
-from videoseg.types import Bezier, Mask, Part, Polygon, Ring, Shape, State, TrackedInstance
+from videoseg.types import Bezier, Mask, Part, Polygon, Ring, Shape, TrackedInstance, TrackState
 
 SIZES = [(160, 120), (640, 360), (1920, 1080)]
 
@@ -44,7 +44,7 @@ def shaped(
     *,
     track_id: int = 1,
     label: str = "disc",
-    state: State = "matched",
+    state: TrackState = "matched",
     width: int = 320,
     height: int = 240,
 ) -> TrackedInstance:

@@ -301,17 +301,17 @@ def test_a_rerun_makes_what_a_run_with_these_settings_makes(film: Path, tmp_path
 def test_a_rerun_may_study_the_whole_run_first(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from videoseg.tracking.two_pass import TwoPassTracker
+    from videoseg.tracking.two_pass import TwoPassIouTracker
 
     studied: list[int] = []
-    study = TwoPassTracker.study
+    study = TwoPassIouTracker.study
 
     def noted(tracker: Any, streams: Any, answers: Any) -> None:
         pairs = list(answers)
         studied.extend(frame.index for frame, _ in pairs)
         study(tracker, streams, pairs)
 
-    monkeypatch.setattr(TwoPassTracker, "study", noted)
+    monkeypatch.setattr(TwoPassIouTracker, "study", noted)
     first = finished(film, tmp_path / "first", CHANGED)
     again = tmp_path / "again"
     assert run(["rerun", str(first), "--two-pass", "-o", str(again)]) == 0

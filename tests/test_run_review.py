@@ -30,8 +30,8 @@ from videoseg.types import (
     Instance,
     Scene,
     Shape,
-    State,
     TrackedInstance,
+    TrackState,
 )
 
 WIDTH, HEIGHT, RATE = 320, 240, 25
@@ -48,7 +48,9 @@ def disc(x: float, y: float, radius: float) -> Bitmap:
     return np.asarray(np.hypot(columns - x, rows - y) < radius)
 
 
-def scene(index: int, drawn: Sequence[Drawn], shot: int = 0, state: State = "matched") -> Scene:
+def scene(
+    index: int, drawn: Sequence[Drawn], shot: int = 0, state: TrackState = "matched"
+) -> Scene:
     instances = []
     for number, (bitmap, score) in enumerate(drawn, 1):
         mask = None if bitmap is None else masks.from_bitmap(bitmap)

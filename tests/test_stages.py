@@ -12,9 +12,9 @@ from videoseg.errors import ModelError
 from videoseg.geometry import masks
 from videoseg.protocols import Segmenter, Stage, VideoSegmenter
 from videoseg.stages.batched import Batched
-from videoseg.stages.propagated import Carried
+from videoseg.stages.propagated import Propagated
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, ModelCard, Prompt
-from videoseg.types.snapshot import State
+from videoseg.types.snapshot import Snapshot
 
 WIDTH, HEIGHT, SIDE = 320, 240, 64
 
@@ -85,7 +85,7 @@ def by_box(frame: int | None = 0) -> Prompt:
 
 def carried(prompts: Sequence[Prompt], frames: Sequence[Frame]) -> list[Detections]:
     recorder = Recorder()
-    pairs = list(Carried(recorder, prompts).run(frames))
+    pairs = list(Propagated(recorder, prompts).run(frames))
     assert [frame for frame, _ in pairs] == list(frames)
     assert all((f.stream, f.index) == (d.stream, d.index) for f, d in pairs)
     return [detections for _, detections in pairs]
@@ -94,7 +94,7 @@ def carried(prompts: Sequence[Prompt], frames: Sequence[Frame]) -> list[Detectio
 def test_the_stages_are_stages() -> None:
     assert isinstance(Recorder(), Segmenter)
     assert isinstance(Batched(Recorder(), (), 1), Stage)
-    assert isinstance(Carried(Recorder(), ()), Stage)
+    assert isinstance(Propagated(Recorder(), ()), Stage)
 
 
 @pytest.mark.parametrize(("size", "expected"), [(1, [1] * 5), (2, [2, 2, 1]), (8, [5])])
@@ -129,7 +129,7 @@ def test_a_model_that_loses_frames_is_named() -> None:
     with pytest.raises(ModelError, match="recorder"):
         list(Batched(Lossy(), (Prompt("a", text="a"),), 2).run([scene(0), scene(1)]))
     with pytest.raises(ModelError, match="recorder"):
-        list(Carried(Lossy(), (by_box(),)).run([scene(0)]))
+        list(Propagated(Lossy(), (by_box(),)).run([scene(0)]))
 
 
 def test_a_batch_of_less_than_nothing_is_refused() -> None:
@@ -146,7 +146,7 @@ def test_a_box_follows_its_object() -> None:
 
 def test_a_cue_is_asked_once_and_then_only_the_moved_mask() -> None:
     recorder = Recorder()
-    list(Carried(recorder, (by_box(),)).run([scene(index) for index in range(3)]))
+    list(Propagated(recorder, (by_box(),)).run([scene(index) for index in range(3)]))
     cues = [prompts[0].cues for _, prompts in recorder.asked]
     assert cues[0] == (Cue(boxes=(BOX,)),)
     assert all(len(later) == 1 and later[0].mask is not None for later in cues[1:])
@@ -172,7 +172,7 @@ def test_a_later_cue_corrects_the_same_object() -> None:
     cues = (Cue(frame=0, boxes=(BOX,)), Cue(frame=2, boxes=(right,)))
     recorder = Recorder()
     frames = [scene(index) for index in range(4)]
-    answers = [d for _, d in Carried(recorder, (Prompt("thing", cues=cues),)).run(frames)]
+    answers = [d for _, d in Propagated(recorder, (Prompt("thing", cues=cues),)).run(frames)]
     assert [len(answer.instances) for answer in answers] == [1, 1, 1, 1]
     assert {answer.instances[0].object_id for answer in answers} == {0}
     correction = recorder.asked[2][1][0].cues
@@ -195,7 +195,7 @@ def test_text_is_asked_on_every_frame_beside_a_carried_box() -> None:
 def test_text_stays_with_the_carried_mask() -> None:
     recorder = Recorder()
     prompt = Prompt("thing", text="red square", cues=(Cue(frame=0, boxes=(BOX,)),))
-    list(Carried(recorder, (prompt,)).run([scene(0), scene(1)]))
+    list(Propagated(recorder, (prompt,)).run([scene(0), scene(1)]))
     assert [prompts[0].text for _, prompts in recorder.asked] == ["red square"] * 2
 
 
@@ -238,10 +238,10 @@ class Script:
     def finish(self) -> None:
         self.calls.append("finish")
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         return {}
 
-    def restore(self, state: State, last: Frame) -> None:
+    def restore(self, state: Snapshot, last: Frame) -> None:
         self.calls.append(f"restore {last.index}")
 
 
@@ -259,12 +259,12 @@ def test_a_model_with_a_memory_is_driven_through_it(
     script = Script()
     assert isinstance(script, VideoSegmenter)
 
-    class Remembers(Recorder):
+    class Resumable(Recorder):
         def follower(self) -> VideoSegmenter:
             return script
 
     frames = [scene(0), scene(1), scene(2, seed=5, there=False)]
-    run = Carried(Remembers(), (by_box(),)).run(frames)
+    run = Propagated(Resumable(), (by_box(),)).run(frames)
     end(run)
     del run
     assert script.calls == calls

@@ -26,7 +26,7 @@ from videoseg.protocols import FrameSource
 from videoseg.runlog.reader import read_run
 from videoseg.stages import backwards
 from videoseg.stages.backwards import Backwards, first_mark
-from videoseg.stages.propagated import Carried
+from videoseg.stages.propagated import Propagated
 from videoseg.types import Cue, Detections, Frame, Mask
 
 FRAMES = 30
@@ -72,7 +72,7 @@ def found(answers: Sequence[tuple[Frame, Detections]], prompt: int = 0) -> dict[
 def run_of(
     prompts: Sequence[Prompt], film: Film, *, start: int = 0, **settings: Any
 ) -> list[tuple[Frame, Detections]]:
-    stage = Carried(Colours(), prompts, Backwards(film.again, **settings))
+    stage = Propagated(Colours(), prompts, Backwards(film.again, **settings))
     return list(stage.run(moving(index) for index in range(start, FRAMES)))
 
 
@@ -94,7 +94,7 @@ def test_a_mark_is_followed_both_ways(at: int, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_without_a_second_reading_frames_before_a_mark_stay_empty() -> None:
-    stage = Carried(Colours(), (Prompt("disc", cues=(box(9, 9),)),))
+    stage = Propagated(Colours(), (Prompt("disc", cues=(box(9, 9),)),))
     assert sorted(found(list(stage.run(map(moving, range(FRAMES)))))) == list(range(9, FRAMES))
 
 
@@ -127,7 +127,7 @@ def test_only_frames_that_are_asked_are_followed_back(start: int) -> None:
     at, every = 17, 5
     also = frozenset({at})
     model = Colours()
-    stage = Carried(
+    stage = Propagated(
         model, (Prompt("disc", cues=(box(at, at),)),), Backwards(Film().again, every, start, also)
     )
     asked = [i for i in range(start, FRAMES) if (i - start) % every == 0 or i == at]
@@ -140,7 +140,7 @@ def test_a_source_that_leaves_frames_out_is_read_in_its_own_step(
 ) -> None:
     monkeypatch.setattr(backwards, "_MOST_BYTES", 1)
     film = Film(every=3)
-    stage = Carried(Colours(), (Prompt("disc", cues=(box(28, 28),)),), Backwards(film.again))
+    stage = Propagated(Colours(), (Prompt("disc", cues=(box(28, 28),)),), Backwards(film.again))
     answers = list(stage.run(moving(index) for index in range(1, FRAMES, 3)))
     assert sorted(found(answers)) == list(range(1, FRAMES, 3))
     assert all(start % 3 == 1 for start, _ in film.readings)
@@ -184,7 +184,7 @@ def test_a_cut_ends_the_way_back() -> None:
         def finish(self) -> None:
             self.known = ()
 
-    stage = Carried(Watched(), (Prompt("disc", cues=(box(20, 20),)),), Backwards(Cut().again))
+    stage = Propagated(Watched(), (Prompt("disc", cues=(box(20, 20),)),), Backwards(Cut().again))
     answers = list(stage.run(map(shown, range(FRAMES))))
     assert len(resets) == 2  # on the way back, and on the way
     assert sorted(found(answers)) == list(range(10, FRAMES))
@@ -209,8 +209,8 @@ def test_what_came_backwards_is_not_taken_for_known_after_a_break(known: int) ->
     prompts = (Prompt("disc", cues=(box(12, 12),)),)
     whole, later = Noting(), Noting()
     frames = [moving(index) for index in range(FRAMES)]
-    answers = list(Carried(whole, prompts, Backwards(Film().again)).run(frames))
-    stage = Carried(later, prompts, Backwards(Film().again))
+    answers = list(Propagated(whole, prompts, Backwards(Film().again)).run(frames))
+    stage = Propagated(later, prompts, Backwards(Film().again))
     for frame, answer in answers[:known]:
         stage.recall(frame, answer)
     rest = list(stage.run(frames[known:]))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from videoseg.errors import ModelError, OutOfMemoryError
-from videoseg.protocols import Segmenter, Submits
+from videoseg.protocols import AsyncSegmenter, Segmenter
 from videoseg.stages.batched import Batched, Load
 from videoseg.types import Detections, Frame, ModelCard, Prompt
 
@@ -99,8 +99,8 @@ def answered(stage: Batched, count: int) -> list[int]:
 def test_the_next_batch_begins_before_the_last_is_fetched() -> None:
     model = Ahead()
     assert isinstance(model, Segmenter)
-    assert isinstance(model, Submits)
-    assert not isinstance(Plain(), Submits)
+    assert isinstance(model, AsyncSegmenter)
+    assert not isinstance(Plain(), AsyncSegmenter)
     assert answered(Batched(model, PROMPTS, 2), 5) == [0, 1, 2, 3, 4]
     assert model.events == [
         *("submit 01", "submit 23", "result 01"),

@@ -13,10 +13,10 @@ from tests import media
 from tests.fakes import Colours
 from tests.test_stages import Recorder, by_box, scene, truth
 from videoseg.geometry import masks
-from videoseg.protocols import Remembers, Stage
+from videoseg.protocols import Resumable, Stage
 from videoseg.stages.batched import Batched
 from videoseg.stages.every_nth import EveryNth, batch_within, every_nth, seeing_ahead
-from videoseg.stages.propagated import Carried
+from videoseg.stages.propagated import Propagated
 from videoseg.stages.replayed import Replayed
 from videoseg.tracking.iou import IouTracker
 from videoseg.types import Cue, Detections, Frame, Mask, Prompt, Scene, StreamInfo
@@ -56,7 +56,7 @@ def test_every_frame_needs_no_stage_around() -> None:
     inner = Batched(Colours(), RED)
     assert every_nth(inner, 1, first=0, also=()) is inner
     assert isinstance(every_nth(inner, 2, first=0, also=()), Stage)
-    assert not isinstance(every_nth(inner, 2, first=0, also=()), Remembers)
+    assert not isinstance(every_nth(inner, 2, first=0, also=()), Resumable)
     with pytest.raises(ValueError, match="at least 1"):
         EveryNth(inner, 0)
 
@@ -97,7 +97,7 @@ def test_cues_are_asked_on_their_own_frames() -> None:
 
     recorder = Recorder()
     prompts = (Prompt("thing", cues=(box(0), box(7))),)
-    stage = every_nth(Carried(recorder, prompts), 5, first=0, also=(0, 7, None))
+    stage = every_nth(Propagated(recorder, prompts), 5, first=0, also=(0, 7, None))
     pairs = list(stage.run(scene(index) for index in range(12)))
     assert [each.index for each, answer in pairs if answer is not None] == [0, 5, 7, 10, 11]
     by_frame = {index: asked for index, (prompt,) in recorder.asked if (asked := prompt.cues)}
@@ -113,11 +113,11 @@ def test_a_run_that_goes_on_asks_the_same_frames(known: int) -> None:
     prompts = (by_box(0), Prompt("corner", text="corner"))
 
     def made(recorder: Recorder) -> Stage:
-        return every_nth(Carried(recorder, prompts), 4, first=2, also=(0,))
+        return every_nth(Propagated(recorder, prompts), 4, first=2, also=(0,))
 
     whole = [*made(Recorder()).run(iter(frames))]
     first = made(Recorder())
-    assert isinstance(first, Remembers)
+    assert isinstance(first, Resumable)
     running = first.run(iter(frames))
     before = list(itertools.islice(running, known))
     logged = [(each.stream, each.index, answer) for each, answer in before]

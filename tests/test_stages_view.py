@@ -21,9 +21,9 @@ from videoseg.geometry.rings import flatten
 from videoseg.outlines.vectorize import outline_of
 from videoseg.protocols import Segmenter
 from videoseg.stages.batched import Batched
-from videoseg.stages.propagated import Carried, Follows
+from videoseg.stages.propagated import Follows, Propagated
 from videoseg.stages.view import check_marks, view_of
-from videoseg.stages.viewport import Lens
+from videoseg.stages.viewport import Viewport
 from videoseg.types import (
     Bitmap,
     Cue,
@@ -35,7 +35,7 @@ from videoseg.types import (
     Prompt,
     StreamInfo,
 )
-from videoseg.types.snapshot import State
+from videoseg.types.snapshot import Snapshot
 
 WIDTH, HEIGHT = 640, 480
 INFO = StreamInfo("a", WIDTH, HEIGHT, Fraction(1, 25))
@@ -291,10 +291,10 @@ class Following(Looker):
     def finish(self) -> None:
         self.known.clear()
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         return {"x": np.array([mask.x for mask in self.known.values()])}
 
-    def restore(self, state: State, last: Frame) -> None:
+    def restore(self, state: Snapshot, last: Frame) -> None:
         self.known = {(0, 0): Mask(int(state["x"][0]), 5, last.width, last.height, SMALL)}
 
 
@@ -306,7 +306,7 @@ def test_a_models_own_memory_works_in_the_view() -> None:
     view = view_of(model, Bounds((200, 100, 400, 300)), 100)
     assert isinstance(view, Follows)
     cue = Cue(frame=0, boxes=((240.0, 110.0, 260.0, 130.0, True),))
-    stage = Carried(view, (Prompt("thing", cues=(cue,)),))
+    stage = Propagated(view, (Prompt("thing", cues=(cue,)),))
     frames = [frame_of(disc(300, 200, 40), index) for index in range(4)]
     answers = [answer for _, answer in stage.run(iter(frames))]
     lefts = [masks.bounding_box(answer.instances[0].mask)[0] for answer in answers]
@@ -365,5 +365,5 @@ def test_a_region_without_pixels_is_refused(region: tuple[int, int, int, int]) -
 
 def test_a_region_that_leaves_the_frame_ends_with_it() -> None:
     assert Bounds((-5, 400, 9000, 500)).window(WIDTH, HEIGHT) == (0, 400, WIDTH, HEIGHT)
-    lens = Lens.on(frame_of(disc(9, 9, 5)), (0, 0, WIDTH, HEIGHT), 1000)
+    lens = Viewport.on(frame_of(disc(9, 9, 5)), (0, 0, WIDTH, HEIGHT), 1000)
     assert (lens.width, lens.height, lens.shrinks) == (WIDTH, HEIGHT, False)

@@ -17,18 +17,18 @@ from tests.fakes import Colours
 from tests.test_stages_view import HEIGHT, RED, WIDTH, disc, frame_of
 from videoseg.geometry import masks
 from videoseg.geometry.region import Bounds
-from videoseg.protocols import Composed, Explains, Submits, Weighed
+from videoseg.protocols import AsyncSegmenter, Composite, Explains, Weighed
 from videoseg.stages.batched import Batched
 from videoseg.stages.keyframed import Keyframed
-from videoseg.stages.propagated import Carried, Follows
+from videoseg.stages.propagated import Follows, Propagated
 from videoseg.stages.view import view_of
 from videoseg.types import Cue, Detections, Frame, Prompt
 from videoseg.types.usage import Destination, Metered, Remote, Sends, Usage
 
 OF_OTHER_PARTS = {
     "videoseg.protocols": {
-        *("FrameSource", "Segmenter", "Grounder", "VideoSegmenter", "Stage", "Remembers"),
-        *("Tracker", "Draws", "Studies", "Writer", "RunReader", "Exporter"),
+        *("FrameSource", "Segmenter", "Grounder", "VideoSegmenter", "Stage", "Resumable"),
+        *("Tracker", "Draws", "TwoPassTracker", "Writer", "RunReader", "Exporter"),
     },
     "videoseg.jobs.positions": {"Timed"},
     "videoseg.stages.concurrent": {"RemoteSegmenter"},  # a Segmenter that is Remote
@@ -103,13 +103,13 @@ class Composing:
 ABLE: dict[type, type] = {
     Follows: Following,
     Keyframed: Keyed,
-    Submits: Submitting,
+    AsyncSegmenter: Submitting,
     Remote: Far,
     Metered: Counting,
     Sends: Sending,
     Explains: Explaining,
     Weighed: Weighing,
-    Composed: Composing,
+    Composite: Composing,
 }
 BOUNDS = Bounds((100, 60, 500, 400))
 
@@ -199,7 +199,7 @@ def test_a_view_of_the_whole_frame_changes_no_answer() -> None:
     cue = Cue(frame=0, boxes=((120.0, 120.0, 280.0, 280.0, True),))
     box = (Prompt("red", cues=(cue,)),)
     whole = Bounds((0, 0, WIDTH, HEIGHT))
-    for stage, prompts in ((Batched, RED), (Carried, box)):
+    for stage, prompts in ((Batched, RED), (Propagated, box)):
         bare = list(stage(Colours(), prompts).run(frames()))
         seen = list(stage(view_of(Colours(), whole, None), prompts).run(frames()))
         assert drawn(bare) == drawn(seen)

@@ -16,7 +16,7 @@ from videoseg import registry
 from videoseg.errors import ModelError, OutOfMemoryError, PromptError
 from videoseg.geometry import masks
 from videoseg.models._torch.model import TorchModel
-from videoseg.protocols import Segmenter, Submits
+from videoseg.protocols import AsyncSegmenter, Segmenter
 from videoseg.types import Cue, Detections, Frame, Mask, Prompt
 
 pytest.importorskip("torch")
@@ -135,7 +135,7 @@ def test_answers_come_in_order_and_fit_the_frame(name: str, weights: dict[str, s
     given = frames(3)
     answers = part.segment(given, [asked] * 3)
     assert isinstance(part, Segmenter)
-    assert isinstance(part, Submits)
+    assert isinstance(part, AsyncSegmenter)
     assert [(a.stream, a.index) for a in answers] == [("cam", 0), ("cam", 1), ("cam", 2)]
     for answer in answers:
         assert {one.prompt for one in answer.instances} == set(range(len(asked)))

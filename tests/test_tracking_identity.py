@@ -25,10 +25,10 @@ from tests.tracked import (
     track,
 )
 from videoseg.geometry import masks
-from videoseg.tracking.appearance import UNKNOWN, Look, Palette
+from videoseg.tracking.appearance import UNKNOWN, Appearance, BinnedImage
 from videoseg.tracking.iou import IouTracker
 from videoseg.tracking.tracks import Track
-from videoseg.tracking.two_pass import TwoPassTracker
+from videoseg.tracking.two_pass import TwoPassIouTracker
 from videoseg.types import Frame, Instance, Mask, RgbImage, Scene
 
 RED, BLUE, GREEN = (230, 30, 40), (30, 60, 230), (20, 200, 60)
@@ -235,9 +235,11 @@ def test_the_same_run_gives_the_same_masks() -> None:
 
 def test_looks_tell_colours_apart_wherever_they_are() -> None:
     places = (disc(40, 40), disc(110, 80))
-    palettes = [Palette.of(painted((places[0], RED), (places[1], c))) for c in (RED, BLUE)]
+    palettes = [BinnedImage.of(painted((places[0], RED), (places[1], c))) for c in (RED, BLUE)]
     same, other = (
-        Look.of(found(places[0]), palette).like(Look.of(found(places[1]), palette))
+        Appearance.of(found(places[0]), palette).similarity(
+            Appearance.of(found(places[1]), palette)
+        )
         for palette in palettes
     )
     assert same > 0.9
@@ -246,20 +248,21 @@ def test_looks_tell_colours_apart_wherever_they_are() -> None:
 
 def test_a_look_at_one_pixel_says_nothing() -> None:
     pixel = found(Mask(3, 4, WIDTH, HEIGHT, np.ones((1, 1), np.bool_)))
-    one, other = (Look.of(pixel, Palette.of(background(seed))) for seed in (1, 2))
-    assert one.like(other) == pytest.approx(UNKNOWN, abs=0.06)
+    one, other = (Appearance.of(pixel, BinnedImage.of(background(seed))) for seed in (1, 2))
+    assert one.similarity(other) == pytest.approx(UNKNOWN, abs=0.06)
 
 
 def test_an_embedding_goes_before_colours() -> None:
     mask = disc(40, 40)
-    palette = Palette.of(painted((mask, RED)))
+    palette = BinnedImage.of(painted((mask, RED)))
     axes = np.eye(2, dtype=np.float32)
     one, other = (
-        Look.of(dataclasses.replace(found(mask), embedding=3 * axis), palette) for axis in axes
+        Appearance.of(dataclasses.replace(found(mask), embedding=3 * axis), palette)
+        for axis in axes
     )
-    assert one.like(one) == pytest.approx(1)
-    assert one.like(other) == pytest.approx(0)
-    assert one.blended(other, 0.5).like(one) == pytest.approx(0.5**0.5)
+    assert one.similarity(one) == pytest.approx(1)
+    assert one.similarity(other) == pytest.approx(0)
+    assert one.blended(other, 0.5).similarity(one) == pytest.approx(0.5**0.5)
 
 
 # Two passes ---------------------------------------------------------------------------------------
@@ -267,7 +270,7 @@ def test_an_embedding_goes_before_colours() -> None:
 
 def twice(answers: list[Answer], images: dict[int, RgbImage]) -> list[Scene]:
     """What two passes draw; the frames are gone over twice."""
-    made = TwoPassTracker(smoothing=0)
+    made = TwoPassIouTracker(smoothing=0)
     run = [
         (f, detections(f, a))
         for f, a in zip(frames(len(answers), images=images), answers, strict=True)
@@ -306,7 +309,7 @@ def test_two_passes_agree_with_one_where_nothing_is_uncertain() -> None:
 
 def test_a_studied_still_shows_its_objects() -> None:
     frame = Frame("clip", 0, 0, Fraction(1, RATE), background())
-    made = TwoPassTracker()
+    made = TwoPassIouTracker()
     answer = detections(frame, [found(disc(60, 60))])
     made.study({"clip": info()}, [(frame, answer)])
     made.start({"clip": info()}, PROMPTS)

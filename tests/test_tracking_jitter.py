@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from videoseg.tracking.smoothing.jitter import Jitter, Pair, Side
+from videoseg.tracking.smoothing.jitter import Jitter, NeighbourPair, WarpedContour
 
 Map = npt.NDArray[np.float32]
 SIZE = 400
@@ -20,10 +20,10 @@ def noise(rng: np.random.Generator, deviation: float) -> Map:
     return np.repeat(errors[:, None], EDGE.shape[1], axis=1).astype(np.float32)
 
 
-def pair(before: Map, after: Map, trust: float = 1.0) -> tuple[list[Side], Pair]:
+def pair(before: Map, after: Map, trust: float = 1.0) -> tuple[list[WarpedContour], NeighbourPair]:
     ones = np.ones_like(EDGE)
-    one, other = (Side(off, ones, np.float32(trust) * ones) for off in (before, after))
-    return [one, other], Pair.of(one, other, EDGE, 1.0)
+    one, other = (WarpedContour(off, ones, np.float32(trust) * ones) for off in (before, after))
+    return [one, other], NeighbourPair.of(one, other, EDGE, 1.0)
 
 
 def learned(before: Map, after: Map, expected: float = 0.0) -> Jitter:

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from videoseg.motion.flow import Flow
-from videoseg.motion.frame_pairs import MOTION_SIDE, SMALL_SIDE, Pictures, Scout, Step
+from videoseg.motion.frame_pairs import (
+    MOTION_SIDE,
+    SMALL_SIDE,
+    FramePairMotion,
+    FramePyramid,
+    MotionPrefetcher,
+)
 from videoseg.types import RgbImage
 
 
@@ -20,7 +26,7 @@ def picture(seed: int, width: int = 160, height: int = 90) -> RgbImage:
     ("width", "height"), [(1, 1), (1, 2000), (160, 90), (641, 361), (1281, 2001), (3840, 2160)]
 )
 def test_pictures_are_small_and_keep_their_shape(width: int, height: int) -> None:
-    made = Pictures.of(np.full((height, width, 3), 77, np.uint8))
+    made = FramePyramid.of(np.full((height, width, 3), 77, np.uint8))
     assert (made.frame_width, made.frame_height) == (width, height)
     for image, side in ((made.small, SMALL_SIDE), (made.grey, MOTION_SIDE)):
         assert max(image.shape[:2]) == min(side, max(width, height))
@@ -29,13 +35,13 @@ def test_pictures_are_small_and_keep_their_shape(width: int, height: int) -> Non
 
 
 def test_a_scout_finds_what_is_found_without_it() -> None:
-    pictures = [Pictures.of(picture(seed)) for seed in range(3)]
-    scout = Scout(judged=True)
+    pictures = [FramePyramid.of(picture(seed)) for seed in range(3)]
+    scout = MotionPrefetcher(judged=True)
     looks = [scout.look(each, needed=True) for each in pictures]
     assert looks[0] is None
     for look, before, after in zip(looks[1:], pictures, pictures[1:], strict=False):
         assert look is not None
-        found, wanted = look.result(), Step.between(before, after, judged=True)
+        found, wanted = look.result(), FramePairMotion.between(before, after, judged=True)
         assert found is not None
         assert wanted is not None
         assert np.array_equal(found.flow.backward, wanted.flow.backward)
@@ -48,10 +54,10 @@ def test_a_scout_finds_what_is_found_without_it() -> None:
 
 def test_a_scout_has_no_thread_where_nothing_is_needed() -> None:
     before = threading.active_count()
-    scout = Scout(judged=True)
-    assert [scout.look(Pictures.of(picture(n)), needed=False) for n in range(3)] == [None] * 3
+    scout = MotionPrefetcher(judged=True)
+    assert [scout.look(FramePyramid.of(picture(n)), needed=False) for n in range(3)] == [None] * 3
     assert threading.active_count() == before
-    look = scout.look(Pictures.of(picture(3)), needed=True)
+    look = scout.look(FramePyramid.of(picture(3)), needed=True)
     assert look is not None
     assert look.result() is not None
     scout.close()
@@ -59,12 +65,14 @@ def test_a_scout_has_no_thread_where_nothing_is_needed() -> None:
 
 
 def test_frames_of_another_size_are_not_compared() -> None:
-    one, other = Pictures.of(picture(1)), Pictures.of(picture(1, 90, 160))
-    assert Step.between(one, other, judged=True) is None
+    one, other = FramePyramid.of(picture(1)), FramePyramid.of(picture(1, 90, 160))
+    assert FramePairMotion.between(one, other, judged=True) is None
 
 
 def test_trust_is_only_looked_at_where_it_is_asked_for() -> None:
-    step = Step.between(Pictures.of(picture(1)), Pictures.of(picture(1)), judged=False)
+    step = FramePairMotion.between(
+        FramePyramid.of(picture(1)), FramePyramid.of(picture(1)), judged=False
+    )
     assert step is not None
     assert isinstance(step.flow, Flow)
     assert step.onward is step.back is None

@@ -18,7 +18,7 @@ from tests.media import clip
 from videoseg import Job, Prompt, load_config, registry
 from videoseg.cli._app import run
 from videoseg.errors import UnknownPhraseError, UnknownPhraseWarning
-from videoseg.protocols import Remembers, Segmenter
+from videoseg.protocols import Resumable, Segmenter
 from videoseg.runlog.reader import read_run
 from videoseg.stages.known_phrases import known_only, prepare_known
 from videoseg.types import Cue, Detections, Frame
@@ -229,7 +229,7 @@ def test_a_stage_that_remembers_still_does() -> None:
 
     inner = Stage()
     stage = known_only(inner, (1,), 2)
-    assert isinstance(stage, Remembers)
+    assert isinstance(stage, Resumable)
     assert known_only(inner, (0, 1), 2) is inner
     stage.recall(None, Detections("a", 0, (), (None, 0.5)))  # type: ignore[arg-type]
     assert inner.recalled is not None

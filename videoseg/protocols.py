@@ -24,7 +24,7 @@ from videoseg.types import (
     Shape,
     StreamInfo,
 )
-from videoseg.types.snapshot import State
+from videoseg.types.snapshot import Snapshot
 
 
 @runtime_checkable
@@ -144,7 +144,7 @@ class Pending(Protocol):
 
 
 @runtime_checkable
-class Submits(Protocol):
+class AsyncSegmenter(Protocol):
     """A ``Segmenter`` whose work goes on by itself while the caller does something else."""
 
     def submit(self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]) -> Pending:
@@ -212,17 +212,17 @@ class VideoSegmenter(Protocol):
         """The stream ends: release what was kept of it. A second call does nothing."""
         ...
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         """What is remembered after the last step, but for that frame itself."""
         ...
 
-    def restore(self, state: State, last: Frame) -> None:
+    def restore(self, state: Snapshot, last: Frame) -> None:
         """Remember what ``snapshot`` gave after the step with frame ``last``."""
         ...
 
 
 @runtime_checkable
-class Composed(Protocol):
+class Composite(Protocol):
     """A model made of other models, which its settings name."""
 
     def compose(self, part: Callable[[str], Segmenter]) -> None:
@@ -240,18 +240,18 @@ class Stage(Protocol):
 
 
 @runtime_checkable
-class Remembers(Stage, Protocol):
+class Resumable(Stage, Protocol):
     """A Stage whose answers depend on frames before; so it can be put back to where it was."""
 
     def recall(self, frame: Frame, detections: Detections | None) -> None:
         """Take the next frame with the answer it was given in an earlier run."""
         ...
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         """What is remembered beside the answers, after the frame that was yielded last."""
         ...
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: Snapshot) -> None:
         """Remember what ``snapshot`` gave, after all frames up to then have been recalled."""
         ...
 
@@ -286,7 +286,7 @@ class Draws(Tracker, Protocol):
 
 
 @runtime_checkable
-class Studies(Tracker, Protocol):
+class TwoPassTracker(Tracker, Protocol):
     """A Tracker that may see a whole run before it follows anything."""
 
     def study(

@@ -35,7 +35,7 @@ from videoseg.evaluate.metrics.tracking import (
     mask_tracks,
 )
 from videoseg.tracking.iou import IouTracker
-from videoseg.tracking.two_pass import TwoPassTracker
+from videoseg.tracking.two_pass import TwoPassIouTracker
 from videoseg.types import Mask, Prompt, Scene
 
 PROMPTS = (Prompt("thing", text="thing"),)
@@ -117,7 +117,7 @@ def ours() -> dict[str, IouTracker]:
     causal: dict[str, Any] = {"look_ahead": 0, "bridge": 0, "smoothing": 0}
     return {
         "videoseg": IouTracker(),
-        "videoseg, two passes": TwoPassTracker(),
+        "videoseg, two passes": TwoPassIouTracker(),
         "videoseg, causal": IouTracker(**causal),
     }
 
@@ -125,7 +125,7 @@ def ours() -> dict[str, IouTracker]:
 def followed(tracker: IouTracker, sequence: HardSequence) -> Tracks:
     """The masks that a tracker shows on each frame, by identity."""
     streams = {sequence.name: sequence.info}
-    if isinstance(tracker, TwoPassTracker):
+    if isinstance(tracker, TwoPassIouTracker):
         tracker.study(streams, zip(sequence.frames, sequence.detections, strict=True))
     tracker.start(streams, PROMPTS)
     scenes: list[Scene] = []

@@ -39,7 +39,7 @@ from videoseg.config.layers import (
 )
 from videoseg.config.trust import Said, check_project
 from videoseg.errors import ConfigError, MissingDependencyError, nearest, shown
-from videoseg.protocols import Composed
+from videoseg.protocols import Composite
 from videoseg.registry import Kind
 from videoseg.settings import Guarded, settings_fields
 from videoseg.settings import Setting as Setting
@@ -158,7 +158,7 @@ class RunConfig:
         if kind == "models":
             settings = {**self._for_models(name, cls), **settings}
         part = made(**_checked(cls, settings, f"{kind}.{name}"))
-        if isinstance(part, Composed):
+        if isinstance(part, Composite):
             part.compose(functools.partial(self.part, "models"))
         return part
 

@@ -12,7 +12,7 @@ from videoseg.evaluate.answers import Answer, Found
 from videoseg.protocols import Segmenter
 from videoseg.registry import release
 from videoseg.stages.batched import Batched
-from videoseg.stages.propagated import Carried
+from videoseg.stages.propagated import Propagated
 from videoseg.types import Detections, Frame, Prompt
 
 
@@ -69,7 +69,7 @@ class Driver(AbstractContextManager["Driver"]):
             return
         model, prompts = self._opened(), tuple(asked.values())
         model.prepare(prompts)
-        stage = Carried(model, prompts) if carry else Batched(model, prompts)
+        stage = Propagated(model, prompts) if carry else Batched(model, prompts)
         start = time.perf_counter()
         for frame, detections in stage.run(frames):
             seconds = (time.perf_counter() - start) / len(asked)

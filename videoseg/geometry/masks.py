@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from videoseg.types import Bitmap, Box, Mask
 from videoseg.types.shapes import cropped
-from videoseg.types.snapshot import State
+from videoseg.types.snapshot import Snapshot
 
 _MOST_CHARACTERS = 8
 """Characters of a compressed number, 5 bits each: more than any run length takes."""
@@ -32,14 +32,14 @@ def to_bitmap(mask: Mask) -> Bitmap:
     return mask.to_array()
 
 
-def to_arrays(mask: Mask) -> State:
+def to_arrays(mask: Mask) -> Snapshot:
     """A mask as plain arrays."""
     place = np.array([mask.x, mask.y, mask.frame_width, mask.frame_height])
     arrays: dict[str, npt.NDArray[Any]] = {"place": place, "bitmap": mask.bitmap}
     return arrays if mask.logits is None else {**arrays, "logits": mask.logits}
 
 
-def from_arrays(arrays: State) -> Mask:
+def from_arrays(arrays: Snapshot) -> Mask:
     """The mask that ``to_arrays`` was given."""
     x, y, width, height = (int(value) for value in arrays["place"])
     return Mask(x, y, width, height, arrays["bitmap"], arrays.get("logits"))

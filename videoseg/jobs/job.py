@@ -47,10 +47,10 @@ from videoseg.protocols import (
     Explains,
     Exporter,
     FrameSource,
-    Remembers,
+    Resumable,
     Segmenter,
     Stage,
-    Studies,
+    TwoPassTracker,
     Weighed,
     Writer,
 )
@@ -67,10 +67,10 @@ from videoseg.runlog.staging import Staging, settle
 from videoseg.runlog.summary import Summary
 from videoseg.stages.backwards import first_mark, mark_notes
 from videoseg.stages.batched import USUAL, Load
-from videoseg.stages.budget import UntilLimit
+from videoseg.stages.budget import Budget
 from videoseg.stages.every_nth import batch_within, seeing_ahead
 from videoseg.stages.known_phrases import known_only, prepare_known
-from videoseg.stages.propagated import Carried, ask
+from videoseg.stages.propagated import Propagated, ask
 from videoseg.stages.replayed import Replayed
 from videoseg.stages.select import stage_for
 from videoseg.stages.view import check_marks, view_of
@@ -298,7 +298,7 @@ class Job(AbstractContextManager["Job"]):
         marked = {n: prompt for n, prompt in self._known.items() if is_carried(prompt)}
         numbers = tuple(marked)
         model = view_of(self._model, self._bounds, self.config.run.max_size)
-        for frame, found in Carried(model, tuple(marked.values())).run(frames):
+        for frame, found in Propagated(model, tuple(marked.values())).run(frames):
             instances = tuple(
                 dataclasses.replace(one, prompt=numbers[one.prompt]) for one in found.instances
             )
@@ -381,7 +381,7 @@ class Job(AbstractContextManager["Job"]):
             before = self._usage()
             self._load_model()
             notes, stage = Notes(staging.notes), self._stage()
-            memory = stage if isinstance(stage, Remembers) else None
+            memory = stage if isinstance(stage, Resumable) else None
             known, state = notes.left(plan, with_state=memory is not None)
             log = ends.enter_context(
                 RunLog(
@@ -398,7 +398,7 @@ class Job(AbstractContextManager["Job"]):
                     notes.note(plan, log.answers, memory)
 
             earlier = RunFolder(staging.folder / "run", notes.answers).detections()
-            limited = UntilLimit(Replayed(islice(earlier, known), stage, state))
+            limited = Budget(Replayed(islice(earlier, known), stage, state))
             steps = self._follow(limited, keep)
 
             def ended() -> Ended:
@@ -429,7 +429,7 @@ class Job(AbstractContextManager["Job"]):
         with Staging(out, self.produces(), overwrite) as staging, ExitStack() as ends:
             log = ends.enter_context(RunLog(staging.folder / "run", self.streams, self.prompts))
             known = functools.partial(Replayed, whole=end.stopped is None)
-            if isinstance(self._tracker, Studies):
+            if isinstance(self._tracker, TwoPassTracker):
                 with self.clock.measure("study"):
                     pairs = known(answers()).run(self.frames())
                     self._tracker.study(self.streams, pairs)

@@ -81,7 +81,7 @@ class Agent(Hosted):
         return super().destinations + destinations_of(self._local())
 
     def compose(self, part: Callable[[str], Segmenter]) -> None:
-        """Take the way to other models by name (``protocols.Composed``)."""
+        """Take the way to other models by name (``protocols.Composite``)."""
         self._part = part
 
     def prepare(self, prompts: Sequence[Prompt]) -> None:  # noqa: ARG002 - any phrase is taken

@@ -20,7 +20,7 @@ jumps, and 320 a tenth."""
 
 
 @dataclass(slots=True, eq=False)
-class Pictures:
+class FramePyramid:
     """A frame, made small.
 
     Attributes:
@@ -37,7 +37,7 @@ class Pictures:
     _slope: Map | None = field(init=False, repr=False, default=None)
 
     @classmethod
-    def of(cls, image: RgbImage) -> Pictures:
+    def of(cls, image: RgbImage) -> FramePyramid:
         """Both of a frame."""
         import cv2
 
@@ -65,7 +65,7 @@ class Pictures:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class FramePairMotion:
     """From one frame to the next.
 
     Attributes:
@@ -79,7 +79,9 @@ class Step:
     back: Motion | None = None
 
     @classmethod
-    def between(cls, before: Pictures, after: Pictures, *, judged: bool) -> Step | None:
+    def between(
+        cls, before: FramePyramid, after: FramePyramid, *, judged: bool
+    ) -> FramePairMotion | None:
         """What is seen between two frames; None where they cannot be compared.
 
         Args:
@@ -98,7 +100,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Scout:
+class MotionPrefetcher:
     """Looks at steps between frames in a thread of its own, while others are being drawn.
 
     Attributes:
@@ -107,16 +109,18 @@ class Scout:
 
     judged: bool
     _thread: ThreadPoolExecutor | None = field(init=False, repr=False, default=None)
-    _last: Pictures | None = field(init=False, repr=False, default=None)
+    _last: FramePyramid | None = field(init=False, repr=False, default=None)
 
-    def look(self, pictures: Pictures, *, needed: bool) -> Future[Step | None] | None:
+    def look(
+        self, pictures: FramePyramid, *, needed: bool
+    ) -> Future[FramePairMotion | None] | None:
         """Begin to look at the step to the next frame; None for the first, and where not needed."""
         last, self._last = self._last, pictures
         if last is None or not needed:
             return None
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="scout")
-        return self._thread.submit(Step.between, last, pictures, judged=self.judged)
+        return self._thread.submit(FramePairMotion.between, last, pictures, judged=self.judged)
 
     def close(self) -> None:
         """The stream ends."""
@@ -125,7 +129,7 @@ class Scout:
             self._thread = None
 
 
-def flow_to(after: Pictures, before: Pictures) -> Flow | None:
+def flow_to(after: FramePyramid, before: FramePyramid) -> Flow | None:
     """Motion that leads back from one frame to another; None where they cannot be compared."""
     if before.grey.shape != after.grey.shape:
         return None

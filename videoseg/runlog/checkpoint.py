@@ -24,13 +24,13 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import OutputError, OutputExistsError, RunLogError
-from videoseg.protocols import Remembers
+from videoseg.protocols import Resumable
 from videoseg.runlog.log import DETECTIONS
 from videoseg.runlog.manifest import LONGEST, json_bytes
 from videoseg.runlog.plan import Plan, difference
 from videoseg.runlog.staging import PLAN
 from videoseg.system.held_folders import Held, NotOursError
-from videoseg.types.snapshot import State
+from videoseg.types.snapshot import Snapshot
 
 _STATE = "state"
 _KIND = re.compile(r"[<>|=][biufcSU][0-9]{1,6}")
@@ -54,7 +54,7 @@ class Notes:
         with _using(folder), Held.at(folder.parent) as above:
             self._folder = above.inside(folder.name)
 
-    def left(self, plan: Plan, *, with_state: bool) -> tuple[int, State]:
+    def left(self, plan: Plan, *, with_state: bool) -> tuple[int, Snapshot]:
         """What an earlier run has left for one with this plan: whole answers, and a state.
 
         Args:
@@ -72,7 +72,7 @@ class Notes:
         self._check(plan)
         return self._cut(answers), state
 
-    def note(self, plan: Plan, answers: int, memory: Remembers | None) -> None:
+    def note(self, plan: Plan, answers: int, memory: Resumable | None) -> None:
         """Keep up with an answer that has been logged.
 
         Args:
@@ -106,14 +106,14 @@ class Notes:
                 "anew with --overwrite"
             )
 
-    def _note_state(self, state: State, answers: int) -> None:
+    def _note_state(self, state: Snapshot, answers: int) -> None:
         kinds = [(name, array.dtype.str, array.shape) for name, array in state.items()]
         head = {"answers": answers, "arrays": kinds}
         arrays = (array.tobytes() for array in state.values())
         with _using(self._folder.path / _STATE):
             self._folder.write(_STATE, chain([f"{json.dumps(head)}\n".encode("ascii")], arrays))
 
-    def _read_state(self) -> tuple[State, int]:
+    def _read_state(self) -> tuple[Snapshot, int]:
         """The last state that was kept, and how many answers it follows from; else none and 0."""
         try:
             with self._folder.open(_STATE) as file:

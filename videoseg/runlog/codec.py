@@ -36,9 +36,9 @@ from videoseg.types import (
     Ring,
     Scene,
     Shape,
-    State,
     StreamInfo,
     TrackedInstance,
+    TrackState,
 )
 
 T = TypeVar("T")
@@ -297,10 +297,10 @@ def _tracked_to_text(tracked: TrackedInstance, places: Mapping[int, int]) -> str
     )
 
 
-def _state(state: Json) -> State:
-    if state not in get_args(State):
+def _state(state: Json) -> TrackState:
+    if state not in get_args(TrackState):
         raise ValueError(f"unknown state {state!r}")
-    found: State = state
+    found: TrackState = state
     return found
 
 

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from videoseg.errors import OutOfMemoryError
-from videoseg.protocols import Pending, Segmenter, Submits
+from videoseg.protocols import AsyncSegmenter, Pending, Segmenter
 from videoseg.stages.checked_answers import sound
 from videoseg.types import Detections, Frame, Prompt
 
@@ -65,9 +65,9 @@ class Load:
 class Batched:
     """A ``Stage``: every frame is asked, for itself.
 
-    A model that can begin on a batch (``Submits``) is handed the next one before the answers of the
-    last are fetched, so that it never waits for the rest of the run. Where memory runs out, the
-    same frames are asked again, half as many at once, with nothing else under way.
+    A model that can begin on a batch (``AsyncSegmenter``) is handed the next one before the answers
+    of the last are fetched, so that it never waits for the rest of the run. Where memory runs out,
+    the same frames are asked again, half as many at once, with nothing else under way.
 
     Attributes:
         segmenter: The model; prepared by the caller.
@@ -94,7 +94,7 @@ class Batched:
             OutOfMemoryError: Not even one frame fits.
         """
         source = iter(frames)
-        ahead = 1 if isinstance(self.segmenter, Submits) else 0
+        ahead = 1 if isinstance(self.segmenter, AsyncSegmenter) else 0
         under_way: deque[_Batch] = deque()
         while frames_of := tuple(islice(source, self._size())):
             batch = self._begin(frames_of)
@@ -111,7 +111,7 @@ class Batched:
         """Frames for the next batch."""
         if self.batch_size:
             wanted = self.batch_size
-        elif isinstance(self.segmenter, Submits):
+        elif isinstance(self.segmenter, AsyncSegmenter):
             wanted = self.segmenter.batch_size()
         else:
             wanted = USUAL
@@ -123,7 +123,7 @@ class Batched:
         prompts = tuple(self.prompts)
         asked = (prompts,) * len(frames)
         try:
-            if isinstance(self.segmenter, Submits):
+            if isinstance(self.segmenter, AsyncSegmenter):
                 return _Batch(frames, self.segmenter.submit(frames, asked))
             start = time.perf_counter()
             answers = self.segmenter.segment(frames, asked)

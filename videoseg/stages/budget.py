@@ -11,7 +11,7 @@ from videoseg.types import Detections, Frame
 
 
 @dataclass(slots=True)
-class UntilLimit:
+class Budget:
     """A ``Stage``: another one, up to the frame before the limit, as if the input ended there.
 
     Attributes:

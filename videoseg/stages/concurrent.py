@@ -27,7 +27,7 @@ class RemoteSegmenter(Segmenter, Remote, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class InFlight:
+class Concurrent:
     """A ``Stage``: every frame is asked, for itself, ``segmenter.concurrency`` at a time.
 
     An error about a frame is raised after the answers of all frames before it. Whoever leaves

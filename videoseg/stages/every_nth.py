@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from videoseg.protocols import Remembers, Stage, Tracker
+from videoseg.protocols import Resumable, Stage, Tracker
 from videoseg.types import Detections, Frame
-from videoseg.types.snapshot import State
+from videoseg.types.snapshot import Snapshot
 
 _MOST_HELD = 32
 """Frames that may wait for the answers of one batch."""
@@ -83,18 +83,18 @@ class EveryNth:
 class RememberingEveryNth(EveryNth):
     """The same around a stage that can be put back to where it was."""
 
-    stage: Remembers
+    stage: Resumable
 
     def recall(self, frame: Frame, detections: Detections | None) -> None:
         """Take the next frame with the answer it was given in an earlier run."""
         if detections is not None:
             self.stage.recall(frame, detections)
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         """What the stage remembers."""
         return self.stage.snapshot()
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: Snapshot) -> None:
         """Remember what ``snapshot`` gave."""
         self.stage.restore(state)
 
@@ -104,7 +104,7 @@ def every_nth(stage: Stage, every: int, *, first: int, also: Iterable[int | None
     if every == 1:
         return stage
     frames = frozenset(frame for frame in also if frame is not None)
-    if isinstance(stage, Remembers):
+    if isinstance(stage, Resumable):
         return RememberingEveryNth(stage, every, first, frames)
     return EveryNth(stage, every, first, frames)
 

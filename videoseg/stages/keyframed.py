@@ -14,7 +14,7 @@ from videoseg.motion.shot_cuts import CutDetector
 from videoseg.protocols import Segmenter, VideoSegmenter
 from videoseg.stages.checked_answers import sound
 from videoseg.types import Detections, Frame, Instance, Prompt
-from videoseg.types.snapshot import State, joined, parted
+from videoseg.types.snapshot import Snapshot, joined, parted
 
 _SAME = 0.3
 """From this IoU on, an object found on a keyframe is the one that was followed to it."""
@@ -72,12 +72,12 @@ class Keyframes:
         """Take the next frame with the answer it was given in an earlier run."""
         self._stream(frame.stream).recall(frame, detections)
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         """What the memories of the objects hold."""
         streams = enumerate(self._streams.values())
         return joined({str(place): stream.memory.snapshot() for place, stream in streams})
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: Snapshot) -> None:
         """Give the memories back what they held after the frame that was recalled last."""
         parts = parted(state)
         for place, stream in enumerate(self._streams.values()):
@@ -191,7 +191,7 @@ class _Moved:
     def finish(self) -> None:
         self._last, self._objects = None, ()
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         return joined(
             {
                 f"{place}:{one.prompt}:{one.object_id}": {
@@ -202,7 +202,7 @@ class _Moved:
             }
         )
 
-    def restore(self, state: State, last: Frame) -> None:
+    def restore(self, state: Snapshot, last: Frame) -> None:
         self._last = last
         self._objects = tuple(
             Instance(masks.from_arrays(part), float(part["score"]), int(prompt), int(object_id))

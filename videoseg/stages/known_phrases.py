@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from videoseg.errors import UnknownPhraseError
 from videoseg.prompts import Refused
-from videoseg.protocols import Remembers, Segmenter, Stage
+from videoseg.protocols import Resumable, Segmenter, Stage
 from videoseg.types import Detections, Frame, Prompt
-from videoseg.types.snapshot import State
+from videoseg.types.snapshot import Snapshot
 
 
 def prepare_known(model: Segmenter, prompts: Sequence[Prompt]) -> tuple[Refused, ...]:
@@ -78,17 +78,17 @@ class KnownOnly:
 class RememberingKnownOnly(KnownOnly):
     """The same around a stage that can be put back to where it was."""
 
-    stage: Remembers
+    stage: Resumable
 
     def recall(self, frame: Frame, detections: Detections | None) -> None:
         """Take the next frame with the answer it was given in an earlier run."""
         self.stage.recall(frame, None if detections is None else self._of_known(detections))
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         """What the stage remembers."""
         return self.stage.snapshot()
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: Snapshot) -> None:
         """Remember what ``snapshot`` gave."""
         self.stage.restore(state)
 
@@ -107,6 +107,6 @@ def known_only(stage: Stage, places: Sequence[int], count: int) -> Stage:
     """A stage that answers for all prompts of a run; itself where it asks all of them."""
     if len(places) == count:
         return stage
-    if isinstance(stage, Remembers):
+    if isinstance(stage, Resumable):
         return RememberingKnownOnly(stage, tuple(places), count)
     return KnownOnly(stage, tuple(places), count)

@@ -15,7 +15,7 @@ from videoseg.protocols import Segmenter, VideoSegmenter
 from videoseg.stages.backwards import Backwards, Earlier
 from videoseg.stages.checked_answers import sound
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, Prompt
-from videoseg.types.snapshot import State, joined, parted
+from videoseg.types.snapshot import Snapshot, joined, parted
 
 MARKED = 0
 """``object_id`` of the one object that a prompt's cues mean."""
@@ -31,7 +31,7 @@ class Follows(Protocol):
 
 
 @dataclass(slots=True)
-class Carried:
+class Propagated:
     """A ``Stage``: a prompt's cues hold on the frame they were made on, and are carried from there.
 
     A cue is asked on its frame, or on the first that comes after it; later cues correct the same
@@ -66,7 +66,7 @@ class Carried:
             earlier: Earlier | None = None
             for frame in frames:
                 if earlier is None and self.backwards is not None:
-                    alone = partial(Carried, self.segmenter)
+                    alone = partial(Propagated, self.segmenter)
                     earlier = self.backwards.before(frame, self.prompts, alone)
                     ends.enter_context(earlier)
                 answer = self._stream(frame.stream).step(frame)
@@ -76,12 +76,12 @@ class Carried:
         """Take the next frame with the answer it was given in an earlier run."""
         self._stream(frame.stream).recall(frame, detections)
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         """What the memories of the objects hold."""
         streams = enumerate(self._streams.values())
         return joined({str(place): stream.follower.snapshot() for place, stream in streams})
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: Snapshot) -> None:
         """Give the memories back what they held after the frame that was recalled last."""
         parts = parted(state)
         for place, stream in enumerate(self._streams.values()):
@@ -232,11 +232,11 @@ class _MaskCues:
         self._masks = {}
         self._last = None
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         found = self._masks.items()
         return joined({str(index): masks.to_arrays(mask) for index, mask in found})
 
-    def restore(self, state: State, last: Frame) -> None:
+    def restore(self, state: Snapshot, last: Frame) -> None:
         parts = parted(state).items()
         self._masks = {int(name): masks.from_arrays(part) for name, part in parts}
         self._last = last

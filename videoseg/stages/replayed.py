@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from videoseg.errors import RunLogError
-from videoseg.protocols import Remembers, Stage
+from videoseg.protocols import Resumable, Stage
 from videoseg.types import Detections, Frame
-from videoseg.types.snapshot import State
+from videoseg.types.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Replayed:
 
     known: Iterable[tuple[str, int, Detections | None]]
     then: Stage | None = None
-    state: State | None = None
+    state: Snapshot | None = None
     whole: bool = True
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections | None]]:
@@ -34,7 +34,7 @@ class Replayed:
             RunLogError: The answers are to other frames than these.
         """
         source = iter(frames)
-        remembers = self.then if isinstance(self.then, Remembers) else None
+        remembers = self.then if isinstance(self.then, Resumable) else None
         for stream, index, answer in self.known:
             frame = next(source, None)
             if frame is None or (frame.stream, frame.index) != (stream, index):

@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from videoseg.protocols import FrameSource, Segmenter, Stage
 from videoseg.stages.backwards import Backwards
 from videoseg.stages.batched import Batched, Load
-from videoseg.stages.concurrent import InFlight, RemoteSegmenter, most_ahead
+from videoseg.stages.concurrent import Concurrent, RemoteSegmenter, most_ahead
 from videoseg.stages.every_nth import batch_within, every_nth
 from videoseg.stages.keyframed import Keyframed, Keyframes
-from videoseg.stages.propagated import Carried
+from videoseg.stages.propagated import Propagated
 from videoseg.types import Prompt
 
 
@@ -43,9 +43,9 @@ def stage_for(
     stage: Stage = Batched(model, prompts, batch_within(batch, every), load)
     if marked:
         backwards = None if again is None else Backwards(again, every, first, marked)
-        stage = Carried(model, prompts, backwards)
+        stage = Propagated(model, prompts, backwards)
     elif isinstance(model, Keyframed):
         stage = Keyframes(model, prompts, model)
     elif isinstance(model, RemoteSegmenter):
-        stage = InFlight(model, prompts, most_ahead(model.concurrency, every))
+        stage = Concurrent(model, prompts, most_ahead(model.concurrency, every))
     return every_nth(stage, every, first=first, also=marked)

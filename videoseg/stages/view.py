@@ -11,19 +11,19 @@ from typing import Any
 from videoseg.errors import PromptError
 from videoseg.geometry.region import Bounds
 from videoseg.protocols import (
-    Composed,
+    AsyncSegmenter,
+    Composite,
     Explains,
     Pending,
     Segmenter,
-    Submits,
     VideoSegmenter,
     Weighed,
 )
 from videoseg.stages.keyframed import Keyframed
 from videoseg.stages.propagated import Follows
-from videoseg.stages.viewport import Lens
+from videoseg.stages.viewport import Viewport
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt, StreamInfo
-from videoseg.types.snapshot import State
+from videoseg.types.snapshot import Snapshot
 from videoseg.types.usage import Destination, Metered, Remote, Sends, Usage
 
 
@@ -69,12 +69,12 @@ class View:
         """Close the model."""
         self.model.close()
 
-    def lens(self, frame: Frame) -> Lens:
+    def lens(self, frame: Frame) -> Viewport:
         """How a frame is shown."""
         window = self.bounds.window(frame.width, frame.height)
-        return Lens.on(frame, window, self.max_size)
+        return Viewport.on(frame, window, self.max_size)
 
-    def seen(self, instance: Instance, lens: Lens) -> Instance | None:
+    def seen(self, instance: Instance, lens: Viewport) -> Instance | None:
         """What the model found, as it lies in the frame; None where that is nothing."""
         whole = lens.outward(instance.mask)
         mask = None if whole is None else self.bounds.clipped(whole)
@@ -88,7 +88,7 @@ class View:
         self,
         answer: Detections | None,
         frame: Frame,
-        lens: Lens,
+        lens: Viewport,
         index_of: tuple[int, ...],
         count: int,
     ) -> Detections:
@@ -225,13 +225,13 @@ class _Composed(View):
 _ABILITIES: Mapping[type, type[View]] = {
     Follows: _Following,
     Keyframed: _Keyframed,
-    Submits: _Submitting,
+    AsyncSegmenter: _Submitting,
     Remote: _Remote,
     Metered: _Metered,
     Sends: _Sending,
     Explains: _Explaining,
     Weighed: _Weighed,
-    Composed: _Composed,
+    Composite: _Composed,
 }
 """What a model may be able to do beside answering, and how a view of it does the same."""
 
@@ -295,7 +295,7 @@ class _Asked:
     view: View
     frames: Sequence[Frame]
     counts: Sequence[int]
-    lenses: Sequence[Lens]
+    lenses: Sequence[Viewport]
     prompts: Sequence[dict[int, Prompt]]
 
     @classmethod
@@ -378,21 +378,21 @@ class _Follower:
     def finish(self) -> None:
         self.memory.finish()
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         return {} if self._waiting is not None else self.memory.snapshot()
 
-    def restore(self, state: State, last: Frame) -> None:
+    def restore(self, state: Snapshot, last: Frame) -> None:
         lens = self.view.lens(last)
         self._begin(lens)
         self.memory.restore(state, lens.frame(last))
 
-    def _begin(self, lens: Lens) -> None:
+    def _begin(self, lens: Viewport) -> None:
         if self._waiting is not None:
             self.memory.start([lens.prompt(prompt) or prompt for prompt in self._waiting])
             self._waiting = None
 
 
-def _shown(lens: Lens, prompts: Sequence[Prompt]) -> dict[int, Prompt]:
+def _shown(lens: Viewport, prompts: Sequence[Prompt]) -> dict[int, Prompt]:
     """The prompts that can be asked, as they are asked, by index."""
     pairs = ((index, lens.prompt(prompt)) for index, prompt in enumerate(prompts))
     return {index: prompt for index, prompt in pairs if prompt is not None}

@@ -34,7 +34,7 @@ _SURE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Lens:
+class Viewport:
     """How frames of one size are shown. All coordinates are on the pixel-edge grid.
 
     Attributes:
@@ -52,7 +52,7 @@ class Lens:
     height: int
 
     @classmethod
-    def on(cls, frame: Frame, window: Box, max_size: int | None) -> Lens:
+    def on(cls, frame: Frame, window: Box, max_size: int | None) -> Viewport:
         """The lens for a window of a frame, at most ``max_size`` pixels on its long side."""
         width, height = window[2] - window[0], window[3] - window[1]
         small = size_within(width, height, max_size or math.inf)

@@ -31,7 +31,7 @@ _COLOURS = _LIGHT * _TINT * _TINT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Palette:
+class BinnedImage:
     """A small frame with the bin of each of its pixels.
 
     Attributes:
@@ -43,7 +43,7 @@ class Palette:
     texture: npt.NDArray[np.uint16]
 
     @classmethod
-    def of(cls, small: RgbImage) -> Palette:
+    def of(cls, small: RgbImage) -> BinnedImage:
         """The bins of a picture."""
         import cv2
 
@@ -59,7 +59,7 @@ class Palette:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class Appearance:
     """What one object looks like.
 
     Attributes:
@@ -73,28 +73,28 @@ class Look:
     embedding: npt.NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, instance: Instance, palette: Palette) -> Look:
+    def of(cls, instance: Instance, palette: BinnedImage) -> Appearance:
         """The look of a detection on its frame."""
         embedding = instance.embedding
         if embedding is not None:
             embedding = np.asarray(embedding / (np.linalg.norm(embedding) or 1), np.float32)
         return cls(*_roots(instance.mask, palette), embedding)
 
-    def like(self, other: Look) -> float:
+    def similarity(self, other: Appearance) -> float:
         """How alike two looks are, in [0, 1]; ``UNKNOWN`` where there is too little to see."""
         if self.embedding is not None and other.embedding is not None:
             return max(0.0, float(self.embedding @ other.embedding))
         blind = _FEW / (_FEW + min(self.pixels, other.pixels))
         return blind * UNKNOWN + (1 - blind) * float(self.roots @ other.roots)
 
-    def blended(self, newer: Look, share: float) -> Look:
+    def blended(self, newer: Appearance, share: float) -> Appearance:
         """This look with ``share`` of a newer one."""
         shares = (1 - share) * np.square(self.roots) + share * np.square(newer.roots)
         embedding = newer.embedding
         if self.embedding is not None and embedding is not None:
             mixed = (1 - share) * self.embedding + share * embedding
             embedding = np.asarray(mixed / (np.linalg.norm(mixed) or 1), np.float32)
-        return Look(np.sqrt(shares), max(self.pixels, newer.pixels), embedding)
+        return Appearance(np.sqrt(shares), max(self.pixels, newer.pixels), embedding)
 
 
 def _table(width: int, start: int, count: int) -> npt.NDArray[np.uint16]:
@@ -102,7 +102,7 @@ def _table(width: int, start: int, count: int) -> npt.NDArray[np.uint16]:
     return np.clip((np.arange(256) - start) // width, 0, count - 1).astype(np.uint16)
 
 
-def _roots(mask: Mask, palette: Palette) -> tuple[Histogram, int]:
+def _roots(mask: Mask, palette: BinnedImage) -> tuple[Histogram, int]:
     """Square roots of the shares of each bin inside a mask, and how many pixels that are."""
     height, width = palette.colours.shape
     rows, inside_y = _samples(mask.y, mask.bitmap.shape[0], height, mask.frame_height)

@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
-from videoseg.tracking.tracks import Found, Track
+from videoseg.tracking.tracks import Candidate, Track
 from videoseg.types import Mask
 
-Pair: TypeAlias = tuple[Track, Found]
+Pair: TypeAlias = tuple[Track, Candidate]
 Table: TypeAlias = npt.NDArray[np.float64]
 
 MIN_IOU = 0.2
@@ -50,8 +50,8 @@ DRIFT = 2.0
 
 
 def associate(
-    tracks: Sequence[Track], found: Sequence[Found], *, confident: float, seconds: Fraction
-) -> tuple[list[Pair], list[Found]]:
+    tracks: Sequence[Track], found: Sequence[Candidate], *, confident: float, seconds: Fraction
+) -> tuple[list[Pair], list[Candidate]]:
     """Match detections to tracks that carry no identity of the model's own.
 
     Args:
@@ -89,13 +89,13 @@ class _Round:
     """
 
     tracks: Sequence[Track]
-    found: Sequence[Found]
+    found: Sequence[Candidate]
     overlap: Table
     near: Table
     likeness: Table
     pairs: list[tuple[int, int]]
 
-    def __init__(self, tracks: Sequence[Track], found: Sequence[Found]) -> None:
+    def __init__(self, tracks: Sequence[Track], found: Sequence[Candidate]) -> None:
         self.tracks, self.found, self.pairs = tracks, found, []
         shape = (len(tracks), len(found))
         self.overlap, self.near, self.likeness = (np.zeros(shape) for _ in range(3))
@@ -109,7 +109,7 @@ class _Round:
                 if mask is not None:
                     self._compare(i, mask, boxes, areas, prompts == track.prompt)
             for j in np.flatnonzero(self.overlap[i] + self.near[i]).tolist():
-                self.likeness[i, j] = track.look.like(found[j].look)
+                self.likeness[i, j] = track.look.similarity(found[j].look)
 
     def _compare(
         self, i: int, mask: Mask, boxes: Table, areas: Table, asked: npt.NDArray[np.bool_]
@@ -147,7 +147,7 @@ class _Round:
                 x1, y1, x2, y2 = one.box
                 away = math.dist(track.centre, ((x1 + x2) / 2, (y1 + y2) / 2)) / reach
                 if away < 1:
-                    likeness = track.look.like(one.look)
+                    likeness = track.look.similarity(one.look)
                     if likeness >= FAMILIAR:
                         worth[i, j] = likeness - away / 2
         return worth

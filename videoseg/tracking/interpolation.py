@@ -8,18 +8,18 @@ import numpy as np
 
 from videoseg.geometry import masks
 from videoseg.motion import distance_fields as fields
-from videoseg.tracking.pending import Drawn, Held
+from videoseg.tracking.pending import PendingFrame, SmoothedInstance
 from videoseg.tracking.tracks import Track
 from videoseg.types import Box, Instance
 
 
-def fill(track: Track, drawn: Drawn, path: Sequence[Held]) -> None:
+def fill(track: Track, drawn: SmoothedInstance, path: Sequence[PendingFrame]) -> None:
     """Draw a track on held frames, on the way to the last of them, where it is seen.
 
     It is carried from both sides, and each counts the more the nearer it is.
 
     Args:
-        track: The track; it is noted in ``Held.filled``.
+        track: The track; it is noted in ``PendingFrame.filled``.
         drawn: How it was drawn on the frame before.
         path: At least two frames, the first of which comes after ``drawn``.
     """
@@ -41,7 +41,7 @@ def fill(track: Track, drawn: Drawn, path: Sequence[Held]) -> None:
         if mask is not None:
             score = min(before.score, after.score)
             instance = Instance(mask, score, track.prompt, track.object_id)
-            path[step].filled[track] = Drawn(instance, misses=misses)
+            path[step].filled[track] = SmoothedInstance(instance, misses=misses)
 
 
 def _way(start: fields.Field, end: fields.Field) -> Box:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from videoseg.tracking.lookahead import Plan, Timeline
+from videoseg.tracking.lookahead import LookaheadTracker, TrackMerges
 from videoseg.tracking.settings import Settings
 from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
 
@@ -21,21 +21,21 @@ class IouTracker(Settings):
     one stream are in order; those of several streams come as each is ready.
     """
 
-    _timelines: dict[str, Timeline] = field(init=False, repr=False, default_factory=dict)
+    _timelines: dict[str, LookaheadTracker] = field(init=False, repr=False, default_factory=dict)
 
     def start(self, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]) -> None:
         """Forget everything and begin a run; track ids start at 1."""
         labels = tuple(prompt.label for prompt in prompts)
         ids = itertools.count(1)
         self._timelines = {
-            stream: Timeline(self, labels, ids, self._plan(stream)) for stream in streams
+            stream: LookaheadTracker(self, labels, ids, self._plan(stream)) for stream in streams
         }
 
     def update(self, frame: Frame, detections: Detections | None) -> Iterable[Scene]:
         """Take one frame's answer; give the Scenes of its stream that are now certain."""
         return self._timelines[frame.stream].push(frame, detections)
 
-    def _plan(self, stream: str) -> Plan | None:  # noqa: ARG002 - for those that know one
+    def _plan(self, stream: str) -> TrackMerges | None:  # noqa: ARG002 - for those that know one
         """What is known of a stream's tracks beforehand."""
         return None
 

@@ -9,22 +9,22 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from videoseg.motion.frame_pairs import Scout
+from videoseg.motion.frame_pairs import MotionPrefetcher
 from videoseg.motion.shot_cuts import CutDetector
 from videoseg.tracking.interpolation import fill
-from videoseg.tracking.online import Follower
-from videoseg.tracking.pending import Drawn, Held
+from videoseg.tracking.online import OnlineTracker
+from videoseg.tracking.pending import PendingFrame, SmoothedInstance
 from videoseg.tracking.settings import Settings
 from videoseg.tracking.smoothing import blend as smooth
 from videoseg.tracking.tracks import Track
 from videoseg.types import Detections, Frame, Instance, Scene, Shape, TrackedInstance
 
-Plan: TypeAlias = Mapping[int, int]
+TrackMerges: TypeAlias = Mapping[int, int]
 """For the number of each track that is an object, which object."""
 
 
 @dataclass(slots=True)
-class Timeline:
+class LookaheadTracker:
     """The tracks of one stream.
 
     Frames pass two queues: ``_judged`` waits for the verdict on shot cuts (``_verdicts``), and
@@ -41,26 +41,26 @@ class Timeline:
     settings: Settings
     labels: tuple[str, ...]
     ids: Iterator[int]
-    plan: Plan | None = None
+    plan: TrackMerges | None = None
     shot: int = 0
     _cuts: CutDetector = field(init=False)
-    _judged: deque[Held] = field(init=False, repr=False, default_factory=deque)
+    _judged: deque[PendingFrame] = field(init=False, repr=False, default_factory=deque)
     _verdicts: deque[bool] = field(init=False, repr=False, default_factory=deque)
-    _held: deque[Held] = field(init=False, repr=False, default_factory=deque)
-    _follower: Follower = field(init=False, repr=False)
-    _scout: Scout = field(init=False, repr=False)
-    _drawn: dict[Track, Drawn] = field(init=False, repr=False, default_factory=dict)
+    _held: deque[PendingFrame] = field(init=False, repr=False, default_factory=deque)
+    _follower: OnlineTracker = field(init=False, repr=False)
+    _scout: MotionPrefetcher = field(init=False, repr=False)
+    _drawn: dict[Track, SmoothedInstance] = field(init=False, repr=False, default_factory=dict)
     _known: dict[Hashable, int] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         steadies = self.settings.smoothing > 0
-        self._follower = Follower(self.settings, judged=steadies)
+        self._follower = OnlineTracker(self.settings, judged=steadies)
         self._cuts = CutDetector(patience=min(2, self.settings.look_ahead))
-        self._scout = Scout(judged=steadies)
+        self._scout = MotionPrefetcher(judged=steadies)
 
     def push(self, frame: Frame, detections: Detections | None) -> list[Scene]:
         """Take the next frame; give the Scenes that are now certain, in order."""
-        held = Held.of(frame, detections)
+        held = PendingFrame.of(frame, detections)
         any_seen = any(one.detections and one.detections.instances for one in self._judged)
         needed = bool(self._follower.tracks or any_seen)
         held.scouted = self._scout.look(held.pictures, needed=needed)
@@ -124,7 +124,7 @@ class Timeline:
         looks_ahead = self.settings.smoothing > 0 and self.settings.look_ahead > 0
         return len(self._held) > 1 or not (looks_ahead and self._held[0].seen)
 
-    def _settle_births(self, head: Held, *, at_end: bool) -> None:
+    def _settle_births(self, head: PendingFrame, *, at_end: bool) -> None:
         """Decide on the unconfirmed tracks of a frame that can wait no longer.
 
         As many sightings are wanted as there were occasions: a still has one. A track that is not
@@ -138,7 +138,7 @@ class Timeline:
             if not track.dropped and track.sightings >= needed:
                 self._follower.confirm(track)
 
-    def _settle_gaps(self, head: Held, *, now: bool) -> bool:
+    def _settle_gaps(self, head: PendingFrame, *, now: bool) -> bool:
         """Fill in the tracks that were drawn just before, and soon after, but not seen on ``head``.
 
         Returns:
@@ -170,7 +170,7 @@ class Timeline:
 
     # Drawing -----------------------------------------------------------------------------------
 
-    def _draw(self, head: Held) -> Scene:
+    def _draw(self, head: PendingFrame) -> Scene:
         """The Scene of a frame that is settled."""
         drawn = {
             track: self._steadied(track, instance, head)
@@ -201,11 +201,11 @@ class Timeline:
         made = iter(self.settings.outlines(bare))
         return (instance.outline or next(made) for instance in instances)
 
-    def _steadied(self, track: Track, instance: Instance, head: Held) -> Drawn:
+    def _steadied(self, track: Track, instance: Instance, head: PendingFrame) -> SmoothedInstance:
         """A sighting as it is to be drawn."""
         strength = self.settings.smoothing
         if strength == 0:
-            return Drawn(instance)
+            return SmoothedInstance(instance)
         following, step = self._following(head), head.step
         onward, back = (None, None) if step is None else (step.onward, step.back)
         drawn = self._drawn.get(track)
@@ -214,7 +214,7 @@ class Timeline:
         if following is not None and following.step is not None and track in following.seen:
             motion = following.step.back
             ahead = None if motion is None else (following.present(track), motion)
-        mask, past = smooth.steadied(
+        mask, past = smooth.smooth_mask(
             past,
             onward,
             head.present(track),
@@ -224,9 +224,9 @@ class Timeline:
         )
         if mask is not instance.mask:
             instance = dataclasses.replace(instance, mask=mask, outline=None)
-        return Drawn(instance, past)
+        return SmoothedInstance(instance, past)
 
-    def _following(self, head: Held) -> Held | None:
+    def _following(self, head: PendingFrame) -> PendingFrame | None:
         """The frame after the one that leaves, where it is known."""
         return next((held for held in self._held if held is not head), None)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.tracking.association import Pair
-from videoseg.tracking.tracks import Found, Track
+from videoseg.tracking.tracks import Candidate, Track
 from videoseg.types import Bitmap, Box, Mask
 
 INSIDE = 0.6
@@ -25,14 +25,16 @@ COVERED = 0.85
 """Share of a detection inside others from which it says nothing new."""
 
 
-def joined_pieces(pairs: Sequence[Pair], left: Sequence[Found]) -> tuple[list[Pair], list[Found]]:
+def joined_pieces(
+    pairs: Sequence[Pair], left: Sequence[Candidate]
+) -> tuple[list[Pair], list[Candidate]]:
     """Put detections that are pieces of an object beside the one that was found for it.
 
     Returns:
         The pairs, and the detections still left.
     """
     result = list(pairs)
-    rest: list[Found] = []
+    rest: list[Candidate] = []
     for piece in left:
         for n, (track, found) in enumerate(result):
             if track.confirmed and track.prompt == piece.instance.prompt:
@@ -68,9 +70,9 @@ def parted_neighbours(pairs: Sequence[Pair], missed: Iterable[Track]) -> list[Pa
     return result
 
 
-def without_doubles(pairs: Sequence[Pair], left: Sequence[Found]) -> list[Found]:
+def without_doubles(pairs: Sequence[Pair], left: Sequence[Candidate]) -> list[Candidate]:
     """The detections that are neither one of the paired ones again nor covered by them."""
-    kept: list[Found] = []
+    kept: list[Candidate] = []
     known = [found for _, found in pairs]
     for one in sorted(left, key=lambda found: -found.instance.score):
         same = [f.instance.mask for f in known if f.instance.prompt == one.instance.prompt]
@@ -84,7 +86,7 @@ def without_doubles(pairs: Sequence[Pair], left: Sequence[Found]) -> list[Found]
     return kept
 
 
-def _whole(track: Track, found: Found, piece: Found) -> Found | None:
+def _whole(track: Track, found: Candidate, piece: Candidate) -> Candidate | None:
     """A found mask with a piece, where the two fit the expected object better than one alone."""
     expected = track.predicted
     if expected is None:
@@ -102,10 +104,12 @@ def _whole(track: Track, found: Found, piece: Found) -> Found | None:
         return None
     mask = _union(found.instance.mask, piece.instance.mask)
     instance = dataclasses.replace(found.instance, mask=mask, outline=None)
-    return Found(instance, found.look.blended(piece.look, piece.area / (piece.area + found.area)))
+    return Candidate(
+        instance, found.look.blended(piece.look, piece.area / (piece.area + found.area))
+    )
 
 
-def _parted(first: Mask, second: Mask, found: Found) -> tuple[Found, Found] | None:
+def _parted(first: Mask, second: Mask, found: Candidate) -> tuple[Candidate, Candidate] | None:
     """A detection as two, where it holds the second object as well as the first."""
     mask = found.instance.mask
     area = masks.area(second)
@@ -128,7 +132,7 @@ def _parted(first: Mask, second: Mask, found: Found) -> tuple[Found, Found] | No
             mask.x + part.x, mask.y + part.y, mask.frame_width, mask.frame_height, part.bitmap
         )
         instance = dataclasses.replace(found.instance, mask=placed, outline=None, embedding=None)
-        made.append(Found(instance, found.look, pure=False))
+        made.append(Candidate(instance, found.look, pure=False))
     return made[0], made[1]
 
 

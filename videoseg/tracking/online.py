@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from videoseg.motion.flow import Camera, camera_motion
-from videoseg.tracking.appearance import Look
+from videoseg.tracking.appearance import Appearance
 from videoseg.tracking.association import Pair, associate
 from videoseg.tracking.merge_split import joined_pieces, parted_neighbours, without_doubles
-from videoseg.tracking.pending import Held
+from videoseg.tracking.pending import PendingFrame
 from videoseg.tracking.reid import Gallery
 from videoseg.tracking.settings import Settings
-from videoseg.tracking.tracks import Found, Track
+from videoseg.tracking.tracks import Candidate, Track
 from videoseg.types import Instance
 
 SHOWN = 0.9
@@ -21,7 +21,7 @@ SHOWN = 0.9
 
 
 @dataclass(slots=True)
-class Follower:
+class OnlineTracker:
     """The tracks of one stream, as they are known on its last frame.
 
     Attributes:
@@ -35,14 +35,14 @@ class Follower:
     judged: bool = False
     tracks: list[Track] = field(init=False, repr=False, default_factory=list)
     asked_in_shot: int = field(init=False, repr=False, default=0)
-    _last: Held | None = field(init=False, repr=False, default=None)
+    _last: PendingFrame | None = field(init=False, repr=False, default=None)
     _begun: int = field(init=False, repr=False, default=0)
     _gallery: Gallery = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._gallery = Gallery(self.settings.remember)
 
-    def follow(self, held: Held) -> list[Track]:
+    def follow(self, held: PendingFrame) -> list[Track]:
         """Move all tracks on to this frame and give its detections to them.
 
         Returns:
@@ -97,25 +97,25 @@ class Follower:
         self._last = None
         self.asked_in_shot = 0
 
-    def _shown(self, track: Track, held: Held) -> bool:
+    def _shown(self, track: Track, held: PendingFrame) -> bool:
         """Whether the picture shows a track that the model missed, where it is expected."""
         if not track.confirmed or track.predicted is None:
             return False
         place = Instance(track.predicted, 1.0, track.prompt)
-        return track.look.like(Look.of(place, held.palette)) >= SHOWN
+        return track.look.similarity(Appearance.of(place, held.palette)) >= SHOWN
 
-    def _camera(self, held: Held) -> Camera:
+    def _camera(self, held: PendingFrame) -> Camera:
         """How the ground moved from the frame before."""
         if held.flow is None:
             return Camera()
         return camera_motion(held.flow, [t.mask for t in self.tracks if t.in_view])
 
-    def _assign(self, held: Held, instances: Iterable[Instance]) -> None:
+    def _assign(self, held: PendingFrame, instances: Iterable[Instance]) -> None:
         """Sort one frame's detections into tracks; what is new begins one."""
-        named: dict[tuple[int, int], Found] = {}
-        nameless: list[Found] = []
+        named: dict[tuple[int, int], Candidate] = {}
+        nameless: list[Candidate] = []
         for instance in instances:
-            found = Found(instance, Look.of(instance, held.palette))
+            found = Candidate(instance, Appearance.of(instance, held.palette))
             if instance.object_id is None:
                 nameless.append(found)
                 continue
@@ -144,7 +144,9 @@ class Follower:
             self.tracks.append(track)
             held.seen[track] = found.instance
 
-    def _matched(self, held: Held, found: list[Found]) -> tuple[list[Pair], list[Found]]:
+    def _matched(
+        self, held: PendingFrame, found: list[Candidate]
+    ) -> tuple[list[Pair], list[Candidate]]:
         """Pairs of tracks and detections without an identity, and the detections that begin one."""
         confident = self.settings.confident
         free = [track for track in self.tracks if track.object_id is None]

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from videoseg.motion.flow import Flow
-from videoseg.motion.frame_pairs import Pictures, Step, flow_to
-from videoseg.tracking.appearance import Palette
+from videoseg.motion.frame_pairs import FramePairMotion, FramePyramid, flow_to
+from videoseg.tracking.appearance import BinnedImage
 from videoseg.tracking.smoothing import blend as smooth
 from videoseg.tracking.tracks import Track
 from videoseg.types import Detections, Frame, Instance, Scene
 
 
 @dataclass(slots=True, eq=False)
-class Drawn:
+class SmoothedInstance:
     """A track as it is drawn on one Scene.
 
     Attributes:
@@ -26,12 +26,12 @@ class Drawn:
     """
 
     instance: Instance
-    past: smooth.Past | None = None
+    past: smooth.SmootherState | None = None
     misses: int = 0
 
 
 @dataclass(slots=True, eq=False)
-class Held:
+class PendingFrame:
     """A frame whose Scene has not left yet.
 
     Attributes:
@@ -47,23 +47,23 @@ class Held:
     """
 
     scene: Scene
-    pictures: Pictures
+    pictures: FramePyramid
     detections: Detections | None
-    scouted: Future[Step | None] | None = None
-    step: Step | None = None
-    found: dict[Track, smooth.Present] = field(default_factory=dict)
+    scouted: Future[FramePairMotion | None] | None = None
+    step: FramePairMotion | None = None
+    found: dict[Track, smooth.Observation] = field(default_factory=dict)
     seen: dict[Track, Instance] = field(default_factory=dict)
     shown: set[Track] = field(default_factory=set)
-    filled: dict[Track, Drawn] = field(default_factory=dict)
-    _palette: Palette | None = None
+    filled: dict[Track, SmoothedInstance] = field(default_factory=dict)
+    _palette: BinnedImage | None = None
     _ahead: Flow | None = None
 
     @classmethod
-    def of(cls, frame: Frame, detections: Detections | None) -> Held:
+    def of(cls, frame: Frame, detections: Detections | None) -> PendingFrame:
         """A frame as it comes in."""
         at = (frame.stream, frame.index, frame.pts, frame.time_base, frame.duration)
         scene = Scene(*at, name=frame.name)
-        return cls(scene, Pictures.of(frame.image), detections)
+        return cls(scene, FramePyramid.of(frame.image), detections)
 
     @property
     def seconds(self) -> Fraction:
@@ -76,20 +76,20 @@ class Held:
         return self.detections is not None
 
     @property
-    def palette(self) -> Palette:
+    def palette(self) -> BinnedImage:
         """What looks are taken from."""
         if self._palette is None:
-            self._palette = Palette.of(self.pictures.small)
+            self._palette = BinnedImage.of(self.pictures.small)
         return self._palette
 
     def forget_palette(self) -> None:
         """Let go what looks are taken from: it weighs more than the picture."""
         self._palette = None
 
-    def present(self, track: Track) -> smooth.Present:
+    def present(self, track: Track) -> smooth.Observation:
         """A seen track's mask, ready to be compared."""
         if track not in self.found:
-            self.found[track] = smooth.Present.of(self.seen[track].mask)
+            self.found[track] = smooth.Observation.of(self.seen[track].mask)
         return self.found[track]
 
     @property
@@ -97,14 +97,14 @@ class Held:
         """Motion from the frame before, where there was something to follow."""
         return None if self.step is None else self.step.flow
 
-    def follows(self, before: Held, *, judged: bool) -> None:
+    def follows(self, before: PendingFrame, *, judged: bool) -> None:
         """There is something to follow from the frame before to this one."""
         if self.scouted is None:
-            self.step = Step.between(before.pictures, self.pictures, judged=judged)
+            self.step = FramePairMotion.between(before.pictures, self.pictures, judged=judged)
         else:
             self.step = self.scouted.result()
 
-    def flow_ahead(self, after: Held) -> Flow | None:
+    def flow_ahead(self, after: PendingFrame) -> Flow | None:
         """Motion to this frame from the one after it, seen from this one."""
         if self._ahead is None:
             self._ahead = flow_to(self.pictures, after.pictures)

@@ -40,7 +40,7 @@ class Gallery:
         """
         self._gone = [t for t in self._gone if track.born - t.seen <= self.remember]
         candidates = [
-            (other.look.like(track.look), other)
+            (other.look.similarity(track.look), other)
             for other in (*self._gone, *hidden)
             if other.prompt == track.prompt and other.seen < track.born
         ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from videoseg.geometry import masks
 from videoseg.motion.flow import Camera, Flow
-from videoseg.tracking.appearance import Look
+from videoseg.tracking.appearance import Appearance
 from videoseg.types import Box, Instance, Mask
 
 Vector: TypeAlias = tuple[float, float]
@@ -26,7 +26,7 @@ COAST = 1.5
 
 
 @dataclass(slots=True, eq=False)
-class Found:
+class Candidate:
     """A detection with what it is compared by.
 
     Attributes:
@@ -38,7 +38,7 @@ class Found:
     """
 
     instance: Instance
-    look: Look
+    look: Appearance
     box: Box = field(init=False)
     area: int = field(init=False)
     pure: bool = True
@@ -76,7 +76,7 @@ class Track:
     prompt: int
     object_id: int | None
     mask: Mask
-    look: Look
+    look: Appearance
     area: float
     born: Fraction
     seen: Fraction
@@ -97,7 +97,7 @@ class Track:
     _carried: Vector = field(init=False, repr=False, default=(0.0, 0.0))
 
     @classmethod
-    def begun(cls, found: Found, seconds: Fraction, number: int) -> Track:
+    def begun(cls, found: Candidate, seconds: Fraction, number: int) -> Track:
         """A track of one sighting."""
         instance = found.instance
         made = cls(
@@ -160,7 +160,7 @@ class Track:
         if math.dist(ahead, self.offset) >= COAST:
             self._coasting = shifted(self.mask, round(ahead[0]), round(ahead[1]))
 
-    def see(self, found: Found, seconds: Fraction) -> None:
+    def see(self, found: Candidate, seconds: Fraction) -> None:
         """Take a sighting."""
         mask = found.instance.mask
         centre = _centre(mask)

@@ -18,19 +18,19 @@ from annotated_types import Ge
 from typing_extensions import Doc
 
 from videoseg.motion.shot_cuts import CutDetector
-from videoseg.tracking.appearance import Look
+from videoseg.tracking.appearance import Appearance
 from videoseg.tracking.association import DRIFT, FAMILIAR, MAX_GROWTH, REACH
 from videoseg.tracking.iou import IouTracker
-from videoseg.tracking.lookahead import Plan
-from videoseg.tracking.online import Follower
-from videoseg.tracking.pending import Held
+from videoseg.tracking.lookahead import TrackMerges
+from videoseg.tracking.online import OnlineTracker
+from videoseg.tracking.pending import PendingFrame
 from videoseg.tracking.reid import KNOWN
 from videoseg.tracking.tracks import Track, Vector
 from videoseg.types import Detections, Frame, StreamInfo
 
 
 @dataclass
-class TwoPassTracker(IouTracker):
+class TwoPassIouTracker(IouTracker):
     """The default tracker, after it has studied the whole run.
 
     ``study`` goes over the run once; what is updated afterwards must be the same frames and
@@ -40,7 +40,7 @@ class TwoPassTracker(IouTracker):
     link: Annotated[
         float, Ge(0), Doc("longest absence after which tracks are joined as one, seconds from 0")
     ] = 30.0
-    _plans: dict[str, Plan] = field(init=False, repr=False, default_factory=dict)
+    _plans: dict[str, TrackMerges] = field(init=False, repr=False, default_factory=dict)
 
     def study(
         self,
@@ -59,7 +59,7 @@ class TwoPassTracker(IouTracker):
             studies[frame.stream].push(frame, detections)
         self._plans = {stream: study.finish() for stream, study in studies.items()}
 
-    def _plan(self, stream: str) -> Plan | None:
+    def _plan(self, stream: str) -> TrackMerges | None:
         return self._plans.get(stream)
 
 
@@ -83,7 +83,7 @@ class _Course:
     moves: Vector = (0.0, 0.0)
 
     @property
-    def look(self) -> Look:
+    def look(self) -> Appearance:
         return self.track.look
 
 
@@ -91,24 +91,24 @@ class _Course:
 class _Study:
     """One stream, gone over once."""
 
-    settings: TwoPassTracker
-    _follower: Follower = field(init=False, repr=False)
+    settings: TwoPassIouTracker
+    _follower: OnlineTracker = field(init=False, repr=False)
     _cuts: CutDetector = field(init=False, repr=False)
-    _judged: list[Held] = field(init=False, repr=False, default_factory=list)
+    _judged: list[PendingFrame] = field(init=False, repr=False, default_factory=list)
     _courses: dict[Track, _Course] = field(init=False, repr=False, default_factory=dict)
     _asked: list[int] = field(init=False, repr=False, default_factory=lambda: [0])
 
     def __post_init__(self) -> None:
-        self._follower = Follower(self.settings)
+        self._follower = OnlineTracker(self.settings)
         self._cuts = CutDetector(patience=min(2, self.settings.look_ahead))
 
     def push(self, frame: Frame, detections: Detections | None) -> None:
         """Take the next frame."""
-        held = Held.of(frame, detections)
+        held = PendingFrame.of(frame, detections)
         self._judged.append(held)
         self._take(self._cuts.push(held.pictures.small) if self.settings.cuts else [False])
 
-    def finish(self) -> Plan:
+    def finish(self) -> TrackMerges:
         """Say which tracks are objects, and which are the same."""
         self._take(self._cuts.flush())
         found = [course for course in self._courses.values() if self._is_object(course)]
@@ -137,7 +137,7 @@ class _Study:
         return course.track.confirmed or course.track.sightings >= needed
 
 
-def _joined(courses: list[_Course], link: float) -> Plan:
+def _joined(courses: list[_Course], link: float) -> TrackMerges:
     """An object for each track, by number, where tracks that may be joined are."""
     courses.sort(key=lambda course: (course.track.born, course.track.number))
     births = [course.track.born for course in courses]
@@ -176,7 +176,7 @@ def _worth(one: _Course, other: _Course) -> float:
     a, b = one.track, other.track
     if a.prompt != b.prompt or b.object_id is not None:
         return 0.0
-    likeness = one.look.like(other.look)
+    likeness = one.look.similarity(other.look)
     gap = float(b.born - a.seen)
     away = 1.0
     if one.shot == other.shot and max(a.area, b.area) <= MAX_GROWTH * min(a.area, b.area):
@@ -188,4 +188,4 @@ def _worth(one: _Course, other: _Course) -> float:
     return likeness - min(1.0, away) / 2
 
 
-PARTS = {"two-pass": TwoPassTracker}
+PARTS = {"two-pass": TwoPassIouTracker}

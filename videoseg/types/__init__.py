@@ -41,7 +41,8 @@ from videoseg.types.shapes import Shape as Shape
 
 RgbImage: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), RGB."""
-State: TypeAlias = Literal["matched", "interpolated", "held"]
+TrackState: TypeAlias = Literal["matched", "interpolated", "held"]
+"""Where an object on a Scene comes from: the model, the frames beside it, or the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +309,7 @@ class TrackedInstance:
     instance: Instance
     shape: Shape
     label: str
-    state: State = "matched"
+    state: TrackState = "matched"
 
     def __post_init__(self) -> None:
         if self.track_id < 1:

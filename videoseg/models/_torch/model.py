@@ -203,7 +203,7 @@ class TorchModel:
 
 @dataclass
 class TorchSegmenter(TorchModel):
-    """A ``Segmenter`` that can begin on a batch while another is fetched (``Submits``)."""
+    """A ``Segmenter`` that can begin on a batch while another is fetched (``AsyncSegmenter``)."""
 
     keep_logits: Annotated[
         bool, Doc("keep how sure the network is of every pixel, for finer smoothing")

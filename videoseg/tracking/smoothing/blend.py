@@ -31,7 +31,7 @@ from videoseg.motion.distance_fields import (
     windowed,
 )
 from videoseg.tracking.smoothing.affine_fit import Edge, fitted
-from videoseg.tracking.smoothing.jitter import Jitter, Pair, Side
+from videoseg.tracking.smoothing.jitter import Jitter, NeighbourPair, WarpedContour
 from videoseg.types import Bitmap, Box, Mask
 
 MEMORY = 4.0
@@ -39,7 +39,7 @@ MEMORY = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Present:
+class Observation:
     """An object as it was found on one frame.
 
     Attributes:
@@ -60,7 +60,7 @@ class Present:
     edge: Edge
 
     @classmethod
-    def of(cls, mask: Mask) -> Present:
+    def of(cls, mask: Mask) -> Observation:
         """A found mask, ready to be compared."""
         import cv2
 
@@ -73,7 +73,7 @@ class Present:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Past:
+class SmootherState:
     """What steadying an object goes on with.
 
     Attributes:
@@ -84,20 +84,20 @@ class Past:
     """
 
     field: Field
-    present: Present
-    side: Side | None = None
+    present: Observation
+    side: WarpedContour | None = None
     jitter: Jitter = dataclasses.field(default_factory=Jitter)
 
 
-def steadied(
-    past: Past | None,
+def smooth_mask(
+    past: SmootherState | None,
     motion: Motion | None,
-    present: Present,
-    following: tuple[Present, Motion] | None,
+    present: Observation,
+    following: tuple[Observation, Motion] | None,
     *,
     back: Motion | None = None,
     strength: float,
-) -> tuple[Mask, Past]:
+) -> tuple[Mask, SmootherState]:
     """The present mask, its edge drawn towards where the past and the next one lie.
 
     How far the edge moves is smooth, so it is computed on a coarser grid; where it does not move,
@@ -124,7 +124,7 @@ def steadied(
         worth = before.sure * np.float32(MEMORY * strength)
         values = values + before.off * (worth / (1 + worth))
     field = dataclasses.replace(present.field, values=values)
-    result = Past(field, present, before, jitter)
+    result = SmootherState(field, present, before, jitter)
     shift = jitter.shift([side for side in (before, after) if side is not None], pair, strength)
     if shift is None:
         return present.mask, result
@@ -134,29 +134,29 @@ def steadied(
 
 
 def _known(
-    past: Past | None,
+    past: SmootherState | None,
     motion: Motion | None,
-    before: Side | None,
-    after: Side | None,
-    present: Present,
+    before: WarpedContour | None,
+    after: WarpedContour | None,
+    present: Observation,
     back: Motion | None,
-) -> tuple[Jitter, Pair | None]:
+) -> tuple[Jitter, NeighbourPair | None]:
     """What is known of an object's jitter, with this frame; and both sides of it, if there are."""
     if past is None or motion is None:
         return Jitter(), None
     then = past.present
     if before is not None and after is not None:
-        pair = Pair.of(before, after, present.field.values, present.field.cell)
+        pair = NeighbourPair.of(before, after, present.field.values, present.field.cell)
         return past.jitter.learned(pair, _expected_error(then, present, motion)), pair
     if past.side is None or back is None:
         return past.jitter, None
-    late = Pair.of(
+    late = NeighbourPair.of(
         past.side, _compared(present.field, back, then), then.field.values, then.field.cell
     )
     return past.jitter.learned(late, _expected_error(then, present, back)), None
 
 
-def _compared(other: Field, motion: Motion, present: Present) -> Side:
+def _compared(other: Field, motion: Motion, present: Observation) -> WarpedContour:
     """An outline of another frame, moved to the present one and held against it."""
     import cv2
 
@@ -167,7 +167,7 @@ def _compared(other: Field, motion: Motion, present: Present) -> Side:
     # Tukey's biweight: what is out of reach has no say.
     near = np.square(np.maximum(1 - np.square(off * np.float32(1 / BAND)), 0))
     near *= present.room
-    return Side(off, near, float32(cv2.extractChannel(evidence, 2)))
+    return WarpedContour(off, near, float32(cv2.extractChannel(evidence, 2)))
 
 
 _MOVING_BLURS = 0.6
@@ -244,7 +244,7 @@ _STEEP = 6.0
 """Logits beyond this, either way, tell no more of where the edge is."""
 
 
-def _expected_error(before: Present, now: Present, motion: Motion) -> float:
+def _expected_error(before: Observation, now: Observation, motion: Motion) -> float:
     """Variance that a motion's own error is expected to give an outline, square pixels."""
     (x1, y1, x2, y2), (left, top, right, bottom) = before.mask.crop, now.mask.crop
     moves = np.hypot(left + right - x1 - x2, top + bottom - y1 - y2) / 2
@@ -257,7 +257,7 @@ _MOVING_ERROR = 0.1
 """and of what an object's motion adds to that, in parts of it."""
 
 
-def _moved_edge(present: Present, shift: Map) -> Bitmap | None:
+def _moved_edge(present: Observation, shift: Map) -> Bitmap | None:
     """The pixels of a window with their edge moved outwards by ``shift`` pixels, on its grid.
 
     Returns:

@@ -45,7 +45,7 @@ _LIKE_THE_REST = 20.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Side:
+class WarpedContour:
     """An outline of another frame, moved to the present one and held against it.
 
     Attributes:
@@ -70,7 +70,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pair:
+class NeighbourPair:
     """The past and the next outline along the present edge.
 
     Attributes:
@@ -92,7 +92,9 @@ class Pair:
     cell: float
 
     @classmethod
-    def of(cls, before: Side, after: Side, edge: Map, cell: float) -> Pair:
+    def of(
+        cls, before: WarpedContour, after: WarpedContour, edge: Map, cell: float
+    ) -> NeighbourPair:
         """Two sides, with the present distances to the edge, pixels, on cells of ``cell`` px."""
         mean = (before.off + after.off) * np.float32(0.5)
         half = (before.off - after.off) * np.float32(0.5)
@@ -125,7 +127,7 @@ class Jitter:
     error: float = 0.0
     expected: float = 0.0
 
-    def learned(self, pair: Pair, expected: float) -> Jitter:
+    def learned(self, pair: NeighbourPair, expected: float) -> Jitter:
         """With what one more frame tells.
 
         Args:
@@ -149,7 +151,9 @@ class Jitter:
             self.expected + LEARN * (expected - self.expected),
         )
 
-    def shift(self, sides: Sequence[Side], pair: Pair | None, strength: float) -> Map | None:
+    def shift(
+        self, sides: Sequence[WarpedContour], pair: NeighbourPair | None, strength: float
+    ) -> Map | None:
         """How far the edge is to be moved outwards, pixels; None for not at all.
 
         Args:
@@ -178,7 +182,7 @@ class Jitter:
         share = np.float32(MOST) * wanted / (wanted + error + np.float32(1e-6))
         return float32(pull / says * share)
 
-    def _error_about(self, pair: Pair) -> Map:
+    def _error_about(self, pair: NeighbourPair) -> Map:
         """The errors' variance about each place, which is told by few pixels of outline."""
         rest = np.float32(_LIKE_THE_REST / pair.cell)
         found = pair.around(pair.say * np.square(pair.half)) + rest * np.float32(self.error)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from videoseg.geometry import masks
 from videoseg.models.embedded.features import Backbone
 from videoseg.types import Box, Mask, RgbImage
-from videoseg.types.snapshot import State
+from videoseg.types.snapshot import Snapshot
 
 FloatMap = npt.NDArray[np.float32]
 
@@ -56,13 +56,13 @@ class Norm:
         spread = (maps[0].std(axis=(0, 1)) + 1e-3, maps[1].std(axis=(0, 1)) + 1e-3)
         return cls(mean, spread)
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         """The norm as plain arrays."""
         values = (*self.mean, *self.spread)
         return dict(zip(("mean8", "mean16", "spread8", "spread16"), values, strict=True))
 
     @classmethod
-    def restored(cls, state: State) -> Norm:
+    def restored(cls, state: Snapshot) -> Norm:
         """The norm that ``snapshot`` was taken of."""
         return cls((state["mean8"], state["mean16"]), (state["spread8"], state["spread16"]))
 

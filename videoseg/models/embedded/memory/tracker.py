@@ -27,7 +27,7 @@ from videoseg.models.embedded.promptable.segmenter import Outliner
 from videoseg.models.embedded.promptable.stuff_mask import Outlined
 from videoseg.motion.flow import Flow, carry_mask, flow_between
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, RgbImage
-from videoseg.types.snapshot import State, joined, listed, parted
+from videoseg.types.snapshot import Snapshot, joined, listed, parted
 
 FloatMap = npt.NDArray[np.float32]
 
@@ -100,11 +100,11 @@ class Memory:
         self._last = None
         self._objects.clear()
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         """What is remembered of each object."""
         return joined({_name(key): known.snapshot() for key, known in self._objects.items()})
 
-    def restore(self, state: State, last: Frame) -> None:
+    def restore(self, state: Snapshot, last: Frame) -> None:
         """Remember what ``snapshot`` gave after the step with frame ``last``."""
         self._last = last
         self._objects = {
@@ -161,7 +161,7 @@ class _Trace:
     def of(cls, view: View, mask: Mask) -> _Trace:
         return cls(view.keys, view.places(Pose.of(mask)), view.labels(mask))
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         return {"keys": self.keys, "places": self.places, "labels": self.labels}
 
 
@@ -185,7 +185,7 @@ class _Object:
         new._give(view, mask)
         return new
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         return joined(
             {
                 "mask": {} if self.mask is None else masks.to_arrays(self.mask),
@@ -198,7 +198,7 @@ class _Object:
         )
 
     @classmethod
-    def restored(cls, networks: _Networks, state: State) -> _Object:
+    def restored(cls, networks: _Networks, state: Snapshot) -> _Object:
         """The object that ``snapshot`` was taken of."""
         parts = parted(state)
         known = cls(networks, Norm.restored(parts["norm"]))
@@ -307,7 +307,7 @@ class _Rule:
         self._recent: tuple[FloatMap, FloatMap] | None = None
         self._weights = np.zeros(0, dtype=np.float32)
 
-    def snapshot(self) -> State:
+    def snapshot(self) -> Snapshot:
         normals = [*self._given, *([] if self._recent is None else [self._recent])]
         return joined(
             {
@@ -318,7 +318,7 @@ class _Rule:
         )
 
     @classmethod
-    def restored(cls, state: State) -> _Rule:
+    def restored(cls, state: Snapshot) -> _Rule:
         """The rule that ``snapshot`` was taken of."""
         parts = parted(state)
         known = cls()
