@@ -21,13 +21,18 @@ UNKNOWN = 0.75
 """Likeness of what cannot be told: neither known nor strange."""
 _FEW = 15
 """Pixels from which about half of a look is chance."""
-_LIGHT, _TINT, _ROUGH = 6, 8, 6
-"""Bins of lightness, of each of the two axes of colour, and of slope."""
+_LIGHT = 6
+"""Bins of lightness."""
+_TINT = 8
+"""Bins of each of the two axes of colour."""
+_ROUGH = 6
+"""Bins of slope."""
 _TINT_WIDTH = 10
 """Width of a bin along an axis of colour, steps of 8-bit Lab around grey."""
-_TEXTURE_SHARE = 0.25
-"""Say of texture beside colour."""
+_TEXTURE_WEIGHT = 0.25
+"""Weight of texture; colour has the rest."""
 _COLOURS = _LIGHT * _TINT * _TINT
+"""Bins of colour in all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +120,7 @@ def _roots(mask: Mask, palette: BinnedImage) -> tuple[Histogram, int]:
     texture = np.bincount(palette.texture[window][inside], minlength=_ROUGH)
     total = colours.sum()
     shares = np.concatenate(
-        [colours * ((1 - _TEXTURE_SHARE) / total), texture * (_TEXTURE_SHARE / total)]
+        [colours * ((1 - _TEXTURE_WEIGHT) / total), texture * (_TEXTURE_WEIGHT / total)]
     )
     return np.sqrt(shares).astype(np.float32), int(total)
 

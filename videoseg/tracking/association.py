@@ -35,18 +35,20 @@ MIN_NEAR = 0.3
 """Least overlap of two enlarged boxes that are the same object."""
 MAX_GROWTH = 2.0
 """An object's area changes by no more than this factor where only enlarged boxes overlap."""
-STRANGE = 0.65
-"""Looks less alike than this are those of different objects, unless ``SURE`` says otherwise."""
-SURE = 0.6
-"""Overlap from which looks are not asked."""
-NEAR_SAY, LOOK_SAY = 0.3, 0.6
-"""Say of enlarged boxes and of looks beside the overlap of masks."""
+MIN_APPEARANCE = 0.65
+"""Looks less alike than this are of different objects, unless ``IOU_ONLY`` says otherwise."""
+IOU_ONLY = 0.6
+"""Overlap of masks from which it decides alone, whatever the looks."""
+NEAR_WEIGHT = 0.3
+"""Weight of the overlap of enlarged boxes, where that of masks has 1."""
+APPEARANCE_WEIGHT = 0.6
+"""Weight of looks, where the overlap of masks has 1."""
 FAMILIAR = 0.7
 """Least likeness of what was hidden and comes back."""
 REACH = 1.0
-"""How far what comes back may be from where it ought to be, in its own size, ..."""
+"""How far what comes back may be from where it ought to be, in its own size."""
 DRIFT = 2.0
-"""... and how much further for each second."""
+"""How much further it may be for each second that it was gone, in its own size."""
 
 
 def associate(
@@ -129,8 +131,8 @@ class _Round:
     def beside(self) -> Table:
         """Worth of each pair that overlaps or lies near, and does not look like a stranger."""
         possible = (self.overlap >= MIN_IOU) | (self.near >= MIN_NEAR)
-        possible &= (self.likeness >= STRANGE) | (self.overlap >= SURE)
-        worth = self.overlap + NEAR_SAY * self.near + LOOK_SAY * self.likeness
+        possible &= (self.likeness >= MIN_APPEARANCE) | (self.overlap >= IOU_ONLY)
+        worth = self.overlap + NEAR_WEIGHT * self.near + APPEARANCE_WEIGHT * self.likeness
         return np.where(possible, worth, 0)
 
     def returning(self, seconds: Fraction) -> Table:

@@ -13,7 +13,7 @@ from videoseg.tracking.tracks import Track
 from videoseg.types import Box, Instance
 
 
-def fill(track: Track, drawn: SmoothedInstance, path: Sequence[PendingFrame]) -> None:
+def interpolate(track: Track, drawn: SmoothedInstance, path: Sequence[PendingFrame]) -> None:
     """Draw a track on held frames, on the way to the last of them, where it is seen.
 
     It is carried from both sides, and each counts the more the nearer it is.

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from videoseg.motion.frame_pairs import MotionPrefetcher
 from videoseg.motion.shot_cuts import CutDetector
-from videoseg.tracking.interpolation import fill
+from videoseg.tracking.interpolation import interpolate
 from videoseg.tracking.online import OnlineTracker
 from videoseg.tracking.pending import PendingFrame, SmoothedInstance
 from videoseg.tracking.settings import Settings
@@ -151,7 +151,7 @@ class LookaheadTracker:
             for distance, held in enumerate(self._held):
                 if track in held.seen:
                     path = list(itertools.islice(self._held, distance + 1))
-                    fill(track, drawn, path)
+                    interpolate(track, drawn, path)
                     break
                 misses += held.misses(track)
                 if misses > self.settings.bridge:

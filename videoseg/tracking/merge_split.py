@@ -25,7 +25,7 @@ COVERED = 0.85
 """Share of a detection inside others from which it says nothing new."""
 
 
-def joined_pieces(
+def merge_fragments(
     pairs: Sequence[Pair], left: Sequence[Candidate]
 ) -> tuple[list[Pair], list[Candidate]]:
     """Put detections that are pieces of an object beside the one that was found for it.
@@ -47,7 +47,7 @@ def joined_pieces(
     return result, rest
 
 
-def parted_neighbours(pairs: Sequence[Pair], missed: Iterable[Track]) -> list[Pair]:
+def split_merged(pairs: Sequence[Pair], missed: Iterable[Track]) -> list[Pair]:
     """Part detections that hold an object which was not found by itself, by where it is expected.
 
     Args:
@@ -70,7 +70,7 @@ def parted_neighbours(pairs: Sequence[Pair], missed: Iterable[Track]) -> list[Pa
     return result
 
 
-def without_doubles(pairs: Sequence[Pair], left: Sequence[Candidate]) -> list[Candidate]:
+def suppress_duplicates(pairs: Sequence[Pair], left: Sequence[Candidate]) -> list[Candidate]:
     """The detections that are neither one of the paired ones again nor covered by them."""
     kept: list[Candidate] = []
     known = [found for _, found in pairs]

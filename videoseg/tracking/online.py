@@ -9,7 +9,7 @@ from fractions import Fraction
 from videoseg.motion.flow import Camera, camera_motion
 from videoseg.tracking.appearance import Appearance
 from videoseg.tracking.association import Pair, associate
-from videoseg.tracking.merge_split import joined_pieces, parted_neighbours, without_doubles
+from videoseg.tracking.merge_split import merge_fragments, split_merged, suppress_duplicates
 from videoseg.tracking.pending import PendingFrame
 from videoseg.tracking.reid import Gallery
 from videoseg.tracking.settings import Settings
@@ -81,7 +81,7 @@ class OnlineTracker:
         track.confirmed = True
         if self.settings.remember and track.object_id is None:
             hidden = [t for t in self.tracks if t.confirmed and not t.in_view]
-            track.continues = self._gallery.recognised(track, hidden)
+            track.continues = self._gallery.match(track, hidden)
             if track.continues is not None:
                 self._forget([track.continues])
 
@@ -151,11 +151,11 @@ class OnlineTracker:
         confident = self.settings.confident
         free = [track for track in self.tracks if track.object_id is None]
         pairs, left = associate(free, found, confident=confident, seconds=held.seconds)
-        pairs, left = joined_pieces(pairs, left)
+        pairs, left = merge_fragments(pairs, left)
         taken = {id(track) for track, _ in pairs}
         missed = (t for t in free if t.confirmed and t.in_view and id(t) not in taken)
-        pairs = parted_neighbours(pairs, missed)
-        left = without_doubles(pairs, left)
+        pairs = split_merged(pairs, missed)
+        left = suppress_duplicates(pairs, left)
         return pairs, [one for one in left if one.instance.score >= confident]
 
     def _gone(self, track: Track, seconds: Fraction) -> bool:

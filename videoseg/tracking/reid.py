@@ -31,7 +31,7 @@ class Gallery:
         self._gone += [track for track in tracks if track.confirmed and track.object_id is None]
         del self._gone[:-MOST]
 
-    def recognised(self, track: Track, hidden: Iterable[Track]) -> Track | None:
+    def match(self, track: Track, hidden: Iterable[Track]) -> Track | None:
         """The object that a new track goes on with, which is forgotten here; None if it is new.
 
         Args:

@@ -17,10 +17,10 @@ from videoseg.types import Box, Instance, Mask
 Vector: TypeAlias = tuple[float, float]
 """x and y, pixels."""
 
-LEARN = 0.1
-"""Say of each new sighting in what is known of an object's look."""
-STEADY = 0.5
-"""Say of the last step in an object's velocity."""
+APPEARANCE_EMA = 0.1
+"""Weight of each new sighting in the moving average of an object's look."""
+VELOCITY_EMA = 0.5
+"""Weight of the last step in the moving average of an object's velocity."""
 COAST = 1.5
 """Pixels of own motion a frame from which an object is also expected where that leads."""
 
@@ -169,13 +169,13 @@ class Track:
             moved = [c - b - g for c, b, g in zip(centre, self._centre, self._carried, strict=True)]
             now = (moved[0] / elapsed, moved[1] / elapsed)
             old = self.velocity if self.sightings > 1 else now
-            share = STEADY if found.pure else STEADY / 4
+            share = VELOCITY_EMA if found.pure else VELOCITY_EMA / 4
             self.velocity = (
                 old[0] + share * (now[0] - old[0]),
                 old[1] + share * (now[1] - old[1]),
             )
         if found.pure:
-            share = max(LEARN, 1 / (self.sightings + 1))
+            share = max(APPEARANCE_EMA, 1 / (self.sightings + 1))
             self.look = self.look.blended(found.look, share)
             self.area += share * (found.area - self.area)
         self.mask = self._moved = mask

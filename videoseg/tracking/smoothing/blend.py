@@ -164,7 +164,7 @@ def _compared(other: Field, motion: Motion, present: Observation) -> WarpedConto
     evidence = magnified(motion.evidence, motion.flow, present.field.box, shape)
     # Moving blurs. What is held against it is blurred as much, or every bump would look worn.
     off = fitted(sampled(other, evidence, motion.flow), present.edge) - present.blurred
-    # Tukey's biweight: what is out of reach has no say.
+    # Tukey's biweight: what is out of reach has no weight.
     near = np.square(np.maximum(1 - np.square(off * np.float32(1 / BAND)), 0))
     near *= present.room
     return WarpedContour(off, near, float32(cv2.extractChannel(evidence, 2)))
@@ -238,8 +238,10 @@ def _logit_distances(mask: Mask, box: Box, size: tuple[int, int], cell: float) -
     return float32(soft / np.maximum(float32(slope), np.float32(_STEEP / BAND)))
 
 
-_THIN, _THICK = 3.0, 9.0
-"""Half the width of what is thin, and of what is thick enough to be followed, pixels."""
+_THIN = 3.0
+"""Half the width of what is thin, pixels."""
+_THICK = 9.0
+"""Half the width of what is thick enough to be followed, pixels."""
 _STEEP = 6.0
 """Logits beyond this, either way, tell no more of where the edge is."""
 
@@ -252,9 +254,9 @@ def _expected_error(before: Observation, now: Observation, motion: Motion) -> fl
 
 
 _STILL_ERROR = 0.5
-"""Standard deviation of a motion's error where little moves, pixels of the flow's field,"""
+"""Standard deviation of a motion's error where little moves, pixels of the flow's field."""
 _MOVING_ERROR = 0.1
-"""and of what an object's motion adds to that, in parts of it."""
+"""Standard deviation that an object's motion adds to that, in parts of the motion."""
 
 
 def _moved_edge(present: Observation, shift: Map) -> Bitmap | None:

@@ -26,8 +26,8 @@ import numpy as np
 
 from videoseg.motion.distance_fields import BAND, Map, float32, on_edge
 
-LEARN = 0.3
-"""Say of each frame in what is known of an object's jitter."""
+JITTER_EMA = 0.3
+"""Weight of each frame in the moving averages of an object's jitter."""
 CERTAIN = 0.1
 """Outlines that together count well below this leave the edge where it was found."""
 GAIN = 8.5
@@ -64,7 +64,7 @@ class WarpedContour:
         return self.near * self.trust
 
     @property
-    def say(self) -> Map:
+    def weight(self) -> Map:
         """How much it counts where the edge is drawn, 0 to 1: more than it tells."""
         return self.near * np.sqrt(self.trust)
 
@@ -77,8 +77,8 @@ class NeighbourPair:
         mean: float32 (h, w), how far outside the present one they are on average, pixels.
         half: float32 (h, w), half of how much further the past one is.
         sure: float32 (h, w), how much a place tells of the object; 0 away from the edge.
-        say: float32 (h, w), how much it counts; 0 away from the edge.
-        told: Mean of ``sure`` along the edge.
+        weight: float32 (h, w), how much it counts; 0 away from the edge.
+        coverage: Mean of ``sure`` along the edge.
         side: Cells across the squares that are looked at as a whole.
         cell: Pixels of a cell.
     """
@@ -86,8 +86,8 @@ class NeighbourPair:
     mean: Map
     half: Map
     sure: Map
-    say: Map
-    told: float
+    weight: Map
+    coverage: float
     side: int
     cell: float
 
@@ -101,9 +101,9 @@ class NeighbourPair:
         there = on_edge(edge, cell)
         tells = there & (np.abs(before.off) < _FAR) & (np.abs(after.off) < _FAR)
         sure = np.sqrt(before.sure * after.sure) * tells
-        say = np.sqrt(before.say * after.say) * tells
-        told = float(sure.sum()) / max(1, int(np.count_nonzero(there)))
-        return cls(mean, half, sure, say, told, 2 * round(AROUND / cell) + 1, cell)
+        weight = np.sqrt(before.weight * after.weight) * tells
+        coverage = float(sure.sum()) / max(1, int(np.count_nonzero(there)))
+        return cls(mean, half, sure, weight, coverage, 2 * round(AROUND / cell) + 1, cell)
 
     def around(self, values: Map) -> Map:
         """Sums of values about each place."""
@@ -146,9 +146,9 @@ class Jitter:
         if self.variance is None:
             return Jitter(variance, error, expected)
         return Jitter(
-            self.variance + LEARN * (variance - self.variance),
-            self.error + LEARN * (error - self.error),
-            self.expected + LEARN * (expected - self.expected),
+            self.variance + JITTER_EMA * (variance - self.variance),
+            self.error + JITTER_EMA * (error - self.error),
+            self.expected + JITTER_EMA * (expected - self.expected),
         )
 
     def shift(
@@ -168,22 +168,22 @@ class Jitter:
         believed = variance * min(1.0, variance / max(self.error, 1e-6))
         if pair is not None:
             wavers = max(0.0, self.error - variance / 2 - self.expected)
-            believed += WOBBLE * pair.told * wavers
+            believed += WOBBLE * pair.coverage * wavers
         if believed <= 0:
             return None
         wanted = np.float32(GAIN * strength * believed)
         # One side alone errs twice as much as the mean of both.
         error = np.float32(2 * self.error) if pair is None else self._error_about(pair)
-        pull, says = np.zeros_like(sides[0].off), np.full_like(sides[0].off, CERTAIN)
+        pull, weights = np.zeros_like(sides[0].off), np.full_like(sides[0].off, CERTAIN)
         for side in sides:
-            say = side.say
-            pull += side.off * say
-            says += say
+            weight = side.weight
+            pull += side.off * weight
+            weights += weight
         share = np.float32(MOST) * wanted / (wanted + error + np.float32(1e-6))
-        return float32(pull / says * share)
+        return float32(pull / weights * share)
 
     def _error_about(self, pair: NeighbourPair) -> Map:
         """The errors' variance about each place, which is told by few pixels of outline."""
         rest = np.float32(_LIKE_THE_REST / pair.cell)
-        found = pair.around(pair.say * np.square(pair.half)) + rest * np.float32(self.error)
-        return float32(found / (pair.around(pair.say) + rest))
+        found = pair.around(pair.weight * np.square(pair.half)) + rest * np.float32(self.error)
+        return float32(found / (pair.around(pair.weight) + rest))
