@@ -22,11 +22,11 @@ def test_nothing_given_is_the_defaults() -> None:
 def test_later_layers_win(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('[run]\nbatch = 2\nwrite = ["svg"]\n[tracking.iou]\nsmoothing = 0.25\n')
-    found = load(file=file, flags={"batch": 3}, assignments=["tracking.iou.confirm=1"])
+    found = load(file=file, flags={"batch": 3}, assignments=["tracking.iou.min_hits=1"])
     assert found.run.batch == 3
     assert found.run.write == ("svg",)
     tracker = found.part("tracking", "iou")
-    assert (tracker.smoothing, tracker.confirm) == (0.25, 1)
+    assert (tracker.smoothing, tracker.min_hits) == (0.25, 1)
     assert load(file=file, assignments=["run.batch=7"]).run.batch == 7
 
 
@@ -43,6 +43,9 @@ def test_a_part_may_have_dots_in_its_name() -> None:
     ("assignment", "says"),
     [
         ("tracking.iou.smothing=1", "did you mean 'smoothing'"),
+        ("tracking.iou.confirm=1", "'confirm' any more; it is called 'min_hits' now"),
+        ("tracking.two-pass.bridge=1", "it is called 'max_gap_frames' now"),
+        ("writers.svg.lost=1", "no setting 'lost'; "),
         ("tracking.iou.smoothing=2", "less than or equal to 1"),
         ("tracking.iou.smoothing=much", "valid number"),
         ("tracking.uio.smoothing=1", "did you mean 'iou'"),

@@ -16,6 +16,7 @@ from videoseg.config.json_schema import settings_schema
 from videoseg.config.layers import PROJECT_FILE, project_file
 from videoseg.config.run_config import load
 from videoseg.errors import ConfigError
+from videoseg.settings import RENAMED
 
 
 @pytest.fixture
@@ -65,13 +66,33 @@ def test_all_at_once(places: dict[str, Any]) -> None:
 def test_what_two_places_say_about_different_settings_holds_together(tmp_path: Path) -> None:
     file = tmp_path / "given.toml"
     file.write_text("[tracking.iou]\nsmoothing = 0.25\n")
-    found = load(file=file, environment={"VIDEOSEG_TRACKING_IOU_CONFIRM": "1"})
+    found = load(file=file, environment={"VIDEOSEG_TRACKING_IOU_MIN_HITS": "1"})
     tracker = found.part("tracking", "iou")
-    assert (tracker.smoothing, tracker.confirm) == (0.25, 1)
+    assert (tracker.smoothing, tracker.min_hits) == (0.25, 1)
     assert found.origins == {
         "tracking.iou.smoothing": str(file),
-        "tracking.iou.confirm": "VIDEOSEG_TRACKING_IOU_CONFIRM",
+        "tracking.iou.min_hits": "VIDEOSEG_TRACKING_IOU_MIN_HITS",
     }
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_is_refused_and_the_new_one_named(old: str, new: str, tmp_path: Path) -> None:
+    file = tmp_path / "given.toml"
+    file.write_text(f"[tracking.iou]\n{old} = 1\n")
+    ways: list[dict[str, Any]] = [
+        {"file": file},
+        {"assignments": [f"tracking.iou.{old}=1"]},
+        {"environment": {f"VIDEOSEG_TRACKING_IOU_{old.upper()}": "1"}},
+    ]
+    for way in ways:
+        with pytest.raises(ConfigError, match=f"{old!r} any more; it is called {new!r} now"):
+            load(**way)
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_in_an_earlier_run_is_read(old: str, new: str) -> None:
+    found = load(recorded={"run": {}, "tracking": {"iou": {old: 1}}})
+    assert found.tables["tracking"]["iou"] == {new: 1}
 
 
 def test_an_earlier_run_is_changed_by_this_call_alone(places: dict[str, Any]) -> None:

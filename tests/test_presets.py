@@ -50,4 +50,4 @@ def test_a_preset_says_for_whom_it_is_and_why(name: str) -> None:
 
 def test_robotics_never_looks_ahead() -> None:
     tracker = load(preset="robotics").part("tracking", "iou")
-    assert (tracker.look_ahead, tracker.bridge, tracker.smoothing) == (0, 0, 0)
+    assert (tracker.look_ahead, tracker.max_gap_frames, tracker.smoothing) == (0, 0, 0)

@@ -22,6 +22,7 @@ from videoseg.errors import OutputExistsError, RunLogError, UsageError, Videoseg
 from videoseg.runlog.findings import Finding
 from videoseg.runlog.manifest import read_manifest
 from videoseg.runlog.staging import STAGING
+from videoseg.settings import RENAMED
 from videoseg.types import Cue
 
 KEPT = Path(STAGING, "notes", "detections.jsonl")
@@ -154,7 +155,10 @@ def _replaced(plan: Any, **changes: Any) -> Any:
 
 
 CHANGES: list[tuple[Callable[[Path], Job], str]] = [
-    (lambda film: job(film, TEXT, "tracking.iou.bridge=5"), "tracking.iou.bridge was 2 and is 5"),
+    (
+        lambda film: job(film, TEXT, "tracking.iou.max_gap_frames=5"),
+        "tracking.iou.max_gap_frames was 2 and is 5",
+    ),
     (lambda film: job(film, TEXT, "run.end=9f"), "run.end was '' and is '9f'"),
     (lambda film: job(film, TEXT[:1]), "the prompts are not the same"),
     (_other_film, "the input is not the same"),
@@ -296,6 +300,47 @@ def test_a_rerun_makes_what_a_run_with_these_settings_makes(film: Path, tmp_path
     assert run(["rerun", str(first), *arguments]) == 1
     assert run(["rerun", str(first), *arguments, "--overwrite"]) == 0
     assert contents(first) == contents(other)
+
+
+def made_earlier(path: Path) -> None:
+    """Give the settings in a ``run.json`` or a plan the names that they had before."""
+    made = json.loads(path.read_text(encoding="utf-8"))
+    old = {now: before for before, now in RENAMED.items()}
+    table = made["settings"]["tracking"]["iou"]
+    assert old.keys() <= table.keys()
+    made["settings"]["tracking"]["iou"] = {old.get(key, key): table[key] for key in table}
+    path.write_text(json.dumps(made), encoding="utf-8")
+
+
+@pytest.mark.parametrize("more", [(), ("--two-pass",)])
+def test_a_run_of_an_earlier_version_is_rerun_alike(
+    more: tuple[str, ...], film: Path, tmp_path: Path
+) -> None:
+    change = "tracking.iou.max_gap_frames=5"
+    first = finished(film, tmp_path / "first", change)
+    wanted, again = tmp_path / "wanted", tmp_path / "again"
+    assert run(["rerun", str(first), *more, "-o", str(wanted)]) == 0
+    made_earlier(first / "run.json")
+    assert run(["rerun", str(first), *more, "-o", str(again)]) == 0
+    assert contents(again) == contents(wanted)
+
+
+def test_a_run_of_an_earlier_version_is_done_already(film: Path, tmp_path: Path) -> None:
+    first = finished(film, tmp_path / "first")
+    made_earlier(first / "run.json")
+    with Job(film, TEXT, load_config(flags={"model": "breaking"})) as again:
+        assert again.run(first, resume=True).frames == FRAMES
+    assert Breaking.asked == []
+
+
+def test_a_broken_run_of_an_earlier_version_is_gone_on_with(film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    broken(film, out, 6)
+    made_earlier(out / STAGING / "notes" / "plan.json")
+    Breaking.asked.clear()
+    with job(film) as again:
+        again.run(out, resume=True)
+    assert Breaking.asked == list(range(6, FRAMES))
 
 
 def test_a_rerun_may_study_the_whole_run_first(

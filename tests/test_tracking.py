@@ -391,7 +391,7 @@ def test_frames_without_an_answer_are_filled_in_between_sightings_only() -> None
 
 def test_long_silence_keeps_a_track_alive_but_does_not_draw_it() -> None:
     answers: list[Answer] = [None if 5 <= i < 65 else [seen(60, 60)] for i in range(80)]
-    assert raw().lost < 60 / RATE
+    assert raw().max_lost_seconds < 60 / RATE
     scenes = track(raw(), answers)
     assert [ids(scene) for scene in scenes] == [[] if 5 <= i < 65 else [1] for i in range(80)]
 

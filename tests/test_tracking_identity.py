@@ -122,7 +122,7 @@ def test_what_returns_gets_its_id_and_a_stranger_does_not() -> None:
     known |= {i: painted((disc(130, 90), RED)) for i in range(60, 70)}
     moved: list[Answer] = [[found(disc(130, 90))] if i >= 60 else a for i, a in enumerate(back)]
     assert ids(track(tracker(), moved, images=known)[-1]) == [1]
-    never = IouTracker(smoothing=0, remember=0)
+    never = IouTracker(smoothing=0, reid_seconds=0)
     assert ids(track(never, moved, images=known)[-1]) == [2]
 
 

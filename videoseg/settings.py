@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 import typing
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,6 +15,16 @@ from typing_extensions import Doc
 
 if typing.TYPE_CHECKING:
     from pydantic import BaseModel
+
+RENAMED: Mapping[str, str] = {
+    "confident": "activation_score",
+    "confirm": "min_hits",
+    "confirm_misses": "max_birth_misses",
+    "bridge": "max_gap_frames",
+    "lost": "max_lost_seconds",
+    "remember": "reid_seconds",
+}
+"""Settings of trackers: the name of earlier versions to that of now. Of other parts none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,22 @@ class Setting:
     type: str
     default: Any
     doc: str
+
+
+def renamed(name: str, known: Collection[str]) -> str | None:
+    """What an old name of a setting is called now, in a part that knows these; None for others."""
+    now = RENAMED.get(name)
+    return now if now in known and name not in known else None
+
+
+def brought_up_to_date(table: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """The settings that an earlier version has written down, by their names of now.
+
+    Args:
+        table: The settings of one part, as ``run.json`` has them.
+        known: The names that the part has now.
+    """
+    return {renamed(name, known) or name: value for name, value in table.items()}
 
 
 def settings_of(cls: type[Any]) -> tuple[Setting, ...]:

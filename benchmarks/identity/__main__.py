@@ -114,7 +114,7 @@ def measure(sequences: Iterable[HardSequence], python: Path | None) -> dict[str,
 
 def ours() -> dict[str, IouTracker]:
     """Our own, by name."""
-    causal: dict[str, Any] = {"look_ahead": 0, "bridge": 0, "smoothing": 0}
+    causal: dict[str, Any] = {"look_ahead": 0, "max_gap_frames": 0, "smoothing": 0}
     return {
         "videoseg": IouTracker(),
         "videoseg, two passes": TwoPassIouTracker(),

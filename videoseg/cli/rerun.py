@@ -26,7 +26,7 @@ Examples:
 
 videoseg rerun out/ --set tracking.iou.smoothing=0.9 --overwrite
 
-videoseg rerun out/ --set tracking.iou.bridge=8 -o out-bridged/
+videoseg rerun out/ --set tracking.iou.max_gap_frames=8 -o out-bridged/
 
 videoseg rerun out/ --two-pass -o out-two/
 """

@@ -45,12 +45,14 @@ class Layer:
         tables: ``run`` and kinds of parts to their tables; not checked.
         preset: Name of the preset that it is on top of, if it names one.
         text: What was written, where that is the value of one setting.
+        recorded: Whether an earlier run has written it down, maybe by names of an earlier version.
     """
 
     origin: str
     tables: Table
     preset: str | None = None
     text: str | None = None
+    recorded: bool = False
 
 
 def presets() -> Mapping[str, Path]:

@@ -41,7 +41,7 @@ from videoseg.config.trust import Said, check_project
 from videoseg.errors import ConfigError, MissingDependencyError, nearest, shown
 from videoseg.protocols import Composite
 from videoseg.registry import Kind
-from videoseg.settings import Guarded, settings_fields
+from videoseg.settings import Guarded, brought_up_to_date, renamed, settings_fields
 from videoseg.settings import Setting as Setting
 from videoseg.settings import settings_model as settings_model
 from videoseg.settings import settings_of as settings_of
@@ -206,7 +206,7 @@ def load(
     _check_arguments(preset, file, flags, assignments)
     found: list[Layer] = []
     if recorded is not None:
-        found.append(Layer("run.json", recorded))
+        found.append(Layer("run.json", recorded, recorded=True))
     else:
         variables = environment or {}
         project = None if folder is None else project_file(folder)
@@ -305,6 +305,8 @@ def _stacked(found: Sequence[Layer]) -> RunConfig:
                 path = f"{kind}.{part}"
                 cls = _part_class(kind, part, origin)
                 given = _table(settings, path, origin)
+                if layer.recorded:
+                    given = brought_up_to_date(given, [item.name for item in settings_fields(cls)])
                 checked = _checked(cls, given, f"{origin}: {path}", layer.text)
                 tables.setdefault(kind, {}).setdefault(part, {}).update(checked)
                 origins.update({f"{path}.{key}": origin for key in checked})
@@ -331,6 +333,9 @@ def _checked(
 
     known = [item.name for item in settings_fields(cls)]
     for key in settings:
+        now = renamed(key, known)
+        if now is not None:
+            raise ConfigError(f"{where} has no setting {key!r} any more; it is called {now!r} now")
         if key not in known:
             raise ConfigError(f"{where} has no setting {key!r}; {nearest(str(key), known)}")
     try:

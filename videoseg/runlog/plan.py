@@ -8,6 +8,7 @@ from typing import Any
 
 from videoseg.runlog.codec import Json, prompt_to_json, stream_to_json
 from videoseg.runlog.fingerprint import FileRecord, installed_versions, plain
+from videoseg.settings import brought_up_to_date
 from videoseg.types import Prompt, StreamInfo
 
 _OF_CALLS = ("concurrency", "timeout", "attempts", "first_wait", "cache", "max_calls", "max_cost")
@@ -67,10 +68,29 @@ def difference(before: Mapping[str, Json], now: Plan) -> str | None:
     """
     made = now.to_json()
     for key, value in made.items():
-        found = _difference(before.get(key), plain(value), key, ())
+        then = before.get(key)
+        if key == "settings":
+            then = _brought_up_to_date(then, value)
+        found = _difference(then, plain(value), key, ())
         if found is not None:
             return found
     return None
+
+
+def _brought_up_to_date(before: Json, now: Json) -> Json:
+    """All settings of an earlier run, each by the name that it has in this one."""
+    if not isinstance(before, dict):
+        return before
+    tables = dict(before)
+    for kind, parts in before.items():
+        if isinstance(parts, dict) and kind != "run":
+            tables[kind] = {
+                part: brought_up_to_date(table, now.get(kind, {}).get(part, {}))
+                if isinstance(table, dict)
+                else table
+                for part, table in parts.items()
+            }
+    return tables
 
 
 def settings_difference(

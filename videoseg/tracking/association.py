@@ -52,21 +52,25 @@ DRIFT = 2.0
 
 
 def associate(
-    tracks: Sequence[Track], found: Sequence[Candidate], *, confident: float, seconds: Fraction
+    tracks: Sequence[Track],
+    found: Sequence[Candidate],
+    *,
+    activation_score: float,
+    seconds: Fraction,
 ) -> tuple[list[Pair], list[Candidate]]:
     """Match detections to tracks that carry no identity of the model's own.
 
     Args:
         tracks: Confirmed and unconfirmed ones, moved to the present frame.
         found: The detections of the present frame.
-        confident: Detections below this score may go on a track in view, and nothing else.
+        activation_score: Detections below this score may go on a track in view, and nothing else.
         seconds: Time of the present frame.
 
     Returns:
         The matched pairs, and the detections that belong to no track yet.
     """
     round_ = _Round(tracks, found)
-    strong = np.array([f.instance.score >= confident for f in found], dtype=np.bool_)
+    strong = np.array([f.instance.score >= activation_score for f in found], dtype=np.bool_)
     trusted = np.array([t.confirmed for t in tracks], dtype=np.bool_)
     in_view = np.array([t.in_view for t in tracks], dtype=np.bool_)
     round_.assign(round_.beside(), trusted & in_view, strong)

@@ -133,7 +133,7 @@ class LookaheadTracker:
         occasions = self._follower.asked_in_shot
         if not at_end:
             occasions = min(occasions, max(2, sum(held.asked for held in self._held)))
-        needed = min(self.settings.confirm, occasions)
+        needed = min(self.settings.min_hits, occasions)
         for track in head.seen:
             if not track.dropped and track.sightings >= needed:
                 self._follower.confirm(track)
@@ -154,7 +154,7 @@ class LookaheadTracker:
                     interpolate(track, drawn, path)
                     break
                 misses += held.misses(track)
-                if misses > self.settings.bridge:
+                if misses > self.settings.max_gap_frames:
                     break
             else:
                 if not now and track in self._follower.tracks:

@@ -40,7 +40,7 @@ class OnlineTracker:
     _gallery: Gallery = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._gallery = Gallery(self.settings.remember)
+        self._gallery = Gallery(self.settings.reid_seconds)
 
     def follow(self, held: PendingFrame) -> list[Track]:
         """Move all tracks on to this frame and give its detections to them.
@@ -61,7 +61,7 @@ class OnlineTracker:
         self._assign(held, held.detections.instances)
         for track in self.tracks:
             if track in held.seen:
-                if track.sightings >= self.settings.confirm:
+                if track.sightings >= self.settings.min_hits:
                     self.confirm(track)
             else:
                 shown = self._shown(track, held)
@@ -79,7 +79,7 @@ class OnlineTracker:
         if track.confirmed:
             return
         track.confirmed = True
-        if self.settings.remember and track.object_id is None:
+        if self.settings.reid_seconds and track.object_id is None:
             hidden = [t for t in self.tracks if t.confirmed and not t.in_view]
             track.continues = self._gallery.match(track, hidden)
             if track.continues is not None:
@@ -148,21 +148,23 @@ class OnlineTracker:
         self, held: PendingFrame, found: list[Candidate]
     ) -> tuple[list[Pair], list[Candidate]]:
         """Pairs of tracks and detections without an identity, and the detections that begin one."""
-        confident = self.settings.confident
+        activation_score = self.settings.activation_score
         free = [track for track in self.tracks if track.object_id is None]
-        pairs, left = associate(free, found, confident=confident, seconds=held.seconds)
+        pairs, left = associate(
+            free, found, activation_score=activation_score, seconds=held.seconds
+        )
         pairs, left = merge_fragments(pairs, left)
         taken = {id(track) for track, _ in pairs}
         missed = (t for t in free if t.confirmed and t.in_view and id(t) not in taken)
         pairs = split_merged(pairs, missed)
         left = suppress_duplicates(pairs, left)
-        return pairs, [one for one in left if one.instance.score >= confident]
+        return pairs, [one for one in left if one.instance.score >= activation_score]
 
     def _gone(self, track: Track, seconds: Fraction) -> bool:
         """Whether a track is a flicker or lost for too long; flickers are marked as dropped."""
         missed = track.missed_since
-        gone = missed is not None and seconds - missed > self.settings.lost
+        gone = missed is not None and seconds - missed > self.settings.max_lost_seconds
         if not track.confirmed:
-            gone = gone or track.misses > self.settings.confirm_misses
+            gone = gone or track.misses > self.settings.max_birth_misses
             track.dropped = gone
         return gone

@@ -20,10 +20,10 @@ class Gallery:
     """Objects that left, each with the look it had.
 
     Attributes:
-        remember: Time after which they are forgotten, seconds.
+        reid_seconds: Time after which they are forgotten, seconds.
     """
 
-    remember: float
+    reid_seconds: float
     _gone: list[Track] = field(init=False, repr=False, default_factory=list)
 
     def keep(self, tracks: Iterable[Track]) -> None:
@@ -38,7 +38,7 @@ class Gallery:
             track: A track that has just been confirmed.
             hidden: Others that may be meant, beside those remembered.
         """
-        self._gone = [t for t in self._gone if track.born - t.seen <= self.remember]
+        self._gone = [t for t in self._gone if track.born - t.seen <= self.reid_seconds]
         candidates = [
             (other.look.similarity(track.look), other)
             for other in (*self._gone, *hidden)

@@ -17,19 +17,19 @@ from videoseg.types import Mask, Shape
 class Settings:
     """What a user may set about following objects."""
 
-    confident: Annotated[
+    activation_score: Annotated[
         float,
         Ge(0),
         Le(1),
         Doc("detections from this score on begin tracks, weaker ones only go on with them; 0..1"),
     ] = 0.25
-    confirm: Annotated[
+    min_hits: Annotated[
         int, Ge(1), Doc("sightings that make an object of a detection, frames from 1")
     ] = 3
-    confirm_misses: Annotated[
+    max_birth_misses: Annotated[
         int, Ge(0), Doc("frames that may lack an object before it is confirmed, frames from 0")
     ] = 2
-    bridge: Annotated[
+    max_gap_frames: Annotated[
         int,
         Ge(0),
         Doc(
@@ -37,12 +37,12 @@ class Settings:
             "show the object where it is expected, frames from 0"
         ),
     ] = 2
-    lost: Annotated[
+    max_lost_seconds: Annotated[
         float,
         Ge(0),
         Doc("time for which an object that is hidden is looked for on its way, seconds from 0"),
     ] = 1.0
-    remember: Annotated[
+    reid_seconds: Annotated[
         float,
         Ge(0),
         Doc("time for which what is gone is known again by its looks, seconds; 0 = never"),

@@ -133,7 +133,7 @@ class _Study:
 
     def _is_object(self, course: _Course) -> bool:
         """Whether a track was seen as often as is wanted, or as there were occasions."""
-        needed = min(self.settings.confirm, self._asked[course.shot])
+        needed = min(self.settings.min_hits, self._asked[course.shot])
         return course.track.confirmed or course.track.sightings >= needed
 
 
