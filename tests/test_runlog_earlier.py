@@ -25,7 +25,7 @@ def test_what_an_earlier_run_made_can_still_be_replaced(clip: Path, tmp_path: Pa
         ran = command(
             "segment", str(clip), "dog", "-o", str(out), "--model=blind", *names, "--overwrite"
         )
-        assert ran.code == 0, ran.err
+        assert ran.code == 0, ran.lines
 
     run("svg", "masks")
     run("masks")
@@ -55,6 +55,6 @@ def test_names_from_a_stranger_are_not_taken_over(clip: Path, tmp_path: Path) ->
     ran = command(
         "segment", str(clip), "dog", "-o", str(out), "--model=blind", "--write=svg", "--overwrite"
     )
-    assert ran.code == 0, ran.err
+    assert ran.code == 0, ran.lines
     assert "earlier_outputs" not in json.loads((out / "run.json").read_text())
     assert (tmp_path / "secret").read_text() == "mine"
