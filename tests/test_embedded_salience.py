@@ -8,9 +8,9 @@ import pytest
 
 from sample_media import clips
 from videoseg.geometry import masks
-from videoseg.models.embedded.promptable.prompt_maps import Hints
+from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
 from videoseg.models.embedded.promptable.salience import Salience
-from videoseg.models.embedded.promptable.segmenter import Outliner
+from videoseg.models.embedded.promptable.segmenter import PromptableSegmenter
 from videoseg.types import Bitmap, Box, RgbImage
 
 HEIGHT, WIDTH = 300, 400
@@ -59,7 +59,7 @@ def test_what_stands_out_is_likely_and_the_wall_is_not(
 ) -> None:
     image, truth = ball
     box = (60, 30, 320, 290)
-    found = salience.of(image, box)
+    found = salience.probabilities(image, box)
     assert found.shape == (260, 260)
     assert found.dtype == np.float32
     assert found.min() >= 0
@@ -84,7 +84,7 @@ def test_a_whole_thing_holds_all_clicks(
     held: bool,
 ) -> None:
     image, truth = ball
-    whole = salience.whole(image, clicks)
+    whole = salience.salient_object(image, clicks)
     assert (whole is not None) == held
     if whole is not None:
         assert overlap(masks.to_bitmap(whole), truth) > 0.9
@@ -95,7 +95,7 @@ def test_doubts_about_the_same_thing_are_settled(
 ) -> None:
     image, truth = ball
     odds = rough(truth)
-    together = salience.joined(image, odds, WHOLE, around(truth))
+    together = salience.fused(image, odds, WHOLE, around(truth))
     left, top, right, bottom = around(truth)
     inside = np.zeros_like(truth)
     inside[top:bottom, left:right] = True
@@ -112,7 +112,7 @@ def test_a_part_of_what_stands_out_stays_a_part(
     half = truth.copy()
     half[: CENTRE[1]] = False
     odds = rough(half)
-    assert salience.joined(image, odds, WHOLE, around(half)) is odds
+    assert salience.fused(image, odds, WHOLE, around(half)) is odds
 
 
 def test_an_answer_that_disagrees_is_not_heard(
@@ -120,7 +120,7 @@ def test_an_answer_that_disagrees_is_not_heard(
 ) -> None:
     image, truth = ball
     odds = np.where(truth, -1, 1).astype(np.float32)
-    assert salience.joined(image, odds, WHOLE, around(truth)) is odds
+    assert salience.fused(image, odds, WHOLE, around(truth)) is odds
 
 
 def test_a_box_on_a_part_of_an_animal_does_not_give_the_animal() -> None:
@@ -128,7 +128,7 @@ def test_a_box_on_a_part_of_an_animal_does_not_give_the_animal() -> None:
     frame, truth = next(iter(clips.frames(clip)))
     x1, y1, x2, y2 = around(truth)
     box = (float(x1), float(y1), float(x2), y1 + 0.4 * (y2 - y1), True)
-    hints = Hints(frame.shape[1], frame.shape[0], boxes=(box,))
-    found = Outliner(1).outline(frame, hints)
+    prompts = ObjectPrompts(frame.shape[1], frame.shape[0], boxes=(box,))
+    found = PromptableSegmenter(1).segment(frame, prompts)
     assert found is not None
     assert masks.bounding_box(found.mask)[3] < y1 + 0.6 * (y2 - y1)

@@ -1,4 +1,4 @@
-"""The embedded model: finds what a phrase names and outlines what a hand points at."""
+"""The embedded model: finds what a phrase names and masks what clicks, boxes and masks mark."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ from videoseg.models.embedded.grounding.ground import Found, ground
 from videoseg.models.embedded.language.parser import Query, meaning, read
 from videoseg.models.embedded.language.vocabulary import vocabulary
 from videoseg.models.embedded.memory.tracker import Memory
-from videoseg.models.embedded.promptable.prompt_maps import Hints
-from videoseg.models.embedded.promptable.segmenter import Outliner
-from videoseg.models.embedded.promptable.stuff_mask import Outlined, outline
+from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
+from videoseg.models.embedded.promptable.segmenter import PromptableSegmenter
+from videoseg.models.embedded.promptable.stuff_mask import ScoredMask, stuff_mask
 from videoseg.protocols import VideoSegmenter
 from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt, RgbImage
 
-_CLOSE = 0.2
+_LARGE_SHARE = 0.2
 """A thing that covers more than this share of the frame is looked at again from further away."""
-_DETAIL, _LEAST_SIDE = 0.8, 320
-"""Frames are looked at with this share of their own resolution: compressed video holds no more.
-Small ones at this many pixels."""
-_AGREES = 0.25
-"""The second look must find again so much of the thing, by area, or the looks contradict."""
-_FAR = 320
+_DETAIL = 0.8
+"""Frames are looked at with this share of their own resolution: compressed video holds no more."""
+_MIN_SIDE = 320
+"""The network sees no frame at a shorter longer side than this, pixels."""
+_MIN_REFOUND = 0.25
+"""The second look must find again so much of the thing, by area, or the two contradict."""
+_FAR_SIDE = 320
 """Longer side of the frame for that second look, pixels."""
 
 
-class _Looks:
-    """What the network says about a frame, from near and, where asked for, from further away."""
+class _FrameMaps:
+    """The network's maps of a frame at its usual size and, where asked for, at a smaller one."""
 
     def __init__(self, network: Backbone, image: RgbImage, long_side: int) -> None:
         self._network, self._image, self._long_side = network, image, long_side
@@ -50,8 +51,8 @@ class _Looks:
 
     @functools.cached_property
     def both(self) -> Maps:
-        """Maps of two looks together: a thing that fills the frame is better known from afar."""
-        far = self._network.run(self._image, OUTPUTS, long_side=_FAR)
+        """Maps of both sizes averaged: a thing that fills the frame is better known from afar."""
+        far = self._network.run(self._image, OUTPUTS, long_side=_FAR_SIDE)
         return averaged(self.near, far)
 
 
@@ -60,7 +61,7 @@ class Embedded:
     """The default model: needs no GPU, no download and no torch.
 
     Text goes through EfficientNet-Lite0 features, a small head trained on named segments, ImageNet
-    classes and a table of nouns; clicks, boxes and masks are outlined from the image alone.
+    classes and a table of nouns; clicks, boxes and masks are masks_found from the image alone.
     """
 
     card: ClassVar[ModelCard] = ModelCard(
@@ -93,7 +94,7 @@ class Embedded:
     ] = 0
 
     _backbone: Backbone | None = field(init=False, repr=False, default=None)
-    _outliner: Outliner | None = field(init=False, repr=False, default=None)
+    _segmenter: PromptableSegmenter | None = field(init=False, repr=False, default=None)
     _queries: dict[str, Query] = field(init=False, repr=False, default_factory=dict)
 
     def prepare(self, prompts: Sequence[Prompt]) -> None:
@@ -144,7 +145,7 @@ class Embedded:
 
     def close(self) -> None:
         """Let go of the network."""
-        self._backbone = self._outliner = None
+        self._backbone = self._segmenter = None
         self._queries.clear()
 
     def _query(self, phrase: str) -> Query:
@@ -153,7 +154,7 @@ class Embedded:
         return self._queries[phrase]
 
     def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
-        looks: _Looks | None = None
+        frame_maps: _FrameMaps | None = None
         instances: list[Instance] = []
         present: list[float | None] = []
         for index, prompt in enumerate(prompts):
@@ -161,12 +162,12 @@ class Embedded:
                 shown = self._by_hand(frame, prompt, ())
                 present.append(None)
             else:
-                looks = (
-                    looks
-                    if looks is not None
-                    else _Looks(self._network(), frame.image, self.long_side)
+                frame_maps = (
+                    frame_maps
+                    if frame_maps is not None
+                    else _FrameMaps(self._network(), frame.image, self.long_side)
                 )
-                shown, probability = self._by_text(frame, prompt, looks)
+                shown, probability = self._by_text(frame, prompt, frame_maps)
                 present.append(probability)
             shown.sort(key=lambda item: -item.score)
             instances += [
@@ -179,57 +180,61 @@ class Embedded:
             self._backbone = Backbone(self.threads, self.long_side)
         return self._backbone
 
-    def _hand(self) -> Outliner:
-        if self._outliner is None:
-            self._outliner = Outliner(self.threads)
-        return self._outliner
+    def _promptable(self) -> PromptableSegmenter:
+        if self._segmenter is None:
+            self._segmenter = PromptableSegmenter(self.threads)
+        return self._segmenter
 
-    def _by_text(self, frame: Frame, prompt: Prompt, looks: _Looks) -> tuple[list[Outlined], float]:
+    def _by_text(
+        self, frame: Frame, prompt: Prompt, frame_maps: _FrameMaps
+    ) -> tuple[list[ScoredMask], float]:
         assert prompt.text is not None  # noqa: S101
         query = self._query(prompt.text)
-        found, presence = ground(frame.image, looks.near, query, vocabulary(), least=self.present)
-        large = [item for item in found if item.cells.mean() > _CLOSE]
+        found, presence = ground(
+            frame.image, frame_maps.near, query, vocabulary(), least=self.present
+        )
+        large = [item for item in found if item.cells.mean() > _LARGE_SHARE]
         if large:
             found, presence = ground(
-                frame.image, looks.both, query, vocabulary(), least=self.present
+                frame.image, frame_maps.both, query, vocabulary(), least=self.present
             )
             seen = sum(int((item.cells & large[0].cells).sum()) for item in found)
-            if seen < _AGREES * int(large[0].cells.sum()):
+            if seen < _MIN_REFOUND * int(large[0].cells.sum()):
                 # Looks that find different things contradict each other: this one counts half.
                 presence /= 2
                 found = [item for item in found if item.presence / 2 >= self.present]
         if prompt.cues:
             return self._by_hand(frame, prompt, found), presence
-        outlined = []
+        masks_found = []
         for item in found:
             if item.whole:
-                result = outline(frame.image, item.evidence)
+                result = stuff_mask(frame.image, item.evidence)
             else:
-                hints = Hints(frame.width, frame.height, item.evidence)
-                result = self._hand().outline(frame.image, hints)
+                object_prompts = ObjectPrompts(frame.width, frame.height, item.evidence)
+                result = self._promptable().segment(frame.image, object_prompts)
             if result is not None:
-                outlined.append(Outlined(result.mask, item.presence))
-        return outlined, presence
+                masks_found.append(ScoredMask(result.mask, item.presence))
+        return masks_found, presence
 
-    def _by_hand(self, frame: Frame, prompt: Prompt, found: Sequence[Found]) -> list[Outlined]:
+    def _by_hand(self, frame: Frame, prompt: Prompt, found: Sequence[Found]) -> list[ScoredMask]:
         """The one object that the cues mean; the thing they lie on, if text found one, helps."""
         points = tuple(point for cue in prompt.cues for point in cue.points)
         boxes = tuple(box for cue in prompt.cues for box in cue.boxes)
         prior = masks.union([cue.mask for cue in prompt.cues if cue.mask is not None])
         if prior is not None and not points and not boxes:
-            return [Outlined(prior, 1.0)]  # nothing says that it should be otherwise
+            return [ScoredMask(prior, 1.0)]  # nothing says that it should be otherwise
         hits = [_hits(frame, item, points, boxes) for item in found]
         best = max(range(len(found)), key=hits.__getitem__, default=None)
         evidence = found[best].evidence if best is not None and hits[best] > 0 else None
-        hints = Hints(frame.width, frame.height, evidence, points, boxes, prior)
-        result = self._hand().outline(frame.image, hints)
+        object_prompts = ObjectPrompts(frame.width, frame.height, evidence, points, boxes, prior)
+        result = self._promptable().segment(frame.image, object_prompts)
         return [] if result is None else [result]
 
 
 def near_side(image: RgbImage, most: int) -> int:
     """Longer side that the network sees a frame at, pixels, at most ``most``."""
     height, width = image.shape[:2]
-    return int(min(max(_LEAST_SIDE, round(_DETAIL * max(height, width))), most))
+    return int(min(max(_MIN_SIDE, round(_DETAIL * max(height, width))), most))
 
 
 def _positive(cue: Cue) -> bool:

@@ -18,12 +18,12 @@ NETWORK_SIDE = 320
 """Longer side of the crop as the network sees it, pixels."""
 _MARGIN = 0.4
 """Surroundings of the object in the crop, on each side, in parts of its longer side."""
-_LEAST_SIDE = 32
+_MIN_SIDE = 32
 """Objects smaller than this many pixels get the surroundings of one of this size."""
 _CENTRE = 0.5 + 3.5 / 8
 """Where in a stride-8 cell its features look from, in cells (see ``Backbone``)."""
 _BIAS = 0.3
-"""A constant beside the features, so that a linear rule need not pass through the origin."""
+"""A constant beside the features, so that a linear classifier need not pass through the origin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ class Pose:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Norm:
+class FeatureNorm:
     """Mean and spread of each channel of the two feature maps on an object's first view."""
 
     mean: tuple[FloatMap, FloatMap]
     spread: tuple[FloatMap, FloatMap]
 
     @classmethod
-    def of(cls, maps: tuple[FloatMap, FloatMap]) -> Norm:
+    def of(cls, maps: tuple[FloatMap, FloatMap]) -> FeatureNorm:
         """The norm that makes these maps, each float32 (rows, columns, C), standard."""
         mean = (maps[0].mean(axis=(0, 1)), maps[1].mean(axis=(0, 1)))
         spread = (maps[0].std(axis=(0, 1)) + 1e-3, maps[1].std(axis=(0, 1)) + 1e-3)
@@ -62,13 +62,13 @@ class Norm:
         return dict(zip(("mean8", "mean16", "spread8", "spread16"), values, strict=True))
 
     @classmethod
-    def restored(cls, state: Snapshot) -> Norm:
+    def restored(cls, state: Snapshot) -> FeatureNorm:
         """The norm that ``snapshot`` was taken of."""
         return cls((state["mean8"], state["mean16"]), (state["spread8"], state["spread16"]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class FeatureView:
     """The feature cells of one crop.
 
     Attributes:
@@ -87,21 +87,21 @@ class View:
     rows: int
     columns: int
     keys: FloatMap
-    norm: Norm
+    norm: FeatureNorm
 
     @classmethod
     def of(
-        cls, backbone: Backbone, image: RgbImage, near: Mask | None, norm: Norm | None = None
-    ) -> View:
+        cls, backbone: Backbone, image: RgbImage, near: Mask | None, norm: FeatureNorm | None = None
+    ) -> FeatureView:
         """Look at the surroundings of a mask, or at the whole frame; the first view sets norms."""
         height, width = image.shape[:2]
-        crop = (0, 0, width, height) if near is None else _around(near)
+        crop = (0, 0, width, height) if near is None else _crop_around(near)
         x1, y1, x2, y2 = crop
         maps = backbone.run(image[y1:y2, x1:x2], ("stride8", "stride16"))
         fine = np.ascontiguousarray(maps["stride8"].transpose(1, 2, 0))
         rows, columns = fine.shape[:2]
         both = (fine, _doubled(maps["stride16"].transpose(1, 2, 0)))
-        norm = norm or Norm.of(both)
+        norm = norm or FeatureNorm.of(both)
         units = []
         for values, mean, spread in zip(both, norm.mean, norm.spread, strict=True):
             standard = (values - mean) / spread
@@ -111,7 +111,7 @@ class View:
         keys = np.concatenate([*units, constant], axis=-1, dtype=np.float32)
         return cls(crop, width, height, rows, columns, keys.reshape(rows * columns, -1), norm)
 
-    def places(self, pose: Pose) -> FloatMap:
+    def positions(self, pose: Pose) -> FloatMap:
         """float32 (rows * columns, 2): the cells' x and y from the object, in its sizes."""
         x1, y1, x2, y2 = self.crop
         x = x1 + (np.arange(self.columns) + _CENTRE) * (x2 - x1) / self.columns
@@ -152,9 +152,9 @@ class View:
         return _warp(cells.reshape(self.rows, self.columns), to_cells, width, height)
 
 
-def _around(mask: Mask) -> Box:
+def _crop_around(mask: Mask) -> Box:
     x1, y1, x2, y2 = masks.bounding_box(mask)
-    margin = _MARGIN * max(x2 - x1, y2 - y1, _LEAST_SIDE)
+    margin = _MARGIN * max(x2 - x1, y2 - y1, _MIN_SIDE)
     left, top = max(0, int(x1 - margin)), max(0, int(y1 - margin))
     right, bottom = int(x2 + margin) + 1, int(y2 + margin) + 1
     return (left, top, min(mask.frame_width, right), min(mask.frame_height, bottom))

@@ -1,9 +1,9 @@
 """Follows objects through a video: a memory of how each looked, first and lately.
 
 Two witnesses say which cells of a new frame belong to an object. *Label propagation*: each cell
-takes the label of remembered cells that look like it and lie at a like place of the object (Jabri
+takes the label of remembered cells with similar features and a similar place in the object (Jabri
 et al., "Space-Time Correspondence as a Contrastive Random Walk", NeurIPS 2020; here on supervised
-ImageNet features). A *linear rule* between object and surroundings, learned from the same cells by
+ImageNet features). A *linear classifier* of object and surroundings, learned from the same cells by
 ridge regression, knows no places and so does not drift (after Robinson et al., "Learning Fast and
 Robust Target Models for Video Object Segmentation", CVPR 2020). What moves with the background
 speaks against both (``background_motion.py``). ``promptable/segmenter.py`` makes a mask of their
@@ -20,40 +20,45 @@ import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.models.embedded.features import Backbone
-from videoseg.models.embedded.memory.background_motion import background
-from videoseg.models.embedded.memory.feature_view import NETWORK_SIDE, Norm, Pose, View
-from videoseg.models.embedded.promptable.prompt_maps import Hints
-from videoseg.models.embedded.promptable.segmenter import Outliner
-from videoseg.models.embedded.promptable.stuff_mask import Outlined
+from videoseg.models.embedded.memory.background_motion import background_odds
+from videoseg.models.embedded.memory.feature_view import (
+    NETWORK_SIDE,
+    FeatureNorm,
+    FeatureView,
+    Pose,
+)
+from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
+from videoseg.models.embedded.promptable.segmenter import PromptableSegmenter
+from videoseg.models.embedded.promptable.stuff_mask import ScoredMask
 from videoseg.motion.flow import Flow, carry_mask, flow_between
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, RgbImage
 from videoseg.types.snapshot import Snapshot, joined, listed, parted
 
 FloatMap = npt.NDArray[np.float32]
 
-_RECENT = 3
-"""Frames before this one that are remembered, beside the given ones."""
-_GIVEN = 4
+_MAX_RECENT = 3
+"""Views of found masks that are remembered, newest first, beside the given ones."""
+_MAX_GIVEN = 4
 """Given views (first sight and corrections) that are remembered."""
-_LIKENESS = 0.06
-"""Softness of the likeness of features: a cosine this much smaller weighs 1/e."""
-_REACH = 0.5
-"""Softness of the likeness of places, in object sizes."""
+_FEATURE_TEMPERATURE = 0.06
+"""Temperature of feature similarity: a cosine this much smaller weighs 1/e."""
+_POSITION_STD = 0.5
+"""Standard deviation of position similarity, in object sizes."""
 _RIDGE = 1e-3
-"""Weight of the rule's own size in its regression."""
-_RULE_GAIN = 3.5
-"""Log odds of a cell that the rule puts squarely on one side."""
+"""Weight of the classifier's own size in its ridge regression."""
+_CLASSIFIER_GAIN = 3.5
+"""Log odds of a cell that the classifier puts squarely on one side."""
 _RECENT_SHARE = 0.05
-"""Share of the newest frame in what the rule keeps of the recent ones."""
-_LOST = 0.35
-"""Mean evidence over a found outline, as a probability, under which it is not the object."""
-_FOUND_AGAIN = 0.75
+"""Share of the newest frame in what the classifier keeps of the recent ones."""
+_MIN_EVIDENCE = 0.35
+"""Mean evidence over a found mask, as a probability, under which it is not the object."""
+_MIN_EVIDENCE_AGAIN = 0.75
 """The same, from which a lost object counts as found again."""
 
 
 @dataclass
 class Memory:
-    """A ``VideoSegmenter``: remembers the objects of one stream and outlines them on each frame.
+    """A ``VideoSegmenter``: remembers the objects of one stream and finds them on each frame.
 
     Attributes:
         threads: CPU threads of the network; 0 = one per core.
@@ -115,7 +120,7 @@ class Memory:
     def _loaded(self) -> _Networks:
         if self._networks is None:
             backbone = Backbone(self.threads, NETWORK_SIDE)
-            self._networks = _Networks(backbone, Outliner(self.threads))
+            self._networks = _Networks(backbone, PromptableSegmenter(self.threads))
         return self._networks
 
     def _flow(self, frame: Frame) -> Flow | None:
@@ -136,7 +141,7 @@ class _Networks:
     """What all objects are looked at with."""
 
     backbone: Backbone
-    outliner: Outliner
+    segmenter: PromptableSegmenter
 
 
 def _name(key: tuple[int, int | None]) -> str:
@@ -150,7 +155,7 @@ def _key(name: str) -> tuple[int, int | None]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Trace:
+class _StoredView:
     """What is kept of one view: float32 keys (N, C), places (N, 2), labels (N,) in [0, 1]."""
 
     keys: FloatMap
@@ -158,8 +163,8 @@ class _Trace:
     labels: FloatMap
 
     @classmethod
-    def of(cls, view: View, mask: Mask) -> _Trace:
-        return cls(view.keys, view.places(Pose.of(mask)), view.labels(mask))
+    def of(cls, view: FeatureView, mask: Mask) -> _StoredView:
+        return cls(view.keys, view.positions(Pose.of(mask)), view.labels(mask))
 
     def snapshot(self) -> Snapshot:
         return {"keys": self.keys, "places": self.places, "labels": self.labels}
@@ -168,19 +173,19 @@ class _Trace:
 class _Object:
     """One remembered object; ``mask`` is where it was on the last frame, None if out of sight."""
 
-    def __init__(self, networks: _Networks, norm: Norm) -> None:
+    def __init__(self, networks: _Networks, norm: FeatureNorm) -> None:
         self._networks = networks
         self.mask: Mask | None = None
         self._norm = norm
         self._size = 1.0
-        self._given: list[_Trace] = []
-        self._recent: list[_Trace] = []
-        self._rule = _Rule()
+        self._given: list[_StoredView] = []
+        self._recent: list[_StoredView] = []
+        self._classifier = _LinearClassifier()
 
     @classmethod
     def seen(cls, networks: _Networks, image: RgbImage, mask: Mask) -> _Object:
         """An object that is seen for the first time."""
-        view = View.of(networks.backbone, image, mask)
+        view = FeatureView.of(networks.backbone, image, mask)
         new = cls(networks, view.norm)
         new._give(view, mask)
         return new
@@ -191,9 +196,9 @@ class _Object:
                 "mask": {} if self.mask is None else masks.to_arrays(self.mask),
                 "norm": self._norm.snapshot(),
                 "size": {"": np.array(self._size)},
-                "given": listed(trace.snapshot() for trace in self._given),
-                "recent": listed(trace.snapshot() for trace in self._recent),
-                "rule": self._rule.snapshot(),
+                "given": listed(stored.snapshot() for stored in self._given),
+                "recent": listed(stored.snapshot() for stored in self._recent),
+                "rule": self._classifier.snapshot(),
             }
         )
 
@@ -201,91 +206,97 @@ class _Object:
     def restored(cls, networks: _Networks, state: Snapshot) -> _Object:
         """The object that ``snapshot`` was taken of."""
         parts = parted(state)
-        known = cls(networks, Norm.restored(parts["norm"]))
+        known = cls(networks, FeatureNorm.restored(parts["norm"]))
         known.mask = masks.from_arrays(parts["mask"]) if "mask" in parts else None
         known._size = float(parts["size"][""])
-        known._given = [_Trace(**each) for each in parted(parts.get("given", {})).values()]
-        known._recent = [_Trace(**each) for each in parted(parts.get("recent", {})).values()]
-        known._rule = _Rule.restored(parts["rule"])
+        known._given = [_StoredView(**each) for each in parted(parts.get("given", {})).values()]
+        known._recent = [_StoredView(**each) for each in parted(parts.get("recent", {})).values()]
+        known._classifier = _LinearClassifier.restored(parts["rule"])
         return known
 
     def correct(self, image: RgbImage, mask: Mask) -> None:
         """Learn how the object lies on this frame from one who knows."""
         self._recent.clear()
-        self._give(View.of(self._networks.backbone, image, mask, self._norm), mask)
+        self._give(FeatureView.of(self._networks.backbone, image, mask, self._norm), mask)
 
-    def step(self, image: RgbImage, flow: Flow | None) -> Outlined | None:
+    def step(self, image: RgbImage, flow: Flow | None) -> ScoredMask | None:
         """Find the object on the next frame; ``flow`` leads there from the last one."""
         found = None
         if self.mask is not None and flow is not None:
             carried = carry_mask(self.mask, flow)
             if carried is not None:
-                found = self._look(image, carried, background(flow, carried), least=_LOST)
+                found = self._segment_near(
+                    image, carried, background_odds(flow, carried), least=_MIN_EVIDENCE
+                )
         if found is None:
             candidate = self._search(image)
             if candidate is not None:
-                found = self._look(image, candidate, None, least=_FOUND_AGAIN)
+                found = self._segment_near(image, candidate, None, least=_MIN_EVIDENCE_AGAIN)
         self.mask = found.mask if found is not None else None
         return found
 
-    def _give(self, view: View, mask: Mask) -> None:
+    def _give(self, view: FeatureView, mask: Mask) -> None:
         self.mask = mask
         self._size = Pose.of(mask).size
-        trace = _Trace.of(view, mask)
-        self._given = [trace, *self._given][:_GIVEN]
-        self._rule.learn(trace, given=True)
+        stored = _StoredView.of(view, mask)
+        self._given = [stored, *self._given][:_MAX_GIVEN]
+        self._classifier.learn(stored, given=True)
 
-    def _look(
-        self, image: RgbImage, near: Mask, against: FloatMap | None, *, least: float
-    ) -> Outlined | None:
-        """Outline the object near a mask and remember it; None where it does not look like it.
+    def _segment_near(
+        self, image: RgbImage, near: Mask, motion_odds: FloatMap | None, *, least: float
+    ) -> ScoredMask | None:
+        """Find the object near a mask and remember it; None where it does not look like it.
 
-        ``against`` is what its motion says, log odds over the whole frame, or None.
+        ``motion_odds`` is what its motion says, log odds over the whole frame, or None.
         """
         import cv2
 
-        view = View.of(self._networks.backbone, image, near, self._norm)
-        odds = _odds(self._propagate(view, Pose.of(near))) + self._rule.odds(view.keys)
+        view = FeatureView.of(self._networks.backbone, image, near, self._norm)
+        odds = _odds(self._propagate(view, Pose.of(near))) + self._classifier.odds(view.keys)
         height, width = image.shape[:2]
         evidence = view.over_frame(odds)
-        if against is not None:
-            evidence += cv2.resize(against, evidence.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        hints = Hints(width, height, evidence=evidence, prior=near)
-        found = self._networks.outliner.outline(image, hints, fine=False)
+        if motion_odds is not None:
+            evidence += cv2.resize(
+                motion_odds, evidence.shape[::-1], interpolation=cv2.INTER_LINEAR
+            )
+        prompts = ObjectPrompts(width, height, evidence=evidence, prior=near)
+        found = self._networks.segmenter.segment(image, prompts, fine=False)
         if found is None:
             return None
-        trace = _Trace.of(view, found.mask)
-        certain = float(np.average(_sigmoid(odds), weights=trace.labels + 1e-9))
+        stored = _StoredView.of(view, found.mask)
+        certain = float(np.average(_sigmoid(odds), weights=stored.labels + 1e-9))
         if certain < least:
             return None
-        self._recent = [trace, *self._recent][:_RECENT]
-        self._rule.learn(trace, given=False)
+        self._recent = [stored, *self._recent][:_MAX_RECENT]
+        self._classifier.learn(stored, given=False)
         self._size = Pose.of(found.mask).size
-        return Outlined(found.mask, certain)
+        return ScoredMask(found.mask, certain)
 
-    def _propagate(self, view: View, pose: Pose) -> FloatMap:
-        """The label of each cell, in [0, 1], from remembered cells alike in look and place."""
-        traces = [*self._given, *self._recent]
-        labels = np.concatenate([trace.labels for trace in traces])
-        places = np.concatenate([trace.places for trace in traces]) / _REACH
-        keys = np.concatenate([trace.keys for trace in traces])
+    def _propagate(self, view: FeatureView, pose: Pose) -> FloatMap:
+        """The label of each cell, in [0, 1], from similar remembered cells close to it."""
+        stored_views = [*self._given, *self._recent]
+        labels = np.concatenate([stored.labels for stored in stored_views])
+        places = np.concatenate([stored.places for stored in stored_views]) / _POSITION_STD
+        keys = np.concatenate([stored.keys for stored in stored_views])
         # exp(q.k / softness - |p - p'|^2 / 2), up to a factor that is the same for a whole row.
         one = np.ones((len(view.keys), 1), dtype=np.float32)
-        asked = np.concatenate(
-            [view.keys / _LIKENESS, view.places(pose) / _REACH, one], axis=1, dtype=np.float32
+        query = np.concatenate(
+            [view.keys / _FEATURE_TEMPERATURE, view.positions(pose) / _POSITION_STD, one],
+            axis=1,
+            dtype=np.float32,
         )
-        apart = -(places**2).sum(axis=1, keepdims=True) / 2
-        weights = asked @ np.concatenate([keys, places, apart], axis=1, dtype=np.float32).T
+        distance_term = -(places**2).sum(axis=1, keepdims=True) / 2
+        weights = query @ np.concatenate([keys, places, distance_term], axis=1, dtype=np.float32).T
         weights -= weights.max(axis=1, keepdims=True)
         np.exp(weights, out=weights)
         return np.asarray(weights @ labels / weights.sum(axis=1), dtype=np.float32)
 
     def _search(self, image: RgbImage) -> Mask | None:
-        """The piece of the whole frame that looks most like the object, by the rule alone."""
+        """The piece of the whole frame that looks most like the object, by the classifier alone."""
         import cv2
 
-        view = View.of(self._networks.backbone, image, None, self._norm)
-        odds = view.over_frame(self._rule.odds(view.keys))
+        view = FeatureView.of(self._networks.backbone, image, None, self._norm)
+        odds = view.over_frame(self._classifier.odds(view.keys))
         count, pieces = cv2.connectedComponents((odds > 0).astype(np.uint8))
         if count < 2:
             return None
@@ -299,8 +310,8 @@ class _Object:
         return candidate
 
 
-class _Rule:
-    """A linear rule between the object's cells and those around it, kept up to date."""
+class _LinearClassifier:
+    """A linear classifier of the object's cells against those around it, kept up to date."""
 
     def __init__(self) -> None:
         self._given: list[tuple[FloatMap, FloatMap]] = []
@@ -318,8 +329,8 @@ class _Rule:
         )
 
     @classmethod
-    def restored(cls, state: Snapshot) -> _Rule:
-        """The rule that ``snapshot`` was taken of."""
+    def restored(cls, state: Snapshot) -> _LinearClassifier:
+        """The classifier that ``snapshot`` was taken of."""
         parts = parted(state)
         known = cls()
         normals = [
@@ -331,15 +342,15 @@ class _Rule:
         known._weights = parts["weights"][""]
         return known
 
-    def learn(self, trace: _Trace, *, given: bool) -> None:
-        """Take in the cells of one view; the given ones keep half of the say."""
-        target = 2 * trace.labels - 1
+    def learn(self, stored: _StoredView, *, given: bool) -> None:
+        """Take in the cells of one view; the given ones keep half of the weight."""
+        target = 2 * stored.labels - 1
         inside = target > 0
         sides = np.where(inside, 0.5 / max(inside.sum(), 1), 0.5 / max((~inside).sum(), 1))
-        weighted = trace.keys * sides[:, None].astype(np.float32)
-        normal = (weighted.T @ trace.keys, weighted.T @ target)
+        weighted = stored.keys * sides[:, None].astype(np.float32)
+        normal = (weighted.T @ stored.keys, weighted.T @ target)
         if given or self._recent is None:
-            self._given = [normal, *self._given][:_GIVEN]
+            self._given = [normal, *self._given][:_MAX_GIVEN]
             self._recent = normal
         else:
             self._recent = _mixed(self._recent, normal, _RECENT_SHARE)
@@ -347,13 +358,13 @@ class _Rule:
         for number, older in enumerate(self._given[1:], start=2):
             known = _mixed(known, older, 1 / number)
         gram, mean = _mixed(known, self._recent, 0.5)
-        ridge = _RIDGE * np.eye(trace.keys.shape[1], dtype=np.float32)
+        ridge = _RIDGE * np.eye(stored.keys.shape[1], dtype=np.float32)
         self._weights = np.linalg.solve(gram + ridge, mean).astype(np.float32)
 
     def odds(self, keys: FloatMap) -> FloatMap:
         """Log odds of each cell, float32 (N,)."""
         side = np.clip(keys @ self._weights, -1.2, 1.2)
-        return np.asarray(_RULE_GAIN * side, dtype=np.float32)
+        return np.asarray(_CLASSIFIER_GAIN * side, dtype=np.float32)
 
 
 def _mixed(

@@ -1,1 +1,1 @@
-"""From boxes, points, strokes and masks to an object's mask."""
+"""From boxes, points, scribbles and masks to an object's mask."""

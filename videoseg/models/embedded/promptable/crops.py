@@ -10,13 +10,13 @@ import numpy.typing as npt
 from videoseg.types import Box, Mask, RgbImage
 
 FloatMap = npt.NDArray[np.float32]
-_BEYOND = (127, 127, 127)
-"""What lies beyond the frame looks like this, as it did in training."""
+_PADDING_COLOUR = (127, 127, 127)
+"""Colour of what lies beyond the frame, as in training."""
 
 
 @dataclass(frozen=True, slots=True)
-class Square:
-    """A square of a frame: ``x``, ``y`` of its corner and its side, frame pixels."""
+class Crop:
+    """A square crop of a frame: ``x``, ``y`` of its corner and its side, frame pixels."""
 
     x: float
     y: float
@@ -24,14 +24,14 @@ class Square:
 
     @classmethod
     def around(
-        cls, span: tuple[float, float, float, float], room: float, *, least: float = 1.0
-    ) -> Square:
-        """The square about the middle of a span, its side ``room`` times the span's longer one."""
+        cls, span: tuple[float, float, float, float], scale: float, *, least: float = 1.0
+    ) -> Crop:
+        """The square about the middle of a span, its side ``scale`` times the span's longer one."""
         x1, y1, x2, y2 = span
-        side = room * max(x2 - x1, y2 - y1, least)
+        side = scale * max(x2 - x1, y2 - y1, least)
         return cls((x1 + x2 - side) / 2, (y1 + y2 - side) / 2, side)
 
-    def place(self, x: float, y: float, size: int) -> tuple[float, float]:
+    def to_crop(self, x: float, y: float, size: int) -> tuple[float, float]:
         """A point of the frame in the pixels of the crop seen at ``size``."""
         scale = size / self.side
         return (x - self.x) * scale, (y - self.y) * scale
@@ -49,7 +49,7 @@ class Square:
 
         seen = self.in_frame(image.shape[1], image.shape[0])
         if seen is None:
-            return np.full((size, size, 3), _BEYOND[0], dtype=np.uint8)
+            return np.full((size, size, 3), _PADDING_COLOUR[0], dtype=np.uint8)
         x1, y1, x2, y2 = seen
         piece = image[y1:y2, x1:x2]
         scale = size / self.side
@@ -62,7 +62,7 @@ class Square:
             self._matrix((x1, y1, x2, y2), (piece.shape[1], piece.shape[0]), size),
             (size, size),
             flags=cv2.INTER_LINEAR,
-            borderValue=_BEYOND,
+            borderValue=_PADDING_COLOUR,
         )
         return np.asarray(warped, dtype=np.uint8)
 
@@ -85,7 +85,7 @@ class Square:
         )
         return np.asarray(moved, dtype=np.float32)
 
-    def back(self, values: FloatMap, box: Box) -> FloatMap:
+    def to_frame(self, values: FloatMap, box: Box) -> FloatMap:
         """A map over the crop, float32 (n, n), at the pixels of a part of the frame."""
         import cv2
 

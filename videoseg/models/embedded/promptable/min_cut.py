@@ -11,15 +11,15 @@ _STEP = np.float32(0.35)
 """Primal and dual step; their product must stay under 1/8."""
 
 
-def cut(
+def min_cut(
     lab: FloatMap,
-    pull: FloatMap,
+    unary: FloatMap,
     *,
     start: FloatMap,
     strength: float = 4.0,
     iterations: int = 60,
 ) -> FloatMap:
-    """Minimise ``sum edge |grad u| - sum pull * u`` over ``u`` in [0, 1].
+    """Minimise ``sum edge |grad u| - sum unary * u`` over ``u`` in [0, 1].
 
     The convex form of the two-label cut (Chan, Esedoglu and Nikolova, 2006): thresholding ``u``
     gives a minimiser of the cut itself. Solved with the primal-dual method of Chambolle and Pock
@@ -27,7 +27,7 @@ def cut(
 
     Args:
         lab: float32 (h, w, 3), the image; the boundary is cheap across its edges.
-        pull: float32 (h, w), log odds that a pixel lies inside.
+        unary: float32 (h, w), log odds that a pixel lies inside.
         start: float32 (h, w), first guess of ``u``.
         strength: Cost of one pixel of boundary where the image is flat, in log odds.
         iterations: Steps of the solver.
@@ -35,11 +35,11 @@ def cut(
     Returns:
         float32 (h, w), ``u``.
     """
-    right, down = _edges(lab, strength)
+    right, down = _edge_costs(lab, strength)
     inside = start.copy()
     ahead = start.copy()
     dual_x, dual_y = np.zeros_like(inside), np.zeros_like(inside)
-    force = _STEP * pull
+    force = _STEP * unary
     divergence = np.empty_like(inside)
     for _ in range(iterations):
         dual_x[:, :-1] += _STEP * (ahead[:, 1:] - ahead[:, :-1])
@@ -59,7 +59,7 @@ def cut(
     return inside
 
 
-def _edges(lab: FloatMap, strength: float) -> tuple[FloatMap, FloatMap]:
+def _edge_costs(lab: FloatMap, strength: float) -> tuple[FloatMap, FloatMap]:
     """Cost of a boundary between each pixel and its right and lower neighbour."""
     right = np.zeros(lab.shape[:2], dtype=np.float32)
     down = np.zeros(lab.shape[:2], dtype=np.float32)

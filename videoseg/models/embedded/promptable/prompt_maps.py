@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.models.embedded.promptable.crops import Square
+from videoseg.models.embedded.promptable.crops import Crop
 from videoseg.types import Mask
 
 FloatMap = npt.NDArray[np.float32]
-PointHint = tuple[float, float, bool]
-BoxHint = tuple[float, float, float, float, bool]
+PointPrompt = tuple[float, float, bool]
+BoxPrompt = tuple[float, float, float, float, bool]
 
 CHANNELS = ("positive", "negative", "box", "previous", "evidence")
 """The network's maps, in its order: values in [-1, 1], 0 = nothing is known.
@@ -21,18 +21,21 @@ CHANNELS = ("positive", "negative", "box", "previous", "evidence")
 Clicks are discs of 1, the inside of a box 1 and the rest -1, an earlier mask 1 and -1, evidence log
 odds / 6.
 """
-_ROW = {name: row for row, name in enumerate(CHANNELS)}
-_DISC = 0.02
+_CHANNEL_INDEX = {name: row for row, name in enumerate(CHANNELS)}
+"""Position of each map among the channels."""
+_CLICK_RADIUS = 0.02
 """Radius of a click, in sides of the crop."""
-_MOST_ODDS = 6.0
-_ROOM = 1.5
+_MAX_ODDS = 6.0
+"""Evidence is cut off at these log odds, which the network sees as 1."""
+_CROP_SCALE = 1.5
 """Side of the crop around an object, in its longer sides."""
-_LEAST_SIDE = 24
+_MIN_SIDE = 24
+"""Objects of fewer pixels get the crop of one of this size."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hints:
-    """All hints about one object, in frame pixels.
+class ObjectPrompts:
+    """All that is known about one object, in frame pixels; ``maps`` draws it for the network.
 
     Attributes:
         width: Width of the frame, pixels.
@@ -46,12 +49,12 @@ class Hints:
     width: int
     height: int
     evidence: FloatMap | None = None
-    points: Sequence[PointHint] = ()
-    boxes: Sequence[BoxHint] = ()
+    points: Sequence[PointPrompt] = ()
+    boxes: Sequence[BoxPrompt] = ()
     prior: Mask | None = None
 
     @property
-    def inside(self) -> list[BoxHint]:
+    def inside(self) -> list[BoxPrompt]:
         """The boxes that hold the object."""
         return [box for box in self.boxes if box[4]]
 
@@ -65,15 +68,15 @@ class Hints:
         """Whether nothing but clicks says how large the object is."""
         return not self.inside and self.prior is None and self.evidence is None
 
-    def given(self, prior: Mask) -> Hints:
-        """The same hints and an earlier mask."""
+    def given(self, prior: Mask) -> ObjectPrompts:
+        """The same prompts and an earlier mask."""
         return replace(self, prior=prior)
 
-    def window(self) -> Square | None:
-        """The square around the object and some of its surroundings; None where nothing is.
+    def window(self) -> Crop | None:
+        """The crop around the object and some of its surroundings; None where nothing is.
 
         Raises:
-            ValueError: There is no hint at all.
+            ValueError: There is no prompt at all.
         """
         clicks = [(x, y, x, y) for x, y in self.clicks]
         spans = [box[:4] for box in self.inside]
@@ -90,32 +93,35 @@ class Hints:
                 raise ValueError(
                     "an outline needs evidence, a positive point or box, or a prior mask"
                 )
-            return Square.around((0.0, 0.0, float(self.width), float(self.height)), 1.0)
+            return Crop.around((0.0, 0.0, float(self.width), float(self.height)), 1.0)
         x1, y1 = min(span[0] for span in spans), min(span[1] for span in spans)
         x2, y2 = max(span[2] for span in spans), max(span[3] for span in spans)
         x1, y1 = max(x1, 0.0), max(y1, 0.0)
         x2, y2 = min(x2, float(self.width)), min(y2, float(self.height))
         if x1 > x2 or y1 > y2:
             return None
-        return Square.around((x1, y1, x2, y2), _ROOM, least=_LEAST_SIDE)
+        return Crop.around((x1, y1, x2, y2), _CROP_SCALE, least=_MIN_SIDE)
 
-    def drawn(self, square: Square, side: int) -> FloatMap:
-        """The maps of ``CHANNELS``, float32 (5, side, side), over a square of the frame."""
+    def maps(self, crop: Crop, side: int) -> FloatMap:
+        """The maps of ``CHANNELS``, float32 (5, side, side), over a crop of the frame."""
         maps = np.zeros((len(CHANNELS), side, side), dtype=np.float32)
         for x, y, positive in self.points:
-            _disc(maps[_ROW["positive" if positive else "negative"]], *square.place(x, y, side))
+            _disc(
+                maps[_CHANNEL_INDEX["positive" if positive else "negative"]],
+                *crop.to_crop(x, y, side),
+            )
         for box in self.boxes:
             if not box[4]:
-                maps[_ROW["negative"]][_slices(box, square, side)] = 1
+                maps[_CHANNEL_INDEX["negative"]][_slices(box, crop, side)] = 1
         if self.inside:
-            maps[_ROW["box"]] = -1
+            maps[_CHANNEL_INDEX["box"]] = -1
             for box in self.inside:
-                maps[_ROW["box"]][_slices(box, square, side)] = 1
+                maps[_CHANNEL_INDEX["box"]][_slices(box, crop, side)] = 1
         if self.prior is not None:
-            maps[_ROW["previous"]] = np.where(square.of_mask(self.prior, side), 1, -1)
+            maps[_CHANNEL_INDEX["previous"]] = np.where(crop.of_mask(self.prior, side), 1, -1)
         if self.evidence is not None:
-            odds = square.of_map(self.evidence, self.width, self.height, side)
-            maps[_ROW["evidence"]] = np.clip(odds, -_MOST_ODDS, _MOST_ODDS) / _MOST_ODDS
+            odds = crop.of_map(self.evidence, self.width, self.height, side)
+            maps[_CHANNEL_INDEX["evidence"]] = np.clip(odds, -_MAX_ODDS, _MAX_ODDS) / _MAX_ODDS
         return maps
 
     def _evidence_span(self) -> tuple[float, float, float, float] | None:
@@ -132,7 +138,7 @@ class Hints:
 
 def _disc(into: FloatMap, x: float, y: float) -> None:
     side = into.shape[0]
-    radius = round(_DISC * side)
+    radius = round(_CLICK_RADIUS * side)
     left, top = max(int(x) - radius, 0), max(int(y) - radius, 0)
     piece = into[top : max(int(y) + radius + 1, 0), left : max(int(x) + radius + 1, 0)]
     rows = np.arange(piece.shape[0])[:, None] + top - int(y)
@@ -140,9 +146,9 @@ def _disc(into: FloatMap, x: float, y: float) -> None:
     piece[rows**2 + columns**2 <= radius**2] = 1
 
 
-def _slices(box: BoxHint, square: Square, side: int) -> tuple[slice, slice]:
+def _slices(box: BoxPrompt, crop: Crop, side: int) -> tuple[slice, slice]:
     """Rows and columns of a crop that a box covers, at least one of each where it is in view."""
-    left, top = (round(value) for value in square.place(box[0], box[1], side))
-    right, bottom = (round(value) for value in square.place(box[2], box[3], side))
+    left, top = (round(value) for value in crop.to_crop(box[0], box[1], side))
+    right, bottom = (round(value) for value in crop.to_crop(box[2], box[3], side))
     rows = slice(max(top, 0), max(bottom, top + 1, 0))
     return rows, slice(max(left, 0), max(right, left + 1, 0))

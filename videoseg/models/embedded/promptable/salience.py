@@ -2,8 +2,8 @@
 
 U²-Net-P (X. Qin et al., "U²-Net: Going Deeper with Nested U-Structure for Salient Object
 Detection", Pattern Recognition 2020) as ``training/export_salience.py`` writes it. It knows whole
-things and their edges better than the promptable network and nothing of hints, so it is heard where
-both see the same thing.
+things and their edges better than the promptable network and nothing of prompts, so it counts
+where both see the same thing.
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ from videoseg.types import Box, Mask, RgbImage
 
 FloatMap = npt.NDArray[np.float32]
 
-_EVEN = 0.5
+_SALIENT = 0.5
 """Salience from which a pixel stands out."""
 _MARGIN = 0.25
 """Shown around an object on each side, in parts of its box."""
-_BEYOND = 0.05
+_MAX_SPILL = 0.05
 """Share of what stands out that may lie beyond the object's box."""
-_AGREES = 0.6
+_SAME_OBJECT_IOU = 0.6
 """IoU of the two answers from which they mean the same object."""
-_LEAST = 1e-4
-"""Nothing is surer than this."""
+_MIN_PROBABILITY = 1e-4
+"""Probabilities keep this far from 0 and 1, so that their log odds stay finite."""
 SIDE = 320
 """Side of the network's input, pixels."""
 _MEAN = np.array((0.485, 0.456, 0.406), dtype=np.float32)
-_SPREAD = np.array((0.229, 0.224, 0.225), dtype=np.float32)
+"""Mean of the network's input channels: that of ImageNet, on which it was trained."""
+_STD = np.array((0.229, 0.224, 0.225), dtype=np.float32)
+"""Standard deviation of the same."""
 
 
 class Salience:
@@ -45,7 +47,7 @@ class Salience:
         self._session: Any = None
         self._last: tuple[RgbImage, npt.NDArray[np.int32]] | None = None
 
-    def whole(self, image: RgbImage, clicks: Sequence[tuple[float, float]]) -> Mask | None:
+    def salient_object(self, image: RgbImage, clicks: Sequence[tuple[float, float]]) -> Mask | None:
         """The one thing that stands out on a frame and holds all clicks, or None.
 
         Asked again about the same frame, it does not look again.
@@ -58,16 +60,16 @@ class Salience:
 
         height, width = image.shape[:2]
         if self._last is None or self._last[0] is not image:
-            stands = self.of(image, (0, 0, width, height)) > _EVEN
-            _, labels = cv2.connectedComponents(stands.astype(np.uint8))
+            salient = self.probabilities(image, (0, 0, width, height)) > _SALIENT
+            _, labels = cv2.connectedComponents(salient.astype(np.uint8))
             self._last = image, np.asarray(labels, dtype=np.int32)
         pieces = self._last[1]
         xs, ys = np.asarray(clicks, dtype=np.float64).T.astype(np.int64)
         hit = np.unique(pieces[ys.clip(0, height - 1), xs.clip(0, width - 1)])
         return from_bitmap(pieces == hit[0]) if len(hit) == 1 and hit[0] > 0 else None
 
-    def joined(self, image: RgbImage, odds: FloatMap, box: Box, span: Box) -> FloatMap:
-        """What both networks say of an object together, where they see the same one.
+    def fused(self, image: RgbImage, odds: FloatMap, box: Box, span: Box) -> FloatMap:
+        """The log odds of both networks as one, where they see the same object.
 
         Args:
             image: uint8 (H, W, 3).
@@ -82,22 +84,26 @@ class Salience:
         height, width = image.shape[:2]
         left, right = _grown(span[0], span[2], width)
         top, bottom = _grown(span[1], span[3], height)
-        sure = self.of(image, (left, top, right, bottom))
-        total = int((sure > _EVEN).sum())
-        sure = sure[span[1] - top : span[3] - top, span[0] - left : span[2] - left]
-        stands = sure > _EVEN
-        if total - int(stands.sum()) > _BEYOND * total:
+        probability = self.probabilities(image, (left, top, right, bottom))
+        total = int((probability > _SALIENT).sum())
+        probability = probability[span[1] - top : span[3] - top, span[0] - left : span[2] - left]
+        salient = probability > _SALIENT
+        if total - int(salient.sum()) > _MAX_SPILL * total:
             return odds
         part = np.s_[span[1] - box[1] : span[3] - box[1], span[0] - box[0] : span[2] - box[0]]
         own = odds[part] > 0
-        if int((own & stands).sum()) < _AGREES * max(int((own | stands).sum()), 1):
+        if int((own & salient).sum()) < _SAME_OBJECT_IOU * max(int((own | salient).sum()), 1):
             return odds
-        both = np.clip((1 / (1 + np.exp(-odds[part])) + sure) / 2, _LEAST, 1 - _LEAST)
+        both = np.clip(
+            (1 / (1 + np.exp(-odds[part])) + probability) / 2,
+            _MIN_PROBABILITY,
+            1 - _MIN_PROBABILITY,
+        )
         together = odds.copy()
         together[part] = np.log(both / (1 - both))
         return together
 
-    def of(self, image: RgbImage, box: Box) -> FloatMap:
+    def probabilities(self, image: RgbImage, box: Box) -> FloatMap:
         """How likely each pixel of a part of a frame belongs to what stands out in it.
 
         Args:
@@ -126,7 +132,7 @@ def as_input(image: RgbImage) -> FloatMap:
     import cv2
 
     seen = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    values = (seen / np.float32(max(int(seen.max()), 1)) - _MEAN) / _SPREAD
+    values = (seen / np.float32(max(int(seen.max()), 1)) - _MEAN) / _STD
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None], dtype=np.float32)
 
 

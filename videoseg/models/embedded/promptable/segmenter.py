@@ -1,9 +1,9 @@
-"""The promptable network: hints about one object in, its outline and how good it is out.
+"""The promptable network: prompts about one object in, its mask and how good it is out.
 
-``training/outliner.py`` has the network and its sources. It sees a square around the object at one
+``training/outliner.py`` has the network and its sources. It sees a crop around the object at one
 size, so that small objects keep their resolution. Where a click says nothing of the size, the
-whole frame and closer looks around the click compete. What was found is then shown to it once more
-with the hints, which mends much of what it missed.
+whole frame and closer crops around the click compete. What was found is then shown to it once more
+with the prompts, which mends much of what it missed.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.models.embedded.features import session
-from videoseg.models.embedded.promptable.crops import Square
-from videoseg.models.embedded.promptable.prompt_maps import Hints
+from videoseg.models.embedded.promptable.crops import Crop
+from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
 from videoseg.models.embedded.promptable.salience import Salience
-from videoseg.models.embedded.promptable.scribbles import recut
-from videoseg.models.embedded.promptable.stuff_mask import Outlined
+from videoseg.models.embedded.promptable.scribbles import cut_by_scribbles
+from videoseg.models.embedded.promptable.stuff_mask import ScoredMask
 from videoseg.types import Box, Mask, RgbImage
 
 if TYPE_CHECKING:
@@ -30,17 +30,19 @@ FloatMap = npt.NDArray[np.float32]
 
 SIDE = 256
 """The crop's side as the network sees it, pixels."""
-_FINE = 384
+_FINE_SIDE = 384
 """The same for the second look at what is at least as large: it knows the object by then."""
-_CLOSER = (0.7, 0.5, 0.35, 0.25)
-"""Sides of the looks around clicks that stand alone, in longer sides of the frame."""
-_FOR_LARGE = 0.15
-"""How much a larger outline is preferred: who clicks once means the whole rather than a part."""
-_SAME = 0.85
-"""IoU from which an outline is that of the one thing that stands out."""
+_ZOOM_SHARES = (0.7, 0.5, 0.35, 0.25)
+"""Sides of the crops around clicks that stand alone, in longer sides of the frame."""
+_AREA_EXPONENT = 0.15
+"""How much a larger mask is preferred: who clicks once means the whole rather than a part."""
+_SALIENT_IOU = 0.85
+"""IoU from which a mask is that of the one thing that stands out."""
+_MIN_ISLAND = 0.1
+"""Pieces smaller than this part of the largest are noise."""
 
 
-class Outliner:
+class PromptableSegmenter:
     """The network in ONNX Runtime on the CPU, loaded once."""
 
     def __init__(self, threads: int = 0) -> None:
@@ -52,66 +54,77 @@ class Outliner:
         self._session: onnxruntime.InferenceSession = session("outliner.onnx", threads)
         self._salience = Salience(threads)
 
-    def outline(self, image: RgbImage, hints: Hints, *, fine: bool = True) -> Outlined | None:
-        """Outline the one object that the hints mean; None where they leave nothing.
+    def segment(
+        self, image: RgbImage, prompts: ObjectPrompts, *, fine: bool = True
+    ) -> ScoredMask | None:
+        """Segment the one object that the prompts mean; None where they leave nothing.
 
         Args:
             image: uint8 (H, W, 3).
-            hints: What is known of the object.
+            prompts: What is known of the object.
             fine: Look at large objects more closely the second time, and without evidence also at
                 what stands out, for three times the work.
 
         Raises:
-            ValueError: There is no hint at all.
+            ValueError: There is no prompt at all.
         """
-        if hints.window() is None:
+        if prompts.window() is None:
             return None
-        first = self._searched(image, hints) if hints.only_clicked else self._near(image, hints)
+        first = (
+            self._predict_from_clicks(image, prompts)
+            if prompts.only_clicked
+            else self._predict_around(image, prompts)
+        )
         if first is None:
             return None
-        found = self._near(image, hints.given(first.mask), fine=fine) or first
-        bitmap = recut(image, hints, found.mask)
+        found = self._predict_around(image, prompts.given(first.mask), fine=fine) or first
+        bitmap = cut_by_scribbles(image, prompts, found.mask)
         if bitmap is None:
             return found
-        return _settled(bitmap, (0, 0, hints.width, hints.height), found.score, hints) or found
+        return (
+            _constrained(bitmap, (0, 0, prompts.width, prompts.height), found.score, prompts)
+            or found
+        )
 
-    def _near(self, image: RgbImage, hints: Hints, *, fine: bool = False) -> Outlined | None:
-        """The answer to all hints, seen around the object."""
-        square = hints.window()
-        assert square is not None  # noqa: S101 - the caller has looked
-        side = _FINE if fine and square.side >= _FINE else SIDE
-        logits, quality = self._look(image, hints, [square], side)
-        box = square.in_frame(hints.width, hints.height)
+    def _predict_around(
+        self, image: RgbImage, prompts: ObjectPrompts, *, fine: bool = False
+    ) -> ScoredMask | None:
+        """The answer to all prompts, seen around the object."""
+        crop = prompts.window()
+        assert crop is not None  # noqa: S101 - the caller has looked
+        side = _FINE_SIDE if fine and crop.side >= _FINE_SIDE else SIDE
+        logits, quality = self._run(image, prompts, [crop], side)
+        box = crop.in_frame(prompts.width, prompts.height)
         if box is None:
             return None
-        odds = square.back(logits[0, 0], box)
-        if fine and hints.evidence is None:  # Evidence says itself how far the object goes.
-            span = _span(odds, box, hints)
+        odds = crop.to_frame(logits[0, 0], box)
+        if fine and prompts.evidence is None:  # Evidence says itself how far the object goes.
+            span = _span(odds, box, prompts)
             if span is not None:
-                odds = self._salience.joined(image, odds, box, span)
-        return _settled(odds > 0, box, float(quality[0, 0]), hints)
+                odds = self._salience.fused(image, odds, box, span)
+        return _constrained(odds > 0, box, float(quality[0, 0]), prompts)
 
-    def _searched(self, image: RgbImage, hints: Hints) -> Outlined | None:
-        """The answer to clicks alone that the others agree with most, over all looks."""
-        squares = _looks(hints)
-        logits, quality = self._look(image, hints, squares, SIDE)
-        candidates = logits.shape[1] if len(hints.points) == 1 else 1
+    def _predict_from_clicks(self, image: RgbImage, prompts: ObjectPrompts) -> ScoredMask | None:
+        """The answer to clicks alone that the others agree with most, over all crops."""
+        crops = _click_crops(prompts)
+        logits, quality = self._run(image, prompts, crops, SIDE)
+        candidates = logits.shape[1] if len(prompts.points) == 1 else 1
         found = [
-            _finished(square, logits[look, each], float(quality[look, each]), hints)
-            for look, square in enumerate(squares)
+            _frame_mask(crop, logits[row, each], float(quality[row, each]), prompts)
+            for row, crop in enumerate(crops)
             for each in range(candidates)
         ]
         seen = [one for one in found if one is not None]
-        whole = self._salience.whole(image, hints.clicks)
-        meant = None if whole is None else _like(seen, whole)
-        return meant or _agreed(seen)
+        whole = self._salience.salient_object(image, prompts.clicks)
+        salient = None if whole is None else _salient_match(seen, whole)
+        return salient or _consensus(seen)
 
-    def _look(
-        self, image: RgbImage, hints: Hints, squares: list[Square], side: int
+    def _run(
+        self, image: RgbImage, prompts: ObjectPrompts, crops: list[Crop], side: int
     ) -> tuple[FloatMap, FloatMap]:
         """Log odds (n, candidates, side / 2, side / 2) and expected IoU (n, candidates)."""
-        pictures = np.stack([square.of_image(image, side) for square in squares])
-        maps = np.stack([hints.drawn(square, side) for square in squares])
+        pictures = np.stack([crop.of_image(image, side) for crop in crops])
+        maps = np.stack([prompts.maps(crop, side) for crop in crops])
         picture = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), dtype=np.float32)
         logits, quality = self._session.run(
             ["logits", "quality"], {"image": picture, "hints": maps}
@@ -119,25 +132,25 @@ class Outliner:
         return logits, 1 / (1 + np.exp(-quality))
 
 
-def _looks(hints: Hints) -> list[Square]:
-    """The whole frame, and closer squares that hold all clicks."""
-    whole = Square.around((0.0, 0.0, float(hints.width), float(hints.height)), 1.0)
-    xs, ys = [x for x, _ in hints.clicks], [y for _, y in hints.clicks]
-    middle_x = min(max((min(xs) + max(xs)) / 2, 0.0), float(hints.width))
-    middle_y = min(max((min(ys) + max(ys)) / 2, 0.0), float(hints.height))
-    apart = max(max(xs) - min(xs), max(ys) - min(ys))
-    looks = [whole]
-    for share in _CLOSER:
+def _click_crops(prompts: ObjectPrompts) -> list[Crop]:
+    """The whole frame, and closer crops that hold all clicks."""
+    whole = Crop.around((0.0, 0.0, float(prompts.width), float(prompts.height)), 1.0)
+    xs, ys = [x for x, _ in prompts.clicks], [y for _, y in prompts.clicks]
+    middle_x = min(max((min(xs) + max(xs)) / 2, 0.0), float(prompts.width))
+    middle_y = min(max((min(ys) + max(ys)) / 2, 0.0), float(prompts.height))
+    click_spread = max(max(xs) - min(xs), max(ys) - min(ys))
+    crops = [whole]
+    for share in _ZOOM_SHARES:
         side = whole.side * share
-        if side > 1.2 * apart and side >= SIDE / 4:
-            looks.append(Square(middle_x - side / 2, middle_y - side / 2, side))
-    return looks
+        if side > 1.2 * click_spread and side >= SIDE / 4:
+            crops.append(Crop(middle_x - side / 2, middle_y - side / 2, side))
+    return crops
 
 
-def _span(odds: FloatMap, box: Box, hints: Hints) -> Box | None:
-    """The box around an object in a part of the frame: the one that is given, or its outline's."""
-    if hints.inside:
-        corners = np.array([each[:4] for each in hints.inside])
+def _span(odds: FloatMap, box: Box, prompts: ObjectPrompts) -> Box | None:
+    """The box around an object in a part of the frame: the one that is given, or its mask's."""
+    if prompts.inside:
+        corners = np.array([each[:4] for each in prompts.inside])
         (x1, y1), (x2, y2) = np.floor(corners.min(axis=0)[:2]), np.ceil(corners.max(axis=0)[2:])
         return masks.overlap((int(x1), int(y1), int(x2), int(y2)), box)
     found = masks.from_bitmap(odds > 0)
@@ -147,56 +160,62 @@ def _span(odds: FloatMap, box: Box, hints: Hints) -> Box | None:
     return box[0] + left, box[1] + top, box[0] + right, box[1] + bottom
 
 
-def _like(found: list[Outlined], whole: Mask) -> Outlined | None:
-    """The outline of what stands out as a whole, if it was found: most clicks mean that."""
+def _salient_match(found: list[ScoredMask], whole: Mask) -> ScoredMask | None:
+    """The mask of what stands out as a whole, if it was found: most clicks mean that."""
     overlaps = [(masks.iou(one.mask, whole), one) for one in found]
-    best, outlined = max(overlaps, key=operator.itemgetter(0), default=(0.0, None))
-    return outlined if best >= _SAME else None
+    best, candidate = max(overlaps, key=operator.itemgetter(0), default=(0.0, None))
+    return candidate if best >= _SALIENT_IOU else None
 
 
-def _agreed(found: list[Outlined]) -> Outlined | None:
-    """The outline that overlaps most with all the others, as far as they are thought good."""
+def _consensus(found: list[ScoredMask]) -> ScoredMask | None:
+    """The mask that overlaps most with all the others, as far as they are thought good."""
     if not found:
         return None
     worth = [
         sum(other.score * masks.iou(one.mask, other.mask) for other in found)
-        * float(one.mask.bitmap.sum()) ** _FOR_LARGE
+        * float(one.mask.bitmap.sum()) ** _AREA_EXPONENT
         for one in found
     ]
     return found[int(np.argmax(worth))]
 
 
-def _finished(square: Square, logits: FloatMap, score: float, hints: Hints) -> Outlined | None:
-    """The outline at the frame's own size, as the hints have it for certain."""
-    box = square.in_frame(hints.width, hints.height)
+def _frame_mask(
+    crop: Crop, logits: FloatMap, score: float, prompts: ObjectPrompts
+) -> ScoredMask | None:
+    """The mask at the frame's own size, with what the prompts say for certain."""
+    box = crop.in_frame(prompts.width, prompts.height)
     if box is None:
         return None
-    return _settled(square.back(logits, box) > 0, box, score, hints)
+    return _constrained(crop.to_frame(logits, box) > 0, box, score, prompts)
 
 
-def _settled(
-    bitmap: npt.NDArray[np.bool_], box: Box, score: float, hints: Hints
-) -> Outlined | None:
-    """The outline in a part of the frame, as the hints have it for certain; scraps are dropped."""
-    clicked = _settle(bitmap, box, hints)
-    bitmap = _tidy(bitmap, clicked)
+def _constrained(
+    bitmap: npt.NDArray[np.bool_], box: Box, score: float, prompts: ObjectPrompts
+) -> ScoredMask | None:
+    """The mask in a part of the frame, with what the prompts say for certain, without islands."""
+    clicked = _apply_prompts(bitmap, box, prompts)
+    bitmap = _without_islands(bitmap, clicked)
     rows, columns = np.flatnonzero(bitmap.any(axis=1)), np.flatnonzero(bitmap.any(axis=0))
     if not len(rows):
         return None
     top, left = int(rows[0]), int(columns[0])
     found = np.ascontiguousarray(bitmap[top : rows[-1] + 1, left : columns[-1] + 1])
-    return Outlined(Mask(box[0] + left, box[1] + top, hints.width, hints.height, found), score)
+    return ScoredMask(
+        Mask(box[0] + left, box[1] + top, prompts.width, prompts.height, found), score
+    )
 
 
-def _settle(bitmap: npt.NDArray[np.bool_], box: Box, hints: Hints) -> list[tuple[int, int]]:
-    """Clear what lies in boxes that are not meant; rows and columns of the clicks on the object."""
+def _apply_prompts(
+    bitmap: npt.NDArray[np.bool_], box: Box, prompts: ObjectPrompts
+) -> list[tuple[int, int]]:
+    """Clear what lies in boxes that are not meant; gives row and column of each positive click."""
     x1, y1, x2, y2 = box
-    for left, top, right, bottom, positive in hints.boxes:
+    for left, top, right, bottom, positive in prompts.boxes:
         if not positive:
             rows = slice(max(int(np.floor(top)) - y1, 0), max(int(np.ceil(bottom)) - y1, 0))
             bitmap[rows, max(int(np.floor(left)) - x1, 0) : max(int(np.ceil(right)) - x1, 0)] = 0
     clicked = []
-    for x, y, positive in hints.points:
+    for x, y, positive in prompts.points:
         if x1 <= x < x2 and y1 <= y < y2:
             row, column = int(y) - y1, int(x) - x1
             bitmap[row, column] = positive
@@ -205,7 +224,9 @@ def _settle(bitmap: npt.NDArray[np.bool_], box: Box, hints: Hints) -> list[tuple
     return clicked
 
 
-def _tidy(bitmap: npt.NDArray[np.bool_], clicked: list[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+def _without_islands(
+    bitmap: npt.NDArray[np.bool_], clicked: list[tuple[int, int]]
+) -> npt.NDArray[np.bool_]:
     """Drop islands that are small beside the largest piece and hold no click."""
     import cv2
 
@@ -214,11 +235,7 @@ def _tidy(bitmap: npt.NDArray[np.bool_], clicked: list[tuple[int, int]]) -> npt.
         return bitmap
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
-    keep = areas >= _ISLAND * areas.max()
+    keep = areas >= _MIN_ISLAND * areas.max()
     keep[[labels[row, column] for row, column in clicked]] = True
     keep[0] = False
     return np.asarray(keep[labels])
-
-
-_ISLAND = 0.1
-"""Pieces smaller than this part of the largest are noise."""

@@ -1,6 +1,6 @@
-"""Finds the outline of what has no shape of its own, sky or grass, from evidence alone.
+"""Finds the mask of what has no shape of its own, sky or grass, from evidence alone.
 
-The outline is the boundary of least energy: colour likelihoods and evidence pull each pixel inside
+Its border is the boundary of least energy: colour likelihoods and evidence pull each pixel inside
 or outside (as in Rother et al., "GrabCut", SIGGRAPH 2004), and the boundary is cheap where the
 image has an edge. The energy is minimised by a continuous cut (``min_cut.py``) on a crop around the
 evidence, and colour models and boundary are estimated in turn. A guided filter then moves the
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.models.embedded.promptable.min_cut import cut
+from videoseg.models.embedded.promptable.min_cut import min_cut
 from videoseg.types import Box, Mask, RgbImage
 
 FloatMap = npt.NDArray[np.float32]
@@ -23,20 +23,20 @@ _LONG_SIDE = 224
 """Longest side of the crop that the boundary is sought on, pixels."""
 _ROUNDS = 3
 """Times that colour models and boundary are estimated in turn."""
-_MOST_ODDS = 6.0
+_MAX_ODDS = 6.0
 """Evidence counts no more than this."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outlined:
-    """An object's pixels and the confidence in its outline, in [0, 1]."""
+class ScoredMask:
+    """An object's pixels and the confidence in them, in [0, 1]."""
 
     mask: Mask
     score: float
 
 
-def outline(image: RgbImage, evidence: npt.NDArray[np.float32]) -> Outlined | None:
-    """Outline all that the evidence means; None where it leaves nothing.
+def stuff_mask(image: RgbImage, evidence: npt.NDArray[np.float32]) -> ScoredMask | None:
+    """The mask of all that the evidence means; None where it leaves nothing.
 
     Args:
         image: uint8 (H, W, 3).
@@ -46,15 +46,15 @@ def outline(image: RgbImage, evidence: npt.NDArray[np.float32]) -> Outlined | No
     crop = _window(evidence, width, height)
     if crop is None:
         return None
-    work = _Work.of(image, crop)
-    pull = _pull(evidence, work, width, height)
-    if not (pull > 0).any():
+    work = _WorkingCrop.of(image, crop)
+    unary = _unary(evidence, work, width, height)
+    if not (unary > 0).any():
         return None
-    return _finish(image, work, _solve(work, pull))
+    return _finish(image, work, _solve(work, unary))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Work:
+class _WorkingCrop:
     """The crop of the frame that is worked on, at working size."""
 
     crop: Box
@@ -63,7 +63,7 @@ class _Work:
     scale_y: float
 
     @classmethod
-    def of(cls, image: RgbImage, crop: Box) -> _Work:
+    def of(cls, image: RgbImage, crop: Box) -> _WorkingCrop:
         import cv2
 
         x1, y1, x2, y2 = crop
@@ -96,7 +96,7 @@ def _window(evidence: FloatMap, width: int, height: int) -> Box | None:
     return (left, top, min(width, int(x2 + margin) + 1), min(height, int(y2 + margin) + 1))
 
 
-def _pull(evidence: FloatMap, work: _Work, width: int, height: int) -> FloatMap:
+def _unary(evidence: FloatMap, work: _WorkingCrop, width: int, height: int) -> FloatMap:
     """The crop of the evidence at working size."""
     import cv2
 
@@ -114,16 +114,16 @@ def _pull(evidence: FloatMap, work: _Work, width: int, height: int) -> FloatMap:
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.clip(moved, -_MOST_ODDS, _MOST_ODDS).astype(np.float32)
+    return np.clip(moved, -_MAX_ODDS, _MAX_ODDS).astype(np.float32)
 
 
-def _solve(work: _Work, pull: FloatMap) -> FloatMap:
+def _solve(work: _WorkingCrop, unary: FloatMap) -> FloatMap:
     """Membership in [0, 1] at working size: colour models and boundary, found in turn."""
-    inside = (1 / (1 + np.exp(-pull))).astype(np.float32)
+    inside = (1 / (1 + np.exp(-unary))).astype(np.float32)
     bins = _colour_bins(work.lab)
     for _ in range(_ROUNDS):
         colour = _colour_odds(bins, inside)
-        inside = cut(work.lab, pull + colour, start=inside)
+        inside = min_cut(work.lab, unary + colour, start=inside)
     return inside
 
 
@@ -148,12 +148,12 @@ def _colour_odds(bins: npt.NDArray[np.int64], inside: FloatMap) -> FloatMap:
     return np.asarray(np.clip(ratio, -4, 4)[bins], dtype=np.float32)
 
 
-def _finish(image: RgbImage, work: _Work, inside: FloatMap) -> Outlined | None:
+def _finish(image: RgbImage, work: _WorkingCrop, inside: FloatMap) -> ScoredMask | None:
     """Snap to the full-size image, keep what belongs, and crop."""
     x1, y1, x2, y2 = work.crop
     full = _guided_upsample(image[y1:y2, x1:x2], inside)
     bitmap = full > 0.5
-    bitmap = _tidy(bitmap)
+    bitmap = _without_specks(bitmap)
     rows, columns = np.flatnonzero(bitmap.any(axis=1)), np.flatnonzero(bitmap.any(axis=0))
     if not len(rows):
         return None
@@ -161,7 +161,7 @@ def _finish(image: RgbImage, work: _Work, inside: FloatMap) -> Outlined | None:
     found = np.ascontiguousarray(bitmap[top : rows[-1] + 1, left : columns[-1] + 1])
     sure = np.abs(2 * full[bitmap] - 1)
     mask = Mask(x1 + left, y1 + top, image.shape[1], image.shape[0], found)
-    return Outlined(mask, float(np.clip(sure.mean(), 0, 1)))
+    return ScoredMask(mask, float(np.clip(sure.mean(), 0, 1)))
 
 
 def _guided_upsample(image: RgbImage, inside: FloatMap) -> FloatMap:
@@ -186,7 +186,7 @@ def _guided_upsample(image: RgbImage, inside: FloatMap) -> FloatMap:
     return np.asarray(np.clip(slope * grey + offset, 0, 1), dtype=np.float32)
 
 
-def _tidy(bitmap: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _without_specks(bitmap: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Drop small islands and fill small holes."""
     import cv2
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry.masks import from_bitmap
-from videoseg.models.embedded.memory.background_motion import background
+from videoseg.models.embedded.memory.background_motion import background_odds
 from videoseg.motion.flow import Flow
 from videoseg.types import Mask
 
@@ -36,7 +36,7 @@ def _flow(own: tuple[float, float], other: tuple[float, float]) -> Flow:
 
 
 def test_a_leak_that_stays_with_the_ground_is_denied() -> None:
-    odds = background(_flow((4.0, 0.5), (-1.0, 0.0)), _with_leak())
+    odds = background_odds(_flow((4.0, 0.5), (-1.0, 0.0)), _with_leak())
     assert odds is not None
     assert odds.shape == (HEIGHT, WIDTH)
     assert odds[112:128, 44:94].max() < -2
@@ -44,12 +44,12 @@ def test_a_leak_that_stays_with_the_ground_is_denied() -> None:
 
 
 def test_nothing_is_denied_where_all_moves_alike_or_anyhow() -> None:
-    odds = background(_flow((2.0, 1.0), (2.0, 1.0)), _with_leak())
+    odds = background_odds(_flow((2.0, 1.0), (2.0, 1.0)), _with_leak())
     assert odds is not None
     assert odds[_object()].min() > -1
     limb = _flow((4.0, 0.5), (-1.0, 0.0))
     limb.backward[90:130, 100:120] = (9.0, -6.0)  # as the object's legs may
-    odds = background(limb, _with_leak())
+    odds = background_odds(limb, _with_leak())
     assert odds is not None
     assert odds[94:126, 104:116].min() == 0
 
@@ -58,7 +58,7 @@ def test_a_turning_and_growing_object_keeps_its_own() -> None:
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     own = np.stack([0.06 * (x - 135) - 0.05 * (y - 90), 0.05 * (x - 135) + 0.06 * (y - 90)], -1)
     motion = np.where(_object()[..., None], own + np.array([3, 0]), 0).astype(np.float32)
-    odds = background(Flow(motion, WIDTH, HEIGHT), _with_leak())
+    odds = background_odds(Flow(motion, WIDTH, HEIGHT), _with_leak())
     assert odds is not None
     assert (odds[_object()] < -1).mean() < 0.1
     assert odds[114:126, 44:94].mean() < -3
@@ -66,6 +66,6 @@ def test_a_turning_and_growing_object_keeps_its_own() -> None:
 
 def test_too_little_to_see_tells_nothing() -> None:
     dot = Mask(5, 5, WIDTH, HEIGHT, np.ones((2, 2), dtype=np.bool_))
-    assert background(_flow((1, 0), (0, 0)), dot) is None
+    assert background_odds(_flow((1, 0), (0, 0)), dot) is None
     everything = Mask(0, 0, WIDTH, HEIGHT, np.ones((HEIGHT, WIDTH), dtype=np.bool_))
-    assert background(_flow((1, 0), (0, 0)), everything) is None
+    assert background_odds(_flow((1, 0), (0, 0)), everything) is None

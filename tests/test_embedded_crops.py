@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videoseg.geometry import masks
-from videoseg.models.embedded.promptable.crops import Square
-from videoseg.models.embedded.promptable.prompt_maps import CHANNELS, Hints
+from videoseg.models.embedded.promptable.crops import Crop
+from videoseg.models.embedded.promptable.prompt_maps import CHANNELS, ObjectPrompts
 from videoseg.types import Mask
 
 WIDTH, HEIGHT = 120, 90
@@ -31,11 +31,11 @@ def test_a_mask_comes_back_from_the_crop_where_it_was(
     x1: int, y1: int, width: int, height: int, room: float
 ) -> None:
     mask = _rectangle(x1, y1, min(x1 + width, WIDTH), min(y1 + height, HEIGHT))
-    square = Square.around(tuple(map(float, mask.crop)), room)  # type: ignore[arg-type]
-    seen = square.of_mask(mask, 128)
-    box = square.in_frame(WIDTH, HEIGHT)
+    crop = Crop.around(tuple(map(float, mask.crop)), room)  # type: ignore[arg-type]
+    seen = crop.of_mask(mask, 128)
+    box = crop.in_frame(WIDTH, HEIGHT)
     assert box is not None
-    back = square.back(np.where(seen, 1, -1).astype(np.float32), box) > 0
+    back = crop.to_frame(np.where(seen, 1, -1).astype(np.float32), box) > 0
     full = np.zeros((HEIGHT, WIDTH), dtype=np.bool_)
     full[box[1] : box[3], box[0] : box[2]] = back
     truth = masks.to_bitmap(mask)
@@ -47,29 +47,29 @@ def test_picture_mask_map_and_point_agree(size: int) -> None:
     mask = _rectangle(40, 30, 72, 58)
     bitmap = masks.to_bitmap(mask)
     image = np.repeat(bitmap[..., None] * np.uint8(255), 3, axis=2)
-    square = Square(30.0, 20.0, 64.0)
-    seen = square.of_mask(mask, size)
-    picture = square.of_image(image, size)[..., 0] > 127
-    odds = square.of_map(np.where(bitmap, 1, -1).astype(np.float32), WIDTH, HEIGHT, size) > 0
+    crop = Crop(30.0, 20.0, 64.0)
+    seen = crop.of_mask(mask, size)
+    picture = crop.of_image(image, size)[..., 0] > 127
+    odds = crop.of_map(np.where(bitmap, 1, -1).astype(np.float32), WIDTH, HEIGHT, size) > 0
     assert (picture != seen).mean() < 0.03
     assert (odds != seen).mean() < 0.03
-    left, top = square.place(40, 30, size)
+    left, top = crop.to_crop(40, 30, size)
     assert abs(np.flatnonzero(seen.any(axis=0))[0] - left) <= 1
     assert abs(np.flatnonzero(seen.any(axis=1))[0] - top) <= 1
 
 
 def test_beyond_the_frame_is_grey() -> None:
     image = np.full((HEIGHT, WIDTH, 3), 250, dtype=np.uint8)
-    seen = Square(-60.0, -60.0, 120.0).of_image(image, 64)
+    seen = Crop(-60.0, -60.0, 120.0).of_image(image, 64)
     assert (seen[:28, :28] == 127).all()
     assert (seen[36:, 36:] == 250).all()
-    assert (Square(500.0, 500.0, 40.0).of_image(image, 32) == 127).all()
-    assert Square(500.0, 500.0, 40.0).in_frame(WIDTH, HEIGHT) is None
+    assert (Crop(500.0, 500.0, 40.0).of_image(image, 32) == 127).all()
+    assert Crop(500.0, 500.0, 40.0).in_frame(WIDTH, HEIGHT) is None
 
 
-def test_hints_are_drawn_where_they_are() -> None:
-    square = Square(0.0, 0.0, 120.0)
-    hints = Hints(
+def test_prompts_are_drawn_where_they_are() -> None:
+    crop = Crop(0.0, 0.0, 120.0)
+    prompts = ObjectPrompts(
         WIDTH,
         HEIGHT,
         evidence=np.full((9, 12), 3, dtype=np.float32),
@@ -77,7 +77,7 @@ def test_hints_are_drawn_where_they_are() -> None:
         boxes=((20.0, 30.0, 50.0, 60.0, True), (100.0, 0.0, 110.0, 10.0, False)),
         prior=_rectangle(24, 34, 48, 58),
     )
-    maps = dict(zip(CHANNELS, hints.drawn(square, 240), strict=True))
+    maps = dict(zip(CHANNELS, prompts.maps(crop, 240), strict=True))
     assert maps["positive"][80, 60] == 1
     assert maps["positive"][80, 70] == 0
     assert maps["negative"][120, 180] == 1
@@ -90,21 +90,21 @@ def test_hints_are_drawn_where_they_are() -> None:
 
 
 def test_nothing_known_is_nought() -> None:
-    maps = Hints(WIDTH, HEIGHT, points=((30.0, 40.0, True),)).drawn(Square(0, 0, 120), 64)
+    maps = ObjectPrompts(WIDTH, HEIGHT, points=((30.0, 40.0, True),)).maps(Crop(0, 0, 120), 64)
     assert maps[CHANNELS.index("positive")].any()
     assert not maps[1:].any()
 
 
 def test_the_window_is_about_the_object() -> None:
-    boxed = Hints(WIDTH, HEIGHT, boxes=((40.0, 30.0, 60.0, 50.0, True),)).window()
-    assert boxed == Square(32.0, 22.0, 36.0)
-    whole = Hints(WIDTH, HEIGHT, points=((3.0, 4.0, True),)).window()
-    assert whole == Square(0.0, -15.0, 120.0)
+    boxed = ObjectPrompts(WIDTH, HEIGHT, boxes=((40.0, 30.0, 60.0, 50.0, True),)).window()
+    assert boxed == Crop(32.0, 22.0, 36.0)
+    whole = ObjectPrompts(WIDTH, HEIGHT, points=((3.0, 4.0, True),)).window()
+    assert whole == Crop(0.0, -15.0, 120.0)
     evidence = np.full((9, 12), -1, dtype=np.float32)
-    assert Hints(WIDTH, HEIGHT, evidence=evidence).window() is None
+    assert ObjectPrompts(WIDTH, HEIGHT, evidence=evidence).window() is None
     evidence[3, 4] = 1
-    assert Hints(WIDTH, HEIGHT, evidence=evidence).window() == Square(27.0, 17.0, 36.0)
-    outside = Hints(WIDTH, HEIGHT, boxes=((WIDTH + 5.0, 0.0, WIDTH + 9.0, 9.0, True),))
+    assert ObjectPrompts(WIDTH, HEIGHT, evidence=evidence).window() == Crop(27.0, 17.0, 36.0)
+    outside = ObjectPrompts(WIDTH, HEIGHT, boxes=((WIDTH + 5.0, 0.0, WIDTH + 9.0, 9.0, True),))
     assert outside.window() is None
     with pytest.raises(ValueError, match="needs evidence"):
-        Hints(WIDTH, HEIGHT, points=((3.0, 4.0, False),)).window()
+        ObjectPrompts(WIDTH, HEIGHT, points=((3.0, 4.0, False),)).window()
