@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from videoseg.errors import UnknownPhraseError
-from videoseg.models.embedded.language.parser import Pick, Query, meaning, read
+from videoseg.models.embedded.language.parser import Pick, Query, meaning, parse
 from videoseg.models.embedded.language.vocabulary import vocabulary
 
 
 def _read(phrase: str) -> Query:
-    return read(phrase, vocabulary())
+    return parse(phrase, vocabulary())
 
 
 def _classes(phrase: str) -> set[str]:

@@ -1,15 +1,15 @@
-"""What stands beside a sure thing counts where it is sure by itself or looks alike."""
+"""What stands beside a sure thing counts where it is sure by itself or looks similar."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from videoseg.models.embedded.grounding.candidates import Candidate
-from videoseg.models.embedded.grounding.ground import _clear
-from videoseg.models.embedded.grounding.similarity import Looks
+from videoseg.models.embedded.grounding.ground import _without_false_alarms
+from videoseg.models.embedded.grounding.similarity import Appearance
 
 
-def _scene() -> tuple[Looks, list[Candidate]]:
+def _scene() -> tuple[Appearance, list[Candidate]]:
     """Two things of one look and one of another, strongest first, on a grid of 12 x 24 cells."""
     kind = np.full((12, 24), -5, dtype=np.float32)
     features = np.zeros((3, 6, 12), dtype=np.float32)
@@ -22,37 +22,40 @@ def _scene() -> tuple[Looks, list[Candidate]]:
         kind[cells] = strength
         features[:, 1:4, left // 2 : left // 2 + 2] = np.reshape(look, (3, 1, 1))
         things.append(Candidate(cells, strength))
-    return Looks(features, kind), things
+    return Appearance(features, kind), things
 
 
-def test_likeness_is_one_of_a_thing_with_itself_and_tells_looks_apart() -> None:
-    looks, (first, alike, other) = _scene()
-    assert looks.likeness(first.cells, first.cells) > 0.999
-    assert looks.likeness(first.cells, alike.cells) > 0.9
-    assert looks.likeness(first.cells, other.cells) < 0.3
+def test_similarity_is_one_of_a_thing_with_itself_and_tells_looks_apart() -> None:
+    appearance, (first, similar, other) = _scene()
+    assert appearance.similarity(first.cells, first.cells) > 0.999
+    assert appearance.similarity(first.cells, similar.cells) > 0.9
+    assert appearance.similarity(first.cells, other.cells) < 0.3
 
 
 def test_an_unsure_thing_counts_beside_one_that_it_looks_like() -> None:
-    looks, (first, alike, other) = _scene()
-    assert _clear([first, alike, other], looks) == [first, alike]
+    appearance, (first, similar, other) = _scene()
+    assert _without_false_alarms([first, similar, other], appearance) == [first, similar]
     sure = Candidate(other.cells, 0.5)
-    assert _clear([first, sure], looks) == [first, sure]
-    assert _clear([], looks) == []
+    assert _without_false_alarms([first, sure], appearance) == [first, sure]
+    assert _without_false_alarms([], appearance) == []
 
 
-def test_a_scrap_far_weaker_than_the_first_does_not_count_however_alike() -> None:
-    looks, (first, alike, _) = _scene()
-    few = np.zeros_like(alike.cells)
+def test_a_scrap_far_weaker_than_the_first_does_not_count_however_similar() -> None:
+    appearance, (first, similar, _) = _scene()
+    few = np.zeros_like(similar.cells)
     few[2:4, 10] = True
-    assert _clear([Candidate(first.cells, 3.0), Candidate(few, -1.0)], looks)[1:] == []
+    assert (
+        _without_false_alarms([Candidate(first.cells, 3.0), Candidate(few, -1.0)], appearance)[1:]
+        == []
+    )
 
 
 def test_a_grid_finer_than_the_features_is_read_at_its_own_cells() -> None:
     features = np.random.default_rng(0).normal(size=(4, 3, 5)).astype(np.float32)
-    looks = Looks(features, np.zeros((12, 20), dtype=np.float32))
+    appearance = Appearance(features, np.zeros((12, 20), dtype=np.float32))
     corner, far = np.zeros((12, 20), dtype=np.bool_), np.zeros((12, 20), dtype=np.bool_)
     corner[:4, :4] = far[8:, 16:] = True
     own = features - features.mean(axis=(1, 2), keepdims=True)
     a, b = own[:, 0, 0], own[:, 2, 4]
     expected = float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
-    assert abs(looks.likeness(corner, far) - expected) < 1e-4
+    assert abs(appearance.similarity(corner, far) - expected) < 1e-4

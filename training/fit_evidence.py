@@ -3,10 +3,10 @@
     python -m training.fit_evidence --data DATA/images
 
 Prints, for things and for stuff: mean IoU of the cells over shifts of the evidence, for stuff with
-several weights of its rivals (``_BIAS``, ``_SPREAD`` and ``_SPREAD_RIVAL`` of
+several weights of its rivals (``_THING_BIAS``, ``_STUFF_BIAS`` and ``_STUFF_RIVAL`` of
 ``videoseg/models/embedded/grounding/evidence.py``), and the logistic regression of presence on
-strength (``_THINGS`` and ``_STUFF`` of ``ground.py``), in which names that are there and names that
-are not weigh the same.
+strength (``_THING_PRESENCE`` and ``_STUFF_PRESENCE`` of ``ground.py``), in which names that are
+there and names that are not weigh the same.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from videoseg.models.embedded.grounding.candidates import candidates
 from videoseg.models.embedded.grounding.evidence import (
     OUTPUTS,
     Maps,
-    covered,
     noun_evidence,
-    rivals,
+    rival_evidence,
+    thing_evidence,
 )
 from videoseg.models.embedded.language.vocabulary import Target, vocabulary
 from videoseg.models.embedded.model import near_side
@@ -166,8 +166,8 @@ def _question(
     target = Target((INDEX[name],))
     kind = noun_evidence(maps, target, words)
     thing = INDEX[name] in things and name in classes.THINGS
-    shape = covered(maps, kind, target, words) if thing else kind
-    return Question(thing, shape, rivals(maps, target, words), kind, maps["offsets"], truth)
+    shape = thing_evidence(maps, kind, target, words) if thing else kind
+    return Question(thing, shape, rival_evidence(maps, target, words), kind, maps["offsets"], truth)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from videoseg.errors import PromptError
 from videoseg.geometry import masks
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.grounding.evidence import OUTPUTS, Maps, averaged
-from videoseg.models.embedded.grounding.ground import Found, ground
-from videoseg.models.embedded.language.parser import Query, meaning, read
+from videoseg.models.embedded.grounding.ground import GroundedThing, ground
+from videoseg.models.embedded.language.parser import Query, meaning, parse
 from videoseg.models.embedded.language.vocabulary import vocabulary
 from videoseg.models.embedded.memory.tracker import Memory
 from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
@@ -150,7 +150,7 @@ class Embedded:
 
     def _query(self, phrase: str) -> Query:
         if phrase not in self._queries:
-            self._queries[phrase] = read(phrase, vocabulary())
+            self._queries[phrase] = parse(phrase, vocabulary())
         return self._queries[phrase]
 
     def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
@@ -216,7 +216,9 @@ class Embedded:
                 masks_found.append(ScoredMask(result.mask, item.presence))
         return masks_found, presence
 
-    def _by_hand(self, frame: Frame, prompt: Prompt, found: Sequence[Found]) -> list[ScoredMask]:
+    def _by_hand(
+        self, frame: Frame, prompt: Prompt, found: Sequence[GroundedThing]
+    ) -> list[ScoredMask]:
         """The one object that the cues mean; the thing they lie on, if text found one, helps."""
         points = tuple(point for cue in prompt.cues for point in cue.points)
         boxes = tuple(box for cue in prompt.cues for box in cue.boxes)
@@ -247,7 +249,7 @@ def _positive(cue: Cue) -> bool:
 
 def _hits(
     frame: Frame,
-    item: Found,
+    item: GroundedThing,
     points: Sequence[tuple[float, float, bool]],
     boxes: Sequence[tuple[float, float, float, float, bool]],
 ) -> float:

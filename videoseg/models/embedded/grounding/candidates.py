@@ -11,11 +11,11 @@ from videoseg.models.embedded.grounding.evidence import FloatMap, strength
 
 _REACH = 8.0
 """Cells per unit of the network's offsets (64 network pixels at stride 8)."""
-_SMALLEST = 3
+_MIN_CELLS = 3
 """Candidates of fewer cells are dropped."""
-_FRAGMENT = 0.35
+_FRAGMENT_SHARE = 0.35
 """A part with less than this share of its neighbour's area belongs to the neighbour."""
-_ALIKE = 0.9
+_SAME_CENTRE = 0.9
 """Touching parts are one thing where their centres are closer than this share of their mean size,
 size being the square root of the area."""
 _GAP = 2
@@ -65,7 +65,7 @@ def candidates(shape: FloatMap, kind: FloatMap, offsets: FloatMap | None) -> lis
     found = [
         Candidate(cells, strength(kind, cells))
         for cells in regions
-        if np.count_nonzero(cells) >= _SMALLEST
+        if np.count_nonzero(cells) >= _MIN_CELLS
     ]
     return sorted(found, key=lambda candidate: -candidate.strength)
 
@@ -75,7 +75,7 @@ def _split(cells: npt.NDArray[np.bool_], offsets: FloatMap) -> list[npt.NDArray[
     import cv2
 
     y, x = np.nonzero(cells)
-    if len(x) < 4 * _SMALLEST:
+    if len(x) < 4 * _MIN_CELLS:
         return [cells]
     to_x, to_y = x + _REACH * offsets[0][cells], y + _REACH * offsets[1][cells]
     rows, columns = cells.shape
@@ -145,9 +145,12 @@ def _one_thing(
     if not (grown & big).any():
         rows, columns = np.nonzero(big)
         within = columns.min() <= x <= columns.max() and rows.min() <= y <= rows.max()
-        return bool(within and area < _FRAGMENT * other)
+        return bool(within and area < _FRAGMENT_SHARE * other)
     away = float(np.hypot(x - _aim(big, offsets)[0], y - _aim(big, offsets)[1]))
-    return bool(area < _FRAGMENT * other or away < _ALIKE * 0.5 * (np.sqrt(area) + np.sqrt(other)))
+    return bool(
+        area < _FRAGMENT_SHARE * other
+        or away < _SAME_CENTRE * 0.5 * (np.sqrt(area) + np.sqrt(other))
+    )
 
 
 def _aim(part: npt.NDArray[np.bool_], offsets: FloatMap) -> tuple[float, float]:

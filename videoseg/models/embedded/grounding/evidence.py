@@ -15,25 +15,45 @@ Maps = Mapping[str, FloatMap]
 OUTPUTS = ("classes", "offsets", "imagenet", "stride16")
 """The network's outputs that phrases are grounded in."""
 
-_IMAGENET_GAIN, _IMAGENET_BIAS = 0.9, 1.0
-"""Log-odds of an ImageNet class in a cell of the frame, from those of the classifier, which was
-trained on whole photographs."""
+_IMAGENET_GAIN = 0.9
+"""Log-odds of an ImageNet class in one cell, per log-odds of the classifier, which was trained on
+whole photographs."""
+_IMAGENET_BIAS = 1.0
+"""What is added to them."""
 STRONGEST = 12
 """So many cells, strongest first, say how sure it is that a kind of thing is there at all."""
-_KIND, _OBJECT, _RIVAL, _SURE, _BOTH, _BIAS = 0.69, 0.48, -0.48, -0.046, 0.034, 2.3
-"""Weights of the evidence for which cells a thing covers: logistic regression on photographs that
-the head was not trained on, doubled, with the threshold of the best mean IoU there."""
-_LEAST_RIVAL = -3.0
-_SHADE, _SHADE_FROM, _SHADE_MOST = 0.15, 0.5, 3.0
-"""The threshold rises by this share of the strongest evidence, less an offset, up to a bound."""
-_SPREAD, _SPREAD_RIVAL = 4.0, -0.6
-"""The same for what has no shape of its own (sky, grass): a bias, and the weight of the best of all
-else that is known."""
-_FLOOR = 1e-4
+# Which cells a thing covers: logistic regression on photographs that the head was not trained on,
+# doubled, with the threshold of the best mean IoU there.
+_KIND_WEIGHT = 0.69
+"""Weight of evidence for the kind of thing."""
+_OBJECT_WEIGHT = 0.48
+"""Weight of evidence for any object."""
+_RIVAL_WEIGHT = -0.48
+"""Weight of evidence for the likeliest other kind."""
+_STRENGTH_WEIGHT = -0.046
+"""Weight of how sure it is that the kind is there at all."""
+_KIND_STRENGTH_WEIGHT = 0.034
+"""Weight of the product of that and evidence for the kind."""
+_THING_BIAS = 2.3
+"""The constant of the regression and the threshold in one."""
+_MIN_RIVAL = -3.0
+"""Rivals that are less likely than this, in log-odds, count as this."""
+_DOUBT_SHARE = 0.15
+"""The threshold rises by this share of the strongest evidence,"""
+_DOUBT_FROM = 0.5
+"""less this offset, in log-odds,"""
+_MAX_DOUBT = 3.0
+"""and by no more than this."""
+_STUFF_BIAS = 4.0
+"""Log-odds added for what has no shape of its own (sky, grass), by ``training/fit_evidence.py``."""
+_STUFF_RIVAL = -0.6
+"""Weight there of the likeliest of all else that is known."""
+_MIN_SHARE = 1e-4
+"""Keeps shares of probability, and with them their log-odds, off 0."""
 
 
 def averaged(near: Maps, far: Maps) -> Maps:
-    """Maps of the size of ``near`` that give two looks at one frame equal say.
+    """Maps of the size of ``near`` that average two sizes of one frame.
 
     Offsets and features are those of ``near``.
     """
@@ -67,7 +87,7 @@ def strength(kind: FloatMap, cells: npt.NDArray[np.bool_] | None = None) -> floa
     return float(np.sort(values)[-STRONGEST:].mean())
 
 
-def covered(maps: Maps, kind: FloatMap, target: Target, vocabulary: Vocabulary) -> FloatMap:
+def thing_evidence(maps: Maps, kind: FloatMap, target: Target, vocabulary: Vocabulary) -> FloatMap:
     """Log-odds at stride 8 that a cell belongs to a thing of this kind, given that one is there.
 
     Evidence for the kind is strongest on telling parts (a face); what belongs to some object and
@@ -79,29 +99,29 @@ def covered(maps: Maps, kind: FloatMap, target: Target, vocabulary: Vocabulary) 
     others = [head for head in vocabulary.things if head not in own]
     rival = maps["classes"][others].max(axis=0) if target.heads else np.zeros_like(kind)
     shape = (
-        (_KIND + _BOTH * sure) * kind
-        + _OBJECT * objects
-        + _RIVAL * np.maximum(rival, _LEAST_RIVAL)
-        + _SURE * sure
-        + _BIAS
+        (_KIND_WEIGHT + _KIND_STRENGTH_WEIGHT * sure) * kind
+        + _OBJECT_WEIGHT * objects
+        + _RIVAL_WEIGHT * np.maximum(rival, _MIN_RIVAL)
+        + _STRENGTH_WEIGHT * sure
+        + _THING_BIAS
     )
     # Where a thing stands out, its surroundings stand out a little too: ask for more there.
     peak = strength(np.asarray(shape, dtype=np.float32))
-    doubt = np.clip(_SHADE * peak - _SHADE_FROM, 0, _SHADE_MOST)
+    doubt = np.clip(_DOUBT_SHARE * peak - _DOUBT_FROM, 0, _MAX_DOUBT)
     return np.asarray(shape - doubt, dtype=np.float32)
 
 
-def spread(maps: Maps, kind: FloatMap, target: Target, vocabulary: Vocabulary) -> FloatMap:
+def stuff_evidence(maps: Maps, kind: FloatMap, target: Target, vocabulary: Vocabulary) -> FloatMap:
     """Log-odds at stride 8 that a cell shows this stuff (sky, grass), given that it is there.
 
     Few photographs name all of their ground, so the network is shy of it; and what is surely
     something else is not it.
     """
-    rival = rivals(maps, target, vocabulary)
-    return np.asarray(kind + _SPREAD + _SPREAD_RIVAL * np.maximum(rival, _LEAST_RIVAL), np.float32)
+    rival = rival_evidence(maps, target, vocabulary)
+    return np.asarray(kind + _STUFF_BIAS + _STUFF_RIVAL * np.maximum(rival, _MIN_RIVAL), np.float32)
 
 
-def rivals(maps: Maps, target: Target, vocabulary: Vocabulary) -> FloatMap:
+def rival_evidence(maps: Maps, target: Target, vocabulary: Vocabulary) -> FloatMap:
     """Log-odds at stride 8 of the likeliest among objects and all other stuff."""
     others = [head for head in vocabulary.stuff if head not in target.heads]
     others.append(vocabulary.head("object"))
@@ -119,9 +139,9 @@ def _imagenet_evidence(maps: Maps, target: Target, vocabulary: Vocabulary) -> Fl
     around = vocabulary.head("object")
     if target.within is not None:
         # Which kind of dog it is must be asked among dogs alone.
-        total = shifted[list(vocabulary.groups[target.within])].sum(axis=0) + _FLOOR
+        total = shifted[list(vocabulary.groups[target.within])].sum(axis=0) + _MIN_SHARE
         around = target.within
-    odds = (share + _FLOOR) / (np.maximum(total - share, 0) + _FLOOR)
+    odds = (share + _MIN_SHARE) / (np.maximum(total - share, 0) + _MIN_SHARE)
     coarse = _IMAGENET_GAIN * np.log(odds).astype(np.float32) + _IMAGENET_BIAS
     region = maps["classes"][around]
     fine = cv2.resize(coarse, region.shape[::-1], interpolation=cv2.INTER_LINEAR)

@@ -13,45 +13,57 @@ from videoseg.models.embedded.grounding.candidates import Candidate, candidates
 from videoseg.models.embedded.grounding.evidence import (
     FloatMap,
     Maps,
-    covered,
     noun_evidence,
     object_evidence,
-    spread,
+    stuff_evidence,
+    thing_evidence,
 )
 from videoseg.models.embedded.grounding.relations import related, touch
-from videoseg.models.embedded.grounding.similarity import Looks
+from videoseg.models.embedded.grounding.similarity import Appearance
 from videoseg.models.embedded.language.colours import colour_log_odds
 from videoseg.models.embedded.language.parser import Pick, Query, Things
 from videoseg.models.embedded.language.vocabulary import Noun, Vocabulary
 from videoseg.types import RgbImage
 
-_OUTSIDE = -6.0
+_DENIED = -6.0
 """Log-odds of cells that belong to another candidate, and their fall far from their own."""
-_COLOURED = 0.3
+_MIN_COLOURED = 0.3
 """A thing has a colour where more than this share of its cells has it."""
 _COLOUR_BONUS = 1.8
 """So much surer is a noun where an object has the colour that the phrase gives it."""
-_THINGS, _PEOPLE, _STUFF, _OTHER = (0.67, 1.24), (0.71, 0.2), (0.64, 0.5), (1.0, 0.3)
-"""Presence is the logistic function of gain * strength + bias: of trained things, of people, of
-stuff, and of colours and ImageNet's classes. All but the last by ``training/fit_evidence.py``; the
-bias of things is lower than there, since what is not in a video is asked of many frames. People,
-whom most photographs show, the network is not shy of."""
-_LARGE, _SMALL = 0.5, 0.5
-"""A large thing has more than this share of the largest one's area, a small one less."""
-_FAINT, _SCRAP, _SURE_BESIDE = 2.0, 0.15, -0.3
-"""A thing whose log-odds lie so far below those of the surest one and that has less than this share
-of its area is taken for a false alarm."""
-_ALIKE = 0.5
-"""A thing that looks so much like the surest one need not be sure by itself."""
-_REACH, _FALL = 0.15, 2.0
-"""A thing may reach so far beyond its cells, in square roots of its area, before the evidence falls
-by so much a cell."""
-_FINE = 2
+# Presence is the logistic function of gain * strength + bias; all but the last pair are fitted by
+# ``training/fit_evidence.py``.
+_THING_PRESENCE = (0.67, 1.24)
+"""Gain and bias of trained things; the bias is lower than fitted, since what is not in a video is
+asked of many frames."""
+_PEOPLE_PRESENCE = (0.71, 0.2)
+"""Gain and bias of people, whom most photographs show."""
+_STUFF_PRESENCE = (0.64, 0.5)
+"""Gain and bias of stuff: sky, grass."""
+_OTHER_PRESENCE = (1.0, 0.3)
+"""Gain and bias of colours and of ImageNet's classes; not fitted."""
+_LARGE_SHARE = 0.5
+"""A large thing has more than this share of the largest one's area."""
+_SMALL_SHARE = 0.5
+"""A small thing has less than this share of the largest one's area."""
+_FALSE_ALARM_ODDS = 2.0
+"""A thing whose log-odds lie so far below those of the surest one,"""
+_FALSE_ALARM_AREA = 0.15
+"""and that has no more than this share of its area, is taken for a false alarm."""
+_SURE_ODDS = -0.3
+"""A thing of higher log-odds than this counts without looking like the surest one."""
+_MIN_SIMILARITY = 0.5
+"""A thing of a higher cosine similarity to the surest one need not be sure by itself."""
+_REACH = 0.15
+"""How far a thing may reach beyond its cells, in square roots of its area."""
+_FALL = 2.0
+"""By so much a cell the evidence falls further out, in log-odds."""
+_COLOUR_GRID = 2
 """Colour alone is looked at on a grid so many times finer than the network's cells."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class GroundedThing:
     """One thing that the phrase means.
 
     Attributes:
@@ -69,7 +81,7 @@ class Found:
 
 def ground(
     image: RgbImage, maps: Maps, query: Query, vocabulary: Vocabulary, *, least: float
-) -> tuple[list[Found], float]:
+) -> tuple[list[GroundedThing], float]:
     """Everything in the frame that the phrase means, and how likely the phrase is in it at all.
 
     Args:
@@ -86,11 +98,11 @@ def ground(
         return groups[0][0], presence
     if presence < least:
         return [], presence
-    return _composed([found for group, _ in groups for found in group]), presence
+    return _touching_as_one([found for group, _ in groups for found in group]), presence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Look:
+class _KindEvidence:
     """Evidence for things of one kind.
 
     Attributes:
@@ -105,7 +117,7 @@ class _Look:
     kind: FloatMap
     offsets: FloatMap | None = None
     whole: bool = False
-    scale: tuple[float, float] = _OTHER
+    scale: tuple[float, float] = _OTHER_PRESENCE
 
     def presence(self, strength: float) -> float:
         """Probability that something of this strength is what it looks like."""
@@ -120,67 +132,69 @@ class _Scene:
     vocabulary: Vocabulary
     least: float
 
-    def find(self, things: Things) -> tuple[list[Found], float]:
+    def find(self, things: Things) -> tuple[list[GroundedThing], float]:
         """Things of one kind, and the probability that the frame shows any."""
-        look = self._look(things)
-        every = candidates(look.shape, look.kind, look.offsets)
-        if look.whole and every:
+        evidence = self._kind_evidence(things)
+        every = candidates(evidence.shape, evidence.kind, evidence.offsets)
+        if evidence.whole and every:
             cells = np.logical_or.reduce([candidate.cells for candidate in every])
             every = [Candidate(cells, every[0].strength)]
         if things.colour is not None and things.noun is not None:
-            look, every = self._with_colour(look, every, things.colour)
-        chance = {id(item): look.presence(item.strength) for item in every}
+            evidence, every = self._with_colour(evidence, every, things.colour)
+        chance = {id(item): evidence.presence(item.strength) for item in every}
         presence = max(chance.values(), default=0.0)
         kept = [item for item in every if chance[id(item)] >= self.least]
-        kept = _clear(kept, Looks(self.maps["stride16"], look.kind))
+        kept = _without_false_alarms(kept, Appearance(self.maps["stride16"], evidence.kind))
         for relation, partner in things.related:
             others, likely = self.find(partner)
             presence = min(presence, likely)
             kept = [i for i in kept if any(related(i.cells, relation, o.cells) for o in others)]
-        kept = _sized(kept, things)
+        kept = _of_size(kept, things)
         for pick in things.picks:
-            kept = _picked(kept, pick)
+            kept = _by_rank(kept, pick)
         kept = kept[: things.count]
         found = [
-            Found(
+            GroundedThing(
                 i.cells,
-                look.shape if look.whole else _own(look.shape, i, every),
+                evidence.shape if evidence.whole else _evidence_of_one(evidence.shape, i, every),
                 chance[id(i)],
-                look.whole,
+                evidence.whole,
             )
             for i in kept
         ]
         return found, presence
 
-    def _look(self, things: Things) -> _Look:
+    def _kind_evidence(self, things: Things) -> _KindEvidence:
         """What the network and the colours say about things of one kind."""
         import cv2
 
         objects = object_evidence(self.maps, self.vocabulary)
         if things.noun is None:
-            odds = self._coloured(objects, things.colour or "", _FINE)
+            odds = self._coloured(objects, things.colour or "", _COLOUR_GRID)
             # A hand is no red block, however red it is.
             skin = self.maps["classes"][self.vocabulary.head("skin")]
             size = (odds.shape[1], odds.shape[0])
             odds = odds - np.maximum(cv2.resize(skin, size, interpolation=cv2.INTER_LINEAR), 0)
-            return _Look(odds, odds)
+            return _KindEvidence(odds, odds)
         kind = noun_evidence(self.maps, things.noun.target, self.vocabulary)
         target = things.noun.target
-        if target.heads and _are(things.noun, self.vocabulary.stuff):
-            shape = spread(self.maps, kind, target, self.vocabulary)
-            return _Look(shape, kind, whole=True, scale=_STUFF)
-        if not _are(things.noun, self.vocabulary.things):
-            return _Look(kind, kind)
-        shape = covered(self.maps, kind, target, self.vocabulary)
+        if target.heads and _names_only(things.noun, self.vocabulary.stuff):
+            shape = stuff_evidence(self.maps, kind, target, self.vocabulary)
+            return _KindEvidence(shape, kind, whole=True, scale=_STUFF_PRESENCE)
+        if not _names_only(things.noun, self.vocabulary.things):
+            return _KindEvidence(kind, kind)
+        shape = thing_evidence(self.maps, kind, target, self.vocabulary)
         if not target.heads:  # the offsets were learned from trained things alone
-            return _Look(shape, kind)
+            return _KindEvidence(shape, kind)
         people = target.heads == (self.vocabulary.head("person"),)
-        scale = _OTHER if target.imagenet else _PEOPLE if people else _THINGS
-        return _Look(shape, kind, self.maps["offsets"], scale=scale)
+        scale = (
+            _OTHER_PRESENCE if target.imagenet else _PEOPLE_PRESENCE if people else _THING_PRESENCE
+        )
+        return _KindEvidence(shape, kind, self.maps["offsets"], scale=scale)
 
     def _with_colour(
-        self, look: _Look, every: list[Candidate], name: str
-    ) -> tuple[_Look, list[Candidate]]:
+        self, evidence: _KindEvidence, every: list[Candidate], name: str
+    ) -> tuple[_KindEvidence, list[Candidate]]:
         """Those of the things that have the colour; without any things, coloured objects.
 
         A thing of an unusual make is known less by its parts than by the colour that the phrase
@@ -191,14 +205,14 @@ class _Scene:
         kept = [
             Candidate(item.cells, item.strength + _COLOUR_BONUS)
             for item in every
-            if (colour[item.cells] > 0).mean() > _COLOURED
+            if (colour[item.cells] > 0).mean() > _MIN_COLOURED
         ]
-        if any(look.presence(item.strength) >= self.least for item in every):
-            return look, kept
+        if any(evidence.presence(item.strength) >= self.least for item in every):
+            return evidence, kept
         shape = np.minimum(colour, objects)
-        every = candidates(shape, look.kind, None)
+        every = candidates(shape, evidence.kind, None)
         kept = [Candidate(item.cells, item.strength + _COLOUR_BONUS) for item in every]
-        return _Look(shape, look.kind), kept
+        return _KindEvidence(shape, evidence.kind), kept
 
     def _coloured(self, objects: FloatMap, colour: str, finer: int) -> FloatMap:
         """Mean log-odds of the colour on a grid ``finer`` than the network's cells."""
@@ -212,46 +226,50 @@ class _Scene:
         return np.asarray(resized, dtype=np.float32)
 
 
-def _are(noun: Noun, heads: frozenset[int]) -> bool:
+def _names_only(noun: Noun, heads: frozenset[int]) -> bool:
     """Whether a noun names nothing but these trained classes; ImageNet's are all things."""
     return all(head in heads for head in noun.target.heads)
 
 
-def _own(evidence: FloatMap, item: Candidate, every: Sequence[Candidate]) -> FloatMap:
+def _evidence_of_one(evidence: FloatMap, item: Candidate, every: Sequence[Candidate]) -> FloatMap:
     """The evidence with the cells of all other candidates denied, and what lies far from it."""
     import cv2
 
     others = np.logical_or.reduce([other.cells for other in every]) & ~item.cells
     away = cv2.distanceTransform((~item.cells).astype(np.uint8), cv2.DIST_L2, 3)
     beyond = np.maximum(away - 1 - _REACH * np.sqrt(item.area), 0)
-    near = evidence - np.minimum(_FALL * beyond, -_OUTSIDE)
-    return np.where(others, _OUTSIDE, near).astype(np.float32)
+    near = evidence - np.minimum(_FALL * beyond, -_DENIED)
+    return np.where(others, _DENIED, near).astype(np.float32)
 
 
-def _clear(kept: list[Candidate], looks: Looks) -> list[Candidate]:
-    """The surest of them, which comes first, and what is sure, or alike, beside it and no scrap."""
+def _without_false_alarms(kept: list[Candidate], appearance: Appearance) -> list[Candidate]:
+    """The surest of them, which comes first, and those that are sure or similar to it."""
     if len(kept) < 2:
         return kept
     first, clear = kept[0], kept[:1]
     for item in kept[1:]:
-        scrap = item.strength <= first.strength - _FAINT and item.area <= _SCRAP * first.area
+        scrap = (
+            item.strength <= first.strength - _FALSE_ALARM_ODDS
+            and item.area <= _FALSE_ALARM_AREA * first.area
+        )
         if not scrap and (
-            item.strength > _SURE_BESIDE or looks.likeness(item.cells, first.cells) > _ALIKE
+            item.strength > _SURE_ODDS
+            or appearance.similarity(item.cells, first.cells) > _MIN_SIMILARITY
         ):
             clear.append(item)
     return clear
 
 
-def _sized(kept: list[Candidate], things: Things) -> list[Candidate]:
+def _of_size(kept: list[Candidate], things: Things) -> list[Candidate]:
     if things.size is None or len(kept) < 2:
         return kept
     largest = max(item.area for item in kept)
     if things.size == "large":
-        return [item for item in kept if item.area > _LARGE * largest]
-    return [item for item in kept if item.area < _SMALL * largest]
+        return [item for item in kept if item.area > _LARGE_SHARE * largest]
+    return [item for item in kept if item.area < _SMALL_SHARE * largest]
 
 
-def _picked(kept: list[Candidate], pick: Pick) -> list[Candidate]:
+def _by_rank(kept: list[Candidate], pick: Pick) -> list[Candidate]:
     """The one of several that is meant, as a list of at most one."""
     if pick.key == "middle":
         across = sorted(kept, key=lambda item: item.centre[0])
@@ -269,9 +287,9 @@ def _picked(kept: list[Candidate], pick: Pick) -> list[Candidate]:
     return sorted(kept, key=order)[pick.rank : pick.rank + 1]
 
 
-def _composed(found: list[Found]) -> list[Found]:
+def _touching_as_one(found: list[GroundedThing]) -> list[GroundedThing]:
     """Things that touch, as one object each."""
-    groups: list[list[Found]] = []
+    groups: list[list[GroundedThing]] = []
     for item in found:
         near = [group for group in groups if any(touch(item.cells, o.cells) for o in group)]
         groups = [group for group in groups if group not in near]
@@ -279,10 +297,10 @@ def _composed(found: list[Found]) -> list[Found]:
     return [_union(group) for group in groups]
 
 
-def _union(group: list[Found]) -> Found:
+def _union(group: list[GroundedThing]) -> GroundedThing:
     if len(group) == 1:
         return group[0]
     cells = np.logical_or.reduce([item.cells for item in group])
     evidence = np.maximum.reduce([item.evidence for item in group])
     whole = all(item.whole for item in group)
-    return Found(cells, evidence, min(item.presence for item in group), whole)
+    return GroundedThing(cells, evidence, min(item.presence for item in group), whole)

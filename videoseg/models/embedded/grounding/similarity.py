@@ -10,7 +10,7 @@ import numpy.typing as npt
 from videoseg.models.embedded.grounding.evidence import STRONGEST, FloatMap
 
 
-class Looks:
+class Appearance:
     """How the cells of a frame look, apart from what all of them share."""
 
     def __init__(self, features: FloatMap, kind: FloatMap) -> None:
@@ -23,7 +23,7 @@ class Looks:
         self._features, self._kind = features, kind
         self._step = kind.shape[0] // features.shape[1]
 
-    def likeness(self, one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
+    def similarity(self, one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
         """Cosine of what the surest cells of two things, bool (rows, columns), look like."""
         return float(self._mean(one) @ self._mean(other))
 

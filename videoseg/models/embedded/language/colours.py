@@ -50,7 +50,7 @@ _HUES: Mapping[str, tuple[float, float]] = {
     "brown": (62.0, 32.0),
 }
 """Middle and half width of each term's range of CIELAB hue, degrees."""
-_LIGHT: Mapping[str, tuple[float, float]] = {
+_LIGHTNESS: Mapping[str, tuple[float, float]] = {
     "red": (8.0, 66.0),
     "orange": (48.0, 101.0),
     "pink": (58.0, 101.0),
@@ -69,8 +69,11 @@ _CHROMA: Mapping[str, tuple[float, float]] = {
 }
 """Range of chroma where it is not ``_USUAL_CHROMA``: skin is no orange, a fire engine not brown."""
 _USUAL_CHROMA = (20.0, 200.0)
-_GREYEST_CHROMA = 15.0
-_MOST = 4.0
+"""Range of chroma of all other chromatic terms."""
+_MAX_GREY_CHROMA = 15.0
+"""Black, grey and white have less chroma than this."""
+_MAX_ODDS = 4.0
+"""No pixel is surer than this, in log-odds."""
 
 
 def colour_log_odds(image: RgbImage, colour: str) -> _FloatMap:
@@ -88,9 +91,9 @@ def colour_log_odds(image: RgbImage, colour: str) -> _FloatMap:
         dull, vivid = _CHROMA.get(colour, _USUAL_CHROMA)
         terms += [(width - away) / 5, (chroma - dull) / 5, (vivid - chroma) / 5]
     else:
-        terms.append((_GREYEST_CHROMA - chroma) / 3)
-    if colour in _LIGHT:
-        low, high = _LIGHT[colour]
+        terms.append((_MAX_GREY_CHROMA - chroma) / 3)
+    if colour in _LIGHTNESS:
+        low, high = _LIGHTNESS[colour]
         terms += [(light - low) / 4, (high - light) / 4]
     least = np.minimum.reduce(terms)
-    return np.asarray(np.clip(least, -_MOST, _MOST), dtype=np.float32)
+    return np.asarray(np.clip(least, -_MAX_ODDS, _MAX_ODDS), dtype=np.float32)

@@ -13,14 +13,17 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-AND = _words("and , &")
-SILENT = _words(
+CONJUNCTIONS = _words("and , &")
+"""Between things of one phrase."""
+STOP_WORDS = _words(
     "the a an this that these those my your his her its their our some any all every each"
 )
-GENERIC = _words(
+"""Read without a meaning."""
+GENERIC_NOUNS = _words(
     "thing object item one shape piece part block cube brick box square circle spot patch marker"
     " area region"
 )
+"""Nouns that mean any object."""
 SIDES: dict[str, Key] = {
     "left": "left",
     "leftmost": "left",
@@ -40,7 +43,8 @@ SIDES: dict[str, Key] = {
     "centre": "middle",
     "central": "middle",
 }
-EXTREMES: dict[str, Key] = {
+"""Places in the frame and the side that each means."""
+SUPERLATIVES: dict[str, Key] = {
     "largest": "large",
     "biggest": "large",
     "smallest": "small",
@@ -48,6 +52,7 @@ EXTREMES: dict[str, Key] = {
     "nearest": "large",
     "closest": "large",
 }
+"""Extremes of size; the nearest thing is taken for the largest."""
 SIZES: dict[str, Key] = {
     "large": "large",
     "big": "large",
@@ -56,6 +61,7 @@ SIZES: dict[str, Key] = {
     "little": "small",
     "tiny": "small",
 }
+"""Sizes among things of one kind."""
 ORDINALS = {
     word: rank
     for rank, words in enumerate(
@@ -63,6 +69,7 @@ ORDINALS = {
     )
     for word in words.split()
 }
+"""Ranks, from 0."""
 COUNTS = {
     word: number
     for number, words in enumerate(
@@ -70,8 +77,13 @@ COUNTS = {
     )
     for word in words.split()
 }
-MOST: dict[str, Key] = {side: key for side, key in SIDES.items() if side.endswith("most")}
-DESCRIBING = frozenset((*COLOURS, *SIZES, *COUNTS, *SIDES, *EXTREMES))
+"""Numbers of things."""
+SIDE_SUPERLATIVES: dict[str, Key] = {
+    side: key for side, key in SIDES.items() if side.endswith("most")
+}
+"""Sides that take an ordinal before them: "second leftmost"."""
+MODIFIERS = frozenset((*COLOURS, *SIZES, *COUNTS, *SIDES, *SUPERLATIVES))
+"""Words that describe a noun that follows, even where they are nouns themselves."""
 Relation: TypeAlias = Literal[
     "touching", "near", "left", "right", "above", "below", "behind", "before"
 ]
@@ -90,9 +102,10 @@ RELATIONS = {
     for relation, phrases in _RELATIONS.items()
     for phrase in phrases.split("|")
 }
-"""How one thing lies to another; ``models/embedded/grounding/ground.py`` says what each means."""
-LONGEST_RELATION = max(map(len, RELATIONS))
-NOT_JUDGED = _words(
+"""How one thing lies to another, by its words; ``grounding/relations.py`` says what each means."""
+MAX_RELATION_WORDS = max(map(len, RELATIONS))
+"""The longest relation has this many words."""
+UNJUDGED_ATTRIBUTES = _words(
     "wood wooden brick stone tile tiled metal metallic plastic leather concrete marble rubber"
     " woolen ceramic striped spotted checked checkered patterned plain fluffy furry hairy shiny"
     " dirty clean old new young tall short long round square"

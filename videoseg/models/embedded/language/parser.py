@@ -1,4 +1,4 @@
-"""Reads a phrase: which things it names, and which of several it picks.
+"""Parses a phrase: which things it names, and which of several it picks.
 
 The grammar, small on purpose; what it cannot read it refuses::
 
@@ -22,27 +22,29 @@ from dataclasses import dataclass, field, replace
 from videoseg.errors import UnknownPhraseError
 from videoseg.models.embedded.language.colours import COLOURS
 from videoseg.models.embedded.language.lexicon import (
-    AND,
+    CONJUNCTIONS,
     COUNTS,
-    DESCRIBING,
-    EXTREMES,
-    GENERIC,
-    LONGEST_RELATION,
-    MOST,
-    NOT_JUDGED,
+    GENERIC_NOUNS,
+    MAX_RELATION_WORDS,
+    MODIFIERS,
     ORDINALS,
     RELATIONS,
+    SIDE_SUPERLATIVES,
     SIDES,
-    SILENT,
     SIZES,
+    STOP_WORDS,
+    SUPERLATIVES,
+    UNJUDGED_ATTRIBUTES,
     Key,
     Relation,
 )
-from videoseg.models.embedded.language.vocabulary import LONGEST, Noun, Vocabulary, singulars
+from videoseg.models.embedded.language.vocabulary import MAX_NOUN_WORDS, Noun, Vocabulary, singulars
 
-_MOST_TOLD, _LONGEST_TOLD = 5, 80
-"""A refusal quotes so many words and characters of a phrase."""
-_MOST_KINDS = 3
+_MAX_WORDS_QUOTED = 5
+"""A refusal quotes no more words of a phrase than this."""
+_MAX_CHARACTERS_QUOTED = 80
+"""It quotes no more characters of a phrase than this."""
+_MAX_CLASSES_NAMED = 3
 """A note names so many classes that a noun is looked for as."""
 
 
@@ -65,7 +67,7 @@ class Things:
         picks: Applied one after the other.
         count: At most so many.
         related: How they lie to others, any of which will do.
-        not_judged: What the phrase says of them that cannot be told.
+        unjudged: What the phrase says of them that cannot be told.
     """
 
     noun: Noun | None
@@ -74,7 +76,7 @@ class Things:
     picks: tuple[Pick, ...] = ()
     count: int | None = None
     related: tuple[tuple[Relation, Things], ...] = ()
-    not_judged: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Query:
 
 
 @dataclass
-class _Reader:
+class _TokenReader:
     """Reads tokens from left to right; keeps what was and what was not understood."""
 
     vocabulary: Vocabulary
@@ -131,8 +133,8 @@ class _Reader:
         self.place += 1
 
 
-def read(phrase: str, vocabulary: Vocabulary) -> Query:
-    """Read a phrase.
+def parse(phrase: str, vocabulary: Vocabulary) -> Query:
+    """Parse a phrase.
 
     Raises:
         UnknownPhraseError: Some of it is not understood, or it names nothing in particular.
@@ -140,20 +142,20 @@ def read(phrase: str, vocabulary: Vocabulary) -> Query:
     found = re.findall(r"[\w'-]+|[,&]", phrase.lower().replace("\u2019", "'"))
     tokens = [token for each in found if (token := each.strip("'-"))]  # 'cup', in quotes
     try:
-        return _read(phrase, tokens, vocabulary)
+        return _parse(phrase, tokens, vocabulary)
     except UnknownPhraseError:
         divided = [part for token in tokens for part in token.split("-") if part]
         if divided != tokens:  # "red-cup"; but "ping-pong table" is a noun as it is written
             with suppress(UnknownPhraseError):
-                return _read(phrase, divided, vocabulary)
+                return _parse(phrase, divided, vocabulary)
         raise
 
 
-def _read(phrase: str, tokens: list[str], vocabulary: Vocabulary) -> Query:
-    reader = _Reader(vocabulary, _gathered(tokens))
+def _parse(phrase: str, tokens: list[str], vocabulary: Vocabulary) -> Query:
+    reader = _TokenReader(vocabulary, _ordinals_joined(tokens))
     groups = []
     while reader.left:
-        if reader.word in AND:
+        if reader.word in CONJUNCTIONS:
             reader.skip()
         else:
             groups.append(_things(reader))
@@ -163,13 +165,13 @@ def _read(phrase: str, tokens: list[str], vocabulary: Vocabulary) -> Query:
     notes = _notes(phrase, groups, vocabulary)
     if "," in tokens:
         notes.append(
-            f"{_told(phrase)} is looked for as one object of parts that touch; "
+            f"{_quoted(phrase)} is looked for as one object of parts that touch; "
             "ask for several things one by one"
         )
     return Query(phrase, tuple(groups), tuple(notes))
 
 
-def _gathered(tokens: list[str]) -> list[str]:
+def _ordinals_joined(tokens: list[str]) -> list[str]:
     """Tokens with "from the left" moved to its ordinal: "second cup from the left"."""
     for first, token in enumerate(tokens):
         if token in ORDINALS and "from" in tokens[first + 1 :]:
@@ -182,20 +184,20 @@ def _gathered(tokens: list[str]) -> list[str]:
     return tokens
 
 
-def _things(reader: _Reader) -> Things:
+def _things(reader: _TokenReader) -> Things:
     """Read up to the next "and", comma or end."""
     things, named = Things(None), False
-    while reader.left and reader.word not in AND:
+    while reader.left and reader.word not in CONJUNCTIONS:
         number, noun = _noun(reader)
         relation = _relation(reader) if named else ()
         if relation:
             reader.take(len(relation))
             partner = (RELATIONS[relation], _things(reader))
             things = replace(things, related=(*things.related, partner))
-        elif _make(reader, named):
-            things = replace(things, not_judged=(*things.not_judged, reader.word))
+        elif _is_unjudged(reader, named):
+            things = replace(things, unjudged=(*things.unjudged, reader.word))
             reader.take()
-        elif reader.word in SILENT:
+        elif reader.word in STOP_WORDS:
             reader.skip()
         elif number > 1 or (number and not _describes(reader, named)):
             if named:
@@ -203,7 +205,7 @@ def _things(reader: _Reader) -> Things:
                 reader.unknown.append(reader.understood.pop())
             reader.take(number)
             things, named = replace(things, noun=noun), True
-        elif GENERIC.intersection(singulars([reader.word])) and not _describes(reader, named):
+        elif GENERIC_NOUNS.intersection(singulars([reader.word])) and not _describes(reader, named):
             reader.take()
             named = True
         elif (described := _describe(reader, things)) is not None:
@@ -213,23 +215,23 @@ def _things(reader: _Reader) -> Things:
     return things
 
 
-def _noun(reader: _Reader) -> tuple[int, Noun | None]:
+def _noun(reader: _TokenReader) -> tuple[int, Noun | None]:
     """The longest noun that comes next and its number of tokens, or 0 and None."""
-    for number in range(min(LONGEST, reader.left), 0, -1):
+    for number in range(min(MAX_NOUN_WORDS, reader.left), 0, -1):
         words = reader.ahead(number)
-        if not set(words) & (AND | SILENT):
+        if not set(words) & (CONJUNCTIONS | STOP_WORDS):
             noun = reader.vocabulary.find(words)
             if noun is not None:
                 return number, noun
     return 0, None
 
 
-def _describes(reader: _Reader, named: bool) -> bool:
+def _describes(reader: _TokenReader, named: bool) -> bool:
     """Whether the next token, though a noun too, describes another: "orange cup", "one dog"."""
-    return reader.word in DESCRIBING and (named or reader.left > 1)
+    return reader.word in MODIFIERS and (named or reader.left > 1)
 
 
-def _describe(reader: _Reader, things: Things) -> Things | None:
+def _describe(reader: _TokenReader, things: Things) -> Things | None:
     """Read a colour, size, number or place; None where the next token is none of them."""
     word = reader.word
     picked = _pick(reader)
@@ -249,12 +251,12 @@ def _describe(reader: _Reader, things: Things) -> Things | None:
     return None
 
 
-def _pick(reader: _Reader) -> tuple[Pick, int] | None:
+def _pick(reader: _TokenReader) -> tuple[Pick, int] | None:
     """An order that comes next ("second from the left", "largest", "left") and its length."""
     words = reader.ahead(4)
     if words[0] in ORDINALS:
         return _ordinal(words)
-    key = SIDES.get(words[0]) or EXTREMES.get(words[0])
+    key = SIDES.get(words[0]) or SUPERLATIVES.get(words[0])
     if key:
         return Pick(key), 1
     if words[0] in ("on", "at", "in", "to", "from"):
@@ -271,39 +273,39 @@ def _ordinal(words: Sequence[str]) -> tuple[Pick, int] | None:
         number += 1
     if number == len(words):
         return None
-    keys = {**EXTREMES, **MOST} if number == 1 else SIDES
+    keys = {**SUPERLATIVES, **SIDE_SUPERLATIVES} if number == 1 else SIDES
     key = keys.get(words[number])
     return (Pick(key, ORDINALS[words[0]]), number + 1) if key else None
 
 
-def _relation(reader: _Reader) -> tuple[str, ...]:
+def _relation(reader: _TokenReader) -> tuple[str, ...]:
     """The longest relation that comes next and has something after it, or nothing."""
-    for number in range(min(LONGEST_RELATION, reader.left - 1), 0, -1):
+    for number in range(min(MAX_RELATION_WORDS, reader.left - 1), 0, -1):
         if reader.ahead(number) in RELATIONS and (number > 1 or _pick(reader) is None):
             return reader.ahead(number)
     return ()
 
 
-def _make(reader: _Reader, named: bool) -> bool:
+def _is_unjudged(reader: _TokenReader, named: bool) -> bool:
     """Whether the next word only says what a noun further on is made of or looks like."""
-    if named or reader.word not in NOT_JUDGED or reader.left < 2 or _noun(reader)[0] > 1:
+    if named or reader.word not in UNJUDGED_ATTRIBUTES or reader.left < 2 or _noun(reader)[0] > 1:
         return False
-    return reader.tokens[reader.place + 1] not in AND
+    return reader.tokens[reader.place + 1] not in CONJUNCTIONS
 
 
-def _told(phrase: str) -> str:
-    return repr(phrase[:_LONGEST_TOLD])
+def _quoted(phrase: str) -> str:
+    return repr(phrase[:_MAX_CHARACTERS_QUOTED])
 
 
-def _refusal(phrase: str, reader: _Reader) -> str:
+def _refusal(phrase: str, reader: _TokenReader) -> str:
     if not reader.unknown:
         return (
-            f"{_told(phrase)} is too general for the embedded model; "
+            f"{_quoted(phrase)} is too general for the embedded model; "
             "name a colour, or mark it with --box or --point"
         )
-    unknown = ", ".join(map(repr, reader.unknown[:_MOST_TOLD]))
-    known = list(dict.fromkeys(map(repr, filter(None, reader.understood))))[:_MOST_TOLD]
-    where = f" in {_told(phrase)}" if known else ""
+    unknown = ", ".join(map(repr, reader.unknown[:_MAX_WORDS_QUOTED]))
+    known = list(dict.fromkeys(map(repr, filter(None, reader.understood))))[:_MAX_WORDS_QUOTED]
+    where = f" in {_quoted(phrase)}" if known else ""
     return (
         f"the embedded model does not know {unknown}{where}; "
         "use other words, or mark it with --box or --point"
@@ -315,13 +317,13 @@ def _notes(phrase: str, groups: Sequence[Things], vocabulary: Vocabulary) -> lis
     for group in groups:
         if group.noun is None:
             notes.append(
-                f"the {group.colour} thing in {_told(phrase)} is looked for by its colour alone"
+                f"the {group.colour} thing in {_quoted(phrase)} is looked for by its colour alone"
             )
         elif group.noun.general or group.noun.narrow:
             notes.append(_class_note(group.noun, vocabulary))
         notes += [
-            f"{word!r} in {_told(phrase)} is ignored: this model cannot judge it"
-            for word in group.not_judged
+            f"{word!r} in {_quoted(phrase)} is ignored: this model cannot judge it"
+            for word in group.unjudged
         ]
         notes += _notes(phrase, [partner for _, partner in group.related], vocabulary)
     return notes
@@ -331,7 +333,7 @@ def _class_note(noun: Noun, vocabulary: Vocabulary) -> str:
     """That a noun is looked for as something that is wider, or narrower."""
     kinds = [vocabulary.classes[head] for head in noun.target.heads]
     kinds += [vocabulary.imagenet[index] for index in noun.target.imagenet]
-    known = " or ".join(map(repr, kinds[:_MOST_KINDS]))
+    known = " or ".join(map(repr, kinds[:_MAX_CLASSES_NAMED]))
     if noun.narrow:
         return f"{noun.word!r} is looked for as {known} only; this model knows no other kind"
     return (

@@ -12,7 +12,7 @@ from typing import Any
 
 from videoseg.errors import MissingDependencyError
 
-LONGEST = 4
+MAX_NOUN_WORDS = 4
 """The longest name in the table has this many words."""
 
 _IRREGULAR = {
@@ -29,7 +29,9 @@ _IRREGULAR = {
     "policemen": "policeman",
     "firemen": "fireman",
 }
+"""Plurals without a regular ending and their singulars."""
 _ENDINGS = (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("es", ""), ("s", ""))
+"""Endings of plurals and what each becomes in the singular, likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)
