@@ -23,24 +23,25 @@ _ROOM = 0.4
 """How far a ring may run from the middles of pixel edges, pixels; at 0.5 are pixels' centres,"""
 _ROOM_KNOWN = 0.2
 """and from where logits say that the edge is."""
-_LONG = 3
+_MIN_SHARP_EDGE = 3
 """Pixels of edge on either side that make a corner between two pixels the object's own."""
-_HOLD = 0.03
+_HOLD_WEIGHT = 0.03
 """Weight of distances from where points would best lie, beside bending,"""
-_BOUND = 1.0
+_BOUND_WEIGHT = 1.0
 """and of distances beyond the room."""
-_ROUNDS = 12
-_LAP = 48
+_SOLVER_ROUNDS = 12
+"""Rounds, at most, of finding which points are at the bounds."""
+_LAP_POINTS = 48
 """Points by which each ring is repeated at either end; beyond these it does not feel its end."""
 _ARM = 3
 """Points before and behind one between which the way turns,"""
-_CORNER = np.radians(48.0)
+_MIN_TURN = np.radians(48.0)
 """by at least so much at a corner,"""
-_APART = 4
+_MIN_SPACING = 4
 """which are so many points apart."""
-_NEAREST = 0.3
+_MIN_STEP = 0.3
 """Least distance between two points that counts when bending is measured, pixels."""
-_REACH = 0.7
+_CORNER_REACH = 0.7
 """Pixels from its neighbours at which a corner may lie."""
 
 
@@ -118,7 +119,7 @@ def chain_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
     middles = corners[owner] + (place + 0.5)[:, None] * direction[owner]
     inwards = np.stack([-direction[:, 1], direction[:, 0]], axis=1)[owner]
     last = place == counts[owner] - 1
-    sharp = last & (np.minimum(counts, counts[after])[owner] >= _LONG)
+    sharp = last & (np.minimum(counts, counts[after])[owner] >= _MIN_SHARP_EDGE)
     meets = last & traced.saddle[after][owner]
     parted = np.where(traced.saddle[after][:, None], (direction[after] - direction) / 4, 0)
     ends = (corners[after] + parted)[owner]
@@ -200,7 +201,7 @@ class _Lap:
     @classmethod
     def of(cls, chain: Chain) -> _Lap:
         sizes = np.diff(chain.starts)
-        laps = np.minimum(sizes, _LAP)
+        laps = np.minimum(sizes, _LAP_POINTS)
         line, local = ranges(-laps, sizes + 2 * laps)
         heads = np.cumsum(sizes + 2 * laps) - (sizes + 2 * laps)
         ring, place = ranges(np.zeros_like(sizes), sizes)
@@ -223,13 +224,13 @@ class _Lap:
         inner = np.flatnonzero((here > first) & (here < last))
         offsets = np.zeros(len(here))
         beyond = np.zeros(len(here), dtype=np.int64)
-        for number in range(_ROUNDS):
+        for number in range(_SOLVER_ROUNDS):
             points = middles + offsets[:, None] * inwards
             arm = 4 if number < 2 else 2
             way = points[np.minimum(here + arm, last)] - points[np.maximum(here - arm, first)]
             across = np.stack([-way[:, 1], way[:, 0]], axis=1)[inner]
             across /= np.maximum(np.linalg.norm(across, axis=1), 1e-9)[:, None]
-            steps = np.maximum(np.linalg.norm(np.diff(points, axis=0), axis=1), _NEAREST)
+            steps = np.maximum(np.linalg.norm(np.diff(points, axis=0), axis=1), _MIN_STEP)
             back, on = 1 / steps[inner - 1], 1 / steps[inner]
             shares = np.stack([back, -back - on, on])
             near = np.stack([inner - 1, inner, inner + 1])
@@ -237,8 +238,8 @@ class _Lap:
             terms = shares * np.einsum("krc,rc->kr", inwards[near], across)
             rest = np.einsum("kr,krc,rc->r", shares, middles[near], across)
             banded = np.zeros((3, len(here)))
-            banded[2] = _HOLD + _BOUND * (beyond != 0)
-            wanted = _HOLD * chain.wanted[self.at] + _BOUND * room * beyond
+            banded[2] = _HOLD_WEIGHT + _BOUND_WEIGHT * (beyond != 0)
+            wanted = _HOLD_WEIGHT * chain.wanted[self.at] + _BOUND_WEIGHT * room * beyond
             for k in range(3):
                 wanted -= np.bincount(near[k], weight * terms[k] * rest, minlength=len(here))
                 for j in range(k, 3):
@@ -266,8 +267,10 @@ class _Lap:
         turn[(here - first < 1) | (last - behind < 1)] = 0
         turn = turn[self.first]
         found = np.zeros(len(points), dtype=np.bool_)
-        for place in np.flatnonzero(turn >= _CORNER)[np.argsort(-turn[turn >= _CORNER])].tolist():
-            if not found[max(place - _APART, 0) : place + _APART + 1].any():
+        for place in np.flatnonzero(turn >= _MIN_TURN)[
+            np.argsort(-turn[turn >= _MIN_TURN])
+        ].tolist():
+            if not found[max(place - _MIN_SPACING, 0) : place + _MIN_SPACING + 1].any():
                 found[place] = True
         return found
 
@@ -298,13 +301,13 @@ def _meeting(one: Points, begin: Points, end: Points, other: Points) -> Points:
     into, back = begin - one, end - other
     middle = (begin + end) / 2
     cross = into[:, 0] * back[:, 1] - into[:, 1] * back[:, 0]
-    apart = end - begin
-    share = (apart[:, 0] * back[:, 1] - apart[:, 1] * back[:, 0]) / np.where(
+    gap = end - begin
+    share = (gap[:, 0] * back[:, 1] - gap[:, 1] * back[:, 0]) / np.where(
         np.abs(cross) > 1e-6, cross, np.inf
     )
     met = begin + share[:, None] * into
     ahead = (share > 0) & (((met - end) * back).sum(axis=1) > 0)
     off = np.where(ahead[:, None], met - middle, 0)
     size = np.linalg.norm(off, axis=1)
-    near: Points = middle + off * np.minimum(1, _REACH / np.maximum(size, 1e-9))[:, None]
+    near: Points = middle + off * np.minimum(1, _CORNER_REACH / np.maximum(size, 1e-9))[:, None]
     return near

@@ -16,33 +16,33 @@ import numpy.typing as npt
 from videoseg.geometry.arrays import Flags, Indices, Points, ranges
 from videoseg.outlines.refine import Pieces, refine
 from videoseg.outlines.segments import (
-    LAST_BITS,
+    ROUNDING,
     STEPS_COST,
     UNSEEN,
     UNSEEN_CLOSE,
+    CandidateKnots,
     Fitting,
-    Spans,
-    Ways,
+    SegmentFits,
+    candidate_knots,
     curves_between,
     lines_between,
-    ways,
 )
 from videoseg.outlines.shortest_path import cheapest
 from videoseg.outlines.simplify import douglas_peucker, turned
 from videoseg.outlines.subpixel_edges import FINE, Edges
 from videoseg.types import Bezier, Polygon, Ring
 
-_FINE = 0.4
+_LINE_TOLERANCE = 0.4
 """Tolerances at which a traced ring is simplified for candidates, of lines,"""
-_COARSE = (0.75, 0.72)
+_CURVE_TOLERANCE = (0.75, 0.72)
 """and of curves: in tolerances, and at least in pixels."""
-_PRICE = 4.5
+_AREA_PRICE = 4.5
 """Characters that a square pixel is worth at a tolerance of one pixel."""
 _STRIDES = (5, 25)
 """Lines are tried between all candidates near one another, and further between some of them."""
-_EVENLY = 6
+_EVEN_CANDIDATES = 6
 """Candidates that each ring has besides, evenly."""
-_CORNER = 25.0
+_MAX_SMOOTH_ANGLE = 25.0
 """Curves that meet at no more than this angle, degrees, meet smoothly."""
 
 
@@ -59,27 +59,27 @@ def curves(edges: Edges, tolerance: float, *, steps: bool = False) -> list[Ring]
     """
     kept, stops = _candidates(edges, tolerance)
     points = edges.exact if steps else edges.points
-    way = ways(edges, points, kept, every=1 if tolerance < 1.5 else 2)
+    candidates = candidate_knots(edges, points, kept, every=1 if tolerance < 1.5 else 2)
     fitting = Fitting(
         tolerance,
         edges.grid,
         steps_cost=0 if steps else STEPS_COST,
         unseen=UNSEEN_CLOSE if steps else UNSEEN,
     )
-    spans = Spans.joined(
+    fits = SegmentFits.joined(
         [
-            *lines_between(way, np.arange(2 * len(kept)), fitting),
+            *lines_between(candidates, np.arange(2 * len(kept)), fitting),
             *(
-                spans
+                fits
                 for every in _STRIDES
-                for spans in lines_between(way, np.arange(0, 2 * len(kept), every), fitting)
+                for fits in lines_between(candidates, np.arange(0, 2 * len(kept), every), fitting)
             ),
-            *lines_between(way, stops, fitting),
-            *curves_between(way, stops, fitting),
+            *lines_between(candidates, stops, fitting),
+            *curves_between(candidates, stops, fitting),
         ]
     )
-    chains = cheapest(spans, way.starts, tolerance, _PRICE / tolerance**2)
-    pieces = assembled(way, spans, chains)
+    chains = cheapest(fits, candidates.starts, tolerance, _AREA_PRICE / tolerance**2)
+    pieces = assembled(candidates, fits, chains)
     wanted = pieces.out.copy(), pieces.into.copy()
     _join(pieces)
     refine(pieces)
@@ -96,7 +96,7 @@ def _candidates(edges: Edges, tolerance: float) -> tuple[Indices, Indices]:
     """
     starts = edges.starts
     sizes = np.diff(starts)
-    reaches = _FINE * tolerance, max(_COARSE[0] * tolerance, _COARSE[1])
+    reaches = _LINE_TOLERANCE * tolerance, max(_CURVE_TOLERANCE[0] * tolerance, _CURVE_TOLERANCE[1])
     found: list[list[Indices]] = [[], []]
     for places in (np.flatnonzero(~edges.middle), np.flatnonzero(edges.on_slopes())):
         bounds = np.searchsorted(places, starts)
@@ -106,8 +106,10 @@ def _candidates(edges: Edges, tolerance: float) -> tuple[Indices, Indices]:
         for each, reach in zip(found, reaches, strict=True):
             short = douglas_peucker(line, bounds, turning, np.full(len(sizes), reach))
             each.append(places[order[short]])
-    ring, place = ranges(np.zeros_like(sizes), np.full_like(sizes, _EVENLY))
-    coarse = np.unique(np.concatenate([*found[1], starts[ring] + place * sizes[ring] // _EVENLY]))
+    ring, place = ranges(np.zeros_like(sizes), np.full_like(sizes, _EVEN_CANDIDATES))
+    coarse = np.unique(
+        np.concatenate([*found[1], starts[ring] + place * sizes[ring] // _EVEN_CANDIDATES])
+    )
     kept = np.unique(np.concatenate([*found[0], coarse]))
     bounds = np.searchsorted(kept, starts)
     counts = np.diff(bounds)
@@ -116,19 +118,19 @@ def _candidates(edges: Edges, tolerance: float) -> tuple[Indices, Indices]:
     return kept, np.flatnonzero(np.isin(kept, coarse)[twice])
 
 
-def assembled(way: Ways, spans: Spans, chains: list[Indices]) -> Pieces:
-    """The chosen spans, every knot a corner."""
+def assembled(candidates: CandidateKnots, fits: SegmentFits, chains: list[Indices]) -> Pieces:
+    """The chosen fits, every knot a corner."""
     sizes = np.array([len(chain) for chain in chains])
     begins = np.cumsum(sizes) - sizes
     following = np.arange(1, sizes.sum() + 1)
     following[begins + sizes - 1] = begins
     chosen = np.concatenate(chains)
-    stretch, handles = spans.begins[chosen], spans.handles[chosen]
-    first, last = way.firsts[stretch], way.firsts[stretch + spans.reaches[chosen]]
+    stretch, handles = fits.begins[chosen], fits.handles[chosen]
+    first, last = candidates.firsts[stretch], candidates.firsts[stretch + fits.reaches[chosen]]
     piece, points = ranges(first, last - first)
-    start = way.along[first] - way.weights[first] / 2
-    extent = way.along[last - 1] + way.weights[last - 1] / 2 - start
-    knots = way.knots[stretch]
+    start = candidates.along[first] - candidates.weights[first] / 2
+    extent = candidates.along[last - 1] + candidates.weights[last - 1] / 2 - start
+    knots = candidates.knots[stretch]
     into = np.empty_like(knots)
     into[following] = handles[:, 1] - knots[following]
     return Pieces(
@@ -137,10 +139,10 @@ def assembled(way: Ways, spans: Spans, chains: list[Indices]) -> Pieces:
         into=into,
         smooth=np.zeros(len(knots), dtype=np.bool_),
         following=following,
-        curved=spans.curved[chosen],
-        points=way.points[points],
-        weights=way.weights[points],
-        t=(way.along[points] - start[piece]) / extent[piece],
+        curved=fits.curved[chosen],
+        points=candidates.points[points],
+        weights=candidates.weights[points],
+        t=(candidates.along[points] - start[piece]) / extent[piece],
         heads=np.cumsum(last - first) - (last - first),
     )
 
@@ -150,7 +152,7 @@ def _join(pieces: Pieces) -> None:
     lengths = np.linalg.norm(pieces.out, axis=1) * np.linalg.norm(pieces.into, axis=1)
     cosine = -(pieces.out * pieces.into).sum(axis=1)
     between = pieces.curved & pieces.curved[pieces.previous()]
-    smooth = between & (lengths > 0) & (cosine >= np.cos(np.radians(_CORNER)) * lengths)
+    smooth = between & (lengths > 0) & (cosine >= np.cos(np.radians(_MAX_SMOOTH_ANGLE)) * lengths)
     mean = (pieces.out - pieces.into) / 2
     pieces.smooth = smooth
     pieces.out = np.where(smooth[:, None], mean, pieces.out)
@@ -164,14 +166,14 @@ def _round(pieces: Pieces, grid: float) -> None:
 
 def _rounded(values: Points, grid: float) -> Points:
     # Halves, which symmetric rings have many of, must not hang on the last bit.
-    made: Points = np.floor(values / grid + (0.5 - LAST_BITS)) * grid
+    made: Points = np.floor(values / grid + (0.5 - ROUNDING)) * grid
     return made
 
 
 def _hold(pieces: Pieces, out: Points, into: Points, tolerance: float) -> None:
     """Give curves that have come too far off the handles back that they had at first."""
     furthest = np.maximum.reduceat(pieces.distances(), pieces.heads)
-    far = np.flatnonzero((furthest > tolerance + LAST_BITS) & pieces.curved)
+    far = np.flatnonzero((furthest > tolerance + ROUNDING) & pieces.curved)
     ends = pieces.following[far]
     pieces.out[far] = _rounded(out[far], FINE)
     pieces.into[ends] = _rounded(into[ends], FINE)

@@ -17,6 +17,7 @@ from videoseg.geometry.arrays import Flags, Indices, Points, Values
 from videoseg.outlines.segments import basis, nearer
 
 _ROUNDS = 2
+"""Steps of Gauss and Newton."""
 _ALONG = 0.02
 """Weight of distances along the curve, beside those across it."""
 _DAMPING = 0.05
@@ -73,8 +74,8 @@ class Pieces:
         """float64 (N,), how far each point is from its piece; moves ``t`` to the nearest place."""
         control = self.control()[self.piece()]
         self.t = nearer(self.t, control, self.points)
-        apart: Values = np.linalg.norm(_at(self.t, control) - self.points, axis=1)
-        return apart
+        offsets: Values = np.linalg.norm(_at(self.t, control) - self.points, axis=1)
+        return offsets
 
 
 def refine(pieces: Pieces) -> None:

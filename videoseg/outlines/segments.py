@@ -1,6 +1,6 @@
 """Stretches of rings as single lines or cubic curves.
 
-A stretch costs what it takes as text, and its distance from the ring, so that of chains alike in
+A stretch costs what it takes as text, and its distance from the ring, so that of chains of equal
 length the closest one can be taken (``shortest_path.py``). Curves are fitted by least squares with
 their ends fixed, and points along the curve are assigned anew to those of the ring in between
 (re-parametrisation by Newton's method).
@@ -17,10 +17,12 @@ import numpy as np
 from videoseg.geometry.arrays import Complex, Flags, Indices, Points, Values, ranges
 from videoseg.outlines.subpixel_edges import Edges
 
-_REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
+_RUN_LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 """How many stretches between stops one line may cover; a curve covers two at least."""
-_LINE_PATIENCE, _CURVE_PATIENCE = 2, 1
-"""A line or curve is not tried where none of so many shorter ones fitted."""
+_LINE_PATIENCE = 2
+"""A line is not tried where none of so many shorter ones fitted."""
+_CURVE_PATIENCE = 1
+"""The same of curves."""
 _ROUNDS = 1
 """Rounds of fitting and of assigning points anew."""
 UNSEEN = 0.15
@@ -29,22 +31,23 @@ UNSEEN_CLOSE = 0.22
 """and where it is to follow the pixels closely."""
 STEPS_COST = 8.0
 """Characters that it is worth to leave a step of a slope out."""
-_STRAY = 0.13
+_SQUARED_WEIGHT = 0.13
 """Weight of squared distances, times the tolerance where that is above 1; keeps outlines in the
 middle where pixels do not tell, and single places from running far off."""
-_UNMIRRORED = 0.5
+_UNMIRRORED_SHARE = 0.5
 """Share of curves that need their first handle written, because no curve before mirrors it."""
-_LONGEST_HANDLE = 1.2
+_MAX_HANDLE = 1.2
 """Length of the longest handle, in lengths of the stretch."""
-_FEWEST = 3
+_MIN_POINTS = 3
 """Points that it takes to tell a curve from a line."""
 _RIDGE = 1e-9
-LAST_BITS = 1e-6
-"""What is as close as this is alike: no outline hangs on the order in which sums are made."""
+"""Keeps the least-squares problem of a curve solvable."""
+ROUNDING = 1e-6
+"""What differs by less than this counts as equal, so that the order of sums changes no outline."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ways:
+class CandidateKnots:
     """Rings as points between their candidates for knots; each ring twice around.
 
     A stretch is what lies between one candidate and the next. Stretches of all rings are numbered
@@ -69,7 +72,7 @@ class Ways:
     on_step: Flags
 
 
-def ways(edges: Edges, points: Points, kept: Indices, every: int) -> Ways:
+def candidate_knots(edges: Edges, points: Points, kept: Indices, every: int) -> CandidateKnots:
     """Rings cut at candidates for knots.
 
     Args:
@@ -98,7 +101,7 @@ def ways(edges: Edges, points: Points, kept: Indices, every: int) -> Ways:
     doubled, chosen = ranges(first[twice], numbers[twice])
     second_lap = np.repeat(local >= sizes[ring], numbers[twice])
     perimeter = np.add.reduceat(weight, bounds[:-1])
-    return Ways(
+    return CandidateKnots(
         points=points[chosen],
         weights=weight[chosen],
         along=along[chosen] + second_lap * perimeter[ring][doubled],
@@ -147,14 +150,14 @@ def nearer_complex(t: Values, control: Complex, points: Complex) -> Values:
     """The same of complex (4, N) and (N,)."""
     u = 1 - t
     first, second, third = control[1:] - control[:-1]
-    apart = curve_points(t, control) - points
+    offset = curve_points(t, control) - points
     slope = 3 * (u * u * first + 2 * u * t * second + t * t * third)
     bend = 6 * (u * (second - first) + t * (third - second))
     squared = slope.real**2 + slope.imag**2
-    down = squared + apart.real * bend.real + apart.imag * bend.imag
+    down = squared + offset.real * bend.real + offset.imag * bend.imag
     # Where the curve bends away, the second term would lead off; then without it.
     down = np.where(down < 0.3 * squared, squared, down)
-    up = apart.real * slope.real + apart.imag * slope.imag
+    up = offset.real * slope.real + offset.imag * slope.imag
     moved: Values = np.clip(t - up / np.maximum(down, 1e-9), 0, 1)
     return moved
 
@@ -167,7 +170,7 @@ def curve_points(t: Values, control: Complex) -> Complex:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spans:
+class SegmentFits:
     """Runs of stretches, each as a line or a curve.
 
     Attributes:
@@ -189,10 +192,10 @@ class Spans:
     handles: Points
 
     @classmethod
-    def joined(cls, spans: Sequence[Spans]) -> Spans:
+    def joined(cls, fits: Sequence[SegmentFits]) -> SegmentFits:
         """All in one."""
         names = [each.name for each in dataclasses.fields(cls)]
-        return cls(*(np.concatenate([getattr(each, name) for each in spans]) for name in names))
+        return cls(*(np.concatenate([getattr(each, name) for each in fits]) for name in names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,46 +215,52 @@ class Fitting:
     unseen: float
 
 
-def lines_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans]:
+def lines_between(
+    candidates: CandidateKnots, stops: Indices, fitting: Fitting
+) -> Iterator[SegmentFits]:
     """Lines from each stop to later ones, as far as they are of use.
 
     Args:
-        way: The rings.
+        candidates: The rings.
         stops: Stretches, ascending, at whose beginning a line may begin and end.
         fitting: What is asked of them.
     """
-    yield from runs(way, stops, fitting, _REACHES, _LINE_PATIENCE, _line_fits)
+    yield from runs(candidates, stops, fitting, _RUN_LENGTHS, _LINE_PATIENCE, _line_fits)
 
 
-def curves_between(way: Ways, stops: Indices, fitting: Fitting) -> Iterator[Spans]:
+def curves_between(
+    candidates: CandidateKnots, stops: Indices, fitting: Fitting
+) -> Iterator[SegmentFits]:
     """Curves likewise."""
-    yield from runs(way, stops, fitting, _REACHES[1:], _CURVE_PATIENCE, _curve_fits)
+    yield from runs(candidates, stops, fitting, _RUN_LENGTHS[1:], _CURVE_PATIENCE, _curve_fits)
 
 
 def runs(
-    way: Ways,
+    candidates: CandidateKnots,
     stops: Indices,
     fitting: Fitting,
     reaches: Sequence[int],
     patience: int,
-    fit: Callable[[Run, Fitting], Spans],
-) -> Iterator[Spans]:
+    fit: Callable[[Run, Fitting], SegmentFits],
+) -> Iterator[SegmentFits]:
     """Fits of all runs; none from a stop where none of the next shorter ones fitted."""
-    ring = np.searchsorted(2 * way.starts, stops, side="right") - 1
-    sizes = np.diff(way.starts)[ring]
-    at = np.flatnonzero(stops - 2 * way.starts[ring] < sizes)
-    hopes = np.full(len(at), patience)
+    ring = np.searchsorted(2 * candidates.starts, stops, side="right") - 1
+    sizes = np.diff(candidates.starts)[ring]
+    at = np.flatnonzero(stops - 2 * candidates.starts[ring] < sizes)
+    tries_left = np.full(len(at), patience)
     for reach in reaches:
-        alive = (hopes > 0) & (at + reach < len(stops))
-        at, hopes = at[alive], hopes[alive]
+        alive = (tries_left > 0) & (at + reach < len(stops))
+        at, tries_left = at[alive], tries_left[alive]
         begins, ends = stops[at], stops[at + reach]
         alive = (ring[at] == ring[at + reach]) & (ends - begins < sizes[at])
-        at, hopes, begins, ends = at[alive], hopes[alive], begins[alive], ends[alive]
+        at, tries_left, begins, ends = at[alive], tries_left[alive], begins[alive], ends[alive]
         if not len(at):
             return
-        spans = fit(Run.of(way, begins, ends), fitting)
-        hopes = np.where(spans.furthest <= fitting.tolerance + LAST_BITS, patience, hopes - 1)
-        yield spans
+        fits = fit(Run.of(candidates, begins, ends), fitting)
+        tries_left = np.where(
+            fits.furthest <= fitting.tolerance + ROUNDING, patience, tries_left - 1
+        )
+        yield fits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -265,7 +274,7 @@ class Run:
         end: float64 (S, 2).
         on_step: bool (S,), whether it begins on a step and goes on along it.
         heads: int64 (S,), its first point.
-        span: int64 (N,), which run a point is of.
+        owner: int64 (N,), which run a point is of.
         points: complex128 (N,), x + i y.
         weights: float64 (N,).
         along: float64 (N,), length of ring up to each point.
@@ -279,7 +288,7 @@ class Run:
     on_step: Flags
     end: Points
     heads: Indices
-    span: Indices
+    owner: Indices
     points: Complex
     weights: Values
     along: Values
@@ -287,49 +296,49 @@ class Run:
     extent: Values
 
     @classmethod
-    def of(cls, way: Ways, begins: Indices, ends: Indices) -> Run:
+    def of(cls, candidates: CandidateKnots, begins: Indices, ends: Indices) -> Run:
         """Those from some stretches up to others."""
-        first, last = way.firsts[begins], way.firsts[ends]
-        span, chosen = ranges(first, last - first)
-        start = way.along[first] - way.weights[first] / 2
-        extent = way.along[last - 1] + way.weights[last - 1] / 2 - start
+        first, last = candidates.firsts[begins], candidates.firsts[ends]
+        owner, chosen = ranges(first, last - first)
+        start = candidates.along[first] - candidates.weights[first] / 2
+        extent = candidates.along[last - 1] + candidates.weights[last - 1] / 2 - start
         return cls(
             begins=begins,
             reaches=ends - begins,
-            begin=way.knots[begins],
-            on_step=way.on_step[begins],
-            end=way.knots[ends],
+            begin=candidates.knots[begins],
+            on_step=candidates.on_step[begins],
+            end=candidates.knots[ends],
             heads=np.cumsum(last - first) - (last - first),
-            span=span,
-            points=as_complex(way.points)[chosen],
-            weights=way.weights[chosen],
-            along=way.along[chosen],
+            owner=owner,
+            points=as_complex(candidates.points)[chosen],
+            weights=candidates.weights[chosen],
+            along=candidates.along[chosen],
             starts=start,
             extent=extent,
         )
 
     def shares(self) -> Values:
         """Share of its run's length up to each point, float64 (N,)."""
-        made: Values = (self.along - self.starts[self.span]) / self.extent[self.span]
+        made: Values = (self.along - self.starts[self.owner]) / self.extent[self.owner]
         return made
 
     def errors(self, distances: Values, fitting: Fitting) -> tuple[Values, Values]:
         """Greatest of the points' distances, and the area that they make."""
-        stray = _STRAY * max(1.0, fitting.tolerance)
-        area = np.maximum(distances - fitting.unseen, 0) + stray * distances * distances
+        squared_weight = _SQUARED_WEIGHT * max(1.0, fitting.tolerance)
+        area = np.maximum(distances - fitting.unseen, 0) + squared_weight * distances * distances
         return (
             np.maximum.reduceat(distances, self.heads),
             np.add.reduceat(area * self.weights, self.heads),
         )
 
 
-def _line_fits(run: Run, fitting: Fitting) -> Spans:
+def _line_fits(run: Run, fitting: Fitting) -> SegmentFits:
     chord = run.end - run.begin
     length = np.maximum(np.linalg.norm(chord, axis=1), 1e-9)
     back = (as_complex(chord) / length).conj()
-    along = (run.points - as_complex(run.begin)[run.span]) * back[run.span]
+    along = (run.points - as_complex(run.begin)[run.owner]) * back[run.owner]
     across, ahead = along.imag, along.real
-    beyond = np.maximum(np.maximum(-ahead, ahead - length[run.span]), 0)
+    beyond = np.maximum(np.maximum(-ahead, ahead - length[run.owner]), 0)
     furthest, area = run.errors(np.hypot(across, beyond), fitting)
     # A coordinate that does not change is left out, for a letter that may be one more.
     size = np.where(np.abs(chord) > 0, characters(chord, fitting.grid), 0.3).sum(axis=1)
@@ -337,28 +346,28 @@ def _line_fits(run: Run, fitting: Fitting) -> Spans:
     size += fitting.steps_cost * along_step
     handles = np.stack([run.begin, run.end], axis=1)
     curved = np.zeros(len(length), dtype=np.bool_)
-    return Spans(run.begins, run.reaches, furthest, area, size, curved, handles)
+    return SegmentFits(run.begins, run.reaches, furthest, area, size, curved, handles)
 
 
-def _curve_fits(run: Run, fitting: Fitting) -> Spans:
+def _curve_fits(run: Run, fitting: Fitting) -> SegmentFits:
     t, points = run.shares(), run.points
     control = np.empty((4, len(t)), dtype=np.complex128)
-    control[0], control[3] = as_complex(run.begin)[run.span], as_complex(run.end)[run.span]
+    control[0], control[3] = as_complex(run.begin)[run.owner], as_complex(run.end)[run.owner]
     for _ in range(_ROUNDS):
         inner = _least_squares(run, t, points, control)
-        control[1:3] = inner[:, run.span]
+        control[1:3] = inner[:, run.owner]
         t = nearer_complex(t, control, points)
     furthest, area = run.errors(np.abs(curve_points(t, control) - points), fitting)
     handles = np.ascontiguousarray(inner.T).view(np.float64).reshape(-1, 2, 2)
     out, into = handles[:, 0] - run.begin, handles[:, 1] - run.end
     longest = np.maximum(np.linalg.norm(out, axis=1), np.linalg.norm(into, axis=1))
-    few = np.diff(np.append(run.heads, len(t))) < _FEWEST
-    furthest[few | (longest > _LONGEST_HANDLE * run.extent)] = np.inf
+    few = np.diff(np.append(run.heads, len(t))) < _MIN_POINTS
+    furthest[few | (longest > _MAX_HANDLE * run.extent)] = np.inf
     grid = fitting.grid
-    size = characters(handles[:, 1] - run.begin, grid) + _UNMIRRORED * characters(out, grid)
+    size = characters(handles[:, 1] - run.begin, grid) + _UNMIRRORED_SHARE * characters(out, grid)
     size += characters(run.end - run.begin, grid)
     curved = np.ones(len(few), dtype=np.bool_)
-    return Spans(run.begins, run.reaches, furthest, area, size.sum(axis=1), curved, handles)
+    return SegmentFits(run.begins, run.reaches, furthest, area, size.sum(axis=1), curved, handles)
 
 
 def characters(values: Values, grid: float) -> Values:

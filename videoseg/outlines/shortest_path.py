@@ -11,25 +11,25 @@ import math
 import numpy as np
 
 from videoseg.geometry.arrays import Indices
-from videoseg.outlines.segments import LAST_BITS, Spans
+from videoseg.outlines.segments import ROUNDING, SegmentFits
 
 
-def cheapest(spans: Spans, starts: Indices, tolerance: float, price: float) -> list[Indices]:
-    """For each ring the spans, by number, that go around it at the least cost.
+def cheapest(fits: SegmentFits, starts: Indices, tolerance: float, price: float) -> list[Indices]:
+    """For each ring the fits, by number, that go around it at the least cost.
 
     Args:
-        spans: What there is; lines over single stretches are taken however far off.
+        fits: What there is; lines over single stretches are taken however far off.
         starts: int64 (R + 1,), candidates of each ring.
         tolerance: How far off the others may be, pixels.
         price: Characters that a square pixel between outline and ring is worth.
     """
-    cost = spans.size + price * spans.area
-    useful = (spans.furthest <= tolerance + LAST_BITS) | ((spans.reaches == 1) & ~spans.curved)
+    cost = fits.size + price * fits.area
+    useful = (fits.furthest <= tolerance + ROUNDING) | ((fits.reaches == 1) & ~fits.curved)
     order = np.flatnonzero(useful)
-    order = order[np.argsort(spans.begins[order], kind="stable")]
-    begins = spans.begins[order]
+    order = order[np.argsort(fits.begins[order], kind="stable")]
+    begins = fits.begins[order]
     bounds = np.searchsorted(begins, np.arange(2 * starts[-1] + 1)).tolist()
-    reaches, costs = spans.reaches[order].tolist(), cost[order].tolist()
+    reaches, costs = fits.reaches[order].tolist(), cost[order].tolist()
     found = []
     for base, count in zip((2 * starts[:-1]).tolist(), np.diff(starts).tolist(), strict=True):
         chosen = _shortest(bounds, reaches, costs, base, 0, count)
@@ -44,7 +44,7 @@ def cheapest(spans: Spans, starts: Indices, tolerance: float, price: float) -> l
 def _shortest(
     bounds: list[int], reaches: list[int], costs: list[float], base: int, start: int, count: int
 ) -> list[int]:
-    """The cheapest sequence of spans from a start once around the ring."""
+    """The cheapest sequence of fits from a start once around the ring."""
     best = [0.0] + [math.inf] * count
     came = [-1] * (count + 1)
     for at in range(count):
@@ -52,7 +52,7 @@ def _shortest(
         where = base + (start + at) % count
         for place in range(bounds[where], bounds[where + 1]):
             to = at + reaches[place]
-            if to <= count and so_far + costs[place] < best[to] - LAST_BITS:
+            if to <= count and so_far + costs[place] < best[to] - ROUNDING:
                 best[to] = so_far + costs[place]
                 came[to] = place
     chosen = []

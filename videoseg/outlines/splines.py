@@ -18,32 +18,39 @@ from videoseg.outlines.curves import assembled, ring_of
 from videoseg.outlines.segments import (
     Fitting,
     Run,
-    Spans,
+    SegmentFits,
     as_complex,
+    candidate_knots,
     curve_points,
     nearer_complex,
     runs,
-    ways,
 )
 from videoseg.outlines.shortest_path import cheapest
 from videoseg.outlines.subpixel_edges import FINE, Edges
 from videoseg.types import Ring
 
-_EVERY = 3
+_STRIDE = 3
 """Points from one candidate for a knot to the next."""
-_FEW, _TIGHT = 24, 0.1
-"""Rings of fewer points, and rings that are to be followed so closely, have one at each."""
-_REACHES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
+_DENSE_BELOW = 24
+"""Rings of fewer points than this have a candidate at each."""
+_DENSE_LIMIT = 0.1
+"""So have rings that are to be followed more closely than this, pixels."""
+_RUN_LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
+"""How many stretches one piece may cover."""
 _PATIENCE = 2
+"""A piece is not tried where none of so many shorter ones fitted."""
 _ROUNDS = 2
-_PRICE = 0.07
+"""Rounds of fitting and of assigning points anew."""
+_OFFSET_PRICE = 0.07
 """Pieces that a pixel of ring is worth that is as far off as the tolerance."""
-_STRAIGHT = np.cos(np.radians(3.0))
+_STRAIGHT_COSINE = np.cos(np.radians(3.0))
 """A line may turn from the way of the ring by so much at its ends."""
-_LINE = 0.95
+_LINE_COST = 0.95
 """What a line costs, in curves."""
-_SHORTEST, _LONGEST = 0.02, 0.5
-"""Length of a handle, in lengths of its piece."""
+_MIN_HANDLE = 0.02
+"""Length of the shortest handle, in lengths of its piece."""
+_MAX_HANDLE = 0.5
+"""Length of the longest handle, in lengths of its piece."""
 
 
 def splines(line: Line, limit: float, tolerance: float) -> list[Ring]:
@@ -55,11 +62,11 @@ def splines(line: Line, limit: float, tolerance: float) -> list[Ring]:
         tolerance: The same, by which pieces are weighed against closeness.
     """
     out, into = _directions(line)
-    kept = _candidates(line, 1 if limit < _TIGHT else _EVERY)
+    kept = _candidates(line, 1 if limit < _DENSE_LIMIT else _STRIDE)
     count = np.ones(len(line.points), dtype=np.int64)
     none = np.zeros(len(line.points), dtype=np.bool_)
     edges = Edges(line.points, line.starts, count, line.points, line.points, none, none, FINE)
-    way = ways(edges, line.points, kept, every=1)
+    candidates = candidate_knots(edges, line.points, kept, every=1)
     bounds = np.searchsorted(kept, line.starts)
     sizes = np.diff(bounds)
     twice = np.concatenate([np.tile(kept[a:b], 2) for a, b in itertools.pairwise(bounds.tolist())])
@@ -68,14 +75,14 @@ def splines(line: Line, limit: float, tolerance: float) -> list[Ring]:
     )
     fitting = Fitting(limit, FINE, steps_cost=0, unseen=0)
     stops = np.arange(2 * sizes.sum())
-    spans = Spans.joined(
+    fits = SegmentFits.joined(
         [
-            *runs(way, stops, fitting, _REACHES, _PATIENCE, ends.curve),
-            *runs(way, stops, fitting, _REACHES, _PATIENCE, ends.line),
+            *runs(candidates, stops, fitting, _RUN_LENGTHS, _PATIENCE, ends.curve),
+            *runs(candidates, stops, fitting, _RUN_LENGTHS, _PATIENCE, ends.line),
         ]
     )
-    chains = cheapest(spans, way.starts, limit, _PRICE / tolerance**2)
-    pieces = assembled(way, spans, chains)
+    chains = cheapest(fits, candidates.starts, limit, _OFFSET_PRICE / tolerance**2)
+    pieces = assembled(candidates, fits, chains)
     firsts = np.cumsum([0, *map(len, chains)])
     return [ring_of(pieces, a, b) for a, b in itertools.pairwise(firsts.tolist())]
 
@@ -84,7 +91,7 @@ def _candidates(line: Line, every: int) -> Indices:
     """Points that may be knots: corners, and some between them."""
     sizes = np.diff(line.starts)
     local = np.arange(len(line.points)) - np.repeat(line.starts[:-1], sizes)
-    chosen = (local % every == 0) | np.repeat(sizes < _FEW, sizes) | line.corner
+    chosen = (local % every == 0) | np.repeat(sizes < _DENSE_BELOW, sizes) | line.corner
     return np.flatnonzero(chosen)
 
 
@@ -104,8 +111,8 @@ def _directions(line: Line) -> tuple[Complex, Complex]:
     return _unit(out), _unit(into)
 
 
-def _unit(ways: Complex) -> Complex:
-    return np.asarray(ways / np.maximum(np.abs(ways), 1e-9), dtype=np.complex128)
+def _unit(directions: Complex) -> Complex:
+    return np.asarray(directions / np.maximum(np.abs(directions), 1e-9), dtype=np.complex128)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,47 +131,47 @@ class _Ends:
     corner: Flags
     longest: Indices
 
-    def line(self, run: Run, fitting: Fitting) -> Spans:
+    def line(self, run: Run, fitting: Fitting) -> SegmentFits:
         """Each run as a line; of no use where it would make a bend that is not there."""
         first, last = run.begins, run.begins + run.reaches
         chord = as_complex(run.end) - as_complex(run.begin)
         length = np.maximum(np.abs(chord), 1e-9)
-        way = chord / length
-        along = (run.points - as_complex(run.begin)[run.span]) * way.conj()[run.span]
-        beyond = np.maximum(np.maximum(-along.real, along.real - length[run.span]), 0)
+        direction = chord / length
+        along = (run.points - as_complex(run.begin)[run.owner]) * direction.conj()[run.owner]
+        beyond = np.maximum(np.maximum(-along.real, along.real - length[run.owner]), 0)
         furthest, area = run.errors(np.hypot(along.imag, beyond), fitting)
-        smooth = (self.corner[first] | ((way * self.out[first].conj()).real >= _STRAIGHT)) & (
-            self.corner[last] | ((way * self.into[last].conj()).real >= _STRAIGHT)
-        )
+        smooth = (
+            self.corner[first] | ((direction * self.out[first].conj()).real >= _STRAIGHT_COSINE)
+        ) & (self.corner[last] | ((direction * self.into[last].conj()).real >= _STRAIGHT_COSINE))
         furthest[~smooth | (run.reaches > self.longest[first])] = np.inf
         count = len(length)
-        return Spans(
+        return SegmentFits(
             run.begins,
             run.reaches,
             furthest,
             area,
-            np.full(count, _LINE),
+            np.full(count, _LINE_COST),
             np.zeros(count, dtype=np.bool_),
             np.stack([run.begin, run.end], axis=1),
         )
 
-    def curve(self, run: Run, fitting: Fitting) -> Spans:
+    def curve(self, run: Run, fitting: Fitting) -> SegmentFits:
         """Each run as a curve that leaves and arrives in the ring's directions."""
         first, last = run.begins, run.begins + run.reaches
         out, into = self.out[first], self.into[last]
         t, points = run.shares(), run.points
         begin, end = as_complex(run.begin), as_complex(run.end)
         control = np.empty((4, len(t)), dtype=np.complex128)
-        control[0], control[3] = begin[run.span], end[run.span]
+        control[0], control[3] = begin[run.owner], end[run.owner]
         for _ in range(_ROUNDS):
             inner = _handles(run, t, out, into, control)
-            control[1:3] = inner[:, run.span]
+            control[1:3] = inner[:, run.owner]
             t = nearer_complex(t, control, points)
         furthest, area = run.errors(np.abs(curve_points(t, control) - points), fitting)
         furthest[run.reaches > self.longest[first]] = np.inf
         handles = np.ascontiguousarray(inner.T).view(np.float64).reshape(-1, 2, 2)
         count = len(begin)
-        return Spans(
+        return SegmentFits(
             run.begins,
             run.reaches,
             furthest,
@@ -180,7 +187,7 @@ def _handles(run: Run, t: Values, out: Complex, into: Complex, control: Complex)
     u = 1 - t
     b0, b1, b2, b3 = u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t
     rest = run.points - (b0 + b1) * control[0] - (b2 + b3) * control[3]
-    one, two = b1 * out[run.span], -b2 * into[run.span]
+    one, two = b1 * out[run.owner], -b2 * into[run.owner]
     terms = np.stack(
         [
             b1 * b1,
@@ -196,7 +203,7 @@ def _handles(run: Run, t: Values, out: Complex, into: Complex, control: Complex)
     third = np.abs(as_complex(run.end) - as_complex(run.begin)) / 3
     a, d, p, q = a + ridge, d + ridge, p + ridge * third, q + ridge * third
     determinant = a * d - b * b
-    low, high = _SHORTEST * run.extent, _LONGEST * run.extent
+    low, high = _MIN_HANDLE * run.extent, _MAX_HANDLE * run.extent
     before = np.clip((d * p - b * q) / determinant, low, high)
     behind = np.clip((a * q - b * p) / determinant, low, high)
     return np.stack([as_complex(run.begin) + before * out, as_complex(run.end) - behind * into])

@@ -13,10 +13,10 @@ from videoseg.outlines.simplify import turned
 from videoseg.outlines.trace import Trace
 
 WHOLE = 1.0
-"""Grid of handles that serves pixels,"""
+"""Grid of handles of outlines of pixels, pixels."""
 FINE = 0.1
-"""and one that serves edges which are known more finely, pixels."""
-_NEAREST = 0.02
+"""Grid of handles where edges are known more finely, from logits, pixels."""
+_MIN_SHARE = 0.02
 """Share of the way between two pixels' centres that an edge keeps from either."""
 
 
@@ -33,7 +33,7 @@ class Edges:
         starts: int64 (R + 1,), where each ring starts.
         counts: int64 (C,), points between each place and the next, at least 1.
         points: float64 (E, 2), what the outline is to follow: a point for each pixel edge, and for
-            a step two of them, alike. Between the steps of a slope they are on the slope.
+            a step two of them, equal. Between the steps of a slope they are on the slope.
         exact: float64 (E, 2), the same, but on the pixels' edges throughout.
         on_step: bool (C,), whether a place is the first corner of a step, or its middle.
         middle: bool (C,), whether a place is the middle of a step.
@@ -95,7 +95,7 @@ def edges_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
     direction = edge / counts[:, None]
     corner, place = ranges(np.zeros_like(counts), counts)
     middles = corners[corner] + (place + 0.5)[:, None] * direction[corner]
-    # Two strands meet in a saddle; each keeps a quarter of a pixel from it.
+    # Two stretches of ring meet in a saddle; each keeps a quarter of a pixel from it.
     parted = np.where(traced.saddle[order][:, None], (direction - direction[before]) / 4, 0)
     if logits is not None:
         owner = np.repeat(traced.owners, np.diff(starts))[corner]
@@ -157,5 +157,5 @@ def offsets_of(
         high = values[inner[:, 1], inner[:, 0]].astype(np.float64)
         low = values[outer[:, 1], outer[:, 0]].astype(np.float64)
         share = high / np.maximum(high - low, 1e-6)
-        offsets[mine] = 0.5 - np.clip(share, _NEAREST, 1 - _NEAREST)
+        offsets[mine] = 0.5 - np.clip(share, _MIN_SHARE, 1 - _MIN_SHARE)
     return offsets

@@ -45,17 +45,17 @@ SMALL_WRONG = 0.1
 """or so large a share."""
 STEPS = 0.5
 """Below this tolerance, pixels, curves follow the edge between pixels and not the pixels' edges."""
-_TIGHTER = 0.85
+_TIGHTER_SHARE = 0.85
 """Rings that show too little, or are not sound, are made anew at so much of their tolerance,"""
-_TIGHTEST = 0.1
+_MIN_TOLERANCE = 0.1
 """until that is less than so many pixels;"""
 _MUCH_TIGHTER, _MUCH_TIGHTEST = 0.75, 0.01
 """where edges between pixels are followed, at so much, and until so many pixels;"""
 _SMOOTH = 0.7
 """down to so much of the tolerance it was to have, with finer numbers, then following steps."""
-_SURE = 0.35
+_BETWEEN_TOLERANCE = 0.35
 """Tolerance by whose share of wrong pixels rings between pixels are judged,"""
-_OFF = 0.06
+_RENDERER_OFFSET = 0.06
 """and how far off renderers, which reckon coverage coarsely, may see them, pixels."""
 
 Areas = npt.NDArray[np.float64]
@@ -151,12 +151,12 @@ def _outlines(
 
 def _closer(mask: Mask, tolerance: float) -> Shape:
     """Polygons as near to a mask's edge as it takes to show its pixels as they should be."""
-    reach = _TIGHTER * tolerance
+    reach = _TIGHTER_SHARE * tolerance
     while True:
         (shape,) = _outlines([mask], reach, 0, curves=False)
-        if reach < _TIGHTEST or _shows(shape, mask, tolerance):
+        if reach < _MIN_TOLERANCE or _shows(shape, mask, tolerance):
             return shape
-        reach *= _TIGHTER
+        reach *= _TIGHTER_SHARE
 
 
 def _smooth_fit(traced: Trace, logits: Sequence[Logits] | None, tolerance: float) -> Fit:
@@ -199,7 +199,7 @@ def _curved(
     made: dict[int, Shape] = {}
     rings: dict[int, Ring] = {}
     flat: dict[int, Points] = {}
-    tighter, tightest = _TIGHTER, _TIGHTEST
+    tighter, tightest = _TIGHTER_SHARE, _MIN_TOLERANCE
     shows: Callable[[Shape, Mask], bool] = partial(_shows, tolerance=tolerance)
     if tolerance < STEPS:
         tighter, tightest, shows = _MUCH_TIGHTER, _MUCH_TIGHTEST, _shows_anywhere
@@ -223,11 +223,11 @@ def _curved(
                 again.extend(numbers_of(groups[place]))
         reach[again] *= tighter
         anew = np.array(again, dtype=np.int64)
-        lost = set(anew[reach[anew] < tightest].tolist())
+        given_up = set(anew[reach[anew] < tightest].tolist())
         waiting = [
             place
             for place in waiting
-            if place not in made and lost.isdisjoint(numbers_of(groups[place]))
+            if place not in made and given_up.isdisjoint(numbers_of(groups[place]))
         ]
         kept = {number for place in waiting for number in numbers_of(groups[place])}
         anew = np.array([number for number in anew.tolist() if number in kept], dtype=np.int64)
@@ -243,9 +243,9 @@ def _shows_anywhere(shape: Shape, mask: Mask) -> bool:
     """Whether one between pixels shows a mask well, as seen a little off from where it is."""
     if mask.logits is not None:  # they say where the edge is
         return _shows(shape, mask, STEPS)
-    offsets = (np.full(2, off, dtype=np.float32) for off in (_OFF, -_OFF))
+    offsets = (np.full(2, off, dtype=np.float32) for off in (_RENDERER_OFFSET, -_RENDERER_OFFSET))
     wrong = sum(wrong_pixels(_moved(shape, off), mask) for off in offsets)
-    return _few(wrong // 2, mask, _SURE)
+    return _few(wrong // 2, mask, _BETWEEN_TOLERANCE)
 
 
 def _few(wrong: int, mask: Mask, tolerance: float) -> bool:
