@@ -31,9 +31,9 @@ from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
 from videoseg.outlines.raster import rasterise
 from videoseg.outlines.vectorize import outline_of
-from videoseg.roto.correspondence import Track, evenly, followed
-from videoseg.roto.keyframes import Keyed
-from videoseg.roto.ring_tracks import Strand, roto_shapes, strands, unseen_area
+from videoseg.roto.correspondence import TargetRing, corresponding_points, evenly
+from videoseg.roto.keyframes import KeyedRing
+from videoseg.roto.ring_tracks import RingTrack, ring_tracks, roto_shapes, unseen_area
 from videoseg.roto.shared_knots import shared_curves
 from videoseg.types import (
     Instance,
@@ -168,7 +168,7 @@ def report_keys(name: str, sequences: dict[str, Masks]) -> None:
         scenes = scenes_of(found)
         texts = []
         for tolerance in TOLERANCES:
-            parts = [part for _, part in strands(scenes, ignored=unseen_area(tolerance))]
+            parts = [part for _, part in ring_tracks(scenes, ignored=unseen_area(tolerance))]
             made = [part.keyed(tolerance) for part in parts]
             frames = sum(len(part.rings) for part in parts)
             keys = sum(len(each.keys) for each in made)
@@ -193,7 +193,9 @@ def report_keys(name: str, sequences: dict[str, Masks]) -> None:
     )
 
 
-def drawn_overlaps(parts: Sequence[Strand], made: Sequence[Keyed], found: Masks) -> Iterator[float]:
+def drawn_overlaps(
+    parts: Sequence[RingTrack], made: Sequence[KeyedRing], found: Masks
+) -> Iterator[float]:
     """IoU of keyed parts, without their holes, with those of the outlines, frame by frame."""
     size = next((mask.frame_width, mask.frame_height) for mask in found if mask is not None)
     for frame in range(len(found)):
@@ -209,20 +211,20 @@ def drawn_overlaps(parts: Sequence[Strand], made: Sequence[Keyed], found: Masks)
             yield 0.0 if drawn is None or real is None else masks.iou(drawn, real)
 
 
-def uniform(rings: Sequence[Points], tracks: Sequence[Track], count: int) -> Points:
+def uniform(rings: Sequence[Points], targets: Sequence[TargetRing], count: int) -> Points:
     """Evenly spaced points of each ring, the first aligned to the frame before."""
     made = [evenly(rings[0], count)]
-    for track in tracks[1:]:
-        first = int(np.argmin(np.linalg.norm(track.places - made[-1][0], axis=1)))
-        made.append(evenly(np.roll(track.places, -first, axis=0), count))
+    for target in targets[1:]:
+        first = int(np.argmin(np.linalg.norm(target.places - made[-1][0], axis=1)))
+        made.append(evenly(np.roll(target.places, -first, axis=0), count))
     return np.stack(made)
 
 
 def naive_keys(found: Sequence[Ring], knots: int, tolerance: float) -> int:
     """How many keys evenly spaced knots take."""
     rings = [flatten(ring) for ring in found]
-    tracks = [Track.of(ring) for ring in rings]
-    points = uniform(rings, tracks, 8 * knots)
+    targets = [TargetRing.of(ring) for ring in rings]
+    points = uniform(rings, targets, 8 * knots)
     chosen = points[:, ::8]
     tangent = (np.roll(chosen, -1, axis=1) - np.roll(chosen, 1, axis=1)) / 6
     t = (np.arange(8) / 8)[:, None]
@@ -238,8 +240,8 @@ def naive_keys(found: Sequence[Ring], knots: int, tolerance: float) -> int:
         for frame in range(first + 1, last):
             share = (frame - first) / (last - first)
             ring = (1 - share) * drawn[first] + share * drawn[last]
-            there, _ = tracks[frame].tree.query(ring)
-            back, _ = Track.of(ring).tree.query(points[frame])
+            there, _ = targets[frame].tree.query(ring)
+            back, _ = TargetRing.of(ring).tree.query(points[frame])
             if np.percentile(np.concatenate([there, back]), 95) > tolerance:
                 return False
         return True
@@ -259,10 +261,10 @@ def report_slip(sequences: dict[str, Masks]) -> None:
     for name, found in sequences.items():
         shear = name.startswith("affine")
         rings = [flatten(outline_of(mask).parts[0].outer) for mask in found if mask is not None]
-        tracks = [Track.of(ring) for ring in rings]
+        targets = [TargetRing.of(ring) for ring in rings]
         count = 240
         pair = []
-        for points in (uniform(rings, tracks, count), followed(rings, tracks, count)):
+        for points in (uniform(rings, targets, count), corresponding_points(rings, targets, count)):
             chosen = points[:, :: count // shared_curves(points, 0.4).knots or 1]
             slip = []
             for frame, (one, other) in enumerate(itertools.pairwise(chosen)):

@@ -13,9 +13,9 @@ from videoseg.geometry import masks
 from videoseg.geometry.arrays import Points
 from videoseg.geometry.rings import flatten
 from videoseg.outlines.raster import rasterise
-from videoseg.roto.correspondence import Track, at_lengths, evenly, followed
+from videoseg.roto.correspondence import TargetRing, at_lengths, corresponding_points, evenly
 from videoseg.roto.keyframes import keyed
-from videoseg.roto.ring_tracks import LONGEST, roto_shapes, strands
+from videoseg.roto.ring_tracks import LONGEST, ring_tracks, roto_shapes
 from videoseg.roto.shared_knots import shared_curves
 from videoseg.types import Bezier, Mask, Part, RotoShape, Scene, Shape
 
@@ -63,7 +63,7 @@ def shown(shapes: Sequence[RotoShape], frame: int) -> Mask | None:
 
 def test_points_stay_on_the_same_place_of_a_turning_outline() -> None:
     rings = turning()
-    made = followed(rings, [Track.of(ring) for ring in rings], 100)
+    made = corresponding_points(rings, [TargetRing.of(ring) for ring in rings], 100)
     for number in range(len(rings)):
         expected = evenly(star(0.05 * number, 60 + 2 * number, 60 + number), 100)
         slip = np.linalg.norm(made[number] - expected, axis=1)
@@ -73,8 +73,8 @@ def test_points_stay_on_the_same_place_of_a_turning_outline() -> None:
 
 def test_what_is_between_two_frames_is_the_outline_between_them() -> None:
     rings = [star(0, 60, 60), star(0.2, 66, 60, 33)]
-    one, other = followed(rings, [Track.of(ring) for ring in rings], 120)
-    middle = Track.of(star(0.1, 63, 60, 31.5))
+    one, other = corresponding_points(rings, [TargetRing.of(ring) for ring in rings], 120)
+    middle = TargetRing.of(star(0.1, 63, 60, 31.5))
     distance, _ = middle.tree.query((one + other) / 2)
     assert distance.max() < 1
 
@@ -87,7 +87,7 @@ def test_at_lengths_goes_around_more_than_once() -> None:
 
 def test_curves_share_their_knots_and_stay_close() -> None:
     rings = turning()
-    points = followed(rings, [Track.of(ring) for ring in rings], 160)
+    points = corresponding_points(rings, [TargetRing.of(ring) for ring in rings], 160)
     curves = shared_curves(points, 0.5)
     assert 5 <= curves.knots <= 40
     apart = np.linalg.norm(curves.drawn(curves.control(points)) - points, axis=2)
@@ -174,7 +174,7 @@ def test_a_hole_too_small_to_matter_ends_no_span() -> None:
 def test_long_strands_are_cut() -> None:
     square = scenes.rectangle(10, 10, 30, 30, **SIZE)
     count = LONGEST + 10
-    lengths = [len(strand.rings) for _, strand in strands(scenes_of([square] * count))]
+    lengths = [len(ring_track.rings) for _, ring_track in ring_tracks(scenes_of([square] * count))]
     assert lengths == [LONGEST, 10]
 
 
@@ -188,7 +188,7 @@ def test_distances_are_to_the_ring_and_not_to_its_places() -> None:
     """A tolerance below half the distance between places would make a key of every frame."""
     ring = star(0.3, 60, 50)
     along = at_lengths(ring, np.arange(0, 150, 0.11))
-    away = Track.of(ring).distances(along)
+    away = TargetRing.of(ring).distances(along)
     # Only places next to the star's corners are not on straight stretches between places.
     assert np.percentile(away, 95) < 0.1
 
@@ -205,5 +205,5 @@ def test_a_small_tolerance_makes_no_key_of_every_frame() -> None:
     made = keyed(rings, np.arange(16.0), 0.2)
     assert len(made.keys) <= 3
     for n, ring in enumerate(rings):
-        off = Track.of(ring).distances(flatten(made.ring(n)))
+        off = TargetRing.of(ring).distances(flatten(made.ring(n)))
         assert np.percentile(off, 90) < 0.3

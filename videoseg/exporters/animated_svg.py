@@ -37,8 +37,8 @@ from videoseg.formats.svg_markup import (
 )
 from videoseg.formats.svg_path import format_path
 from videoseg.protocols import RunReader
-from videoseg.roto.keyframes import Keyed
-from videoseg.roto.ring_tracks import LONGEST, Strand, strands, unseen_area
+from videoseg.roto.keyframes import KeyedRing
+from videoseg.roto.ring_tracks import LONGEST, RingTrack, ring_tracks, unseen_area
 from videoseg.system.output_files import stream_names, writing
 from videoseg.types import Part, Scene, Shape, StreamInfo, TrackedInstance
 
@@ -101,8 +101,8 @@ class AnimatedSvg:
             if self.tolerance == 0:
                 deque(noted(), maxlen=0)
             else:
-                for stream, strand in strands(noted(), ignored=unseen_area(self.tolerance)):
-                    timelines[stream].add_parts(strand)
+                for stream, ring_track in ring_tracks(noted(), ignored=unseen_area(self.tolerance)):
+                    timelines[stream].add_parts(ring_track)
             for stream, stretch in stretches.left():
                 timelines[stream].add_steps(stretch)
             for stream, timeline in timelines.items():
@@ -137,16 +137,16 @@ class _Timeline:
         values = [format_path(shape, precision=self.precision) for shape in stretch.shapes]
         self._append(stretch.tracked, [self._steps(stretch.frames, values)], whole=True)
 
-    def add_parts(self, strand: Strand) -> None:
+    def add_parts(self, ring_track: RingTrack) -> None:
         """Keep what a part of a track shows, by the shorter of keys and of steps."""
         values = [
-            format_path(Shape((strand.part(frame),)), precision=self.precision)
-            for frame, _ in strand.scenes
+            format_path(Shape((ring_track.part(frame),)), precision=self.precision)
+            for frame, _ in ring_track.scenes
         ]
-        steps = [self._steps(strand.scenes, values)]
-        mixed = self._mixed(strand, values) if len(steps[0].values) > 2 else steps
+        steps = [self._steps(ring_track.scenes, values)]
+        mixed = self._mixed(ring_track, values) if len(steps[0].values) > 2 else steps
         shorter = steps if size_of(steps) <= size_of(mixed) else mixed
-        self._append(strand.tracked, shorter, whole=False)
+        self._append(ring_track.tracked, shorter, whole=False)
 
     def write(self, file: IO[bytes], *, loop: bool) -> None:
         """Write the file, piece by piece."""
@@ -191,11 +191,11 @@ class _Timeline:
             values=[values[n] for n in changes],
         )
 
-    def _mixed(self, strand: Strand, values: Sequence[str]) -> list[Moves]:
+    def _mixed(self, ring_track: RingTrack, values: Sequence[str]) -> list[Moves]:
         """What moves between keys, where that is shorter than steps, and those in between.
 
         Args:
-            strand: A part.
+            ring_track: A part.
             values: Path data on each of its frames.
         """
         made: list[Moves] = []
@@ -203,31 +203,33 @@ class _Timeline:
 
         def step_to(frame: int) -> None:
             if stepped < frame:
-                after = strand.scenes[frame][1] if frame < len(strand.scenes) else None
-                made.append(self._steps(strand.scenes[stepped:frame], values[stepped:frame], after))
+                after = ring_track.scenes[frame][1] if frame < len(ring_track.scenes) else None
+                made.append(
+                    self._steps(ring_track.scenes[stepped:frame], values[stepped:frame], after)
+                )
 
-        for first, after, moves in self._moving(strand):
-            following = strand.scenes[after][1] if after < len(strand.scenes) else None
-            steps = self._steps(strand.scenes[first:after], values[first:after], following)
+        for first, after, moves in self._moving(ring_track):
+            following = ring_track.scenes[after][1] if after < len(ring_track.scenes) else None
+            steps = self._steps(ring_track.scenes[first:after], values[first:after], following)
             if size_of([moves]) < size_of([steps]):
                 step_to(first)
                 made.append(moves)
                 stepped = after
-        step_to(len(strand.scenes))
+        step_to(len(ring_track.scenes))
         return made
 
-    def _moving(self, strand: Strand) -> Iterator[tuple[int, int, Moves]]:
+    def _moving(self, ring_track: RingTrack) -> Iterator[tuple[int, int, Moves]]:
         """For each stretch over which the same holes are there, its bounds and what moves."""
-        rings = strand.keyed_together(self.tolerance, in_seconds=True)
-        bounds = [strand.place(each.scenes[0][0]) for each, _ in rings]
-        bounds += [strand.place(each.scenes[-1][0]) + 1 for each, _ in rings]
+        rings = ring_track.keyed_together(self.tolerance, in_seconds=True)
+        bounds = [ring_track.place(each.scenes[0][0]) for each, _ in rings]
+        bounds += [ring_track.place(each.scenes[-1][0]) + 1 for each, _ in rings]
         for first, after in itertools.pairwise(sorted(set(bounds))):
-            frames = strand.scenes[first:after]
+            frames = ring_track.scenes[first:after]
             there = [(each, keyed) for each, keyed in rings if each.spans(frames[0][0])]
             every = {frame for each, keyed in there for frame in each.frames(keyed)}
             kept = every | {frames[0][0], frames[-1][0]}
             chosen = [(frame, seconds) for frame, seconds in frames if frame in kept]
-            last = after == len(strand.scenes)
+            last = after == len(ring_track.scenes)
             yield (
                 first,
                 after,
@@ -236,13 +238,13 @@ class _Timeline:
                     begin=self._early(frames[0][1]),
                     end=self._end_after(frames[-1][0])
                     if last
-                    else self._early(strand.scenes[after][1]),
+                    else self._early(ring_track.scenes[after][1]),
                     times=[self._microseconds(seconds) for _, seconds in chosen],
                     values=[self._path_of(there, frame) for frame, _ in chosen],
                 ),
             )
 
-    def _path_of(self, rings: Sequence[tuple[Strand, Keyed]], frame: int) -> str:
+    def _path_of(self, rings: Sequence[tuple[RingTrack, KeyedRing]], frame: int) -> str:
         """Path data of a part on a frame, an outer ring before its holes."""
         outer, *holes = (keyed.ring(each.place(frame)) for each, keyed in rings)
         return format_path(

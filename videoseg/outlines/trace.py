@@ -69,7 +69,7 @@ def trace(bitmaps: Sequence[Bitmap]) -> Trace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Corners:
-    """Corners of one bitmap's rings, row by row; both strands through a saddle have their own.
+    """Corners of one bitmap's rings, row by row; both stretches through a saddle have their own.
 
     Attributes:
         x: int64 (C,), on the pixel-edge grid.

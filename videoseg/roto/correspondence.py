@@ -24,31 +24,32 @@ if TYPE_CHECKING:
 
 _SPACING = 0.7
 """Pixels between the places of a ring that points are matched to."""
-_DIRECTION = 6.0
+_PIXELS_PER_RADIAN = 6.0
 """Pixels that a place is further away for each radian, about, that the ring runs differently."""
 _ROUNDS = 6
 """Rounds of finding a motion; the first finds a shift only."""
-_ALONG = 0.05
+_ALONG_WEIGHT = 0.05
 """Weight of distances along a ring beside those across it, when a motion is looked for."""
-_RIGID = 0.1
+_RIGID_WEIGHT = 0.1
 """Weight of no change of shape, in hundredths of all points."""
-_FAR = 3.0
+_OUTLIER_DISTANCE = 3.0
 """A match this far away, pixels, counts half."""
 _STIFFNESS = 4.0
 """Weight of even stretching against matches, one point against its neighbours."""
-_CLOSE = 1.0
+_ANCHOR_DISTANCE = 1.0
 """Points of the first ring, moved as a whole, that come this close, pixels, count a quarter,"""
 _REACH = 8.0
 """if they ask for no more than this correction along the ring, pixels."""
-_HOLD = 0.02
+_HOLD_WEIGHT = 0.02
 """Weight of no correction."""
 _RIDGE = 1e-6
-_SQUEEZED = 0.1
+"""Keeps the problem solvable where no match has weight."""
+_MIN_STRETCH = 0.1
 """Least share of its even stretch that is left between two points."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Track:
+class TargetRing:
     """A closed ring to be matched to: places along it, evenly spaced.
 
     Attributes:
@@ -66,16 +67,16 @@ class Track:
     directed: cKDTree
 
     @classmethod
-    def of(cls, ring: Points) -> Track:
+    def of(cls, ring: Points) -> TargetRing:
         """Of a polygon, float64 (P, 2)."""
         from scipy.spatial import cKDTree
 
         length = float(_steps(ring).sum())
         count = max(12, round(length / _SPACING))
         places = at_lengths(ring, np.arange(count) * (length / count))
-        ways = directions(places)
-        directed = cKDTree(np.hstack([places, _DIRECTION * ways]))
-        return cls(places, ways, length, cKDTree(places), directed)
+        along = directions(places)
+        directed = cKDTree(np.hstack([places, _PIXELS_PER_RADIAN * along]))
+        return cls(places, along, length, cKDTree(places), directed)
 
     def at(self, lengths: Values) -> Points:
         """Points at lengths along the ring, around as often as needed."""
@@ -90,20 +91,20 @@ class Track:
         """How far points are from the ring, and not only from its places."""
         _, found = self.tree.query(points)
         count = len(self.places)
-        apart = points - self.places[found]
-        best = (apart * apart).sum(axis=1)
+        offset = points - self.places[found]
+        best = (offset * offset).sum(axis=1)
         for other in (self.places[(found + 1) % count], self.places[found - 1]):
             way = other - self.places[found]
             length = np.maximum((way * way).sum(axis=1), 1e-12)
-            share = np.clip((apart * way).sum(axis=1) / length, 0, 1)
-            off = apart - share[:, None] * way
+            share = np.clip((offset * way).sum(axis=1) / length, 0, 1)
+            off = offset - share[:, None] * way
             best = np.minimum(best, (off * off).sum(axis=1))
         away: Values = np.sqrt(best)
         return away
 
-    def nearest(self, points: Points, ways: Points) -> tuple[Values, npt.NDArray[np.int64]]:
+    def nearest(self, points: Points, along: Points) -> tuple[Values, npt.NDArray[np.int64]]:
         """Distance to, and number of, the nearest place that runs the same way."""
-        _, found = self.directed.query(np.hstack([points, _DIRECTION * ways]))
+        _, found = self.directed.query(np.hstack([points, _PIXELS_PER_RADIAN * along]))
         return np.linalg.norm(self.places[found] - points, axis=1), found
 
 
@@ -121,65 +122,69 @@ def at_lengths(ring: Points, lengths: npt.NDArray[np.floating]) -> Points:
     return np.stack([np.interp(wanted, along, closed[:, axis]) for axis in (0, 1)], axis=1)
 
 
-def followed(rings: Sequence[Points], tracks: Sequence[Track], count: int) -> Points:
+def corresponding_points(
+    rings: Sequence[Points], targets: Sequence[TargetRing], count: int
+) -> Points:
     """The same points on every ring of a sequence, float64 (F, count, 2).
 
     Args:
         rings: Polygons, float64 (P, 2) each, of frame after frame, wound alike.
-        tracks: The same, to be matched to.
+        targets: The same, to be matched to.
         count: Points wanted.
     """
     made = np.empty((len(rings), count, 2))
     made[0] = evenly(rings[0], count)
     for number in range(1, len(rings)):
-        lengths = _carried(made[number - 1], tracks[number])
-        made[number] = tracks[number].at(_anchored(made[0], lengths, tracks[number]))
+        lengths = _carried(made[number - 1], targets[number])
+        made[number] = targets[number].at(_anchored(made[0], lengths, targets[number]))
     return made
 
 
-def _anchored(anchor: Points, lengths: Values, track: Track) -> Values:
+def _anchored(anchor: Points, lengths: Values, target: TargetRing) -> Values:
     """Lengths along a ring corrected where the first ring, moved as a whole, lies close to it.
 
     From frame to frame small errors add up; from the first frame they do not.
     """
-    here = track.at(lengths)
+    here = target.at(lengths)
     moved = anchor
     for number in range(3):
         weight = 1 / (1 + (np.linalg.norm(moved - here, axis=1) / 50) ** 2)
         moved = _fitted(moved, here, directions(here), weight, number)
-    moved = _settled(moved, track)
-    distance, found = track.nearest(moved, directions(moved))
-    matched = found * (track.length / len(track.places))
-    off = (matched - lengths + track.length / 2) % track.length - track.length / 2
-    weight = _CLOSE**4 / (_CLOSE**2 + distance**2) ** 2 * (np.abs(off) < _REACH)
-    return _rising(lengths + _smoothed(off, weight, hold=_HOLD), _SQUEEZED * (lengths - lengths[0]))
+    moved = _settled(moved, target)
+    distance, found = target.nearest(moved, directions(moved))
+    matched = found * (target.length / len(target.places))
+    off = (matched - lengths + target.length / 2) % target.length - target.length / 2
+    weight = _ANCHOR_DISTANCE**4 / (_ANCHOR_DISTANCE**2 + distance**2) ** 2 * (np.abs(off) < _REACH)
+    return _rising(
+        lengths + _smoothed(off, weight, hold=_HOLD_WEIGHT), _MIN_STRETCH * (lengths - lengths[0])
+    )
 
 
-def _carried(points: Points, track: Track) -> Values:
+def _carried(points: Points, target: TargetRing) -> Values:
     """Lengths along the next ring of the points of one."""
-    moved = _moved(points, track)
+    moved = _moved(points, target)
     gaps = _steps(moved)
     length = max(float(gaps.sum()), 1e-9)
     # Where each would lie if the ring were stretched evenly, from an unknown start.
-    even = (np.cumsum(gaps) - gaps) * (track.length / length)
-    distance, found = track.nearest(moved, directions(moved))
-    matched = found * (track.length / len(track.places))
-    weight = 1 / (1 + (distance / _FAR) ** 2)
-    turn = np.angle((weight * np.exp(2j * np.pi * (matched - even) / track.length)).sum())
-    start = turn / (2 * np.pi) * track.length
-    off = (matched - even - start + track.length / 2) % track.length - track.length / 2
+    even = (np.cumsum(gaps) - gaps) * (target.length / length)
+    distance, found = target.nearest(moved, directions(moved))
+    matched = found * (target.length / len(target.places))
+    weight = 1 / (1 + (distance / _OUTLIER_DISTANCE) ** 2)
+    turn = np.angle((weight * np.exp(2j * np.pi * (matched - even) / target.length)).sum())
+    start = turn / (2 * np.pi) * target.length
+    off = (matched - even - start + target.length / 2) % target.length - target.length / 2
     slack = _smoothed(off, weight)
-    slack = _smoothed(off, weight / (1 + ((off - slack) / _FAR) ** 2))
-    return np.asarray(start + _rising(even + slack, _SQUEEZED * even))
+    slack = _smoothed(off, weight / (1 + ((off - slack) / _OUTLIER_DISTANCE) ** 2))
+    return np.asarray(start + _rising(even + slack, _MIN_STRETCH * even))
 
 
-def _moved(points: Points, track: Track) -> Points:
+def _moved(points: Points, target: TargetRing) -> Points:
     """Points after the affine motion that brings them closest to a ring."""
-    shifted: Points = points + track.places.mean(axis=0) - points.mean(axis=0)
-    return _settled(shifted, track)
+    shifted: Points = points + target.places.mean(axis=0) - points.mean(axis=0)
+    return _settled(shifted, target)
 
 
-def _settled(moved: Points, track: Track) -> Points:
+def _settled(moved: Points, target: TargetRing) -> Points:
     """Points moved as a whole, again and again, to where they are close to a ring.
 
     Distances count across the ring, hardly along it (Y. Chen and G. Medioni, "Object modelling by
@@ -187,18 +192,18 @@ def _settled(moved: Points, track: Track) -> Points:
     its straight edges.
     """
     for number in range(_ROUNDS):
-        distance, found = track.nearest(moved, directions(moved))
-        scale = max(_FAR, 2 * float(np.median(distance)))
+        distance, found = target.nearest(moved, directions(moved))
+        scale = max(_OUTLIER_DISTANCE, 2 * float(np.median(distance)))
         weight = 1 / (1 + (distance / scale) ** 2)
-        moved = _fitted(moved, track.places[found], track.directions[found], weight, number)
+        moved = _fitted(moved, target.places[found], target.directions[found], weight, number)
     return moved
 
 
 def _fitted(points: Points, target: Points, along: Points, weight: Values, number: int) -> Points:
     """Points moved onto the lines through their targets; a shift only in the first round."""
-    apart = target - points
+    offset = target - points
     if number == 0:
-        return np.asarray(points + np.average(apart, axis=0, weights=weight))
+        return np.asarray(points + np.average(offset, axis=0, weights=weight))
     centre = points.mean(axis=0)
     own = points - centre
     size = max(float(np.sqrt((own * own).mean())), 1e-9)
@@ -208,12 +213,15 @@ def _fitted(points: Points, target: Points, along: Points, weight: Values, numbe
         [np.stack([x, y, one, none, none, none]), np.stack([none, none, none, x, y, one])]
     )
     across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    moments, wanted = 1e-2 * len(points) * np.diag([1.0, 1, 0, 1, 1, 0]) * _RIGID, np.zeros(6)
-    for direction, share in ((across, 1.0), (along, _ALONG)):
+    moments, wanted = (
+        1e-2 * len(points) * np.diag([1.0, 1, 0, 1, 1, 0]) * _RIGID_WEIGHT,
+        np.zeros(6),
+    )
+    for direction, share in ((across, 1.0), (along, _ALONG_WEIGHT)):
         rows = np.einsum("akn,na->kn", terms, direction)
         weighted = rows * weight * share
         moments = moments + weighted @ rows.T
-        wanted = wanted + weighted @ (direction * apart).sum(axis=1)
+        wanted = wanted + weighted @ (direction * offset).sum(axis=1)
     found = np.linalg.solve(moments + 1e-9 * np.eye(6), wanted)
     moved: Points = points + np.einsum("akn,k->na", terms, found)
     return moved

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from videoseg.geometry.arrays import Indices, Points, Values
-from videoseg.roto.correspondence import Track, directions, followed
-from videoseg.roto.shared_knots import Curves, shared_curves
+from videoseg.roto.correspondence import TargetRing, corresponding_points, directions
+from videoseg.roto.shared_knots import SharedCurves, shared_curves
 from videoseg.types import Bezier, Knot
 
 if TYPE_CHECKING:
@@ -24,23 +24,24 @@ if TYPE_CHECKING:
 
 _SPACING = 2.0
 """Pixels of ring between points that are followed,"""
-_COUNTS = 24, 800
+_POINT_COUNTS = 24, 800
 """of which there are at least and at most so many."""
-_SHARE = 0.4
+_CURVE_SHARE = 0.4
 """Share of the tolerance that curves may take; the rest is for in-betweens."""
 _ROUNDS = 4
 """Rounds of letting points slide along their rings."""
-_NEAR = 6.0
+_MAX_SLIDE = 6.0
 """Pixels from its ring up to which what is drawn tells where a point ought to be."""
-_REACH = 2
+_KEYS_AROUND = 2
 """Keys on either side of one that goes, between which points may slide."""
 _PERCENTILE = 95
+"""Percentage of the boundary that the tolerance holds for."""
 _WINDOW = np.arange(-4, 5)
 """Points around one, by number, among which the nearest curve is looked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Keyed:
+class KeyedRing:
     """A ring over a span, by keys.
 
     Attributes:
@@ -71,7 +72,7 @@ class Keyed:
 
 def keyed(
     rings: Sequence[Points], times: Values, tolerance: float, given: Indices | None = None
-) -> Keyed:
+) -> KeyedRing:
     """A ring over a span by as few keys as it takes.
 
     Args:
@@ -82,7 +83,7 @@ def keyed(
     """
     search = _Search.of(rings, times, tolerance)
     keys = search.found(np.array([], np.int64) if given is None else given)
-    return Keyed(keys, search.control(_hats(times, keys)).reshape(len(keys), -1, 2), times)
+    return KeyedRing(keys, search.control(_hats(times, keys)).reshape(len(keys), -1, 2), times)
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +92,7 @@ class _Search:
 
     Attributes:
         points: float64 (F, N, 2), points that correspond, on the ring.
-        tracks: The ring as it is.
+        targets: The ring as it is.
         curves: Between points and control points.
         times: float64 (F,).
         tolerance: Pixels.
@@ -99,20 +100,20 @@ class _Search:
     """
 
     points: Points
-    tracks: list[Track]
-    curves: Curves
+    targets: list[TargetRing]
+    curves: SharedCurves
     times: Values
     tolerance: float
     least: Values
 
     @classmethod
     def of(cls, rings: Sequence[Points], times: Values, tolerance: float) -> _Search:
-        tracks = [Track.of(ring) for ring in rings]
-        length = float(np.median([track.length for track in tracks]))
-        count = int(np.clip(round(length / _SPACING), *_COUNTS))
-        points = followed(rings, tracks, count)
-        curves = shared_curves(points, _SHARE * tolerance)
-        made = cls(points, tracks, curves, times, tolerance, np.zeros(len(rings)))
+        targets = [TargetRing.of(ring) for ring in rings]
+        length = float(np.median([target.length for target in targets]))
+        count = int(np.clip(round(length / _SPACING), *_POINT_COUNTS))
+        points = corresponding_points(rings, targets, count)
+        curves = shared_curves(points, _CURVE_SHARE * tolerance)
+        made = cls(points, targets, curves, times, tolerance, np.zeros(len(rings)))
         every = np.arange(len(rings))
         made.least = made._errors(_hats(times, every), every)
         return made
@@ -133,15 +134,15 @@ class _Search:
         """Bring points of some frames to where their ring is closest to what is drawn there."""
         drawn = self.curves.drawn(control.reshape(len(frames), -1, 2))
         for frame, ring in zip(frames.tolist(), drawn, strict=True):
-            track = self.tracks[frame]
-            distance, found = track.nearest(ring, directions(ring))
-            near = distance < _NEAR
-            self.points[frame, near] = track.places[found[near]]
+            target = self.targets[frame]
+            distance, found = target.nearest(ring, directions(ring))
+            near = distance < _MAX_SLIDE
+            self.points[frame, near] = target.places[found[near]]
 
     def _distances(self, frame: int, control: Values) -> Values:
         """How far a drawn ring is from the real one, at points of either."""
         drawn = self.curves.drawn(control.reshape(1, -1, 2))[0]
-        there = self.tracks[frame].distances(drawn)
+        there = self.targets[frame].distances(drawn)
         around = drawn[(np.arange(len(drawn))[:, None] + _WINDOW) % len(drawn)]
         begin, way = around[:, :-1], np.diff(around, axis=1)
         apart = self.points[frame][:, None] - begin
@@ -173,8 +174,8 @@ class _Search:
 
     def _do(self, keys: Indices, place: int) -> bool:
         """Whether keys are enough near one that follows a gap; if not, points stay as they were."""
-        low = keys[max(place - _REACH, 0)]
-        high = keys[min(place + _REACH - 1, len(keys) - 1)]
+        low = keys[max(place - _KEYS_AROUND, 0)]
+        high = keys[min(place + _KEYS_AROUND - 1, len(keys) - 1)]
         frames = np.arange(low, high + 1)
         points = self.points[frames]
         hats = _hats(self.times, keys)

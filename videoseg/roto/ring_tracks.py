@@ -14,19 +14,19 @@ from typing import Literal
 import numpy as np
 
 from videoseg.geometry.rings import flatten, signed_area
-from videoseg.roto.keyframes import Keyed, keyed
+from videoseg.roto.keyframes import KeyedRing, keyed
 from videoseg.types import Part, Ring, RotoShape, Scene, TrackedInstance
 
 LONGEST = 240
-"""Frames after which a strand is cut, so that memory stays bounded."""
-_LEAST_OVERLAP = 0.3
-"""Of the boxes of a ring on two frames, so that it is the same ring,"""
-_LEAST_RATIO = 0.5
-"""and of their areas."""
+"""Frames after which a ring track is cut, so that memory stays bounded."""
+_MIN_BOX_IOU = 0.3
+"""Least IoU of the boxes of a ring on two frames, so that it is the same ring,"""
+_MIN_AREA_RATIO = 0.5
+"""and least ratio of the areas that it has on them."""
 
 
 @dataclass(slots=True, eq=False)
-class Strand:
+class RingTrack:
     """One ring of a track, on frame after frame.
 
     Attributes:
@@ -41,7 +41,7 @@ class Strand:
     number: int
     scenes: list[tuple[int, float]] = field(default_factory=list)
     rings: list[Ring] = field(default_factory=list)
-    holes: list[Strand] = field(default_factory=list)
+    holes: list[RingTrack] = field(default_factory=list)
 
     def append(self, scene: Scene, ring: Ring) -> None:
         """Go on with the ring on a Scene."""
@@ -67,7 +67,7 @@ class Strand:
 
     def keyed(
         self, tolerance: float, *, in_seconds: bool = False, given: Sequence[int] | None = None
-    ) -> Keyed:
+    ) -> KeyedRing:
         """The ring by keys, evenly moving in frames or in seconds.
 
         Args:
@@ -84,7 +84,7 @@ class Strand:
 
     def keyed_together(
         self, tolerance: float, *, in_seconds: bool = False
-    ) -> list[tuple[Strand, Keyed]]:
+    ) -> list[tuple[RingTrack, KeyedRing]]:
         """The ring, and then its holes, by keys; a hole has those of the ring among its own."""
         outer = self.keyed(tolerance, in_seconds=in_seconds)
         given = self.frames(outer)
@@ -92,7 +92,7 @@ class Strand:
             (hole, hole.keyed(tolerance, in_seconds=in_seconds, given=given)) for hole in self.holes
         ]
 
-    def frames(self, made: Keyed) -> list[int]:
+    def frames(self, made: KeyedRing) -> list[int]:
         """Frames of the stream that are keys."""
         return [self.scenes[place][0] for place in made.keys.tolist()]
 
@@ -103,7 +103,7 @@ class Strand:
         for hole, made in holes:
             yield hole._shape(stream, made, "subtract")
 
-    def _shape(self, stream: str, made: Keyed, op: Literal["add", "subtract"]) -> RotoShape:
+    def _shape(self, stream: str, made: KeyedRing, op: Literal["add", "subtract"]) -> RotoShape:
         return RotoShape(
             stream=stream,
             track_id=self.tracked.track_id,
@@ -122,8 +122,8 @@ def roto_shapes(scenes: Iterable[Scene], tolerance: float) -> Iterator[RotoShape
         scenes: Of one or more streams, each in order.
         tolerance: On each frame 95 % of the boundary is no further off, pixels.
     """
-    for stream, strand in strands(scenes, ignored=unseen_area(tolerance)):
-        yield from strand.shapes(stream, tolerance)
+    for stream, ring_track in ring_tracks(scenes, ignored=unseen_area(tolerance)):
+        yield from ring_track.shapes(stream, tolerance)
 
 
 def unseen_area(tolerance: float) -> float:
@@ -131,7 +131,7 @@ def unseen_area(tolerance: float) -> float:
     return (2 * tolerance + 2) ** 2 if tolerance > 0 else 0
 
 
-def strands(scenes: Iterable[Scene], *, ignored: float = 0) -> Iterator[tuple[str, Strand]]:
+def ring_tracks(scenes: Iterable[Scene], *, ignored: float = 0) -> Iterator[tuple[str, RingTrack]]:
     """Stream and outer ring with its holes, as each ends.
 
     Args:
@@ -139,29 +139,29 @@ def strands(scenes: Iterable[Scene], *, ignored: float = 0) -> Iterator[tuple[st
         ignored: Holes of a smaller area, square pixels, are taken for filled, and parts are left
             out; the largest part always stays.
     """
-    followers: dict[str, _Follower] = {}
+    streams: dict[str, _StreamRings] = {}
     for scene in scenes:
-        follower = followers.setdefault(scene.stream, _Follower(ignored))
-        yield from ((scene.stream, strand) for strand in follower.add(scene))
-    for stream, follower in followers.items():
-        yield from ((stream, strand) for strand in follower.going)
+        rings = streams.setdefault(scene.stream, _StreamRings(ignored))
+        yield from ((scene.stream, ring_track) for ring_track in rings.add(scene))
+    for stream, rings in streams.items():
+        yield from ((stream, ring_track) for ring_track in rings.going)
 
 
 @dataclass(slots=True, eq=False)
-class _Follower:
+class _StreamRings:
     """The parts of one stream that are going on.
 
     Attributes:
-        ignored: As in ``strands``.
+        ignored: As in ``ring_tracks``.
         going: They.
         counts: Parts of each track so far.
     """
 
     ignored: float
-    going: list[Strand] = field(default_factory=list)
+    going: list[RingTrack] = field(default_factory=list)
     counts: dict[int, int] = field(default_factory=dict)
 
-    def add(self, scene: Scene) -> list[Strand]:
+    def add(self, scene: Scene) -> list[RingTrack]:
         """Go on with a Scene; gives the parts that end before it."""
         rest = list(self.going)
         self.going = []
@@ -173,42 +173,44 @@ class _Follower:
         return rest
 
     def _go_on(
-        self, waiting: list[Strand], scene: Scene, tracked: TrackedInstance, part: Part
+        self, waiting: list[RingTrack], scene: Scene, tracked: TrackedInstance, part: Part
     ) -> None:
-        """Add a part to the strand it continues, which then no longer waits, or begin one."""
+        """Add a part to the ring track it continues, which then no longer waits, or begin one."""
         same = (
-            strand
-            for strand in waiting
-            if strand.tracked.track_id == tracked.track_id and len(strand.rings) < LONGEST
+            ring_track
+            for ring_track in waiting
+            if ring_track.tracked.track_id == tracked.track_id and len(ring_track.rings) < LONGEST
         )
-        strand = _continued(same, part.outer)
-        if strand is None:
+        ring_track = _continued(same, part.outer)
+        if ring_track is None:
             number = self.counts.get(tracked.track_id, 0)
             self.counts[tracked.track_id] = number + 1
-            strand = Strand(tracked, number)
+            ring_track = RingTrack(tracked, number)
         else:
-            waiting.remove(strand)
-        there = [hole for hole in strand.holes if hole.spans(strand.scenes[-1][0])]
+            waiting.remove(ring_track)
+        there = [hole for hole in ring_track.holes if hole.spans(ring_track.scenes[-1][0])]
         for ring in part.holes:
             if _area(ring) < self.ignored:
                 continue
             hole = _continued(there, ring)
             if hole is None:
-                hole = Strand(tracked, strand.number)
-                strand.holes.append(hole)
+                hole = RingTrack(tracked, ring_track.number)
+                ring_track.holes.append(hole)
             else:
                 there.remove(hole)
             hole.append(scene, ring)
-        strand.append(scene, part.outer)
-        self.going.append(strand)
+        ring_track.append(scene, part.outer)
+        self.going.append(ring_track)
 
 
-def _continued(waiting: Iterable[Strand], ring: Ring) -> Strand | None:
-    """The first strand that a ring continues."""
-    return next((strand for strand in waiting if _alike(strand.rings[-1], ring)), None)
+def _continued(waiting: Iterable[RingTrack], ring: Ring) -> RingTrack | None:
+    """The first ring track that a ring continues."""
+    return next(
+        (ring_track for ring_track in waiting if _same_ring(ring_track.rings[-1], ring)), None
+    )
 
 
-def _alike(before: Ring, after: Ring) -> bool:
+def _same_ring(before: Ring, after: Ring) -> bool:
     """Whether rings of neighbouring frames are one."""
     one, other = flatten(before), flatten(after)
     low = np.maximum(one.min(axis=0), other.min(axis=0))
@@ -216,7 +218,7 @@ def _alike(before: Ring, after: Ring) -> bool:
     common = float(np.prod(np.maximum(high - low, 0)))
     boxes = [float(np.prod(np.ptp(each, axis=0))) for each in (one, other)]
     areas = sorted((_area(before), _area(after)))
-    return common >= _LEAST_OVERLAP * (sum(boxes) - common) and areas[0] >= _LEAST_RATIO * areas[1]
+    return common >= _MIN_BOX_IOU * (sum(boxes) - common) and areas[0] >= _MIN_AREA_RATIO * areas[1]
 
 
 def _area(ring: Ring) -> float:

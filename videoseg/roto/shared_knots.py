@@ -20,17 +20,18 @@ if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
 
 
-_FEWEST = 3
+_MIN_KNOTS = 3
 """Knots of the plainest ring."""
-_CLOSEST = 4
+_MIN_POINTS_BETWEEN = 4
 """Fewest points between two knots."""
-_FRAMES = 16
+_FRAMES_SEEN = 16
 """Rings of a sequence that are looked at to place the knots."""
 _RIDGE = 1e-4
+"""Weight that keeps handles on the thirds of their chord where points tell little."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Curves:
+class SharedCurves:
     """How points of a ring and control points of its curves follow from one another.
 
     Control points are those of knot after knot: the knot, then the handle out of it, then the
@@ -67,7 +68,7 @@ class Curves:
         return made
 
 
-def shared_curves(points: Points, tolerance: float) -> Curves:
+def shared_curves(points: Points, tolerance: float) -> SharedCurves:
     """Curves with few knots that come within a tolerance of nearly all points of all rings.
 
     Args:
@@ -75,13 +76,13 @@ def shared_curves(points: Points, tolerance: float) -> Curves:
         tolerance: Pixels.
     """
     count = points.shape[1]
-    frames = np.unique(np.linspace(0, len(points) - 1, _FRAMES).round().astype(np.int64))
+    frames = np.unique(np.linspace(0, len(points) - 1, _FRAMES_SEEN).round().astype(np.int64))
     seen = points[frames]
-    knots = np.unique(np.arange(_FEWEST) * count // _FEWEST)
+    knots = np.unique(np.arange(_MIN_KNOTS) * count // _MIN_KNOTS)
     while True:
         made = _curves(knots, count)
-        apart = np.linalg.norm(made.drawn(made.control(seen)) - seen, axis=2)
-        worst = np.quantile(apart, 0.9, axis=0)
+        errors = np.linalg.norm(made.drawn(made.control(seen)) - seen, axis=2)
+        worst = np.quantile(errors, 0.9, axis=0)
         added = _worst_places(worst, knots, tolerance)
         if not len(added):
             return made
@@ -95,14 +96,14 @@ def _worst_places(
     count = len(worst)
     added = []
     for first, last in zip(knots, np.append(knots[1:], knots[0] + count), strict=True):
-        room = np.arange(first + _CLOSEST, last - _CLOSEST + 1)
+        room = np.arange(first + _MIN_POINTS_BETWEEN, last - _MIN_POINTS_BETWEEN + 1)
         stretch = worst[np.arange(first, last) % count]
         if len(room) and stretch.max() > tolerance:
             added.append(int(room[np.argmax(worst[room % count])]) % count)
     return np.array(added, dtype=np.int64)
 
 
-def _curves(knots: npt.NDArray[np.int64], count: int) -> Curves:
+def _curves(knots: npt.NDArray[np.int64], count: int) -> SharedCurves:
     from scipy.sparse import coo_array
 
     ends = np.append(knots[1:], knots[0] + count)
@@ -126,4 +127,4 @@ def _curves(knots: npt.NDArray[np.int64], count: int) -> Curves:
     tied += [(2 * at + handle, following, np.full(len(at), -(handle + 1) / 3)) for handle in (0, 1)]
     tie_rows, tie_columns, tie_values = (np.concatenate(each) for each in zip(*tied, strict=True))
     tie = coo_array((tie_values, (tie_rows, tie_columns)), shape=(2 * len(knots), size)).tocsr()
-    return Curves(draw, (draw.T @ draw + _RIDGE * (tie.T @ tie)).tocsc())
+    return SharedCurves(draw, (draw.T @ draw + _RIDGE * (tie.T @ tie)).tocsc())
