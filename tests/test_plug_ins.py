@@ -1,10 +1,12 @@
-"""Parts from other packages: the README's example, and plug-ins with every kind of mistake."""
+"""Parts from other packages: the tutorial, and plug-ins with every kind of mistake."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -20,7 +22,8 @@ from videoseg.cli._app import run
 from videoseg.errors import MissingDependencyError
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TUTORIAL = (ROOT / "docs" / "adding-a-part.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"```(?:python|toml) title=\"(\S+)\"\n(.*?)```", TUTORIAL, flags=re.DOTALL))
 
 
 def install(folder: Path, files: dict[str, str]) -> None:
@@ -65,11 +68,9 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_example_of_the_readme(tmp_path: Path) -> None:
-    blocks = re.findall(r"```(?:python|toml) (\S+)\n(.*?)```", README, flags=re.DOTALL)
-    assert [name for name, _ in blocks] == ["bright_model.py", "pyproject.toml"]
+def test_the_model_of_the_tutorial(tmp_path: Path) -> None:
     folder = tmp_path / "site"
-    install(folder, dict(blocks))
+    install(folder, {name: FILES[name] for name in ("bright_model.py", "pyproject.toml")})
     film = clip(frames=5, width=96, height=64)
     out = tmp_path / "out"
     done = command(
@@ -85,6 +86,38 @@ def test_the_example_of_the_readme(tmp_path: Path) -> None:
     shown = command(folder, "show", "bright")
     assert "least brightness of a pixel, 0 to 255" in shown.stdout
     assert "bright  (0 MB, Apache-2.0; on this machine)" in command(folder, "models").stdout
+
+
+def test_the_tutorial_followed_word_by_word(
+    plug_ins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "work"
+    for name, text in FILES.items():
+        path = here / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    monkeypatch.chdir(here)
+    install(plug_ins, {name: FILES[name] for name in ("bright_model.py", "pyproject.toml")})
+    added = [name for name in FILES if name.startswith("videoseg/")]
+    assert added == ["videoseg/writers/boxes.py", "videoseg/sources/arrays.py"]
+    for name in added:  # as if the file were in the package's own folder
+        package = importlib.import_module(".".join(Path(name).parent.parts))
+        folders = [*package.__path__, str((here / name).parent)]
+        monkeypatch.setattr(package, "__path__", folders)
+    registry._built_in.cache_clear()
+    try:
+        assert "boxes" in registry.names("writers")
+        assert registry.source_for("lamp.npy") == "arrays"
+        (program,) = re.findall(r"```python\n(.*?)```", TUTORIAL, flags=re.DOTALL)
+        exec(compile(program, "adding-a-part.md", "exec"), {})  # noqa: S102
+        (line,) = re.findall(r"```sh\n(.*?)```", TUTORIAL, flags=re.DOTALL)
+        assert run(shlex.split(line)[1:]) == 0
+    finally:
+        registry._built_in.cache_clear()
+        for name in added:
+            sys.modules.pop(".".join(Path(name).with_suffix("").parts), None)
+    (shown,) = re.findall(r"```text\n(.*?)```", TUTORIAL, flags=re.DOTALL)
+    assert (here / "out" / "lamp" / "boxes.txt").read_text(encoding="utf-8") == shown
 
 
 GOOD = """

@@ -1,4 +1,7 @@
-"""Every command and every program in the README runs as it stands there."""
+"""Every command and every program in the README and in ``docs/`` runs as it stands there.
+
+``docs/adding-a-part.md`` is followed as a whole in ``test_plug_ins.py``.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,32 @@ from videoseg.cli._app import run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+TUTORIAL = "adding-a-part.md"
 FRAMES = 4
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+    return [
+        block
+        for name, page in PAGES.items()
+        if name != TUTORIAL
+        for block in re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
+    ]
 
 
 COMMANDS = [
     line for block in blocks("sh") for line in block.splitlines() if line.startswith("videoseg ")
 ]
+TOLD = [
+    told
+    for block in blocks("text")
+    for told in re.findall(r"\bvideoseg ((?:segment|write|rerun|preview) .*)", block)
+]
+"""Commands that need a service or a camera: their options are checked alone."""
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +107,37 @@ def test_the_first_screen_shows_both_commands() -> None:
     assert re.search(r"^test:", makefile, flags=re.MULTILINE)
 
 
-def test_pictures_exist() -> None:
-    for link in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
-        assert (ROOT / link).is_file(), link
+@pytest.mark.parametrize("name", PAGES)
+def test_links_and_pictures_lead_somewhere(name: str) -> None:
+    folder = ROOT if name == "README.md" else ROOT / "docs"
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", PAGES[name]):
+        assert (folder / link).is_file(), link
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_is_of_a_kind_that_is_checked(name: str) -> None:
+    opened = [line for line in PAGES[name].splitlines() if line.startswith("```")][::2]
+    kinds = {"```sh", "```python", "```json", "```text"}
+    if name == TUTORIAL:
+        opened = [re.sub(r' title="\S+"$', "", line) for line in opened]
+        kinds |= {"```toml"}
+    assert set(opened) <= kinds
+
+
+@pytest.mark.parametrize("command", TOLD)
+def test_what_is_only_told_has_options_that_exist(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = shlex.split(command)
+    assert run([words[0], "--help"]) == 0
+    shown = capsys.readouterr().out
+    for word in words[1:]:
+        if word.startswith("--"):
+            assert word in shown
+
+
+def test_the_readme_is_for_the_first_ten_minutes() -> None:
+    assert len(README.splitlines()) < 150
 
 
 def test_prompts_in_json_are_accepted(tmp_path: Path) -> None:
