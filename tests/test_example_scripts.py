@@ -11,11 +11,11 @@ import pytest
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent
-CAT = str(ROOT / "sample_media" / "cat.mp4")
+CUP = str(ROOT / "sample_media" / "coffee.jpg")  # one frame: scripts take any input alike
 ARGUMENTS = {
-    "areas": [CAT, "the cat"],
-    "box": [CAT, "60", "10", "560", "350"],
-    "tracks": [CAT, "the cat", "out"],
+    "areas": [CUP, "the coffee cup"],
+    "box": [CUP, "100", "60", "420", "330"],
+    "tracks": [CUP, "the coffee cup", "out"],
 }
 
 
