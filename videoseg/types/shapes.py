@@ -1,6 +1,7 @@
 """Where an object is in a frame: its pixels (``Mask``) and its outline (``Shape``).
 
-Coordinates are those of ``types.py``: pixels of the upright frame, y down, on the pixel-edge grid.
+Coordinates are those of ``videoseg.types``: pixels of the upright frame, y down, on the pixel-edge
+grid.
 """
 
 from __future__ import annotations
