@@ -58,7 +58,7 @@ def opened_apart(paths: Iterable[Path]) -> Mapping[Path, Opening]:
 def _open(path: str) -> dict[str, Any]:
     from videoseg.config.run_config import RunConfig
     from videoseg.errors import VideosegError
-    from videoseg.jobs.job import open_source
+    from videoseg.jobs.inputs import open_source
     from videoseg.jobs.positions import Timed
 
     try:

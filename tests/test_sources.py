@@ -19,7 +19,7 @@ from videoseg import registry
 from videoseg.cli._inputs import expand
 from videoseg.config.run_config import RunConfig
 from videoseg.errors import MissingDependencyError, SourceError, SourceNotFoundError
-from videoseg.jobs.job import open_source, source_name
+from videoseg.jobs.inputs import open_source, source_name
 from videoseg.protocols import FrameSource
 
 WIDTH, HEIGHT, COUNT = 192, 128, 12

@@ -17,7 +17,8 @@ from videoseg.cli._app import run
 from videoseg.config.run_config import RunConfig
 from videoseg.errors import SourceError
 from videoseg.formats.images.header import claimed_size
-from videoseg.jobs.job import Job, open_source
+from videoseg.jobs.inputs import open_source
+from videoseg.jobs.job import Job
 from videoseg.sources.video import VideoSource
 from videoseg.types import Prompt, StreamInfo
 

@@ -19,7 +19,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from videoseg.api import Run, read_run, segment
+    from videoseg.api import Run, info, read_run, segment
     from videoseg.config.run_config import RunConfig
     from videoseg.config.run_config import load as load_config
     from videoseg.errors import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         UsageError,
         VideosegError,
     )
-    from videoseg.jobs.job import Job, info
+    from videoseg.jobs.job import Job
     from videoseg.runlog.summary import Summary
     from videoseg.types import (
         Cue,
@@ -80,7 +80,7 @@ _HOMES = {
     "TrackedInstance": "types",
     "UsageError": "errors",
     "VideosegError": "errors",
-    "info": "jobs.job",
+    "info": "api",
     "load_config": "config.run_config",
     "read_run": "api",
     "segment": "api",

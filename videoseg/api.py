@@ -7,8 +7,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from videoseg import registry
 from videoseg.config.run_config import RunConfig
-from videoseg.jobs.job import Job, Location, folder_of, given_model, location_of
+from videoseg.jobs.inputs import Location, checked_config, location_of, open_source
+from videoseg.jobs.job import Job, given_model
+from videoseg.jobs.outputs import folder_of
 from videoseg.prompts import Marks, as_prompts
 from videoseg.protocols import Segmenter
 from videoseg.runlog.reader import RunFolder
@@ -73,6 +76,17 @@ def _segmented(
     with Job(location, prompts, config, model=model) as job, closing(job.steps()) as steps:
         for step in steps:
             yield step.frame, step.scene
+
+
+def info(location: Location, config: RunConfig | None = None) -> Mapping[str, StreamInfo]:
+    """What an input holds: its streams by name.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    source, streams = open_source(location, checked_config(config))
+    registry.release(source, "the input")
+    return streams
 
 
 def read_run(out: Location) -> Run:

@@ -34,7 +34,7 @@ def say_outcome(outcome: Outcome) -> None:
 
 def _say_found(summary: Summary, model: str) -> None:
     from videoseg import registry
-    from videoseg.jobs.job import models_that_could
+    from videoseg.jobs.model_messages import models_that_could
 
     missing, refused = summary.not_found, {each.prompt for each in summary.refused}
     for place, (prompt, tracks, outlines) in enumerate(

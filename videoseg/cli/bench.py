@@ -81,7 +81,8 @@ def bench(
     from videoseg.cli.options.settings import in_force
     from videoseg.evaluate.bench import measure
     from videoseg.evaluate.machine import Session
-    from videoseg.jobs.job import open_source, refusal
+    from videoseg.jobs.inputs import open_source
+    from videoseg.jobs.model_messages import refusal
     from videoseg.prompts import (
         Marks,
         as_prompts,

@@ -155,7 +155,7 @@ def trust(
 def _tables(config: RunConfig) -> Tables:
     """The table ``run`` and those of the parts that it names, or that something is said about."""
     from videoseg.config.run_config import AUTO, output_kind
-    from videoseg.jobs.job import VIDEO_OUTPUTS
+    from videoseg.jobs.outputs import VIDEO_OUTPUTS
     from videoseg.runlog.fingerprint import plain
 
     run = config.run

@@ -34,9 +34,9 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show size, duration, rates, codecs, colour, sound and rotation of an input."""
+    from videoseg import api
     from videoseg.cli._media import rows
     from videoseg.config.run_config import load
-    from videoseg.jobs import job as api
     from videoseg.sources._av.details import details
 
     assigned = [*_options.video_assignments({"deinterlace": deinterlace}), *(assign or ())]

@@ -6,29 +6,27 @@ import dataclasses
 import functools
 import inspect
 import logging
-import os
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 from videoseg import pipeline, registry
 from videoseg.config.model_choice import chosen
 from videoseg.config.run_config import AUTO, RunConfig, output_kind
 from videoseg.errors import (
-    ConfigError,
     OutputExistsError,
-    SourceError,
     UnknownPhraseError,
     UnknownPhraseWarning,
     UsageError,
-    shown,
 )
-from videoseg.geometry.sizes import check_pixels
+from videoseg.jobs.inputs import Location, checked_config, location_of, open_source, source_name
 from videoseg.jobs.mask_files import with_masks
+from videoseg.jobs.model_messages import models_that_could, refusal
+from videoseg.jobs.outputs import finished_run, folder_of, outputs_of
 from videoseg.jobs.positions import Timed, frame_index, parse_position
 from videoseg.jobs.region import read_bounds
 from videoseg.pipeline import Tally
@@ -58,12 +56,11 @@ from videoseg.runlog.checkpoint import Notes
 from videoseg.runlog.fingerprint import record_file
 from videoseg.runlog.log import RunLog
 from videoseg.runlog.lost_inputs import refuse_losing
-from videoseg.runlog.manifest import NAME as MANIFEST
-from videoseg.runlog.manifest import Counts, Ended, Manifest, StageTime, read_manifest
-from videoseg.runlog.plan import Plan, difference
+from videoseg.runlog.manifest import Counts, Ended, Manifest, StageTime
+from videoseg.runlog.plan import Plan
 from videoseg.runlog.reader import RunFolder, read_run
 from videoseg.runlog.review import Limits, Reviewer
-from videoseg.runlog.staging import Staging, settle
+from videoseg.runlog.staging import Staging
 from videoseg.runlog.summary import Summary
 from videoseg.stages.backwards import first_mark, mark_notes
 from videoseg.stages.batched import USUAL, Load
@@ -74,25 +71,17 @@ from videoseg.stages.propagated import Propagated, ask
 from videoseg.stages.replayed import Replayed
 from videoseg.stages.select import stage_for
 from videoseg.stages.view import check_marks, view_of
-from videoseg.system.addresses import is_address, local_path, without_secrets
+from videoseg.system.addresses import is_address, without_secrets
 from videoseg.system.threads import Stopwatch
 from videoseg.tracking.region import Confined
-from videoseg.types import Detections, Frame, ModelCard, Prompt, Scene, StreamInfo
+from videoseg.types import Detections, Frame, Prompt, Scene
 from videoseg.types.usage import Metered, Usage
 from videoseg.types.values import whole
 
 _log = logging.getLogger(__name__)
 
-Location: TypeAlias = str | os.PathLike[str]
-
-VIDEO_OUTPUTS = ("svg", "animated-svg", "overlay", "masks")
-STILL_OUTPUTS = ("svg", "overlay-png", "masks")
 _NEVER = Fraction(10**6)
 """Seconds at which no frame is shown any more."""
-_WELL_KNOWN = ("grounding-dino+sam2.1-tiny", "sam3", "moondream", "gemini")
-"""Models that a message names first."""
-FOR_STILLS = {"overlay": "overlay-png"}
-"""What an output of a video is for a photograph."""
 
 
 class Job(AbstractContextManager["Job"]):
@@ -153,7 +142,7 @@ class Job(AbstractContextManager["Job"]):
             self._bounds = read_bounds(run.roi, run.ignore_mask, self.streams.values())
             check_marks(self.prompts, self._bounds, self.streams.values())
             self._range = self._frame_range()
-            self.outputs = self._outputs()
+            self.outputs = outputs_of(config, self.streams)
         except BaseException:
             registry.release(self._source, "the input")
             raise
@@ -338,7 +327,7 @@ class Job(AbstractContextManager["Job"]):
                 ``overwrite`` is False.
         """
         out = folder_of(out)
-        found = _finished(out, self.plan(), overwrite=overwrite)
+        found = finished_run(out, self.plan(), overwrite=overwrite)
         gone = [] if found is None else [n for n in found.outputs if not (out / n).exists()]
         if gone and not overwrite:
             raise OutputExistsError(
@@ -373,7 +362,7 @@ class Job(AbstractContextManager["Job"]):
         """
         out = folder_of(out)
         plan = self.plan()
-        if resume and (done := _finished(out, plan, overwrite=overwrite)) is not None:
+        if resume and (done := finished_run(out, plan, overwrite=overwrite)) is not None:
             return done
         self._refuse_losing(out, reads)
         staging = Staging(out, self.produces(), overwrite, resume=resume)
@@ -600,16 +589,6 @@ class Job(AbstractContextManager["Job"]):
     def _usage(self) -> Usage | None:
         return self._model.usage if isinstance(self._model, Metered) else None
 
-    def _outputs(self) -> dict[str, Writer | Exporter]:
-        names = self.config.run.write
-        still = all(info.still for info in self.streams.values())
-        if AUTO in names:
-            fitting = STILL_OUTPUTS if still else VIDEO_OUTPUTS
-            names = (*fitting, *(name for name in names if name != AUTO))
-        if still:
-            names = tuple(FOR_STILLS.get(name, name) for name in names)
-        return {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
-
     def _weights(self) -> list[tuple[str, Path]]:
         """The files of the model's weights: as the model tells, or beside its module."""
         if isinstance(self._model, Weighed):
@@ -617,72 +596,6 @@ class Job(AbstractContextManager["Job"]):
             return [(f"{origin}: {path.name}", path) for path in self._model.weight_files()]
         beside = Path(inspect.getfile(type(self._model))).parent
         return [(name, beside / name) for name in self.card.weights]
-
-
-def _finished(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
-    """What a finished run in ``out`` did, if there is one.
-
-    Raises:
-        OutputExistsError: There is one of another kind, which must not be replaced.
-    """
-    settle(out)
-    if not (out / MANIFEST).exists():
-        return None
-    made = read_manifest(out)
-    changed = difference(made, plan)
-    stopped = made.get("stopped")
-    if changed is None and stopped is None:
-        return Summary.of(out, plan.prompts, made)
-    if overwrite:
-        return None
-    if changed is None:
-        raise OutputExistsError(
-            f"{out} holds a run that was stopped: {stopped}; --overwrite completes it and asks "
-            "only for missing answers"
-        )
-    raise OutputExistsError(
-        f"{out} holds the result of another run: {changed}; --overwrite replaces it"
-    )
-
-
-def source_name(location: str, config: RunConfig) -> str:
-    """Name of the kind of source that the settings name, or that fits an input."""
-    name = config.run.source
-    return registry.source_for(location) if name == AUTO else name
-
-
-def open_source(
-    location: Location, config: RunConfig
-) -> tuple[FrameSource, Mapping[str, StreamInfo]]:
-    """Open an input with the kind of source that the settings name, or that fits its name.
-
-    Raises:
-        SourceError: It cannot be read.
-    """
-    text = location_of(location)
-    source: FrameSource = config.part("sources", source_name(text, config))
-    streams = source.open(text)
-    if not streams:
-        source.close()
-        raise SourceError(f"{without_secrets(text)}: holds no stream of pictures")
-    try:
-        for info in streams.values():
-            check_pixels(info.width, info.height)
-    except ValueError as error:
-        registry.release(source, "the input")
-        raise SourceError(f"{without_secrets(text)}: {error}") from error
-    return source, streams
-
-
-def info(location: Location, config: RunConfig | None = None) -> Mapping[str, StreamInfo]:
-    """What an input holds: its streams by name.
-
-    Raises:
-        SourceError: It cannot be read.
-    """
-    source, streams = open_source(location, _checked(config))
-    registry.release(source, "the input")
-    return streams
 
 
 def _settings_of(model: Segmenter) -> object:
@@ -700,7 +613,7 @@ def given_model(
     Raises:
         ConfigError: It is neither a model nor the name of one, or the settings are none.
     """
-    config = _checked(config)
+    config = checked_config(config)
     if model is None:
         return None, config
     name = model if isinstance(model, str) else registry.card_of(model).name
@@ -708,56 +621,3 @@ def given_model(
         registry.card(name)
     named = dataclasses.replace(config, run=dataclasses.replace(config.run, model=name))
     return (None if isinstance(model, str) else model), named
-
-
-def location_of(location: Location) -> str:
-    """An input's path or address as text.
-
-    Raises:
-        UsageError: It is neither.
-    """
-    if not isinstance(location, str | bytes | os.PathLike):
-        raise UsageError(f"an input is a path or an address, got {shown(location)}")
-    return local_path(os.fsdecode(location))
-
-
-def folder_of(out: Location) -> Path:
-    """A folder's path.
-
-    Raises:
-        UsageError: It is none.
-    """
-    if not isinstance(out, str | bytes | os.PathLike):
-        raise UsageError(f"a folder is a path, got {shown(out)}")
-    if not out:
-        raise UsageError("the name of a folder is empty; write . for the working folder")
-    return Path(os.fsdecode(out))
-
-
-def _checked(config: RunConfig | None) -> RunConfig:
-    if config is not None and not isinstance(config, RunConfig):
-        raise ConfigError(f"config must be a RunConfig, as load_config gives, got {shown(config)}")
-    return config or RunConfig()
-
-
-def refusal(refused: Sequence[Refused], card: ModelCard) -> str:
-    """One line about prompts that a model cannot ground, where others are looked for."""
-    names = ", ".join(repr(each.text) for each in refused)
-    them = "it" if len(refused) == 1 else "them"
-    return (
-        f"not looked for: {names}; model {card.name!r} does not know {them}. Use other words, mark "
-        f"{them} with --box or --point, or use another model; {models_that_could(card)}"
-    )
-
-
-def models_that_could(card: ModelCard) -> str:
-    """A clause for a message: which models take any phrase, where this one has failed."""
-    cards = [registry.card(name) for name in registry.names("models")]
-    able = [
-        f"{c.name}+sam2.1-tiny" if c.grounds else c.name
-        for c in cards
-        if c.open_vocabulary and "text" in c.kinds and c != card
-    ]
-    first = [name for name in _WELL_KNOWN if name in able] or able[: len(_WELL_KNOWN)]
-    more = f" and {len(able) - len(first)} more" if len(able) > len(first) else ""
-    return f"models that take any phrase: {', '.join(first)}{more} (see `videoseg models`)"
