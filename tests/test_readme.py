@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 import shlex
 import shutil
@@ -158,3 +159,14 @@ def test_the_form_of_the_review_list_is_as_shown() -> None:
     written = Finding("ended", 0, "the dog").to_json()
     assert isinstance(written, dict)
     assert list(json.loads(shown)) == list(written)
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"^::: (\S+)$", (ROOT / "docs" / "reference.md").read_text("utf-8"), re.M)
+)
+def test_what_the_reference_is_made_of_is_there(name: str) -> None:
+    """Found without the tools that make the pages, which only one step of the checks has."""
+    found = pkgutil.resolve_name(name)
+    assert found.__doc__
+    home = getattr(found, "__module__", name)
+    assert name.startswith(home), f"{name} is defined in {home}"
