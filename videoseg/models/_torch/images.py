@@ -2,7 +2,7 @@
 
 The formulae are those of the image processors in transformers (their torchvision backend): uint8
 is resized with an antialiased filter, rounded back to whole levels, and only then normalised with
-``(level - 255 mean) / (255 std)``. Coordinates are on the pixel-edge grid (``types.py``), so every
+``(level - 255 mean) / (255 std)``. Coordinates are on the pixel-edge grid (``types``), so every
 mapping is a pure scaling from the top left corner.
 """
 
