@@ -10,7 +10,8 @@ An output folder may have been received from somebody, with a staging folder in 
 is found there is believed: the lock holds the token that a run writes when it makes the folder, the
 folder belongs to this user, the pieces that are put into place have names that lead nowhere but
 into ``OUT`` (``output_names.py``) and are those of the staged ``run.json``, and no link is followed
-(``system/held_folders.py``). Else the folder is refused, and left as it is. The token is no secret: it tells what
+(``system/held_folders.py``). Else the folder is refused, and left as it is. The token is no
+secret: it tells what
 a run has left from what something else has made; safety rests on the other rules.
 """
 
