@@ -33,6 +33,7 @@ from videoseg.outlines.raster import rasterise
 from videoseg.outlines.vectorize import outline_of
 from videoseg.roto.correspondence import TargetRing, corresponding_points, evenly
 from videoseg.roto.keyframes import KeyedRing
+from videoseg.roto.layers import roto_layers
 from videoseg.roto.ring_tracks import RingTrack, ring_tracks, roto_shapes, unseen_area
 from videoseg.roto.shared_knots import shared_curves
 from videoseg.types import (
@@ -41,6 +42,7 @@ from videoseg.types import (
     Part,
     Prompt,
     Ring,
+    RotoLayer,
     RotoShape,
     Scene,
     Shape,
@@ -299,6 +301,10 @@ class Made:
     def tracks(self, tolerance: float = 1.0) -> Iterator[RotoShape]:
         """All."""
         return roto_shapes(self.made, tolerance)
+
+    def layers(self, tolerance: float = 1.0) -> Iterator[RotoLayer]:
+        """All, by track."""
+        return roto_layers(self.made, tolerance)
 
 
 def report_files(sets: dict[str, dict[str, Masks]]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from videoseg.geometry import masks
 from videoseg.outlines.vectorize import outline_of
+from videoseg.roto.layers import roto_layers
 from videoseg.roto.ring_tracks import roto_shapes
 from videoseg.types import (
     Bitmap,
@@ -18,6 +19,7 @@ from videoseg.types import (
     Instance,
     Mask,
     Prompt,
+    RotoLayer,
     RotoShape,
     Scene,
     StreamInfo,
@@ -177,3 +179,6 @@ class Run:
 
     def tracks(self, tolerance: float = 1.0) -> Iterator[RotoShape]:
         return roto_shapes(self.made, tolerance)
+
+    def layers(self, tolerance: float = 1.0) -> Iterator[RotoLayer]:
+        return roto_layers(self.made, tolerance)

@@ -19,6 +19,7 @@ from videoseg.types import (
     Mask,
     ModelCard,
     Prompt,
+    RotoLayer,
     RotoShape,
     Scene,
     Shape,
@@ -349,6 +350,10 @@ class RunReader(Protocol):
 
     def tracks(self, tolerance: float = 1.0) -> Iterator[RotoShape]:
         """Yield tracks as keyed shapes that stay within a tolerance in pixels, as spans end."""
+        ...
+
+    def layers(self, tolerance: float = 1.0) -> Iterator[RotoLayer]:
+        """Yield whole tracks as layers of keyed shapes, by stream and track id."""
         ...
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from videoseg.errors import RunLogError
+from videoseg.roto.layers import roto_layers
 from videoseg.roto.ring_tracks import roto_shapes
 from videoseg.runlog.codec import (
     Json,
@@ -20,7 +21,7 @@ from videoseg.runlog.codec import (
 )
 from videoseg.runlog.log import DETECTIONS, FORMAT, SCENES, VERSION, prompts_of, streams_of
 from videoseg.runlog.validation import check_instance, stream_of
-from videoseg.types import Detections, Prompt, RotoShape, Scene, StreamInfo
+from videoseg.types import Detections, Prompt, RotoLayer, RotoShape, Scene, StreamInfo
 
 T = TypeVar("T")
 
@@ -114,6 +115,17 @@ class RunFolder:
             RunLogError: A line that is not the last is damaged; the message names it.
         """
         return roto_shapes(self.scenes(), tolerance)
+
+    def layers(self, tolerance: float = 1.0) -> Iterator[RotoLayer]:
+        """Yield tracks as layers of keyed shapes, by stream and track id.
+
+        Args:
+            tolerance: On each frame 95 % of the boundary is no further off, pixels.
+
+        Raises:
+            RunLogError: A line that is not the last is damaged; the message names it.
+        """
+        return roto_layers(self.scenes(), tolerance)
 
     def _check_header(self, name: str, records: str) -> Json:
         line = next(self._lines(name), None)

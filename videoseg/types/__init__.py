@@ -16,6 +16,8 @@ shows the value. Each has its home in a file of this folder; all are found here.
 
 from __future__ import annotations
 
+from videoseg.types.alpha import WHOLE as WHOLE
+from videoseg.types.alpha import Alpha as Alpha
 from videoseg.types.detections import Detections as Detections
 from videoseg.types.detections import Grounding as Grounding
 from videoseg.types.detections import Instance as Instance
@@ -28,6 +30,8 @@ from videoseg.types.prompts import Cue as Cue
 from videoseg.types.prompts import Prompt as Prompt
 from videoseg.types.prompts import PromptKind as PromptKind
 from videoseg.types.roto_shape import Knot as Knot
+from videoseg.types.roto_shape import Placement as Placement
+from videoseg.types.roto_shape import RotoLayer as RotoLayer
 from videoseg.types.roto_shape import RotoShape as RotoShape
 from videoseg.types.scenes import Scene as Scene
 from videoseg.types.scenes import TrackedInstance as TrackedInstance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 
@@ -63,3 +63,53 @@ class RotoShape:
         counts = {len(knots) for knots in self.keys.values()}
         if len(counts) != 1 or 0 in counts:
             raise ValueError(f"all keys have as many knots, got {counts}")
+
+
+class Placement(NamedTuple):
+    """How a layer lies on a frame: scaled and turned about its pivot, then moved.
+
+    A point ``p`` of the layer is at ``pivot + (x, y) + scale * R(rotation) (p - pivot)``.
+
+    Attributes:
+        x: Move to the right, pixels.
+        y: Move down, pixels.
+        rotation: Turn, degrees, clockwise on screen.
+        scale: Factor, > 0.
+    """
+
+    x: float = 0.0
+    y: float = 0.0
+    rotation: float = 0.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RotoLayer:
+    """A whole track as keyed shapes on a layer that moves.
+
+    The layer's ``placements`` carry the motion of the object as a whole; the ``shapes``, whose
+    knots are in the layer's own coordinates, what is left of it. Between keys the numbers of a
+    placement move evenly, each by itself, as in all programs for roto shapes; before the first
+    and after the last they rest. Without placements the layer lies on the frame as it is.
+
+    Attributes:
+        stream: Name of the stream.
+        track_id: The track.
+        label: The track's label.
+        shapes: Its parts and holes, in the order of their beginnings; a hole after its part.
+        pivot: The point, x and y in pixels, about which the layer is scaled and turned.
+        placements: By frame index, ascending.
+    """
+
+    stream: str
+    track_id: int
+    label: str
+    shapes: tuple[RotoShape, ...]
+    pivot: tuple[float, float] = (0.0, 0.0)
+    placements: Mapping[int, Placement] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if list(self.placements) != sorted(self.placements):
+            raise ValueError(f"placements rise by frame, got {list(self.placements)}")
+        if any(placement.scale <= 0 for placement in self.placements.values()):
+            raise ValueError("the scale of a placement is above 0")

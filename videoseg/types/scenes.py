@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from videoseg.errors import MissingDependencyError
+from videoseg.types.alpha import Alpha
 from videoseg.types.detections import Instance
 from videoseg.types.shapes import Shape
 
@@ -28,6 +29,7 @@ class TrackedInstance:
         label: The prompt's label.
         state: ``matched`` (seen), ``interpolated`` (between two sightings) or ``held`` (no
             evidence on this frame; not written unless asked).
+        alpha: Its soft edge, where an output that is written asks for it; not kept in the log.
     """
 
     track_id: int
@@ -35,6 +37,7 @@ class TrackedInstance:
     shape: Shape
     label: str
     state: TrackState = "matched"
+    alpha: Alpha | None = None
 
     def __post_init__(self) -> None:
         if self.track_id < 1:
