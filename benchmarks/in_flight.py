@@ -19,7 +19,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from tests import hosted_servers as servers
+from tests.support import hosted_servers as servers
 from videoseg.models.moondream import Moondream
 from videoseg.stages.concurrent import Concurrent, most_ahead
 from videoseg.types import Frame, Prompt

@@ -6,7 +6,8 @@ Run it with a Python that has ``moondream``, ``google-genai`` and ``openai`` (an
 own: ``pip install moondream google-genai openai``); videoseg need not be there. Each client asks a
 server on this machine, and each request is written into FOLDER, one file for each question: who
 sent it, its path, the headers that matter, and its body. ``asked.json`` holds what was asked.
-``tests/test_official_requests.py`` compares ours byte for byte with ``tests/golden/requests``.
+``tests/models/hosted/test_official_requests.py`` compares ours byte for byte with
+``tests/golden/requests``.
 """
 
 from __future__ import annotations

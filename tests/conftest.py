@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.examples import PROFILE, register_profiles
+from tests.support.examples import PROFILE, register_profiles
 
 ALLOWED = "VIDEOSEG_ALLOWED_SKIPS"
 """Names the environment, in ``skips.txt``, whose skips are allowed; unset: every skip is."""

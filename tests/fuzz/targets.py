@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.fakes import Colours
-from tests.hosted_servers import things
+from tests.support.fakes import Colours
+from tests.support.hosted_servers import things
 from videoseg.config.run_config import guards_of, load, settings_of
 from videoseg.errors import VideosegError
 from videoseg.formats.svg_path import format_path, parse_path

@@ -25,5 +25,5 @@ How a family is added, in one file of ``videoseg/models/``:
 * ``PARTS = {"name": Class}``.
 
 Tests build a tiny random configuration of the real class, save it into a folder with
-``tests.torch_models``, and load it through the setting ``weights=FOLDER``.
+``tests.support.torch_models``, and load it through the setting ``weights=FOLDER``.
 """

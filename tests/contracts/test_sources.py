@@ -1,0 +1,297 @@
+"""What every source keeps to: the contract of ``FrameSource``, over all registered sources."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.support import media
+from videoseg import registry
+from videoseg.cli._inputs import expand
+from videoseg.config.run_config import RunConfig
+from videoseg.errors import MissingDependencyError, SourceError, SourceNotFoundError
+from videoseg.jobs.inputs import open_source, source_name
+from videoseg.protocols import FrameSource
+
+WIDTH, HEIGHT, COUNT = 192, 128, 12
+SIZE = {"width": WIDTH, "height": HEIGHT}
+UPRIGHT_BY_QUARTER_TURN = 6
+"""EXIF orientation: turn 90 degrees clockwise."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Makes inputs of one kind in a folder: 12 frames of ``media.moving_square``."""
+
+    plain: Callable[[Path], Path]
+    sideways: Callable[[Path], Path]
+    truncated: Callable[[Path], Path]
+
+
+def exif_jpeg(image: np.ndarray[Any, np.dtype[np.uint8]], orientation: int) -> bytes:
+    """A JPEG of an RGB image with this EXIF orientation."""
+    jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    tag = b"\x01\x12\x00\x03\x00\x00\x00\x01" + orientation.to_bytes(2, "big") + b"\x00\x00"
+    body = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01" + tag + b"\x00\x00\x00\x00"
+    segment = b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
+    return bytes(jpeg[:2] + segment + jpeg[2:])
+
+
+def image_folder(folder: Path) -> Path:
+    for index in range(COUNT):
+        image = media.moving_square(index, WIDTH, HEIGHT)[..., ::-1]
+        assert cv2.imwrite(str(folder / f"frame{index}.png"), image)
+    return folder
+
+
+def sideways_images(folder: Path) -> Path:
+    for index in range(COUNT):
+        stored = np.rot90(media.moving_square(index, WIDTH, HEIGHT), 1)
+        (folder / f"{index}.jpg").write_bytes(exif_jpeg(stored, UPRIGHT_BY_QUARTER_TURN))
+    return folder
+
+
+def image_folder_with_a_broken_one(folder: Path) -> Path:
+    broken = image_folder(folder) / "frame7.png"
+    broken.write_bytes(broken.read_bytes()[:-200])
+    return folder
+
+
+SAMPLES = {
+    "video": Samples(
+        plain=lambda folder: media.clip(**SIZE),
+        sideways=lambda folder: media.clip(rotation=90, **SIZE),
+        truncated=lambda folder: media.truncated(media.clip(frames=30, **SIZE)),
+    ),
+    "decord": Samples(
+        plain=lambda folder: media.clip(**SIZE),
+        sideways=lambda folder: media.clip(rotation=90, **SIZE),
+        truncated=lambda folder: media.truncated(media.clip(frames=30, **SIZE)),
+    ),
+    "images": Samples(
+        plain=image_folder,
+        sideways=sideways_images,
+        truncated=image_folder_with_a_broken_one,
+    ),
+}
+
+
+@pytest.fixture(params=registry.names("sources"))
+def name(request: pytest.FixtureRequest) -> str:
+    assert request.param in SAMPLES, f"a new source needs samples in {__file__}"
+    if request.param == "decord" and importlib.util.find_spec("decord") is None:
+        pytest.skip("needs decord2 (videoseg[decord])")
+    return str(request.param)
+
+
+@pytest.fixture
+def source(name: str) -> Any:
+    return registry.factory("sources", name)()
+
+
+def test_is_a_frame_source(source: Any) -> None:
+    assert isinstance(source, FrameSource)
+
+
+def test_frames_agree_with_what_open_says(name: str, source: Any, tmp_path: Path) -> None:
+    (info,) = source.open(str(SAMPLES[name].plain(tmp_path))).values()
+    frames = list(source.frames())
+    assert (info.width, info.height) == (WIDTH, HEIGHT)
+    assert info.frame_count in (None, COUNT)
+    assert [frame.index for frame in frames] == list(range(COUNT))
+    assert [media.read_index(frame.image) for frame in frames] == list(range(COUNT))
+    assert frames[0].pts == info.start_pts
+    assert all(earlier.pts < later.pts for earlier, later in itertools.pairwise(frames))
+    for frame in frames:
+        assert (frame.stream, frame.time_base) == (info.stream, info.time_base)
+        assert frame.image.shape == (info.height, info.width, 3)
+        expected = media.moving_square(frame.index, WIDTH, HEIGHT)
+        assert np.abs(frame.image.astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "expected"),
+    [
+        (0, 1, [0]),
+        (5, 8, [5, 6, 7]),
+        (10, None, [10, 11]),
+        (11, 40, [11]),
+        (12, None, []),
+        (4, 4, []),
+    ],
+)
+def test_start_and_stop(
+    name: str, source: Any, tmp_path: Path, start: int, stop: int | None, expected: list[int]
+) -> None:
+    source.open(str(SAMPLES[name].plain(tmp_path)))
+    whole = list(source.frames())
+    frames = list(source.frames(start, stop))
+    assert [frame.index for frame in frames] == expected
+    assert [media.read_index(frame.image) for frame in frames] == expected
+    assert [frame.pts for frame in frames] == [whole[index].pts for index in expected]
+
+
+def test_every_third_frame(name: str, tmp_path: Path) -> None:
+    source = registry.factory("sources", name)(every=3)
+    source.open(str(SAMPLES[name].plain(tmp_path)))
+    for start, expected in ((0, [0, 3, 6, 9]), (1, [1, 4, 7, 10])):
+        frames = list(source.frames(start))
+        assert [frame.index for frame in frames] == expected
+        assert [media.read_index(frame.image) for frame in frames] == expected
+
+
+def test_rotation_is_applied_once(name: str, source: Any, tmp_path: Path) -> None:
+    (info,) = source.open(str(SAMPLES[name].sideways(tmp_path))).values()
+    assert (info.width, info.height) == (WIDTH, HEIGHT)
+    for frame in source.frames(stop=2):
+        expected = media.moving_square(frame.index, WIDTH, HEIGHT)
+        assert np.abs(frame.image.astype(int) - expected).mean() < 4
+
+
+def test_truncation_is_said_after_the_last_good_frame(
+    name: str, source: Any, tmp_path: Path
+) -> None:
+    location = str(SAMPLES[name].truncated(tmp_path))
+    source.open(location)
+    seen: list[int] = []
+    with pytest.raises(SourceError, match="incomplete") as caught:
+        seen.extend(media.read_index(frame.image) for frame in source.frames())
+    assert seen == list(range(len(seen)))
+    assert seen
+    assert location in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert [frame.index for frame in source.frames(stop=2)] == [0, 1]
+
+
+def test_missing_input(source: Any, tmp_path: Path) -> None:
+    location = str(tmp_path / "nothing.png")
+    with pytest.raises(SourceNotFoundError, match=r"nothing\.png: no such file") as caught:
+        source.open(location)
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+def test_close_twice_then_open_again(name: str, source: Any, tmp_path: Path) -> None:
+    location = str(SAMPLES[name].plain(tmp_path))
+    source.close()
+    source.open(location)
+    frames = source.frames()
+    next(frames)
+    source.close()
+    source.close()
+    with pytest.raises(SourceError, match="open"):
+        next(iter(source.frames()))
+    source.open(location)
+    assert sum(1 for _ in source.frames()) == COUNT
+
+
+def test_two_iterations_do_not_disturb_each_other(name: str, source: Any, tmp_path: Path) -> None:
+    source.open(str(SAMPLES[name].plain(tmp_path)))
+    for one, two in zip(source.frames(), source.frames(), strict=True):
+        assert one.index == two.index
+        assert (one.image == two.image).all()
+
+
+def test_every_location_finds_exactly_its_source(tmp_path: Path) -> None:
+    def taken(location: str) -> list[str]:
+        return [
+            name
+            for name in registry.names("sources")
+            if registry.part_class("sources", name).accepts(location)
+        ]
+
+    for location in (str(tmp_path), "a/photo.JPG", "shot.%04d.png", "shot.####.tiff", "a.HEIC"):
+        assert taken(location) == ["images", "video"]
+        assert registry.source_for(location) == "images"
+    for location in ("clip.mp4", "clip.MKV", "rtsp://camera/1", "clip", "loop.gif"):
+        assert taken(location) == ["video"]
+        assert registry.source_for(location) == "video"
+
+
+PLUGIN = """
+from pathlib import Path
+from videoseg.sources.images import ImageSource
+
+class Bag(ImageSource):
+    "A folder with a bag.yaml in it."
+
+    @classmethod
+    def accepts(cls, location):
+        return {answer} if (Path(location) / "bag.yaml").is_file() else 0
+
+class Silent(ImageSource):
+    accepts = None
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "wins"), [("1", True), ("True", True), ("0.41", True), ("0.2", False)]
+)
+def test_a_source_of_another_package_wins_for_its_own_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, wins: bool
+) -> None:
+    info = tmp_path / "site" / "bags-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bags\nVersion: 1.0\n")
+    # A name that sorts behind "images".
+    (info / "entry_points.txt").write_text(
+        "[videoseg.sources]\nzbag = bags_for_test:Bag\nsilent = bags_for_test:Silent\n"
+    )
+    (info.parent / "bags_for_test.py").write_text(PLUGIN.format(answer=answer))
+    monkeypatch.syspath_prepend(str(info.parent))
+    monkeypatch.delitem(sys.modules, "bags_for_test", raising=False)
+    registry._outside.cache_clear()
+    try:
+        plain, bag = tmp_path / "plain", tmp_path / "bag"
+        for folder in (plain, bag):
+            folder.mkdir()
+            image_folder(folder)
+        (bag / "bag.yaml").write_text("")
+        (bag / "clip.mp4").write_bytes(b"")
+        assert source_name(str(plain), RunConfig()) == "images"
+        assert source_name(str(bag), RunConfig()) == ("zbag" if wins else "images")
+        assert source_name(str(bag / "frame1.png"), RunConfig()) == "images"
+        assert source_name("clip.mp4", RunConfig()) == "video"
+        if wins:  # one input, not the videos in it
+            assert expand([str(bag)], "auto").locations == (str(bag),)
+            source, streams = open_source(bag, RunConfig())
+            assert type(source).__name__ == "Bag"
+            assert [info.frame_count for info in streams.values()] == [COUNT]
+    finally:
+        registry._outside.cache_clear()
+
+
+def test_decord_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "decord", None)
+    source = registry.factory("sources", "decord")()
+    with pytest.raises(MissingDependencyError, match=r"pip install 'videoseg\[decord\]'"):
+        source.open(str(SAMPLES["decord"].plain(tmp_path)))
+
+
+def test_decord_yields_the_same_frames_as_video(tmp_path: Path) -> None:
+    pytest.importorskip("decord", reason="needs decord2 (videoseg[decord])")
+    for path in (
+        media.film(name="a.mp4", times=(0, 40, 100, 140, 300, 301), **SIZE),
+        media.film(name="a.mkv", options=(("bf", "4"),), times=tuple(range(30)), **SIZE),
+    ):
+        plain = registry.factory("sources", "video")()
+        sparse = registry.factory("sources", "decord")(every=3)
+        assert plain.open(str(path)) == sparse.open(str(path))
+        expected = list(plain.frames(1))[::3]
+        for one, two in zip(expected, sparse.frames(1), strict=True):
+            assert (one.index, one.pts) == (two.index, two.pts)
+            assert np.abs(one.image.astype(int) - two.image).max() <= 3
+    for refused in (
+        media.film(name="a.h264", **SIZE),
+        media.film(name="a.mp4", offset=-2, container=(("avoid_negative_ts", "disabled"),), **SIZE),
+    ):
+        with pytest.raises(SourceError, match="read it with the video source"):
+            registry.factory("sources", "decord")().open(str(refused))

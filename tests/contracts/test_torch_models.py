@@ -1,0 +1,342 @@
+"""What every model on PyTorch keeps to, each through its real class with tiny random weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.torch_models import GROUNDERS, SAME_CLASS, TINY, WRITERS
+from videoseg import registry
+from videoseg.errors import ModelError, OutOfMemoryError, PromptError
+from videoseg.geometry import masks
+from videoseg.models._torch.model import TorchModel
+from videoseg.protocols import AsyncSegmenter, Segmenter
+from videoseg.types import Cue, Detections, Frame, Mask, Prompt
+
+pytest.importorskip("torch")
+
+WIDTH, HEIGHT = 120, 80
+MASK = Mask(20, 10, WIDTH, HEIGHT, np.ones((30, 40), dtype=np.bool_))
+CUES = {
+    "point": Cue(points=((40.0, 30.0, True),)),
+    "points": Cue(points=((40.0, 30.0, True), (100.0, 70.0, False))),
+    "box": Cue(boxes=((20.0, 10.0, 60.0, 40.0, True),)),
+    "boxes": Cue(boxes=((20.0, 10.0, 60.0, 40.0, True), (80.0, 50.0, 110.0, 70.0, False))),
+    "mask": Cue(mask=MASK),
+    "all": Cue(
+        points=((40.0, 30.0, True), (100.0, 70.0, False)),
+        boxes=((20.0, 10.0, 60.0, 40.0, True),),
+        mask=MASK,
+    ),
+}
+NAMES = [name for name in TINY if name not in SAME_CLASS | GROUNDERS | WRITERS]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return {name: TINY[name](tmp_path_factory.mktemp(name)) for name in NAMES}
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def model(name: str, weights: dict[str, str], **settings: Any) -> Any:
+    """A model that needs no packages but those that are here, and counts every candidate."""
+    cls = registry.part_class("models", name)
+    card = dataclasses.replace(cls.card, packages=())
+    part = type(cls.__name__, (cls,), {"card": card})
+    if "least" in {field.name for field in dataclasses.fields(cls)}:
+        settings = {"least": 0.0, **settings}
+    return part(weights=weights[name], **settings)
+
+
+def frames(count: int, width: int = WIDTH, height: int = HEIGHT) -> list[Frame]:
+    """Smooth noise, another one on every frame."""
+    found = []
+    for index in range(count):
+        rough = np.random.default_rng(index).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+        image = np.kron(rough, np.ones((-(-height // 5), -(-width // 7), 1), np.uint8))
+        pixels = np.ascontiguousarray(image[:height, :width])
+        found.append(Frame("cam", index, index, Fraction(1, 25), pixels))
+    return found
+
+
+def prompts_for(part: Any) -> tuple[Prompt, ...]:
+    """A prompt of every kind that the model takes."""
+    asked = [Prompt(name, cues=(cue,)) for name, cue in CUES.items()]
+    asked += [Prompt("both", text="dog", cues=(CUES["boxes"],))]
+    asked += [Prompt("words", text="a cat"), Prompt("others", text="big dogs")]
+    return tuple(prompt for prompt in asked if prompt.kinds <= part.card.kinds)
+
+
+def same(a: Detections, b: Detections, *, least: float = 0.995) -> bool:
+    """Whether two answers agree but for what rounding does."""
+    if (a.stream, a.index, len(a.instances)) != (b.stream, b.index, len(b.instances)):
+        return False
+    pairs = zip(
+        sorted(a.instances, key=lambda one: (one.prompt, -masks.area(one.mask))),
+        sorted(b.instances, key=lambda one: (one.prompt, -masks.area(one.mask))),
+        strict=True,
+    )
+    return all(
+        x.prompt == y.prompt
+        and abs(x.score - y.score) < 1e-4
+        and masks.iou(x.mask, y.mask) >= least
+        for x, y in pairs
+    ) and np.allclose(
+        [value if value is not None else -1 for value in a.presence],
+        [value if value is not None else -1 for value in b.presence],
+        atol=1e-4,
+    )
+
+
+def bits(answers: Sequence[Detections]) -> list[Any]:
+    """Answers down to the last bit."""
+    return [
+        [(one.prompt, one.score, one.mask.crop, one.mask.bitmap.tobytes()) for one in a.instances]
+        for a in answers
+    ]
+
+
+def test_every_model_on_pytorch_is_tested() -> None:
+    found = {
+        name
+        for name in registry.names("models")
+        if issubclass(registry.part_class("models", name), TorchModel)
+    }
+    assert found == set(TINY)
+
+
+@pytest.mark.parametrize("every", sorted(TINY))
+def test_cards_pin_what_they_name(every: str) -> None:
+    card = registry.card(every)
+    assert card.name == every
+    assert card.extra is not None
+    assert {"torch", "transformers"} <= set(card.packages)
+    assert card.memory > card.megabytes
+    for text in card.weights:
+        repository, _, revision = text.partition("@")
+        assert repository.count("/") == 1
+        assert len(revision) == 40 or repository == "yonigozlan/sam3-litetext-s0"
+
+
+def test_answers_come_in_order_and_fit_the_frame(name: str, weights: dict[str, str]) -> None:
+    part = model(name, weights)
+    asked = prompts_for(part)
+    part.prepare(asked)
+    given = frames(3)
+    answers = part.segment(given, [asked] * 3)
+    assert isinstance(part, Segmenter)
+    assert isinstance(part, AsyncSegmenter)
+    assert [(a.stream, a.index) for a in answers] == [("cam", 0), ("cam", 1), ("cam", 2)]
+    for answer in answers:
+        assert {one.prompt for one in answer.instances} == set(range(len(asked)))
+        for one in answer.instances:
+            assert (one.mask.frame_width, one.mask.frame_height) == (WIDTH, HEIGHT)
+            assert one.mask.logits is None
+    assert len({str(bits([answer])) for answer in answers}) == 3
+    part.close()
+    part.close()
+
+
+def test_four_frames_at_once_are_four_frames_alone(name: str, weights: dict[str, str]) -> None:
+    part = model(name, weights)
+    asked = prompts_for(part)
+    part.prepare(asked)
+    given = frames(4)
+    together = part.segment(given, [asked] * 4)
+    alone = [part.segment([frame], [asked])[0] for frame in given]
+    assert all(same(a, b) for a, b in zip(together, alone, strict=True))
+
+
+def test_what_is_remembered_changes_nothing(name: str, weights: dict[str, str]) -> None:
+    given = frames(2)
+    answers = []
+    for remember in (True, False):
+        part = model(name, weights, remember=remember)
+        asked = prompts_for(part)
+        part.prepare(asked)
+        runs = [part.segment(given, [asked] * 2) for _ in range(2)]
+        runs += [part.segment([given[0]], [(prompt,)]) for prompt in asked]
+        answers.append([bits(run) for run in runs])
+    assert answers[0] == answers[1]
+
+
+def test_prompts_do_not_mix(name: str, weights: dict[str, str]) -> None:
+    """Each prompt's answer is what it is alone, wherever it stands."""
+    part = model(name, weights)
+    asked = prompts_for(part)
+    part.prepare(asked)
+    (given,) = frames(1)
+    (together,) = part.segment([given], [asked[::-1]])
+    for number, prompt in enumerate(asked[::-1]):
+        (alone,) = part.segment([given], [(prompt,)])
+        of_prompt = tuple(
+            dataclasses.replace(one, prompt=0) for one in together.instances if one.prompt == number
+        )
+        assert same(alone, dataclasses.replace(alone, instances=of_prompt))
+
+
+def test_frames_may_differ_in_size_and_in_what_is_asked(name: str, weights: dict[str, str]) -> None:
+    part = model(name, weights)
+    first, second, *_ = prompts_for(part)
+    part.prepare((first, second))
+    given = [frames(1)[0], frames(2, 64, 90)[1], frames(3)[2]]
+    mixed = part.segment(given, [(first,), (first,), (first, second)])
+    alone = [
+        part.segment([frame], [asked])[0]
+        for frame, asked in zip(given, [(first,), (first,), (first, second)], strict=True)
+    ]
+    assert all(same(a, b) for a, b in zip(mixed, alone, strict=True))
+    assert {one.mask.frame_width for one in mixed[1].instances} == {64}
+
+
+def test_a_frame_of_one_pixel_and_no_prompts(name: str, weights: dict[str, str]) -> None:
+    part = model(name, weights)
+    (dot,) = frames(1, 1, 1)
+    tiny = Prompt("dot", cues=(Cue(boxes=((0.0, 0.0, 1.0, 1.0, True),)),))
+    if not tiny.kinds <= part.card.kinds:
+        tiny = Prompt("dot", text="dot")
+    part.prepare((tiny,))
+    (answer,) = part.segment([dot], [(tiny,)])
+    assert all(one.mask.bitmap.shape == (1, 1) for one in answer.instances)
+    (nothing,) = part.segment([dot], [()])
+    assert nothing.instances == ()
+    assert part.segment([], []) == []
+
+
+def test_only_the_best_are_kept(name: str, weights: dict[str, str]) -> None:
+    part = model(name, weights)
+    prompt = prompts_for(part)[-1]
+    part.prepare((prompt,))
+    (given,) = frames(1)
+    (every,) = part.segment([given], [(prompt,)])
+    (one,) = part.segment([given], [(dataclasses.replace(prompt, max_instances=1),)])
+    assert [x.score for x in one.instances] == [max(x.score for x in every.instances)]
+
+
+def test_logits_are_kept_where_they_are_wanted(name: str, weights: dict[str, str]) -> None:
+    part, plain = model(name, weights, keep_logits=True), model(name, weights)
+    asked = prompts_for(part)
+    for one in (part, plain):
+        one.prepare(asked)
+    given = frames(1)
+    assert bits(part.segment(given, [asked])) == bits(plain.segment(given, [asked]))
+    for found in part.segment(given, [asked])[0].instances:
+        assert found.mask.logits is not None
+        assert np.array_equal(found.mask.logits > 0, found.mask.bitmap)
+
+
+def test_two_batches_may_be_under_way(name: str, weights: dict[str, str]) -> None:
+    part = model(name, weights)
+    asked = prompts_for(part)
+    part.prepare(asked)
+    given = frames(4)
+    first = part.submit(given[:2], [asked] * 2)
+    second = part.submit(given[2:], [asked] * 2)
+    found = [*first.result(), *second.result()]
+    assert all(
+        same(a, part.segment([frame], [asked])[0]) for a, frame in zip(found, given, strict=True)
+    )
+    assert first.seconds > 0
+
+
+def test_nothing_positive_is_refused(name: str, weights: dict[str, str]) -> None:
+    part = model(name, weights)
+    with pytest.raises(PromptError, match="only says what is not meant"):
+        part.prepare((Prompt("no", cues=(Cue(points=((4.0, 4.0, False),)),)),))
+
+
+def test_what_is_no_number_is_said(
+    name: str, weights: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    part = model(name, weights)
+    asked = prompts_for(part)[:1]
+    part.prepare(asked)
+    real = part._answer
+
+    def broken(images: Any, prompts: Any) -> Any:
+        found = real(images, prompts)
+        logits = found[0].logits.clone()
+        logits[1, 0, 0, 0] = torch.nan
+        return [dataclasses.replace(found[0], logits=logits), *found[1:]]
+
+    monkeypatch.setattr(part, "_answer", broken)
+    with pytest.raises(ModelError, match=r"NaN\) on frame 1 of 'cam'; --precision fp32"):
+        part.segment(frames(2), [asked] * 2)
+
+
+def test_memory_that_runs_out_is_said(
+    name: str, weights: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    part = model(name, weights)
+    asked = prompts_for(part)[:1]
+    part.prepare(asked)
+    for error in (
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+        MemoryError(),
+    ):
+        monkeypatch.setattr(part, "_answer", _raises(error))
+        with pytest.raises(OutOfMemoryError, match="not enough memory on cpu"):
+            part.submit(frames(1), [asked])
+    monkeypatch.setattr(part, "_answer", _raises(RuntimeError("something else")))
+    with pytest.raises(RuntimeError, match="something else"):
+        part.submit(frames(1), [asked])
+
+
+def _raises(error: Exception) -> Any:
+    def answer(*_: object) -> Any:
+        raise error
+
+    return answer
+
+
+def test_compiling_is_done_first_and_reported(
+    name: str,
+    weights: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import torch
+
+    asked: list[Any] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **_: asked.append(self))
+    part = model(name, weights, compile=True)
+    with caplog.at_level("WARNING"):
+        part.prepare(prompts_for(part)[:1])
+    assert len(asked) == 1
+    assert f"{part.card.name} compiled and warmed up in" in caplog.text
+    monkeypatch.setattr(type(part), "_look", _raises(RuntimeError("no compiler")))
+    with pytest.raises(ModelError, match="cannot be compiled here: no compiler; leave --compile"):
+        part._warm_up(part._uploader)
+
+
+def test_half_precision_gives_nearly_the_same(name: str, weights: dict[str, str]) -> None:
+    """Coordinates must not lose precision with the rest: prompts are seen to the pixel."""
+    part, half = model(name, weights), model(name, weights, precision="bf16")
+    asked = prompts_for(part)
+    for one in (part, half):
+        one.prepare(asked)
+    given = frames(1)
+    (a,), (b,) = part.segment(given, [asked]), half.segment(given, [asked])
+    assert {one.prompt for one in a.instances} == {one.prompt for one in b.instances}
+    assert all(abs(x.score - y.score) < 0.05 for x, y in zip(a.instances, b.instances, strict=True))
+
+
+def test_weight_files_are_told_for_the_manifest(name: str, weights: dict[str, str]) -> None:
+    part = model(name, weights)
+    assert all(path.suffix == ".safetensors" for path in part.weight_files())
+    assert {path.parent for path in part.weight_files()} == {Path(weights[name])}

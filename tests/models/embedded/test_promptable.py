@@ -1,0 +1,174 @@
+"""The promptable network as the hand that asks meets it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sample_media import clips
+from tests.support.discs import HEIGHT, WIDTH, evidence_for, overlap, picture
+from videoseg.geometry import masks
+from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
+from videoseg.models.embedded.promptable.segmenter import PromptableSegmenter
+from videoseg.models.embedded.promptable.stuff_mask import ScoredMask
+from videoseg.types import Bitmap, Mask, RgbImage
+
+
+@pytest.fixture(scope="module")
+def net() -> PromptableSegmenter:
+    return PromptableSegmenter(threads=1)
+
+
+def box_of(bitmap: Bitmap) -> tuple[float, float, float, float, bool]:
+    mask = masks.from_bitmap(bitmap)
+    assert mask is not None
+    x1, y1, x2, y2 = masks.bounding_box(mask)
+    return (float(x1), float(y1), float(x2), float(y2), True)
+
+
+def asked(image: RgbImage, **prompts: object) -> ObjectPrompts:
+    return ObjectPrompts(image.shape[1], image.shape[0], **prompts)  # type: ignore[arg-type]
+
+
+def test_a_box_gives_the_object_in_it(net: PromptableSegmenter) -> None:
+    image, orange, blue = picture()
+    for truth in (orange, blue):
+        found = net.segment(image, asked(image, boxes=[box_of(truth)]))
+        assert overlap(found, truth) > 0.93
+        assert found is not None
+        assert 0.5 < found.score <= 1
+
+
+@pytest.mark.parametrize("subject", ["cat", "astronaut", "cup"])
+def test_a_box_on_a_photograph(net: PromptableSegmenter, subject: str) -> None:
+    clip = next(c for c in map(clips.scene, range(40)) if c.subject == subject and not c.cutout)
+    image, truth = next(iter(clips.frames(clip)))
+    # A cup on its saucer stands out together with it.
+    least = 0.75 if subject == "cup" else 0.85
+    assert overlap(net.segment(image, asked(image, boxes=[box_of(truth)])), truth) > least
+
+
+def test_a_click_gives_the_object_under_it(net: PromptableSegmenter) -> None:
+    image, orange, blue = picture()
+    assert overlap(net.segment(image, asked(image, points=[(150, 160, True)])), orange) > 0.9
+    assert overlap(net.segment(image, asked(image, points=[(370, 190, True)])), blue) > 0.9
+
+
+def test_more_clicks_help(net: PromptableSegmenter) -> None:
+    """Two discs are meant: one click shows one of them, a second one the other as well."""
+    image, orange, blue = picture()
+    both = orange | blue
+    one = net.segment(image, asked(image, points=[(150, 160, True)]))
+    two = net.segment(image, asked(image, points=[(150, 160, True), (360, 200, True)]))
+    assert overlap(two, both) > overlap(one, both) + 0.1
+
+
+def test_coarse_evidence_gives_a_fine_mask(net: PromptableSegmenter) -> None:
+    import cv2
+
+    image, orange, _ = picture()
+    evidence = evidence_for(orange)
+    coarse = masks.from_bitmap(cv2.resize(evidence, (WIDTH, HEIGHT)) > 0)
+    assert coarse is not None
+    found = net.segment(image, asked(image, evidence=evidence))
+    assert overlap(found, orange) > max(0.93, overlap(ScoredMask(coarse, 1), orange))
+
+
+def test_an_earlier_mask_snaps_to_where_the_object_is_now(net: PromptableSegmenter) -> None:
+    image, orange, _ = picture()
+    before = masks.from_bitmap(np.roll(orange, (6, -9), axis=(0, 1)))
+    assert before is not None
+    found = net.segment(image, asked(image, prior=before))
+    assert overlap(found, orange) > max(0.93, overlap(ScoredMask(before, 1), orange))
+
+
+def test_points_are_obeyed(net: PromptableSegmenter) -> None:
+    image, orange, blue = picture()
+    wrong = [(150.0, 160.0, False), (360.0, 200.0, True)]
+    found = net.segment(image, asked(image, evidence=evidence_for(orange | blue), points=wrong))
+    assert found is not None
+    bitmap = masks.to_bitmap(found.mask)
+    assert not bitmap[160, 150]
+    assert bitmap[200, 360]
+
+
+def test_what_lies_in_a_box_that_is_not_meant_is_left_out(net: PromptableSegmenter) -> None:
+    image, orange, _ = picture()
+    boxes = [box_of(orange), (80.0, 90.0, 230.0, 130.0, False)]
+    found = net.segment(image, asked(image, boxes=boxes))
+    assert found is not None
+    assert masks.bounding_box(found.mask)[1] >= 130
+
+
+@pytest.mark.parametrize(
+    ("x", "y"), [(0.0, 0.0), (479.9, 0.0), (0.0, 359.9), (479.9, 359.9), (240.0, 359.5)]
+)
+def test_clicks_on_the_border_of_the_frame(net: PromptableSegmenter, x: float, y: float) -> None:
+    image, *_ = picture()
+    image[int(y) // 300 * 260 :][:100, int(x) // 300 * 300 :][:, :180] = (200, 40, 40)
+    found = net.segment(image, asked(image, points=[(x, y, True)]))
+    assert found is not None
+    assert masks.to_bitmap(found.mask)[int(y), int(x)]
+
+
+def test_an_object_of_sixteen_pixels(net: PromptableSegmenter) -> None:
+    image, *_ = picture()
+    image[300:316, 40:56] = (230, 60, 60)
+    truth = np.zeros((HEIGHT, WIDTH), dtype=np.bool_)
+    truth[300:316, 40:56] = True
+    assert overlap(net.segment(image, asked(image, boxes=[box_of(truth)])), truth) > 0.75
+    assert overlap(net.segment(image, asked(image, points=[(48, 308, True)])), truth) > 0.5
+
+
+@pytest.mark.parametrize("look", ["grey", "dark"])
+def test_grey_and_dark_frames(net: PromptableSegmenter, look: str) -> None:
+    clip = next(c for c in map(clips.scene, range(40)) if c.subject == "cat" and not c.cutout)
+    image, truth = next(iter(clips.frames(clip)))
+    grey = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
+    changed = (grey if look == "grey" else image * 0.25).astype(np.uint8)
+    assert overlap(net.segment(changed, asked(changed, boxes=[box_of(truth)])), truth) > 0.75
+
+
+def test_nothing_found_is_none(net: PromptableSegmenter) -> None:
+    image, *_ = picture()
+    assert net.segment(image, asked(image, evidence=np.full((18, 24), -5, np.float32))) is None
+    outside = (WIDTH + 50.0, 10.0, WIDTH + 90.0, 40.0, True)
+    assert net.segment(image, asked(image, boxes=[outside])) is None
+
+
+def test_no_prompt_is_refused(net: PromptableSegmenter) -> None:
+    image, *_ = picture()
+    with pytest.raises(ValueError, match="needs evidence"):
+        net.segment(image, asked(image, points=[(10, 10, False)]))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 50), (7, 3), (300, 2)])
+def test_tiny_frames_do_not_break_it(net: PromptableSegmenter, width: int, height: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    one = Mask(0, 0, width, height, np.ones((1, 1), dtype=np.bool_))
+    for prompts in (
+        asked(image, points=[(width / 2, height / 2, True)]),
+        asked(image, boxes=[(0, 0, width, height, True)]),
+        asked(image, evidence=np.ones((2, 2), dtype=np.float32)),
+        asked(image, prior=one),
+    ):
+        found = net.segment(image, prompts)
+        if found is not None:
+            assert (found.mask.frame_width, found.mask.frame_height) == (width, height)
+
+
+def test_a_point_off_the_frame_breaks_nothing(net: PromptableSegmenter) -> None:
+    image, orange, _ = picture()
+    points = [(-30.0, 5000.0, True), (1e9, 1e9, False)]
+    found = net.segment(image, asked(image, boxes=[box_of(orange)], points=points))
+    assert overlap(found, orange) > 0.9
+
+
+def test_the_same_prompts_give_the_same_mask(net: PromptableSegmenter) -> None:
+    image, orange, _ = picture()
+    first, second = (net.segment(image, asked(image, boxes=[box_of(orange)])) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first.mask.crop == second.mask.crop
+    assert (first.mask.bitmap == second.mask.bitmap).all()
+    assert first.score == second.score

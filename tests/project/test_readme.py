@@ -1,0 +1,172 @@
+"""Every command and every program in the README and in ``docs/`` runs as it stands there.
+
+``docs/adding-a-part.md`` is followed as a whole in ``test_plug_ins.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import re
+import shlex
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.support.places import ROOT
+from videoseg.cli._app import run
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+TUTORIAL = "adding-a-part.md"
+FRAMES = 4
+
+
+def blocks(language: str) -> list[str]:
+    return [
+        block
+        for name, page in PAGES.items()
+        if name != TUTORIAL
+        for block in re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
+    ]
+
+
+COMMANDS = [
+    line for block in blocks("sh") for line in block.splitlines() if line.startswith("videoseg ")
+]
+TOLD = [
+    told
+    for block in blocks("text")
+    for told in re.findall(r"\bvideoseg ((?:segment|write|rerun|preview) .*)", block)
+]
+"""Commands that need a service or a camera: their options are checked alone."""
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``sample_media/`` with clips of the same names and pictures, but only a few frames."""
+    folder = tmp_path_factory.mktemp("readme") / "sample_media"
+    folder.mkdir()
+    shutil.copy(ROOT / "sample_media" / "coffee.jpg", folder)
+    for source in (ROOT / "sample_media").glob("*.mp4"):
+        with av.open(str(source)) as whole, av.open(str(folder / source.name), "w") as short:
+            stream = short.add_stream("libx264", rate=Fraction(25))
+            picture = whole.streams.video[0]
+            stream.width, stream.height = picture.width, picture.height
+            for number, frame in enumerate(whole.decode(picture)):
+                if number == FRAMES:
+                    break
+                image = frame.reformat(format="yuv420p")
+                image.pts, image.time_base = number, Fraction(1, 25)
+                short.mux(stream.encode(image))
+            short.mux(stream.encode())
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(
+    command: str, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sample_media").symlink_to(samples)
+    verb, *rest = shlex.split(command)[1:]
+    if verb in ("rerun", "write"):  # what an earlier command has made
+        (earlier,) = (each for each in COMMANDS if each.endswith(f"-o {rest[0]}"))
+        assert run(shlex.split(earlier)[1:]) == 0
+    assert run(shlex.split(command)[1:]) == 0
+    out = re.search(r"-o (\S+)", command)
+    if out is not None:
+        assert (tmp_path / out[1] / "run.json").is_file()
+
+
+@pytest.mark.parametrize("program", blocks("python"))
+def test_program(
+    program: str,
+    samples: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sample_media").symlink_to(samples)
+    exec(compile(program, "README.md", "exec"), {})  # noqa: S102
+    assert len(capsys.readouterr().out.splitlines()) >= FRAMES
+
+
+def test_the_first_screen_shows_both_commands() -> None:
+    top = "\n".join(README.splitlines()[:24])
+    assert "make demo" in top
+    assert "make test" in top
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(r"^demo:", makefile, flags=re.MULTILINE)
+    assert re.search(r"^test:", makefile, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_and_pictures_lead_somewhere(name: str) -> None:
+    folder = ROOT if name == "README.md" else ROOT / "docs"
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", PAGES[name]):
+        assert (folder / link).is_file(), link
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_is_of_a_kind_that_is_checked(name: str) -> None:
+    opened = [line for line in PAGES[name].splitlines() if line.startswith("```")][::2]
+    kinds = {"```sh", "```python", "```json", "```text"}
+    if name == TUTORIAL:
+        opened = [re.sub(r' title="\S+"$', "", line) for line in opened]
+        kinds |= {"```toml"}
+    assert set(opened) <= kinds
+
+
+@pytest.mark.parametrize("command", TOLD)
+def test_what_is_only_told_has_options_that_exist(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = shlex.split(command)
+    assert run([words[0], "--help"]) == 0
+    shown = capsys.readouterr().out
+    for word in words[1:]:
+        if word.startswith("--"):
+            assert word in shown
+
+
+def test_the_readme_is_for_the_first_ten_minutes() -> None:
+    assert len(README.splitlines()) < 150
+
+
+def test_prompts_in_json_are_accepted(tmp_path: Path) -> None:
+    from videoseg.prompts import load_prompts
+
+    lists = [text for text in blocks("json") if text.startswith("[")]
+    assert lists
+    for text in lists:
+        path = tmp_path / "prompts.json"
+        path.write_text(text, encoding="utf-8")
+        assert load_prompts(path)
+
+
+def test_the_form_of_the_review_list_is_as_shown() -> None:
+    from videoseg.runlog.findings import Finding
+
+    (shown,) = (text for text in blocks("json") if '"kind"' in text)
+    written = Finding("ended", 0, "the dog").to_json()
+    assert isinstance(written, dict)
+    assert list(json.loads(shown)) == list(written)
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"^::: (\S+)$", (ROOT / "docs" / "reference.md").read_text("utf-8"), re.M)
+)
+def test_what_the_reference_is_made_of_is_there(name: str) -> None:
+    """Found without the tools that make the pages, which only one step of the checks has."""
+    found = pkgutil.resolve_name(name)
+    assert found.__doc__
+    home = getattr(found, "__module__", name)
+    assert name.startswith(home), f"{name} is defined in {home}"
