@@ -44,6 +44,7 @@ from videoseg import pipeline, registry
 from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.images import Images
+from videoseg.outlines.vectorizer import Vectorizer
 from videoseg.runlog.log import RunLog
 from videoseg.sources.video import VideoSource
 from videoseg.stages.batched import Batched, Load
@@ -309,6 +310,7 @@ def run(
         source.frames(stop=count),
         stage,
         tracker,
+        Vectorizer().vectorized,
         clock,
         log.append_answer,
     )

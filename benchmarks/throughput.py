@@ -31,6 +31,7 @@ import cv2
 import numpy as np
 
 from videoseg import pipeline, registry
+from videoseg.outlines.vectorizer import Vectorizer
 from videoseg.runlog.log import RunLog
 from videoseg.runlog.reader import read_run
 from videoseg.sources.video import VideoSource
@@ -190,6 +191,7 @@ def whole(
             source.frames(stop=frames),
             stage,
             tracker,
+            Vectorizer().vectorized,
             clock,
             log.append_answer,
         )

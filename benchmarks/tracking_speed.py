@@ -3,7 +3,7 @@
     python -m benchmarks.tracking_speed [--objects 10] [--frames 60] [--rounds 5] [--threads 2]
 
 Pictures and masks are made beforehand: rough-edged shapes on their ways over a picture that moves.
-What is timed is the tracker alone, from a frame and its detections to Scenes with outlines, in a
+What is timed is the tracker with the vectorizer, from a frame and its detections to outlines, in a
 process that may use two cores. The shares are measured in a run of their own, in which the parts
 are wrapped. Exits with 1 where the median is below the bar.
 """
@@ -28,8 +28,8 @@ from benchmarks.identity.failures import rough
 from videoseg.geometry import masks
 from videoseg.motion import frame_pairs as steps
 from videoseg.motion import shot_cuts as cuts
+from videoseg.outlines import vectorizer
 from videoseg.tracking import online as follow
-from videoseg.tracking import settings
 from videoseg.tracking.iou import IouTracker
 from videoseg.tracking.smoothing import blend as smooth
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, StreamInfo
@@ -44,8 +44,8 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("association", follow.OnlineTracker, "_assign"),
     ("trust in motion", steps, "motion_between"),
     ("distances", smooth.Observation, "of"),
-    ("steadying", smooth, "smooth_mask"),
-    ("outlines", settings, "outlines_of"),
+    ("smoothing", smooth, "smooth_mask"),
+    ("outlines", vectorizer, "outlines_of"),
     ("cuts", cuts.CutDetector, "push"),
 )
 """What is told apart, and where it is called."""
@@ -84,13 +84,15 @@ def run(objects: int, frames: int, rounds: int, threads: int) -> bool:
 
 
 def track(steps: Sequence[tuple[Frame, Detections]]) -> None:
-    """Follow and steady everything."""
-    tracker = IouTracker()
+    """Follow, smooth and outline everything."""
+    tracker, drawn = IouTracker(), vectorizer.Vectorizer()
     info = StreamInfo("clip", WIDTH, HEIGHT, Fraction(1, RATE), Fraction(RATE))
     tracker.start({"clip": info}, (Prompt("thing", text="thing"),))
     for frame, detections in steps:
-        tracker.update(frame, detections)
-    tracker.finish()
+        for scene in tracker.update(frame, detections):
+            drawn.vectorized(scene)
+    for scene in tracker.finish():
+        drawn.vectorized(scene)
 
 
 def made(objects: int, frames: int) -> list[tuple[Frame, Detections]]:

@@ -1,4 +1,4 @@
-"""The one loop: frames -> stage -> tracker -> writers. Knows protocols only."""
+"""The one loop: frames -> stage -> tracker -> outlines -> writers. Knows protocols only."""
 
 from __future__ import annotations
 
@@ -72,18 +72,22 @@ def follow(
     frames: Iterable[Frame],
     stage: Stage,
     tracker: Tracker,
+    vectorize: Callable[[Scene], Scene],
     clock: Stopwatch,
     on_answer: Callable[[Frame, Detections | None], object] = lambda _, __: None,
 ) -> Generator[Step, None, None]:
     """Yield a Step for every frame, in order. The tracker must have been started.
 
-    The tracker may look ahead; frames wait here until their Scene leaves it. ``on_answer`` is
-    called with each answer as soon as there is one, before the stage goes on.
+    The tracker may look ahead; frames wait here until their Scene leaves it. ``vectorize`` then
+    gives each mask its outline. ``on_answer`` is called with each answer as soon as there is one,
+    before the stage goes on.
     """
     waiting: dict[tuple[str, int], tuple[Frame, Detections | None]] = {}
 
     def paired(scenes: Iterable[Scene]) -> Iterator[Step]:
-        for scene in clock.each("track", scenes):
+        for tracked in clock.each("track", scenes):
+            with clock.measure("vectorize"):
+                scene = vectorize(tracked)
             yield Step(*waiting.pop((scene.stream, scene.index)), scene)
 
     decoded = clock.each("decode", frames)

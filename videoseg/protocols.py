@@ -16,13 +16,11 @@ from videoseg.types import (
     Detections,
     Frame,
     Grounding,
-    Mask,
     ModelCard,
     Prompt,
     RotoLayer,
     RotoShape,
     Scene,
-    Shape,
     StreamInfo,
 )
 from videoseg.types.snapshot import Snapshot
@@ -259,7 +257,11 @@ class Resumable(Stage, Protocol):
 
 @runtime_checkable
 class Tracker(Protocol):
-    """Gives instances identities over time and smooth outlines."""
+    """Gives instances identities over time and masks that hold still.
+
+    Its Scenes have masks and ids. Their shapes are empty: outlines are made of the masks afterwards
+    (``outlines/vectorizer.py``). A vector that is better than that goes into ``Instance.outline``.
+    """
 
     def start(self, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]) -> None:
         """Forget everything and begin a run; track ids start at 1."""
@@ -274,15 +276,6 @@ class Tracker(Protocol):
 
     def finish(self) -> Iterable[Scene]:
         """Give the Scenes still held back for look-ahead."""
-        ...
-
-
-@runtime_checkable
-class Draws(Tracker, Protocol):
-    """A Tracker whose settings say how masks become outlines."""
-
-    def outlines(self, found: Sequence[Mask]) -> Sequence[Shape]:
-        """The outline of each mask, as the tracker draws it."""
         ...
 
 

@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -25,6 +25,12 @@ RENAMED: Mapping[str, str] = {
     "remember": "reid_seconds",
 }
 """Settings of trackers: the name of earlier versions to that of now. Of other parts none is."""
+SINGLE_TABLES = ("run", "outlines")
+"""Tables of settings that are of the run itself; all others are of a kind of parts, by name."""
+MOVED: Mapping[str, Mapping[str, str]] = {
+    "tracking": {"tolerance": "outlines.tolerance", "curves": "outlines.curves"}
+}
+"""Settings of a kind of parts that a single table has now: earlier name to table and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +68,53 @@ def renamed(name: str, known: Collection[str]) -> str | None:
     return now if now in known and name not in known else None
 
 
-def brought_up_to_date(table: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """The settings that an earlier version has written down, by their names of now.
+def moved(kind: str, name: str, known: Collection[str]) -> str | None:
+    """Where a setting of a part is now, such as ``outlines.curves``; None where it has not moved.
 
     Args:
-        table: The settings of one part, as ``run.json`` has them.
+        kind: The kind of the part.
+        name: The name that the setting had.
         known: The names that the part has now.
     """
-    return {renamed(name, known) or name: value for name, value in table.items()}
+    return None if name in known else MOVED.get(kind, {}).get(name)
+
+
+def brought_up_to_date(
+    tables: Mapping[str, Any], known: Callable[[str, str], Collection[str]]
+) -> dict[str, Any]:
+    """The settings that an earlier version has written down, by their names and places of now.
+
+    Args:
+        tables: All tables, as ``run.json`` has them; what is no table stays as it is.
+        known: The names of a part's settings now, by kind and name of the part.
+    """
+    made = dict(tables)
+    for kind, parts in tables.items():
+        if kind not in SINGLE_TABLES and isinstance(parts, Mapping):
+            made[kind] = {
+                part: _brought_up_to_date(kind, table, known(kind, part), made)
+                if isinstance(table, Mapping)
+                else table
+                for part, table in parts.items()
+            }
+    return made
+
+
+def _brought_up_to_date(
+    kind: str, table: Mapping[str, Any], known: Collection[str], tables: dict[str, Any]
+) -> dict[str, Any]:
+    """One part's settings by their names of now; those that have moved go into ``tables``."""
+    made: dict[str, Any] = {}
+    for name, value in table.items():
+        place = moved(kind, name, known)
+        if place is None:
+            made[renamed(name, known) or name] = value
+        else:
+            single, _, now = place.partition(".")
+            there = tables.get(single, {})
+            if isinstance(there, Mapping):
+                tables[single] = {now: value, **there}
+    return made
 
 
 def settings_of(cls: type[Any]) -> tuple[Setting, ...]:

@@ -101,7 +101,7 @@ def test_outputs(shell: Shell, verb: str) -> None:
 
 
 def test_parts(shell: Shell) -> None:
-    assert {"run", "iou", "svg", "embedded"} <= set(shell.offers("videoseg show "))
+    assert {"run", "outlines", "iou", "svg", "embedded"} <= set(shell.offers("videoseg show "))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from videoseg.geometry.rings import scaled
 from videoseg.jobs.estimate import estimate
 from videoseg.jobs.job import Job
 from videoseg.jobs.preview import draw, looks
+from videoseg.outlines.vectorizer import Vectorizer
 from videoseg.sources.video import VideoSource
-from videoseg.types import Bezier, Cue, Polygon, Prompt, RgbImage
+from videoseg.types import Bezier, Cue, Instance, Mask, Polygon, Prompt, RgbImage
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +133,21 @@ def test_the_picture_shows_what_was_found(film: str) -> None:
         assert caption.min() >= 20
 
 
+def test_the_picture_is_drawn_by_the_settings_of_outlines(film: str) -> None:
+    with job(film) as made:
+        rows, columns = np.mgrid[:96, :160]
+        round_mask = Mask.from_array((columns - 80) ** 2 + (rows - 48) ** 2 < 30**2)
+        look = looks(made)[0]
+        found = replace(look.detections, instances=(Instance(round_mask, 0.9, 0),))
+        shown = [replace(look, detections=found)]
+        usual, coarse = (
+            draw(shown, made.prompts, made.streams, vectorizer=Vectorizer(tolerance=tolerance))
+            for tolerance in (0.5, 8.0)
+        )
+        assert np.array_equal(draw(shown, made.prompts, made.streams), usual)
+    assert not np.array_equal(coarse, usual)
+
+
 def test_pixels_that_are_not_square_are_shown_as_they_should_look() -> None:
     wide = str(clip(name="w.mp4", frames=1, width=96, height=64, sample_aspect_ratio=Fraction(2)))
     with job(wide) as made:
@@ -209,7 +226,9 @@ def test_an_estimate_is_of_frames_from_all_over(film: str) -> None:
         found = estimate(made)
     assert found.parts == ((0, 8), (16, 24), (32, 40))
     assert (found.frames, found.calls, found.tried) == (40, 10, 24)
-    assert set(found.per_frame) == {"decode", "model", "track", "log", "svg", "animated-svg"}
+    assert set(found.per_frame) == {
+        "decode", "model", "track", "vectorize", "log", "svg", "animated-svg"
+    }  # fmt: skip
     assert found.quickest is not None
     assert found.slowest is not None
     assert 0 < found.quickest <= found.slowest

@@ -16,7 +16,8 @@ from videoseg.config.json_schema import settings_schema
 from videoseg.config.layers import PROJECT_FILE, project_file
 from videoseg.config.run_config import load
 from videoseg.errors import ConfigError
-from videoseg.settings import RENAMED
+from videoseg.outlines.vectorizer import Vectorizer
+from videoseg.settings import MOVED, RENAMED
 
 
 @pytest.fixture
@@ -93,6 +94,65 @@ def test_an_old_name_is_refused_and_the_new_one_named(old: str, new: str, tmp_pa
 def test_an_old_name_in_an_earlier_run_is_read(old: str, new: str) -> None:
     found = load(recorded={"run": {}, "tracking": {"iou": {old: 1}}})
     assert found.tables["tracking"]["iou"] == {new: 1}
+
+
+@pytest.mark.parametrize(("old", "new"), MOVED["tracking"].items())
+@pytest.mark.parametrize("tracker", ["iou", "two-pass"])
+def test_a_setting_that_has_moved_is_refused_and_its_new_place_named(
+    old: str, new: str, tracker: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "given.toml"
+    file.write_text(f"[tracking.{tracker}]\n{old} = 1\n")
+    variable = f"VIDEOSEG_TRACKING_{tracker.upper().replace('-', '_')}_{old.upper()}"
+    ways: list[dict[str, Any]] = [
+        {"file": file},
+        {"assignments": [f"tracking.{tracker}.{old}=1"]},
+        {"environment": {variable: "1"}},
+    ]
+    for way in ways:
+        with pytest.raises(ConfigError, match=f"{old!r} any more; it is called {new!r} now"):
+            load(**way)
+
+
+def test_other_parts_have_no_setting_that_has_moved() -> None:
+    with pytest.raises(ConfigError, match=r"writers\.svg has no setting 'curves';"):
+        load(assignments=["writers.svg.curves=true"])
+    found = load(assignments=["exporters.animated-svg.tolerance=2"])
+    assert found.tables == {"exporters": {"animated-svg": {"tolerance": 2.0}}}
+
+
+def test_the_table_of_outlines_is_set_in_every_way(tmp_path: Path) -> None:
+    file = tmp_path / "given.toml"
+    file.write_text("[outlines]\ntolerance = 0.25\n")
+    found = load(preset="rotoscope", file=file, environment={"VIDEOSEG_OUTLINES_CURVES": "false"})
+    assert found.outlines == Vectorizer(tolerance=0.25, curves=False)
+    assert found.origins["outlines.tolerance"] == str(file)
+    assert found.origins["outlines.curves"] == "VIDEOSEG_OUTLINES_CURVES"
+    assert load(assignments=["outlines.curves=true"]).outlines == Vectorizer(curves=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("outlines.tolerances=1", "outlines has no setting .*mean 'tolerance'"),
+        ("outlines.tolerance=-1", r"outlines\.tolerance = -1"),
+        ("outlines.iou.tolerance=1", "--set takes part.key=value"),
+        ("outline.iou.tolerance=1", "unknown table 'outline'.*'outlines'"),
+    ],
+)
+def test_what_is_wrong_with_the_table_of_outlines_is_said(given: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load(assignments=[given])
+
+
+@pytest.mark.parametrize("tracker", ["iou", "two-pass"])
+def test_settings_of_an_earlier_run_that_have_moved_are_read(tracker: str) -> None:
+    earlier = {"tolerance": 1.5, "curves": True, "smoothing": 0.25}
+    found = load(recorded={"run": {"tracker": tracker}, "tracking": {tracker: earlier}})
+    assert found.outlines == Vectorizer(tolerance=1.5, curves=True)
+    assert found.tables["tracking"][tracker] == {"smoothing": 0.25}
+    now = load(recorded={"run": {}, "outlines": {"tolerance": 3.0}, "tracking": {"iou": earlier}})
+    assert now.outlines == Vectorizer(tolerance=3.0, curves=True)
 
 
 def test_an_earlier_run_is_changed_by_this_call_alone(places: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from videoseg import registry
 from videoseg.cli._app import run
 from videoseg.config import trust
 from videoseg.config.layers import PROJECT_FILE
-from videoseg.config.run_config import RunSettings, guards_of, load, settings_of
+from videoseg.config.run_config import SINGLE, guards_of, load, settings_of
 from videoseg.config.trust import trust_file
 from videoseg.errors import ConfigError
 from videoseg.settings import Guarded
@@ -281,7 +281,8 @@ REASONS = {
 
 
 def every_setting() -> list[tuple[str, str, str, type[Any]]]:
-    found = [("run", "run", each.name, RunSettings) for each in settings_of(RunSettings)]
+    single = SINGLE.items()
+    found = [(name, name, each.name, cls) for name, cls in single for each in settings_of(cls)]
     for kind in registry.KINDS:
         for part in registry.names(kind):
             cls = registry.part_class(kind, part)

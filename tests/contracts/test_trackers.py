@@ -77,6 +77,12 @@ def test_an_identity_keeps_its_prompt_and_label(tracker: Tracker) -> None:
         assert label == PROMPTS[prompt].label
 
 
+def test_outlines_are_left_to_the_step_after_it(tracker: Tracker) -> None:
+    drawn = [each for scene in track(tracker, passing()) for each in scene.instances]
+    assert drawn
+    assert not any(each.shape.parts for each in drawn)
+
+
 def test_a_new_start_forgets_everything(tracker: Tracker) -> None:
     first = facts(track(tracker, passing()))
     assert facts(track(tracker, passing())) == first

@@ -28,7 +28,7 @@ from videoseg.types.usage import Destination, Metered, Remote, Sends, Usage
 OF_OTHER_PARTS = {
     "videoseg.protocols": {
         *("FrameSource", "Segmenter", "Grounder", "VideoSegmenter", "Stage", "Resumable"),
-        *("Tracker", "Draws", "TwoPassTracker", "Writer", "RunReader", "Exporter"),
+        *("Tracker", "TwoPassTracker", "Writer", "RunReader", "Exporter"),
     },
     "videoseg.jobs.positions": {"Timed"},
     "videoseg.stages.concurrent": {"RemoteSegmenter"},  # a Segmenter that is Remote

@@ -22,7 +22,7 @@ from videoseg.errors import OutputExistsError, RunLogError, UsageError, Videoseg
 from videoseg.runlog.findings import Finding
 from videoseg.runlog.manifest import read_manifest
 from videoseg.runlog.staging import STAGING
-from videoseg.settings import RENAMED
+from videoseg.settings import MOVED, RENAMED
 from videoseg.types import Cue
 
 KEPT = Path(STAGING, "notes", "detections.jsonl")
@@ -285,14 +285,18 @@ def finished(film: Path, out: Path, *assignments: str, write: tuple[str, ...] = 
 
 
 CHANGED = "tracking.iou.smoothing=0"
+OUTLINES = "outlines.tolerance=2"
 
 
-def test_a_rerun_makes_what_a_run_with_these_settings_makes(film: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [CHANGED, OUTLINES])
+def test_a_rerun_makes_what_a_run_with_these_settings_makes(
+    change: str, film: Path, tmp_path: Path
+) -> None:
     first = finished(film, tmp_path / "first")
     once = "exporters.animated-svg.loop=false"
-    other = finished(film, tmp_path / "other", CHANGED, once)
+    other = finished(film, tmp_path / "other", change, once)
     again = tmp_path / "again"
-    arguments = ["--set", CHANGED, "--set", once]
+    arguments = ["--set", change, "--set", once]
     assert run(["rerun", str(first), *arguments, "-o", str(again)]) == 0
     assert Breaking.asked == []
     assert contents(again) == contents(other)
@@ -303,12 +307,16 @@ def test_a_rerun_makes_what_a_run_with_these_settings_makes(film: Path, tmp_path
 
 
 def made_earlier(path: Path) -> None:
-    """Give the settings in a ``run.json`` or a plan the names that they had before."""
+    """Give the settings in a ``run.json`` or a plan the names and places that they had before."""
     made = json.loads(path.read_text(encoding="utf-8"))
     old = {now: before for before, now in RENAMED.items()}
     table = made["settings"]["tracking"]["iou"]
     assert old.keys() <= table.keys()
-    made["settings"]["tracking"]["iou"] = {old.get(key, key): table[key] for key in table}
+    outlines = made["settings"].pop("outlines")
+    assert {f"outlines.{key}" for key in outlines} == set(MOVED["tracking"].values())
+    made["settings"]["tracking"]["iou"] = {
+        old.get(key, key): table[key] for key in table
+    } | outlines
     path.write_text(json.dumps(made), encoding="utf-8")
 
 
@@ -316,8 +324,8 @@ def made_earlier(path: Path) -> None:
 def test_a_run_of_an_earlier_version_is_rerun_alike(
     more: tuple[str, ...], film: Path, tmp_path: Path
 ) -> None:
-    change = "tracking.iou.max_gap_frames=5"
-    first = finished(film, tmp_path / "first", change)
+    changes = "tracking.iou.max_gap_frames=5", "outlines.tolerance=2"
+    first = finished(film, tmp_path / "first", *changes)
     wanted, again = tmp_path / "wanted", tmp_path / "again"
     assert run(["rerun", str(first), *more, "-o", str(wanted)]) == 0
     made_earlier(first / "run.json")

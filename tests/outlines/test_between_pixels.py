@@ -18,7 +18,7 @@ from videoseg.outlines.between_pixels import chain_of, line_between
 from videoseg.outlines.raster import rasterise, wrong_pixels
 from videoseg.outlines.trace import trace
 from videoseg.outlines.vectorize import outline_of
-from videoseg.types import Bezier, Mask, Ring
+from videoseg.types import Bezier, Instance, Mask, Ring
 
 FINE = (0.1, 0.2, 0.3, 0.49)
 SIZE, MORE = 160, 16
@@ -145,9 +145,8 @@ def test_where_logits_say_where_the_edge_is_it_is_there() -> None:
 
 
 def test_the_rotoscope_preset_draws_such_curves() -> None:
-    settings = load(preset="rotoscope").part("tracking", "iou")
     mask, _ = wavy(3)
-    (shape,) = settings.outlines([mask])
+    (shape,) = load(preset="rotoscope").outlines.shapes([Instance(mask, 1.0, 0)])
     (ring,) = shape.rings
     assert isinstance(ring, Bezier)
     assert ends_of(ring)[1].mean() > 0.7

@@ -230,17 +230,15 @@ def test_the_same_run_gives_the_same_masks() -> None:
             assert a.instance.mask.bitmap.tobytes() == b.instance.mask.bitmap.tobytes()
 
 
-# Looks --------------------------------------------------------------------------------------------
+# Appearance ---------------------------------------------------------------------------------------
 
 
 def test_looks_tell_colours_apart_wherever_they_are() -> None:
     places = (disc(40, 40), disc(110, 80))
-    palettes = [BinnedImage.of(painted((places[0], RED), (places[1], c))) for c in (RED, BLUE)]
+    pictures = [BinnedImage.of(painted((places[0], RED), (places[1], c))) for c in (RED, BLUE)]
     same, other = (
-        Appearance.of(found(places[0]), palette).similarity(
-            Appearance.of(found(places[1]), palette)
-        )
-        for palette in palettes
+        Appearance.of(found(places[0]), binned).similarity(Appearance.of(found(places[1]), binned))
+        for binned in pictures
     )
     assert same > 0.9
     assert other < 0.5
@@ -254,11 +252,10 @@ def test_a_look_at_one_pixel_says_nothing() -> None:
 
 def test_an_embedding_goes_before_colours() -> None:
     mask = disc(40, 40)
-    palette = BinnedImage.of(painted((mask, RED)))
+    binned = BinnedImage.of(painted((mask, RED)))
     axes = np.eye(2, dtype=np.float32)
     one, other = (
-        Appearance.of(dataclasses.replace(found(mask), embedding=3 * axis), palette)
-        for axis in axes
+        Appearance.of(dataclasses.replace(found(mask), embedding=3 * axis), binned) for axis in axes
     )
     assert one.similarity(one) == pytest.approx(1)
     assert one.similarity(other) == pytest.approx(0)

@@ -5,7 +5,7 @@ import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -32,25 +32,16 @@ from tests.support.tracked import (
 from videoseg import registry
 from videoseg.geometry import masks
 from videoseg.geometry.region import Bounds
-from videoseg.geometry.rings import flatten
-from videoseg.outlines.raster import rasterise
 from videoseg.outlines.vectorize import outlines_of
 from videoseg.protocols import Tracker
 from videoseg.tracking.association import best_pairs
 from videoseg.tracking.iou import IouTracker
 from videoseg.tracking.region import Confined
 from videoseg.types import (
-    Bezier,
-    Detections,
     Frame,
     Mask,
-    Polygon,
-    Prompt,
     RgbImage,
     Scene,
-    Shape,
-    StreamInfo,
-    TrackedInstance,
 )
 
 COLOURS = ((230, 30, 40), (30, 60, 230), (20, 200, 60))
@@ -90,9 +81,7 @@ def test_contract_one_object_keeps_its_id_from_its_first_frame(any_tracker: Trac
     assert all(item.label == "ball" for scene in scenes for item in scene.instances)
     for index, scene in enumerate(scenes):
         (only,) = scene.instances
-        drawn = rasterise(only.shape, WIDTH, HEIGHT)
-        assert drawn is not None
-        assert masks.iou(drawn, disc(30 + 2 * index, 60)) > 0.9
+        assert masks.iou(only.instance.mask, disc(30 + 2 * index, 60)) > 0.9
 
 
 def test_contract_empty_clip(any_tracker: Tracker) -> None:
@@ -207,52 +196,17 @@ def test_any_stream_of_detections_gives_every_frame_one_scene(
 # Bounds -------------------------------------------------------------------------------------------
 
 
-class Plain:
-    """A tracker that is no part of videoseg: draws what it is given in lines."""
-
-    def __init__(self, *, curves: bool) -> None:
-        self.curves = curves
-
-    def start(self, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]) -> None: ...
-
-    def update(self, frame: Frame, detections: Detections | None) -> Iterable[Scene]:
-        assert detections is not None
-        found = [one.mask for one in detections.instances]
-        items = zip(detections.instances, outlines_of(found, curves=self.curves), strict=True)
-        tracked = [TrackedInstance(1, instance, shape, "ball") for instance, shape in items]
-        yield Scene(frame.stream, frame.index, frame.pts, frame.time_base, None, 0, tuple(tracked))
-
-    def finish(self) -> Iterable[Scene]:
-        return ()
-
-
-@pytest.mark.parametrize("curves", [False, True])
-@pytest.mark.parametrize("tolerance", [0.0, 0.5, 3.0])
-def test_what_is_cut_at_the_bounds_is_drawn_by_the_runs_settings(
-    tolerance: float, curves: bool
-) -> None:
+def test_masks_are_cut_at_the_bounds_and_lose_a_vector_that_crosses_them() -> None:
     left = masks.to_bitmap(disc(80, 60, 30))
     left[:, 80:] = False
-    cut = masks.from_bitmap(left)
-    assert cut is not None
-    (expected,) = outlines_of([cut], tolerance=tolerance, curves=curves)
-    tracker = IouTracker(tolerance=tolerance, curves=curves, smoothing=0)
-    (scene,) = track(Confined(tracker, Bounds((0, 0, 80, HEIGHT))), [[seen(80, 60, 30)]])
-    assert_same(scene.instances[0].shape, expected)
-
-
-@pytest.mark.parametrize("curves", [False, True])
-def test_outlines_of_other_trackers_stay_lines_or_curves_at_the_bounds(curves: bool) -> None:
-    confined = Confined(Plain(curves=curves), Bounds((0, 0, 80, HEIGHT)))
-    (scene,) = track(confined, [[seen(80, 60, 30)]])
-    kind = Bezier if curves else Polygon
-    assert all(isinstance(ring, kind) for ring in scene.instances[0].shape.rings)
-
-
-def assert_same(one: Shape, other: Shape) -> None:
-    for a, b in zip(one.rings, other.rings, strict=True):
-        assert type(a) is type(b)
-        assert np.array_equal(flatten(a), flatten(b))
+    (outline,) = outlines_of([disc(80, 60, 30)])
+    found = [dataclasses.replace(seen(80, 60, 30), outline=outline)]
+    (scene,) = track(Confined(raw(), Bounds((0, 0, 80, HEIGHT))), [found])
+    (only,) = scene.instances
+    assert np.array_equal(masks.to_bitmap(only.instance.mask), left)
+    assert only.instance.outline is None
+    (scene,) = track(Confined(raw(), Bounds((0, 0, WIDTH, HEIGHT))), [found])
+    assert scene.instances[0].instance.outline is outline
 
 
 # Identity -----------------------------------------------------------------------------------------

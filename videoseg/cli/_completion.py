@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from videoseg.registry import Kind
 
 Offer = tuple[str, str]
+_OF_THE_RUN: tuple[Offer, ...] = (
+    ("run", "the run as a whole"),
+    ("outlines", "how masks become outlines"),
+)
 
 
 def models(incomplete: str) -> list[Offer]:
@@ -39,11 +43,11 @@ def outputs(incomplete: str) -> list[Offer]:
 
 
 def parts(incomplete: str) -> list[Offer]:
-    """Names of all parts, and ``run``."""
+    """Names of all parts, and of the tables of the run itself."""
     from videoseg import registry
 
     named = ((name, kind) for kind in registry.KINDS for name in registry.names(kind))
-    return _beginning(incomplete, [("run", "the run as a whole"), *sorted(named)])
+    return _beginning(incomplete, [*_OF_THE_RUN, *sorted(named)])
 
 
 def _beginning(incomplete: str, offers: Iterable[Offer]) -> list[Offer]:

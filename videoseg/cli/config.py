@@ -153,8 +153,8 @@ def trust(
 
 
 def _tables(config: RunConfig) -> Tables:
-    """The table ``run`` and those of the parts that it names, or that something is said about."""
-    from videoseg.config.run_config import AUTO, output_kind
+    """The tables of the run, and those of the parts it names or that something is said about."""
+    from videoseg.config.run_config import AUTO, SINGLE, output_kind
     from videoseg.jobs.outputs import VIDEO_OUTPUTS
     from videoseg.runlog.fingerprint import plain
 
@@ -167,7 +167,7 @@ def _tables(config: RunConfig) -> Tables:
         *((output_kind(name), name) for name in outputs),
         *((kind, part) for kind, parts in config.tables.items() for part in parts),
     ]
-    tables: Tables = {"run": plain(run)}
+    tables: Tables = {name: plain(getattr(config, name)) for name in SINGLE}
     for kind, part in dict.fromkeys(named):
         settings = plain(config.part(kind, part))
         if settings:

@@ -148,7 +148,15 @@ def preview(
         shown = looks(job, at or ())
         refused = {each.prompt for each in job.refused}
         streams = job.streams
-        picture = draw(shown, job.prompts, streams, width=width, refused=refused, ruler=ruler)
+        picture = draw(
+            shown,
+            job.prompts,
+            streams,
+            vectorizer=job.config.outlines,
+            width=width,
+            refused=refused,
+            ruler=ruler,
+        )
         write_png(path, picture)
         _say(job, shown, path, as_json=as_json, quiet=quiet)
         if refused:

@@ -24,7 +24,7 @@ def show(
         str | None,
         typer.Argument(
             metavar="PART",
-            help="Name of a part, or `run`; without it, list all.",
+            help="Name of a part, `run` or `outlines`; without it, list all.",
             autocompletion=_completion.parts,
         ),
     ] = None,
@@ -40,8 +40,8 @@ def show(
         for each in registry.broken():
             _log.warning("%s", each)
         return
-    if name == "run":
-        _settings("run", config.RunSettings)
+    if name in config.SINGLE:
+        _settings(name, config.SINGLE[name])
         return
     kinds = [kind for kind in registry.KINDS if name in registry.names(kind)]
     for each in registry.broken() if not kinds else ():

@@ -6,7 +6,7 @@ from typing import Any
 
 from videoseg import registry
 from videoseg.config.layers import PRESET, presets
-from videoseg.config.run_config import AUTO, RunSettings, settings_model, settings_of
+from videoseg.config.run_config import AUTO, SINGLE, settings_model, settings_of
 
 Schema = dict[str, Any]
 
@@ -15,7 +15,8 @@ def settings_schema() -> Schema:
     """What a file of settings may hold with the parts that are installed here."""
     shared: Schema = {}
     kinds = {kind: _kind(kind, shared) for kind in registry.KINDS}
-    run = _table(RunSettings, "run", shared)
+    single = {name: _table(cls, name, shared) for name, cls in SINGLE.items()}
+    run = single["run"]
     outputs = sorted({*registry.names("writers"), *registry.names("exporters")})
     run["properties"]["model"]["enum"] = list(registry.names("models"))
     run["properties"]["tracker"]["enum"] = list(registry.names("tracking"))
@@ -29,7 +30,7 @@ def settings_schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "videoseg settings",
         "type": "object",
-        "properties": {PRESET: preset, "run": run, **kinds},
+        "properties": {PRESET: preset, **single, **kinds},
         "additionalProperties": False,
         **({"$defs": shared} if shared else {}),
     }

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from videoseg import registry
 from videoseg.errors import ConfigError, nearest
 from videoseg.registry import KINDS, Kind
+from videoseg.settings import SINGLE_TABLES
 from videoseg.system.text_files import read_text
 
 Table: TypeAlias = Mapping[str, Any]
@@ -42,17 +43,15 @@ class Layer:
 
     Attributes:
         origin: The place, for messages.
-        tables: ``run`` and kinds of parts to their tables; not checked.
+        tables: ``run``, ``outlines`` and kinds of parts to their tables; not checked.
         preset: Name of the preset that it is on top of, if it names one.
         text: What was written, where that is the value of one setting.
-        recorded: Whether an earlier run has written it down, maybe by names of an earlier version.
     """
 
     origin: str
     tables: Table
     preset: str | None = None
     text: str | None = None
-    recorded: bool = False
 
 
 def presets() -> Mapping[str, Path]:
@@ -112,7 +111,7 @@ def environment_layers(environment: Mapping[str, str]) -> list[Layer]:
 
     The name is that of ``--set`` in capitals, with ``_`` for each point and dash. Values are read
     as ``--set`` reads them; an empty one is as good as none. Variables that are not even near to
-    ``RUN`` or a kind of part are for others.
+    ``RUN``, ``OUTLINES`` or a kind of part are for others.
 
     Raises:
         ConfigError: A variable names a kind of part, but no part, or nearly a kind.
@@ -134,7 +133,7 @@ def assignment_layer(text: str) -> Layer:
     kind, *name, key = path.strip().split(".") if "." in path else ("", "")
     # The name of a part may have dots of its own: models.sam2.1-tiny.device
     keys = [kind, ".".join(name), key] if name else [kind, key]
-    if not equals or not all(keys) or len(keys) != (2 if keys[0] == "run" else 3):
+    if not equals or not all(keys) or len(keys) != (2 if keys[0] in SINGLE_TABLES else 3):
         raise ConfigError(
             "--set takes part.key=value such as writers.svg.precision=2 or run.batch=8, "
             f"got {text!r}"
@@ -164,7 +163,7 @@ def _is_setting(name: str) -> bool:
         ConfigError: It seems to be, but would not count.
     """
     kind, _, rest = name.removeprefix(PREFIX).lower().partition("_")
-    kinds = ("run", *KINDS)
+    kinds = (*SINGLE_TABLES, *KINDS)
     if kind in kinds and rest:
         return True
     if difflib.get_close_matches(kind, kinds, n=1, cutoff=_NEARLY):
@@ -176,7 +175,7 @@ def _is_setting(name: str) -> bool:
 def _variable(name: str) -> list[str]:
     """The keys that a variable of the environment stands for."""
     kind, _, rest = name.removeprefix(PREFIX).lower().partition("_")
-    if kind == "run":
+    if kind in SINGLE_TABLES:
         return [kind, rest]
     found = _part(_kind(kind), rest)
     if found is None:

@@ -2,11 +2,14 @@
 
 Layers (``layers.py``), the later ones win: defaults of the parts, the preset, the project's file,
 ``--config FILE``, the environment, flags, ``--set``. A table names a part, a key one of its
-settings::
+settings; two tables are of the run itself::
 
     [run]
     model = "embedded"
     write = ["svg", "overlay"]
+
+    [outlines]
+    tolerance = 1.0
 
     [writers.svg]
     precision = 2
@@ -39,9 +42,10 @@ from videoseg.config.layers import (
 )
 from videoseg.config.trust import Said, check_project
 from videoseg.errors import ConfigError, MissingDependencyError, nearest, shown
+from videoseg.outlines.vectorizer import Vectorizer
 from videoseg.protocols import Composite
 from videoseg.registry import Kind
-from videoseg.settings import Guarded, brought_up_to_date, renamed, settings_fields
+from videoseg.settings import Guarded, brought_up_to_date, moved, renamed, settings_fields
 from videoseg.settings import Setting as Setting
 from videoseg.settings import settings_model as settings_model
 from videoseg.settings import settings_of as settings_of
@@ -124,6 +128,10 @@ class RunSettings:
     ] = 0.6
 
 
+SINGLE: Mapping[str, type[Any]] = {"run": RunSettings, "outlines": Vectorizer}
+"""The tables of the run itself (``settings.SINGLE_TABLES``) and their classes."""
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """Checked settings of a run and of its parts.
@@ -133,11 +141,13 @@ class RunConfig:
         tables: For each kind of part and each part's name, the settings that differ from defaults.
         origins: Where each setting was said, by its path such as ``writers.svg.precision``; one
             that is not here has its default.
+        outlines: The table ``[outlines]``.
     """
 
     run: RunSettings = RunSettings()
     tables: Mapping[Kind, Mapping[str, Table]] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+    outlines: Vectorizer = field(default_factory=Vectorizer)
 
     def part(self, kind: Kind, name: str) -> Any:
         """A new part with its settings, not yet opened.
@@ -157,7 +167,7 @@ class RunConfig:
         cls = registry.part_class(kind, name)
         if kind == "models":
             settings = {**self._for_models(name, cls), **settings}
-        part = made(**_checked(cls, settings, f"{kind}.{name}"))
+        part = made(**_checked(cls, settings, f"{kind}.{name}", kind=kind))
         if isinstance(part, Composite):
             part.compose(functools.partial(self.part, "models"))
         return part
@@ -206,7 +216,7 @@ def load(
     _check_arguments(preset, file, flags, assignments)
     found: list[Layer] = []
     if recorded is not None:
-        found.append(Layer("run.json", recorded, recorded=True))
+        found.append(_recorded(recorded))
     else:
         variables = environment or {}
         project = None if folder is None else project_file(folder)
@@ -243,8 +253,8 @@ def guarded(layer: Layer) -> Iterator[Said]:
         ConfigError: It names a part that does not exist.
     """
     for name, table in layer.tables.items():
-        if name == "run":
-            yield from _guarded("run", RunSettings, table)
+        if name in SINGLE:
+            yield from _guarded(name, SINGLE[name], table)
         elif name in registry.KINDS and isinstance(table, Mapping):
             kind = _kind(name, layer.origin)
             for part, settings in table.items():
@@ -287,30 +297,42 @@ def _preset(
 
 def _stacked(found: Sequence[Layer]) -> RunConfig:
     """Every layer checked by itself, and the later on top of the earlier."""
-    run: dict[str, Any] = {}
+    single: dict[str, dict[str, Any]] = {name: {} for name in SINGLE}
     tables: dict[Kind, dict[str, dict[str, Any]]] = {}
     origins: dict[str, str] = {}
     for layer in found:
         origin = layer.origin
         for name, table in layer.tables.items():
-            if name == "run":
-                given = _table(table, "run", origin)
-                checked = _checked(RunSettings, given, f"{origin}: run", layer.text)
-                _check_names(RunSettings(**checked), origin)
-                run.update(checked)
-                origins.update({f"run.{key}": origin for key in checked})
+            if name in SINGLE:
+                given = _table(table, name, origin)
+                checked = _checked(SINGLE[name], given, f"{origin}: {name}", layer.text)
+                if name == "run":
+                    _check_names(RunSettings(**checked), origin)
+                single[name].update(checked)
+                origins.update({f"{name}.{key}": origin for key in checked})
                 continue
             kind = _kind(name, origin)
             for part, settings in _table(table, name, origin).items():
                 path = f"{kind}.{part}"
                 cls = _part_class(kind, part, origin)
                 given = _table(settings, path, origin)
-                if layer.recorded:
-                    given = brought_up_to_date(given, [item.name for item in settings_fields(cls)])
-                checked = _checked(cls, given, f"{origin}: {path}", layer.text)
+                checked = _checked(cls, given, f"{origin}: {path}", layer.text, kind)
                 tables.setdefault(kind, {}).setdefault(part, {}).update(checked)
                 origins.update({f"{path}.{key}": origin for key in checked})
-    return RunConfig(RunSettings(**run), tables, origins)
+    return RunConfig(
+        RunSettings(**single["run"]), tables, origins, Vectorizer(**single["outlines"])
+    )
+
+
+def _recorded(tables: Table) -> Layer:
+    """The settings of an earlier run, which an earlier version may have written down."""
+    origin = "run.json"
+
+    def known(kind: str, part: str) -> list[str]:
+        cls = _part_class(_kind(kind, origin), part, origin)
+        return [item.name for item in settings_fields(cls)]
+
+    return Layer(origin, brought_up_to_date(tables, known))
 
 
 def _flag(name: str) -> str:
@@ -318,7 +340,11 @@ def _flag(name: str) -> str:
 
 
 def _checked(
-    cls: type[Any], settings: Table, where: str, text: str | None = None
+    cls: type[Any],
+    settings: Table,
+    where: str,
+    text: str | None = None,
+    kind: Kind | None = None,
 ) -> dict[str, Any]:
     """The settings given, converted and checked; nothing that was not given.
 
@@ -328,12 +354,13 @@ def _checked(
         where: Where they stand, for messages.
         text: What was written for the only one; it counts where what it reads as does not fit,
             as with ``run.start=12.5``, a place that looks like a number.
+        kind: The kind of part that they are of, if they are of one.
     """
     from pydantic import ValidationError
 
     known = [item.name for item in settings_fields(cls)]
     for key in settings:
-        now = renamed(key, known)
+        now = renamed(key, known) or moved(kind or "", key, known)
         if now is not None:
             raise ConfigError(f"{where} has no setting {key!r} any more; it is called {now!r} now")
         if key not in known:
@@ -343,7 +370,7 @@ def _checked(
     except ValidationError as error:
         if text is not None:
             with contextlib.suppress(ConfigError):
-                return _checked(cls, dict.fromkeys(settings, text), where)
+                return _checked(cls, dict.fromkeys(settings, text), where, kind=kind)
         first = error.errors(include_url=False)[0]
         key = ".".join(str(piece) for piece in first["loc"])
         message = f"{where}.{key} = {first['input']!r}: {first['msg']}"
@@ -388,7 +415,7 @@ def _kind(name: str, origin: str) -> Kind:
     for kind in registry.KINDS:
         if kind == name:
             return kind
-    hint = nearest(name, ["run", *registry.KINDS])
+    hint = nearest(name, [*SINGLE, *registry.KINDS])
     raise ConfigError(f"{origin}: unknown table {name!r}; {hint}")
 
 

@@ -302,6 +302,7 @@ class Job(AbstractContextManager["Job"]):
         card, run = self.card, self.config.run
         settings: dict[str, Any] = {
             "run": run,
+            "outlines": self.config.outlines,
             "sources": {source_name(self.location, self.config): self._source},
             "models": {run.model: _settings_of(self._model)},
             "tracking": {run.tracker: self._tracker},
@@ -468,7 +469,9 @@ class Job(AbstractContextManager["Job"]):
         tracker = Confined(self._tracker, self._bounds)
         tracker.start(self.streams, self.prompts)
         shown = self.frames() if frames is None else frames
-        return pipeline.follow(shown, stage, tracker, self.clock, on_answer)
+        return pipeline.follow(
+            shown, stage, tracker, self.config.outlines.vectorized, self.clock, on_answer
+        )
 
     def _publish(
         self,

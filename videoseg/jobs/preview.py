@@ -20,7 +20,7 @@ from videoseg.drawing.ruler import with_ruler
 from videoseg.errors import SourceError
 from videoseg.geometry.rings import scaled
 from videoseg.jobs.job import Job
-from videoseg.outlines.vectorize import outlines_of
+from videoseg.outlines.vectorizer import Vectorizer
 from videoseg.prompts import is_carried
 from videoseg.types import (
     Detections,
@@ -36,6 +36,8 @@ from videoseg.types import (
 
 _log = logging.getLogger(__name__)
 
+DEFAULT = Vectorizer()
+"""What makes outlines of masks by the defaults of runs."""
 _COLUMNS = 3
 _GAP, _LETTERS, _LINE = 12, 16, 24
 _GROUND, _INK, _PALE = 24, 235, 150
@@ -189,6 +191,7 @@ def draw(
     width: int = 640,
     ruler: bool = False,
     refused: Collection[int] = (),
+    vectorizer: Vectorizer = DEFAULT,
 ) -> RgbImage:
     """Draw looks in the order of their frames; colours belong to prompts.
 
@@ -199,9 +202,11 @@ def draw(
         width: Most pixels across each picture, which is never enlarged.
         refused: Places of prompts that the model does not know.
         ruler: Whether each has a ruler and lines to read coordinates by.
+        vectorizer: What makes outlines of masks.
     """
     tiles = [
-        _tile(look, prompts, streams[look.frame.stream], width, refused, ruler) for look in shown
+        _tile(look, prompts, streams[look.frame.stream], width, refused, ruler, vectorizer)
+        for look in shown
     ]
     columns = _COLUMNS if len(tiles) != 4 else 2
     return grid(tiles, columns, gap=_GAP, ground=_GROUND)
@@ -214,6 +219,7 @@ def _tile(
     most: int,
     refused: Collection[int],
     ruler: bool,
+    vectorizer: Vectorizer,
 ) -> RgbImage:
     """A picture with its outlines, and under it what it is and what was found."""
     import cv2
@@ -225,7 +231,7 @@ def _tile(
     small = cv2.resize(look.frame.image, size, interpolation=cv2.INTER_AREA)
     planes = [np.array(small[..., channel], np.uint8) for channel in range(3)]
     painter = Painter(RGB, *size, _OPACITY, labels=True, caption=_caption)
-    painter.paint(planes, _scene(look, prompts, size))
+    painter.paint(planes, _scene(look, prompts, size, vectorizer))
     lines = [(" + ".join(look.places) + f"   frame {look.frame.index}   {_clock(look)}", _INK)]
     lines += [
         (f"{p.label}: not known to the model" if n in refused else _found(look, n, p), _PALE)
@@ -237,17 +243,17 @@ def _tile(
     return np.vstack([picture, *(_line(text, picture.shape[1], ink) for text, ink in lines)])
 
 
-def _scene(look: Look, prompts: Sequence[Prompt], size: tuple[int, int]) -> Scene:
+def _scene(
+    look: Look, prompts: Sequence[Prompt], size: tuple[int, int], vectorizer: Vectorizer
+) -> Scene:
     """What was found, in the pixels of the small picture."""
     frame, found = look.frame, look.detections.instances
     factors = size[0] / frame.width, size[1] / frame.height
     drawn = []
-    for each, shape in zip(
-        found, outlines_of([each.mask for each in found], curves=False), strict=True
-    ):
+    for each, shape in zip(found, vectorizer.shapes(found), strict=True):
         parts = tuple(
             Part(scaled(part.outer, *factors), tuple(scaled(r, *factors) for r in part.holes))
-            for part in (each.outline or shape).parts
+            for part in shape.parts
         )
         label = prompts[each.prompt].label
         drawn.append(TrackedInstance(each.prompt + 1, each, Shape(parts), label))

@@ -27,7 +27,7 @@ from videoseg.system.threads import Stopwatch
 from videoseg.types import Detections, Frame, Scene
 
 ONE_PASS, TWO_PASS = "iou", "two-pass"
-_AFTER_THE_MODEL = frozenset({"tracking", "writers", "exporters"})
+_AFTER_THE_MODEL = frozenset({"tracking", "outlines", "writers", "exporters"})
 _AFTER_THE_MODEL_OF_RUN = frozenset(
     {"tracker", "write", "review_gap", "review_shrink", "review_jump", "review_score"}
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from videoseg.runlog.codec import Json, prompt_to_json, stream_to_json
 from videoseg.runlog.fingerprint import FileRecord, installed_versions, plain
-from videoseg.settings import brought_up_to_date
+from videoseg.settings import SINGLE_TABLES, brought_up_to_date
 from videoseg.types import Prompt, StreamInfo
 
 _OF_CALLS = ("concurrency", "timeout", "attempts", "first_wait", "cache", "max_calls", "max_cost")
@@ -29,8 +29,8 @@ class Plan:
         prompts: What is asked.
         model: Name of the model.
         weights: Its weight files.
-        settings: The table ``[run]`` and those of all parts; dataclasses, paths and fractions are
-            written as plain values.
+        settings: The tables of the run itself and those of all parts; dataclasses, paths and
+            fractions are written as plain values.
         versions: Package name to version.
     """
 
@@ -78,19 +78,10 @@ def difference(before: Mapping[str, Json], now: Plan) -> str | None:
 
 
 def _brought_up_to_date(before: Json, now: Json) -> Json:
-    """All settings of an earlier run, each by the name that it has in this one."""
+    """All settings of an earlier run, each by the name and in the place that it has in this one."""
     if not isinstance(before, dict):
         return before
-    tables = dict(before)
-    for kind, parts in before.items():
-        if isinstance(parts, dict) and kind != "run":
-            tables[kind] = {
-                part: brought_up_to_date(table, now.get(kind, {}).get(part, {}))
-                if isinstance(table, dict)
-                else table
-                for part, table in parts.items()
-            }
-    return tables
+    return brought_up_to_date(before, lambda kind, part: now.get(kind, {}).get(part, {}))
 
 
 def settings_difference(
@@ -113,10 +104,13 @@ def settings_difference(
 
 
 def _flat(settings: Json) -> dict[tuple[str, ...], Json]:
-    """Settings by their path; all but the table ``[run]`` are tables of parts."""
-    flat: dict[tuple[str, ...], Json] = {("run", key): v for key, v in settings["run"].items()}
+    """Settings by their path."""
+    flat: dict[tuple[str, ...], Json] = {}
     for kind, parts in settings.items():
-        for part, table in parts.items() if kind != "run" else ():
+        if kind in SINGLE_TABLES:
+            flat |= {(kind, key): value for key, value in parts.items()}
+            continue
+        for part, table in parts.items():
             flat |= {(kind, part, key): value for key, value in table.items()}
     return flat
 

@@ -1,1 +1,1 @@
-"""Identities over time and outlines that hold still."""
+"""Identities over time and masks that hold still."""

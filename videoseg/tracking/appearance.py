@@ -20,7 +20,7 @@ Histogram: TypeAlias = npt.NDArray[np.float32]
 UNKNOWN = 0.75
 """Likeness of what cannot be told: neither known nor strange."""
 _FEW = 15
-"""Pixels from which about half of a look is chance."""
+"""Pixels from which about half of an appearance is chance."""
 _LIGHT = 6
 """Bins of lightness."""
 _TINT = 8
@@ -78,22 +78,22 @@ class Appearance:
     embedding: npt.NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, instance: Instance, palette: BinnedImage) -> Appearance:
-        """The look of a detection on its frame."""
+    def of(cls, instance: Instance, binned: BinnedImage) -> Appearance:
+        """The appearance of a detection on its frame."""
         embedding = instance.embedding
         if embedding is not None:
             embedding = np.asarray(embedding / (np.linalg.norm(embedding) or 1), np.float32)
-        return cls(*_roots(instance.mask, palette), embedding)
+        return cls(*_roots(instance.mask, binned), embedding)
 
     def similarity(self, other: Appearance) -> float:
-        """How alike two looks are, in [0, 1]; ``UNKNOWN`` where there is too little to see."""
+        """How alike two are, in [0, 1]; ``UNKNOWN`` where there is too little to see."""
         if self.embedding is not None and other.embedding is not None:
             return max(0.0, float(self.embedding @ other.embedding))
         blind = _FEW / (_FEW + min(self.pixels, other.pixels))
         return blind * UNKNOWN + (1 - blind) * float(self.roots @ other.roots)
 
     def blended(self, newer: Appearance, share: float) -> Appearance:
-        """This look with ``share`` of a newer one."""
+        """This appearance with ``share`` of a newer one."""
         shares = (1 - share) * np.square(self.roots) + share * np.square(newer.roots)
         embedding = newer.embedding
         if self.embedding is not None and embedding is not None:
@@ -107,17 +107,17 @@ def _table(width: int, start: int, count: int) -> npt.NDArray[np.uint16]:
     return np.clip((np.arange(256) - start) // width, 0, count - 1).astype(np.uint16)
 
 
-def _roots(mask: Mask, palette: BinnedImage) -> tuple[Histogram, int]:
+def _roots(mask: Mask, binned: BinnedImage) -> tuple[Histogram, int]:
     """Square roots of the shares of each bin inside a mask, and how many pixels that are."""
-    height, width = palette.colours.shape
+    height, width = binned.colours.shape
     rows, inside_y = _samples(mask.y, mask.bitmap.shape[0], height, mask.frame_height)
     columns, inside_x = _samples(mask.x, mask.bitmap.shape[1], width, mask.frame_width)
     inside = mask.bitmap[inside_y][:, inside_x]
     if not inside.any():
         inside = np.ones_like(inside)
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    colours = np.bincount(palette.colours[window][inside], minlength=_COLOURS)
-    texture = np.bincount(palette.texture[window][inside], minlength=_ROUGH)
+    colours = np.bincount(binned.colours[window][inside], minlength=_COLOURS)
+    texture = np.bincount(binned.texture[window][inside], minlength=_ROUGH)
     total = colours.sum()
     shares = np.concatenate(
         [colours * ((1 - _TEXTURE_WEIGHT) / total), texture * (_TEXTURE_WEIGHT / total)]

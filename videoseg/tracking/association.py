@@ -115,7 +115,7 @@ class _Round:
                 if mask is not None:
                     self._compare(i, mask, boxes, areas, prompts == track.prompt)
             for j in np.flatnonzero(self.overlap[i] + self.near[i]).tolist():
-                self.likeness[i, j] = track.look.similarity(found[j].look)
+                self.likeness[i, j] = track.appearance.similarity(found[j].appearance)
 
     def _compare(
         self, i: int, mask: Mask, boxes: Table, areas: Table, asked: npt.NDArray[np.bool_]
@@ -153,7 +153,7 @@ class _Round:
                 x1, y1, x2, y2 = one.box
                 away = math.dist(track.centre, ((x1 + x2) / 2, (y1 + y2) / 2)) / reach
                 if away < 1:
-                    likeness = track.look.similarity(one.look)
+                    likeness = track.appearance.similarity(one.appearance)
                     if likeness >= FAMILIAR:
                         worth[i, j] = likeness - away / 2
         return worth

@@ -13,28 +13,28 @@ from videoseg.tracking.tracks import Track
 from videoseg.types import Box, Instance
 
 
-def interpolate(track: Track, drawn: SmoothedInstance, path: Sequence[PendingFrame]) -> None:
-    """Draw a track on held frames, on the way to the last of them, where it is seen.
+def interpolate(track: Track, smoothed: SmoothedInstance, path: Sequence[PendingFrame]) -> None:
+    """Draw a track on pending frames, on the way to the last of them, where it is seen.
 
     It is carried from both sides, and each counts the more the nearer it is.
 
     Args:
         track: The track; it is noted in ``PendingFrame.filled``.
-        drawn: How it was drawn on the frame before.
-        path: At least two frames, the first of which comes after ``drawn``.
+        smoothed: How it was drawn on the frame before.
+        path: At least two frames, the first of which comes after ``smoothed``.
     """
-    before, after = drawn.instance, path[-1].seen[track]
+    before, after = smoothed.instance, path[-1].seen[track]
     start, end = fields.field_of(before.mask), fields.field_of(after.mask)
     box = _way(start, end)
     forward: list[fields.Field] = []
-    for held in path[:-1]:
-        start = fields.carried(start, held.flow, box)
+    for pending in path[:-1]:
+        start = fields.carried(start, pending.flow, box)
         forward.append(start)
     backward: list[fields.Field] = []
     for earlier, later in zip(path[-2::-1], path[:0:-1], strict=True):
         end = fields.carried(end, earlier.flow_ahead(later), box)
         backward.append(end)
-    misses = drawn.misses
+    misses = smoothed.misses
     for step, (one, other) in enumerate(zip(forward, reversed(backward), strict=True)):
         misses += path[step].misses(track)
         mask = fields.mask_of(fields.blended(one, other, (step + 1) / len(path)))

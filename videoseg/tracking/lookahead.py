@@ -28,7 +28,8 @@ class LookaheadTracker:
     """The tracks of one stream.
 
     Frames pass two queues: ``_judged`` waits for the verdict on shot cuts (``_verdicts``), and
-    ``_held`` for births and gaps to settle. Between the two, detections are associated with tracks.
+    ``_pending`` for births and gaps to settle. Between the two, detections are associated with
+    tracks.
 
     Attributes:
         settings: What the user set.
@@ -46,50 +47,50 @@ class LookaheadTracker:
     _cuts: CutDetector = field(init=False)
     _judged: deque[PendingFrame] = field(init=False, repr=False, default_factory=deque)
     _verdicts: deque[bool] = field(init=False, repr=False, default_factory=deque)
-    _held: deque[PendingFrame] = field(init=False, repr=False, default_factory=deque)
+    _pending: deque[PendingFrame] = field(init=False, repr=False, default_factory=deque)
     _follower: OnlineTracker = field(init=False, repr=False)
-    _scout: MotionPrefetcher = field(init=False, repr=False)
-    _drawn: dict[Track, SmoothedInstance] = field(init=False, repr=False, default_factory=dict)
+    _prefetcher: MotionPrefetcher = field(init=False, repr=False)
+    _smoothed: dict[Track, SmoothedInstance] = field(init=False, repr=False, default_factory=dict)
     _known: dict[Hashable, int] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        steadies = self.settings.smoothing > 0
-        self._follower = OnlineTracker(self.settings, judged=steadies)
+        smooths = self.settings.smoothing > 0
+        self._follower = OnlineTracker(self.settings, judged=smooths)
         self._cuts = CutDetector(patience=min(2, self.settings.look_ahead))
-        self._scout = MotionPrefetcher(judged=steadies)
+        self._prefetcher = MotionPrefetcher(judged=smooths)
 
     def push(self, frame: Frame, detections: Detections | None) -> list[Scene]:
         """Take the next frame; give the Scenes that are now certain, in order."""
-        held = PendingFrame.of(frame, detections)
+        pending = PendingFrame.of(frame, detections)
         any_seen = any(one.detections and one.detections.instances for one in self._judged)
         needed = bool(self._follower.tracks or any_seen)
-        held.scouted = self._scout.look(held.pictures, needed=needed)
-        self._judged.append(held)
-        verdicts = self._cuts.push(held.pictures.small) if self.settings.cuts else [False]
+        pending.motion = self._prefetcher.look(pending.pyramid, needed=needed)
+        self._judged.append(pending)
+        verdicts = self._cuts.push(pending.pyramid.small) if self.settings.cuts else [False]
         return self._take(verdicts)
 
     def finish(self) -> list[Scene]:
         """Give the Scenes still held back; the stream ends."""
         scenes = [*self._take(self._cuts.flush(), at_end=True), *self._end_shot()]
-        self._scout.close()
+        self._prefetcher.close()
         return scenes
 
     def _take(self, verdicts: Iterable[bool], *, at_end: bool = False) -> list[Scene]:
         """Associate the frames that begin a shot or go on with one, and let go what is certain.
 
-        Where outlines are steadied the newest one waits: what moved on the way to it is still being
+        Where masks are smoothed the newest one waits: what moved on the way to it is still being
         looked at. One that newer ones wait behind, for their own verdict, has waited enough.
         """
         scenes: list[Scene] = []
         self._verdicts.extend(verdicts)
-        waits = self._scout.judged and self.settings.look_ahead > 0 and not at_end
+        waits = self._prefetcher.judged and self.settings.look_ahead > 0 and not at_end
         while self._verdicts and len(self._judged) > waits:
-            held = self._judged.popleft()
+            pending = self._judged.popleft()
             if self._verdicts.popleft():
                 scenes += self._end_shot()
                 self.shot += 1
-            self._follower.follow(held)
-            self._held.append(held)
+            self._follower.follow(pending)
+            self._pending.append(pending)
             scenes += self._release()
         return scenes
 
@@ -98,17 +99,17 @@ class LookaheadTracker:
     def _release(self, *, at_end: bool = False) -> list[Scene]:
         """Let go the oldest frames whose tracks are settled, or that have waited long enough."""
         scenes: list[Scene] = []
-        while self._held:
-            now = at_end or len(self._held) > self.settings.look_ahead
-            head = self._held[0]
+        while self._pending:
+            now = at_end or len(self._pending) > self.settings.look_ahead
+            head = self._pending[0]
             if now and self.plan is None:
                 self._settle_births(head, at_end=at_end)
             elif any(self._is_open(track) for track in head.seen):
                 break
-            if not self._settle_gaps(head, now=now) or not (now or self._can_steady()):
+            if not self._settle_gaps(head, now=now) or not (now or self._can_smooth()):
                 break
-            self._held.popleft()
-            scenes.append(self._draw(head))
+            self._pending.popleft()
+            scenes.append(self._scene(head))
         return scenes
 
     def _is_open(self, track: Track) -> bool:
@@ -116,13 +117,13 @@ class LookaheadTracker:
         return self.plan is None and not (track.confirmed or track.dropped)
 
     def _is_object(self, track: Track) -> bool:
-        """Whether a track is drawn."""
+        """Whether a track appears in Scenes."""
         return track.confirmed if self.plan is None else track.number in self.plan
 
-    def _can_steady(self) -> bool:
-        """Whether the oldest frame need not wait for what its outlines are blended with."""
+    def _can_smooth(self) -> bool:
+        """Whether the oldest frame need not wait for what its masks are blended with."""
         looks_ahead = self.settings.smoothing > 0 and self.settings.look_ahead > 0
-        return len(self._held) > 1 or not (looks_ahead and self._held[0].seen)
+        return len(self._pending) > 1 or not (looks_ahead and self._pending[0].seen)
 
     def _settle_births(self, head: PendingFrame, *, at_end: bool) -> None:
         """Decide on the unconfirmed tracks of a frame that can wait no longer.
@@ -132,7 +133,7 @@ class LookaheadTracker:
         """
         occasions = self._follower.asked_in_shot
         if not at_end:
-            occasions = min(occasions, max(2, sum(held.asked for held in self._held)))
+            occasions = min(occasions, max(2, sum(pending.asked for pending in self._pending)))
         needed = min(self.settings.min_hits, occasions)
         for track in head.seen:
             if not track.dropped and track.sightings >= needed:
@@ -144,16 +145,16 @@ class LookaheadTracker:
         Returns:
             False if that cannot be told yet.
         """
-        for track, drawn in list(self._drawn.items()):
+        for track, smoothed in list(self._smoothed.items()):
             if track in head.seen or track in head.filled:
                 continue
-            misses = drawn.misses
-            for distance, held in enumerate(self._held):
-                if track in held.seen:
-                    path = list(itertools.islice(self._held, distance + 1))
-                    interpolate(track, drawn, path)
+            misses = smoothed.misses
+            for distance, pending in enumerate(self._pending):
+                if track in pending.seen:
+                    path = list(itertools.islice(self._pending, distance + 1))
+                    interpolate(track, smoothed, path)
                     break
-                misses += held.misses(track)
+                misses += pending.misses(track)
                 if misses > self.settings.max_gap_frames:
                     break
             else:
@@ -165,70 +166,61 @@ class LookaheadTracker:
         """Let everything go and forget the tracks."""
         scenes = self._release(at_end=True)
         self._follower.end_shot()
-        self._drawn.clear()
+        self._smoothed.clear()
         return scenes
 
-    # Drawing -----------------------------------------------------------------------------------
+    # Smoothing ---------------------------------------------------------------------------------
 
-    def _draw(self, head: PendingFrame) -> Scene:
+    def _scene(self, head: PendingFrame) -> Scene:
         """The Scene of a frame that is settled."""
-        drawn = {
-            track: self._steadied(track, instance, head)
+        smoothed = {
+            track: self._smooth(track, instance, head)
             for track, instance in head.seen.items()
             if self._is_object(track)
         }
-        drawn |= head.filled
-        self._drawn = drawn
-        instances = [each.instance for each in drawn.values()]
+        smoothed |= head.filled
+        self._smoothed = smoothed
         tracked = [
             TrackedInstance(
                 track_id=self._id(track),
-                instance=instance,
-                shape=shape,
-                label=self.labels[instance.prompt],
+                instance=each.instance,
+                shape=Shape(()),
+                label=self.labels[each.instance.prompt],
                 state="interpolated" if track in head.filled else "matched",
             )
-            for track, instance, shape in zip(
-                drawn, instances, self._shapes(instances), strict=True
-            )
+            for track, each in smoothed.items()
         ]
         tracked.sort(key=lambda item: item.track_id)
         return dataclasses.replace(head.scene, shot=self.shot, instances=tuple(tracked))
 
-    def _shapes(self, instances: Iterable[Instance]) -> Iterator[Shape]:
-        """What to draw of each: a model's own outline, or that of the mask."""
-        bare = [instance.mask for instance in instances if instance.outline is None]
-        made = iter(self.settings.outlines(bare))
-        return (instance.outline or next(made) for instance in instances)
-
-    def _steadied(self, track: Track, instance: Instance, head: PendingFrame) -> SmoothedInstance:
-        """A sighting as it is to be drawn."""
+    def _smooth(self, track: Track, instance: Instance, head: PendingFrame) -> SmoothedInstance:
+        """A sighting with the mask that is drawn."""
         strength = self.settings.smoothing
         if strength == 0:
             return SmoothedInstance(instance)
         following, step = self._following(head), head.step
         onward, back = (None, None) if step is None else (step.onward, step.back)
-        drawn = self._drawn.get(track)
-        past = None if drawn is None else drawn.past
+        smoothed = self._smoothed.get(track)
+        state = None if smoothed is None else smoothed.state
         ahead = None
         if following is not None and following.step is not None and track in following.seen:
             motion = following.step.back
-            ahead = None if motion is None else (following.present(track), motion)
-        mask, past = smooth.smooth_mask(
-            past,
+            ahead = None if motion is None else (following.observation(track), motion)
+        mask, state = smooth.smooth_mask(
+            state,
             onward,
-            head.present(track),
+            head.observation(track),
             ahead,
             back=None if ahead else back,
             strength=strength,
         )
         if mask is not instance.mask:
             instance = dataclasses.replace(instance, mask=mask, outline=None)
-        return SmoothedInstance(instance, past)
+        return SmoothedInstance(instance, state)
 
     def _following(self, head: PendingFrame) -> PendingFrame | None:
         """The frame after the one that leaves, where it is known."""
-        return next((held for held in self._held if held is not head), None)
+        return next((pending for pending in self._pending if pending is not head), None)
 
     def _id(self, track: Track) -> int:
         """The id of a track, given when it first appears; an identity of the model's keeps it."""

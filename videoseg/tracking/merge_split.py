@@ -105,7 +105,7 @@ def _whole(track: Track, found: Candidate, piece: Candidate) -> Candidate | None
     mask = _union(found.instance.mask, piece.instance.mask)
     instance = dataclasses.replace(found.instance, mask=mask, outline=None)
     return Candidate(
-        instance, found.look.blended(piece.look, piece.area / (piece.area + found.area))
+        instance, found.appearance.blended(piece.appearance, piece.area / (piece.area + found.area))
     )
 
 
@@ -132,7 +132,7 @@ def _parted(first: Mask, second: Mask, found: Candidate) -> tuple[Candidate, Can
             mask.x + part.x, mask.y + part.y, mask.frame_width, mask.frame_height, part.bitmap
         )
         instance = dataclasses.replace(found.instance, mask=placed, outline=None, embedding=None)
-        made.append(Candidate(instance, found.look, pure=False))
+        made.append(Candidate(instance, found.appearance, pure=False))
     return made[0], made[1]
 
 

@@ -42,34 +42,34 @@ class OnlineTracker:
     def __post_init__(self) -> None:
         self._gallery = Gallery(self.settings.reid_seconds)
 
-    def follow(self, held: PendingFrame) -> list[Track]:
+    def follow(self, pending: PendingFrame) -> list[Track]:
         """Move all tracks on to this frame and give its detections to them.
 
         Returns:
             The flickers that end here.
         """
-        last, self._last = self._last, held
+        last, self._last = self._last, pending
         if last is not None:
             if self.tracks:
-                held.follows(last, judged=self.judged)
-            camera = self._camera(held)
+                pending.follows(last, judged=self.judged)
+            camera = self._camera(pending)
             for track in self.tracks:
-                track.advance(held.flow, camera, float(held.seconds - last.seconds))
-        if held.detections is None:
+                track.advance(pending.flow, camera, float(pending.seconds - last.seconds))
+        if pending.detections is None:
             return []
         self.asked_in_shot += 1
-        self._assign(held, held.detections.instances)
+        self._assign(pending, pending.detections.instances)
         for track in self.tracks:
-            if track in held.seen:
+            if track in pending.seen:
                 if track.sightings >= self.settings.min_hits:
                     self.confirm(track)
             else:
-                shown = self._shown(track, held)
-                track.miss(held.seconds, hidden=not shown)
+                shown = self._shown(track, pending)
+                track.miss(pending.seconds, hidden=not shown)
                 if shown:
-                    held.shown.add(track)
-        held.forget_palette()
-        gone = [track for track in self.tracks if self._gone(track, held.seconds)]
+                    pending.shown.add(track)
+        pending.forget_binned()
+        gone = [track for track in self.tracks if self._gone(track, pending.seconds)]
         self._forget(gone)
         self._gallery.keep(gone)
         return [track for track in gone if track.dropped]
@@ -97,25 +97,25 @@ class OnlineTracker:
         self._last = None
         self.asked_in_shot = 0
 
-    def _shown(self, track: Track, held: PendingFrame) -> bool:
+    def _shown(self, track: Track, pending: PendingFrame) -> bool:
         """Whether the picture shows a track that the model missed, where it is expected."""
         if not track.confirmed or track.predicted is None:
             return False
         place = Instance(track.predicted, 1.0, track.prompt)
-        return track.look.similarity(Appearance.of(place, held.palette)) >= SHOWN
+        return track.appearance.similarity(Appearance.of(place, pending.binned)) >= SHOWN
 
-    def _camera(self, held: PendingFrame) -> Camera:
+    def _camera(self, pending: PendingFrame) -> Camera:
         """How the ground moved from the frame before."""
-        if held.flow is None:
+        if pending.flow is None:
             return Camera()
-        return camera_motion(held.flow, [t.mask for t in self.tracks if t.in_view])
+        return camera_motion(pending.flow, [t.mask for t in self.tracks if t.in_view])
 
-    def _assign(self, held: PendingFrame, instances: Iterable[Instance]) -> None:
+    def _assign(self, pending: PendingFrame, instances: Iterable[Instance]) -> None:
         """Sort one frame's detections into tracks; what is new begins one."""
         named: dict[tuple[int, int], Candidate] = {}
         nameless: list[Candidate] = []
         for instance in instances:
-            found = Candidate(instance, Appearance.of(instance, held.palette))
+            found = Candidate(instance, Appearance.of(instance, pending.binned))
             if instance.object_id is None:
                 nameless.append(found)
                 continue
@@ -123,7 +123,7 @@ class OnlineTracker:
             # An identity is one object: of two answers that claim it, the better one counts.
             if key not in named or named[key].instance.score < instance.score:
                 named[key] = found
-        pairs, new = self._matched(held, nameless)
+        pairs, new = self._matched(pending, nameless)
         by_name = {
             (track.prompt, track.object_id): track
             for track in self.tracks
@@ -135,23 +135,23 @@ class OnlineTracker:
             else:
                 new.append(found)
         for track, found in pairs:
-            track.see(found, held.seconds)
-            held.seen[track] = found.instance
+            track.see(found, pending.seconds)
+            pending.seen[track] = found.instance
         for found in new:
-            track = Track.begun(found, held.seconds, self._begun)
+            track = Track.begun(found, pending.seconds, self._begun)
             self._begun += 1
             track.confirmed = track.object_id is not None
             self.tracks.append(track)
-            held.seen[track] = found.instance
+            pending.seen[track] = found.instance
 
     def _matched(
-        self, held: PendingFrame, found: list[Candidate]
+        self, pending: PendingFrame, found: list[Candidate]
     ) -> tuple[list[Pair], list[Candidate]]:
         """Pairs of tracks and detections without an identity, and the detections that begin one."""
         activation_score = self.settings.activation_score
         free = [track for track in self.tracks if track.object_id is None]
         pairs, left = associate(
-            free, found, activation_score=activation_score, seconds=held.seconds
+            free, found, activation_score=activation_score, seconds=pending.seconds
         )
         pairs, left = merge_fragments(pairs, left)
         taken = {id(track) for track, _ in pairs}

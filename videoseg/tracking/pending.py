@@ -20,13 +20,13 @@ class SmoothedInstance:
 
     Attributes:
         instance: With the mask that is drawn.
-        past: What steadying goes on with, where it was steadied.
+        state: What smoothing goes on with, where it was smoothed.
         misses: Asked frames in a row, up to this one, on which it was not seen, nor shown by the
             picture.
     """
 
     instance: Instance
-    past: smooth.SmootherState | None = None
+    state: smooth.SmootherState | None = None
     misses: int = 0
 
 
@@ -36,26 +36,26 @@ class PendingFrame:
 
     Attributes:
         scene: Its facts; shot and instances are still to come.
-        pictures: The frame, small, to be compared with its neighbours.
+        pyramid: The frame at small sizes, to be compared with its neighbours.
         detections: What the model found, None where it was not asked.
-        scouted: The step from the frame before, where it is being looked at already.
+        motion: What moved from the frame before, where that is being looked at already.
         step: The same, where there was something to follow.
-        found: The seen tracks' masks, ready to be compared, once they were asked for.
+        observations: The seen tracks' masks, ready to be compared, once they were asked for.
         seen: The tracks that were seen on it.
         shown: Tracks that the model missed, but the picture shows where they are expected.
         filled: How tracks are drawn that were missed on it between two sightings.
     """
 
     scene: Scene
-    pictures: FramePyramid
+    pyramid: FramePyramid
     detections: Detections | None
-    scouted: Future[FramePairMotion | None] | None = None
+    motion: Future[FramePairMotion | None] | None = None
     step: FramePairMotion | None = None
-    found: dict[Track, smooth.Observation] = field(default_factory=dict)
+    observations: dict[Track, smooth.Observation] = field(default_factory=dict)
     seen: dict[Track, Instance] = field(default_factory=dict)
     shown: set[Track] = field(default_factory=set)
     filled: dict[Track, SmoothedInstance] = field(default_factory=dict)
-    _palette: BinnedImage | None = None
+    _binned: BinnedImage | None = None
     _ahead: Flow | None = None
 
     @classmethod
@@ -76,21 +76,21 @@ class PendingFrame:
         return self.detections is not None
 
     @property
-    def palette(self) -> BinnedImage:
-        """What looks are taken from."""
-        if self._palette is None:
-            self._palette = BinnedImage.of(self.pictures.small)
-        return self._palette
+    def binned(self) -> BinnedImage:
+        """The frame that appearances are taken from."""
+        if self._binned is None:
+            self._binned = BinnedImage.of(self.pyramid.small)
+        return self._binned
 
-    def forget_palette(self) -> None:
-        """Let go what looks are taken from: it weighs more than the picture."""
-        self._palette = None
+    def forget_binned(self) -> None:
+        """Let go of ``binned``: it takes more memory than the picture."""
+        self._binned = None
 
-    def present(self, track: Track) -> smooth.Observation:
+    def observation(self, track: Track) -> smooth.Observation:
         """A seen track's mask, ready to be compared."""
-        if track not in self.found:
-            self.found[track] = smooth.Observation.of(self.seen[track].mask)
-        return self.found[track]
+        if track not in self.observations:
+            self.observations[track] = smooth.Observation.of(self.seen[track].mask)
+        return self.observations[track]
 
     @property
     def flow(self) -> Flow | None:
@@ -99,15 +99,15 @@ class PendingFrame:
 
     def follows(self, before: PendingFrame, *, judged: bool) -> None:
         """There is something to follow from the frame before to this one."""
-        if self.scouted is None:
-            self.step = FramePairMotion.between(before.pictures, self.pictures, judged=judged)
+        if self.motion is None:
+            self.step = FramePairMotion.between(before.pyramid, self.pyramid, judged=judged)
         else:
-            self.step = self.scouted.result()
+            self.step = self.motion.result()
 
     def flow_ahead(self, after: PendingFrame) -> Flow | None:
         """Motion to this frame from the one after it, seen from this one."""
         if self._ahead is None:
-            self._ahead = flow_to(self.pictures, after.pictures)
+            self._ahead = flow_to(self.pyramid, after.pyramid)
         return self._ahead
 
     def misses(self, track: Track) -> bool:

@@ -1,4 +1,4 @@
-"""Keeps what is drawn where objects may lie, whatever a tracker made of them in between."""
+"""Keeps masks where objects may lie, whatever a tracker made of them in between."""
 
 from __future__ import annotations
 
@@ -6,19 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from videoseg.geometry.region import Bounds
-from videoseg.outlines.vectorize import outlines_of
-from videoseg.protocols import Draws, Tracker
-from videoseg.types import (
-    Bezier,
-    Detections,
-    Frame,
-    Mask,
-    Prompt,
-    Scene,
-    Shape,
-    StreamInfo,
-    TrackedInstance,
-)
+from videoseg.protocols import Tracker
+from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo, TrackedInstance
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +45,4 @@ class Confined:
             return item
         if mask is None:
             return None
-        instance = replace(item.instance, mask=mask, outline=None)
-        return replace(item, instance=instance, shape=self._outline(mask, item.shape))
-
-    def _outline(self, mask: Mask, before: Shape) -> Shape:
-        """The outline of a mask, as the tracker draws it, or of the kind of another one."""
-        if isinstance(self.tracker, Draws):
-            (made,) = self.tracker.outlines([mask])
-        else:
-            curves = any(isinstance(ring, Bezier) for ring in before.rings)
-            (made,) = outlines_of([mask], curves=curves)
-        return made
+        return replace(item, instance=replace(item.instance, mask=mask, outline=None))

@@ -17,7 +17,7 @@ MOST = 256
 
 @dataclass(slots=True)
 class Gallery:
-    """Objects that left, each with the look it had.
+    """Objects that left, each with the appearance it had.
 
     Attributes:
         reid_seconds: Time after which they are forgotten, seconds.
@@ -40,7 +40,7 @@ class Gallery:
         """
         self._gone = [t for t in self._gone if track.born - t.seen <= self.reid_seconds]
         candidates = [
-            (other.look.similarity(track.look), other)
+            (other.appearance.similarity(track.appearance), other)
             for other in (*self._gone, *hidden)
             if other.prompt == track.prompt and other.seen < track.born
         ]

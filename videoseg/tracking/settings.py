@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge, Le
 from typing_extensions import Doc
-
-from videoseg.outlines.vectorize import outlines_of
-from videoseg.types import Mask, Shape
 
 
 @dataclass
@@ -55,20 +51,5 @@ class Settings:
         float,
         Ge(0),
         Le(1),
-        Doc("how much outlines are steadied over time, 0..1; 0 = the model's masks untouched"),
+        Doc("how much masks are smoothed over time, 0..1; 0 = the model's masks untouched"),
     ] = 0.5
-    tolerance: Annotated[
-        float,
-        Ge(0),
-        Doc(
-            "how far an outline may run from its mask's edge, pixels from 0; curves below 0.5 are "
-            "few and smooth and follow the edge between the pixels, at 0 outlines follow pixels"
-        ),
-    ] = 0.5
-    curves: Annotated[
-        bool, Doc("outlines of curves: half the points, and many times the time of polygons")
-    ] = False
-
-    def outlines(self, found: Sequence[Mask]) -> list[Shape]:
-        """The outline of each mask, by these settings."""
-        return outlines_of(found, tolerance=self.tolerance, curves=self.curves)

@@ -18,7 +18,7 @@ Vector: TypeAlias = tuple[float, float]
 """x and y, pixels."""
 
 APPEARANCE_EMA = 0.1
-"""Weight of each new sighting in the moving average of an object's look."""
+"""Weight of each new sighting in the moving average of an object's appearance."""
 VELOCITY_EMA = 0.5
 """Weight of the last step in the moving average of an object's velocity."""
 COAST = 1.5
@@ -31,14 +31,14 @@ class Candidate:
 
     Attributes:
         instance: What the model found.
-        look: What it looks like.
+        appearance: What it looks like.
         box: Tight box of its pixels.
         area: Its pixels.
         pure: Whether it is one object, and not cut out of several.
     """
 
     instance: Instance
-    look: Appearance
+    appearance: Appearance
     box: Box = field(init=False)
     area: int = field(init=False)
     pure: bool = True
@@ -56,7 +56,7 @@ class Track:
         prompt: The prompt it answers.
         object_id: The identity that the model gave, or None.
         mask: As last seen.
-        look: What it looks like.
+        appearance: What it looks like.
         area: Its usual size, pixels.
         born: When it was first seen, seconds.
         seen: When it was last seen, seconds.
@@ -76,7 +76,7 @@ class Track:
     prompt: int
     object_id: int | None
     mask: Mask
-    look: Appearance
+    appearance: Appearance
     area: float
     born: Fraction
     seen: Fraction
@@ -104,7 +104,7 @@ class Track:
             instance.prompt,
             instance.object_id,
             instance.mask,
-            found.look,
+            found.appearance,
             found.area,
             seconds,
             seconds,
@@ -176,7 +176,7 @@ class Track:
             )
         if found.pure:
             share = max(APPEARANCE_EMA, 1 / (self.sightings + 1))
-            self.look = self.look.blended(found.look, share)
+            self.appearance = self.appearance.blended(found.appearance, share)
             self.area += share * (found.area - self.area)
         self.mask = self._moved = mask
         self._coasting = None

@@ -83,8 +83,8 @@ class _Course:
     moves: Vector = (0.0, 0.0)
 
     @property
-    def look(self) -> Appearance:
-        return self.track.look
+    def appearance(self) -> Appearance:
+        return self.track.appearance
 
 
 @dataclass(slots=True)
@@ -104,9 +104,9 @@ class _Study:
 
     def push(self, frame: Frame, detections: Detections | None) -> None:
         """Take the next frame."""
-        held = PendingFrame.of(frame, detections)
-        self._judged.append(held)
-        self._take(self._cuts.push(held.pictures.small) if self.settings.cuts else [False])
+        pending = PendingFrame.of(frame, detections)
+        self._judged.append(pending)
+        self._take(self._cuts.push(pending.pyramid.small) if self.settings.cuts else [False])
 
     def finish(self) -> TrackMerges:
         """Say which tracks are objects, and which are the same."""
@@ -116,14 +116,14 @@ class _Study:
 
     def _take(self, verdicts: Iterable[bool]) -> None:
         for begins_shot in verdicts:
-            held = self._judged.pop(0)
+            pending = self._judged.pop(0)
             if begins_shot:
                 self._follower.end_shot()
                 self._asked.append(0)
-            for flicker in self._follower.follow(held):
+            for flicker in self._follower.follow(pending):
                 self._courses.pop(flicker, None)
-            self._asked[-1] += held.asked
-            for track in held.seen:
+            self._asked[-1] += pending.asked
+            for track in pending.seen:
                 course = self._courses.get(track)
                 if course is None:
                     shot = len(self._asked) - 1
@@ -176,7 +176,7 @@ def _worth(one: _Course, other: _Course) -> float:
     a, b = one.track, other.track
     if a.prompt != b.prompt or b.object_id is not None:
         return 0.0
-    likeness = one.look.similarity(other.look)
+    likeness = one.appearance.similarity(other.appearance)
     gap = float(b.born - a.seen)
     away = 1.0
     if one.shot == other.shot and max(a.area, b.area) <= MAX_GROWTH * min(a.area, b.area):

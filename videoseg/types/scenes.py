@@ -1,4 +1,4 @@
-"""What a tracker makes of the answers, ready to be written."""
+"""What a tracker and the vectorizer make of the answers, ready to be written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class TrackedInstance:
         track_id: From 1, never reused in a run.
         instance: What the model found, with the mask that ``shape`` outlines: the model's own, or
             the smoothed one. The run log keeps the model's in its Detections.
-        shape: The outline to draw, after smoothing.
+        shape: The outline to draw, after smoothing; a tracker leaves it empty, the vectorizer makes
+            it.
         label: The prompt's label.
         state: ``matched`` (seen), ``interpolated`` (between two sightings) or ``held`` (no
             evidence on this frame; not written unless asked).

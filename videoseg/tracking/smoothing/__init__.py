@@ -1,1 +1,1 @@
-"""Outlines held still over time."""
+"""Masks held still over time."""

@@ -22,32 +22,34 @@ _FIT_ENOUGH = 2.0
 _FIT_SCALE = 4.0
 """An edge this far off, pixels, counts 1/e in a round of fitting."""
 _FIT_PRIOR = 0.002
-"""How much evidence an edge cell must give before it moves the past."""
+"""How much evidence an edge cell must give before it moves the contour."""
 
 
-def fitted(past: Map, edge: Edge) -> Map:
+def fitted(contour: Map, edge: Edge) -> Map:
     """A distance map moved, turned and scaled as a whole (affinely) on to another one.
 
-    Least squares over points of the present edge: there the past map, read ``u(p)`` further on,
-    ought to be zero. Repeated while it moves much (Gauss-Newton). An affine motion has too few
+    Least squares over points of the other edge: there the map, read ``u(p)`` further on, ought
+    to be zero. Repeated while it moves much (Gauss-Newton). An affine motion has too few
     degrees of freedom to follow jitter.
 
     Args:
-        past: float32 (h, w), pixels.
+        contour: float32 (h, w), pixels.
         edge: Points of the other one's edge.
     """
     import cv2
 
-    to_past = np.eye(3)
+    to_contour = np.eye(3)
     for _ in range(_FIT_ROUNDS):
-        step, moves = edge.step(past, to_past)
-        to_past = to_past @ step
+        step, moves = edge.step(contour, to_contour)
+        to_contour = to_contour @ step
         if moves < _FIT_ENOUGH:
             break
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    height, width = past.shape
+    height, width = contour.shape
     size = (width, height)
-    return float32(cv2.warpAffine(past, to_past[:2], size, None, how, cv2.BORDER_CONSTANT, -BAND))
+    return float32(
+        cv2.warpAffine(contour, to_contour[:2], size, None, how, cv2.BORDER_CONSTANT, -BAND)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,10 +73,10 @@ class Edge:
     prior: float
 
     @classmethod
-    def of(cls, present: Map, cell: float) -> Edge:
+    def of(cls, observed: Map, cell: float) -> Edge:
         """Points of a distance map, float32 (h, w), pixels, whose cells are ``cell`` pixels."""
-        height, width = present.shape
-        places = np.flatnonzero(on_edge(present[1:-1, 1:-1], cell))
+        height, width = observed.shape
+        places = np.flatnonzero(on_edge(observed[1:-1, 1:-1], cell))
         rows, columns = np.divmod(places[:: max(1, len(places) // _FIT_POINTS)], max(1, width - 2))
         rows, columns = rows + 1, columns + 1
         unit = max(height, width) / 2
@@ -90,22 +92,22 @@ class Edge:
         terms = np.ones((6, len(rows)))
         terms[0:2] = terms[3:5] = positions
         around = float32(places[:, None] + _AROUND)
-        return cls(present[rows, columns], around, terms, to_terms, _FIT_PRIOR * cell**2)
+        return cls(observed[rows, columns], around, terms, to_terms, _FIT_PRIOR * cell**2)
 
     def step(
-        self, past: Map, to_past: npt.NDArray[np.float64]
+        self, contour: Map, to_contour: npt.NDArray[np.float64]
     ) -> tuple[npt.NDArray[np.float64], float]:
-        """The affine map (3, 3), in cells, that brings a past map nearer once it is moved.
+        """The affine map (3, 3), in cells, that brings a map nearer once it is moved.
 
         Returns:
-            The map from the present place to the past one, before ``to_past``, and how far it
+            The map from this edge's place to the contour's, before ``to_contour``, and how far it
             moves the edge, pixels.
         """
         import cv2
 
         if len(self.values) < _FIT_LEAST:
             return np.eye(3), 0.0
-        read = remapped(past, float32(cv2.transform(self.around, to_past[:2])), outside=-BAND)
+        read = remapped(contour, float32(cv2.transform(self.around, to_contour[:2])), outside=-BAND)
         apart = read[:, 0] - self.values
         terms = self.terms.copy()
         terms[:3] *= (read[:, 1] - read[:, 2]) / 2

@@ -1,4 +1,4 @@
-"""Steadies outlines over time: what was drawn before, and what comes next, is moved and blended in.
+"""Smooths masks over time: what was drawn before, and what comes next, is moved and blended in.
 
 Masks are blended as signed distances to their edge: a blend of two nearby outlines is then the
 outline between them. The past and the next outline are moved by optical flow, then fitted to the
@@ -74,25 +74,25 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmootherState:
-    """What steadying an object goes on with.
+    """What smoothing an object goes on with.
 
     Attributes:
         field: The outline as it is known up to now.
-        present: As it was found last.
-        side: The past before that, compared with it, or None.
+        observation: As it was found last.
+        contour: That of the frame before, moved to it and compared, or None.
         jitter: What is known of how its outlines err.
     """
 
     field: Field
-    present: Observation
-    side: WarpedContour | None = None
+    observation: Observation
+    contour: WarpedContour | None = None
     jitter: Jitter = dataclasses.field(default_factory=Jitter)
 
 
 def smooth_mask(
-    past: SmootherState | None,
+    state: SmootherState | None,
     motion: Motion | None,
-    present: Observation,
+    observation: Observation,
     following: tuple[Observation, Motion] | None,
     *,
     back: Motion | None = None,
@@ -104,9 +104,9 @@ def smooth_mask(
     the mask stays exactly as it was found.
 
     Args:
-        past: What the frame before ended with, or None.
+        state: What the frame before ended with, or None.
         motion: How the present frame came from the one before, or None.
-        present: The object as found.
+        observation: The object as found.
         following: The object as found on the next frame, and how that came to be, seen from the
             present frame; None where there is no next frame, or it is not known yet.
         back: The motion from the present frame to the one before, to learn from the present what
@@ -116,57 +116,63 @@ def smooth_mask(
     Returns:
         The mask, the same object if nothing changed, and what to go on with.
     """
-    before = None if past is None or motion is None else _compared(past.field, motion, present)
-    after = None if following is None else _compared(following[0].field, following[1], present)
-    jitter, pair = _known(past, motion, before, after, present, back)
-    values = present.field.values
+    before: WarpedContour | None = None
+    after: WarpedContour | None = None
+    if state is not None and motion is not None:
+        before = _compared(state.field, motion, observation)
+    if following is not None:
+        after = _compared(following[0].field, following[1], observation)
+    jitter, neighbours = _known(state, motion, before, after, observation, back)
+    values = observation.field.values
     if before is not None:
         worth = before.sure * np.float32(MEMORY * strength)
         values = values + before.off * (worth / (1 + worth))
-    field = dataclasses.replace(present.field, values=values)
-    result = SmootherState(field, present, before, jitter)
-    shift = jitter.shift([side for side in (before, after) if side is not None], pair, strength)
+    field = dataclasses.replace(observation.field, values=values)
+    result = SmootherState(field, observation, before, jitter)
+    contours = [each for each in (before, after) if each is not None]
+    shift = jitter.shift(contours, neighbours, strength)
     if shift is None:
-        return present.mask, result
-    bitmap = _moved_edge(present, shift)
-    moved = None if bitmap is None else cropped(bitmap, present.field.box, present.mask)
-    return moved or present.mask, result
+        return observation.mask, result
+    bitmap = _moved_edge(observation, shift)
+    moved = None if bitmap is None else cropped(bitmap, observation.field.box, observation.mask)
+    return moved or observation.mask, result
 
 
 def _known(
-    past: SmootherState | None,
+    state: SmootherState | None,
     motion: Motion | None,
     before: WarpedContour | None,
     after: WarpedContour | None,
-    present: Observation,
+    observation: Observation,
     back: Motion | None,
 ) -> tuple[Jitter, NeighbourPair | None]:
     """What is known of an object's jitter, with this frame; and both sides of it, if there are."""
-    if past is None or motion is None:
+    if state is None or motion is None:
         return Jitter(), None
-    then = past.present
+    then = state.observation
     if before is not None and after is not None:
-        pair = NeighbourPair.of(before, after, present.field.values, present.field.cell)
-        return past.jitter.learned(pair, _expected_error(then, present, motion)), pair
-    if past.side is None or back is None:
-        return past.jitter, None
+        field, expected = observation.field, _expected_error(then, observation, motion)
+        neighbours = NeighbourPair.of(before, after, field.values, field.cell)
+        return state.jitter.learned(neighbours, expected), neighbours
+    if state.contour is None or back is None:
+        return state.jitter, None
     late = NeighbourPair.of(
-        past.side, _compared(present.field, back, then), then.field.values, then.field.cell
+        state.contour, _compared(observation.field, back, then), then.field.values, then.field.cell
     )
-    return past.jitter.learned(late, _expected_error(then, present, back)), None
+    return state.jitter.learned(late, _expected_error(then, observation, back)), None
 
 
-def _compared(other: Field, motion: Motion, present: Observation) -> WarpedContour:
+def _compared(other: Field, motion: Motion, observation: Observation) -> WarpedContour:
     """An outline of another frame, moved to the present one and held against it."""
     import cv2
 
-    shape = present.field.values.shape
-    evidence = magnified(motion.evidence, motion.flow, present.field.box, shape)
+    shape = observation.field.values.shape
+    evidence = magnified(motion.evidence, motion.flow, observation.field.box, shape)
     # Moving blurs. What is held against it is blurred as much, or every bump would look worn.
-    off = fitted(sampled(other, evidence, motion.flow), present.edge) - present.blurred
+    off = fitted(sampled(other, evidence, motion.flow), observation.edge) - observation.blurred
     # Tukey's biweight: what is out of reach has no weight.
     near = np.square(np.maximum(1 - np.square(off * np.float32(1 / BAND)), 0))
-    near *= present.room
+    near *= observation.room
     return WarpedContour(off, near, float32(cv2.extractChannel(evidence, 2)))
 
 
@@ -259,7 +265,7 @@ _MOVING_ERROR = 0.1
 """Standard deviation that an object's motion adds to that, in parts of the motion."""
 
 
-def _moved_edge(present: Observation, shift: Map) -> Bitmap | None:
+def _moved_edge(observation: Observation, shift: Map) -> Bitmap | None:
     """The pixels of a window with their edge moved outwards by ``shift`` pixels, on its grid.
 
     Returns:
@@ -269,11 +275,11 @@ def _moved_edge(present: Observation, shift: Map) -> Bitmap | None:
 
     if max(shift.max(), -shift.min()) < _LEAST_SHIFT:
         return None
-    height, width = present.inside.shape
+    height, width = observation.inside.shape
     size = (width, height)
-    moved = cv2.resize(present.field.values + shift, size, interpolation=cv2.INTER_LINEAR)
+    moved = cv2.resize(observation.field.values + shift, size, interpolation=cv2.INTER_LINEAR)
     how_far = cv2.resize(shift, size, interpolation=cv2.INTER_LINEAR)
-    inside = present.inside.view(np.bool_)
+    inside = observation.inside.view(np.bool_)
     now_in = np.asarray(moved > 0)
     # A pixel only changes sides the way that the edge moves.
     leaves = inside & ~now_in & np.asarray(how_far < -_LEAST_SHIFT)

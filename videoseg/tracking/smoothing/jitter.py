@@ -14,7 +14,7 @@ far as the edge tells of it.
 
 The blend of least error follows from the two variances (Wiener, "Extrapolation, Interpolation, and
 Smoothing of Stationary Time Series", 1949). So masks that do not jitter are left as they are, and
-rough ones are steadied.
+rough ones are smoothed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ JITTER_EMA = 0.3
 CERTAIN = 0.1
 """Outlines that together count well below this leave the edge where it was found."""
 GAIN = 8.5
-"""How much more than the least error asks for an edge is steadied at full strength."""
+"""How much more than the least error asks for an edge is smoothed at full strength."""
 WOBBLE = 6.0
 """How much of what slowly wavers counts as jitter, once its whole edge tells of it."""
 MOST = 0.9
@@ -79,7 +79,7 @@ class NeighbourPair:
         sure: float32 (h, w), how much a place tells of the object; 0 away from the edge.
         weight: float32 (h, w), how much it counts; 0 away from the edge.
         coverage: Mean of ``sure`` along the edge.
-        side: Cells across the squares that are looked at as a whole.
+        window: Cells across the squares that are looked at as a whole.
         cell: Pixels of a cell.
     """
 
@@ -88,14 +88,14 @@ class NeighbourPair:
     sure: Map
     weight: Map
     coverage: float
-    side: int
+    window: int
     cell: float
 
     @classmethod
     def of(
         cls, before: WarpedContour, after: WarpedContour, edge: Map, cell: float
     ) -> NeighbourPair:
-        """Two sides, with the present distances to the edge, pixels, on cells of ``cell`` px."""
+        """Two contours, with the present distances to the edge, pixels, on cells of ``cell`` px."""
         mean = (before.off + after.off) * np.float32(0.5)
         half = (before.off - after.off) * np.float32(0.5)
         there = on_edge(edge, cell)
@@ -109,7 +109,7 @@ class NeighbourPair:
         """Sums of values about each place."""
         import cv2
 
-        square = (self.side, self.side)
+        square = (self.window, self.window)
         return float32(cv2.boxFilter(values, -1, square, normalize=False))
 
 
@@ -127,22 +127,22 @@ class Jitter:
     error: float = 0.0
     expected: float = 0.0
 
-    def learned(self, pair: NeighbourPair, expected: float) -> Jitter:
+    def learned(self, neighbours: NeighbourPair, expected: float) -> Jitter:
         """With what one more frame tells.
 
         Args:
-            pair: The past and the next outline.
+            neighbours: The past and the next outline.
             expected: The error that the motion is expected to make, square pixels.
         """
-        sure = pair.sure
+        sure = neighbours.sure
         total = float(sure.sum())
         if total < 1:
             return self
-        whole = pair.around(sure) + np.float32(1e-3)
-        mean = pair.mean - pair.around(sure * pair.mean) / whole
-        half = pair.half - pair.around(sure * pair.half) / whole
+        whole = neighbours.around(sure) + np.float32(1e-3)
+        mean = neighbours.mean - neighbours.around(sure * neighbours.mean) / whole
+        half = neighbours.half - neighbours.around(sure * neighbours.half) / whole
         variance = float((sure * (np.square(mean) - np.square(half))).sum()) / total
-        error = float((sure * np.square(pair.half)).sum()) / total
+        error = float((sure * np.square(neighbours.half)).sum()) / total
         if self.variance is None:
             return Jitter(variance, error, expected)
         return Jitter(
@@ -152,38 +152,39 @@ class Jitter:
         )
 
     def shift(
-        self, sides: Sequence[WarpedContour], pair: NeighbourPair | None, strength: float
+        self, contours: Sequence[WarpedContour], neighbours: NeighbourPair | None, strength: float
     ) -> Map | None:
         """How far the edge is to be moved outwards, pixels; None for not at all.
 
         Args:
-            sides: The past and the next outline, or the one of them that there is, or none.
-            pair: Both of them.
+            contours: The past and the next outline, or the one of them that there is, or none.
+            neighbours: Both of them.
             strength: 0 for nothing, 1 for the most.
         """
-        if not sides or self.variance is None:
+        if not contours or self.variance is None:
             return None
         # The variance is a small difference where the errors are large: it is believed less then.
         variance = max(self.variance, 0.0)
         believed = variance * min(1.0, variance / max(self.error, 1e-6))
-        if pair is not None:
+        if neighbours is not None:
             wavers = max(0.0, self.error - variance / 2 - self.expected)
-            believed += WOBBLE * pair.coverage * wavers
+            believed += WOBBLE * neighbours.coverage * wavers
         if believed <= 0:
             return None
         wanted = np.float32(GAIN * strength * believed)
-        # One side alone errs twice as much as the mean of both.
-        error = np.float32(2 * self.error) if pair is None else self._error_about(pair)
-        pull, weights = np.zeros_like(sides[0].off), np.full_like(sides[0].off, CERTAIN)
-        for side in sides:
-            weight = side.weight
-            pull += side.off * weight
+        # One contour alone errs twice as much as the mean of both.
+        error = np.float32(2 * self.error) if neighbours is None else self._error_about(neighbours)
+        pull, weights = np.zeros_like(contours[0].off), np.full_like(contours[0].off, CERTAIN)
+        for contour in contours:
+            weight = contour.weight
+            pull += contour.off * weight
             weights += weight
         share = np.float32(MOST) * wanted / (wanted + error + np.float32(1e-6))
         return float32(pull / weights * share)
 
-    def _error_about(self, pair: NeighbourPair) -> Map:
+    def _error_about(self, neighbours: NeighbourPair) -> Map:
         """The errors' variance about each place, which is told by few pixels of outline."""
-        rest = np.float32(_LIKE_THE_REST / pair.cell)
-        found = pair.around(pair.weight * np.square(pair.half)) + rest * np.float32(self.error)
-        return float32(found / (pair.around(pair.weight) + rest))
+        rest = np.float32(_LIKE_THE_REST / neighbours.cell)
+        half = neighbours.around(neighbours.weight * np.square(neighbours.half))
+        found = half + rest * np.float32(self.error)
+        return float32(found / (neighbours.around(neighbours.weight) + rest))
