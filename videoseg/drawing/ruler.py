@@ -9,15 +9,28 @@ import numpy as np
 from videoseg.drawing.labels import fitting_text
 from videoseg.types import RgbImage
 
-LEFT, TOP = 40, 22
-"""Pixels that the ruler takes beside and above the picture."""
+LEFT = 40
+"""Width that the ruler takes beside the picture, pixels."""
+TOP = 22
+"""Height that the ruler takes above the picture, pixels."""
 _STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+"""Distances between two lines that may be chosen, pixels of the frame."""
 _APART = 56
 """Pixels of the picture between two lines, at least: room for a number of four digits."""
-_LETTERS, _LONG, _SHORT = 12, 8, 4
-_GROUND, _INK = 24, 235
-_LIGHT, _DARK = 0.32, 0.25
-"""How much of a line is white, and of the line beside it black: seen on any ground."""
+_LETTERS = 12
+"""Height of letters, pixels."""
+_LONG = 8
+"""Length of a mark that has a number, pixels."""
+_SHORT = 4
+"""Length of a mark without a number, pixels."""
+_GROUND = 24
+"""Level of grey behind the numbers."""
+_INK = 235
+"""Level of grey of numbers and marks."""
+_LIGHT = 0.32
+"""Share of white in a line over the picture."""
+_DARK = 0.25
+"""Share of black in the line beside it; the two together are seen on any ground."""
 
 
 def with_ruler(picture: RgbImage, width: int, height: int) -> RgbImage:

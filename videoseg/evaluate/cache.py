@@ -23,8 +23,14 @@ from videoseg.evaluate.machine import Session
 from videoseg.evaluate.samples import DataSet
 from videoseg.system.output_files import writing
 
-IDENTITY, PREDICTIONS = "eval.json", "predictions.jsonl"
-FORMAT, VERSION = "videoseg-eval", 1
+IDENTITY = "eval.json"
+"""Name of the file that tells which run a folder is of."""
+PREDICTIONS = "predictions.jsonl"
+"""Name of the file that holds the predictions, one a line."""
+FORMAT = "videoseg-eval"
+"""What the file of identity says its format is."""
+VERSION = 1
+"""Version of that format."""
 
 
 class Cache(AbstractContextManager["Cache"]):

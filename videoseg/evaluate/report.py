@@ -21,7 +21,14 @@ from videoseg.evaluate.sheet import draw_sheet
 from videoseg.evaluate.tables import Entry, shown
 from videoseg.system.output_files import writing
 
-RESULTS, ROWS, CURVE, WORST = "results", "rows.jsonl", "curve.csv", "worst.png"
+RESULTS = "results"
+"""Name, without an ending, of the files that hold the results."""
+ROWS = "rows.jsonl"
+"""Name of the file with one line for each measured object."""
+CURVE = "curve.csv"
+"""Name of the file that holds a curve, where a task has one."""
+WORST = "worst.png"
+"""Name of the picture of the worst results."""
 _FALSE_ALARMS = (0.02, 0.05, 0.1, 0.2)
 """False-alarm rates at which the table shows the trade-off."""
 

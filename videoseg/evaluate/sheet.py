@@ -15,8 +15,16 @@ from videoseg.geometry import masks
 from videoseg.types import Box, Frame, Mask, RgbImage
 
 _COLUMNS = 4
-_WIDTH, _HEIGHT, _CAPTION = 360, 270, 40
-_TRUTH, _PREDICTED = (60, 220, 60), (255, 80, 40)
+_WIDTH = 360
+"""Width of one picture on the sheet, pixels."""
+_HEIGHT = 270
+"""Height of one picture on the sheet, pixels."""
+_CAPTION = 40
+"""Height of the caption below it, pixels."""
+_TRUTH = (60, 220, 60)
+"""Colour of the true outline, RGB."""
+_PREDICTED = (255, 80, 40)
+"""Colour of the predicted outline, RGB."""
 _MARGIN = 0.4
 """Margin around the masks, share of their box."""
 _LEAST_VIEW = 96

@@ -22,7 +22,12 @@ from videoseg.evaluate.tables import Entry
 from videoseg.evaluate.tasks import Task, open_task
 
 Settings = Mapping[str, Any]
-_BOX, _GRABCUT, _U2NET = "baseline-box", "baseline-grabcut", "baseline-u2netp"
+_BOX = "baseline-box"
+"""The baseline that answers with the box itself."""
+_GRABCUT = "baseline-grabcut"
+"""The baseline that runs OpenCV's GrabCut in a box."""
+_U2NET = "baseline-u2netp"
+"""The baseline that runs the salience network u2netp."""
 
 
 @dataclass(frozen=True, slots=True)

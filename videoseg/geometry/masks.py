@@ -56,9 +56,13 @@ def area(mask: Mask) -> int:
 
 
 _LEVELS_PER_LOGIT = 16
+"""Levels by which a logit of 1 is kept."""
 _MOST_LEVELS = 127
-_SIGNLESS, _INFINITE = np.uint16(0x7FFF), np.uint16(0x7C00)
-"""Bits of a float16 without its sign; what is above infinity is not a number."""
+"""Largest level, which int8 holds either way."""
+_SIGNLESS = np.uint16(0x7FFF)
+"""Bits of a float16 without its sign."""
+_INFINITE = np.uint16(0x7C00)
+"""Bits of infinity as a float16; what is above it is not a number."""
 
 
 def logit_levels(logits: npt.NDArray[np.float16]) -> npt.NDArray[np.int8]:

@@ -21,8 +21,12 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 BAND = 16
 """Distances are known up to this far from an edge, and outlines further apart are not blended,
 pixels."""
-FINE, MIDDLE, WIDE = 96, 240, 400
-"""Windows with a shorter side below these, pixels, are compared in cells of 1, 2 and 3 pixels."""
+FINE = 96
+"""Windows with a shorter side below this, pixels, are compared pixel by pixel."""
+MIDDLE = 240
+"""Windows below this, and not below ``FINE``, are compared in cells of 2 x 2 pixels."""
+WIDE = 400
+"""Windows below this are compared in cells of 3 x 3 pixels, and all others in cells of 4 x 4."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -207,7 +207,9 @@ _GROUND_SAMPLES = 500
 _GROUND_LEAST = 40
 """Fewest such places outside all objects; with fewer, objects are looked at, too."""
 _GROUND_ROUNDS = 4
+"""Rounds of reweighted least squares for the camera's motion."""
 _INVERSE_ROUNDS = 2
+"""Rounds of the fixed-point iteration that inverts a flow."""
 _SMALLEST_SIDE = 32
 """DIS reads beyond its pyramid's end on images smaller than this; they are padded."""
 

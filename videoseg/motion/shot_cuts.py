@@ -25,17 +25,21 @@ COLOUR_CHANGE = 0.15
 EDGE_MATCH = 0.45
 """Highest correlation of the edges, under the best shift, across a cut."""
 SOFT = 5.0
-"""Mean slope of pictures whose edges tell little, levels a pixel of the small image."""
-SURPRISE = 3.5
-"""Times by which what the picture before leaves unexplained grows at a cut between these,"""
-CALM = 0.5
-"""and the least that it counts as having been, levels."""
-ALIKE = 0.95
-"""Highest correlation of such pictures across a cut."""
-STILL, LEVELS = 0.4, 2.0
-"""Highest share of pixels that are the same but for so many levels and the light."""
-_KNOWN, _LEAST_KNOWN = 8, 2
-"""Frames by which is known how much a soft picture changes, at most and at least."""
+"""Soft pictures have a mean gradient up to this, levels a pixel of the small image."""
+RESIDUAL_GROWTH = 3.5
+"""At a cut between soft pictures the residual is more than this many times its usual value."""
+MIN_RESIDUAL = 0.5
+"""Least residual that counts as usual, levels."""
+MAX_CORRELATION = 0.95
+"""Highest correlation of two soft pictures across a cut."""
+MAX_STILL_SHARE = 0.4
+"""Highest share of pixels that stay the same across a cut between soft pictures."""
+STILL_LEVELS = 2.0
+"""A pixel that changes by no more than this, levels, beside a change of light, stays the same."""
+_MAX_RESIDUALS = 8
+"""Number of latest residuals of a shot that tell its usual one, at most."""
+_MIN_RESIDUALS = 2
+"""Number of residuals before which a shot's usual one is not known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +71,7 @@ class CutDetector:
     _before: _Look | None = field(init=False, repr=False, default=None)
     _open: deque[_Look] = field(init=False, repr=False, default_factory=deque)
     _unexplained: deque[float] = field(
-        init=False, repr=False, default_factory=lambda: deque(maxlen=_KNOWN)
+        init=False, repr=False, default_factory=lambda: deque(maxlen=_MAX_RESIDUALS)
     )
 
     def push(self, image: RgbImage) -> list[bool]:
@@ -115,15 +119,23 @@ class CutDetector:
         """Whether a frame has nothing to do with the one before."""
         if colour_change(a, b) > COLOUR_CHANGE and edge_match(a, b) < EDGE_MATCH:
             return True
-        if max(a.slope, b.slope) > SOFT or len(self._unexplained) < _LEAST_KNOWN:
+        if max(a.slope, b.slope) > SOFT or len(self._unexplained) < _MIN_RESIDUALS:
             return False
         alike, rest = unexplained(a, b)
-        usual = max(CALM, *self._unexplained)
-        return alike < ALIKE and rest > SURPRISE * usual and still_share(a, b) < STILL
+        usual = max(MIN_RESIDUAL, *self._unexplained)
+        return (
+            alike < MAX_CORRELATION
+            and rest > RESIDUAL_GROWTH * usual
+            and still_share(a, b) < MAX_STILL_SHARE
+        )
 
 
-_WIDTH, _HEIGHT = 64, 48
+_WIDTH = 64
+"""Width of the small image, pixels."""
+_HEIGHT = 48
+"""Height of the small image, pixels."""
 _BINS = 8
+"""Bins of the histogram along each of red, green and blue."""
 
 
 def _look(image: RgbImage) -> _Look:
@@ -178,4 +190,4 @@ def still_share(a: _Look, b: _Look) -> float:
     """Share of the pixels that are the same, as most pixels change."""
     change = b.small - a.small
     off = np.abs(change - np.median(change, axis=(0, 1))).max(axis=2)
-    return float((off <= LEVELS).mean())
+    return float((off <= STILL_LEVELS).mean())

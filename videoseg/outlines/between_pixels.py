@@ -20,25 +20,25 @@ from videoseg.outlines.subpixel_edges import offsets_of
 from videoseg.outlines.trace import Trace
 
 _ROOM = 0.4
-"""How far a ring may run from the middles of pixel edges, pixels; at 0.5 are pixels' centres,"""
+"""How far a ring may run from the middles of pixel edges, pixels; pixels' centres are at 0.5."""
 _ROOM_KNOWN = 0.2
-"""and from where logits say that the edge is."""
+"""How far a ring may run from where logits say that the edge is, pixels."""
 _MIN_SHARP_EDGE = 3
 """Pixels of edge on either side that make a corner between two pixels the object's own."""
 _HOLD_WEIGHT = 0.03
-"""Weight of distances from where points would best lie, beside bending,"""
+"""Weight of a point's distance from where it would best lie; bending has weight 1."""
 _BOUND_WEIGHT = 1.0
-"""and of distances beyond the room."""
+"""Weight of a point's distance beyond the room it has."""
 _SOLVER_ROUNDS = 12
 """Rounds, at most, of finding which points are at the bounds."""
 _LAP_POINTS = 48
 """Points by which each ring is repeated at either end; beyond these it does not feel its end."""
 _ARM = 3
-"""Points before and behind one between which the way turns,"""
+"""The turn at a point is measured from so many points before it to so many behind it."""
 _MIN_TURN = np.radians(48.0)
-"""by at least so much at a corner,"""
+"""A point at which the ring turns by less than this, radians, is no corner."""
 _MIN_SPACING = 4
-"""which are so many points apart."""
+"""Two corners are more than this many points apart."""
 _MIN_STEP = 0.3
 """Least distance between two points that counts when bending is measured, pixels."""
 _CORNER_REACH = 0.7

@@ -33,9 +33,11 @@ from videoseg.outlines.subpixel_edges import FINE, Edges
 from videoseg.types import Bezier, Polygon, Ring
 
 _LINE_TOLERANCE = 0.4
-"""Tolerances at which a traced ring is simplified for candidates, of lines,"""
-_CURVE_TOLERANCE = (0.75, 0.72)
-"""and of curves: in tolerances, and at least in pixels."""
+"""A traced ring is simplified at this share of the tolerance for candidate knots of lines."""
+_CURVE_TOLERANCE = 0.75
+"""A traced ring is simplified at this share of the tolerance for candidate knots of curves."""
+_MIN_CURVE_TOLERANCE = 0.72
+"""A traced ring is never simplified for curves at less than this, pixels."""
 _AREA_PRICE = 4.5
 """Characters that a square pixel is worth at a tolerance of one pixel."""
 _STRIDES = (5, 25)
@@ -96,7 +98,7 @@ def _candidates(edges: Edges, tolerance: float) -> tuple[Indices, Indices]:
     """
     starts = edges.starts
     sizes = np.diff(starts)
-    reaches = _LINE_TOLERANCE * tolerance, max(_CURVE_TOLERANCE[0] * tolerance, _CURVE_TOLERANCE[1])
+    reaches = _LINE_TOLERANCE * tolerance, max(_CURVE_TOLERANCE * tolerance, _MIN_CURVE_TOLERANCE)
     found: list[list[Indices]] = [[], []]
     for places in (np.flatnonzero(~edges.middle), np.flatnonzero(edges.on_slopes())):
         bounds = np.searchsorted(places, starts)

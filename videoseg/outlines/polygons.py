@@ -25,11 +25,16 @@ from videoseg.outlines.simplify import (
 )
 from videoseg.outlines.trace import Trace
 
-_SHARE = 0.5  # of the tolerance for leaving points out; the rest for moving those that stay
-_SMALLEST = 0.05  # px; below it leaving points out gains nothing
-_GRID = 16  # points lie on a grid of 1 / 16 px: exact in float32 in any frame, short as text
-_ROUNDING = 0.75 / _GRID  # px; more than half a cell's diagonal
-_STIFFNESS = 0.01  # keeps vertices between nearly parallel lines from running along them
+_SHARE = 0.5
+"""Share of the tolerance for leaving points out; the rest is for moving those that stay."""
+_SMALLEST = 0.05
+"""Below this tolerance, pixels, leaving points out gains nothing."""
+_GRID = 16
+"""Points lie on a grid of 1 / 16 pixel: exact in float32 in any frame, and short as text."""
+_ROUNDING = 0.75 / _GRID
+"""More than half the diagonal of a cell of that grid, pixels."""
+_STIFFNESS = 0.01
+"""Keeps vertices between nearly parallel lines from running along them."""
 
 
 def polygons_of(

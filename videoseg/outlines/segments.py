@@ -22,13 +22,13 @@ _RUN_LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 _LINE_PATIENCE = 2
 """A line is not tried where none of so many shorter ones fitted."""
 _CURVE_PATIENCE = 1
-"""The same of curves."""
+"""A curve is not tried where none of so many shorter ones fitted."""
 _ROUNDS = 1
 """Rounds of fitting and of assigning points anew."""
 UNSEEN = 0.15
-"""Pixels by which an outline may be off without any pixel's centre changing sides, about,"""
+"""An outline may be off by about this, pixels, and no pixel's centre changes sides."""
 UNSEEN_CLOSE = 0.22
-"""and where it is to follow the pixels closely."""
+"""Like ``UNSEEN``, for an outline that is to follow the pixels closely."""
 STEPS_COST = 8.0
 """Characters that it is worth to leave a step of a slope out."""
 _SQUARED_WEIGHT = 0.13
@@ -388,6 +388,7 @@ def characters(values: Values, grid: float) -> Values:
 
 
 _DIGITS = np.array([1, 10, 100, 1000])
+"""A number takes one more digit from each of these on."""
 
 
 def _least_squares(run: Run, t: Values, points: Complex, control: Complex) -> Complex:

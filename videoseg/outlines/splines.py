@@ -32,9 +32,9 @@ from videoseg.types import Ring
 _STRIDE = 3
 """Points from one candidate for a knot to the next."""
 _DENSE_BELOW = 24
-"""Rings of fewer points than this have a candidate at each."""
+"""Rings of fewer points than this have a candidate at each point."""
 _DENSE_LIMIT = 0.1
-"""So have rings that are to be followed more closely than this, pixels."""
+"""Rings that are to be followed more closely than this, pixels, have a candidate at each point."""
 _RUN_LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 """How many stretches one piece may cover."""
 _PATIENCE = 2

@@ -40,23 +40,27 @@ from videoseg.types import Bezier, Mask, Part, Polygon, Ring, Shape
 WRONG = 0.01
 """Share of an object's pixels that an outline may show wrongly, for each pixel of tolerance."""
 SMALL = 1000
-"""Objects of fewer pixels may show as many wrongly as one of this size,"""
+"""An object of fewer pixels may show as many of them wrongly as one of this size."""
 SMALL_WRONG = 0.1
-"""or so large a share."""
+"""An object of fewer pixels than ``SMALL`` may also show this share of them wrongly."""
 STEPS = 0.5
 """Below this tolerance, pixels, curves follow the edge between pixels and not the pixels' edges."""
 _TIGHTER_SHARE = 0.85
-"""Rings that show too little, or are not sound, are made anew at so much of their tolerance,"""
+"""Rings that are not sound or show too many wrong pixels are made anew at this share of their
+tolerance."""
 _MIN_TOLERANCE = 0.1
-"""until that is less than so many pixels;"""
-_MUCH_TIGHTER, _MUCH_TIGHTEST = 0.75, 0.01
-"""where edges between pixels are followed, at so much, and until so many pixels;"""
-_SMOOTH = 0.7
-"""down to so much of the tolerance it was to have, with finer numbers, then following steps."""
+"""No ring is made anew at a tolerance below this, pixels."""
+_BETWEEN_TIGHTER_SHARE = 0.75
+"""Like ``_TIGHTER_SHARE``, for rings that follow the edge between pixels."""
+_BETWEEN_MIN_TOLERANCE = 0.01
+"""Like ``_MIN_TOLERANCE``, for rings that follow the edge between pixels."""
+_STEPS_SHARE = 0.7
+"""Rings made anew have finer coordinates; below this share of the tolerance that was asked for they
+follow each step of the pixels instead."""
 _BETWEEN_TOLERANCE = 0.35
-"""Tolerance by whose share of wrong pixels rings between pixels are judged,"""
+"""Rings between pixels may show as many wrong pixels as this tolerance allows, pixels."""
 _RENDERER_OFFSET = 0.06
-"""and how far off renderers, which reckon coverage coarsely, may see them, pixels."""
+"""Renderers compute coverage coarsely and may see a ring this far off, pixels."""
 
 Areas = npt.NDArray[np.float64]
 Logits = npt.NDArray[np.float16]
@@ -173,7 +177,7 @@ def _smooth_fit(traced: Trace, logits: Sequence[Logits] | None, tolerance: float
 def _short_fit(traced: Trace, logits: Sequence[Logits] | None, tolerance: float) -> Fit:
     """What fits lines and curves that are short as text to the pixels' edges."""
     edges = edges_of(traced, logits)
-    steps = _SMOOTH * tolerance
+    steps = _STEPS_SHARE * tolerance
 
     def fitted(rings: Indices, limit: float) -> list[Ring]:
         followed = edges.chosen(rings)
@@ -202,7 +206,8 @@ def _curved(
     tighter, tightest = _TIGHTER_SHARE, _MIN_TOLERANCE
     shows: Callable[[Shape, Mask], bool] = partial(_shows, tolerance=tolerance)
     if tolerance < STEPS:
-        tighter, tightest, shows = _MUCH_TIGHTER, _MUCH_TIGHTEST, _shows_anywhere
+        tighter, tightest = _BETWEEN_TIGHTER_SHARE, _BETWEEN_MIN_TOLERANCE
+        shows = _shows_anywhere
     waiting = list(range(len(found)))
     anew = np.array([number for group in groups for number in numbers_of(group)])
     reach = np.full(anew.max() + 1, float(tolerance))

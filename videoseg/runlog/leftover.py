@@ -21,9 +21,16 @@ from videoseg.runlog.manifest import NAME as MANIFEST
 from videoseg.runlog.output_names import outputs_of, pieces_of
 from videoseg.system.held_folders import Held, NotOursError, check_plain, is_folder, kind_of
 
-NEW, OLD, NOTES, MARKER, LOCK = "new", "old", "notes", "publishing", "lock"
-"""Names in a staging folder: what is made, what it replaces, notes for a resumption, which pieces
-are on their way to their places, and the file that keeps a second run out."""
+NEW = "new"
+"""Folder, in a staging folder, of what is made."""
+OLD = "old"
+"""Folder of what the new replaces."""
+NOTES = "notes"
+"""Folder of notes for a run that goes on later."""
+MARKER = "publishing"
+"""File that lists the pieces that are on their way to their places."""
+LOCK = "lock"
+"""File that keeps a second run out."""
 _LONGEST_NOTE = 1 << 20
 """Bytes of a list of pieces at most."""
 _LONGEST_LOCK = 256

@@ -35,8 +35,10 @@ _SAMPLES = 96
 """A mask is looked at with at most so many samples along each side."""
 _NEAR_BORDER = 0.01
 """What comes so near to the frame's border, as a share of its side, is at it."""
-_WAS_SURE, _RISE = 0.15, 0.05
-"""A score is low where it has fallen by so much; it has recovered this far above the limit."""
+_WAS_SURE = 0.15
+"""A score is low only where it is at least this far below what is usual for its track."""
+_RISE = 0.05
+"""A low score stays low until it is this far above the limit."""
 
 
 @dataclass(frozen=True, slots=True)

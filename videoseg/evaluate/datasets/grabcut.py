@@ -25,7 +25,12 @@ from videoseg.evaluate.samples import ImageSample, Media, OnBroken, Target
 from videoseg.geometry import masks
 from videoseg.types import Bitmap, Cue, Mask
 
-_IGNORED, _OBJECT, _BACKGROUND = 128, 1, 2
+_IGNORED = 128
+"""Level of pixels in a truth mask that are not judged; the object's are above."""
+_OBJECT = 1
+"""Index of scribbles on the object."""
+_BACKGROUND = 2
+"""Index of scribbles on the background."""
 
 
 @dataclass

@@ -23,8 +23,10 @@ from videoseg.types import Mask
 
 _COLUMNS = ("image", "file_name", "samples")
 _ROWS_AT_ONCE = 8
-_ALWAYS, _UNPACKED = 1 << 26, 16
-"""Bytes of a group of rows in a file of any size, and for each byte of it; pictures do not pack."""
+_ALWAYS = 1 << 26
+"""Bytes that a group of rows may have in a file of any size."""
+_UNPACKED = 16
+"""Bytes that a group of rows may have for each byte of its file; pictures hardly pack."""
 
 
 @dataclass

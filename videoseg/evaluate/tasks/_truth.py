@@ -12,8 +12,10 @@ from videoseg.evaluate.tables import Picture, Row, overlap_columns
 from videoseg.geometry import masks
 from videoseg.types import Bitmap, Cue, Frame, Mask
 
-_SMALL, _LARGE = 32**2, 96**2
-"""Areas in pixels at which COCO parts small, medium and large objects."""
+_SMALL = 32**2
+"""Area in pixels below which COCO calls an object small."""
+_LARGE = 96**2
+"""Area in pixels from which COCO calls an object large; between the two it is medium."""
 
 
 def single_objects(sample: ImageSample) -> Iterator[tuple[Target, Mask]]:

@@ -24,7 +24,14 @@ from videoseg.evaluate.tables import Figure, Picture, Row, mean, region_figures
 from videoseg.evaluate.tasks._truth import check_size, mask_row
 from videoseg.types import Mask, Prompt, PromptKind
 
-THINGS, STUFF, ABSENT, ALL = "things", "stuff", "absent", "all names"
+THINGS = "things"
+"""The row of names of things that are on the image."""
+STUFF = "stuff"
+"""The row of names of stuff (sky, grass) that is on the image."""
+ABSENT = "absent"
+"""The row of names of what is not on the image."""
+ALL = "all names"
+"""The row of all of them."""
 _OUTCOMES = ("tp", "fp", "tn", "fn")
 """Columns in the order that ``matthews`` takes them."""
 

@@ -16,13 +16,26 @@ from videoseg.types import RgbImage
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-_BT601, _BT709 = 5, 1
+_BT601 = 5
+"""BT.601 as matrix_coefficients of ITU-T H.273."""
+_BT709 = 1
+"""BT.709 as matrix_coefficients of ITU-T H.273."""
 _SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 """ITU-T H.273 matrix_coefficients -> the constant libswscale knows the same matrix by."""
-_RGB, _UNSPECIFIED = 0, 2
-_LIMITED, _FULL = 1, 2
-_BILINEAR, _FULL_CHROMA, _ACCURATE = 2, 0x2000, 0x40000
-"""Flags of libswscale; all three round every level to the nearest, at four times the cost."""
+_RGB = 0
+"""The matrix_coefficients of pictures that are RGB already."""
+_UNSPECIFIED = 2
+"""The matrix_coefficients of pictures that do not say how they are coded."""
+_LIMITED = 1
+"""FFmpeg's number of limited range, 16 to 235."""
+_FULL = 2
+"""FFmpeg's number of full range, 0 to 255."""
+_BILINEAR = 2
+"""Flag of libswscale: chroma is interpolated linearly."""
+_FULL_CHROMA = 0x2000
+"""Flag of libswscale: chroma is interpolated for every pixel of RGB."""
+_ACCURATE = 0x40000
+"""Flag of libswscale: levels are rounded to the nearest. All three cost four times the time."""
 _FAST = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p"})
 """Formats that libswscale has a short cut for. Its levels come out 0 to 3 too low, so we add 1."""
 _ALPHA = re.compile(r"yuva|ayuv|vuya|rgba|bgra|argb|abgr|gbrap|ya\d|pal8")

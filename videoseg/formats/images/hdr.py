@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from videoseg.types import RgbImage
 
-PQ, HLG = 16, 18
-"""transfer_characteristics of ITU-T H.273."""
+PQ = 16
+"""PQ as transfer_characteristics of ITU-T H.273."""
+HLG = 18
+"""HLG as transfer_characteristics of ITU-T H.273."""
 _SOURCE_PEAK = 1000.0
 """cd/m2: what HLG is graded for, and nearly all PQ."""
 _SCREEN_PEAK = 203.0
@@ -30,8 +32,16 @@ _BT2020_TO_BT709 = np.array(
 )
 """Report ITU-R BT.2407, 2.2; for linear light."""
 _CODE_BITS = 12
-_M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
-_C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+_M1 = 2610 / 16384
+"""Inner exponent of PQ, m1 of SMPTE ST 2084."""
+_M2 = 2523 / 4096 * 128
+"""Outer exponent of PQ, m2."""
+_C1 = 3424 / 4096
+"""Constant of PQ's numerator, c1."""
+_C2 = 2413 / 4096 * 32
+"""Factor in PQ's numerator, c2."""
+_C3 = 2392 / 4096 * 32
+"""Factor in PQ's denominator, c3."""
 
 Floats = npt.NDArray[np.float64]
 

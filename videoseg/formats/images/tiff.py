@@ -12,13 +12,29 @@ import numpy.typing as npt
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """What the two kinds begin with, in both orders of bytes."""
-ASSOCIATED, UNASSOCIATED = 1, 2
-"""Kinds of alpha: colours are multiplied by it, or not."""
-_SUBFILE, _WIDTH, _HEIGHT, _SAMPLES, _EXTRA = _USED = 254, 256, 257, 277, 338
+ASSOCIATED = 1
+"""Kind of alpha that colours are multiplied by."""
+UNASSOCIATED = 2
+"""Kind of alpha that colours are not multiplied by."""
+_SUBFILE = 254
+"""Tag that tells what kind of picture a page is."""
+_WIDTH = 256
+"""Tag of the width, pixels."""
+_HEIGHT = 257
+"""Tag of the height, pixels."""
+_SAMPLES = 277
+"""Tag of the number of samples of a pixel."""
+_EXTRA = 338
+"""Tag of what samples beyond the colours are."""
+_USED = (_SUBFILE, _WIDTH, _HEIGHT, _SAMPLES, _EXTRA)
+"""The tags that are read."""
 _REDUCED_OR_MASK = 0b101
 _SIZES = {1: 1, 3: 2, 4: 4, 13: 4, 16: 8}
 """Bytes of a number by its type."""
-_MOST_PAGES, _MOST_TAGS = 1 << 16, 1 << 8
+_MOST_PAGES = 1 << 16
+"""Pages of a file that are read, at most."""
+_MOST_TAGS = 1 << 8
+"""Tags of a page that are read, at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,10 @@ _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _ENTRIES = re.compile(r"\[\s*(?=\{)")
 _BETWEEN = re.compile(r"[ \t\r\n,]*")
 _TOKEN = re.compile(r"<seg_(\d{1,4})>", re.ASCII)
-_SIDE, _BYTES = 64, 512
+_SIDE = 64
+"""Points along each side of a bitmap that tokens code."""
+_BYTES = 512
+"""Bytes of such a bitmap."""
 _STEP_BLUR = 0.9
 """Points of the bitmap by which its steps are smoothed, so that a slanted edge has none."""
 _SURE = 127
@@ -44,7 +47,10 @@ _LONGEST_SIDE = 1 << 14
 """Of a picture of a mask: OpenCV lays no picture of twice that over another."""
 _LAID_AT_ONCE = 1 << 20
 """Pixels of a frame under which a mask is laid at once."""
-_THOUSAND, _FAR = 1000.0, 2000.0
+_THOUSAND = 1000.0
+"""Coordinates of answers run from 0 to this."""
+_FAR = 2000.0
+"""Coordinates further out than this are no place near the frame."""
 _KEYS = ("boxes", "masks", "segmentation_masks", "objects", "items", "results")
 _SCORE = 0.9
 """Where an entry says nothing about how sure it is."""

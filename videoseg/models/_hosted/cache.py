@@ -17,7 +17,10 @@ from pathlib import Path
 
 from videoseg.system.output_files import writing
 
-OFF, AUTO = "off", "auto"
+OFF = "off"
+"""The setting for no cache."""
+AUTO = "auto"
+"""The setting for the user's own cache folder."""
 
 
 def cache_folder(setting: str) -> Path | None:

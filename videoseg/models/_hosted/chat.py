@@ -28,8 +28,10 @@ from videoseg.models._hosted.service import Service
 from videoseg.models._hosted.settings import Provider
 
 Json: TypeAlias = dict[str, Any]
-_MOST_SPOKEN, _MOST_STARTS = 1 << 16, 100
-"""Characters of words in which a call is looked for, and places where one may begin."""
+_MOST_SPOKEN = 1 << 16
+"""Characters of text in which a call is looked for, at most."""
+_MOST_STARTS = 100
+"""Places in the text at which a call is tried to be read, at most."""
 _PICTURES = {"image_url", "inlineData"}
 """Keys under which the two protocols hold pictures."""
 

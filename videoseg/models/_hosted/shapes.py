@@ -39,9 +39,10 @@ _MOST_CROSSINGS = 1 << 24
 _MOST_NEIGHBOURS = 1 << 24
 _MOST_TOUCHING = 200_000
 """Corners of rings that are compared with each other where some of them touch."""
-_FITS, _MISSES = 0.05, 0.1
-"""Share of the unit square by which a path may differ from what it is taken for, and must differ
-from what it is not."""
+_FITS = 0.05
+"""Share of the unit square by which a path may differ from what it is taken for."""
+_MISSES = 0.1
+"""Share of the unit square by which a path must differ from what it is not."""
 
 
 def read_path(data: str, limits: Limits = _LIMITS) -> tuple[Ring, ...]:

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MOST, _MOST_ON_CPU = 32, 1
-"""Frames asked at once at most. More at once make no CPU faster."""
+_MOST = 32
+"""Frames that a GPU is asked about at once, at most."""
+_MOST_ON_CPU = 1
+"""Frames that a CPU is asked about at once; more make it no faster."""
 _SHARE = 0.7
 """Share of the free memory that a batch may take."""
 _log = logging.getLogger(__name__)

@@ -24,8 +24,14 @@ from videoseg.types import Mask, Prompt, PromptKind
 if TYPE_CHECKING:
     import torch
 
-_OUTSIDE, _INSIDE, _TOP_LEFT, _BOTTOM_RIGHT = 0, 1, 2, 3
-"""What a point is to the network."""
+_OUTSIDE = 0
+"""The network's label of a point outside the object."""
+_INSIDE = 1
+"""The network's label of a point on the object."""
+_TOP_LEFT = 2
+"""The network's label of a box's upper left corner."""
+_BOTTOM_RIGHT = 3
+"""The network's label of a box's lower right corner."""
 _SURE = 10.0
 """Logit of a pixel inside a mask that is given."""
 

@@ -19,7 +19,12 @@ from typing import Any
 from videoseg.errors import MissingDependencyError, ModelError, OutOfMemoryError
 from videoseg.models._torch.device import Device, memory_errors
 
-CONFIG, SINGLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+CONFIG = "config.json"
+"""The file of a repository that describes the network."""
+SINGLE = "model.safetensors"
+"""The file that holds all weights, where they are in one."""
+INDEX = "model.safetensors.index.json"
+"""The file that lists the files of weights, where they are in several."""
 _TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model")
 """Any of these is a tokenizer; without one transformers makes up an empty one."""
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 _MOST_OF_PNG = 1 << 28
 """Bytes of a file to look for its orientation in; it may stand at the end."""
-_LIMITED, _FULL = 1, 2
+_LIMITED = 1
+"""FFmpeg's number of limited range, 16 to 235."""
+_FULL = 2
+"""FFmpeg's number of full range, 0 to 255."""
 _UNSPECIFIED = 2
+"""FFmpeg's number of a matrix, primaries or transfer that is not told."""
 _ANIMATIONS = frozenset({"avis", "avif", "msf1", "hevc", "heic", "mif1"})
 """Brands of pictures that move; their first picture is there as a stream of its own, too."""
 

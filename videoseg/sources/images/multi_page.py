@@ -18,10 +18,14 @@ from videoseg.geometry.sizes import check_pixels
 
 _WEBP = 12
 """Bytes before the first chunk."""
-_ANIMATED, _ALPHA = 0x02, 0x10
-"""Flags of VP8X."""
-_NO_BLEND, _DISPOSE = 0x02, 0x01
-"""Flags of ANMF."""
+_ANIMATED = 0x02
+"""Flag of the chunk VP8X: there are several frames."""
+_ALPHA = 0x10
+"""Flag of the chunk VP8X: some frame has alpha."""
+_NO_BLEND = 0x02
+"""Flag of the chunk ANMF: the frame replaces what is below it."""
+_DISPOSE = 0x01
+"""Flag of the chunk ANMF: the frame is cleared before the next one."""
 _UNTIMED = 100
 """Milliseconds that a frame without a duration is shown, as browsers do."""
 

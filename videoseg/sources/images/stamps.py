@@ -17,7 +17,12 @@ from pathlib import Path
 from videoseg.errors import SourceError
 from videoseg.system.text_files import read_text
 
-AUTO, NAMES, NONE = "auto", "names", "none"
+AUTO = "auto"
+"""The setting for times from wherever they are found."""
+NAMES = "names"
+"""The setting for times from any number in the names of files."""
+NONE = "none"
+"""The setting for no times."""
 LISTS = ("timestamps.csv", "timestamps.txt", "times.txt", "times.csv", "data.csv", "rgb.txt")
 _SURE = re.compile(r"(?:.*[^0-9.])?(1[0-9]{12}|1[0-9]{15}|1[0-9]{18}|1[0-9]{9}\.[0-9]{1,9})")
 """A stem that ends with a time from 2001 to 2033 in milli-, micro-, nanoseconds or seconds."""

@@ -39,11 +39,11 @@ _THING_BIAS = 2.3
 _MIN_RIVAL = -3.0
 """Rivals that are less likely than this, in log-odds, count as this."""
 _DOUBT_SHARE = 0.15
-"""The threshold rises by this share of the strongest evidence,"""
+"""The threshold rises by this share of the strongest evidence, less ``_DOUBT_FROM``."""
 _DOUBT_FROM = 0.5
-"""less this offset, in log-odds,"""
+"""Log-odds that are taken off the threshold's rise; it never falls."""
 _MAX_DOUBT = 3.0
-"""and by no more than this."""
+"""The threshold rises by no more than this, in log-odds."""
 _STUFF_BIAS = 4.0
 """Log-odds added for what has no shape of its own (sky, grass), by ``training/fit_evidence.py``."""
 _STUFF_RIVAL = -0.6

@@ -47,9 +47,9 @@ _LARGE_SHARE = 0.5
 _SMALL_SHARE = 0.5
 """A small thing has less than this share of the largest one's area."""
 _FALSE_ALARM_ODDS = 2.0
-"""A thing whose log-odds lie so far below those of the surest one,"""
+"""A small thing whose log-odds are this far below those of the surest one is a false alarm."""
 _FALSE_ALARM_AREA = 0.15
-"""and that has no more than this share of its area, is taken for a false alarm."""
+"""Only things up to this share of the surest one's area can be false alarms."""
 _SURE_ODDS = -0.3
 """A thing of higher log-odds than this counts without looking like the surest one."""
 _MIN_SIMILARITY = 0.5
