@@ -34,8 +34,10 @@ from training.samples import (
 
 _SMALLEST = 2500
 """Things of fewer pixels are not cut out."""
-_LEAST, _MOST = 0.03, 0.6
-"""Share of the frame that a pasted thing covers."""
+_MIN_COVER = 0.03
+"""Least share of the frame that a pasted thing covers."""
+_MAX_COVER = 0.6
+"""Largest share of the frame that a pasted thing covers."""
 _ENLARGED = 3.5
 """Things are magnified so much at most."""
 _TRIES = 12
@@ -44,7 +46,7 @@ _DRESSED = 0.3
 _SECOND = 0.25
 """Share of the samples that get a second thing."""
 _NOT_CUT = frozenset({"dining table", "bed", "couch"})
-"""Their outlines take in what lies on them."""
+"""Their masks hold what lies on them, too."""
 _BARE = frozenset({"skin", "hair"})
 _FloatMap = npt.NDArray[np.float32]
 
@@ -113,7 +115,7 @@ def pasted(sample: Sample, cutout: Cutout, random: np.random.Generator) -> Sampl
     for _ in range(_TRIES):
         matrix = _placement(cutout, rows, columns, half, random)
         cover = _moved(cutout.bitmap, matrix, rows, columns)
-        if _LEAST <= cover.mean() <= _MOST:
+        if _MIN_COVER <= cover.mean() <= _MAX_COVER:
             break
     else:
         return sample

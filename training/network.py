@@ -17,8 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-MEAN, SCALE = 127.0, 128.0
-"""The ImageNet weights expect ``(value - MEAN) / SCALE`` of 8-bit RGB."""
+MEAN = 127.0
+"""Level of 8-bit RGB that the ImageNet weights expect as 0."""
+SCALE = 128.0
+"""Levels of 8-bit RGB that the ImageNet weights expect as 1: ``(value - MEAN) / SCALE``."""
 _EPSILON = 1e-3
 _State = Mapping[str, Tensor]
 

@@ -1,4 +1,4 @@
-"""Questions for the promptable network: a crop of a photograph, hints about a piece, its pixels.
+"""Questions for the promptable network: a crop of a photograph, prompts for a piece, its pixels.
 
 Each question is made from a seed alone. Most crops are plain; some show a thing cut out and pasted
 over another photograph (G. Ghiasi et al., "Simple Copy-Paste is a Strong Data Augmentation Method
@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.outliner import HINTS
 from training.pieces import SOURCES, Piece, Pieces
 from training.samples import jitter
+from videoseg.models.embedded.promptable.prompt_maps import CHANNELS
 
 FloatMap = npt.NDArray[np.float32]
 Bitmap = npt.NDArray[np.uint8]
@@ -30,11 +30,11 @@ _PASTED = 0.25
 _COVERED = 0.15
 _DRAWN = 0.05
 """Part of the questions that show a plain shape: what nothing but its colour tells apart."""
-_STROKES = 0.3
-"""Part of the questions by click that are asked with strokes instead."""
+_SCRIBBLED = 0.3
+"""Part of the questions by click that are asked with scribbles instead."""
 _LEAST_SHOWN = 40
 """A piece must show at least so many pixels of the crop."""
-ROW = {name: index for index, name in enumerate(HINTS)}
+ROW = {name: index for index, name in enumerate(CHANNELS)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +44,13 @@ class Question:
     Attributes:
         image: uint8 (S, S, 3) RGB.
         truth: uint8 (S, S), 0 and 1.
-        hints: float16 (len(HINTS), S, S), as ``outliner.HINTS`` says; clicks are yet to come.
+        maps: float16 (c, S, S), the maps of ``prompt_maps.CHANNELS``; clicks are yet to come.
         clicks: Whether the first click is still to be made.
     """
 
     image: npt.NDArray[np.uint8]
     truth: Bitmap
-    hints: npt.NDArray[np.float16]
+    maps: npt.NDArray[np.float16]
     clicks: bool
 
 
@@ -64,21 +64,21 @@ def question(pieces: Pieces, side: int, random: Random) -> Question:
             image, truth = _scene(pieces, _choose(pieces, random), kind, side, random)
         if int(truth.sum()) >= _LEAST_SHOWN:
             break
-    hints = np.zeros((len(HINTS), side, side), dtype=np.float32)
+    maps = np.zeros((len(CHANNELS), side, side), dtype=np.float32)
     if kind == "box" or (kind == "carry" and random.random() < 0.1):
-        hints[ROW["box"]] = _box(truth, random)
+        maps[ROW["box"]] = _box(truth, random)
     if kind == "carry":
-        hints[ROW["previous"]] = _earlier(truth, random)
+        maps[ROW["previous"]] = _earlier(truth, random)
     if kind == "evidence" or (kind == "carry" and random.random() < 0.75):
-        hints[ROW["evidence"]] = _evidence(image, truth, random)
-    strokes = kind == "click" and random.random() < _STROKES
-    if strokes:
-        _scribble(hints[ROW["positive"]], truth, random)
+        maps[ROW["evidence"]] = _evidence(image, truth, random)
+    scribbled = kind == "click" and random.random() < _SCRIBBLED
+    if scribbled:
+        _scribble(maps[ROW["positive"]], truth, random)
         if random.random() < 0.8:
-            _scribble(hints[ROW["negative"]], 1 - truth, random)
+            _scribble(maps[ROW["negative"]], 1 - truth, random)
     if random.random() < 0.7:
         image = jitter(image, random)
-    return Question(image, truth, hints.astype(np.float16), kind == "click" and not strokes)
+    return Question(image, truth, maps.astype(np.float16), kind == "click" and not scribbled)
 
 
 def _choose(pieces: Pieces, random: Random) -> Piece:
@@ -282,7 +282,7 @@ def _evidence(image: npt.NDArray[np.uint8], truth: Bitmap, random: Random) -> Fl
     cells = side // 8
     share = cv2.resize(truth.astype(np.float32), (cells, cells), interpolation=cv2.INTER_AREA)
     odds = (2 * share - 1) * random.uniform(0.6, 4.5)
-    odds += random.uniform(0, 1.2) * _alike(image, truth, cells)
+    odds += random.uniform(0, 1.2) * _colour_odds(image, truth, cells)
     noise = random.normal(0, random.uniform(0, 1.8), (cells // 3, cells // 3)).astype(np.float32)
     odds += cv2.resize(noise, (cells, cells)) + random.normal(0, 0.8)
     shift = random.normal(0, 0.4, 2)
@@ -294,7 +294,7 @@ def _evidence(image: npt.NDArray[np.uint8], truth: Bitmap, random: Random) -> Fl
     return np.asarray(full, dtype=np.float32)
 
 
-def _alike(image: npt.NDArray[np.uint8], truth: Bitmap, cells: int) -> FloatMap:
+def _colour_odds(image: npt.NDArray[np.uint8], truth: Bitmap, cells: int) -> FloatMap:
     """Log odds of each cell's colour to be the piece's."""
     small = cv2.resize(image, (cells * 2, cells * 2), interpolation=cv2.INTER_AREA)
     inside = cv2.resize(truth, (cells * 2, cells * 2), interpolation=cv2.INTER_NEAREST) > 0

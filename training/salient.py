@@ -32,12 +32,14 @@ _THINGS = ("coco_more", "coco_train", "coco_tiny")
 """Folders whose things are looked at one by one."""
 _FOLDERS = (*_THINGS, "regions")
 """Folders whose photographs are looked at whole."""
-_LEAST, _MOST = 0.03, 0.6
-"""Share of the photograph."""
+_MIN_SHARE = 0.03
+"""Least share of the photograph that a thing covers."""
+_MAX_SHARE = 0.6
+"""Largest share of the photograph that a thing covers."""
 _DOUBTFUL = 0.2
 """So much of the thing's area may be neither surely in nor surely out."""
 _ONE_PIECE = 0.9
-_LEAST_SIDE = 110
+_MIN_SIDE = 110
 """Annotated things with shorter sides are not looked at, pixels."""
 _MARGIN = 0.25
 """Shown around an annotated thing on each side, in parts of its box."""
@@ -82,7 +84,7 @@ def _by_photo(pieces: Pieces) -> Iterator[tuple[Photo, list[Piece]]]:
     things: dict[str, list[Piece]] = {}
     for folder in _THINGS:
         for piece in pieces.by_source.get(folder, []):
-            if piece.thing and piece.side >= _LEAST_SIDE:
+            if piece.thing and piece.side >= _MIN_SIDE:
                 things.setdefault(piece.photo.key, []).append(piece)
     for photo in pieces.photos:
         if photo.source.folder in _FOLDERS:
@@ -106,7 +108,7 @@ def _found(network: Any, photo: Photo, things: list[Piece]) -> Iterator[_BoolMap
 
 
 def _seen_alone(network: Any, thing: Piece) -> _BoolMap | None:
-    """The network's outline of an annotated thing, where the annotation agrees with it."""
+    """The network's mask of an annotated thing, where the annotation agrees with it."""
     height, width = thing.photo.image.shape[:2]
     rows, columns = thing.bitmap.shape
     left, right = _grown(thing.x, columns, width)
@@ -138,7 +140,7 @@ def whole_thing(sure: _FloatMap) -> _BoolMap | None:
     inside = sure > 0.5
     share = float(inside.mean())
     doubtful = float(((sure > 0.15) & (sure < 0.85)).mean())
-    if not _LEAST <= share <= _MOST or doubtful > _DOUBTFUL * share:
+    if not _MIN_SHARE <= share <= _MAX_SHARE or doubtful > _DOUBTFUL * share:
         return None
     _, labels, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8))
     areas = np.asarray(stats)[1:, cv2.CC_STAT_AREA]

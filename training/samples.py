@@ -24,7 +24,10 @@ from videoseg.geometry.masks import decode_rle, to_bitmap
 UNKNOWN = 255
 FULL = 254
 CELL = 8
-LONG, SHORT = 480, 352
+LONG = 480
+"""Longer side of a sample, pixels."""
+SHORT = 352
+"""Shorter side of a sample, pixels."""
 
 INDEX = {name: index for index, name in enumerate(classes.NAMES)}
 """Class to its row of the targets."""

