@@ -23,7 +23,6 @@ import numpy as np
 
 from benchmarks.asking import ask
 from benchmarks.identity.cutouts import cut, is_whole
-from videoseg.evaluate.answers import union
 from videoseg.evaluate.datasets.coco import Coco
 from videoseg.geometry import masks
 from videoseg.models.embedded import Embedded
@@ -252,7 +251,7 @@ def main() -> None:
             shown_as = _masks(model, scene.image, name)
             complete &= any(masks.iou(mask, truth) >= _RIGHT for mask in shown_as)
         for phrase, meant in scene.said:
-            found = union(_masks(model, scene.image, phrase))
+            found = masks.union(_masks(model, scene.image, phrase))
             right = found is not None and masks.iou(found, scene.things[meant]) >= _RIGHT
             answers[scene.kind].append((right, complete, 1 / len(scene.things)))
     print("| kind | n | right | n, all found by their names | right of those | by chance |")

@@ -21,7 +21,6 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.asking import ask
-from videoseg.evaluate.answers import union
 from videoseg.evaluate.datasets.coco import Coco
 from videoseg.geometry import masks
 from videoseg.models.embedded import Embedded
@@ -42,7 +41,7 @@ class Photograph:
 
     def shows(self, names: Sequence[str]) -> Mask | None:
         """All that has one of the names."""
-        return union([self.named[name] for name in names if name in self.named])
+        return masks.union([self.named[name] for name in names if name in self.named])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def read(data: Path) -> list[Photograph]:
             mask = target.mask()
             if mask is not None:
                 named[target.name].append(mask)
-        merged = {name: union(many) for name, many in named.items()}
+        merged = {name: masks.union(many) for name, many in named.items()}
         found.append(Photograph(sample.image(), {n: m for n, m in merged.items() if m}))
     return found
 
@@ -120,7 +119,7 @@ def main() -> None:
 
 
 def _overlap(answer: Detections | None, truth: Mask) -> float:
-    found = union([each.mask for each in answer.instances]) if answer else None
+    found = masks.union([each.mask for each in answer.instances]) if answer else None
     return 0.0 if found is None else masks.iou(found, truth)
 
 

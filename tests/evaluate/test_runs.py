@@ -23,12 +23,12 @@ from videoseg.errors import MissingDependencyError, OutputExistsError, RunLogErr
 from videoseg.evaluate.baselines import FilledBox
 from videoseg.evaluate.candidates import Candidate, baseline
 from videoseg.evaluate.compare import compare, comparison_markdown
-from videoseg.evaluate.datasets import found as layouts
+from videoseg.evaluate.datasets import data_set_classes as layouts
 from videoseg.evaluate.datasets import open_data_set
 from videoseg.evaluate.harness import Result, evaluate
 from videoseg.evaluate.report import markdown, write_report
-from videoseg.evaluate.tasks import found as tasks
 from videoseg.evaluate.tasks import open_task
+from videoseg.evaluate.tasks import task_classes as tasks
 from videoseg.protocols import Segmenter
 from videoseg.types import Detections, Frame, Prompt
 

@@ -13,14 +13,14 @@ import pytest
 from tests.support import datasets
 from tests.support.fakes import Colours
 from videoseg.errors import ConfigError, PromptError, SourceError
-from videoseg.evaluate.answers import Answer, Found, union
+from videoseg.evaluate.answers import Answer, Found
 from videoseg.evaluate.baselines import FilledBox
 from videoseg.evaluate.candidates import Candidate, baseline
 from videoseg.evaluate.datasets import open_data_set
 from videoseg.evaluate.harness import Result, evaluate
 from videoseg.evaluate.samples import ImageSample
 from videoseg.evaluate.tables import Figure, Row, differences, mean, summarise
-from videoseg.evaluate.tasks import found, open_task
+from videoseg.evaluate.tasks import open_task, task_classes
 from videoseg.geometry import masks
 from videoseg.protocols import Segmenter
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt
@@ -213,7 +213,7 @@ def test_what_does_not_fit_is_refused_before_the_work(tmp_path: Path) -> None:
         open_task("boxs")
     with pytest.raises(ConfigError, match=r"task\.clicks = 0"):
         open_task("clicks", {"clicks": 0})
-    assert len(found()) == 7
+    assert len(task_classes()) == 7
 
 
 def test_a_sequence_too_short_to_score_is_broken_data(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_an_answer_survives_the_cache() -> None:
     again = Answer.from_json(answer.to_json())
     assert (again.question, again.seconds, again.frame, again.presence) == ("q", 0.25, 3, 0.75)
     assert [one.score for one in again.found] == [0.5, 0.375]
-    merged, expected = again.union, union(kept)
+    merged, expected = again.union, masks.union(kept)
     assert merged is not None
     assert expected is not None
     assert masks.area(merged) == 8 * 7 + 34 * 28

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from videoseg.drawing.labels import DARK, Pill, pill_of
 from videoseg.drawing.planes import Plane, Samples
 from videoseg.formats.palette import colour_of
+from videoseg.geometry.arrays import Points
 from videoseg.geometry.masks import overlap
 from videoseg.geometry.rings import flatten
 from videoseg.types import Box, Scene, TrackedInstance
 
-Points = npt.NDArray[np.float64]
 _Line = tuple[Points, Points]
 """Points (P, 2) in pixels and, at each, the vector to a parallel line one pixel away."""
 _Caption = tuple[str, tuple[int, int, int]]

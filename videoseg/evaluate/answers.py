@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from videoseg.geometry import masks
 from videoseg.types import Mask
@@ -53,7 +51,7 @@ class Answer:
     @property
     def union(self) -> Mask | None:
         """Everything that was found: the answer to a question about all of a kind."""
-        return union([one.mask for one in self.found])
+        return masks.union([one.mask for one in self.found])
 
     def to_json(self) -> dict[str, Any]:
         """As one value of the cache; masks are COCO compressed run lengths."""
@@ -98,16 +96,3 @@ class Answer:
             presence=value.get("presence"),
             refused=value.get("refused"),
         )
-
-
-def union(parts: Sequence[Mask]) -> Mask | None:
-    """All pixels of several masks of one frame; None where there are none."""
-    if len(parts) < 2:
-        return parts[0] if parts else None
-    left, top = min(part.crop[0] for part in parts), min(part.crop[1] for part in parts)
-    right, bottom = max(part.crop[2] for part in parts), max(part.crop[3] for part in parts)
-    bitmap = np.zeros((bottom - top, right - left), dtype=np.bool_)
-    for part in parts:
-        x1, y1, x2, y2 = part.crop
-        bitmap[y1 - top : y2 - top, x1 - left : x2 - left] |= part.bitmap
-    return Mask(left, top, parts[0].frame_width, parts[0].frame_height, bitmap)

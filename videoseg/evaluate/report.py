@@ -18,7 +18,7 @@ from typing import Any
 from videoseg.evaluate.harness import Result
 from videoseg.evaluate.metrics.latency import cost_per_thousand
 from videoseg.evaluate.sheet import draw_sheet
-from videoseg.evaluate.tables import Entry, shown
+from videoseg.evaluate.tables import Entry, figure_text
 from videoseg.system.output_files import writing
 
 RESULTS = "results"
@@ -125,8 +125,10 @@ def cell(entry: Entry) -> str:
     """A value with its interval as a table shows it."""
     interval = entry.interval
     if math.isnan(interval.low):
-        return shown(interval.value)
-    return f"{shown(interval.value)} [{shown(interval.low)}, {shown(interval.high)}]"
+        return figure_text(interval.value)
+    return (
+        f"{figure_text(interval.value)} [{figure_text(interval.low)}, {figure_text(interval.high)}]"
+    )
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -190,7 +192,7 @@ def _trade_off(curve: Sequence[Mapping[str, float]]) -> list[str]:
         if within:
             point = within[-1]
             values = (point["threshold"], point["false_alarm_rate"], point["recall"])
-            cells = " | ".join(shown(v) for v in (*values, point["mean_iou"], point["mcc"]))
+            cells = " | ".join(figure_text(v) for v in (*values, point["mean_iou"], point["mcc"]))
             lines.append(f"| {rate:.0%} | {cells} |")
     if not lines:
         return []

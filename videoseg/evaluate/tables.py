@@ -67,7 +67,7 @@ class Figure:
         name: As tables give it: mIoU, J&F, NoC@85.
         columns: The columns whose sums it needs; rows that lack one are left out.
         statistic: The function of the sums.
-        group: The only group that it is shown for, or None for all.
+        group: The only group that it is figure_text for, or None for all.
         higher_is_better: Which way is up.
     """
 
@@ -176,7 +176,7 @@ def region_figures(group: str | None = None) -> tuple[Figure, ...]:
     )
 
 
-def shown(value: float, digits: int = 3) -> str:
+def figure_text(value: float, digits: int = 3) -> str:
     """A value as tables print it; a dash where there is none."""
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 

@@ -1,17 +1,26 @@
-"""Arrays that outlines are made of, as the modules here name them."""
+"""Arrays by what they hold, as the modules above name them."""
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Points = npt.NDArray[np.float64]
-"""x and y last."""
-Values = npt.NDArray[np.float64]
-Complex = npt.NDArray[np.complex128]
-"""x + i y."""
-Indices = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from videoseg.types.shapes import Points
+
+__all__ = ["Complex", "Flags", "FloatMap", "Indices", "Points", "Values", "ranges"]
+
+Values: TypeAlias = npt.NDArray[np.float64]
+"""float64 of any shape."""
+Complex: TypeAlias = npt.NDArray[np.complex128]
+"""complex128 of any shape: points as x + i y."""
+Indices: TypeAlias = npt.NDArray[np.int64]
+"""int64 of any shape."""
+Flags: TypeAlias = npt.NDArray[np.bool_]
+"""bool of any shape."""
+FloatMap: TypeAlias = npt.NDArray[np.float32]
+"""float32 (h, w), or several such maps: (c, h, w)."""
 
 
 def ranges(begins: Indices, counts: Indices) -> tuple[Indices, Indices]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.types import Bitmap, Box, Mask
-from videoseg.types.shapes import cropped
+from videoseg.types.shapes import mask_of_bitmap
 from videoseg.types.snapshot import Snapshot
 
 _MOST_CHARACTERS = 8
@@ -24,7 +24,7 @@ _MOST_CHARACTERS = 8
 
 def from_bitmap(bitmap: Bitmap) -> Mask | None:
     """Crop a full-frame bool (H, W) bitmap to a Mask; None where nothing is set."""
-    return cropped(bitmap)
+    return mask_of_bitmap(bitmap)
 
 
 def to_bitmap(mask: Mask) -> Bitmap:
@@ -134,7 +134,7 @@ def union(given: Sequence[Mask]) -> Mask | None:
     """
     if len(given) < 2:
         return given[0] if given else None
-    return cropped(np.logical_or.reduce([mask.to_array() for mask in given]))
+    return mask_of_bitmap(np.logical_or.reduce([mask.to_array() for mask in given]))
 
 
 def iou(a: Mask, b: Mask) -> float:

@@ -19,7 +19,7 @@ from videoseg.errors import PromptError
 from videoseg.models._torch import rois
 from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.answers import Candidates
-from videoseg.models._torch.boxes import overlap
+from videoseg.models._torch.boxes import pairwise_iou
 from videoseg.models._torch.device import PACKAGES, Device
 from videoseg.models._torch.images import HALF, Colours, Images, Placement, squeezed
 from videoseg.models._torch.model import TorchSegmenter
@@ -179,7 +179,7 @@ class Sam3(TorchSegmenter):
         boxes = [box[:4] for cue in prompt.cues for box in cue.boxes if box[4]]
         if boxes:
             shares = device.put(boxes, torch.float32) / device.put((*source, *source))
-            overlaps = overlap(made.pred_boxes.float()[:, :, None], shares)
+            overlaps = pairwise_iou(made.pred_boxes.float()[:, :, None], shares)
             meant &= overlaps.amax(-1) >= _SAME
         points = [point for cue in prompt.cues for point in cue.points]
         for x, y, positive in points:

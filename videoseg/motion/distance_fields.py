@@ -21,11 +21,11 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 BAND = 16
 """Distances are known up to this far from an edge, and outlines further apart are not blended,
 pixels."""
-FINE = 96
+_CELL_1_BELOW = 96
 """Windows with a shorter side below this, pixels, are compared pixel by pixel."""
-MIDDLE = 240
-"""Windows below this, and not below ``FINE``, are compared in cells of 2 x 2 pixels."""
-WIDE = 400
+_CELL_2_BELOW = 240
+"""Windows below this, and not below ``_CELL_1_BELOW``, are compared in cells of 2 x 2 pixels."""
+_CELL_3_BELOW = 400
 """Windows below this are compared in cells of 3 x 3 pixels, and all others in cells of 4 x 4."""
 
 
@@ -140,7 +140,9 @@ _TRUSTED_ERROR = 0.45
 
 def grain(width: int, height: int) -> int:
     """Side of the cells in which a window of this size is compared, pixels."""
-    return 1 + bisect.bisect_right((FINE, MIDDLE, WIDE), min(width, height))
+    return 1 + bisect.bisect_right(
+        (_CELL_1_BELOW, _CELL_2_BELOW, _CELL_3_BELOW), min(width, height)
+    )
 
 
 def windowed(mask: Mask) -> tuple[Box, Bytes]:

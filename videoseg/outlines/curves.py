@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry.arrays import Flags, Indices, Points, ranges
-from videoseg.outlines.refine import Pieces, refine
+from videoseg.outlines.refine import FittedRings, refine
 from videoseg.outlines.segments import (
     ROUNDING,
     STEPS_COST,
@@ -120,7 +120,7 @@ def _candidates(edges: Edges, tolerance: float) -> tuple[Indices, Indices]:
     return kept, np.flatnonzero(np.isin(kept, coarse)[twice])
 
 
-def assembled(candidates: CandidateKnots, fits: SegmentFits, chains: list[Indices]) -> Pieces:
+def assembled(candidates: CandidateKnots, fits: SegmentFits, chains: list[Indices]) -> FittedRings:
     """The chosen fits, every knot a corner."""
     sizes = np.array([len(chain) for chain in chains])
     begins = np.cumsum(sizes) - sizes
@@ -135,7 +135,7 @@ def assembled(candidates: CandidateKnots, fits: SegmentFits, chains: list[Indice
     knots = candidates.knots[stretch]
     into = np.empty_like(knots)
     into[following] = handles[:, 1] - knots[following]
-    return Pieces(
+    return FittedRings(
         knots=knots,
         out=handles[:, 0] - knots,
         into=into,
@@ -149,7 +149,7 @@ def assembled(candidates: CandidateKnots, fits: SegmentFits, chains: list[Indice
     )
 
 
-def _join(pieces: Pieces) -> None:
+def _join(pieces: FittedRings) -> None:
     """Make the knots smooth at which two curves go on in nearly the same direction."""
     lengths = np.linalg.norm(pieces.out, axis=1) * np.linalg.norm(pieces.into, axis=1)
     cosine = -(pieces.out * pieces.into).sum(axis=1)
@@ -161,7 +161,7 @@ def _join(pieces: Pieces) -> None:
     pieces.into = np.where(smooth[:, None], -mean, pieces.into)
 
 
-def _round(pieces: Pieces, grid: float) -> None:
+def _round(pieces: FittedRings, grid: float) -> None:
     pieces.out = _rounded(pieces.out, grid)
     pieces.into = np.where(pieces.smooth[:, None], -pieces.out, _rounded(pieces.into, grid))
 
@@ -172,7 +172,7 @@ def _rounded(values: Points, grid: float) -> Points:
     return made
 
 
-def _hold(pieces: Pieces, out: Points, into: Points, tolerance: float) -> None:
+def _hold(pieces: FittedRings, out: Points, into: Points, tolerance: float) -> None:
     """Give curves that have come too far off the handles back that they had at first."""
     furthest = np.maximum.reduceat(pieces.distances(), pieces.heads)
     far = np.flatnonzero((furthest > tolerance + ROUNDING) & pieces.curved)
@@ -182,7 +182,7 @@ def _hold(pieces: Pieces, out: Points, into: Points, tolerance: float) -> None:
     pieces.smooth[far] = pieces.smooth[ends] = False
 
 
-def ring_of(pieces: Pieces, first: int, end: int) -> Ring:
+def ring_of(pieces: FittedRings, first: int, end: int) -> Ring:
     """Some of the pieces, which are a ring."""
     curved: Flags = pieces.curved[first:end]
     if not curved.any() and end - first > 2:

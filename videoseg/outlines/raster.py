@@ -18,7 +18,8 @@ from videoseg.geometry.arrays import Indices
 from videoseg.geometry.rings import flatten
 from videoseg.types import Bitmap, Mask, Shape
 
-Edges = npt.NDArray[np.float64]
+_Ends = npt.NDArray[np.float64]
+"""float64 (E, 2): where edges begin, or where they end, x and y."""
 _Size = tuple[int, int]
 """Rows, and columns with one more behind the last."""
 _AT_ONCE = 1 << 18
@@ -36,7 +37,7 @@ def rasterise_nonzero(shape: Shape, width: int, height: int) -> Mask | None:
 
 
 def _filled(
-    shape: Shape, width: int, height: int, inside_of: Callable[[Edges, Edges, _Size], Bitmap]
+    shape: Shape, width: int, height: int, inside_of: Callable[[_Ends, _Ends, _Size], Bitmap]
 ) -> Mask | None:
     edges = _edges_of(shape)
     if edges is None:
@@ -83,14 +84,14 @@ def _edges_of(
     return np.concatenate(rings), np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
 
 
-def _even_odd(begins: Edges, ends: Edges, size: _Size) -> Bitmap:
+def _even_odd(begins: _Ends, ends: _Ends, size: _Size) -> Bitmap:
     toggles = np.zeros(size, np.uint8)
     _count(toggles, begins, ends, 1)
     toggles &= 1  # odd or even, which is the same after 256
     return np.bitwise_xor.accumulate(toggles, axis=1)[:, :-1].view(np.bool_)
 
 
-def _wound(begins: Edges, ends: Edges, size: _Size) -> Bitmap:
+def _wound(begins: _Ends, ends: _Ends, size: _Size) -> Bitmap:
     down = ends[:, 1] > begins[:, 1]
     turns = np.zeros(size, np.int32)
     _count(turns, begins[down], ends[down], 1)
@@ -98,7 +99,7 @@ def _wound(begins: Edges, ends: Edges, size: _Size) -> Bitmap:
     return np.asarray(np.cumsum(turns, axis=1, dtype=np.int32)[:, :-1] != 0)
 
 
-def _count(counts: npt.NDArray[Any], begins: Edges, ends: Edges, step: int) -> None:
+def _count(counts: npt.NDArray[Any], begins: _Ends, ends: _Ends, step: int) -> None:
     """Add a step for each edge that crosses a row, where it does: (rows, columns).
 
     That is before the first pixel to the right of the edge.

@@ -25,7 +25,7 @@ _DAMPING = 0.05
 
 
 @dataclass(slots=True, eq=False)
-class Pieces:
+class FittedRings:
     """Rings of lines and curves, and the points that they are to follow.
 
     Attributes:
@@ -78,7 +78,7 @@ class Pieces:
         return offsets
 
 
-def refine(pieces: Pieces) -> None:
+def refine(pieces: FittedRings) -> None:
     """Move the handles, in place."""
     piece = pieces.piece()
     for _ in range(_ROUNDS):
@@ -92,7 +92,7 @@ def _at(t: Values, control: Points) -> Points:
     return made
 
 
-def _solve(pieces: Pieces, piece: Indices, control: Points) -> None:
+def _solve(pieces: FittedRings, piece: Indices, control: Points) -> None:
     """One step of Gauss and Newton."""
     import scipy.sparse
     import scipy.sparse.linalg
@@ -114,7 +114,9 @@ def _solve(pieces: Pieces, piece: Indices, control: Points) -> None:
     pieces.into = np.where(pieces.smooth[:, None], -pieces.out, found[:, 1])
 
 
-def _normal_equations(pieces: Pieces, piece: Indices, control: Points) -> tuple[Values, Values]:
+def _normal_equations(
+    pieces: FittedRings, piece: Indices, control: Points
+) -> tuple[Values, Values]:
     """float64 (K, 6, 6) and (K, 6) of each piece; unknowns by slot, x before y."""
     t = pieces.t
     b0, b1, b2, b3 = basis(t)

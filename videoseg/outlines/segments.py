@@ -17,7 +17,7 @@ import numpy as np
 from videoseg.geometry.arrays import Complex, Flags, Indices, Points, Values, ranges
 from videoseg.outlines.subpixel_edges import Edges
 
-_RUN_LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
+RUN_LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
 """How many stretches between stops one line may cover; a curve covers two at least."""
 _LINE_PATIENCE = 2
 """A line is not tried where none of so many shorter ones fitted."""
@@ -225,14 +225,14 @@ def lines_between(
         stops: Stretches, ascending, at whose beginning a line may begin and end.
         fitting: What is asked of them.
     """
-    yield from runs(candidates, stops, fitting, _RUN_LENGTHS, _LINE_PATIENCE, _line_fits)
+    yield from runs(candidates, stops, fitting, RUN_LENGTHS, _LINE_PATIENCE, _line_fits)
 
 
 def curves_between(
     candidates: CandidateKnots, stops: Indices, fitting: Fitting
 ) -> Iterator[SegmentFits]:
     """Curves likewise."""
-    yield from runs(candidates, stops, fitting, _RUN_LENGTHS[1:], _CURVE_PATIENCE, _curve_fits)
+    yield from runs(candidates, stops, fitting, RUN_LENGTHS[1:], _CURVE_PATIENCE, _curve_fits)
 
 
 def runs(
@@ -241,7 +241,7 @@ def runs(
     fitting: Fitting,
     reaches: Sequence[int],
     patience: int,
-    fit: Callable[[Run, Fitting], SegmentFits],
+    fit: Callable[[StretchRuns, Fitting], SegmentFits],
 ) -> Iterator[SegmentFits]:
     """Fits of all runs; none from a stop where none of the next shorter ones fitted."""
     ring = np.searchsorted(2 * candidates.starts, stops, side="right") - 1
@@ -256,7 +256,7 @@ def runs(
         at, tries_left, begins, ends = at[alive], tries_left[alive], begins[alive], ends[alive]
         if not len(at):
             return
-        fits = fit(Run.of(candidates, begins, ends), fitting)
+        fits = fit(StretchRuns.of(candidates, begins, ends), fitting)
         tries_left = np.where(
             fits.furthest <= fitting.tolerance + ROUNDING, patience, tries_left - 1
         )
@@ -264,7 +264,7 @@ def runs(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class StretchRuns:
     """Runs of stretches with the points on each.
 
     Attributes:
@@ -296,7 +296,7 @@ class Run:
     extent: Values
 
     @classmethod
-    def of(cls, candidates: CandidateKnots, begins: Indices, ends: Indices) -> Run:
+    def of(cls, candidates: CandidateKnots, begins: Indices, ends: Indices) -> StretchRuns:
         """Those from some stretches up to others."""
         first, last = candidates.firsts[begins], candidates.firsts[ends]
         owner, chosen = ranges(first, last - first)
@@ -332,7 +332,7 @@ class Run:
         )
 
 
-def _line_fits(run: Run, fitting: Fitting) -> SegmentFits:
+def _line_fits(run: StretchRuns, fitting: Fitting) -> SegmentFits:
     chord = run.end - run.begin
     length = np.maximum(np.linalg.norm(chord, axis=1), 1e-9)
     back = (as_complex(chord) / length).conj()
@@ -349,7 +349,7 @@ def _line_fits(run: Run, fitting: Fitting) -> SegmentFits:
     return SegmentFits(run.begins, run.reaches, furthest, area, size, curved, handles)
 
 
-def _curve_fits(run: Run, fitting: Fitting) -> SegmentFits:
+def _curve_fits(run: StretchRuns, fitting: Fitting) -> SegmentFits:
     t, points = run.shares(), run.points
     control = np.empty((4, len(t)), dtype=np.complex128)
     control[0], control[3] = as_complex(run.begin)[run.owner], as_complex(run.end)[run.owner]
@@ -391,7 +391,7 @@ _DIGITS = np.array([1, 10, 100, 1000])
 """A number takes one more digit from each of these on."""
 
 
-def _least_squares(run: Run, t: Values, points: Complex, control: Complex) -> Complex:
+def _least_squares(run: StretchRuns, t: Values, points: Complex, control: Complex) -> Complex:
     """The inner control points, complex (2, S), that bring curves closest to their points."""
     b0, b1, b2, b3 = basis(t)
     rest = points - b0 * control[0] - b3 * control[3]

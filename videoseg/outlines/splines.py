@@ -16,9 +16,10 @@ from videoseg.geometry.arrays import Complex, Flags, Indices, Values
 from videoseg.outlines.between_pixels import Line, following
 from videoseg.outlines.curves import assembled, ring_of
 from videoseg.outlines.segments import (
+    RUN_LENGTHS,
     Fitting,
-    Run,
     SegmentFits,
+    StretchRuns,
     as_complex,
     candidate_knots,
     curve_points,
@@ -35,8 +36,6 @@ _DENSE_BELOW = 24
 """Rings of fewer points than this have a candidate at each point."""
 _DENSE_LIMIT = 0.1
 """Rings that are to be followed more closely than this, pixels, have a candidate at each point."""
-_RUN_LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
-"""How many stretches one piece may cover."""
 _PATIENCE = 2
 """A piece is not tried where none of so many shorter ones fitted."""
 _ROUNDS = 2
@@ -77,8 +76,8 @@ def splines(line: Line, limit: float, tolerance: float) -> list[Ring]:
     stops = np.arange(2 * sizes.sum())
     fits = SegmentFits.joined(
         [
-            *runs(candidates, stops, fitting, _RUN_LENGTHS, _PATIENCE, ends.curve),
-            *runs(candidates, stops, fitting, _RUN_LENGTHS, _PATIENCE, ends.line),
+            *runs(candidates, stops, fitting, RUN_LENGTHS, _PATIENCE, ends.curve),
+            *runs(candidates, stops, fitting, RUN_LENGTHS, _PATIENCE, ends.line),
         ]
     )
     chains = cheapest(fits, candidates.starts, limit, _OFFSET_PRICE / tolerance**2)
@@ -131,7 +130,7 @@ class _Ends:
     corner: Flags
     longest: Indices
 
-    def line(self, run: Run, fitting: Fitting) -> SegmentFits:
+    def line(self, run: StretchRuns, fitting: Fitting) -> SegmentFits:
         """Each run as a line; of no use where it would make a bend that is not there."""
         first, last = run.begins, run.begins + run.reaches
         chord = as_complex(run.end) - as_complex(run.begin)
@@ -155,7 +154,7 @@ class _Ends:
             np.stack([run.begin, run.end], axis=1),
         )
 
-    def curve(self, run: Run, fitting: Fitting) -> SegmentFits:
+    def curve(self, run: StretchRuns, fitting: Fitting) -> SegmentFits:
         """Each run as a curve that leaves and arrives in the ring's directions."""
         first, last = run.begins, run.begins + run.reaches
         out, into = self.out[first], self.into[last]
@@ -182,7 +181,7 @@ class _Ends:
         )
 
 
-def _handles(run: Run, t: Values, out: Complex, into: Complex, control: Complex) -> Complex:
+def _handles(run: StretchRuns, t: Values, out: Complex, into: Complex, control: Complex) -> Complex:
     """Inner control points, complex (2, S), that bring curves closest to their points."""
     u = 1 - t
     b0, b1, b2, b3 = u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t

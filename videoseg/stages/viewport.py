@@ -25,7 +25,7 @@ from videoseg.types import (
     Shape,
 )
 
-Points = npt.NDArray[np.float32]
+_Floats = npt.NDArray[np.float32]
 
 _STEPS = 1.0
 """Standard deviation of the blur that takes the steps out of a small mask's edge, its pixels."""
@@ -182,7 +182,7 @@ class Viewport:
             min(y2, y1 + math.ceil(box[3] / self.scale_y)),
         )
 
-    def _magnified(self, values: Points, small: Box, box: Box) -> Points:
+    def _magnified(self, values: _Floats, small: Box, box: Box) -> _Floats:
         """Values over a box of what is shown, at the centres of the frame's pixels in a box."""
         import cv2
 
@@ -207,7 +207,7 @@ class Viewport:
             return Bezier(self._out(ring.segments))
         return Polygon(self._out(ring.points))
 
-    def _out(self, points: Points) -> Points:
+    def _out(self, points: _Floats) -> _Floats:
         scale = np.array([self.scale_x, self.scale_y])
         return np.asarray(points / scale + np.array(self.window[:2]), dtype=np.float32)
 
@@ -219,7 +219,7 @@ def _shows(cues: tuple[Cue, ...] | list[Cue]) -> bool:
     )
 
 
-def _eased(distances: Points) -> Points:
+def _eased(distances: _Floats) -> _Floats:
     """Signed distances whose zero runs evenly between small pixels, each still on its own side.
 
     What is too thin to have steps, an object or a gap, is left as it is.

@@ -113,7 +113,7 @@ class Mask:
                 "a mask's array is bool or whole numbers (H, W), got "
                 f"{found.dtype} {found.shape}; compare probabilities with a threshold first"
             )
-        mask = cropped(found != 0)
+        mask = mask_of_bitmap(found != 0)
         if mask is None:
             raise ValueError(f"a mask has at least one pixel, got an array {found.shape} of zeros")
         return mask
@@ -134,7 +134,7 @@ class Mask:
         return self.to_array().astype(np.bool_ if dtype is None else dtype, copy=False)
 
 
-def cropped(bitmap: Bitmap) -> Mask | None:
+def mask_of_bitmap(bitmap: Bitmap) -> Mask | None:
     """A Mask of a whole frame's bool (H, W) bitmap; None where nothing is set."""
     rows = np.flatnonzero(bitmap.any(axis=1))
     if not len(rows):

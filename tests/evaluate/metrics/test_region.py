@@ -16,7 +16,7 @@ from videoseg.evaluate.metrics.region import (
     cumulative_iou,
     iou,
     mean_iou,
-    overlap,
+    overlap_of,
     precision_at,
 )
 from videoseg.geometry import masks
@@ -37,7 +37,7 @@ def square(x: int, y: int, side: int) -> Bitmap:
 
 def test_two_squares_by_hand() -> None:
     # 4 x 4 each, common part 2 x 4: 8 of 16 + 16 - 8.
-    assert overlap(square(0, 0, 4), square(2, 0, 4)) == Overlap(8, 24)
+    assert overlap_of(square(0, 0, 4), square(2, 0, 4)) == Overlap(8, 24)
     assert iou(square(0, 0, 4), square(2, 0, 4)) == pytest.approx(1 / 3)
 
 
@@ -52,7 +52,7 @@ def test_ignored_pixels_count_for_neither() -> None:
     # Columns 0 and 1 are void: of the prediction 2 x 4 stay, all of them true; truth 4 x 4.
     void = np.zeros(SHAPE, dtype=np.bool_)
     void[:, :2] = True
-    assert overlap(square(0, 0, 4), square(2, 0, 4), ignore=void) == Overlap(8, 16)
+    assert overlap_of(square(0, 0, 4), square(2, 0, 4), ignore=void) == Overlap(8, 16)
     assert iou(square(0, 0, 2), None, ignore=void) == 1
 
 
@@ -68,7 +68,7 @@ def test_iou_is_symmetric_bounded_and_that_of_the_bitmaps(a: Bitmap, b: Bitmap) 
 
 @given(bitmaps, bitmaps, bitmaps)
 def test_ignoring_pixels_is_as_if_both_were_empty_there(a: Bitmap, b: Bitmap, void: Bitmap) -> None:
-    assert overlap(a, b, ignore=void) == overlap(a & ~void, b & ~void)
+    assert overlap_of(a, b, ignore=void) == overlap_of(a & ~void, b & ~void)
 
 
 @given(st.lists(overlaps, min_size=1, max_size=8))

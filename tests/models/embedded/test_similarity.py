@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from videoseg.models.embedded.grounding.candidates import Candidate
+from videoseg.models.embedded.grounding.candidates import Region
 from videoseg.models.embedded.grounding.ground import _without_false_alarms
-from videoseg.models.embedded.grounding.similarity import Appearance
+from videoseg.models.embedded.grounding.similarity import CellSimilarity
 
 
-def _scene() -> tuple[Appearance, list[Candidate]]:
+def _scene() -> tuple[CellSimilarity, list[Region]]:
     """Two things of one look and one of another, strongest first, on a grid of 12 x 24 cells."""
     kind = np.full((12, 24), -5, dtype=np.float32)
     features = np.zeros((3, 6, 12), dtype=np.float32)
@@ -21,8 +21,8 @@ def _scene() -> tuple[Appearance, list[Candidate]]:
         cells[2:8, left : left + 4] = True
         kind[cells] = strength
         features[:, 1:4, left // 2 : left // 2 + 2] = np.reshape(look, (3, 1, 1))
-        things.append(Candidate(cells, strength))
-    return Appearance(features, kind), things
+        things.append(Region(cells, strength))
+    return CellSimilarity(features, kind), things
 
 
 def test_similarity_is_one_of_a_thing_with_itself_and_tells_looks_apart() -> None:
@@ -35,7 +35,7 @@ def test_similarity_is_one_of_a_thing_with_itself_and_tells_looks_apart() -> Non
 def test_an_unsure_thing_counts_beside_one_that_it_looks_like() -> None:
     appearance, (first, similar, other) = _scene()
     assert _without_false_alarms([first, similar, other], appearance) == [first, similar]
-    sure = Candidate(other.cells, 0.5)
+    sure = Region(other.cells, 0.5)
     assert _without_false_alarms([first, sure], appearance) == [first, sure]
     assert _without_false_alarms([], appearance) == []
 
@@ -45,14 +45,13 @@ def test_a_scrap_far_weaker_than_the_first_does_not_count_however_similar() -> N
     few = np.zeros_like(similar.cells)
     few[2:4, 10] = True
     assert (
-        _without_false_alarms([Candidate(first.cells, 3.0), Candidate(few, -1.0)], appearance)[1:]
-        == []
+        _without_false_alarms([Region(first.cells, 3.0), Region(few, -1.0)], appearance)[1:] == []
     )
 
 
 def test_a_grid_finer_than_the_features_is_read_at_its_own_cells() -> None:
     features = np.random.default_rng(0).normal(size=(4, 3, 5)).astype(np.float32)
-    appearance = Appearance(features, np.zeros((12, 20), dtype=np.float32))
+    appearance = CellSimilarity(features, np.zeros((12, 20), dtype=np.float32))
     corner, far = np.zeros((12, 20), dtype=np.bool_), np.zeros((12, 20), dtype=np.bool_)
     corner[:4, :4] = far[8:, 16:] = True
     own = features - features.mean(axis=(1, 2), keepdims=True)

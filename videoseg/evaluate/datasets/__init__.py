@@ -18,7 +18,7 @@ from videoseg.evaluate.settings import made
 
 
 @functools.cache
-def found() -> Mapping[str, type[Any]]:
+def data_set_classes() -> Mapping[str, type[Any]]:
     """All layouts: name to class."""
     layouts: dict[str, type[Any]] = {}
     for module in pkgutil.iter_modules(__path__):
@@ -36,7 +36,7 @@ def open_data_set(
         ConfigError: No layout has that name, or a setting does not fit.
         SourceError: There is nothing at ``path``, or it looks like no layout.
     """
-    layouts = found()
+    layouts = data_set_classes()
     if name is not None and name not in layouts:
         raise ConfigError(f"no data set layout is called {name!r}; {nearest(name, layouts)}")
     if not path.exists():

@@ -11,16 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from videoseg.geometry import masks
+from videoseg.geometry.arrays import Values
 from videoseg.types import Bitmap, Mask
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 MAX_DETECTIONS = 100
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +54,7 @@ class AveragePrecision:
         table: float64 (categories, 10), NaN where a category has no true instance.
     """
 
-    table: Floats
+    table: Values
 
     @property
     def ap(self) -> float:
@@ -74,7 +72,7 @@ class AveragePrecision:
         return _mean_known(self.table[:, 5])
 
     @property
-    def by_category(self) -> Floats:
+    def by_category(self) -> Values:
         """float64 (categories,), mean over thresholds; NaN for one without true instances."""
         return np.asarray(self.table.mean(axis=1))
 
@@ -92,12 +90,12 @@ def average_precision(
     return AveragePrecision(np.asarray(rows, dtype=np.float64).reshape(-1, len(IOU_THRESHOLDS)))
 
 
-def _mean_known(table: Floats) -> float:
+def _mean_known(table: Values) -> float:
     known = table[~np.isnan(table)]
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _category_precision(images: Sequence[ImageInstances]) -> Floats:
+def _category_precision(images: Sequence[ImageInstances]) -> Values:
     """Interpolated precision averaged over recalls, float64 (10,)."""
     wanted = sum(not crowd for image in images for crowd in image.crowd)
     if not wanted:
@@ -122,7 +120,7 @@ def _category_precision(images: Sequence[ImageInstances]) -> Floats:
     return np.asarray(rows)
 
 
-def _match(image: ImageInstances) -> tuple[Floats, Bitmap, Bitmap]:
+def _match(image: ImageInstances) -> tuple[Values, Bitmap, Bitmap]:
     """Scores (p,) in falling order; whether each is right, and whether wrong, (10, p) each.
 
     What matches a crowd is neither.
@@ -150,7 +148,7 @@ def _match(image: ImageInstances) -> tuple[Floats, Bitmap, Bitmap]:
     return scores[order], right, wrong
 
 
-def _best(overlaps: Floats, crowd: Bitmap, threshold: float) -> int | None:
+def _best(overlaps: Values, crowd: Bitmap, threshold: float) -> int | None:
     """The instance of most overlap at or above the threshold, the later of equals; crowds last."""
     for candidates in (np.flatnonzero(~crowd), np.flatnonzero(crowd)):
         if len(candidates):

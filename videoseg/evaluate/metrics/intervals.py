@@ -23,8 +23,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Statistic: TypeAlias = Callable[[Floats], Floats]
+from videoseg.geometry.arrays import Values
+
+Statistic: TypeAlias = Callable[[Values], Values]
 """Sums of the columns, float64 (..., k), to the value of the metric, float64 (...); NaN where it
 is undefined."""
 
@@ -55,14 +56,14 @@ class Interval:
         return value < self.low or value > self.high
 
 
-def ratio(sums: Floats) -> Floats:
+def ratio(sums: Values) -> Values:
     """The statistic of two columns, numerator and denominator: a mean, a share, cIoU."""
     numerator, denominator = sums[..., 0], sums[..., 1]
     undefined = np.full_like(numerator, np.nan)
     return np.asarray(np.divide(numerator, denominator, out=undefined, where=denominator != 0))
 
 
-def mean_columns(values: npt.ArrayLike) -> Floats:
+def mean_columns(values: npt.ArrayLike) -> Values:
     """Columns whose ``ratio`` is the mean: float64 (n, 2), each value and a 1."""
     measured = np.asarray(values, dtype=np.float64)
     return np.stack([measured, np.ones_like(measured)], axis=-1)
@@ -130,7 +131,7 @@ def paired_difference(
         raise ValueError(f"the runs do not pair: {a.shape = } {b.shape = }")
     width = a.shape[-1]
 
-    def difference(sums: Floats) -> Floats:
+    def difference(sums: Values) -> Values:
         return statistic(sums[..., :width]) - statistic(sums[..., width:])
 
     both = np.concatenate([a, b], axis=-1)
@@ -165,7 +166,7 @@ def bootstrap_units(
     return _interval(value, np.asarray(drawn, dtype=np.float64), count, level)
 
 
-def _unit_sums(columns: npt.ArrayLike, units: npt.ArrayLike | None) -> Floats:
+def _unit_sums(columns: npt.ArrayLike, units: npt.ArrayLike | None) -> Values:
     """Columns added up within each unit, float64 (units, k)."""
     rows = np.asarray(columns, dtype=np.float64)
     if rows.ndim != 2 or not len(rows):
@@ -193,7 +194,7 @@ def _draws(count: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.int
         yield generator.integers(0, count, size=(min(step, resamples - start), count))
 
 
-def _drawn_sums(sums: Floats, resamples: int, seed: int) -> Floats:
+def _drawn_sums(sums: Values, resamples: int, seed: int) -> Values:
     """Column sums of each resample, float64 (resamples, k)."""
     count = len(sums)
     parts = []
@@ -204,7 +205,7 @@ def _drawn_sums(sums: Floats, resamples: int, seed: int) -> Floats:
     return np.concatenate(parts)
 
 
-def _interval(value: float, drawn: Floats, units: int, level: float) -> Interval:
+def _interval(value: float, drawn: Values, units: int, level: float) -> Interval:
     """Ends from the resamples on which the metric is defined."""
     if not 0 < level < 1:
         raise ValueError(f"a level lies between 0 and 1, got {level}")

@@ -45,7 +45,7 @@ class Overlap:
         return self.intersection / self.union if self.union else 1.0
 
 
-def overlap(predicted: MaskLike, truth: MaskLike, *, ignore: Bitmap | None = None) -> Overlap:
+def overlap_of(predicted: MaskLike, truth: MaskLike, *, ignore: Bitmap | None = None) -> Overlap:
     """Intersection and union of two masks of one frame.
 
     Args:
@@ -63,8 +63,8 @@ def overlap(predicted: MaskLike, truth: MaskLike, *, ignore: Bitmap | None = Non
 
 
 def iou(predicted: MaskLike, truth: MaskLike, *, ignore: Bitmap | None = None) -> float:
-    """Intersection over union in [0, 1]; 1 where both are empty. Arguments as of ``overlap``."""
-    return overlap(predicted, truth, ignore=ignore).iou
+    """Intersection over union in [0, 1]; 1 where both are empty. Arguments as of ``overlap_of``."""
+    return overlap_of(predicted, truth, ignore=ignore).iou
 
 
 def mean_iou(overlaps: Sequence[Overlap]) -> float:

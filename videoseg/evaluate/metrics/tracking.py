@@ -21,14 +21,14 @@ import numpy.typing as npt
 
 from videoseg.evaluate.metrics.inputs import MaskLike, as_mask
 from videoseg.evaluate.metrics.region import iou
+from videoseg.geometry.arrays import Values
 
 ALPHAS = np.arange(1, 20) / 20
 """Localisation thresholds of HOTA: 0.05, 0.10, ..., 0.95."""
 MATCH_THRESHOLD = 0.5
 """Similarity from which objects may match in IDF1 and the CLEAR MOT metrics."""
 
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
+_Identities = npt.NDArray[np.intp]
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -44,7 +44,7 @@ class FrameTracks:
 
     truth: npt.NDArray[np.int64]
     predicted: npt.NDArray[np.int64]
-    similarity: Floats
+    similarity: Values
 
     def __post_init__(self) -> None:
         for what, ids in (("true", self.truth), ("predicted", self.predicted)):
@@ -88,7 +88,7 @@ class Hota:
             similarity.
     """
 
-    totals: Floats
+    totals: Values
 
     def __add__(self, other: Hota) -> Hota:
         return Hota(self.totals + other.totals)
@@ -122,7 +122,7 @@ class Hota:
         return float(np.where(matched > 0, similarity / np.maximum(1, matched), 1).mean())
 
 
-def hota_statistic(totals: Floats) -> Floats:
+def hota_statistic(totals: Values) -> Values:
     """HOTA from sums of ``Hota.totals.ravel()``, float64 (..., 95), for bootstrap intervals."""
     by_alpha = totals.reshape(*totals.shape[:-1], len(ALPHAS), 5)
     return np.asarray(np.sqrt(_detection(by_alpha) * _association(by_alpha)).mean(axis=-1))
@@ -296,7 +296,7 @@ class _Sequence:
         empty = np.empty(0, dtype=np.int64)
         true_names, self.true_counts = _names([empty, *(frame.truth for frame in frames)])
         names, self.predicted_counts = _names([empty, *(frame.predicted for frame in frames)])
-        self.frames: list[tuple[Indices, Indices, Floats]] = [
+        self.frames: list[tuple[_Identities, _Identities, Values]] = [
             (
                 np.searchsorted(true_names, frame.truth),
                 np.searchsorted(names, frame.predicted),
@@ -306,12 +306,12 @@ class _Sequence:
         ]
 
 
-def _names(ids: Sequence[npt.NDArray[np.int64]]) -> tuple[npt.NDArray[np.int64], Floats]:
+def _names(ids: Sequence[npt.NDArray[np.int64]]) -> tuple[npt.NDArray[np.int64], Values]:
     names, counts = np.unique(np.concatenate(ids), return_counts=True)
     return names, counts.astype(np.float64)
 
 
-def _global_alignment(sequence: _Sequence) -> Floats:
+def _global_alignment(sequence: _Sequence) -> Values:
     """Soft Jaccard index of each true and predicted identity over the sequence, (G, P)."""
     shared = np.zeros((len(sequence.true_counts), len(sequence.predicted_counts)))
     for truth, predicted, similarity in sequence.frames:
@@ -324,8 +324,8 @@ def _global_alignment(sequence: _Sequence) -> Floats:
 
 
 def _assigned(
-    worth: Floats, truth: Indices, predicted: Indices, values: Floats
-) -> tuple[Indices, Indices, Floats]:
+    worth: Values, truth: _Identities, predicted: _Identities, values: Values
+) -> tuple[_Identities, _Identities, Values]:
     """The assignment of most worth: true and predicted positions, and each pair's value."""
     from scipy.optimize import linear_sum_assignment
 
@@ -333,10 +333,10 @@ def _assigned(
     return truth[rows], predicted[columns], values[rows, columns]
 
 
-def _detection(totals: Floats) -> Floats:
+def _detection(totals: Values) -> Values:
     matched = totals[..., 0]
     return np.asarray(matched / np.maximum(1, totals[..., :3].sum(axis=-1)))
 
 
-def _association(totals: Floats) -> Floats:
+def _association(totals: Values) -> Values:
     return np.asarray(totals[..., 3] / np.maximum(1, totals[..., 0]))

@@ -65,7 +65,7 @@ class WithCurve(Protocol):
 
 
 @functools.cache
-def found() -> Mapping[str, type[Any]]:
+def task_classes() -> Mapping[str, type[Any]]:
     """All tasks: name to class."""
     tasks: dict[str, type[Any]] = {}
     for module in pkgutil.iter_modules(__path__):
@@ -80,7 +80,7 @@ def open_task(name: str, settings: Mapping[str, Any] | None = None) -> Task:
     Raises:
         ConfigError: No task has that name, or a setting does not fit.
     """
-    known = found()
+    known = task_classes()
     if name not in known:
         raise ConfigError(f"no task is called {name!r}; {nearest(name, known)}")
     task: Task = made(known[name], "task", {}, settings or {})

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from videoseg.errors import SourceError
 from videoseg.evaluate.metrics.boundary import boundary_f
-from videoseg.evaluate.metrics.region import overlap
+from videoseg.evaluate.metrics.region import overlap_of
 from videoseg.evaluate.samples import ImageSample, Target
 from videoseg.evaluate.tables import Picture, Row, overlap_columns
 from videoseg.geometry import masks
@@ -65,6 +65,6 @@ def mask_row(
     ignore: Bitmap | None = None,
 ) -> Row:
     """The row of one mask against its truth: IoU, areas, P@X and boundary F."""
-    values = overlap_columns(overlap(predicted, truth, ignore=ignore))
+    values = overlap_columns(overlap_of(predicted, truth, ignore=ignore))
     values["f"] = boundary_f(predicted, truth, ignore=ignore)
     return Row(unit, question, label, groups, values, Picture(0, truth, predicted))

@@ -16,12 +16,13 @@ import numpy as np
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from videoseg.evaluate.answers import Answer, union
+from videoseg.evaluate.answers import Answer
 from videoseg.evaluate.driver import Driver
 from videoseg.evaluate.metrics.presence import matthews, trade_off
 from videoseg.evaluate.samples import ImageSample, Media
 from videoseg.evaluate.tables import Figure, Picture, Row, mean, region_figures
 from videoseg.evaluate.tasks._truth import check_size, mask_row
+from videoseg.geometry import masks
 from videoseg.types import Mask, Prompt, PromptKind
 
 THINGS = "things"
@@ -143,7 +144,7 @@ def _present(sample: ImageSample) -> dict[str, tuple[Mask, bool]]:
         if mask is not None:
             parts.setdefault(target.name, []).append(mask)
             things[target.name] = target.thing
-    merged = {name: union(found) for name, found in parts.items()}
+    merged = {name: masks.union(found) for name, found in parts.items()}
     return {name: (mask, things[name]) for name, mask in merged.items() if mask is not None}
 
 

@@ -26,9 +26,9 @@ _RGB = 0
 """The matrix_coefficients of pictures that are RGB already."""
 _UNSPECIFIED = 2
 """The matrix_coefficients of pictures that do not say how they are coded."""
-_LIMITED = 1
+LIMITED = 1
 """FFmpeg's number of limited range, 16 to 235."""
-_FULL = 2
+FULL = 2
 """FFmpeg's number of full range, 0 to 255."""
 _BILINEAR = 2
 """Flag of libswscale: chroma is interpolated linearly."""
@@ -73,7 +73,7 @@ class Converter:
         """
         size, name = (width, height), frame.format.name
         if _ALPHA.match(name):
-            return blended(self._converted(frame, size, "rgba"), self._background)
+            return over_background(self._converted(frame, size, "rgba"), self._background)
         if int(frame.color_trc) in (PQ, HLG):
             # To 16 bits every way is exact, and the flags of the most exact one break it.
             deep = self._converted(frame, size, "rgb48le", _BILINEAR)
@@ -103,8 +103,8 @@ class Converter:
             matrix = _BT601 if frame.height < 720 else _BT709
             colour = {
                 "src_colorspace": _SWSCALE_MATRIX.get(int(frame.colorspace), matrix),
-                "src_color_range": _FULL if _is_full_range(frame) else _LIMITED,
-                "dst_color_range": _FULL,
+                "src_color_range": FULL if _is_full_range(frame) else LIMITED,
+                "dst_color_range": FULL,
             }
         made = self._reformatter.reformat(
             frame, *size, name, interpolation=flags, threads=1, **colour
@@ -112,7 +112,7 @@ class Converter:
         return made.to_ndarray()
 
 
-def blended(image: npt.NDArray[Any], background: str) -> RgbImage:
+def over_background(image: npt.NDArray[Any], background: str) -> RgbImage:
     """Lay RGBA, uint8 (H, W, 4) with straight alpha, over one colour."""
     behind = np.array([int(background[i : i + 2], 16) for i in (1, 3, 5)], np.uint16)
     alpha = image[..., 3:].astype(np.uint16)
@@ -126,4 +126,4 @@ def unknown_matrix(matrix: int) -> bool:
 
 
 def _is_full_range(frame: VideoFrame) -> bool:
-    return int(frame.color_range) == _FULL or frame.format.name.startswith(("yuvj", "gray", "ya"))
+    return int(frame.color_range) == FULL or frame.format.name.startswith(("yuvj", "gray", "ya"))

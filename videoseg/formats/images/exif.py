@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
+from videoseg.formats.images.header import Order
 from videoseg.formats.images.orientation import UPRIGHT, Orientation
 
-Order: TypeAlias = Literal["big", "little"]
 _ORDERS: dict[bytes, Order] = {b"II": "little", b"MM": "big"}
 _ORIENTATION = 0x0112
 _MARK = b"Exif\0\0"

@@ -14,6 +14,7 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.geometry.arrays import Values
 from videoseg.types import RgbImage
 
 PQ = 16
@@ -42,8 +43,6 @@ _C2 = 2413 / 4096 * 32
 """Factor in PQ's numerator, c2."""
 _C3 = 2392 / 4096 * 32
 """Factor in PQ's denominator, c3."""
-
-Floats = npt.NDArray[np.float64]
 
 
 def tone_mapped(image: npt.NDArray[np.uint16], transfer: int) -> RgbImage:
@@ -80,28 +79,28 @@ def _signal_of_root() -> npt.NDArray[np.uint8]:
     return np.rint(255 * root ** (2 / _SCREEN_GAMMA)).astype(np.uint8)
 
 
-def _pq_light(code: Floats) -> Floats:
+def _pq_light(code: Values) -> Values:
     """cd/m2."""
     power = code ** (1 / _M2)
-    light: Floats = 10000 * (np.maximum(power - _C1, 0) / (_C2 - _C3 * power)) ** (1 / _M1)
+    light: Values = 10000 * (np.maximum(power - _C1, 0) / (_C2 - _C3 * power)) ** (1 / _M1)
     return light
 
 
-def _pq_code(light: Floats) -> Floats:
+def _pq_code(light: Values) -> Values:
     power = (light / 10000) ** _M1
-    code: Floats = ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
+    code: Values = ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
     return code
 
 
-def _hlg_light(code: Floats) -> Floats:
+def _hlg_light(code: Values) -> Values:
     """cd/m2."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
-    light: Floats = _SOURCE_PEAK * scene**_HLG_GAMMA
+    light: Values = _SOURCE_PEAK * scene**_HLG_GAMMA
     return light
 
 
-def _rolled_off(light: Floats) -> Floats:
+def _rolled_off(light: Values) -> Values:
     """The EETF: unchanged up to a knee, from there a Hermite curve that ends at the peak."""
     peak = _pq_code(np.array(_SOURCE_PEAK))
     code = np.minimum(_pq_code(light) / peak, 1)

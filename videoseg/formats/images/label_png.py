@@ -18,10 +18,8 @@ LARGEST_NARROW = 255
 """Largest id in 8 bits."""
 LARGEST = 65535
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GREY = 0
-"""PNG's colour type of grey levels."""
-_PALETTE = 3
-"""PNG's colour type of indices into a palette."""
+_GREY, _PALETTE = 0, 3
+"""Colour types."""
 
 
 def label_png(labels: npt.NDArray[Any], *, palette: bool) -> bytes:

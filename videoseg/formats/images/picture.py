@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from videoseg.errors import SourceError
 from videoseg.formats.images.bmff import kinds_of_boxes
-from videoseg.formats.images.colour import blended
+from videoseg.formats.images.colour import over_background
 from videoseg.formats.images.exif import exif_orientation
 from videoseg.formats.images.header import check_claims
 from videoseg.formats.images.heif import (
@@ -90,7 +90,7 @@ def rgb8(image: npt.NDArray[Any], background: str) -> RgbImage:
     elif image.dtype != np.uint8:
         image = np.rint(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
     if image.shape[2] == 4:
-        return blended(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), background)
+        return over_background(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), background)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 

@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.models._hosted.reading import Limits, Tally, UnreadableError, number
-from videoseg.models._hosted.shapes import Extent, extent_of, instance_of, scaled
+from videoseg.models._hosted.shapes import Extent, extent_of, instance_of, scaled_polygon
 from videoseg.types import Instance, Polygon, Ring
 
 _FENCED = re.compile(r"```(?:\w*)\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
@@ -57,7 +57,7 @@ _SCORE = 0.9
 
 _LIMITS = Limits()
 
-Map: TypeAlias = npt.NDArray[np.uint8]
+ByteMap: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (h, w) over a box: 0 is surely not, 255 surely."""
 
 
@@ -72,7 +72,7 @@ class Entry:
     """
 
     box: Extent
-    mask: Map | tuple[Ring, ...]
+    mask: ByteMap | tuple[Ring, ...]
     score: float
 
     def size(self, width: int, height: int) -> int:
@@ -89,7 +89,7 @@ class Entry:
         """
         if isinstance(self.mask, tuple):
             rings = tuple(
-                scaled(ring.points.astype(np.float64), width, height)
+                scaled_polygon(ring.points.astype(np.float64), width, height)
                 for ring in self.mask
                 if isinstance(ring, Polygon)
             )
@@ -179,7 +179,7 @@ def _score(value: Any) -> float:
         return _SCORE
 
 
-def _mask(value: Any, box: Extent, tally: Tally) -> Map | tuple[Ring, ...]:
+def _mask(value: Any, box: Extent, tally: Tally) -> ByteMap | tuple[Ring, ...]:
     if isinstance(value, list):
         return _rings(value, box, tally)
     if not isinstance(value, str):
@@ -189,7 +189,7 @@ def _mask(value: Any, box: Extent, tally: Tally) -> Map | tuple[Ring, ...]:
     return _from_png(value, tally)
 
 
-def _from_png(text: str, tally: Tally) -> Map:
+def _from_png(text: str, tally: Tally) -> ByteMap:
     import cv2
 
     data = text.rpartition("base64,")[2].strip()
@@ -211,7 +211,7 @@ def _from_png(text: str, tally: Tally) -> Map:
     return np.asarray(image, dtype=np.uint8)
 
 
-def _from_tokens(text: str) -> Map:
+def _from_tokens(text: str) -> ByteMap:
     import cv2
 
     count = text.count("<seg_")
@@ -264,7 +264,7 @@ def _far(a: Extent, b: Extent) -> float:
     return max(abs(p - q) for p, q in zip(a, b, strict=True))
 
 
-def _laid(mask: Map, box: Extent, width: int, height: int) -> npt.NDArray[np.bool_]:
+def _laid(mask: ByteMap, box: Extent, width: int, height: int) -> npt.NDArray[np.bool_]:
     """The map over its box in a frame: bilinear between its points, and cut where it is unsure."""
     import cv2
 

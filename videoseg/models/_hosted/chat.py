@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from videoseg.models._hosted.google import (
     TOKENS_OF_A_PICTURE,
+    JsonObject,
     body_of,
     parts_of,
     path_of,
@@ -27,7 +28,6 @@ from videoseg.models._hosted.reading import UnreadableError, from_json, parsed
 from videoseg.models._hosted.service import Service
 from videoseg.models._hosted.settings import Provider
 
-Json: TypeAlias = dict[str, Any]
 _MOST_SPOKEN = 1 << 16
 """Characters of text in which a call is looked for, at most."""
 _MOST_STARTS = 100
@@ -57,7 +57,7 @@ class Tool:
 
     name: str
     about: str
-    parameters: Mapping[str, Json]
+    parameters: Mapping[str, JsonObject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +74,21 @@ class Answered:
     """One turn of the language model: what it asks for, and the message as it came."""
 
     call: ToolCall
-    message: Json
+    message: JsonObject
 
 
 class Chat(Protocol):
     """A protocol in which language models are talked with."""
 
-    def user(self, text: str, pictures: Sequence[bytes] = ()) -> list[Json]:
+    def user(self, text: str, pictures: Sequence[bytes] = ()) -> list[JsonObject]:
         """Messages that say something and show JPEG pictures."""
         ...
 
-    def result(self, call: ToolCall, text: str, pictures: Sequence[bytes] = ()) -> list[Json]:
+    def result(self, call: ToolCall, text: str, pictures: Sequence[bytes] = ()) -> list[JsonObject]:
         """Messages that answer a call."""
         ...
 
-    def ask(self, system: str, messages: Sequence[Json], tools: Sequence[Tool]) -> Answered:
+    def ask(self, system: str, messages: Sequence[JsonObject], tools: Sequence[Tool]) -> Answered:
         """The model's next turn, which should call one of the tools.
 
         Raises:
@@ -112,24 +112,24 @@ class OpenAiChat:
     model: str
     max_tokens: int
 
-    def user(self, text: str, pictures: Sequence[bytes] = ()) -> list[Json]:
+    def user(self, text: str, pictures: Sequence[bytes] = ()) -> list[JsonObject]:
         """One message; pictures follow the words."""
         shown = [{"type": "image_url", "image_url": {"url": data_uri(p)}} for p in pictures]
         return [{"role": "user", "content": [{"type": "text", "text": text}, *shown]}]
 
-    def result(self, call: ToolCall, text: str, pictures: Sequence[bytes] = ()) -> list[Json]:
+    def result(self, call: ToolCall, text: str, pictures: Sequence[bytes] = ()) -> list[JsonObject]:
         """The answer to a call, which takes words alone, and what it shows as a message after."""
-        answer: Json = {"role": "tool", "tool_call_id": call.call_id, "content": text}
+        answer: JsonObject = {"role": "tool", "tool_call_id": call.call_id, "content": text}
         shown = self.user("The picture that belongs to this:", pictures) if pictures else []
         return [answer, *shown]
 
-    def ask(self, system: str, messages: Sequence[Json], tools: Sequence[Tool]) -> Answered:
+    def ask(self, system: str, messages: Sequence[JsonObject], tools: Sequence[Tool]) -> Answered:
         """The model's next turn."""
         body = self.request(system, messages, tools)
         worst = _worst(messages, self.max_tokens)
         return self.service.ask("/chat/completions", body, _read_openai, worst=worst)
 
-    def request(self, system: str, messages: Sequence[Json], tools: Sequence[Tool]) -> bytes:
+    def request(self, system: str, messages: Sequence[JsonObject], tools: Sequence[Tool]) -> bytes:
         """A request's body, written as OpenAI's own client writes it."""
         functions = [
             {
@@ -172,22 +172,22 @@ class GeminiChat:
     model: str
     max_tokens: int
 
-    def user(self, text: str, pictures: Sequence[bytes] = ()) -> list[Json]:
+    def user(self, text: str, pictures: Sequence[bytes] = ()) -> list[JsonObject]:
         """One turn; pictures follow the words."""
         return [turn("user", [text_part(text), *map(picture_part, pictures)])]
 
-    def result(self, call: ToolCall, text: str, pictures: Sequence[bytes] = ()) -> list[Json]:
+    def result(self, call: ToolCall, text: str, pictures: Sequence[bytes] = ()) -> list[JsonObject]:
         """One turn with the answer to a call, and what it shows."""
         answer = {"functionResponse": {"name": call.name, "response": {"output": text}}}
         return [turn("user", [answer, *map(picture_part, pictures)])]
 
-    def ask(self, system: str, messages: Sequence[Json], tools: Sequence[Tool]) -> Answered:
+    def ask(self, system: str, messages: Sequence[JsonObject], tools: Sequence[Tool]) -> Answered:
         """The model's next turn."""
         body = self.request(system, messages, tools)
         worst = _worst(messages, self.max_tokens)
         return self.service.ask(path_of(self.model), body, _read_gemini, worst=worst)
 
-    def request(self, system: str, messages: Sequence[Json], tools: Sequence[Tool]) -> bytes:
+    def request(self, system: str, messages: Sequence[JsonObject], tools: Sequence[Tool]) -> bytes:
         """A request's body."""
         return body_of(
             messages,
@@ -198,8 +198,8 @@ class GeminiChat:
         )
 
 
-def _declared(tool: Tool) -> Json:
-    declared: Json = {"description": tool.about, "name": tool.name}
+def _declared(tool: Tool) -> JsonObject:
+    declared: JsonObject = {"description": tool.about, "name": tool.name}
     if tool.parameters:
         declared["parameters"] = {
             "properties": {name: _upper(schema) for name, schema in tool.parameters.items()},
@@ -209,16 +209,16 @@ def _declared(tool: Tool) -> Json:
     return declared
 
 
-def _upper(schema: Json) -> Json:
+def _upper(schema: JsonObject) -> JsonObject:
     """A schema in Google's spelling, its keys in the order of Google's client."""
-    found: Json = {}
+    found: JsonObject = {}
     for key in sorted(schema):
         value = schema[key]
         found[key] = _upper(value) if isinstance(value, dict) else value
     return {**found, "type": str(schema["type"]).upper()}
 
 
-def _worst(messages: Sequence[Json], most: int) -> Tokens:
+def _worst(messages: Sequence[JsonObject], most: int) -> Tokens:
     """Tokens of a call at most: one for two characters of words, and those of the pictures."""
     words, pictures = _weight(list(messages))
     return Tokens(words // 2 + pictures * TOKENS_OF_A_PICTURE + 2_000, most)

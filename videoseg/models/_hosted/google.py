@@ -14,7 +14,7 @@ from videoseg.models._hosted.prices import Counted, counted
 from videoseg.models._hosted.reading import UnreadableError, parsed
 from videoseg.models._hosted.settings import Provider
 
-Json: TypeAlias = dict[str, Any]
+JsonObject: TypeAlias = dict[str, Any]
 
 GOOGLE = Provider(
     name="Gemini",
@@ -32,28 +32,28 @@ def path_of(model: str) -> str:
     return f"/models/{model.removeprefix('models/')}:generateContent"
 
 
-def text_part(text: str) -> Json:
+def text_part(text: str) -> JsonObject:
     """Words."""
     return {"text": text}
 
 
-def picture_part(picture: bytes) -> Json:
+def picture_part(picture: bytes) -> JsonObject:
     """A JPEG."""
     data = base64.urlsafe_b64encode(picture).decode()
     return {"inlineData": {"data": data, "mime_type": "image/jpeg"}}
 
 
-def turn(role: str, parts: Sequence[Json]) -> Json:
+def turn(role: str, parts: Sequence[JsonObject]) -> JsonObject:
     """What one side says; ``role`` is ``user`` or ``model``."""
     return {"parts": list(parts), "role": role}
 
 
-def body_of(contents: Sequence[Json], generation: Mapping[str, Any], **others: Any) -> bytes:
+def body_of(contents: Sequence[JsonObject], generation: Mapping[str, Any], **others: Any) -> bytes:
     """A request's body; ``others`` stand between the contents and how to generate."""
     return json.dumps({"contents": contents, **others, "generationConfig": generation}).encode()
 
 
-def parts_of(body: bytes) -> tuple[list[Json], Counted | None]:
+def parts_of(body: bytes) -> tuple[list[JsonObject], Counted | None]:
     """The parts of an answer's first candidate.
 
     Raises:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from videoseg.models._hosted.chat import Chat, Json, Tool, ToolCall
+from videoseg.models._hosted.chat import Chat, Tool, ToolCall
+from videoseg.models._hosted.google import JsonObject
 from videoseg.models._hosted.marks import close_up, marked
 from videoseg.models._hosted.pictures import jpeg
 from videoseg.models._hosted.reading import whole
@@ -113,7 +114,7 @@ class Grounding:
             messages += [answer.message, *self._answer(call)]
         return None
 
-    def _answer(self, call: ToolCall) -> list[Json]:
+    def _answer(self, call: ToolCall) -> list[JsonObject]:
         """What the language model is told about its call."""
         if call.name == "segment_phrase":
             return self._segment(call)
@@ -126,7 +127,7 @@ class Grounding:
             return self.chat.result(call, "There is no such tool.")
         return self.chat.user("Call one of the tools.")
 
-    def _segment(self, call: ToolCall) -> list[Json]:
+    def _segment(self, call: ToolCall) -> list[JsonObject]:
         given = call.arguments.get("text_prompt", "")
         name = " ".join(given.split()) if isinstance(given, str) else ""
         if not name:
@@ -143,7 +144,7 @@ class Grounding:
             return self.chat.result(call, f"The model cannot look for {name!r}: {error}")
         return self._shown(call, f"{_count(len(self._found))} found for {name!r}.")
 
-    def _examine(self, call: ToolCall) -> list[Json]:
+    def _examine(self, call: ToolCall) -> list[JsonObject]:
         if not self._found:
             return self.chat.result(call, "There are no masks. Use segment_phrase first.")
         before = len(self._found)
@@ -161,7 +162,7 @@ class Grounding:
         verdict = self.chat.ask(_JUDGE, messages, _VERDICT).call
         return verdict.arguments.get("accept") is True
 
-    def _shown(self, call: ToolCall, text: str) -> list[Json]:
+    def _shown(self, call: ToolCall, text: str) -> list[JsonObject]:
         if not self._found:
             return self.chat.result(call, f"{text} Use segment_phrase with another phrase.")
         picture = marked(self.image, self._found, long_side=self.long_side)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from videoseg.errors import PathDataError
 from videoseg.formats.svg_path import LongPathError, parse_path
+from videoseg.geometry.arrays import Points
 from videoseg.geometry.rings import flatten, signed_area
 from videoseg.models._hosted.reading import Limits, Tally, UnreadableError
 from videoseg.outlines.raster import rasterise
@@ -18,8 +19,6 @@ from videoseg.types.shapes import corners_of
 
 Extent = tuple[float, float, float, float]
 """x1, y1, x2, y2."""
-Points = npt.NDArray[np.float64]
-"""float64 (P, 2), x and y."""
 
 _COMMAND = re.compile(r"([A-Za-z])([^A-Za-z]*)")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -98,7 +97,7 @@ def extent_of(rings: tuple[Ring, ...]) -> Extent:
     return (float(x1), float(y1), float(x2), float(y2))
 
 
-def scaled(points: npt.NDArray[np.float64], x: float, y: float) -> Polygon:
+def scaled_polygon(points: npt.NDArray[np.float64], x: float, y: float) -> Polygon:
     """A polygon from points (P, 2) with its coordinates multiplied."""
     return Polygon((points * np.array([x, y])).astype(np.float32))
 

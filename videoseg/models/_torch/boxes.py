@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from videoseg.models._torch.images import Placement
 
 
-def overlap(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+def pairwise_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Intersection over union of boxes (..., 4) as x1, y1, x2, y2."""
     import torch
 
@@ -32,7 +32,7 @@ def best_of_many(boxes: torch.Tensor, scores: torch.Tensor, most: float) -> list
         most: Intersection over union that two boxes may have.
     """
     order = scores.argsort(descending=True, stable=True)
-    covers = overlap(boxes[order][:, None], boxes[order][None]) > most
+    covers = pairwise_iou(boxes[order][:, None], boxes[order][None]) > most
     taken: list[int] = []
     for place in range(len(order)):
         if not covers[place, taken].any():

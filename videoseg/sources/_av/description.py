@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videoseg.formats import timecode as timecodes
-from videoseg.formats.images.colour import unknown_matrix
+from videoseg.formats.images.colour import FULL, LIMITED, unknown_matrix
 from videoseg.formats.images.exif import exif_orientation
 from videoseg.formats.images.hdr import HLG, PQ
 from videoseg.formats.images.orientation import Orientation
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 _MOST_OF_PNG = 1 << 28
 """Bytes of a file to look for its orientation in; it may stand at the end."""
-_LIMITED = 1
-"""FFmpeg's number of limited range, 16 to 235."""
-_FULL = 2
-"""FFmpeg's number of full range, 0 to 255."""
 _UNSPECIFIED = 2
 """FFmpeg's number of a matrix, primaries or transfer that is not told."""
 _ANIMATIONS = frozenset({"avis", "avif", "msf1", "hevc", "heic", "mif1"})
@@ -72,7 +68,7 @@ def described(
             primaries=_tag(first.color_primaries),
             transfer=_tag(first.color_trc),
             matrix=_tag(first.colorspace),
-            full_range={_LIMITED: False, _FULL: True}.get(int(first.color_range)),
+            full_range={LIMITED: False, FULL: True}.get(int(first.color_range)),
         ),
         timecode=_timecode(container, stream),
         has_audio=bool(container.streams.audio) and not place.is_read_once,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.models.embedded.grounding.evidence import FloatMap, strength
+from videoseg.geometry.arrays import FloatMap
+from videoseg.models.embedded.grounding.evidence import strength
 
 _REACH = 8.0
 """Cells per unit of the network's offsets (64 network pixels at stride 8)."""
@@ -23,7 +24,7 @@ _GAP = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
+class Region:
     """One thing that may be meant.
 
     Attributes:
@@ -47,7 +48,7 @@ class Candidate:
         return (float(x.mean() + 0.5) / columns, float(y.mean() + 0.5) / rows)
 
 
-def candidates(shape: FloatMap, kind: FloatMap, offsets: FloatMap | None) -> list[Candidate]:
+def candidates(shape: FloatMap, kind: FloatMap, offsets: FloatMap | None) -> list[Region]:
     """Things where ``shape`` is positive, strongest first.
 
     Args:
@@ -63,7 +64,7 @@ def candidates(shape: FloatMap, kind: FloatMap, offsets: FloatMap | None) -> lis
     if offsets is not None:
         regions = _things([part for region in regions for part in _split(region, offsets)], offsets)
     found = [
-        Candidate(cells, strength(kind, cells))
+        Region(cells, strength(kind, cells))
         for cells in regions
         if np.count_nonzero(cells) >= _MIN_CELLS
     ]

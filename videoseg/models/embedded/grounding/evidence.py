@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.language.vocabulary import Target, Vocabulary
 
-FloatMap = npt.NDArray[np.float32]
 Maps = Mapping[str, FloatMap]
 
 OUTPUTS = ("classes", "offsets", "imagenet", "stride16")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.features import fit
-from videoseg.models.embedded.grounding.candidates import Candidate, candidates
+from videoseg.models.embedded.grounding.candidates import Region, candidates
 from videoseg.models.embedded.grounding.evidence import (
-    FloatMap,
     Maps,
     noun_evidence,
     object_evidence,
@@ -19,7 +19,7 @@ from videoseg.models.embedded.grounding.evidence import (
     thing_evidence,
 )
 from videoseg.models.embedded.grounding.relations import related, touch
-from videoseg.models.embedded.grounding.similarity import Appearance
+from videoseg.models.embedded.grounding.similarity import CellSimilarity
 from videoseg.models.embedded.language.colours import colour_log_odds
 from videoseg.models.embedded.language.parser import Pick, Query, Things
 from videoseg.models.embedded.language.vocabulary import Noun, Vocabulary
@@ -138,13 +138,13 @@ class _Scene:
         every = candidates(evidence.shape, evidence.kind, evidence.offsets)
         if evidence.whole and every:
             cells = np.logical_or.reduce([candidate.cells for candidate in every])
-            every = [Candidate(cells, every[0].strength)]
+            every = [Region(cells, every[0].strength)]
         if things.colour is not None and things.noun is not None:
             evidence, every = self._with_colour(evidence, every, things.colour)
         chance = {id(item): evidence.presence(item.strength) for item in every}
         presence = max(chance.values(), default=0.0)
         kept = [item for item in every if chance[id(item)] >= self.least]
-        kept = _without_false_alarms(kept, Appearance(self.maps["stride16"], evidence.kind))
+        kept = _without_false_alarms(kept, CellSimilarity(self.maps["stride16"], evidence.kind))
         for relation, partner in things.related:
             others, likely = self.find(partner)
             presence = min(presence, likely)
@@ -193,8 +193,8 @@ class _Scene:
         return _KindEvidence(shape, kind, self.maps["offsets"], scale=scale)
 
     def _with_colour(
-        self, evidence: _KindEvidence, every: list[Candidate], name: str
-    ) -> tuple[_KindEvidence, list[Candidate]]:
+        self, evidence: _KindEvidence, every: list[Region], name: str
+    ) -> tuple[_KindEvidence, list[Region]]:
         """Those of the things that have the colour; without any things, coloured objects.
 
         A thing of an unusual make is known less by its parts than by the colour that the phrase
@@ -203,7 +203,7 @@ class _Scene:
         objects = object_evidence(self.maps, self.vocabulary)
         colour = self._coloured(objects, name, 1)
         kept = [
-            Candidate(item.cells, item.strength + _COLOUR_BONUS)
+            Region(item.cells, item.strength + _COLOUR_BONUS)
             for item in every
             if (colour[item.cells] > 0).mean() > _MIN_COLOURED
         ]
@@ -211,7 +211,7 @@ class _Scene:
             return evidence, kept
         shape = np.minimum(colour, objects)
         every = candidates(shape, evidence.kind, None)
-        kept = [Candidate(item.cells, item.strength + _COLOUR_BONUS) for item in every]
+        kept = [Region(item.cells, item.strength + _COLOUR_BONUS) for item in every]
         return _KindEvidence(shape, evidence.kind), kept
 
     def _coloured(self, objects: FloatMap, colour: str, finer: int) -> FloatMap:
@@ -231,7 +231,7 @@ def _names_only(noun: Noun, heads: frozenset[int]) -> bool:
     return all(head in heads for head in noun.target.heads)
 
 
-def _evidence_of_one(evidence: FloatMap, item: Candidate, every: Sequence[Candidate]) -> FloatMap:
+def _evidence_of_one(evidence: FloatMap, item: Region, every: Sequence[Region]) -> FloatMap:
     """The evidence with the cells of all other candidates denied, and what lies far from it."""
     import cv2
 
@@ -242,7 +242,7 @@ def _evidence_of_one(evidence: FloatMap, item: Candidate, every: Sequence[Candid
     return np.where(others, _DENIED, near).astype(np.float32)
 
 
-def _without_false_alarms(kept: list[Candidate], appearance: Appearance) -> list[Candidate]:
+def _without_false_alarms(kept: list[Region], appearance: CellSimilarity) -> list[Region]:
     """The surest of them, which comes first, and those that are sure or similar to it."""
     if len(kept) < 2:
         return kept
@@ -260,7 +260,7 @@ def _without_false_alarms(kept: list[Candidate], appearance: Appearance) -> list
     return clear
 
 
-def _of_size(kept: list[Candidate], things: Things) -> list[Candidate]:
+def _of_size(kept: list[Region], things: Things) -> list[Region]:
     if things.size is None or len(kept) < 2:
         return kept
     largest = max(item.area for item in kept)
@@ -269,7 +269,7 @@ def _of_size(kept: list[Candidate], things: Things) -> list[Candidate]:
     return [item for item in kept if item.area < _SMALL_SHARE * largest]
 
 
-def _by_rank(kept: list[Candidate], pick: Pick) -> list[Candidate]:
+def _by_rank(kept: list[Region], pick: Pick) -> list[Region]:
     """The one of several that is meant, as a list of at most one."""
     if pick.key == "middle":
         across = sorted(kept, key=lambda item: item.centre[0])

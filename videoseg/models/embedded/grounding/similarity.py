@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.models.embedded.grounding.evidence import STRONGEST, FloatMap
+from videoseg.geometry.arrays import FloatMap
+from videoseg.models.embedded.grounding.evidence import STRONGEST
 
 
-class Appearance:
+class CellSimilarity:
     """How the cells of a frame look, apart from what all of them share."""
 
     def __init__(self, features: FloatMap, kind: FloatMap) -> None:

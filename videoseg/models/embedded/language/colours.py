@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
+from videoseg.geometry.arrays import FloatMap
 from videoseg.types import RgbImage
-
-_FloatMap = npt.NDArray[np.float32]
 
 COLOURS: Mapping[str, str] = {
     "red": "red",
@@ -76,7 +74,7 @@ _MAX_ODDS = 4.0
 """No pixel is surer than this, in log-odds."""
 
 
-def colour_log_odds(image: RgbImage, colour: str) -> _FloatMap:
+def colour_log_odds(image: RgbImage, colour: str) -> FloatMap:
     """Log-odds in about [-4, 4], float32 (H, W), that a pixel has the basic colour ``colour``."""
     import cv2
 

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
+from videoseg.geometry.arrays import FloatMap
 from videoseg.motion.flow import Flow
 from videoseg.types import Mask
-
-FloatMap = npt.NDArray[np.float32]
 
 _MAX_ODDS = 4.5
 """Log odds against the object, at most."""

@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
+from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.features import Backbone
 from videoseg.types import Box, Mask, RgbImage
 from videoseg.types.snapshot import Snapshot
-
-FloatMap = npt.NDArray[np.float32]
 
 NETWORK_SIDE = 320
 """Longer side of the crop as the network sees it, pixels."""

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from videoseg.geometry import masks
+from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.memory.background_motion import background_odds
 from videoseg.models.embedded.memory.feature_view import (
@@ -33,8 +33,6 @@ from videoseg.models.embedded.promptable.stuff_mask import ScoredMask
 from videoseg.motion.flow import Flow, carry_mask, flow_between
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, RgbImage
 from videoseg.types.snapshot import Snapshot, joined, listed, parted
-
-FloatMap = npt.NDArray[np.float32]
 
 _MAX_RECENT = 3
 """Views of found masks that are remembered, newest first, beside the given ones."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.geometry.arrays import FloatMap
 from videoseg.types import Box, Mask, RgbImage
 
-FloatMap = npt.NDArray[np.float32]
 _PADDING_COLOUR = (127, 127, 127)
 """Colour of what lies beyond the frame, as in training."""
 

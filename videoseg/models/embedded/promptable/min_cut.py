@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-FloatMap = npt.NDArray[np.float32]
+from videoseg.geometry.arrays import FloatMap
 
 _STEP = np.float32(0.35)
 """Primal and dual step; their product must stay under 1/8."""

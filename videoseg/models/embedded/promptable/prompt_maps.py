@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.promptable.crops import Crop
 from videoseg.types import Mask
 
-FloatMap = npt.NDArray[np.float32]
 PointPrompt = tuple[float, float, bool]
 BoxPrompt = tuple[float, float, float, float, bool]
 
@@ -25,7 +24,7 @@ _CHANNEL_INDEX = {name: row for row, name in enumerate(CHANNELS)}
 """Position of each map among the channels."""
 _CLICK_RADIUS = 0.02
 """Radius of a click, in sides of the crop."""
-_MAX_ODDS = 6.0
+MAX_ODDS = 6.0
 """Evidence is cut off at these log odds, which the network sees as 1."""
 _CROP_SCALE = 1.5
 """Side of the crop around an object, in its longer sides."""
@@ -90,9 +89,7 @@ class ObjectPrompts:
                 return None
         elif not spans:
             if not clicks:
-                raise ValueError(
-                    "a mask needs evidence, a positive point or box, or a prior mask"
-                )
+                raise ValueError("a mask needs evidence, a positive point or box, or a prior mask")
             return Crop.around((0.0, 0.0, float(self.width), float(self.height)), 1.0)
         x1, y1 = min(span[0] for span in spans), min(span[1] for span in spans)
         x2, y2 = max(span[2] for span in spans), max(span[3] for span in spans)
@@ -121,7 +118,7 @@ class ObjectPrompts:
             maps[_CHANNEL_INDEX["previous"]] = np.where(crop.of_mask(self.prior, side), 1, -1)
         if self.evidence is not None:
             odds = crop.of_map(self.evidence, self.width, self.height, side)
-            maps[_CHANNEL_INDEX["evidence"]] = np.clip(odds, -_MAX_ODDS, _MAX_ODDS) / _MAX_ODDS
+            maps[_CHANNEL_INDEX["evidence"]] = np.clip(odds, -MAX_ODDS, MAX_ODDS) / MAX_ODDS
         return maps
 
     def _evidence_span(self) -> tuple[float, float, float, float] | None:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
+from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.features import session
 from videoseg.models.embedded.promptable.crops import Crop
 from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
@@ -26,9 +27,8 @@ from videoseg.types import Box, Mask, RgbImage
 if TYPE_CHECKING:
     import onnxruntime
 
-FloatMap = npt.NDArray[np.float32]
 
-SIDE = 256
+_CROP_SIDE = 256
 """The crop's side as the network sees it, pixels."""
 _FINE_SIDE = 384
 """The same for the second look at what is at least as large: it knows the object by then."""
@@ -92,7 +92,7 @@ class PromptableSegmenter:
         """The answer to all prompts, seen around the object."""
         crop = prompts.window()
         assert crop is not None  # noqa: S101 - the caller has looked
-        side = _FINE_SIDE if fine and crop.side >= _FINE_SIDE else SIDE
+        side = _FINE_SIDE if fine and crop.side >= _FINE_SIDE else _CROP_SIDE
         logits, quality = self._run(image, prompts, [crop], side)
         box = crop.in_frame(prompts.width, prompts.height)
         if box is None:
@@ -107,7 +107,7 @@ class PromptableSegmenter:
     def _predict_from_clicks(self, image: RgbImage, prompts: ObjectPrompts) -> ScoredMask | None:
         """The answer to clicks alone that the others agree with most, over all crops."""
         crops = _click_crops(prompts)
-        logits, quality = self._run(image, prompts, crops, SIDE)
+        logits, quality = self._run(image, prompts, crops, _CROP_SIDE)
         candidates = logits.shape[1] if len(prompts.points) == 1 else 1
         found = [
             _frame_mask(crop, logits[row, each], float(quality[row, each]), prompts)
@@ -142,7 +142,7 @@ def _click_crops(prompts: ObjectPrompts) -> list[Crop]:
     crops = [whole]
     for share in _ZOOM_SHARES:
         side = whole.side * share
-        if side > 1.2 * click_spread and side >= SIDE / 4:
+        if side > 1.2 * click_spread and side >= _CROP_SIDE / 4:
             crops.append(Crop(middle_x - side / 2, middle_y - side / 2, side))
     return crops
 

@@ -14,17 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.promptable.min_cut import min_cut
+from videoseg.models.embedded.promptable.prompt_maps import MAX_ODDS
 from videoseg.types import Box, Mask, RgbImage
-
-FloatMap = npt.NDArray[np.float32]
 
 _LONG_SIDE = 224
 """Longest side of the crop that the boundary is sought on, pixels."""
 _ROUNDS = 3
 """Times that colour models and boundary are estimated in turn."""
-_MAX_ODDS = 6.0
-"""Evidence counts no more than this."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +112,7 @@ def _unary(evidence: FloatMap, work: _WorkingCrop, width: int, height: int) -> F
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.clip(moved, -_MAX_ODDS, _MAX_ODDS).astype(np.float32)
+    return np.clip(moved, -MAX_ODDS, MAX_ODDS).astype(np.float32)
 
 
 def _solve(work: _WorkingCrop, unary: FloatMap) -> FloatMap:
