@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from benchmarks.asking import ask
-from benchmarks.identity.cutouts import cut, is_whole
+from benchmarks.identity.cutouts import cut_out, is_whole
 from videoseg.evaluate.datasets.coco import Coco
 from videoseg.geometry import masks
 from videoseg.models.embedded import Embedded
@@ -110,7 +110,7 @@ class Stock:
             for target in sample.targets:
                 mask = target.mask() if target.thing else None
                 if mask is not None and is_whole(mask):
-                    things[target.name].append(cut(image, mask))
+                    things[target.name].append(cut_out(image, mask))
         return cls(dict(things), grounds)
 
     def scenes(self, count: int, seed: int) -> Iterator[Scene]:

@@ -114,11 +114,11 @@ def _seen_alone(network: Any, thing: Piece) -> _BoolMap | None:
     left, right = _grown(thing.x, columns, width)
     top, bottom = _grown(thing.y, rows, height)
     inside = saliency(network, thing.photo.image[top:bottom, left:right]) > 0.5
-    told = np.zeros((height, width), dtype=bool)
-    told[thing.y : thing.y + rows, thing.x : thing.x + columns] = thing.bitmap > 0
+    annotated = np.zeros((height, width), dtype=bool)
+    annotated[thing.y : thing.y + rows, thing.x : thing.x + columns] = thing.bitmap > 0
     seen = np.zeros((height, width), dtype=bool)
     seen[top:bottom, left:right] = inside
-    return seen if iou(seen, told) >= _AGREES else None
+    return seen if iou(seen, annotated) >= _AGREES else None
 
 
 def _grown(start: int, length: int, end: int) -> tuple[int, int]:

@@ -153,7 +153,7 @@ def crop(
     top = int(random.integers(0, height - down + 1))
     flip = bool(random.integers(2))
 
-    def cut(values: npt.NDArray[Any], columns: int, rows: int) -> npt.NDArray[Any]:
+    def cropped(values: npt.NDArray[Any], columns: int, rows: int) -> npt.NDArray[Any]:
         part = values[top : top + down, left : left + across]
         part = part[:, ::-1] if flip else part
         result: npt.NDArray[Any] = cv2.resize(
@@ -166,9 +166,9 @@ def crop(
     for segment in segments:
         part = segment.bitmap[top : top + down, left : left + across]
         if part.any():
-            share = cut(segment.bitmap.astype(np.uint8) * FULL, columns, rows)
+            share = cropped(segment.bitmap.astype(np.uint8) * FULL, columns, rows)
             parts.append((segment, share))
-    picture = jitter(cut(image, *size), random) if copy else cut(image, *size)
+    picture = jitter(cropped(image, *size), random) if copy else cropped(image, *size)
     targets = _targets(source, parts, rows, columns)
     return Sample(key, picture, targets, _offsets(parts, rows, columns))
 

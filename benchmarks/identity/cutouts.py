@@ -75,7 +75,7 @@ class Stock:
                 grounds.append(image)
                 things = [target.mask() for target in sample.targets if target.thing]
                 whole = (mask for mask in things if mask is not None and is_whole(mask))
-                still += [Cutout((cut(image, mask),)) for mask in whole]
+                still += [Cutout((cut_out(image, mask),)) for mask in whole]
         folders = sorted(path for path in (data / "davis").iterdir() if path.is_dir())
         moving = tuple(Cutout(tuple(_played(folder))) for folder in folders[parity::2])
         return cls(tuple(still), moving, tuple(grounds))
@@ -87,7 +87,7 @@ def _played(folder: Path) -> Iterator[tuple[RgbImage, Bitmap]]:
         bitmap = read_labels(folder / "masks" / f"{frame.stem}.png") > 127
         mask = masks.from_bitmap(bitmap)
         if mask is not None:
-            yield cut(read_image(frame), mask)
+            yield cut_out(read_image(frame), mask)
 
 
 def is_whole(mask: Mask) -> bool:
@@ -101,7 +101,7 @@ def is_whole(mask: Mask) -> bool:
     return bool(areas.max() > 0.9 * areas.sum())
 
 
-def cut(image: RgbImage, mask: Mask) -> tuple[RgbImage, Bitmap]:
+def cut_out(image: RgbImage, mask: Mask) -> tuple[RgbImage, Bitmap]:
     """The box of a mask: uint8 (h, w, 3) and bool (h, w)."""
     x1, y1, x2, y2 = box = masks.bounding_box(mask)
     return np.ascontiguousarray(image[y1:y2, x1:x2]), masks.window(mask, box).copy()

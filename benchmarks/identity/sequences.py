@@ -132,10 +132,10 @@ def _actors(
         kind, int(rng.integers(3, 6))
     )
     actors: list[_Actor] = []
-    alike = _pick(rng, stock)
+    lookalike = _pick(rng, stock)
     for identity in range(1, number + 1):
         same = kind == "look-alikes" or (kind == "crowd" and rng.random() < 0.4)
-        cutout = alike if same else _pick(rng, stock)
+        cutout = lookalike if same else _pick(rng, stock)
         size = rng.uniform(50, 85) if kind in ("crowd", "fast") else rng.uniform(60, 130)
         tint = rng.normal(0, 4 if same else 14, 3)
         actors.append(

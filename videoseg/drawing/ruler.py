@@ -15,7 +15,7 @@ TOP = 22
 """Height that the ruler takes above the picture, pixels."""
 _STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 """Distances between two lines that may be chosen, pixels of the frame."""
-_APART = 56
+_MIN_SPACING = 56
 """Pixels of the picture between two lines, at least: room for a number of four digits."""
 _LETTERS = 12
 """Height of letters, pixels."""
@@ -49,11 +49,11 @@ def with_ruler(picture: RgbImage, width: int, height: int) -> RgbImage:
     sheet[TOP:, LEFT:] = picture
     for axis, (shown, size) in enumerate(((wide, width), (high, height))):
         step = step_for(shown / size)
-        for value, place in _places(step, shown, size):
+        for value, place in _line_positions(step, shown, size):
             _line(sheet, axis, place)
             _tick(sheet, axis, place, _LONG)
             _number(sheet, axis, place, value)
-        for value, place in _places(max(1, step // 5), shown, size):
+        for value, place in _line_positions(max(1, step // 5), shown, size):
             if value % step:
                 _tick(sheet, axis, place, _SHORT)
     return sheet
@@ -61,10 +61,10 @@ def with_ruler(picture: RgbImage, width: int, height: int) -> RgbImage:
 
 def step_for(scale: float) -> int:
     """Frame pixels between two lines, where one frame pixel takes ``scale`` pixels."""
-    return next((step for step in _STEPS if step * scale >= _APART), _STEPS[-1])
+    return next((step for step in _STEPS if step * scale >= _MIN_SPACING), _STEPS[-1])
 
 
-def _places(step: int, shown: int, size: int) -> Iterator[tuple[int, int]]:
+def _line_positions(step: int, shown: int, size: int) -> Iterator[tuple[int, int]]:
     """Coordinates, and the first pixel of the picture that lies behind each."""
     for value in range(0, size, step):
         yield value, min(shown - 1, round(value * shown / size))
@@ -90,7 +90,7 @@ def _tick(sheet: RgbImage, axis: int, place: int, length: int) -> None:
 
 def _number(sheet: RgbImage, axis: int, place: int, value: int) -> None:
     """A number beside its tick; near an edge it is moved inside, at the corner it is left out."""
-    coverage = fitting_text(str(value), _LETTERS, LEFT + _APART)
+    coverage = fitting_text(str(value), _LETTERS, LEFT + _MIN_SPACING)
     rows, columns = coverage.shape
     if axis == 0:
         y, x = 0, min(LEFT + place - columns // 2, sheet.shape[1] - columns)

@@ -126,7 +126,7 @@ class Camera:
     """How the ground moved between two frames: turned, scaled and shifted.
 
     Attributes:
-        turn: Factor by which places in the previous frame, as complex numbers x + iy, are turned
+        turn: Factor by which positions in the previous frame, as complex numbers x + iy, are turned
             and scaled; 1 for not at all.
         shift: What is added to them then, pixels.
     """
@@ -159,15 +159,15 @@ def camera_motion(flow: Flow, objects: Sequence[Mask] = ()) -> Camera:
         free[within[mask.bitmap[inner]]] = False
     if np.count_nonzero(free) < _GROUND_LEAST:
         free[:] = True
-    places = (x + 1j * y)[free]
+    positions = (x + 1j * y)[free]
     vectors = flow.backward[rows[free], columns[free]]
     moves = vectors[:, 0] * flow.scale_x + 1j * vectors[:, 1] * flow.scale_y
     turn, shift = 0j, complex(np.median(moves.real), np.median(moves.imag))
     for _ in range(_GROUND_ROUNDS):
-        error = np.abs(moves - turn * places - shift)
+        error = np.abs(moves - turn * positions - shift)
         weight = np.exp(-np.square(error / max(0.5, 2 * float(np.median(error)))))
-        middle, typical = (np.average(values, weights=weight) for values in (places, moves))
-        around = places - middle
+        middle, typical = (np.average(values, weights=weight) for values in (positions, moves))
+        around = positions - middle
         spread = (weight * np.abs(around) ** 2).sum()
         turn = complex((weight * around.conj() * (moves - typical)).sum() / max(spread, 1e-9))
         shift = complex(typical - turn * middle)

@@ -13,10 +13,12 @@ from videoseg.motion.flow import Flow, GreyImage, flow_of_greys, inverse
 from videoseg.types import RgbImage
 
 SMALL_SIDE = 320
-"""Longest side of the images on which looks and cuts are looked for, pixels."""
+"""Longest side of the images on which appearance and shot cuts are judged, pixels."""
 MOTION_SIDE = 640
-"""Longest side of those on which motion is. On DAVIS, 480 leaves a twentieth more of an outline's
-jumps, and 320 a tenth."""
+"""Longest side of the images on which motion is estimated, pixels.
+
+On DAVIS, 480 leaves a twentieth more of an outline's jumps, and 320 a tenth.
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -101,26 +103,24 @@ class FramePairMotion:
 
 @dataclass(slots=True)
 class MotionPrefetcher:
-    """Looks at steps between frames in a thread of its own, while others are being drawn.
+    """Estimates the motion between frames in a thread of its own, ahead of the tracker.
 
     Attributes:
-        judged: Whether to look how far motion is to be believed.
+        judged: Whether to estimate how far the motion can be trusted, too.
     """
 
     judged: bool
     _thread: ThreadPoolExecutor | None = field(init=False, repr=False, default=None)
     _last: FramePyramid | None = field(init=False, repr=False, default=None)
 
-    def look(
-        self, pictures: FramePyramid, *, needed: bool
-    ) -> Future[FramePairMotion | None] | None:
-        """Begin to look at the step to the next frame; None for the first, and where not needed."""
-        last, self._last = self._last, pictures
+    def look(self, pyramid: FramePyramid, *, needed: bool) -> Future[FramePairMotion | None] | None:
+        """Begin to estimate the motion to this frame; None for the first, and where not needed."""
+        last, self._last = self._last, pyramid
         if last is None or not needed:
             return None
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="scout")
-        return self._thread.submit(FramePairMotion.between, last, pictures, judged=self.judged)
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="motion")
+        return self._thread.submit(FramePairMotion.between, last, pyramid, judged=self.judged)
 
     def close(self) -> None:
         """The stream ends."""

@@ -43,7 +43,7 @@ _MIN_RESIDUALS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Look:
+class _FrameFeatures:
     """What a frame looks like.
 
     Attributes:
@@ -68,9 +68,9 @@ class CutDetector:
     """
 
     patience: int = 2
-    _before: _Look | None = field(init=False, repr=False, default=None)
-    _open: deque[_Look] = field(init=False, repr=False, default_factory=deque)
-    _unexplained: deque[float] = field(
+    _previous: _FrameFeatures | None = field(init=False, repr=False, default=None)
+    _suspected: deque[_FrameFeatures] = field(init=False, repr=False, default_factory=deque)
+    _residuals: deque[float] = field(
         init=False, repr=False, default_factory=lambda: deque(maxlen=_MAX_RESIDUALS)
     )
 
@@ -79,13 +79,13 @@ class CutDetector:
 
         The first frame of a stream starts no new shot.
         """
-        look = _look(image)
-        if self._before is None or not self._cut(self._before, look):
-            verdicts = [False] * (len(self._open) + 1)
-            self._go_on(look)
-            self._open.clear()
+        features = _features_of(image)
+        if self._previous is None or not self._is_cut(self._previous, features):
+            verdicts = [False] * (len(self._suspected) + 1)
+            self._continue_shot(features)
+            self._suspected.clear()
             return verdicts
-        self._open.append(look)
+        self._suspected.append(features)
         return self._decide(self.patience)
 
     def flush(self) -> list[bool]:
@@ -95,37 +95,37 @@ class CutDetector:
     def _decide(self, patience: int) -> list[bool]:
         """Close suspected cuts that are older than ``patience`` frames."""
         verdicts: list[bool] = []
-        while len(self._open) > patience:
-            look = self._open.popleft()
-            verdicts.append(self._before is None or self._cut(self._before, look))
+        while len(self._suspected) > patience:
+            features = self._suspected.popleft()
+            verdicts.append(self._previous is None or self._is_cut(self._previous, features))
             if verdicts[-1]:
-                self._before = None
-                self._unexplained.clear()
-            self._go_on(look)
+                self._previous = None
+                self._residuals.clear()
+            self._continue_shot(features)
             # What follows the cut is judged as the new shot's own frames.
-            while self._open and not self._cut(look, self._open[0]):
-                look = self._open.popleft()
-                self._go_on(look)
+            while self._suspected and not self._is_cut(features, self._suspected[0]):
+                features = self._suspected.popleft()
+                self._continue_shot(features)
                 verdicts.append(False)
         return verdicts
 
-    def _go_on(self, look: _Look) -> None:
+    def _continue_shot(self, features: _FrameFeatures) -> None:
         """Take the next frame of a shot."""
-        if self._before is not None and max(self._before.slope, look.slope) <= SOFT:
-            self._unexplained.append(unexplained(self._before, look)[1])
-        self._before = look
+        if self._previous is not None and max(self._previous.slope, features.slope) <= SOFT:
+            self._residuals.append(correlation_and_residual(self._previous, features)[1])
+        self._previous = features
 
-    def _cut(self, a: _Look, b: _Look) -> bool:
+    def _is_cut(self, a: _FrameFeatures, b: _FrameFeatures) -> bool:
         """Whether a frame has nothing to do with the one before."""
         if colour_change(a, b) > COLOUR_CHANGE and edge_match(a, b) < EDGE_MATCH:
             return True
-        if max(a.slope, b.slope) > SOFT or len(self._unexplained) < _MIN_RESIDUALS:
+        if max(a.slope, b.slope) > SOFT or len(self._residuals) < _MIN_RESIDUALS:
             return False
-        alike, rest = unexplained(a, b)
-        usual = max(MIN_RESIDUAL, *self._unexplained)
+        correlation, residual = correlation_and_residual(a, b)
+        usual = max(MIN_RESIDUAL, *self._residuals)
         return (
-            alike < MAX_CORRELATION
-            and rest > RESIDUAL_GROWTH * usual
+            correlation < MAX_CORRELATION
+            and residual > RESIDUAL_GROWTH * usual
             and still_share(a, b) < MAX_STILL_SHARE
         )
 
@@ -138,7 +138,7 @@ _BINS = 8
 """Bins of the histogram along each of red, green and blue."""
 
 
-def _look(image: RgbImage) -> _Look:
+def _features_of(image: RgbImage) -> _FrameFeatures:
     import cv2
 
     small = cv2.resize(image, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
@@ -155,7 +155,7 @@ def _look(image: RgbImage) -> _Look:
     strength -= strength.mean()
     norm = float(np.sqrt((strength**2).sum())) or 1.0
     edges = np.fft.rfft2(strength / norm).astype(np.complex64)
-    return _Look(colours / colours.sum(), edges, small.astype(np.float32), slope)
+    return _FrameFeatures(colours / colours.sum(), edges, small.astype(np.float32), slope)
 
 
 def _blurred(values: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float32]:
@@ -167,26 +167,26 @@ def _blurred(values: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float
     return np.asarray((parts[0] + 2 * parts[1] + parts[2]) / 4, dtype=np.float32)
 
 
-def colour_change(a: _Look, b: _Look) -> float:
+def colour_change(a: _FrameFeatures, b: _FrameFeatures) -> float:
     """Share of colour mass that differs, in [0, 1]."""
     return float(1 - np.minimum(a.colours, b.colours).sum())
 
 
-def edge_match(a: _Look, b: _Look) -> float:
+def edge_match(a: _FrameFeatures, b: _FrameFeatures) -> float:
     """Correlation of the edges under the best shift, at most 1."""
     return float(np.fft.irfft2(a.edges * np.conj(b.edges), s=(_HEIGHT, _WIDTH)).max())
 
 
-def unexplained(a: _Look, b: _Look) -> tuple[float, float]:
+def correlation_and_residual(a: _FrameFeatures, b: _FrameFeatures) -> tuple[float, float]:
     """Correlation of two pictures, and what remains of the second, levels, in the first's light."""
-    one, other = (look.small - look.small.mean(axis=(0, 1)) for look in (a, b))
+    one, other = (features.small - features.small.mean(axis=(0, 1)) for features in (a, b))
     own, both = float((one * one).sum()), float((one * other).sum())
-    rest = other - both / max(own, 1e-6) * one
-    alike = both / max(np.sqrt(own * float((other * other).sum())), 1e-6)
-    return float(alike), float(np.sqrt((rest * rest).mean()))
+    unexplained = other - both / max(own, 1e-6) * one
+    correlation = both / max(np.sqrt(own * float((other * other).sum())), 1e-6)
+    return float(correlation), float(np.sqrt((unexplained * unexplained).mean()))
 
 
-def still_share(a: _Look, b: _Look) -> float:
+def still_share(a: _FrameFeatures, b: _FrameFeatures) -> float:
     """Share of the pixels that are the same, as most pixels change."""
     change = b.small - a.small
     off = np.abs(change - np.median(change, axis=(0, 1))).max(axis=2)

@@ -207,19 +207,19 @@ class _Lap:
         ring, place = ranges(np.zeros_like(sizes), sizes)
         return cls(chain.starts[line] + local % sizes[line], line, (heads + laps)[ring] + place)
 
-    def pieces(self, cut: Flags) -> tuple[Indices, Indices]:
+    def pieces(self, at_corner: Flags) -> tuple[Indices, Indices]:
         """First and last place of the stretch between cuts that each place is on."""
-        ends = np.append(self.line[1:] != self.line[:-1], True) | cut[self.at]
+        ends = np.append(self.line[1:] != self.line[:-1], True) | at_corner[self.at]
         number: Indices = np.cumsum(ends) - ends
         last = np.flatnonzero(ends)
         return np.concatenate([[0], last[:-1] + 1])[number], last[number]
 
-    def smoothed(self, chain: Chain, cut: Flags, room: float) -> Values:
+    def smoothed(self, chain: Chain, at_corner: Flags, room: float) -> Values:
         """How far inwards of its middle each point lies, float64 (E,), at the least bending."""
         from scipy.linalg import solveh_banded
 
         middles, inwards = chain.middles[self.at], chain.inwards[self.at]
-        first, last = self.pieces(cut)
+        first, last = self.pieces(at_corner)
         here = np.arange(len(self.at))
         inner = np.flatnonzero((here > first) & (here < last))
         offsets = np.zeros(len(here))
@@ -277,18 +277,18 @@ class _Lap:
 
 def _with_corners(chain: Chain, points: Points, bent: Flags) -> Line:
     """Rings with a point more for each corner, behind the one that it is behind."""
-    onward = following(chain.starts)
-    cut = chain.sharp | bent
-    backward = np.empty_like(onward)
-    backward[onward] = np.arange(len(onward))
-    at = np.flatnonzero(cut)
-    after = onward[at]
+    forward = following(chain.starts)
+    at_corner = chain.sharp | bent
+    backward = np.empty_like(forward)
+    backward[forward] = np.arange(len(forward))
+    at = np.flatnonzero(at_corner)
+    after = forward[at]
     places = np.where(
         chain.sharp[at][:, None],
         chain.ends[at] + ((points - chain.middles)[at] + (points - chain.middles)[after]),
-        _meeting(points[backward[at]], points[at], points[after], points[onward[after]]),
+        _meeting(points[backward[at]], points[at], points[after], points[forward[after]]),
     )
-    where = np.arange(len(points)) + np.cumsum(cut) - cut
+    where = np.arange(len(points)) + np.cumsum(at_corner) - at_corner
     made = np.empty((len(points) + len(at), 2))
     made[where], made[where[at] + 1] = points, places
     corner = np.zeros(len(made), dtype=np.bool_)

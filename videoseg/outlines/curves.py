@@ -102,7 +102,7 @@ def _candidates(edges: Edges, tolerance: float) -> tuple[Indices, Indices]:
     found: list[list[Indices]] = [[], []]
     for places in (np.flatnonzero(~edges.middle), np.flatnonzero(edges.on_slopes())):
         bounds = np.searchsorted(places, starts)
-        line = edges.places[places]
+        line = edges.knot_candidates[places]
         order, turning = turned(line, bounds)
         line = line[order]
         for each, reach in zip(found, reaches, strict=True):

@@ -110,10 +110,12 @@ def _best_lines(begins: Points, ends: Points, kept: Indices) -> tuple[Points, Po
     half = (ends - begins) / 2
     total = np.add.reduceat(length, kept)
     centre = np.add.reduceat(length[:, None] * middle, kept) / total[:, None]
-    apart = middle - np.repeat(centre, np.diff(np.append(kept, len(begins))), axis=0)
+    centred = middle - np.repeat(centre, np.diff(np.append(kept, len(begins))), axis=0)
     # Second moments of a line segment about a point: its middle's, and its own.
-    xx = np.add.reduceat(length * (apart[:, 0] ** 2 + half[:, 0] ** 2 / 3), kept)
-    yy = np.add.reduceat(length * (apart[:, 1] ** 2 + half[:, 1] ** 2 / 3), kept)
-    xy = np.add.reduceat(length * (apart[:, 0] * apart[:, 1] + half[:, 0] * half[:, 1] / 3), kept)
+    xx = np.add.reduceat(length * (centred[:, 0] ** 2 + half[:, 0] ** 2 / 3), kept)
+    yy = np.add.reduceat(length * (centred[:, 1] ** 2 + half[:, 1] ** 2 / 3), kept)
+    xy = np.add.reduceat(
+        length * (centred[:, 0] * centred[:, 1] + half[:, 0] * half[:, 1] / 3), kept
+    )
     angle = 0.5 * np.arctan2(2 * xy, xx - yy)
     return np.stack([-np.sin(angle), np.cos(angle)], axis=1), centre

@@ -69,9 +69,9 @@ def wrong_pixels(shape: Shape, mask: Mask) -> int:
     stride = mask.frame_width + 1
     crossed = _crossings(*edges, mask.frame_width, mask.frame_height)
     found = [rows * stride + columns for rows, columns in crossed]
-    places = np.concatenate([*found, own_rows * stride + own_columns])
-    places.sort()
-    return int((places[1::2] - places[::2]).sum())
+    flat_indices = np.concatenate([*found, own_rows * stride + own_columns])
+    flat_indices.sort()
+    return int((flat_indices[1::2] - flat_indices[::2]).sum())
 
 
 def _edges_of(
@@ -104,9 +104,9 @@ def _count(counts: npt.NDArray[Any], begins: _Ends, ends: _Ends, step: int) -> N
 
     That is before the first pixel to the right of the edge.
     """
-    places, stride = counts.reshape(-1), counts.shape[1]
+    flat_counts, stride = counts.reshape(-1), counts.shape[1]
     for rows, columns in _crossings(begins, ends, stride - 1, counts.shape[0]):
-        np.add.at(places, rows * stride + columns, counts.dtype.type(step))
+        np.add.at(flat_counts, rows * stride + columns, counts.dtype.type(step))
 
 
 def _ends_of_runs(mask: Mask) -> tuple[Indices, Indices]:

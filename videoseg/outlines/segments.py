@@ -107,7 +107,7 @@ def candidate_knots(edges: Edges, points: Points, kept: Indices, every: int) -> 
         along=along[chosen] + second_lap * perimeter[ring][doubled],
         firsts=np.concatenate([[0], np.cumsum(numbers[twice])]),
         starts=ring_starts,
-        knots=edges.places[kept][twice],
+        knots=edges.knot_candidates[kept][twice],
         on_step=edges.on_step[kept][twice],
     )
 
@@ -116,10 +116,10 @@ def _lengths(points: Points, bounds: Indices) -> Values:
     """The length of ring that each point of closed rings stands for."""
     after = np.arange(1, len(points) + 1)
     after[bounds[1:] - 1] = bounds[:-1]
-    onward = np.linalg.norm(points[after] - points, axis=1)
-    backward = np.empty_like(onward)
-    backward[after] = onward
-    lengths: Values = (onward + backward) / 2
+    forward = np.linalg.norm(points[after] - points, axis=1)
+    backward = np.empty_like(forward)
+    backward[after] = forward
+    lengths: Values = (forward + backward) / 2
     return lengths
 
 

@@ -45,20 +45,20 @@ def middle_line(traced: Trace) -> tuple[Points, Indices, Indices]:
     # A cut corner becomes two points, one on either edge. Along a slope that is the middle of the
     # edge. Where the slope ends at a step, it goes on as far as it came from on the other side.
     half = length / 2
-    onward = np.where(
+    forward = np.where(
         bends, half, np.where(step[before], np.minimum(half, half[before[before]]), 0.5)
     )
     backward = np.where(
         bends[before], half[before], np.where(step, np.minimum(half[before], half[after]), 0.5)
     )
     no_slope = traced.saddle & ~step & ~step[before]
-    onward[no_slope] = backward[no_slope] = 0.5
+    forward[no_slope] = backward[no_slope] = 0.5
     # Two that coincide are one, which the later corner has.
-    doubled = cut & ~(cut[after] & (onward + backward[after] == length))
+    doubled = cut & ~(cut[after] & (forward + backward[after] == length))
     where = np.arange(len(corners)) + np.cumsum(doubled) - doubled
     points = np.empty((len(corners) + int(doubled.sum()), 2))
     points[where] = corners - (backward * cut)[:, None] * incoming
-    points[where[doubled] + 1] = corners[doubled] + (onward[:, None] * direction)[doubled]
+    points[where[doubled] + 1] = corners[doubled] + (forward[:, None] * direction)[doubled]
     starts = np.append(where, len(points))[starts]
     order, turning = turned(points, starts)
     return points[order], starts, turning

@@ -28,8 +28,8 @@ class Edges:
     middle, where it is on the slope, is a place for a knot as well as its ends.
 
     Attributes:
-        places: float64 (C, 2), where a knot may be, ring after ring: corners, and behind the first
-            corner of each step the middle of it. Each ring begins at its upper left.
+        knot_candidates: float64 (C, 2), where a knot may be, ring after ring: corners, and behind
+            the first corner of each step the middle of it. Each ring begins at its upper left.
         starts: int64 (R + 1,), where each ring starts.
         counts: int64 (C,), points between each place and the next, at least 1.
         points: float64 (E, 2), what the outline is to follow: a point for each pixel edge, and for
@@ -40,7 +40,7 @@ class Edges:
         grid: What coordinates of handles are multiples of, pixels.
     """
 
-    places: Points
+    knot_candidates: Points
     starts: Indices
     counts: Indices
     points: Points
@@ -56,7 +56,7 @@ class Edges:
         total = np.concatenate([[0], np.cumsum(self.counts)])
         _, points = ranges(total[places], self.counts[places])
         return Edges(
-            self.places[places],
+            self.knot_candidates[places],
             np.concatenate([[0], np.cumsum(sizes)]),
             self.counts[places],
             self.points[points],
@@ -125,7 +125,7 @@ def edges_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
     middle[at[step] + 1] = True
     owner = np.repeat(np.arange(len(corners)), 1 + step)
     return Edges(
-        places=np.where(
+        knot_candidates=np.where(
             middle[:, None], (corners + direction / 2)[owner], (corners + parted)[owner]
         ),
         starts=np.append(at, len(middle))[starts],

@@ -137,9 +137,9 @@ def _cycles(
         at = first
         if after[at] < 0:
             continue
-        while (onward := after[at]) >= 0:
+        while (forward := after[at]) >= 0:
             order.append(at)
             after[at] = -1
-            at = onward
+            at = forward
         starts.append(len(order))
     return np.asarray(order, dtype=np.int64), np.asarray(starts, dtype=np.int64)

@@ -74,7 +74,7 @@ def temporal_instability(
 def jumps(sequence: Sequence[MaskLike], flows: Sequence[Flow]) -> npt.NDArray[np.float64]:
     """How far an outline jumps between each frame and the next along the optical flow as it is.
 
-    ``|carried(M[i]) ^ M[i + 1]|`` over the mean outline length of the two masks (of the one that
+    ``|warped(M[i]) ^ M[i + 1]|`` over the mean outline length of the two masks (of the one that
     is there, if the object appears or vanishes; 0 where neither is). Pixels that came into view
     over the frame's border do not count. For films without truth; it holds the flow's errors.
 
@@ -138,8 +138,8 @@ def _jump(previous: Mask | None, current: Mask | None, flow: Flow) -> float:
     present = [mask for mask in (previous, current) if mask is not None]
     if not present:
         return 0.0
-    carried = None if previous is None else carry_mask(previous, flow)
-    different = _bitmap(carried, flow) ^ _bitmap(current, flow)
+    warped = None if previous is None else carry_mask(previous, flow)
+    different = _bitmap(warped, flow) ^ _bitmap(current, flow)
     in_view = carry_map(np.ones(different.shape, dtype=np.float32), flow) > 0.5
     length = sum(_outline_length(mask) for mask in present) / len(present)
     return float(np.count_nonzero(different & in_view) / length)
@@ -162,9 +162,9 @@ def _nearest(marked: Bitmap) -> npt.NDArray[np.int32]:
         (~marked).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     rows, columns = np.nonzero(marked)
-    places = np.zeros((int(labels.max()) + 1, 2), dtype=np.int32)
-    places[labels[rows, columns]] = np.stack([columns, rows], axis=1)
-    return np.asarray(places[labels])
+    coordinates = np.zeros((int(labels.max()) + 1, 2), dtype=np.int32)
+    coordinates[labels[rows, columns]] = np.stack([columns, rows], axis=1)
+    return np.asarray(coordinates[labels])
 
 
 def _bitmap(mask: Mask | None, flow: Flow) -> Bitmap:

@@ -123,10 +123,10 @@ class Embedded:
         phrases = dict.fromkeys(p.text for p in prompts if p.text is not None and not p.cues)
         queries = [self._query(phrase) for phrase in phrases]
         notes = [note for query in queries for note in query.notes]
-        alike: dict[Hashable, list[str]] = {}
+        by_meaning: dict[Hashable, list[str]] = {}
         for query in queries:
-            alike.setdefault(meaning(query), []).append(repr(query.phrase))
-        for same in alike.values():
+            by_meaning.setdefault(meaning(query), []).append(repr(query.phrase))
+        for same in by_meaning.values():
             if len(same) > 1:
                 names = f"{', '.join(same[:-1])} and {same[-1]}"
                 all_of = "both" if len(same) == 2 else "all"

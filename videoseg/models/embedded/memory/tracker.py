@@ -7,7 +7,7 @@ ImageNet features). A *linear classifier* of object and surroundings, learned fr
 ridge regression, knows no places and so does not drift (after Robinson et al., "Learning Fast and
 Robust Target Models for Video Object Segmentation", CVPR 2020). What moves with the background
 speaks against both (``background_motion.py``). ``promptable/segmenter.py`` makes a mask of their
-evidence and of the last mask, carried along the optical flow.
+evidence and of the last mask, warped along the optical flow.
 """
 
 from __future__ import annotations
@@ -221,10 +221,10 @@ class _Object:
         """Find the object on the next frame; ``flow`` leads there from the last one."""
         found = None
         if self.mask is not None and flow is not None:
-            carried = carry_mask(self.mask, flow)
-            if carried is not None:
+            warped = carry_mask(self.mask, flow)
+            if warped is not None:
                 found = self._segment_near(
-                    image, carried, background_odds(flow, carried), least=_MIN_EVIDENCE
+                    image, warped, background_odds(flow, warped), least=_MIN_EVIDENCE
                 )
         if found is None:
             candidate = self._search(image)

@@ -123,9 +123,9 @@ class PromptableSegmenter:
         self, image: RgbImage, prompts: ObjectPrompts, crops: list[Crop], side: int
     ) -> tuple[FloatMap, FloatMap]:
         """Log odds (n, candidates, side / 2, side / 2) and expected IoU (n, candidates)."""
-        pictures = np.stack([crop.of_image(image, side) for crop in crops])
+        crop_images = np.stack([crop.of_image(image, side) for crop in crops])
         maps = np.stack([prompts.maps(crop, side) for crop in crops])
-        picture = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), dtype=np.float32)
+        picture = np.ascontiguousarray(crop_images.transpose(0, 3, 1, 2), dtype=np.float32)
         logits, quality = self._session.run(
             ["logits", "quality"], {"image": picture, "hints": maps}
         )
@@ -171,12 +171,12 @@ def _consensus(found: list[ScoredMask]) -> ScoredMask | None:
     """The mask that overlaps most with all the others, as far as they are thought good."""
     if not found:
         return None
-    worth = [
+    agreement = [
         sum(other.score * masks.iou(one.mask, other.mask) for other in found)
         * float(one.mask.bitmap.sum()) ** _AREA_EXPONENT
         for one in found
     ]
-    return found[int(np.argmax(worth))]
+    return found[int(np.argmax(agreement))]
 
 
 def _frame_mask(
