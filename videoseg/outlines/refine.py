@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from videoseg.geometry.arrays import Flags, Indices, Points, Values
-from videoseg.outlines.segments import basis, nearer
+from videoseg.outlines.cubics import as_complex, bernstein, newton_step
 
 _ROUNDS = 2
 """Steps of Gauss and Newton."""
@@ -73,7 +73,7 @@ class FittedRings:
     def distances(self) -> Values:
         """float64 (N,), how far each point is from its piece; moves ``t`` to the nearest place."""
         control = self.control()[self.piece()]
-        self.t = nearer(self.t, control, self.points)
+        self.t = newton_step(self.t, as_complex(control).T, as_complex(self.points))
         offsets: Values = np.linalg.norm(_at(self.t, control) - self.points, axis=1)
         return offsets
 
@@ -83,12 +83,12 @@ def refine(pieces: FittedRings) -> None:
     piece = pieces.piece()
     for _ in range(_ROUNDS):
         control = pieces.control()[piece]
-        pieces.t = nearer(pieces.t, control, pieces.points)
+        pieces.t = newton_step(pieces.t, as_complex(control).T, as_complex(pieces.points))
         _solve(pieces, piece, control)
 
 
 def _at(t: Values, control: Points) -> Points:
-    made: Points = np.einsum("kn,nkc->nc", np.stack(basis(t)), control)
+    made: Points = np.einsum("kn,nkc->nc", np.stack(bernstein(t)), control)
     return made
 
 
@@ -119,7 +119,7 @@ def _normal_equations(
 ) -> tuple[Values, Values]:
     """float64 (K, 6, 6) and (K, 6) of each piece; unknowns by slot, x before y."""
     t = pieces.t
-    b0, b1, b2, b3 = basis(t)
+    b0, b1, b2, b3 = bernstein(t)
     bent = pieces.curved[piece]
     smooth = pieces.smooth[pieces.following[piece]]
     shares = np.stack(

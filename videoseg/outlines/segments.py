@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from videoseg.geometry.arrays import Complex, Flags, Indices, Points, Values, ranges
+from videoseg.outlines.cubics import as_complex, bernstein, curve_points, newton_step
 from videoseg.outlines.subpixel_edges import Edges
 
 RUN_LENGTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)
@@ -121,52 +122,6 @@ def _lengths(points: Points, bounds: Indices) -> Values:
     backward[after] = forward
     lengths: Values = (forward + backward) / 2
     return lengths
-
-
-def basis(t: Values) -> tuple[Values, Values, Values, Values]:
-    """Bernstein polynomials of degree 3."""
-    u = 1 - t
-    return u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t
-
-
-def nearer(t: Values, control: Points, points: Points) -> Values:
-    """Parameters moved towards the feet of points on their cubics, one step of Newton's method.
-
-    Args:
-        t: float64 (N,).
-        control: float64 (N, 4, 2).
-        points: float64 (N, 2).
-    """
-    return nearer_complex(t, as_complex(control).T, as_complex(points))
-
-
-def as_complex(points: Points) -> Complex:
-    """X + i y of points; arithmetic on those is much faster."""
-    made: Complex = np.ascontiguousarray(points).view(np.complex128)[..., 0]
-    return made
-
-
-def nearer_complex(t: Values, control: Complex, points: Complex) -> Values:
-    """The same of complex (4, N) and (N,)."""
-    u = 1 - t
-    first, second, third = control[1:] - control[:-1]
-    offset = curve_points(t, control) - points
-    slope = 3 * (u * u * first + 2 * u * t * second + t * t * third)
-    bend = 6 * (u * (second - first) + t * (third - second))
-    squared = slope.real**2 + slope.imag**2
-    down = squared + offset.real * bend.real + offset.imag * bend.imag
-    # Where the curve bends away, the second term would lead off; then without it.
-    down = np.where(down < 0.3 * squared, squared, down)
-    up = offset.real * slope.real + offset.imag * slope.imag
-    moved: Values = np.clip(t - up / np.maximum(down, 1e-9), 0, 1)
-    return moved
-
-
-def curve_points(t: Values, control: Complex) -> Complex:
-    """Points of cubics, complex (N,), one for each parameter; control points complex (4, N)."""
-    b0, b1, b2, b3 = basis(t)
-    made: Complex = b0 * control[0] + b1 * control[1] + b2 * control[2] + b3 * control[3]
-    return made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -356,7 +311,7 @@ def _curve_fits(run: StretchRuns, fitting: Fitting) -> SegmentFits:
     for _ in range(_ROUNDS):
         inner = _least_squares(run, t, points, control)
         control[1:3] = inner[:, run.owner]
-        t = nearer_complex(t, control, points)
+        t = newton_step(t, control, points)
     furthest, area = run.errors(np.abs(curve_points(t, control) - points), fitting)
     handles = np.ascontiguousarray(inner.T).view(np.float64).reshape(-1, 2, 2)
     out, into = handles[:, 0] - run.begin, handles[:, 1] - run.end
@@ -393,7 +348,7 @@ _DIGITS = np.array([1, 10, 100, 1000])
 
 def _least_squares(run: StretchRuns, t: Values, points: Complex, control: Complex) -> Complex:
     """The inner control points, complex (2, S), that bring curves closest to their points."""
-    b0, b1, b2, b3 = basis(t)
+    b0, b1, b2, b3 = bernstein(t)
     rest = points - b0 * control[0] - b3 * control[3]
     w1, w2 = run.weights * b1, run.weights * b2
     a, b, d = np.add.reduceat(np.stack([w1 * b1, w1 * b2, w2 * b2]), run.heads, axis=1)

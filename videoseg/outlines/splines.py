@@ -14,16 +14,14 @@ import numpy as np
 
 from videoseg.geometry.arrays import Complex, Flags, Indices, Values
 from videoseg.outlines.between_pixels import Line, following
+from videoseg.outlines.cubics import as_complex, curve_points, newton_step
 from videoseg.outlines.curves import assembled, ring_of
 from videoseg.outlines.segments import (
     RUN_LENGTHS,
     Fitting,
     SegmentFits,
     StretchRuns,
-    as_complex,
     candidate_knots,
-    curve_points,
-    nearer_complex,
     runs,
 )
 from videoseg.outlines.shortest_path import cheapest
@@ -165,7 +163,7 @@ class _Ends:
         for _ in range(_ROUNDS):
             inner = _handles(run, t, out, into, control)
             control[1:3] = inner[:, run.owner]
-            t = nearer_complex(t, control, points)
+            t = newton_step(t, control, points)
         furthest, area = run.errors(np.abs(curve_points(t, control) - points), fitting)
         furthest[run.reaches > self.longest[first]] = np.inf
         handles = np.ascontiguousarray(inner.T).view(np.float64).reshape(-1, 2, 2)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry.arrays import Points
-from videoseg.outlines.segments import basis
+from videoseg.outlines.cubics import bernstein
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
@@ -109,7 +109,7 @@ def _curves(knots: npt.NDArray[np.int64], count: int) -> SharedCurves:
     ends = np.append(knots[1:], knots[0] + count)
     piece = np.repeat(np.arange(len(knots)), ends - knots)
     place = np.arange(len(piece)) + knots[0]
-    shares = basis((place - knots[piece]) / (ends - knots)[piece])
+    shares = bernstein((place - knots[piece]) / (ends - knots)[piece])
     following = 3 * ((np.arange(len(knots)) + 1) % len(knots))
     columns = np.stack([3 * piece, 3 * piece + 1, 3 * piece + 2, following[piece]])
     rows = np.broadcast_to(place % count, columns.shape)
