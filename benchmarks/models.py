@@ -51,7 +51,10 @@ from videoseg.stages.batched import Batched, Load
 from videoseg.system.threads import Stopwatch
 from videoseg.types import Cue, Frame, Prompt, StreamInfo
 
-BAR, GROWTH = 0.90, 0.03
+MIN_SPEED = 0.90
+"""Bar: least ratio of the speed of a run to that of the model alone."""
+MAX_GROWTH = 0.03
+"""Bar: largest share by which memory may grow."""
 OBJECTS = 5
 TINY_SIDE = 64
 
@@ -62,9 +65,9 @@ def main() -> None:
     if arguments.child:
         print(json.dumps(peak_memory(arguments.clip, arguments.child)))
     elif arguments.memory:
-        sys.exit(0 if report_memory(arguments) <= GROWTH else 1)
+        sys.exit(0 if report_memory(arguments) <= MAX_GROWTH else 1)
     else:
-        sys.exit(0 if report_speed(arguments) >= BAR else 1)
+        sys.exit(0 if report_speed(arguments) >= MIN_SPEED else 1)
 
 
 def parse() -> argparse.Namespace:

@@ -23,8 +23,10 @@ Half: TypeAlias = Literal["tuned", "held-out"]
 HALVES: tuple[Half, ...] = ("tuned", "held-out")
 SETS = ("coco_more",)
 """COCO-style sets below ``images`` that objects and backgrounds come from."""
-SMALLEST, LARGEST = 1_500, 60_000
-"""Areas of objects that are cut out, pixels."""
+SMALLEST = 1_500
+"""Least area of objects that are cut out, pixels."""
+LARGEST = 60_000
+"""Largest area of objects that are cut out, pixels."""
 MOST_PICTURES = 120
 """Pictures of one half, so that reading takes seconds."""
 

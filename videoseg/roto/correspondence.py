@@ -37,9 +37,9 @@ _OUTLIER_DISTANCE = 3.0
 _STIFFNESS = 4.0
 """Weight of even stretching against matches, one point against its neighbours."""
 _ANCHOR_DISTANCE = 1.0
-"""Points of the first ring, moved as a whole, that come this close, pixels, count a quarter,"""
+"""A point of the first ring, moved as a whole, that comes this close, pixels, counts a quarter."""
 _REACH = 8.0
-"""if they ask for no more than this correction along the ring, pixels."""
+"""Points that ask for a larger correction than this along the ring, pixels, do not count."""
 _HOLD_WEIGHT = 0.02
 """Weight of no correction."""
 _RIDGE = 1e-6

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 _SPACING = 2.0
-"""Pixels of ring between points that are followed,"""
-_POINT_COUNTS = 24, 800
-"""of which there are at least and at most so many."""
+"""Pixels of ring between points that are followed."""
+_POINT_COUNTS = (24, 800)
+"""Least and largest number of points of a ring that are followed."""
 _CURVE_SHARE = 0.4
 """Share of the tolerance that curves may take; the rest is for in-betweens."""
 _ROUNDS = 4

@@ -20,9 +20,9 @@ from videoseg.types import Part, Ring, RotoShape, Scene, TrackedInstance
 LONGEST = 240
 """Frames after which a ring track is cut, so that memory stays bounded."""
 _MIN_BOX_IOU = 0.3
-"""Least IoU of the boxes of a ring on two frames, so that it is the same ring,"""
+"""A ring on the next frame is the same one only if the IoU of their boxes is at least this."""
 _MIN_AREA_RATIO = 0.5
-"""and least ratio of the areas that it has on them."""
+"""A ring on the next frame is the same one only if the ratio of their areas is at least this."""
 
 
 @dataclass(slots=True, eq=False)
