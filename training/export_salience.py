@@ -20,7 +20,7 @@ import onnxruntime
 from onnx.utils import extract_model
 
 from training.export import SHIPPED, write_half
-from videoseg.models.embedded.promptable.salience import NETWORK_SIDE
+from videoseg.models.embedded.promptable.salience import SALIENCE_SIDE
 
 _TOLERANCE = 1e-2
 """Largest difference that half-precision weights may make to an answer, on average."""
@@ -49,7 +49,9 @@ def export(weights: Path, path: Path) -> float:
         extract_model(str(weights), str(part), [taken.name], [fused.name])
         write_half(onnx.load(part), path)
     noise = (
-        np.random.default_rng(0).normal(size=(1, 3, NETWORK_SIDE, NETWORK_SIDE)).astype(np.float32)
+        np.random.default_rng(0)
+        .normal(size=(1, 3, SALIENCE_SIDE, SALIENCE_SIDE))
+        .astype(np.float32)
     )
     ours, theirs = (
         onnxruntime.InferenceSession(file).run([fused.name], {taken.name: noise})[0]

@@ -24,8 +24,8 @@ _SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 """ITU-T H.273 matrix_coefficients -> the constant libswscale knows the same matrix by."""
 _RGB = 0
 """The matrix_coefficients of pictures that are RGB already."""
-_UNSPECIFIED = 2
-"""The matrix_coefficients of pictures that do not say how they are coded."""
+UNSPECIFIED = 2
+"""The number, of H.273, of a matrix, primaries or transfer that is not told."""
 LIMITED = 1
 """FFmpeg's number of limited range, 16 to 235."""
 FULL = 2
@@ -122,7 +122,7 @@ def over_background(image: npt.NDArray[Any], background: str) -> RgbImage:
 
 def unknown_matrix(matrix: int) -> bool:
     """Whether colours of this matrix_coefficients are read by another one."""
-    return matrix not in _SWSCALE_MATRIX and matrix not in (_RGB, _UNSPECIFIED)
+    return matrix not in _SWSCALE_MATRIX and matrix not in (_RGB, UNSPECIFIED)
 
 
 def _is_full_range(frame: VideoFrame) -> bool:

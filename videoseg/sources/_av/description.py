@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videoseg.formats import timecode as timecodes
-from videoseg.formats.images.colour import FULL, LIMITED, unknown_matrix
+from videoseg.formats.images.colour import FULL, LIMITED, UNSPECIFIED, unknown_matrix
 from videoseg.formats.images.exif import exif_orientation
 from videoseg.formats.images.hdr import HLG, PQ
 from videoseg.formats.images.orientation import Orientation
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 _MOST_OF_PNG = 1 << 28
 """Bytes of a file to look for its orientation in; it may stand at the end."""
-_UNSPECIFIED = 2
-"""FFmpeg's number of a matrix, primaries or transfer that is not told."""
 _ANIMATIONS = frozenset({"avis", "avif", "msf1", "hevc", "heic", "mif1"})
 """Brands of pictures that move; their first picture is there as a stream of its own, too."""
 
@@ -117,7 +115,7 @@ def remarks(
 
 
 def _tag(value: int) -> int | None:
-    return None if value == _UNSPECIFIED else int(value)
+    return None if value == UNSPECIFIED else int(value)
 
 
 def _timecode(container: InputContainer, stream: VideoStream) -> str | None:

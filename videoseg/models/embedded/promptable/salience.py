@@ -29,7 +29,7 @@ _SAME_OBJECT_IOU = 0.6
 """IoU of the two answers from which they mean the same object."""
 _MIN_PROBABILITY = 1e-4
 """Probabilities keep this far from 0 and 1, so that their log odds stay finite."""
-NETWORK_SIDE = 320
+SALIENCE_SIDE = 320
 """Side of the network's input, pixels."""
 _MEAN = np.array((0.485, 0.456, 0.406), dtype=np.float32)
 """Mean of the network's input channels: that of ImageNet, on which it was trained."""
@@ -127,10 +127,10 @@ class Salience:
 
 
 def as_input(image: RgbImage) -> FloatMap:
-    """A picture as the network takes it, float32 (1, 3, NETWORK_SIDE, NETWORK_SIDE)."""
+    """A picture as the network takes it, float32 (1, 3, SALIENCE_SIDE, SALIENCE_SIDE)."""
     import cv2
 
-    seen = cv2.resize(image, (NETWORK_SIDE, NETWORK_SIDE), interpolation=cv2.INTER_AREA)
+    seen = cv2.resize(image, (SALIENCE_SIDE, SALIENCE_SIDE), interpolation=cv2.INTER_AREA)
     values = (seen / np.float32(max(int(seen.max()), 1)) - _MEAN) / _STD
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None], dtype=np.float32)
 
