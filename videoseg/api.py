@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 from videoseg import registry
 from videoseg.config.run_config import RunConfig
 from videoseg.jobs.inputs import Location, checked_config, location_of, open_source
-from videoseg.jobs.job import Job, given_model
+from videoseg.jobs.job import Job
+from videoseg.jobs.model_session import given_model
 from videoseg.jobs.outputs import folder_of
 from videoseg.prompts import Marks, as_prompts
 from videoseg.protocols import Segmenter

@@ -90,7 +90,7 @@ def test_promised_frames_that_are_not_there_are_noted(
     film: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with job(film) as made:
-        made.__dict__["ends"] = (0, 50)
+        monkeypatch.setattr(Job, "ends", (0, 50))
         with caplog.at_level("WARNING"):  # a quiet command may have run before
             assert [look.frame.index for look in looks(made)] == [0, 25]
     assert "not in the file, though it promises as many frames: [50]" in caplog.text

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from videoseg import registry
@@ -11,10 +14,87 @@ from videoseg.config.run_config import AUTO, RunConfig
 from videoseg.errors import ConfigError, SourceError, UsageError, shown
 from videoseg.geometry.sizes import check_pixels
 from videoseg.protocols import FrameSource
-from videoseg.system.addresses import local_path, without_secrets
+from videoseg.system.addresses import is_address, local_path, without_secrets
 from videoseg.types import StreamInfo
 
 Location: TypeAlias = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Input:
+    """An input that is open.
+
+    Attributes:
+        location: Its path or address.
+        config: The settings, which name the kind of source or leave it to ``location``.
+        source: What reads it.
+        streams: What it holds, by name, first stream first.
+    """
+
+    location: str
+    config: RunConfig
+    source: FrameSource
+    streams: Mapping[str, StreamInfo]
+
+    @classmethod
+    def opened(cls, location: str, config: RunConfig) -> Input:
+        """Open an input; the caller closes it.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        return cls(location, config, *open_source(location, config))
+
+    def close(self) -> None:
+        """Let go of the input."""
+        registry.release(self.source, "the input")
+
+    @property
+    def first(self) -> StreamInfo:
+        """Its first stream."""
+        return next(iter(self.streams.values()))
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind of source."""
+        return source_name(self.location, self.config)
+
+    @property
+    def every(self) -> int:
+        """The source yields every n-th of its frames, from the first on."""
+        return int(getattr(self.source, "every", 1))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the source has to say about its input so far, such as fields that it left in."""
+        return tuple(getattr(self.source, "notes", ()))
+
+    @property
+    def beside(self) -> tuple[Path | None, ...]:
+        """Other files that the source reads."""
+        return tuple(getattr(self.source, "beside", ()))
+
+    @property
+    def lost(self) -> tuple[int, int]:
+        """How many frames were dropped so far, and how many repeated."""
+        return getattr(self.source, "dropped", 0), getattr(self.source, "repeated", 0)
+
+    @property
+    def is_rereadable(self) -> bool:
+        """Whether it can be opened again and then gives the same frames."""
+        where = Path(self.location)
+        once = self.location == "-" or is_address(self.location)
+        once = once or (where.exists() and not (where.is_file() or where.is_dir()))
+        return not (once or any(info.live for info in self.streams.values()))
+
+    @contextmanager
+    def again(self) -> Iterator[FrameSource]:
+        """The input, opened for a reading of its own."""
+        source, _ = open_source(self.location, self.config)
+        try:
+            yield source
+        finally:
+            registry.release(source, "the input")
 
 
 def source_name(location: str, config: RunConfig) -> str:

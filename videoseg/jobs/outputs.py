@@ -39,6 +39,23 @@ def outputs_of(
     return {name: config.part(output_kind(name), name) for name in dict.fromkeys(names)}
 
 
+def writers_of(outputs: Mapping[str, Writer | Exporter]) -> dict[str, Writer]:
+    """Those outputs that are written frame by frame, by name."""
+    return {name: part for name, part in outputs.items() if isinstance(part, Writer)}
+
+
+def exporters_of(outputs: Mapping[str, Writer | Exporter]) -> dict[str, Exporter]:
+    """Those outputs that need the whole run at once, by name."""
+    return {name: part for name, part in outputs.items() if isinstance(part, Exporter)}
+
+
+def made_by(
+    outputs: Mapping[str, Writer | Exporter], streams: Mapping[str, StreamInfo]
+) -> list[str]:
+    """Names of the files and folders that outputs make of some streams."""
+    return [name for part in outputs.values() for name in part.produces(streams)]
+
+
 def folder_of(out: Location) -> Path:
     """A folder's path.
 
@@ -50,6 +67,22 @@ def folder_of(out: Location) -> Path:
     if not out:
         raise UsageError("the name of a folder is empty; write . for the working folder")
     return Path(os.fsdecode(out))
+
+
+def complete_run(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
+    """What a finished run in ``out`` did, if there is one and all that it made is still there.
+
+    Raises:
+        OutputExistsError: There is one of another kind, or some of what it made is gone, and
+            ``overwrite`` is False.
+    """
+    found = finished_run(out, plan, overwrite=overwrite)
+    gone = [] if found is None else [n for n in found.outputs if not (out / n).exists()]
+    if gone and not overwrite:
+        raise OutputExistsError(
+            f"{out} lacks {', '.join(gone)} of its run; --overwrite makes all of it again"
+        )
+    return None if gone else found
 
 
 def finished_run(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:

@@ -12,8 +12,8 @@ from videoseg import pipeline
 from videoseg.config.run_config import RunConfig, load, output_kind
 from videoseg.errors import SourceError, UsageError
 from videoseg.jobs.job import Job
+from videoseg.jobs.outputs import exporters_of, made_by, writers_of
 from videoseg.pipeline import Tally
-from videoseg.protocols import Exporter, Writer
 from videoseg.runlog.fingerprint import plain
 from videoseg.runlog.lost_inputs import refuse_losing
 from videoseg.runlog.manifest import NAME as MANIFEST
@@ -152,8 +152,7 @@ class Finished:
             OutputExistsError: One of them exists and ``overwrite`` is False.
         """
         parts = {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
-        writers = {name: part for name, part in parts.items() if isinstance(part, Writer)}
-        exporters = {name: part for name, part in parts.items() if isinstance(part, Exporter)}
+        writers = writers_of(parts)
         with ExitStack() as ends:
             streams, scenes = self.run.streams, self.run.scenes()
             drawn: Iterator[tuple[Scene, Frame | None]] = ((scene, None) for scene in scenes)
@@ -166,7 +165,7 @@ class Finished:
                 }
                 frames = (replace(frame, stream=named[frame.stream]) for frame in job.frames())
                 drawn = _with_frames(scenes, clock.each("decode", frames))
-            made = [name for part in parts.values() for name in part.produces(streams)]
+            made = made_by(parts, streams)
             refuse_losing([self._location], self.folder, made)
             staging = Staging(self.folder, [*made, MANIFEST], overwrite, replaces=[MANIFEST])
             ends.enter_context(staging)
@@ -180,7 +179,7 @@ class Finished:
                 clock=clock,
                 on_step=on_frame,
             )
-            pipeline.export(self.run, exporters, staging.folder, clock)
+            pipeline.export(self.run, exporters_of(parts), staging.folder, clock)
             manifest = self._with_outputs(made, parts)
             write_json(staging.folder / MANIFEST, manifest)
             staging.publish()

@@ -1,0 +1,99 @@
+"""How the model of a run is asked: over its frames, on some frames alone, from marks on."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable, Iterator
+
+from videoseg.jobs.assembly import Assembly
+from videoseg.prompts import is_carried, prompt_on
+from videoseg.protocols import Segmenter, Stage
+from videoseg.stages.backwards import first_mark, mark_notes
+from videoseg.stages.batched import USUAL
+from videoseg.stages.every_nth import batch_within
+from videoseg.stages.known_phrases import known_only
+from videoseg.stages.propagated import Propagated, ask
+from videoseg.stages.select import stage_for
+from videoseg.stages.view import view_of
+from videoseg.types import Detections, Frame
+
+_log = logging.getLogger(__name__)
+
+
+def load_model(parts: Assembly, say: Callable[[str], None] = _log.warning) -> None:
+    """Load the model; ``say`` is told which prompts are not looked for, if any.
+
+    Raises:
+        UnknownPhraseError: The model can ground none of them.
+    """
+    parts.session.load(parts.questions.prompts, parts.clock, say)
+    known = tuple(parts.known.values())
+    parts.session.note(mark_notes(known, parts.range.start, goes_back=_goes_back(parts)))
+
+
+def run_stage(parts: Assembly, *, backwards: bool = True) -> Stage:
+    """What asks the model over the frames of the run; it is loaded already.
+
+    Args:
+        parts: The run.
+        backwards: Whether marks may be followed back, where the settings and the input allow it.
+    """
+    run, known = parts.config.run, parts.known
+    stage = stage_for(
+        _view(parts),
+        tuple(known.values()),
+        batch=run.batch,
+        every=run.every,
+        first=parts.range.start,
+        load=parts.load,
+        again=parts.input.again if backwards and _goes_back(parts) else None,
+    )
+    return known_only(stage, tuple(known), len(parts.questions.prompts))
+
+
+def batch_of(parts: Assembly) -> int | None:
+    """Frames in a call of the model; None where one follows from the other."""
+    run = parts.config.run
+    marked = parts.questions.has_marked_frames
+    return None if marked else batch_within(run.batch or USUAL, run.every)
+
+
+def frames_back(parts: Assembly) -> int:
+    """Frames that marks are followed back over before the first frame is answered."""
+    marks = [first_mark(prompt) or 0 for prompt in parts.known.values()]
+    before = range(parts.range.start, max(marks, default=0), parts.config.run.every)
+    return len(before) if _goes_back(parts) else 0
+
+
+def ask_alone(parts: Assembly, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
+    """Ask about each frame for itself; a prompt with marks on the frames that they are made on."""
+    model = _view(parts)
+    for frame in frames:
+        asked = {
+            number: held
+            for number, prompt in parts.known.items()
+            if (held := prompt_on(prompt, frame.index)) is not None
+        }
+        yield frame, ask(model, frame, asked, len(parts.questions.prompts))
+
+
+def carry_marks(parts: Assembly, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
+    """Follow what prompts mark through some frames, in order; other prompts are not asked."""
+    marked = {n: prompt for n, prompt in parts.known.items() if is_carried(prompt)}
+    numbers = tuple(marked)
+    for frame, found in Propagated(_view(parts), tuple(marked.values())).run(frames):
+        instances = tuple(
+            dataclasses.replace(one, prompt=numbers[one.prompt]) for one in found.instances
+        )
+        yield frame, Detections(frame.stream, frame.index, instances)
+
+
+def _view(parts: Assembly) -> Segmenter:
+    """The model as it sees frames."""
+    return view_of(parts.session.model, parts.questions.bounds, parts.config.run.max_size)
+
+
+def _goes_back(parts: Assembly) -> bool:
+    """Whether marks are followed backwards, too: where the input can be read again."""
+    return parts.config.run.backwards and parts.input.is_rereadable

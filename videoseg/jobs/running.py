@@ -1,0 +1,135 @@
+"""Runs what was put together: with the model, with answers known before, or on trial."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+from videoseg import pipeline
+from videoseg.jobs.asking import load_model, run_stage
+from videoseg.jobs.assembly import Assembly
+from videoseg.jobs.outputs import finished_run
+from videoseg.jobs.publishing import Publisher, write_outputs
+from videoseg.pipeline import Tally
+from videoseg.protocols import Resumable, Stage, TwoPassTracker
+from videoseg.runlog.checkpoint import Notes
+from videoseg.runlog.log import RunLog
+from videoseg.runlog.lost_inputs import refuse_losing
+from videoseg.runlog.manifest import Ended
+from videoseg.runlog.plan import Plan
+from videoseg.runlog.reader import RunFolder
+from videoseg.runlog.staging import Staging
+from videoseg.runlog.summary import Summary
+from videoseg.stages.budget import Budget
+from videoseg.stages.replayed import Replayed
+from videoseg.tracking.region import Confined
+from videoseg.types import Detections, Frame
+
+Answers: TypeAlias = Iterable[tuple[str, int, Detections | None]]
+"""``stream, index, answer`` in the order of a run."""
+
+
+def follow(
+    parts: Assembly,
+    stage: Stage,
+    on_answer: Callable[[Frame, Detections | None], object] = lambda _, __: None,
+    frames: Iterable[Frame] | None = None,
+) -> Generator[pipeline.Step, None, None]:
+    """Every frame with what became of it; by default those of the run."""
+    tracker = Confined(parts.tracker, parts.questions.bounds)
+    tracker.start(parts.input.streams, parts.questions.prompts)
+    shown = parts.range.frames() if frames is None else frames
+    vectorize = parts.config.outlines.vectorized
+    return pipeline.follow(shown, stage, tracker, vectorize, parts.clock, on_answer)
+
+
+def run(
+    parts: Assembly,
+    out: Path,
+    plan: Plan,
+    *,
+    overwrite: bool,
+    resume: bool,
+    on_frame: Callable[[Tally], None],
+    reads: Sequence[str],
+) -> Summary:
+    """Ask the model and write all outputs below ``out``, as ``Job.run`` says."""
+    if resume and (done := finished_run(out, plan, overwrite=overwrite)) is not None:
+        return done
+    _refuse_losing(parts, out, reads)
+    staging = Staging(out, parts.produces, overwrite, resume=resume)
+    with staging, ExitStack() as ends:
+        before = parts.session.usage
+        load_model(parts)
+        notes, stage = Notes(staging.notes), run_stage(parts)
+        memory = stage if isinstance(stage, Resumable) else None
+        known, state = notes.left(plan, with_state=memory is not None)
+        log = ends.enter_context(
+            _run_log(parts, staging.folder, answers=notes.answers, known=known)
+        )
+
+        def keep(frame: Frame, detections: Detections | None) -> None:
+            if log.append_answer(frame, detections):
+                notes.note(plan, log.answers, memory)
+
+        earlier = RunFolder(staging.folder / "run", notes.answers).detections()
+        limited = Budget(Replayed(islice(earlier, known), stage, state))
+        steps = follow(parts, limited, keep)
+
+        def ended() -> Ended:
+            used = parts.session.usage
+            said = (*parts.session.notes, *parts.input.notes)
+            spent = used and used.since(before)
+            return Ended(limited.reached, spent, said, parts.session.refused)
+
+        return Publisher(parts, staging, plan, on_frame).publish(steps, log, ended, known)
+
+
+def replay(
+    parts: Assembly,
+    answers: Callable[[], Answers],
+    out: Path,
+    plan: Plan,
+    *,
+    overwrite: bool,
+    on_frame: Callable[[Tally], None],
+    end: Ended,
+) -> Summary:
+    """Write all outputs below ``out`` from known answers, as ``Job.replay`` says."""
+    _refuse_losing(parts, out)
+    staging = Staging(out, parts.produces, overwrite)
+    with staging, ExitStack() as ends:
+        log = ends.enter_context(_run_log(parts, staging.folder))
+        known = functools.partial(Replayed, whole=end.stopped is None)
+        if isinstance(parts.tracker, TwoPassTracker):
+            with parts.clock.measure("study"):
+                pairs = known(answers()).run(parts.range.frames())
+                parts.tracker.study(parts.input.streams, pairs)
+        steps = follow(parts, known(answers()), log.append_answer)
+        return Publisher(parts, staging, plan, on_frame).publish(steps, log, lambda: end)
+
+
+def try_out(parts: Assembly, folder: Path, frames: Iterable[Frame]) -> Tally:
+    """Make everything of some frames, in order, in an empty folder; nothing is published."""
+    with _run_log(parts, folder) as log:
+        stage = run_stage(parts, backwards=False)
+        steps = follow(parts, stage, log.append_answer, frames)
+        return write_outputs(parts, folder, steps, log)
+
+
+def _run_log(
+    parts: Assembly, folder: Path, *, answers: Path | None = None, known: int = 0
+) -> RunLog:
+    """The log of a run in a folder; with ``known`` answers that an earlier one has left."""
+    streams, prompts = parts.input.streams, parts.questions.prompts
+    return RunLog(folder / "run", streams, prompts, answers=answers, known=known)
+
+
+def _refuse_losing(parts: Assembly, out: Path, reads: Sequence[str] = ()) -> None:
+    """Refuse to replace what is read."""
+    read: list[str | Path] = [parts.input.location, *parts.questions.files, *reads]
+    refuse_losing(read, out, parts.produces)
