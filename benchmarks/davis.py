@@ -69,7 +69,7 @@ def main() -> None:
 
 def measure_boxes(arguments: argparse.Namespace, sequences: list[str]) -> None:
     """Mean J of each sequence where the true box is given on every frame that is asked."""
-    model = registry.factory("models", arguments.model)(threads=arguments.threads)
+    model = registry.find("models", arguments.model).make(threads=arguments.threads)
     means = []
     for sequence in sequences:
         folder, scores = arguments.data / sequence, []
@@ -112,7 +112,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> Result:
     box = masks.bounding_box(start)
     cue = Cue(frame=0, boxes=((*map(float, box), True),))
     prompts = (Prompt(folder.name, cues=(cue,)),)
-    model = registry.factory("models", arguments.model)(threads=arguments.threads)
+    model = registry.find("models", arguments.model).make(threads=arguments.threads)
     model.prepare(prompts)
     carried: list[float] = []
     moved: list[float] = []

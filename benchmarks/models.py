@@ -128,7 +128,7 @@ class Phrase:
 
 def model(name: str, configuration: Any, prompts: Sequence[Prompt], **settings: Any) -> Any:
     """A model with random weights whose masks are replaced by discs once they are computed."""
-    cls = registry.part_class("models", name.removesuffix("-256"))
+    cls = registry.find("models", name.removesuffix("-256")).cls
 
     def answer(self: Any, images: Images, asked: Sequence[Prompt]) -> Sequence[Candidates]:
         return [planted(one, images) for one in cls._answer(self, images, asked)]
@@ -303,8 +303,8 @@ def run(
 ) -> None:
     """One run of everything."""
     streams = source.open(str(clip))
-    tracker = registry.factory("tracking", "iou")()
-    writers = {"overlay": registry.factory("writers", "overlay")()} if overlay else {}
+    tracker = registry.find("tracking", "iou").make()
+    writers = {"overlay": registry.find("writers", "overlay").make()} if overlay else {}
     tracker.start(streams, prompts)
     clock = Stopwatch()
     log = RunLog(folder / "run", streams, prompts)

@@ -96,7 +96,7 @@ def carry(folder: Path, model: str) -> Seen:
     assert first is not None
     x1, y1, x2, y2 = map(float, masks.bounding_box(first))
     prompts = (Prompt("object", cues=(Cue(frame=0, boxes=((x1, y1, x2, y2, True),)),)),)
-    part = registry.factory("models", model)()
+    part = registry.find("models", model).make()
     part.prepare(prompts)
     pictures = sorted((folder / "frames").glob("*.jpg"))
     frames = (

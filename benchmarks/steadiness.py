@@ -165,7 +165,7 @@ def model_masks(sequence: Clip, name: str) -> Found:
     assert start is not None
     x1, y1, x2, y2 = masks.bounding_box(start)
     prompts = (Prompt("it", cues=(Cue(frame=0, boxes=((x1, y1, x2, y2, True),)),)),)
-    model = registry.factory("models", name)()
+    model = registry.find("models", name).make()
     model.prepare(prompts)
     steps = Propagated(model, prompts).run(sequence.frames)
     answers = [answer.instances[0].mask if answer.instances else None for _, answer in steps]

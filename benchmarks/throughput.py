@@ -180,9 +180,9 @@ def whole(
     wall, cpu = time.perf_counter(), time.process_time()
     source = VideoSource()
     streams = source.open(str(clip))
-    tracker = registry.factory("tracking", tracker_name)()
+    tracker = registry.find("tracking", tracker_name).make()
     writers: dict[str, Any] = {"svg": Svg(), "overlay": overlay}
-    exporters = {"animated-svg": registry.factory("exporters", "animated-svg")()}
+    exporters = {"animated-svg": registry.find("exporters", "animated-svg").make()}
     tracker.start(streams, PROMPTS)
     stage = Batched(model, PROMPTS, 4)
     with tempfile.TemporaryDirectory() as folder:

@@ -103,7 +103,7 @@ def test_every_preset_builds_every_part_it_names(name: str) -> None:
     ("kind", "name"), [(kind, name) for kind in registry.KINDS for name in registry.names(kind)]
 )
 def test_every_setting_of_every_part_is_documented(kind: registry.Kind, name: str) -> None:
-    for setting in config.settings_of(registry.part_class(kind, name)):
+    for setting in config.settings_of(registry.find(kind, name).cls):
         assert setting.doc, f"{kind}.{name}.{setting.name} says nothing about itself"
     RunConfig().part(kind, name)
 

@@ -285,7 +285,7 @@ def every_setting() -> list[tuple[str, str, str, type[Any]]]:
     found = [(name, name, each.name, cls) for name, cls in single for each in settings_of(cls)]
     for kind in registry.KINDS:
         for part in registry.names(kind):
-            cls = registry.part_class(kind, part)
+            cls = registry.find(kind, part).cls
             found += [(kind, part, each.name, cls) for each in settings_of(cls)]
     return found
 

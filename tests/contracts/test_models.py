@@ -56,7 +56,7 @@ def embedded() -> Iterator[Any]:
 def tiny(name: str, folder: Path) -> Iterator[Any]:
     """A model on PyTorch by its real class, with random weights."""
     pytest.importorskip("torch")
-    cls = registry.part_class("models", name)
+    cls = registry.find("models", name).cls
     free = type(cls.__name__, (cls,), {"card": dataclasses.replace(cls.card, packages=())})
     yield free(weights=TINY[name](folder))
 

@@ -167,6 +167,15 @@ def test_nothing_found_is_nothing_answered() -> None:
     assert (answer.index, answer.instances) == (3, ())
 
 
+def test_the_record_of_a_pair_has_those_of_its_members() -> None:
+    found = registry.find("models", "owlv2+sam2.1-tiny")
+    assert found.members == tuple(registry.find("models", one) for one in ("owlv2", "sam2.1-tiny"))
+    assert (found.cls, found.settings) == (Pair, ())
+    assert found.card == registry.card("owlv2+sam2.1-tiny")
+    assert found.origin == "videoseg.models.owlv2 and videoseg.models.sam2"
+    assert not found.is_plug_in
+
+
 def test_the_two_cards_are_one() -> None:
     card = registry.card("grounding-dino+sam2.1-tiny")
     first, second = registry.card("grounding-dino"), registry.card("sam2.1-tiny")

@@ -95,7 +95,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def source(name: str) -> Any:
-    return registry.factory("sources", name)()
+    return registry.find("sources", name).make()
 
 
 def test_is_a_frame_source(source: Any) -> None:
@@ -141,7 +141,7 @@ def test_start_and_stop(
 
 
 def test_every_third_frame(name: str, tmp_path: Path) -> None:
-    source = registry.factory("sources", name)(every=3)
+    source = registry.find("sources", name).make(every=3)
     source.open(str(SAMPLES[name].plain(tmp_path)))
     for start, expected in ((0, [0, 3, 6, 9]), (1, [1, 4, 7, 10])):
         frames = list(source.frames(start))
@@ -205,7 +205,7 @@ def test_every_location_finds_exactly_its_source(tmp_path: Path) -> None:
         return [
             name
             for name in registry.names("sources")
-            if registry.part_class("sources", name).accepts(location)
+            if registry.find("sources", name).cls.accepts(location)
         ]
 
     for location in (str(tmp_path), "a/photo.JPG", "shot.%04d.png", "shot.####.tiff", "a.HEIC"):
@@ -271,7 +271,7 @@ def test_a_source_of_another_package_wins_for_its_own_folders(
 
 def test_decord_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "decord", None)
-    source = registry.factory("sources", "decord")()
+    source = registry.find("sources", "decord").make()
     with pytest.raises(MissingDependencyError, match=r"pip install 'videoseg\[decord\]'"):
         source.open(str(SAMPLES["decord"].plain(tmp_path)))
 
@@ -282,8 +282,8 @@ def test_decord_yields_the_same_frames_as_video(tmp_path: Path) -> None:
         media.film(name="a.mp4", times=(0, 40, 100, 140, 300, 301), **SIZE),
         media.film(name="a.mkv", options=(("bf", "4"),), times=tuple(range(30)), **SIZE),
     ):
-        plain = registry.factory("sources", "video")()
-        sparse = registry.factory("sources", "decord")(every=3)
+        plain = registry.find("sources", "video").make()
+        sparse = registry.find("sources", "decord").make(every=3)
         assert plain.open(str(path)) == sparse.open(str(path))
         expected = list(plain.frames(1))[::3]
         for one, two in zip(expected, sparse.frames(1), strict=True):
@@ -294,4 +294,4 @@ def test_decord_yields_the_same_frames_as_video(tmp_path: Path) -> None:
         media.film(name="a.mp4", offset=-2, container=(("avoid_negative_ts", "disabled"),), **SIZE),
     ):
         with pytest.raises(SourceError, match="read it with the video source"):
-            registry.factory("sources", "decord")().open(str(refused))
+            registry.find("sources", "decord").make().open(str(refused))

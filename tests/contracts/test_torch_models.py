@@ -50,7 +50,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def model(name: str, weights: dict[str, str], **settings: Any) -> Any:
     """A model that needs no packages but those that are here, and counts every candidate."""
-    cls = registry.part_class("models", name)
+    cls = registry.find("models", name).cls
     card = dataclasses.replace(cls.card, packages=())
     part = type(cls.__name__, (cls,), {"card": card})
     if "least" in {field.name for field in dataclasses.fields(cls)}:
@@ -110,7 +110,7 @@ def test_every_model_on_pytorch_is_tested() -> None:
     found = {
         name
         for name in registry.names("models")
-        if issubclass(registry.part_class("models", name), TorchModel)
+        if issubclass(registry.find("models", name).cls, TorchModel)
     }
     assert found == set(TINY)
 

@@ -16,7 +16,7 @@ NAMES = registry.names("tracking")
 
 
 def make(name: str) -> Tracker:
-    tracker = registry.factory("tracking", name)()
+    tracker = registry.find("tracking", name).make()
     assert isinstance(tracker, Tracker)
     return tracker
 

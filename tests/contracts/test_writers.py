@@ -29,7 +29,7 @@ def clip(name: str, count: int) -> tuple[dict[str, StreamInfo], tuple[Prompt, ..
 
 
 def make(name: str) -> Writer:
-    writer = registry.factory("writers", name)()
+    writer = registry.find("writers", name).make()
     assert isinstance(writer, Writer)
     return writer
 
@@ -115,7 +115,7 @@ def test_a_writer_that_was_never_opened_closes(name: str) -> None:
 @pytest.mark.parametrize("name", EXPORTERS)
 def test_two_runs_of_an_exporter_give_the_same_bytes(tmp_path: Path, name: str, count: int) -> None:
     run = scenes.Run(*clip(name, count))
-    exporter = registry.factory("exporters", name)()
+    exporter = registry.find("exporters", name).make()
     assert isinstance(exporter, Exporter)
     for again in ("one", "other"):
         (tmp_path / again).mkdir()

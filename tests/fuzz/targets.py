@@ -34,7 +34,7 @@ from videoseg.models.agent import Agent
 from videoseg.models.gemini import Gemini
 from videoseg.models.moondream import Moondream
 from videoseg.prompts import check_prompts, listed, load_prompts, parse_prompt
-from videoseg.registry import part_class
+from videoseg.registry import find
 from videoseg.runlog.checkpoint import Notes
 from videoseg.runlog.codec import (
     detections_from_json,
@@ -182,7 +182,7 @@ def project(data: bytes) -> None:
     found = load(folder=file.parent)
     for kind, parts in found.tables.items():
         for part, settings in parts.items():
-            cls = part_class(kind, part)
+            cls = find(kind, part).cls
             defaults = {each.name: each.default for each in settings_of(cls)}
             for name, mark in guards_of(cls).items():
                 said = settings.get(name, defaults[name])

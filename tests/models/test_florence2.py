@@ -41,7 +41,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def model(name: str, weights: str, **settings: Any) -> Any:
-    part = registry.part_class("models", name)(
+    part = registry.find("models", name).cls(
         weights=weights, **{"side": 64, "longest": 24, **settings}
     )
     part.prepare((CAT, DOG))

@@ -225,6 +225,10 @@ def test_a_good_one_is_found(plug_ins: Path) -> None:
     install(plug_ins, {"pyproject.toml": project("our-model"), "our_model.py": GOOD})
     assert registry.broken() == ()
     assert registry.card("ours").kinds == {"text"}
+    found = registry.find("models", "ours")
+    assert (found.is_plug_in, found.cls.__module__, found.members) == (True, "our_model", ())
+    assert found.origin.startswith("package our-model 2.1, videoseg.models: ")
+    assert isinstance(found.make(), found.cls)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +251,7 @@ def test_names_and_kinds(plug_ins: Path, group: str, entry: str, says: str) -> N
     assert says in str(broken)
     assert registry.names("models")
     if entry == "embedded":
-        assert registry.part_class("models", "embedded").__module__.startswith("videoseg.")
+        assert registry.find("models", "embedded").cls.__module__.startswith("videoseg.")
 
 
 def test_two_packages_with_one_name(plug_ins: Path) -> None:

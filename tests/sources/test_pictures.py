@@ -32,7 +32,7 @@ CORNERS[32:, :48] = (10, 10, 250)
 
 def read(path: Path, **settings: Any) -> tuple[StreamInfo, list[Frame], tuple[str, ...]]:
     """All of a file, by the source that the package chooses."""
-    source = registry.factory("sources", registry.source_for(str(path)))(**settings)
+    source = registry.find("sources", registry.source_for(str(path))).make(**settings)
     (info,) = source.open(str(path)).values()
     frames = list(source.frames())
     return info, frames, tuple(source.notes)

@@ -120,7 +120,7 @@ def test_a_picture_at_an_address_is_read(tmp_path: Path) -> None:
 
 
 def open_frames(kind: str, location: str) -> list[Frame]:
-    source: FrameSource = registry.factory("sources", kind)()
+    source: FrameSource = registry.find("sources", kind).make()
     source.open(location)
     return list(source.frames())
 

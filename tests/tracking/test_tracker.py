@@ -70,7 +70,7 @@ def painted(*found: Mask, colours: Sequence[tuple[int, int, int]] = COLOURS) -> 
 
 @pytest.fixture(params=registry.names("tracking"))
 def any_tracker(request: pytest.FixtureRequest) -> Tracker:
-    made = registry.factory("tracking", request.param)()
+    made = registry.find("tracking", request.param).make()
     assert isinstance(made, Tracker)
     return made
 

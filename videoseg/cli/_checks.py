@@ -147,8 +147,8 @@ def devices() -> Iterator[Finding]:
 def models() -> Iterator[Finding]:
     """Each model, and whether its weights are on this machine."""
     for name in registry.names("models"):
-        card = registry.card(name)
-        beside = Path(inspect.getfile(registry.part_class("models", name))).parent
+        found, card = registry.find("models", name), registry.card(name)
+        beside = Path(inspect.getfile(found.cls)).parent
         lacking = [weights for weights in card.weights if not _has_weights(weights, beside)]
         if not lacking:
             here = f"{card.megabytes:g} MB of weights are here"
@@ -160,7 +160,7 @@ def models() -> Iterator[Finding]:
         else:
             advice = f"pip install --force-reinstall '{NAME}{extra}'"
         detail = f"without {', '.join(lacking)}"
-        needed = card.extra is None and not registry.is_plug_in("models", name)
+        needed = card.extra is None and not found.is_plug_in
         yield Finding(name, "missing", detail, advice, needed)
 
 

@@ -57,4 +57,4 @@ def _beginning(incomplete: str, offers: Iterable[Offer]) -> list[Offer]:
 def _summary(kind: Kind, name: str) -> str:
     from videoseg import registry
 
-    return (registry.part_class(kind, name).__doc__ or "").strip().partition("\n")[0]
+    return (registry.find(kind, name).cls.__doc__ or "").strip().partition("\n")[0]

@@ -51,12 +51,12 @@ def show(
         known = {each for kind in registry.KINDS for each in registry.names(kind)}
         raise ConfigError(f"no part is called {name!r}; {nearest(name, sorted(known))}")
     for kind in kinds:
-        _settings(f"{kind}.{name}", registry.part_class(kind, name))
-        if kind == "models":
-            card = registry.card(name)
+        found = registry.find(kind, name)
+        _settings(f"{kind}.{name}", found.cls)
+        if (card := found.card) is not None:
             tell(f"  takes {', '.join(sorted(card.kinds))}; weights under {card.licence}")
             if card.about:
-                _tell(registry.part_class(kind, name), card.about)
+                _tell(found.cls, card.about)
 
 
 def _tell(cls: type, file: str) -> None:

@@ -38,7 +38,7 @@ def settings_schema() -> Schema:
 
 def _kind(kind: registry.Kind, shared: Schema) -> Schema:
     tables = {
-        name: _table(registry.part_class(kind, name), f"{kind}.{name}", shared)
+        name: _table(registry.find(kind, name).cls, f"{kind}.{name}", shared)
         for name in registry.names(kind)
     }
     return {"type": "object", "properties": tables, "additionalProperties": False}

@@ -155,34 +155,32 @@ class RunConfig:
         Raises:
             ConfigError: No part has that name, or a setting does not fit.
         """
-        members = registry.pair_of(kind, name)
-        if members is not None:
-            return registry.part_class(kind, name)(*(self._part(kind, one) for one in members))
-        return self._part(kind, name)
+        return self._made(registry.find(kind, name))
 
-    def _part(self, kind: Kind, name: str) -> Any:
-        """A new part by itself."""
-        settings = self.tables.get(kind, {}).get(name, {})
-        made = registry.factory(kind, name)
-        cls = registry.part_class(kind, name)
-        if kind == "models":
-            settings = {**self._for_models(name, cls), **settings}
-        part = made(**_checked(cls, settings, f"{kind}.{name}", kind=kind))
+    def _made(self, found: registry.Part) -> Any:
+        """A new part with its settings; a pair's members have their own."""
+        if found.members:
+            return found.cls(*(self._made(one) for one in found.members))
+        settings = self.tables.get(found.kind, {}).get(found.name, {})
+        if found.kind == "models":
+            settings = {**self._for_models(found), **settings}
+        where = f"{found.kind}.{found.name}"
+        part = found.make(**_checked(found.cls, settings, where, kind=found.kind))
         if isinstance(part, Composite):
             part.compose(functools.partial(self.part, "models"))
         return part
 
-    def _for_models(self, name: str, cls: type[Any]) -> dict[str, Any]:
+    def _for_models(self, model: registry.Part) -> dict[str, Any]:
         """The settings of the run that every model has which runs on PyTorch."""
         default = RunSettings()
-        known = {item.name for item in settings_fields(cls)}
+        known = {item.name for item in model.settings}
         given = {
             key: getattr(self.run, key)
             for key in FOR_MODELS
             if getattr(self.run, key) != getattr(default, key)
         }
         for key in given.keys() - known:
-            _log.warning("model %s has no setting %r; it is not used", name, key)
+            _log.warning("model %s has no setting %r; it is not used", model.name, key)
         return {key: value for key, value in given.items() if key in known}
 
 
@@ -383,9 +381,9 @@ def _check_names(run: RunSettings, origin: str) -> None:
     try:
         if run.model != AUTO:
             registry.check_outlines(registry.card(run.model))
-        registry.factory("tracking", run.tracker)
+        registry.find("tracking", run.tracker)
         if run.source != AUTO:
-            registry.factory("sources", run.source)
+            registry.find("sources", run.source)
         for name in run.write:
             if name != AUTO:
                 output_kind(name)
@@ -421,12 +419,13 @@ def _kind(name: str, origin: str) -> Kind:
 
 def _part_class(kind: Kind, name: str, origin: str) -> type[Any]:
     try:
-        if (pair := registry.pair_of(kind, name)) is not None:
+        found = registry.find(kind, name)
+        if found.members:
+            first, second = (f"{kind}.{one.name}" for one in found.members)
             raise ConfigError(
-                f"{name!r} is two models with settings of their own: {kind}.{pair[0]} and "
-                f"{kind}.{pair[1]}"
+                f"{name!r} is two models with settings of their own: {first} and {second}"
             )
-        return registry.part_class(kind, name)
+        return found.cls
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from error
 

@@ -77,7 +77,7 @@ def candidate(config: RunConfig) -> Candidate:
     """
     name = config.run.model
     settings = plain(config.part("models", name))
-    code = _code_of(registry.part_class("models", name))
+    code = _code_of(registry.find("models", name).cls)
     return Candidate(registry.card(name), settings, lambda: config.part("models", name), code)
 
 

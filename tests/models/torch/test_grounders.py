@@ -36,7 +36,7 @@ def model(name: str, weights: dict[str, str], **settings: Any) -> Any:
     """A grounder that says all it has to say."""
     if name in DINOS:
         settings = {"shorter": 128, "longer": 256, **settings}
-    part = registry.part_class("models", name)(weights=weights[name], **settings)
+    part = registry.find("models", name).cls(weights=weights[name], **settings)
     part.prepare((CAT, DOG))
     return part
 

@@ -54,7 +54,7 @@ def on_meta(part: Any) -> None:
 
 @pytest.mark.parametrize("name", ["sam2.1-tiny", "edgetam", "sam3", "sam3-litetext-s0"])
 def test_nothing_waits_for_the_device(name: str, tmp_path: Path) -> None:
-    cls = registry.part_class("models", name)
+    cls = registry.find("models", name).cls
     card = dataclasses.replace(cls.card, packages=())
     part = type(cls.__name__, (cls,), {"card": card})(weights=TINY[name](tmp_path))
     asked = tuple(p for p in (POINT, BOX, WORDS) if p.kinds <= card.kinds)

@@ -67,7 +67,7 @@ def _has(config: RunConfig, *names: str) -> bool:
     from videoseg import registry
     from videoseg.config.run_config import settings_of
 
-    known = {each.name for each in settings_of(registry.part_class("models", config.run.model))}
+    known = {each.name for each in settings_of(registry.find("models", config.run.model).cls)}
     return known.issuperset(names)
 
 
