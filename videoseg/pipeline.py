@@ -6,10 +6,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from videoseg.geometry.masks import rounded
-from videoseg.protocols import Exporter, RunReader, Stage, Tracker, Writer
+from videoseg.protocols import Exporter, Log, RunReader, Stage, Tracker, Writer
 from videoseg.runlog.validation import refusing
 from videoseg.system.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
 from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
@@ -27,18 +26,6 @@ class Step:
     frame: Frame
     detections: Detections | None
     scene: Scene
-
-
-class Log(Protocol):
-    """Keeps what was drawn (``runlog.log.RunLog``)."""
-
-    def append_scene(self, scene: Scene) -> None:
-        """Keep what became of it."""
-        ...
-
-    def close(self) -> None:
-        """Flush and close."""
-        ...
 
 
 @dataclass(slots=True)

@@ -23,9 +23,10 @@ from videoseg.config.layers import PROJECT_FILE
 from videoseg.config.run_config import SINGLE, guards_of, load, settings_of
 from videoseg.config.trust import trust_file
 from videoseg.errors import ConfigError
+from videoseg.protocols import destinations_of
 from videoseg.settings import Guarded
 from videoseg.sources.video import VideoSource
-from videoseg.types.usage import Destination, destinations_of
+from videoseg.types.usage import Destination
 
 AWAY = "https://192.0.2.1/v1"
 """An address that no packet would reach."""

@@ -17,21 +17,35 @@ from tests.stages.test_view import HEIGHT, RED, WIDTH, disc, frame_of
 from tests.support.fakes import Colours
 from videoseg.geometry import masks
 from videoseg.geometry.region import Bounds
-from videoseg.protocols import AsyncSegmenter, Composite, Explains, Weighed
+from videoseg.protocols import (
+    AsyncSegmenter,
+    Composite,
+    Explains,
+    Follows,
+    Keyframed,
+    Metered,
+    NamesHost,
+    Remote,
+    Sends,
+    Weighed,
+)
 from videoseg.stages.batched import Batched
-from videoseg.stages.keyframed import Keyframed
-from videoseg.stages.propagated import Follows, Propagated
+from videoseg.stages.propagated import Propagated
 from videoseg.stages.view import view_of
 from videoseg.types import Cue, Detections, Frame, Prompt
-from videoseg.types.usage import Destination, Metered, Remote, Sends, Usage
+from videoseg.types.usage import Destination, Usage
 
 OF_OTHER_PARTS = {
-    "videoseg.protocols": {
-        *("FrameSource", "Segmenter", "Grounder", "VideoSegmenter", "Stage", "Resumable"),
-        *("Tracker", "TwoPassTracker", "Writer", "RunReader", "Exporter"),
+    "videoseg.protocols.sources": {
+        *("FrameSource", "Accepts", "Timed", "Sparse", "HasNotes", "CountsLosses", "ReadsBeside"),
     },
-    "videoseg.jobs.positions": {"Timed"},
-    "videoseg.stages.concurrent": {"RemoteSegmenter"},  # a Segmenter that is Remote
+    "videoseg.protocols.models": {"Segmenter", "Grounder", "VideoSegmenter"},
+    "videoseg.protocols.abilities": {"RemoteSegmenter"},  # a Segmenter that is Remote
+    "videoseg.protocols.stages": {
+        *("Stage", "Resumable", "Tracker", "TwoPassTracker", "LooksAhead"),
+    },
+    "videoseg.protocols.outputs": {"Writer", "RunReader", "Exporter"},
+    "videoseg.system.closing": {"Closes"},
     "videoseg.evaluate.tasks": {"WithCurve"},
 }
 """Protocols that say what a part is, or that are none of a model's."""
@@ -47,15 +61,12 @@ class Pending:
 
 
 class Following:
-    def follower(self) -> Any:
+    def video_segmenter(self) -> Any:
         raise AssertionError("not asked for here")
 
 
 class Keyed:
     keyframe_every = 7
-
-    def memory(self) -> None:
-        return None
 
 
 class Submitting:
@@ -68,11 +79,14 @@ class Submitting:
 
 class Far:
     concurrency = 5
-    sends_frames_to = "example.org"
     abandoned = False
 
     def abandon(self) -> None:
         self.abandoned = True
+
+
+class Naming:
+    sends_frames_to = "example.org"
 
 
 class Counting:
@@ -105,6 +119,7 @@ ABLE: dict[type, type] = {
     Keyframed: Keyed,
     AsyncSegmenter: Submitting,
     Remote: Far,
+    NamesHost: Naming,
     Metered: Counting,
     Sends: Sending,
     Explains: Explaining,
@@ -151,7 +166,7 @@ def test_abilities_reach_the_model() -> None:
     model = type("Model", (*ABLE.values(), Colours), {})()
     view: Any = view_of(model, BOUNDS, None)
     assert (view.keyframe_every, view.batch_size(), view.concurrency) == (7, 3, 5)
-    assert (view.sends_frames_to, view.usage, view.memory()) == ("example.org", model.usage, None)
+    assert (view.sends_frames_to, view.usage) == ("example.org", model.usage)
     assert view.destinations == model.destinations
     assert view.explain(RED) == ["red is guessed"]
     assert view.weight_files() == (Path("a"),)

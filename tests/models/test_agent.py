@@ -217,7 +217,7 @@ def test_its_segmenter_is_found_by_name_with_its_settings() -> None:
     agent = config.part("models", "agent")
     agent.prepare((Prompt("x", text="x"),))
     assert agent._segmenter.threads == 1
-    assert agent.memory() is not None
+    assert agent.video_segmenter() is not None
     agent.close()
 
 

@@ -167,7 +167,7 @@ def test_a_cut_ends_the_way_back() -> None:
     class Watched(Colours):
         known: Any = ()
 
-        def follower(self) -> Any:
+        def video_segmenter(self) -> Any:
             return self
 
         def start(self, prompts: Any) -> None: ...

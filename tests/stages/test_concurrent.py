@@ -16,10 +16,10 @@ from tests.stages.test_stages import scene, truth
 from tests.support.waiting import PATIENCE
 from videoseg.errors import LimitReachedError, ModelError
 from videoseg.geometry import masks
-from videoseg.protocols import Resumable, Stage, VideoSegmenter
+from videoseg.protocols import Follows, Keyframed, RemoteSegmenter, Resumable, Stage, VideoSegmenter
 from videoseg.stages.budget import Budget
-from videoseg.stages.concurrent import Concurrent, RemoteSegmenter, most_ahead
-from videoseg.stages.keyframed import Keyframed, Keyframes
+from videoseg.stages.concurrent import Concurrent, most_ahead
+from videoseg.stages.keyframed import Keyframes
 from videoseg.stages.replayed import Replayed
 from videoseg.types import Detections, Frame, Instance, Mask, ModelCard, Prompt
 
@@ -191,7 +191,7 @@ class Expensive:
 
     def close(self) -> None: ...
 
-    def memory(self) -> VideoSegmenter | None:
+    def video_segmenter(self) -> VideoSegmenter | None:
         return self.own
 
     def segment(
@@ -209,8 +209,9 @@ class Expensive:
 def test_keyframes_are_asked_and_the_rest_is_followed() -> None:
     model = Expensive()
     assert isinstance(model, Keyframed)
+    assert isinstance(model, Follows)
     given = [scene(index) for index in range(12)]
-    pairs = list(Keyframes(model, PROMPTS, model).run(given))
+    pairs = list(Keyframes(model, PROMPTS, model.keyframe_every).run(given))
     assert [frame for frame, _ in pairs] == given
     assert model.asked == [0, 5, 10]
     for frame, answer in pairs:
@@ -222,7 +223,12 @@ def test_keyframes_are_asked_and_the_rest_is_followed() -> None:
 
 def test_what_the_model_does_not_find_again_is_gone() -> None:
     model = Expensive(still_until=5)
-    answers = [d for _, d in Keyframes(model, PROMPTS, model).run([scene(n) for n in range(8)])]
+    answers = [
+        d
+        for _, d in Keyframes(model, PROMPTS, model.keyframe_every).run(
+            [scene(n) for n in range(8)]
+        )
+    ]
     assert [len(answer.instances) for answer in answers] == [2] * 5 + [1] * 3
     assert {one.object_id for answer in answers[5:] for one in answer.instances} == {1}
 
@@ -234,7 +240,7 @@ def test_a_run_goes_on_as_if_it_had_not_ended(known: int) -> None:
 
     given = [scene(n) for n in range(6)] + [scene(n, seed=5) for n in range(6, 10)]
     model = expensive()
-    stage = Keyframes(model, PROMPTS, model)
+    stage = Keyframes(model, PROMPTS, model.keyframe_every)
     assert isinstance(stage, Resumable)
     answers, states = [], []
     for _, answer in stage.run(given):
@@ -242,7 +248,7 @@ def test_a_run_goes_on_as_if_it_had_not_ended(known: int) -> None:
         states.append(stage.snapshot())
     again = expensive()
     earlier = [("cam", n, answers[n]) for n in range(known)]
-    later = Replayed(earlier, Keyframes(again, PROMPTS, again), states[known - 1])
+    later = Replayed(earlier, Keyframes(again, PROMPTS, again.keyframe_every), states[known - 1])
     for (_, got), expected in zip(later.run(given), answers, strict=True):
         assert got is not None
         assert _plain(got) == _plain(expected)
@@ -259,7 +265,7 @@ def _plain(answer: Detections) -> list[tuple[int | None, float, bytes, tuple[int
 def test_a_cut_is_a_keyframe_and_ends_identities() -> None:
     model = Expensive(keyframe_every=100)
     given = [scene(0), scene(1), scene(2, seed=5), scene(3, seed=5)]
-    answers = [d for _, d in Keyframes(model, PROMPTS, model).run(given)]
+    answers = [d for _, d in Keyframes(model, PROMPTS, model.keyframe_every).run(given)]
     assert model.asked == [0, 2]
     assert {one.object_id for one in answers[1].instances} == {0, 1}
     assert {one.object_id for one in answers[3].instances} == {2, 3}

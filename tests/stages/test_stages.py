@@ -260,7 +260,7 @@ def test_a_model_with_a_memory_is_driven_through_it(
     assert isinstance(script, VideoSegmenter)
 
     class Resumable(Recorder):
-        def follower(self) -> VideoSegmenter:
+        def video_segmenter(self) -> VideoSegmenter:
             return script
 
     frames = [scene(0), scene(1), scene(2, seed=5, there=False)]

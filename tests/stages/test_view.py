@@ -19,9 +19,9 @@ from videoseg.geometry import masks
 from videoseg.geometry.region import Bounds
 from videoseg.geometry.rings import flatten
 from videoseg.outlines.vectorize import outline_of
-from videoseg.protocols import Segmenter
+from videoseg.protocols import Follows, Segmenter
 from videoseg.stages.batched import Batched
-from videoseg.stages.propagated import Follows, Propagated
+from videoseg.stages.propagated import Propagated
 from videoseg.stages.view import check_marks, view_of
 from videoseg.stages.viewport import Viewport
 from videoseg.types import (
@@ -268,7 +268,7 @@ class Following(Looker):
     known: dict[tuple[int, int | None], Mask] = field(default_factory=dict)
     started: list[Sequence[Prompt]] = field(default_factory=list)
 
-    def follower(self) -> Following:
+    def video_segmenter(self) -> Following:
         return self
 
     def start(self, prompts: Sequence[Prompt]) -> None:
@@ -314,12 +314,14 @@ def test_a_models_own_memory_works_in_the_view() -> None:
     ((prompt,),) = model.started
     assert prompt.cues[0].boxes == ((20.0, 5.0, 30.0, 15.0, True),)
 
-    memory = view.follower()
+    memory = view.video_segmenter()
+    assert memory is not None
     memory.start(stage.prompts)
     memory.step(frames[0], answers[0])
     state = dict(memory.snapshot())
     memory.finish()
-    again = view.follower()
+    again = view.video_segmenter()
+    assert again is not None
     again.start(stage.prompts)
     again.restore(state, frames[0])
     found = again.step(frames[1], None).instances[0]
@@ -329,7 +331,8 @@ def test_a_models_own_memory_works_in_the_view() -> None:
 def test_given_objects_come_back_as_given() -> None:
     view = view_of(Following(), Bounds(), 64)
     assert isinstance(view, Follows)
-    memory = view.follower()
+    memory = view.video_segmenter()
+    assert memory is not None
     memory.start(RED)
     frame, exact = frame_of(disc(300, 200, 40)), Instance(some(disc(300, 200, 40)), 1, 0, 7)
     answer = memory.step(frame, Detections("a", 0, (exact,)))

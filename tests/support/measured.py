@@ -59,7 +59,7 @@ def _open(path: str) -> dict[str, Any]:
     from videoseg.config.run_config import RunConfig
     from videoseg.errors import VideosegError
     from videoseg.jobs.inputs import open_source
-    from videoseg.jobs.positions import Timed
+    from videoseg.protocols import Timed
 
     try:
         source, _ = open_source(path, RunConfig())

@@ -30,7 +30,7 @@ def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool)
     """
     from videoseg.jobs.estimate import estimate
     from videoseg.jobs.job import Job
-    from videoseg.types.usage import Remote, destinations_of
+    from videoseg.protocols import Remote, destinations_of
 
     plans, found = [], []
     model: Segmenter = tasks[0].config.part("models", tasks[0].config.run.model)

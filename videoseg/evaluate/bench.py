@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from videoseg.errors import LimitReachedError, SourceError
 from videoseg.evaluate.metrics.latency import Latency, cost_per_thousand, latency
 from videoseg.prompts import Refused
-from videoseg.protocols import Segmenter
+from videoseg.protocols import Metered, Remote, Segmenter
 from videoseg.stages.known_phrases import prepare_known
 from videoseg.types import Frame, Prompt
-from videoseg.types.usage import Metered, Remote, Usage
+from videoseg.types.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from videoseg.errors import UsageError
 from videoseg.jobs.inputs import Input
-from videoseg.jobs.positions import Timed, frame_index, parse_position
+from videoseg.jobs.positions import frame_index, parse_position
+from videoseg.protocols import Timed
 from videoseg.types import Frame
 
 _NEVER = Fraction(10**6)

@@ -13,7 +13,7 @@ from videoseg import registry
 from videoseg.config.run_config import AUTO, RunConfig
 from videoseg.errors import ConfigError, SourceError, UsageError, shown
 from videoseg.geometry.sizes import check_pixels
-from videoseg.protocols import FrameSource
+from videoseg.protocols import CountsLosses, FrameSource, HasNotes, ReadsBeside, Sparse
 from videoseg.system.addresses import is_address, local_path, without_secrets
 from videoseg.types import StreamInfo
 
@@ -62,22 +62,23 @@ class Input:
     @property
     def every(self) -> int:
         """The source yields every n-th of its frames, from the first on."""
-        return int(getattr(self.source, "every", 1))
+        return int(self.source.every) if isinstance(self.source, Sparse) else 1
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the source has to say about its input so far, such as fields that it left in."""
-        return tuple(getattr(self.source, "notes", ()))
+        return tuple(self.source.notes) if isinstance(self.source, HasNotes) else ()
 
     @property
     def beside(self) -> tuple[Path | None, ...]:
         """Other files that the source reads."""
-        return tuple(getattr(self.source, "beside", ()))
+        return tuple(self.source.beside) if isinstance(self.source, ReadsBeside) else ()
 
     @property
     def lost(self) -> tuple[int, int]:
         """How many frames were dropped so far, and how many repeated."""
-        return getattr(self.source, "dropped", 0), getattr(self.source, "repeated", 0)
+        source = self.source
+        return (source.dropped, source.repeated) if isinstance(source, CountsLosses) else (0, 0)
 
     @property
     def is_rereadable(self) -> bool:

@@ -15,11 +15,11 @@ from videoseg.errors import UnknownPhraseError
 from videoseg.jobs.inputs import checked_config
 from videoseg.jobs.model_messages import models_that_could, refusal
 from videoseg.prompts import Refused
-from videoseg.protocols import Explains, Segmenter, Weighed
+from videoseg.protocols import Explains, Metered, Segmenter, Weighed
 from videoseg.stages.known_phrases import prepare_known
 from videoseg.system.threads import Stopwatch
 from videoseg.types import ModelCard, Prompt
-from videoseg.types.usage import Metered, Usage
+from videoseg.types.usage import Usage
 
 _log = logging.getLogger(__name__)
 

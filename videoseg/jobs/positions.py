@@ -5,24 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol, runtime_checkable
 
 from videoseg.errors import SourceError, UsageError
 from videoseg.formats.timecode import TIMECODE, frame_number
+from videoseg.protocols import Timed
 from videoseg.types import StreamInfo
 
 # As many digits as any place needs: Python turns no text of thousands into a number.
 _FRAME = re.compile(r"(\d{1,18})f")
 _CLOCK = re.compile(r"(?:(?:(\d{1,18}):)?(\d{1,2}):)?(\d{1,18}(?:\.\d{1,18})?)s?")
-
-
-@runtime_checkable
-class Timed(Protocol):
-    """A source that knows which frame is shown when; those of this package do."""
-
-    def index_at(self, seconds: Fraction) -> int:
-        """Index of the first frame that begins at this time or later."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

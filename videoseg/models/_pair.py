@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from videoseg.protocols import Grounder, Segmenter
+from videoseg.protocols import Grounder, Segmenter, destinations_of
 from videoseg.types import Cue, Detections, Frame, Grounding, ModelCard, Prompt
-from videoseg.types.usage import Destination, destinations_of
+from videoseg.types.usage import Destination
 
 
 @dataclass

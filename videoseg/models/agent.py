@@ -22,9 +22,9 @@ from videoseg.models._hosted.google import GOOGLE
 from videoseg.models._hosted.grounding import Grounding
 from videoseg.models._hosted.reading import UnreadableError
 from videoseg.models._hosted.settings import Hosted, Provider
-from videoseg.protocols import Segmenter, VideoSegmenter
+from videoseg.protocols import Follows, Segmenter, VideoSegmenter, destinations_of
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt
-from videoseg.types.usage import Destination, destinations_of
+from videoseg.types.usage import Destination
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Agent(Hosted):
 
     @property
     def keyframe_every(self) -> int:
-        """Frames from one question to the next (``stages.keyframed.Keyframed``)."""
+        """Frames from one question to the next (``protocols.Keyframed``)."""
         return self.every
 
     @property
@@ -113,11 +113,10 @@ class Agent(Hosted):
             answers.append(Detections(frame.stream, frame.index, tuple(found)))
         return answers
 
-    def memory(self) -> VideoSegmenter | None:
+    def video_segmenter(self) -> VideoSegmenter | None:
         """The local model's own memory for following objects, where it has one."""
-        make = getattr(self._local(), "follower", None)
-        made: VideoSegmenter | None = make() if make is not None else None
-        return made
+        local = self._local()
+        return local.video_segmenter() if isinstance(local, Follows) else None
 
     def close(self) -> None:
         """Let go of connections and of the local model. A second call does nothing."""

@@ -124,12 +124,15 @@ def _pair(name: str) -> Part:
 
 def source_for(location: str) -> str:
     """The kind of source that fits a location best, of those that take it (``FrameSource``)."""
+    from videoseg.protocols import Accepts
+
     best, most = "video", 0.0
     for name in names("sources"):
         part = find("sources", name)
-        accepts = getattr(part.cls, "accepts", None)
+        if not isinstance(part.cls, Accepts):
+            continue
         try:
-            fit = 0.0 if accepts is None else float(accepts(location))
+            fit = float(part.cls.accepts(location))
         except Exception as error:  # one plug-in must not take all others with it
             if not part.is_plug_in:
                 raise

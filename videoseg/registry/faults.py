@@ -19,7 +19,7 @@ _METHODS: Mapping[Kind, tuple[str, ...]] = {
     "writers": ("produces", "open", "write", "close"),
     "exporters": ("produces", "export"),
 }
-"""What a class must have, beside its settings (``protocols.py``)."""
+"""What a class must have, beside its settings (``protocols``)."""
 _GROUNDER = ("prepare", "ground", "close")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -48,12 +48,12 @@ def lacking(kind: Kind, cls: type[Any], card: object) -> str | None:
     if kind == "writers" and not (
         hasattr(cls, "needs_image") or "needs_image" in getattr(cls, "__dataclass_fields__", {})
     ):
-        return f"the class {cls.__name__} has no needs_image (see videoseg/protocols.py)"
+        return f"the class {cls.__name__} has no needs_image (see videoseg/protocols/)"
     missing = [each for each in wanted if not callable(getattr(cls, each, None))]
     if missing:
         return (
             f"the class {cls.__name__} lacks the methods {', '.join(missing)} (see "
-            "videoseg/protocols.py)"
+            "videoseg/protocols/)"
         )
     return None
 

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import IO
 
-from videoseg.protocols import FrameSource, Stage
+from videoseg.protocols import FrameSource, Sparse, Stage
 from videoseg.types import Detections, Frame, Instance, Prompt
 
 _MOST_BYTES = 256 << 20
@@ -79,7 +79,8 @@ class Backwards:
 
     def _down(self, source: FrameSource, to: Frame, last: int) -> Iterator[Frame]:
         """Frames that are asked, from the last down to a first one, in mirrored time."""
-        step = int(getattr(source, "every", 1))  # it counts from where a reading begins
+        # A source that leaves frames out counts from where a reading begins.
+        step = int(source.every) if isinstance(source, Sparse) else 1
         length = max(_LEAST, _MOST_BYTES // to.image.nbytes) * max(self.every, step)
         stop = last + 1
         while stop > to.index:

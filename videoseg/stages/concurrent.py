@@ -6,24 +6,17 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from videoseg.errors import LimitReachedError
-from videoseg.protocols import Segmenter
+from videoseg.protocols import RemoteSegmenter
 from videoseg.stages.checked_answers import sound
 from videoseg.types import Detections, Frame, Prompt
-from videoseg.types.usage import Remote
 
 _AHEAD = 2
 """Frames that may be asked or answered and not yet given out, for each call at once: one slow
 answer at the head does not leave the others idle."""
 _MOST_HELD = 96
 """Frames that may wait in memory for the answers of those."""
-
-
-@runtime_checkable
-class RemoteSegmenter(Segmenter, Remote, Protocol):
-    """A model that other machines run."""
 
 
 @dataclass(frozen=True, slots=True)

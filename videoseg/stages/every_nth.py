@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from videoseg.protocols import Resumable, Stage, Tracker
+from videoseg.protocols import LooksAhead, Resumable, Stage, Tracker
+from videoseg.system.closing import close_if_able
 from videoseg.types import Detections, Frame
 from videoseg.types.snapshot import Snapshot
 
@@ -61,7 +62,7 @@ class EveryNth:
 
         answers = self.stage.run(asked())
         with ExitStack() as ends:
-            ends.callback(getattr(answers, "close", lambda: None))
+            ends.callback(close_if_able, answers)
             for frame, due in marked:
                 if not due:
                     yield frame, None
@@ -114,8 +115,8 @@ def seeing_ahead(tracker: Tracker, every: int) -> Tracker:
 
     The setting ``look_ahead``, where it has one, is raised to that distance.
     """
-    if getattr(tracker, "look_ahead", every) < every:
-        tracker.look_ahead = every  # type: ignore[attr-defined]
+    if isinstance(tracker, LooksAhead) and tracker.look_ahead < every:
+        tracker.look_ahead = every
     return tracker
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from videoseg.geometry import masks
 from videoseg.motion.flow import carry_mask, flow_between
 from videoseg.motion.shot_cuts import CutDetector
-from videoseg.protocols import Segmenter, VideoSegmenter
+from videoseg.protocols import Follows, Segmenter, VideoSegmenter
 from videoseg.stages.checked_answers import sound
 from videoseg.types import Detections, Frame, Instance, Prompt
 from videoseg.types.snapshot import Snapshot, joined, parted
@@ -20,37 +19,24 @@ _SAME = 0.3
 """From this IoU on, an object found on a keyframe is the one that was followed to it."""
 
 
-@runtime_checkable
-class Keyframed(Protocol):
-    """A model that is too slow to be asked on every frame."""
-
-    @property
-    def keyframe_every(self) -> int:
-        """Frames from one question to the next, at least 1."""
-        ...
-
-    def memory(self) -> VideoSegmenter | None:
-        """Something that follows objects through one stream, or None if there is nothing."""
-        ...
-
-
 @dataclass(slots=True)
 class Keyframes:
     """A ``Stage``: the first frame of every shot is asked, and each so many frames after it.
 
-    In between objects are followed by ``memory``, or else their masks are moved along the optical
-    flow. On a keyframe the model's answer counts alone: what it finds where something was followed
-    to keeps that one's ``object_id``, and what it does not find is gone.
+    In between objects are followed by the model's own memory, where it has one (``Follows``), or
+    else their masks are moved along the optical flow. On a keyframe the model's answer counts
+    alone: what it finds where something was followed to keeps that one's ``object_id``, and what it
+    does not find is gone.
 
     Attributes:
         segmenter: The model; prepared by the caller.
         prompts: What is asked.
-        model: Gives memories, and says how often to ask.
+        every: Frames from one question to the next, at least 1.
     """
 
     segmenter: Segmenter
     prompts: Sequence[Prompt]
-    model: Keyframed
+    every: int
     _streams: dict[str, _Stream] = field(init=False, repr=False, default_factory=dict)
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
@@ -86,10 +72,11 @@ class Keyframes:
 
     def _stream(self, name: str) -> _Stream:
         if name not in self._streams:
-            memory = self.model.memory() or _Moved()
+            model = self.segmenter
+            memory = model.video_segmenter() if isinstance(model, Follows) else None
+            memory = memory or _Moved()
             memory.start(self.prompts)
-            every = self.model.keyframe_every
-            self._streams[name] = _Stream(self.segmenter, tuple(self.prompts), memory, every)
+            self._streams[name] = _Stream(model, tuple(self.prompts), memory, self.every)
         return self._streams[name]
 
 

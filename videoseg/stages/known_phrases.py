@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from videoseg.errors import UnknownPhraseError
 from videoseg.prompts import Refused
 from videoseg.protocols import Resumable, Segmenter, Stage
+from videoseg.system.closing import close_if_able
 from videoseg.types import Detections, Frame, Prompt
 from videoseg.types.snapshot import Snapshot
 
@@ -61,7 +62,7 @@ class KnownOnly:
         """Yield every frame, in order, with its answer."""
         answers = self.stage.run(frames)
         with ExitStack() as ends:
-            ends.callback(getattr(answers, "close", lambda: None))
+            ends.callback(close_if_able, answers)
             for frame, answer in answers:
                 yield frame, None if answer is None else self._of_all(answer)
 

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol, runtime_checkable
 
 from videoseg.geometry import masks
 from videoseg.motion.flow import carry_mask, flow_between
 from videoseg.motion.shot_cuts import CutDetector
-from videoseg.protocols import Segmenter, VideoSegmenter
+from videoseg.protocols import Follows, Segmenter, VideoSegmenter
 from videoseg.stages.backwards import Backwards, Earlier
 from videoseg.stages.checked_answers import sound
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, Prompt
@@ -19,15 +18,6 @@ from videoseg.types.snapshot import Snapshot, joined, parted
 
 MARKED = 0
 """``object_id`` of the one object that a prompt's cues mean."""
-
-
-@runtime_checkable
-class Follows(Protocol):
-    """A model that brings its own memory for following objects."""
-
-    def follower(self) -> VideoSegmenter:
-        """A new memory, for one stream."""
-        ...
 
 
 @dataclass(slots=True)
@@ -99,10 +89,9 @@ class Propagated:
         return self._streams[name]
 
     def _follower(self) -> VideoSegmenter:
-        if isinstance(self.segmenter, Follows):
-            follower = self.segmenter.follower()
-        else:
-            follower = _MaskCues(self.segmenter)
+        model = self.segmenter
+        follower = model.video_segmenter() if isinstance(model, Follows) else None
+        follower = follower or _MaskCues(model)
         follower.start(self.prompts)
         return follower
 

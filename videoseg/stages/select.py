@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from videoseg.protocols import FrameSource, Segmenter, Stage
+from videoseg.protocols import FrameSource, Keyframed, RemoteSegmenter, Segmenter, Stage
 from videoseg.stages.backwards import Backwards
 from videoseg.stages.batched import Batched, Load
-from videoseg.stages.concurrent import Concurrent, RemoteSegmenter, most_ahead
+from videoseg.stages.concurrent import Concurrent, most_ahead
 from videoseg.stages.every_nth import batch_within, every_nth
-from videoseg.stages.keyframed import Keyframed, Keyframes
+from videoseg.stages.keyframed import Keyframes
 from videoseg.stages.propagated import Propagated
 from videoseg.types import Prompt
 
@@ -45,7 +45,7 @@ def stage_for(
         backwards = None if again is None else Backwards(again, every, first, marked)
         stage = Propagated(model, prompts, backwards)
     elif isinstance(model, Keyframed):
-        stage = Keyframes(model, prompts, model)
+        stage = Keyframes(model, prompts, model.keyframe_every)
     elif isinstance(model, RemoteSegmenter):
         stage = Concurrent(model, prompts, most_ahead(model.concurrency, every))
     return every_nth(stage, every, first=first, also=marked)

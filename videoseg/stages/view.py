@@ -14,17 +14,21 @@ from videoseg.protocols import (
     AsyncSegmenter,
     Composite,
     Explains,
+    Follows,
+    Keyframed,
+    Metered,
+    NamesHost,
     Pending,
+    Remote,
     Segmenter,
+    Sends,
     VideoSegmenter,
     Weighed,
 )
-from videoseg.stages.keyframed import Keyframed
-from videoseg.stages.propagated import Follows
 from videoseg.stages.viewport import Viewport
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt, StreamInfo
 from videoseg.types.snapshot import Snapshot
-from videoseg.types.usage import Destination, Metered, Remote, Sends, Usage
+from videoseg.types.usage import Destination, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +113,10 @@ class _Following(View):
 
     __slots__ = ()
 
-    def follower(self) -> VideoSegmenter:
-        """A new memory, for one stream."""
-        return _Follower(self, self.able.follower())
+    def video_segmenter(self) -> VideoSegmenter | None:
+        """A new memory, for one stream, or None if there is none."""
+        memory = self.able.video_segmenter()
+        return None if memory is None else _Follower(self, memory)
 
 
 class _Keyframed(View):
@@ -123,11 +128,6 @@ class _Keyframed(View):
     def keyframe_every(self) -> int:
         """Frames from one question to the next."""
         return int(self.able.keyframe_every)
-
-    def memory(self) -> VideoSegmenter | None:
-        """Something that follows objects through one stream, or None."""
-        memory = self.able.memory()
-        return None if memory is None else _Follower(self, memory)
 
 
 class _Submitting(View):
@@ -155,15 +155,21 @@ class _Remote(View):
         """Frames that may be asked about at once."""
         return int(self.able.concurrency)
 
+    def abandon(self) -> None:
+        """End all calls that are under way."""
+        self.able.abandon()
+
+
+class _NamingHost(View):
+    """Names a machine that frames go to."""
+
+    __slots__ = ()
+
     @property
     def sends_frames_to(self) -> str | None:
         """Where frames go."""
         to: str | None = self.able.sends_frames_to
         return to
-
-    def abandon(self) -> None:
-        """End all calls that are under way."""
-        self.able.abandon()
 
 
 class _Metered(View):
@@ -227,6 +233,7 @@ _ABILITIES: Mapping[type, type[View]] = {
     Keyframed: _Keyframed,
     AsyncSegmenter: _Submitting,
     Remote: _Remote,
+    NamesHost: _NamingHost,
     Metered: _Metered,
     Sends: _Sending,
     Explains: _Explaining,

@@ -15,6 +15,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Generic, Self, TypeVar
 
+from videoseg.system.closing import close_if_able
+
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.05
@@ -77,9 +79,7 @@ def read_ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
 def _closed(iterator: object) -> Exception | None:
     """Close it if it can be closed; what that raises, which somebody waits for."""
     try:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            close()
+        close_if_able(iterator)
     except Exception as error:
         return error
     return None
@@ -226,9 +226,7 @@ class Stopwatch:
                         return
                 yield item
         finally:
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                close()
+            close_if_able(iterator)
 
     def _add(self, stage: str, seconds: float) -> None:
         with self._lock:

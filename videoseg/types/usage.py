@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,52 +61,3 @@ class Destination:
 
     host: str
     key: str | None = None
-
-
-@runtime_checkable
-class Sends(Protocol):
-    """A model that can say where it, and what it is made of, sends frames."""
-
-    @property
-    def destinations(self) -> tuple[Destination, ...]:
-        """Empty where they stay on this machine."""
-        ...
-
-
-@runtime_checkable
-class Metered(Protocol):
-    """A model that counts what it uses."""
-
-    @property
-    def usage(self) -> Usage:
-        """What has been used since it was prepared."""
-        ...
-
-
-@runtime_checkable
-class Remote(Protocol):
-    """A model that other machines run: waiting for it costs no work here."""
-
-    @property
-    def concurrency(self) -> int:
-        """Frames that may be asked about at once, at least 1; ``segment`` takes many threads."""
-        ...
-
-    @property
-    def sends_frames_to(self) -> str | None:
-        """Where frames go: a host; None where they stay on this machine."""
-        ...
-
-    def abandon(self) -> None:
-        """End all calls that are under way, and refuse new ones until it is prepared again."""
-        ...
-
-
-def destinations_of(model: Any) -> tuple[Destination, ...]:
-    """Where a model sends frames: as it says, or else as its card does."""
-    if isinstance(model, Sends):
-        return model.destinations
-    host = getattr(model, "sends_frames_to", None)
-    if host is None and not isinstance(model, Remote) and model.card.sends_frames_away:
-        host = f"the service of {model.card.name}"
-    return () if host is None else (Destination(host),)

@@ -95,7 +95,7 @@ def ask_consent(
     Raises:
         UsageError: They do not agree, or there is nobody to ask.
     """
-    from videoseg.types.usage import destinations_of
+    from videoseg.protocols import destinations_of
 
     found = destinations_of(config.part("models", config.run.model))
     if not found or yes:

@@ -139,8 +139,8 @@ class Embedded:
         """Answer each frame for itself; the network runs once a frame, and only for text."""
         return [self._answer(frame, asked) for frame, asked in zip(frames, prompts, strict=True)]
 
-    def follower(self) -> VideoSegmenter:
-        """A memory that follows objects through one stream (``stages.propagated.Follows``)."""
+    def video_segmenter(self) -> VideoSegmenter:
+        """A memory that follows objects through one stream (``protocols.Follows``)."""
         return Memory(self.threads)
 
     def close(self) -> None:

@@ -1,0 +1,100 @@
+"""What is written: frame by frame, or from the whole run, as its log holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from videoseg.types import (
+    Detections,
+    Frame,
+    Prompt,
+    RotoLayer,
+    RotoShape,
+    Scene,
+    StreamInfo,
+)
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """Writes each Scene as it comes into files below one folder.
+
+    A writer writes final names into the folder it is given. That folder is a staging folder: the
+    run publishes its contents when, and only when, the run is complete (``runlog/staging.py``).
+    ``produces`` names what it will make, so that existing files are found before the work.
+    """
+
+    needs_image: bool
+
+    def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
+        """Names of the files and folders it makes, relative to the output folder."""
+        ...
+
+    def open(
+        self, folder: Path, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]
+    ) -> None:
+        """Begin.
+
+        Raises:
+            OutputError: The folder cannot be written.
+        """
+        ...
+
+    def write(self, scene: Scene, frame: Frame | None) -> None:
+        """Write one Scene; ``frame`` is given where ``needs_image`` is True."""
+        ...
+
+    def close(self, *, complete: bool) -> None:
+        """End; with ``complete=False`` without finishing. A second call does nothing."""
+        ...
+
+
+class Log(Protocol):
+    """Keeps what was drawn (``runlog.log.RunLog``)."""
+
+    def append_scene(self, scene: Scene) -> None:
+        """Keep what became of it."""
+        ...
+
+    def close(self) -> None:
+        """Flush and close."""
+        ...
+
+
+@runtime_checkable
+class RunReader(Protocol):
+    """A finished run as its log holds it; every call reads afresh, memory stays bounded."""
+
+    streams: Mapping[str, StreamInfo]
+    prompts: Sequence[Prompt]
+
+    def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
+        """Yield ``stream, index, detections`` in the order of the run."""
+        ...
+
+    def scenes(self) -> Iterator[Scene]:
+        """Yield Scenes in the order of the run."""
+        ...
+
+    def tracks(self, tolerance: float = 1.0) -> Iterator[RotoShape]:
+        """Yield tracks as keyed shapes that stay within a tolerance in pixels, as spans end."""
+        ...
+
+    def layers(self, tolerance: float = 1.0) -> Iterator[RotoLayer]:
+        """Yield whole tracks as layers of keyed shapes, by stream and track id."""
+        ...
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    """Writes files that need the whole run at once, after its last frame."""
+
+    def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
+        """Names of the files and folders it makes, relative to the output folder."""
+        ...
+
+    def export(self, run: RunReader, folder: Path) -> None:
+        """Write them below ``folder``, a staging folder like a Writer's."""
+        ...
