@@ -160,7 +160,7 @@ class RunConfig:
     def _made(self, found: registry.Part) -> Any:
         """A new part with its settings; a pair's members have their own."""
         if found.members:
-            return found.cls(*(self._made(one) for one in found.members))
+            return found.make(*(self._made(one) for one in found.members))
         settings = self.tables.get(found.kind, {}).get(found.name, {})
         if found.kind == "models":
             settings = {**self._for_models(found), **settings}

@@ -28,7 +28,7 @@ from videoseg.registry import blamed, release
 from videoseg.runlog.summary import Summary
 from videoseg.types import Prompt
 
-State: TypeAlias = Literal["done", "skipped", "failed"]
+TaskStatus: TypeAlias = Literal["done", "skipped", "failed"]
 OnFrame: TypeAlias = Callable[[Tally], None]
 Watch: TypeAlias = Callable[[Job], AbstractContextManager[OnFrame]]
 """Called with a run that begins; what its context gives is called after every frame."""
@@ -76,7 +76,7 @@ class Outcome:
     """
 
     task: Task
-    state: State
+    state: TaskStatus
     seconds: float
     summary: Summary | None = None
     reason: str = ""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from videoseg.protocols import Grounder, Segmenter, destinations_of
+from videoseg.protocols import Grounder, Segmenter, Weighed, destinations_of
 from videoseg.types import Cue, Detections, Frame, Grounding, ModelCard, Prompt
 from videoseg.types.usage import Destination
 
@@ -18,11 +19,16 @@ class Pair:
 
     Words go to the grounder, and each box that it finds to the segmenter; how sure the grounder is
     of the box is the score. What is pointed at goes straight to the segmenter, also where there are
-    words. Points and boxes that only say what is not meant go along with every box.
+    words. Points and boxes that only say what is not meant go along with every box. What the two
+    can do beside answering a pair can do, too (``_pair_abilities.pair_of`` makes it).
     """
 
     grounder: Grounder
     segmenter: Segmenter
+    one_at_a_time: threading.Lock = field(
+        init=False, repr=False, compare=False, default_factory=threading.Lock
+    )
+    """Held by calls of one of the two that is not asked from several threads at once."""
 
     @property
     def card(self) -> ModelCard:
@@ -34,6 +40,11 @@ class Pair:
         """Where the two send frames; empty where these stay on this machine."""
         return destinations_of(self.grounder) + destinations_of(self.segmenter)
 
+    @property
+    def members(self) -> tuple[Grounder, Segmenter]:
+        """The two."""
+        return self.grounder, self.segmenter
+
     def prepare(self, prompts: Sequence[Prompt]) -> None:
         """Load both models and refuse what they cannot do.
 
@@ -41,10 +52,9 @@ class Pair:
             PromptError: One of them cannot take such a prompt.
             MissingDependencyError: Weights or a package are missing.
         """
-        self.grounder.prepare([prompt for prompt in prompts if _is_grounded(prompt)])
-        self.segmenter.prepare(
-            [dataclasses.replace(p, text=None) for p in prompts if not _is_grounded(p)]
-        )
+        worded, pointed = parted(prompts)
+        self.grounder.prepare(worded)
+        self.segmenter.prepare(pointed)
 
     def segment(
         self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
@@ -54,11 +64,29 @@ class Pair:
         Raises:
             MemoryError: Fewer frames at once may fit.
         """
+        questions = self.questions(frames, prompts)
+        answers = self.outline(frames, [each.prompts for each in questions])
+        return [asked.answer(one) for asked, one in zip(questions, answers, strict=True)]
+
+    def questions(
+        self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
+    ) -> list[Questions]:
+        """What the segmenter is asked on each frame, once boxes are found."""
         worded = [tuple(p for p in asked if _is_grounded(p)) for asked in prompts]
-        groundings = self.grounder.ground(frames, worded)
-        asks = [_Asked.of(asked, found) for asked, found in zip(prompts, groundings, strict=True)]
-        answers = self.segmenter.segment(frames, [ask.prompts for ask in asks])
-        return [ask.answer(one) for ask, one in zip(asks, answers, strict=True)]
+        found = self.ground(frames, worded)
+        return [Questions.of(asked, boxes) for asked, boxes in zip(prompts, found, strict=True)]
+
+    def ground(
+        self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
+    ) -> Sequence[tuple[Grounding, ...]]:
+        """Have the grounder find boxes."""
+        return self.grounder.ground(frames, prompts)
+
+    def outline(
+        self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
+    ) -> Sequence[Detections]:
+        """Have the segmenter outline what is in boxes."""
+        return self.segmenter.segment(frames, prompts)
 
     def close(self) -> None:
         """Release both models. A second call does nothing."""
@@ -67,12 +95,13 @@ class Pair:
 
     def weight_files(self) -> tuple[Path, ...]:
         """The files that were loaded, once they are."""
-        told = (getattr(one, "weight_files", tuple) for one in (self.grounder, self.segmenter))
-        return tuple(path for tell in told for path in tell())
+        return tuple(
+            path for one in self.members if isinstance(one, Weighed) for path in one.weight_files()
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Questions:
     """What the segmenter is asked on one frame.
 
     Attributes:
@@ -86,7 +115,7 @@ class _Asked:
     scores: tuple[float | None, ...]
 
     @classmethod
-    def of(cls, asked: Sequence[Prompt], found: Sequence[Grounding]) -> _Asked:
+    def of(cls, asked: Sequence[Prompt], found: Sequence[Grounding]) -> Questions:
         """Put boxes in the place of words."""
         worded = [number for number, prompt in enumerate(asked) if _is_grounded(prompt)]
         rows: list[tuple[Prompt, int, float | None]] = [
@@ -120,6 +149,13 @@ class _Asked:
 def _is_grounded(prompt: Prompt) -> bool:
     """Whether the grounder is asked: there are words, and nothing says where they are."""
     return prompt.text is not None and not prompt.kinds & {"point", "box", "mask"}
+
+
+def parted(prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[Prompt]]:
+    """What the grounder is asked, and what the segmenter is asked without it."""
+    worded = [prompt for prompt in prompts if _is_grounded(prompt)]
+    pointed = [dataclasses.replace(p, text=None) for p in prompts if not _is_grounded(p)]
+    return worded, pointed
 
 
 def paired(grounder: ModelCard, segmenter: ModelCard) -> ModelCard:

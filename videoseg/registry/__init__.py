@@ -102,6 +102,7 @@ def find(kind: Kind, name: str) -> Part:
 def _pair(name: str) -> Part:
     """The two models ``grounder+segmenter`` as one."""
     from videoseg.models._pair import Pair, paired
+    from videoseg.models._pair_abilities import pair_of
 
     grounder, _, segmenter = name.partition("+")
     members = find("models", grounder), find("models", segmenter)
@@ -113,7 +114,7 @@ def _pair(name: str) -> Part:
     return Part(
         "models",
         name,
-        lambda: Pair(*(one.make() for one in members)),
+        lambda *made: pair_of(*(made or (one.make() for one in members))),
         Pair,
         origin=" and ".join(one.origin for one in members),
         is_plug_in=any(one.is_plug_in for one in members),

@@ -32,7 +32,8 @@ class Part:
     Attributes:
         kind: Its kind.
         name: Its name.
-        make: Makes one; its keyword arguments are the settings.
+        make: Makes one; its keyword arguments are the settings. That of a pair takes the two
+            members, as by default they are with their defaults.
         cls: The dataclass behind it.
         origin: Where it comes from: a module, or package, entry point and object.
         is_plug_in: Whether another package has added it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,19 @@ class Usage:
             seconds=self.seconds - before.seconds,
             cost=cost,
         )
+
+    def plus(self, other: Usage) -> Usage:
+        """What two models have used; the cost is known where both are."""
+        cost = None
+        if self.cost is not None and other.cost is not None:
+            cost = self.cost + other.cost
+        counted = {
+            each.name: getattr(self, each.name) + getattr(other, each.name)
+            for each in fields(self)
+            if each.name not in ("cost", "priced")
+        }
+        priced = dict.fromkeys(text for text in (self.priced, other.priced) if text)
+        return Usage(**counted, cost=cost, priced="; ".join(priced))
 
 
 @dataclass(frozen=True, slots=True)
