@@ -18,11 +18,12 @@ from videoseg.errors import PromptError, UsageError
 from videoseg.geometry import masks
 from videoseg.geometry.region import Bounds
 from videoseg.geometry.rings import flatten
+from videoseg.jobs.region import check_marks
 from videoseg.outlines.vectorize import outline_of
 from videoseg.protocols import Follows, Segmenter
 from videoseg.stages.batched import Batched
 from videoseg.stages.propagated import Propagated
-from videoseg.stages.view import check_marks, view_of
+from videoseg.stages.view import view_of
 from videoseg.stages.viewport import Viewport
 from videoseg.types import (
     Bitmap,

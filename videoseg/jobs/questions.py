@@ -9,9 +9,8 @@ from pathlib import Path
 from videoseg.config.run_config import RunSettings
 from videoseg.geometry.region import Bounds
 from videoseg.jobs.mask_files import with_masks
-from videoseg.jobs.region import read_bounds
+from videoseg.jobs.region import check_marks, read_bounds
 from videoseg.prompts import check_prompts, in_pixels, mask_files
-from videoseg.stages.view import check_marks
 from videoseg.types import Prompt, StreamInfo
 
 

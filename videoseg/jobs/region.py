@@ -1,17 +1,20 @@
-"""Where objects may lie, as people give it: a box, and a picture of pixels to ignore."""
+"""Where objects may lie, as people give it: a box, and a picture of pixels to ignore.
+
+Marks on objects must lie there, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from videoseg.errors import SourceNotFoundError, UsageError
+from videoseg.errors import PromptError, SourceNotFoundError, UsageError
 from videoseg.formats.images.picture import decoded_image
 from videoseg.geometry.region import Bounds
 from videoseg.system.addresses import local_path
-from videoseg.types import Bitmap, Box, StreamInfo
+from videoseg.types import Bitmap, Box, Prompt, StreamInfo
 
 
 def read_bounds(
@@ -35,6 +38,34 @@ def read_bounds(
     for info in infos:
         bounds.window(info.width, info.height)
     return bounds
+
+
+def check_marks(prompts: Sequence[Prompt], bounds: Bounds, streams: Iterable[StreamInfo]) -> None:
+    """Refuse marks on an object where none may lie, before any work.
+
+    Raises:
+        PromptError: A point or box that marks an object lies outside the region, or a point on a
+            pixel to ignore.
+    """
+    cues = [(prompt.label, cue) for prompt in prompts for cue in prompt.cues]
+    for info in streams:
+        window = bounds.window(info.width, info.height)
+        region = "lies outside the region {},{},{},{} (roi)".format(*window)
+        for label, cue in cues:
+            for x, y, positive in cue.points:
+                inside = window[0] <= x <= window[2] and window[1] <= y <= window[3]
+                if positive and not inside:
+                    raise PromptError(f"point {x:g},{y:g} of {label!r} {region}")
+                if positive and bounds.ignores(x, y):
+                    raise PromptError(
+                        f"point {x:g},{y:g} of {label!r} lies on a pixel to ignore (ignore_mask)"
+                    )
+            for x1, y1, x2, y2, positive in cue.boxes:
+                apart = x1 >= window[2] or y1 >= window[3] or x2 <= window[0] or y2 <= window[1]
+                if positive and apart:
+                    raise PromptError(f"box {x1:g},{y1:g},{x2:g},{y2:g} of {label!r} {region}")
+            if cue.mask is not None and bounds.clipped(cue.mask) is None:
+                raise PromptError(f"no pixel of the mask of {label!r} lies where objects may lie")
 
 
 def read_ignored(path: Path, streams: Iterable[StreamInfo]) -> Bitmap:

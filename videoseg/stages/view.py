@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from videoseg.errors import PromptError
 from videoseg.geometry.region import Bounds
 from videoseg.protocols import (
     AsyncSegmenter,
@@ -26,7 +25,7 @@ from videoseg.protocols import (
     Weighed,
 )
 from videoseg.stages.viewport import Viewport
-from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt, StreamInfo
+from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt
 from videoseg.types.snapshot import Snapshot
 from videoseg.types.usage import Destination, Usage
 
@@ -257,34 +256,6 @@ def view_of(model: Segmenter, bounds: Bounds, max_size: int | None) -> Segmenter
 @functools.cache
 def _view_class(able: tuple[type[View], ...]) -> type[View]:
     return type("View", able, {"__slots__": ()}) if able else View
-
-
-def check_marks(prompts: Sequence[Prompt], bounds: Bounds, streams: Iterable[StreamInfo]) -> None:
-    """Refuse marks on an object where none may lie, before any work.
-
-    Raises:
-        PromptError: A point or box that marks an object lies outside the region, or a point on a
-            pixel to ignore.
-    """
-    cues = [(prompt.label, cue) for prompt in prompts for cue in prompt.cues]
-    for info in streams:
-        window = bounds.window(info.width, info.height)
-        region = "lies outside the region {},{},{},{} (roi)".format(*window)
-        for label, cue in cues:
-            for x, y, positive in cue.points:
-                inside = window[0] <= x <= window[2] and window[1] <= y <= window[3]
-                if positive and not inside:
-                    raise PromptError(f"point {x:g},{y:g} of {label!r} {region}")
-                if positive and bounds.ignores(x, y):
-                    raise PromptError(
-                        f"point {x:g},{y:g} of {label!r} lies on a pixel to ignore (ignore_mask)"
-                    )
-            for x1, y1, x2, y2, positive in cue.boxes:
-                apart = x1 >= window[2] or y1 >= window[3] or x2 <= window[0] or y2 <= window[1]
-                if positive and apart:
-                    raise PromptError(f"box {x1:g},{y1:g},{x2:g},{y2:g} of {label!r} {region}")
-            if cue.mask is not None and bounds.clipped(cue.mask) is None:
-                raise PromptError(f"no pixel of the mask of {label!r} lies where objects may lie")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
