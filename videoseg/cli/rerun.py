@@ -8,18 +8,11 @@ from typing import Annotated
 
 import typer
 
-from videoseg.cli._logging import LogFormat, set_up
-from videoseg.cli._progress import Mode, Progress
-from videoseg.cli.options.common import (
-    AsJson,
-    Assign,
-    Logs,
-    Moved,
-    Outputs,
-    Overwrite,
-    Quiet,
-    ShowProgress,
-)
+from videoseg.cli._progress import Progress
+from videoseg.cli.options.groups import expand_groups
+from videoseg.cli.options.outputs import Moved, Outputs, Overwrite
+from videoseg.cli.options.report import MessageOptions, ReportOptions
+from videoseg.cli.options.settings import Assign
 
 EPILOG = """
 Examples:
@@ -37,7 +30,9 @@ def register(app: typer.Typer) -> None:
     app.command("rerun", epilog=EPILOG)(rerun)
 
 
+@expand_groups
 def rerun(
+    *,
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of a finished run.")],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Output folder (default: OUT itself).")
@@ -50,10 +45,8 @@ def rerun(
         typer.Option("--two-pass", help="Look at the whole run first, then follow the objects."),
     ] = False,
     overwrite: Overwrite = False,
-    as_json: AsJson = False,
-    progress: ShowProgress = Mode.AUTO,
-    log_format: Logs = LogFormat.TEXT,
-    quiet: Quiet = False,
+    report: ReportOptions,
+    messages: MessageOptions,
 ) -> None:
     """Track, smooth and write a finished run again without running the model."""
     from videoseg.cli._summary import say_summary
@@ -61,13 +54,14 @@ def rerun(
 
     begun = time.perf_counter()
     flags = {"write": write} if write else {}
-    set_up(log_format, quiet=quiet)
+    messages.set_up()
     run = Finished(
         folder, flags=flags, assignments=assign or (), location=source, two_pass=two_pass
     )
+    quiet, mode = messages.quiet, report.progress
     with (
         run.job() as job,
-        Progress(job.frame_count, job.clock, quiet=quiet, name=str(folder), mode=progress) as shown,
+        Progress(job.frame_count, job.clock, quiet=quiet, name=str(folder), mode=mode) as shown,
     ):
         summary = run.rerun(job, out or folder, overwrite=overwrite, on_frame=shown.show)
-    say_summary(summary, time.perf_counter() - begun, as_json=as_json, quiet=quiet)
+    say_summary(summary, time.perf_counter() - begun, as_json=report.as_json, quiet=quiet)

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from videoseg.cli import _completion
-from videoseg.cli._logging import LogFormat, set_up
-from videoseg.cli._progress import Mode, Progress
-from videoseg.cli.options.common import AsJson, Assign, Logs, Moved, Overwrite, Quiet, ShowProgress
+from videoseg.cli._progress import Progress
+from videoseg.cli.options.groups import expand_groups
+from videoseg.cli.options.outputs import NAMES, Moved, Overwrite
+from videoseg.cli.options.report import MessageOptions, ReportOptions
+from videoseg.cli.options.settings import Assign
 
 EPILOG = """
 Examples:
@@ -27,23 +28,16 @@ def register(app: typer.Typer) -> None:
     app.command("write", epilog=EPILOG)(write)
 
 
+@expand_groups
 def write(
+    *,
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of a finished run.")],
-    write: Annotated[
-        list[str],
-        typer.Option(
-            metavar="NAME",
-            help="Output to write; repeat for more.",
-            autocompletion=_completion.outputs,
-        ),
-    ],
+    write: Annotated[list[str], NAMES],
     assign: Assign = None,
     source: Moved = None,
     overwrite: Overwrite = False,
-    as_json: AsJson = False,
-    progress: ShowProgress = Mode.AUTO,
-    log_format: Logs = LogFormat.TEXT,
-    quiet: Quiet = False,
+    report: ReportOptions,
+    messages: MessageOptions,
 ) -> None:
     """Write more outputs of a finished run without finding or tracking again."""
     from videoseg.cli._summary import say_summary
@@ -51,9 +45,9 @@ def write(
     from videoseg.system.threads import Stopwatch
 
     begun = time.perf_counter()
-    set_up(log_format, quiet=quiet)
+    messages.set_up()
     run = Finished(folder, assignments=assign or (), location=source)
-    clock = Stopwatch()
-    with Progress(run.frame_count, clock, quiet=quiet, name=str(folder), mode=progress) as shown:
+    clock, quiet, mode = Stopwatch(), messages.quiet, report.progress
+    with Progress(run.frame_count, clock, quiet=quiet, name=str(folder), mode=mode) as shown:
         summary = run.write(write, overwrite=overwrite, clock=clock, on_frame=shown.show)
-    say_summary(summary, time.perf_counter() - begun, as_json=as_json, quiet=quiet)
+    say_summary(summary, time.perf_counter() - begun, as_json=report.as_json, quiet=quiet)

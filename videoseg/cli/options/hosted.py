@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -21,38 +22,44 @@ if TYPE_CHECKING:
 STOPPED = 3
 """Exit code of a run that a limit ended."""
 
-Yes = Annotated[
+Yes: TypeAlias = Annotated[
     bool, typer.Option("--yes", help="Allow sending frames to the model's service without asking.")
 ]
-MaxCost = Annotated[
-    float | None,
-    typer.Option(
-        metavar="DOLLARS", help="Stop before a service costs more; keep what is done.", min=0
-    ),
-]
-MaxCalls = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Stop after N calls to a service; keep what is done.", min=1),
-]
 
 
-def with_limits(
-    config: RunConfig, max_cost: float | None, max_calls: int | None, *, jobs: int = 1
-) -> RunConfig:
-    """Settings with the limits that flags give for the model that they name.
+@dataclass(frozen=True)
+class ServiceOptions:
+    """What a service may be sent, and what it may cost."""
 
-    Raises:
-        UsageError: The model is no service, or several processes would each have the limit.
-    """
-    given: dict[str, Any] = {"max_cost": max_cost, "max_calls": max_calls}
-    given = {name: value for name, value in given.items() if value}
-    if given and not _has(config, "max_cost", "max_calls"):
-        raise UsageError(
-            f"--max-cost and --max-calls are for services; {config.run.model} is not one"
-        )
-    if given and jobs > 1:
-        raise UsageError("--max-cost and --max-calls apply to one process; leave out --jobs")
-    return _with(config, given)
+    yes: Yes = False
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DOLLARS", help="Stop before a service costs more; keep what is done.", min=0
+        ),
+    ] = None
+    max_calls: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Stop after N calls to a service; keep what is done.", min=1
+        ),
+    ] = None
+
+    def limited(self, config: RunConfig, *, jobs: int = 1) -> RunConfig:
+        """Settings with these limits for the model that they name.
+
+        Raises:
+            UsageError: The model is no service, or several processes would each have the limit.
+        """
+        limits = {"max_cost": self.max_cost, "max_calls": self.max_calls}
+        given = {name: value for name, value in limits.items() if value}
+        if given and not _has(config, "max_cost", "max_calls"):
+            raise UsageError(
+                f"--max-cost and --max-calls are for services; {config.run.model} is not one"
+            )
+        if given and jobs > 1:
+            raise UsageError("--max-cost and --max-calls apply to one process; leave out --jobs")
+        return _with(config, given)
 
 
 def without_cache(config: RunConfig) -> RunConfig:
@@ -71,7 +78,7 @@ def _has(config: RunConfig, *names: str) -> bool:
     return known.issuperset(names)
 
 
-def _with(config: RunConfig, given: dict[str, Any]) -> RunConfig:
+def _with(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:
     """Settings with some of the model's changed."""
     from dataclasses import replace
 

@@ -1,37 +1,54 @@
-"""Flags that every model on PyTorch understands, and the settings that they are."""
+"""Which model is asked, and what every model on PyTorch understands."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
-Device = Annotated[
+from videoseg.cli import _completion
+from videoseg.cli.options.settings import RunOptions
+
+Model: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Device for the model: auto, cpu, cuda, cuda:1, mps."),
-]
-Precision = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Number format: auto, fp32, bf16, fp16.")
-]
-BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Frames per batch (default: as many as fit).")
-]
-Compile = Annotated[
-    bool, typer.Option("--compile", help="Compile the network first; faster on long videos.")
-]
-Offline = Annotated[
-    bool, typer.Option("--offline", help="Never download weights; use those on this machine.")
+    typer.Option(
+        metavar="NAME",
+        help="Model to use; see `videoseg models`.",
+        autocompletion=_completion.models,
+    ),
 ]
 
 
-def model_flags(
-    device: str | None, precision: str | None, batch_size: int | None, compiled: bool, offline: bool
-) -> dict[str, Any]:
-    """The flags as settings of ``[run]``, those not given as None or False."""
-    return {
-        "device": device,
-        "precision": precision,
-        "batch": batch_size,
-        "compile": compiled,
-        "offline": offline,
-    }
+@dataclass(frozen=True)
+class ModelOptions(RunOptions):
+    """Which model is asked, and how it runs."""
+
+    model: Model = None
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Device for the model: auto, cpu, cuda, cuda:1, mps."),
+    ] = None
+    precision: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Number format: auto, fp32, bf16, fp16.")
+    ] = None
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Frames per batch (default: as many as fit).")
+    ] = None
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the network first; faster on long videos.")
+    ] = False
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Never download weights; use those on this machine.")
+    ] = False
+
+    def flags(self) -> dict[str, Any]:
+        """The model, and how it runs."""
+        return {
+            "model": self.model,
+            "device": self.device,
+            "precision": self.precision,
+            "batch": self.batch_size,
+            "compile": self.compiled,
+            "offline": self.offline,
+        }

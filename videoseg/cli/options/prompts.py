@@ -3,80 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+
+from videoseg.cli.options.settings import RunOptions
 
 if TYPE_CHECKING:
     from videoseg.types import Prompt
 
-Text = Annotated[
+Text: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--text", metavar="TEXT", help="Phrase to find; repeat for more objects."),
 ]
-Box = Annotated[
+Box: TypeAlias = Annotated[
     list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="The object is in this box.")
 ]
-NotBox = Annotated[list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="Exclude this box.")]
-Point = Annotated[list[str] | None, typer.Option(metavar="X,Y", help="A point on the object.")]
-NotPoint = Annotated[
-    list[str] | None, typer.Option(metavar="X,Y", help="A point that is not on the object.")
-]
-Mask = Annotated[
-    list[str] | None,
-    typer.Option(metavar="FILE", help="The object on the first frame: PNG or SVG."),
-]
-Shorthand = Annotated[
-    list[str] | None,
-    typer.Option("--prompt", metavar="KEY=VALUE;...", help="One object; repeat for more objects."),
-]
-PromptFile = Annotated[
-    Path | None, typer.Option("--prompts", metavar="FILE", help="Read prompts from a JSON file.")
-]
-RepeatPrompt = Annotated[
-    bool, typer.Option("--repeat-prompt", help="Use the same boxes and points on every frame.")
-]
 
 
-def prompts_of(
-    texts: Sequence[str],
-    boxes: Sequence[str] | None,
-    not_boxes: Sequence[str] | None,
-    points: Sequence[str] | None,
-    not_points: Sequence[str] | None,
-    masks: Sequence[str] | None,
-    shorthand: Sequence[str] | None,
-    file: Path | None,
-) -> tuple[Prompt, ...]:
-    """The prompts of one command line; bare boxes, points and masks belong to the bare text.
+@dataclass(frozen=True)
+class PromptOptions(RunOptions):
+    """What to look for, beside phrases."""
+
+    box: Box = None
+    not_box: Annotated[
+        list[str] | None, typer.Option(metavar="X1,Y1,X2,Y2", help="Exclude this box.")
+    ] = None
+    point: Annotated[
+        list[str] | None, typer.Option(metavar="X,Y", help="A point on the object.")
+    ] = None
+    not_point: Annotated[
+        list[str] | None, typer.Option(metavar="X,Y", help="A point that is not on the object.")
+    ] = None
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="The object on the first frame: PNG or SVG."),
+    ] = None
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE;...", help="One object; repeat for more objects."),
+    ] = None
+    prompts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Read prompts from a JSON file.")
+    ] = None
+    repeat_prompt: Annotated[
+        bool,
+        typer.Option("--repeat-prompt", help="Use the same boxes and points on every frame."),
+    ] = False
+
+    def flags(self) -> dict[str, Any]:
+        """Whether prompts are repeated."""
+        return {"repeat_prompt": self.repeat_prompt}
+
+    def any_given(self) -> bool:
+        """Whether something to look for was given."""
+        return self._marked() or bool(self.prompt or self.prompts)
+
+    def with_texts(self, texts: Sequence[str]) -> tuple[Prompt, ...]:
+        """The prompts of one command line; bare boxes, points and masks belong to the bare text.
+
+        Raises:
+            PromptError: A mark cannot be read, or there are bare marks and several bare texts.
+        """
+        from videoseg.prompts import Marks, as_prompts, listed, load_prompts, parse_prompt
+
+        marks = Marks(
+            box=numbers(self.box, 4, "--box"),
+            not_box=numbers(self.not_box, 4, "--not-box"),
+            point=numbers(self.point, 2, "--point"),
+            not_point=numbers(self.not_point, 2, "--not-point"),
+            mask=self.mask,
+        )
+        found = list(as_prompts(texts, marks)) if texts or self._marked() else []
+        for item in self.prompt or ():
+            found += listed(parse_prompt(item))
+        if self.prompts is not None:
+            found += load_prompts(self.prompts)
+        return tuple(found)
+
+    def _marked(self) -> bool:
+        return any((self.box, self.not_box, self.point, self.not_point, self.mask))
+
+
+def numbers(values: Sequence[str] | None, count: int, flag: str) -> list[tuple[float, ...]]:
+    """The numbers of each value of an option, for example ``1,2,3,4``.
 
     Raises:
-        PromptError: A mark cannot be read, or there are bare marks and several bare texts.
+        PromptError: A value is not so many numbers.
     """
-    from videoseg.prompts import (
-        Marks,
-        as_prompts,
-        listed,
-        load_prompts,
-        parse_numbers,
-        parse_prompt,
-    )
+    from videoseg.prompts import parse_numbers
 
-    def numbers(values: Sequence[str] | None, count: int, flag: str) -> list[tuple[float, ...]]:
-        return [parse_numbers(value, count, flag) for value in values or ()]
-
-    marks = Marks(
-        box=numbers(boxes, 4, "--box"),
-        not_box=numbers(not_boxes, 4, "--not-box"),
-        point=numbers(points, 2, "--point"),
-        not_point=numbers(not_points, 2, "--not-point"),
-        mask=masks,
-    )
-    marked = any((boxes, not_boxes, points, not_points, masks))
-    found = list(as_prompts(texts, marks)) if texts or marked else []
-    for item in shorthand or ():
-        found += listed(parse_prompt(item))
-    if file is not None:
-        found += load_prompts(file)
-    return tuple(found)
+    return [parse_numbers(value, count, flag) for value in values or ()]

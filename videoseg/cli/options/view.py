@@ -1,61 +1,119 @@
-"""Options of how an input is read and how much of it a model sees, for every verb that has them."""
+"""How an input is read, which part of it, and how much of each frame a model sees."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
-Source: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--source", metavar="NAME", help="Kind of input: video, images or decord."),
-]
-Deinterlace: TypeAlias = Annotated[
-    Literal["auto", "off", "bob"] | None,
-    typer.Option(help="Make a frame of every field: auto where marked, off (default), bob always."),
-]
-OnBadFrame: TypeAlias = Annotated[
-    Literal["fail", "skip", "repeat"] | None,
-    typer.Option(help="Damaged frame: stop, leave it out (default), or repeat the one before."),
-]
-Every: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        min=1, metavar="N", help="Run the model on every Nth frame and interpolate the others."
-    ),
-]
-MaxSize: TypeAlias = Annotated[
-    int | None,
-    typer.Option(min=16, metavar="PIXELS", help="Scale frames for the model to this long side."),
-]
-Roi: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="X1,Y1,X2,Y2", help="Search only this part of the frame.")
-]
-IgnoreMask: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(metavar="PNG", help="Exclude the pixels that are not black in this picture."),
+from videoseg.cli.options.settings import RunOptions
+
+Input: TypeAlias = Annotated[
+    str, typer.Argument(metavar="INPUT", help="Video, photo, folder or pattern.")
 ]
 
 
-def view_flags(
-    every: int | None, max_size: int | None, roi: str | None, ignore_mask: Path | None
-) -> dict[str, Any]:
-    """The settings of ``[run]`` for how much a model sees; None where nothing was said.
+@dataclass(frozen=True)
+class RangeOptions(RunOptions):
+    """From where to where."""
 
-    Raises:
-        PromptError: The region is not four numbers.
-    """
-    from videoseg.errors import PromptError
-    from videoseg.prompts import Shares, parse_numbers
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Start here: 12.5 (seconds), 250f (frame) or 1:02.5."),
+    ] = None
+    end: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Stop before this time or frame.")
+    ] = None
 
-    region = None if roi is None else parse_numbers(roi, 4, "--roi")
-    if isinstance(region, Shares):
-        raise PromptError(f"--roi takes pixels, got {roi!r}")
-    return {"every": every, "max_size": max_size, "roi": region, "ignore_mask": ignore_mask}
+    def flags(self) -> dict[str, Any]:
+        """The first place, and the one after the last."""
+        return {"start": self.start, "end": self.end}
 
 
-def video_assignments(settings: Mapping[str, str | None]) -> list[str]:
-    """Options of the video source as ``--set`` takes them, without those that were not given."""
+@dataclass(frozen=True)
+class ViewOptions(RunOptions):
+    """How much a model sees."""
+
+    every: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Run the model on every Nth frame and interpolate the others."
+        ),
+    ] = None
+    max_size: Annotated[
+        int | None,
+        typer.Option(
+            min=16, metavar="PIXELS", help="Scale frames for the model to this long side."
+        ),
+    ] = None
+    roi: Annotated[
+        str | None, typer.Option(metavar="X1,Y1,X2,Y2", help="Search only this part of the frame.")
+    ] = None
+    ignore_mask: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Exclude the pixels that are not black in this picture."),
+    ] = None
+
+    def flags(self) -> dict[str, Any]:
+        """Which frames, and what of them.
+
+        Raises:
+            PromptError: The region is not four numbers.
+        """
+        from videoseg.errors import PromptError
+        from videoseg.prompts import Shares, parse_numbers
+
+        region = None if self.roi is None else parse_numbers(self.roi, 4, "--roi")
+        if isinstance(region, Shares):
+            raise PromptError(f"--roi takes pixels, got {self.roi!r}")
+        return {
+            "every": self.every,
+            "max_size": self.max_size,
+            "roi": region,
+            "ignore_mask": self.ignore_mask,
+        }
+
+
+@dataclass(frozen=True)
+class SourceOptions(RunOptions):
+    """What an input is, and how its frames are made."""
+
+    kind: Annotated[
+        str | None,
+        typer.Option("--source", metavar="NAME", help="Kind of input: video, images or decord."),
+    ] = None
+    deinterlace: Annotated[
+        Literal["auto", "off", "bob"] | None,
+        typer.Option(
+            help="Make a frame of every field: auto where marked, off (default), bob always."
+        ),
+    ] = None
+
+    def flags(self) -> dict[str, Any]:
+        """The kind of input."""
+        return {"source": self.kind}
+
+    def assignments(self) -> list[str]:
+        """What the video source is told."""
+        return _of_video(deinterlace=self.deinterlace)
+
+
+@dataclass(frozen=True)
+class DecodingOptions(SourceOptions):
+    """What an input is, how its frames are made, and what is done about damaged ones."""
+
+    on_bad_frame: Annotated[
+        Literal["fail", "skip", "repeat"] | None,
+        typer.Option(help="Damaged frame: stop, leave it out (default), or repeat the one before."),
+    ] = None
+
+    def assignments(self) -> list[str]:
+        """What the video source is told."""
+        return [*super().assignments(), *_of_video(on_bad_frame=self.on_bad_frame)]
+
+
+def _of_video(**settings: str | None) -> list[str]:
+    """Settings of the video source that were given."""
     return [f"sources.video.{name}={value}" for name, value in settings.items() if value]
