@@ -11,7 +11,7 @@ from videoseg.evaluate.metrics.latency import Latency, cost_per_thousand, latenc
 from videoseg.prompts import Refused
 from videoseg.protocols import Metered, Remote, Segmenter
 from videoseg.stages.known_phrases import prepare_known
-from videoseg.types import Frame, Prompt
+from videoseg.types import Detections, Frame, Prompt
 from videoseg.types.usage import Usage
 
 
@@ -65,22 +65,20 @@ def measure(
     """
     refused = prepare_known(model, prompts)
     unknown = {each.prompt for each in refused}
-    prompts = [prompt for place, prompt in enumerate(prompts) if place not in unknown]
-    local = not isinstance(model, Remote)
+    known = [prompt for place, prompt in enumerate(prompts) if place not in unknown]
     times: list[float] = []
     found, stopped = 0, None
     for frame in frames:
-        if local and not times:
-            model.segment((frame,), (prompts,))
-        start = time.perf_counter()
+        if not times and not isinstance(model, Remote):
+            model.segment((frame,), (known,))
         try:
-            (answer,) = model.segment((frame,), (prompts,))
+            seconds, answer = _timed(model, frame, known)
         except LimitReachedError as error:
             if not times:
                 raise
             stopped = str(error)
             break
-        times.append(time.perf_counter() - start)
+        times.append(seconds)
         found += len(answer.instances)
         on_image(len(times))
     if not times:
@@ -89,6 +87,13 @@ def measure(
     usage = model.usage if isinstance(model, Metered) else None
     cost, basis = _cost(measured, usage, price_per_hour)
     return Measured(measured, found, usage, cost, basis, stopped, refused)
+
+
+def _timed(model: Segmenter, frame: Frame, prompts: Sequence[Prompt]) -> tuple[float, Detections]:
+    """How many seconds an answer takes, and the answer."""
+    start = time.perf_counter()
+    (answer,) = model.segment((frame,), (prompts,))
+    return time.perf_counter() - start, answer
 
 
 def _cost(

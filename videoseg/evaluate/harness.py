@@ -65,6 +65,19 @@ class Result:
 
 
 @dataclass
+class _Broken:
+    """Called with what is wrong with data; raises it unless such data is to be skipped."""
+
+    skip: bool
+    skipped: list[str] = field(default_factory=list)
+
+    def __call__(self, error: SourceError) -> None:
+        if not self.skip:
+            raise error
+        self.skipped.append(str(error))
+
+
+@dataclass
 class _Collected:
     """What is kept while samples go by: no picture but those of the worst cases."""
 
@@ -117,43 +130,61 @@ def evaluate(
         OutputExistsError: ``out`` holds answers to something else.
         VideosegError: The model fails, or ``out`` cannot be written.
     """
-    if data_set.media != task.media:
-        raise SourceError(f"{data_set.path} holds {data_set.media}; {task.name} needs {task.media}")
-    model.check_kinds(task.kinds, f"task {task.name!r}")
-    skipped: list[str] = []
-
-    def on_broken(error: SourceError) -> None:
-        if not skip_broken:
-            raise error
-        skipped.append(str(error))
-
+    _check(data_set, task, model)
+    broken = _Broken(skip_broken)
     identity = identity_of(data_set, task, model)
     collected = _Collected()
     with Cache(out, identity) as cache, Driver(model.make) as driver:
-        for sample in _unlike(data_set.samples(on_broken), on_broken):
+        for sample in _unlike(data_set.samples(broken), broken):
             if limit is not None and collected.samples >= limit:
                 break
             try:
-                if sample.key not in cache:
-                    cache.append(sample.key, list(task.ask(sample, driver)))
-                answers = cache.read(sample.key)
-                rows = list(task.score(sample, answers))
+                answers, rows = _answered(sample, task, cache, driver)
             except SourceError as error:
-                on_broken(error)
+                broken(error)
                 continue
             collected.add(sample, rows, answers, task.worst)
             on_sample(collected.samples)
         sessions = cache.sessions
     if not collected.rows:
         raise SourceError(f"{data_set.path}: nothing in it fits the task {task.name!r}")
+    return _result(collected, task, identity, sessions, broken.skipped)
+
+
+def _check(data_set: DataSet, task: Task, model: Candidate) -> None:
+    """Refuse a task that does not fit the data or the model."""
+    if data_set.media != task.media:
+        raise SourceError(f"{data_set.path} holds {data_set.media}; {task.name} needs {task.media}")
+    model.check_kinds(task.kinds, f"task {task.name!r}")
+
+
+def _answered(
+    sample: Sample, task: Task, cache: Cache, driver: Driver
+) -> tuple[Sequence[Answer], Sequence[Row]]:
+    """The answers about a sample, asked for unless they are kept, and what they score."""
+    if sample.key not in cache:
+        cache.append(sample.key, list(task.ask(sample, driver)))
+    answers = cache.read(sample.key)
+    return answers, list(task.score(sample, answers))
+
+
+def _result(
+    collected: _Collected,
+    task: Task,
+    identity: Mapping[str, Any],
+    sessions: Sequence[Session],
+    skipped: Sequence[str],
+) -> Result:
+    """The sums of what was collected from at least one sample."""
+    rows, seconds = collected.rows, collected.seconds
     return Result(
         identity=identity,
         sessions=sessions,
-        rows=collected.rows,
-        entries=summarise(collected.rows, task.figures),
-        curve=task.curve(collected.rows) if isinstance(task, WithCurve) else (),
-        latency=latency(collected.seconds) if collected.seconds else None,
-        seconds_per_sample=sum(collected.seconds) / collected.samples,
+        rows=rows,
+        entries=summarise(rows, task.figures),
+        curve=task.curve(rows) if isinstance(task, WithCurve) else (),
+        latency=latency(seconds) if seconds else None,
+        seconds_per_sample=sum(seconds) / collected.samples,
         samples=collected.samples,
         skipped=skipped,
         worst=[case for *_, case in sorted(collected.worst, reverse=True, key=lambda c: c[:2])],
