@@ -100,6 +100,13 @@ def test_outputs(shell: Shell, verb: str) -> None:
     assert shell.offers(f"videoseg {verb} out --write anim") == ["animated-svg"]
 
 
+def test_outputs_after_a_comma(shell: Shell) -> None:
+    assert shell.offers("videoseg write out --write svg,anim") == ["svg,animated-svg"]
+    names = {*registry.names("writers"), *registry.names("exporters")}
+    offered = shell.offers("videoseg segment out --write svg,masks,")
+    assert set(offered) == {f"svg,masks,{name}" for name in names - {"svg", "masks"}}
+
+
 def test_parts(shell: Shell) -> None:
     assert {"run", "outlines", "iou", "svg", "embedded"} <= set(shell.offers("videoseg show "))
 

@@ -34,12 +34,14 @@ def presets(incomplete: str) -> list[Offer]:
 
 
 def outputs(incomplete: str) -> list[Offer]:
-    """Names of writers and exporters."""
+    """Names of writers and exporters; after a comma, one more that is not in the list."""
     from videoseg import registry
 
     kinds: tuple[Kind, ...] = ("writers", "exporters")
+    before, comma, last = incomplete.rpartition(",")
     parts = sorted((name, kind) for kind in kinds for name in registry.names(kind))
-    return _beginning(incomplete, ((name, _summary(kind, name)) for name, kind in parts))
+    named = ((name, _summary(kind, name)) for name, kind in parts if name not in before.split(","))
+    return [(f"{before}{comma}{name}", what) for name, what in _beginning(last, named)]
 
 
 def parts(incomplete: str) -> list[Offer]:

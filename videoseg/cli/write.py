@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +14,15 @@ from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.outputs import NAMES, Moved, Overwrite
 from videoseg.cli.options.report import MessageOptions, ReportOptions
 from videoseg.cli.options.settings import Assign
+from videoseg.errors import SourceError
+
+if TYPE_CHECKING:
+    from videoseg.config.run_config import RunConfig
 
 EPILOG = """
 Examples:
 
-videoseg write out/ --write overlay
+videoseg write out/ --write overlay,animated-svg
 
 videoseg write out/ --write svg --set writers.svg.precision=3 --overwrite
 """
@@ -49,5 +54,19 @@ def write(
     run = Finished(folder, assignments=assign or (), location=source)
     clock, quiet, mode = Stopwatch(), messages.quiet, report.progress
     with Progress(run.frame_count, clock, quiet=quiet, name=str(folder), mode=mode) as shown:
-        summary = run.write(write, overwrite=overwrite, clock=clock, on_frame=shown.show)
+        try:
+            summary = run.write(write, overwrite=overwrite, clock=clock, on_frame=shown.show)
+        except SourceError as error:
+            if drawn := _drawn(write, run.config):
+                error.add_note(f"its frames are needed for {', '.join(drawn)}")
+            raise
     say_summary(summary, time.perf_counter() - begun, as_json=report.as_json, quiet=quiet)
+
+
+def _drawn(names: Sequence[str], config: RunConfig) -> list[str]:
+    """Those outputs that are made of the input's frames."""
+    from videoseg.config.run_config import output_kind
+    from videoseg.protocols import Writer
+
+    parts = {name: config.part(output_kind(name), name) for name in names}
+    return [name for name, part in parts.items() if isinstance(part, Writer) and part.needs_image]

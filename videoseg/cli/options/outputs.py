@@ -15,9 +15,16 @@ from videoseg.errors import UsageError
 if TYPE_CHECKING:
     from videoseg.config.run_config import RunConfig
 
+
+def _names(given: list[str] | None) -> list[str] | None:
+    """The names of a list such as ``svg,masks``, in their order."""
+    return given and [name.strip() for each in given for name in each.split(",")]
+
+
 NAMES = typer.Option(
-    metavar="NAME",
-    help="Output to write; repeat for more.",
+    metavar="NAME,...",
+    help="Outputs to write; may be repeated.",
+    callback=_names,
     autocompletion=_completion.outputs,
 )
 """The option ``--write`` of every verb that has it."""
