@@ -10,31 +10,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal, TypeAlias
 
-import numpy as np
 from typing_extensions import Doc
 
 from videoseg.errors import OutputError
-from videoseg.formats.images.label_png import LARGEST_NARROW, check_id, label_png, widened
-from videoseg.geometry import masks
-from videoseg.geometry.rings import flatten
-from videoseg.system.output_files import (
-    FRAMES,
-    FrameNames,
-    Naming,
-    frame_folders,
-    frame_name,
-    make_frame_folders,
-    writing,
+from videoseg.formats.coco import annotation_of, json_item, json_text, outer_rings, rle_of
+from videoseg.formats.frame_pictures import FramePictures
+from videoseg.formats.images.label_png import (
+    LARGEST_NARROW,
+    check_id,
+    label_png,
+    labels_of,
+    widen_files,
 )
-from videoseg.types import Frame, Mask, Prompt, Scene, Shape, StreamInfo, TrackedInstance
+from videoseg.system.output_files import FrameNames, Naming, make_frame_folders, writing
+from videoseg.types import Frame, Prompt, Scene, StreamInfo, TrackedInstance
 
 _FOLDER = "masks"
 _INDEX = "masks.json"
 _INFO = {"description": "Masks by videoseg", "version": "1", "contributor": "", "url": ""}
-_DECIMALS = 2
-"""Of a polygon's coordinates."""
-_OFF = 0.1
-"""Pixels that the lines of a polygon are off the curves of an outline, at most."""
 
 Form: TypeAlias = Literal["rle", "counts", "polygon"]
 
@@ -71,7 +64,7 @@ class Masks:
     _folders: Mapping[str, str] = field(init=False, repr=False, default_factory=dict)
     _folder: Path = field(init=False, repr=False, default=Path())
     _naming: FrameNames = field(init=False, repr=False, default=FrameNames("number"))
-    _pictures: _Pictures | None = field(init=False, repr=False, default=None)
+    _pictures: FramePictures | None = field(init=False, repr=False, default=None)
     _wide: bool = field(init=False, repr=False, default=False)
     _index: IO[str] | None = field(init=False, repr=False, default=None)
     _images: IO[str] | None = field(init=False, repr=False, default=None)
@@ -101,7 +94,7 @@ class Masks:
             # Annotations go straight to the file; images, one line a frame, wait beside it.
             self._images = tempfile.TemporaryFile("w+", encoding="ascii", newline="\n")  # noqa: SIM115
             self._index.write(
-                f'{{"info":{_json(_INFO)},\n"licenses":[],\n"categories":{_json(categories)},\n'
+                f'{{"info":{json_text(_INFO)},\n"licenses":[],\n"categories":{json_text(categories)},\n'
                 '"annotations":['
             )
 
@@ -128,42 +121,26 @@ class Masks:
                 index.write('],\n"images":[')
                 images.seek(0)
                 for number, image in enumerate(self._finished(images), 1):
-                    index.write(_item(image, number))
+                    index.write(json_item(image, number))
                 index.write("]}\n")
         if complete and self._wide:
-            self._widen()
+            for name in self._folders.values():
+                widen_files(self._folder / name)
 
     def _png(self, scene: Scene, info: StreamInfo) -> bytes:
         highest = max((tracked.track_id for tracked in scene.instances), default=0)
         check_id(highest)
         self._wide = self._wide or highest > LARGEST_NARROW
-        labels = np.zeros((info.height, info.width), np.uint16 if self._wide else np.uint8)
-        order = sorted(scene.instances, key=lambda each: (each.instance.score, each.track_id))
-        for tracked in order:
-            mask = tracked.instance.mask
-            x1, y1, x2, y2 = mask.crop
-            labels[y1:y2, x1:x2][mask.bitmap] = tracked.track_id
+        numbered = [(tracked, tracked.track_id) for tracked in scene.instances]
+        labels = labels_of(numbered, info.width, info.height, wide=self._wide)
         return label_png(labels, palette=self.labels == "palette")
-
-    def _widen(self) -> None:
-        """Give the pictures that were written before an id passed 255 the depth of the others."""
-        for name in self._folders.values():
-            with os.scandir(self._folder / name) as files:
-                for each in files:
-                    with writing(each.path), open(each.path, "r+b") as file:
-                        png = file.read()
-                        made = widened(png)
-                        if made is not png:
-                            file.seek(0)
-                            file.write(made)
-                            file.truncate()
 
     def _annotate(self, scene: Scene, info: StreamInfo, name: str) -> None:
         if self._index is None or self._images is None:
             raise OutputError(f"{self._folder / _INDEX} is not open")
         self._image_count += 1
         if self._pictures is None:  # all writers are open by now
-            self._pictures = _Pictures(self._folder, self._streams)
+            self._pictures = FramePictures(self._folder, self._streams)
         image = {
             "id": self._image_count,
             "file_name": self._pictures.names_of(scene, info),
@@ -178,13 +155,17 @@ class Masks:
             image["source"] = scene.name
         if len(self._streams) > 1:
             image["stream"] = scene.stream
-        self._images.write(f"{_json(image)}\n")
+        self._images.write(f"{json_text(image)}\n")
         for tracked in scene.instances:
             self._annotation_count += 1
-            annotation = _annotation(
-                tracked, self._annotation_count, self._image_count, self.segmentation
+            annotation = annotation_of(
+                tracked,
+                self._annotation_count,
+                self._image_count,
+                tracked.instance.prompt + 1,
+                _segmentation(tracked, self.segmentation),
             )
-            self._index.write(_item(annotation, self._annotation_count))
+            self._index.write(json_item(annotation, self._annotation_count))
 
     def _finished(self, images: IO[str]) -> Iterator[dict[str, Any]]:
         for line in images:
@@ -194,75 +175,9 @@ class Masks:
             yield image
 
 
-class _Pictures:
-    """Which file a frame's picture is: known when all is written, since settings may name it.
-
-    Args:
-        folder: The output folder, with all that the run writes.
-        streams: The streams of the source.
-    """
-
-    def __init__(self, folder: Path, streams: Mapping[str, StreamInfo]) -> None:
-        self._folder = folder
-        self._exported = (folder / FRAMES).is_dir()
-        self._folders = frame_folders(streams, FRAMES)
-        self._naming = FrameNames("source")
-        self._which: int | None = None
-
-    def names_of(self, scene: Scene, info: StreamInfo) -> list[str]:
-        """The file if frames are not written, and then those that ``frames`` may write."""
-        top = self._folders[scene.stream]
-        numbered = f"{top}/{frame_name(scene, info, '')}"
-        names = [scene.name or f"{numbered}.jpg"]
-        if self._exported:
-            named = f"{top}/{self._naming.of(scene, info, '')}"
-            names += [f"{stem}.{kind}" for stem in (numbered, named) for kind in ("jpg", "png")]
-        return names
-
-    def found(self, names: Sequence[str]) -> str:
-        """The one that is there; all frames are named alike."""
-        if self._which is None:
-            there = (i for i, n in enumerate(names) if i and (self._folder / n).is_file())
-            self._which = next(there, 0)
-        return names[self._which]
-
-
-def _annotation(tracked: TrackedInstance, number: int, image: int, form: Form) -> dict[str, Any]:
-    mask = tracked.instance.mask
-    x1, y1, x2, y2 = masks.bounding_box(mask)
-    return {
-        "id": number,
-        "image_id": image,
-        "category_id": tracked.instance.prompt + 1,
-        "track_id": tracked.track_id,
-        "segmentation": _polygons(tracked.shape, mask) if form == "polygon" else _rle(mask, form),
-        "bbox": [x1, y1, x2 - x1, y2 - y1],
-        "area": masks.area(mask),
-        "iscrowd": 0,
-        "score": round(tracked.instance.score, 6),
-    }
-
-
-def _rle(mask: Mask, form: Form) -> dict[str, Any]:
-    counts = masks.encode_rle(mask) if form == "rle" else masks.run_lengths(mask).tolist()
-    return {"size": [mask.frame_height, mask.frame_width], "counts": counts}
-
-
-def _polygons(shape: Shape, mask: Mask) -> list[list[float]]:
-    """Outer rings as ``x, y, x, y``; the box of a mask that is too small for an outline."""
-    rings = [flatten(part.outer, error=_OFF) for part in shape.parts]
-    if not rings:
-        x1, y1, x2, y2 = masks.bounding_box(mask)
-        return [[x1, y1, x2, y1, x2, y2, x1, y2]]
-    return [np.round(ring, _DECIMALS).ravel().tolist() for ring in rings]
-
-
-def _item(value: dict[str, Any], number: int) -> str:
-    return ("\n" if number == 1 else ",\n") + _json(value)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+def _segmentation(tracked: TrackedInstance, form: Form) -> Any:
+    """A mask in one of COCO's forms."""
+    return outer_rings(tracked) if form == "polygon" else rle_of(tracked.instance.mask, form)
 
 
 PARTS = {"masks": Masks}

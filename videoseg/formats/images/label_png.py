@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ import numpy.typing as npt
 
 from videoseg.errors import OutputError
 from videoseg.formats.palette import colour_of
+from videoseg.system.output_files import writing
+from videoseg.types import TrackedInstance
 
 LARGEST_NARROW = 255
 """Largest id in 8 bits."""
@@ -22,25 +26,48 @@ _GREY, _PALETTE = 0, 3
 """Colour types."""
 
 
-def label_png(labels: npt.NDArray[Any], *, palette: bool) -> bytes:
+def label_png(labels: npt.NDArray[Any], *, palette: bool | bytes) -> bytes:
     """A PNG whose pixels are these numbers.
 
     Args:
         labels: uint8 (H, W), or uint16, which is written as grey.
-        palette: Whether 8-bit numbers get the colours of their tracks.
+        palette: Whether 8-bit numbers get the colours of their tracks; or red, green and blue of
+            each number.
     """
     height, width = labels.shape
     wide = labels.dtype.itemsize == 2
-    colours = palette and not wide
+    colours = bool(palette) and not wide
     depth, colour_type = (16 if wide else 8), (_PALETTE if colours else _GREY)
     header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", _deflate(labels)), (b"IEND", b"")]
     if colours:
-        chunks.insert(1, (b"PLTE", _palette()))
+        chunks.insert(1, (b"PLTE", palette if isinstance(palette, bytes) else _palette()))
     return _SIGNATURE + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     )
+
+
+def labels_of(
+    numbered: Sequence[tuple[TrackedInstance, int]], width: int, height: int, *, wide: bool = False
+) -> npt.NDArray[Any]:
+    """A picture of numbers, (H, W): where objects overlap the higher score lies on top.
+
+    At the same score it is the higher track id.
+
+    Args:
+        numbered: The objects of a frame, each with its number.
+        width: Pixels across.
+        height: Pixels down.
+        wide: Whether it is uint16, else uint8.
+    """
+    labels = np.zeros((height, width), np.uint16 if wide else np.uint8)
+    order = sorted(numbered, key=lambda each: (each[0].instance.score, each[0].track_id))
+    for tracked, number in order:
+        mask = tracked.instance.mask
+        x1, y1, x2, y2 = mask.crop
+        labels[y1:y2, x1:x2][mask.bitmap] = number
+    return labels
 
 
 def widened(png: bytes) -> bytes:
@@ -51,6 +78,23 @@ def widened(png: bytes) -> bytes:
         return png
     rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, 1 + width)
     return label_png(rows[:, 1:].astype(np.uint16), palette=False)
+
+
+def widen_files(folder: Path) -> None:
+    """Give the pictures in a folder, made by ``label_png``, all 16 bits.
+
+    Raises:
+        OutputError: One cannot be written.
+    """
+    with os.scandir(folder) as files:
+        for each in files:
+            with writing(each.path), open(each.path, "r+b") as file:
+                png = file.read()
+                made = widened(png)
+                if made is not png:
+                    file.seek(0)
+                    file.write(made)
+                    file.truncate()
 
 
 def check_id(number: int) -> None:
