@@ -31,6 +31,7 @@ from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
 from videoseg.outlines.raster import rasterise
 from videoseg.outlines.vectorize import outline_of
+from videoseg.protocols import ReviewItem
 from videoseg.roto.correspondence import TargetRing, corresponding_points, evenly
 from videoseg.roto.keyframes import KeyedRing
 from videoseg.roto.layers import roto_layers
@@ -288,6 +289,7 @@ class Made:
     def __init__(self, info: StreamInfo, scenes: Sequence[Scene]) -> None:
         self.streams: Mapping[str, StreamInfo] = {info.stream: info}
         self.prompts: Sequence[Prompt] = (Prompt("object", text="object"),)
+        self.review: Sequence[ReviewItem] = ()
         self.made = scenes
 
     def detections(self) -> Iterator[tuple[str, int, None]]:

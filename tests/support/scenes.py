@@ -10,6 +10,7 @@ import numpy as np
 
 from videoseg.geometry import masks
 from videoseg.outlines.vectorize import outline_of
+from videoseg.protocols import ReviewItem
 from videoseg.roto.layers import roto_layers
 from videoseg.roto.ring_tracks import roto_shapes
 from videoseg.types import (
@@ -168,6 +169,7 @@ class Run:
     streams: Mapping[str, StreamInfo]
     prompts: Sequence[Prompt]
     made: Iterable[Scene]
+    review: Sequence[ReviewItem] = ()
 
     def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
         for made in self.made:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from videoseg.errors import UsageError
 from videoseg.jobs.assembly import Assembly
 from videoseg.jobs.outputs import exporters_of, writers_of
 from videoseg.pipeline import Tally
+from videoseg.runlog.findings import Finding
 from videoseg.runlog.log import RunLog
 from videoseg.runlog.manifest import Counts, Ended, Manifest, StageTime
 from videoseg.runlog.plan import Plan
@@ -62,9 +63,6 @@ class Publisher:
         reviewer = Reviewer(parts.questions.prompts, limits)
         folder = self.staging.folder
         tally = write_outputs(parts, folder, steps, log, self.on_frame, reviewer)
-        stages = {
-            name: StageTime(seconds, tally.frames) for name, seconds in parts.clock.seconds.items()
-        }
         tracks = tuple(len(ids) for ids in tally.tracks)
         counts = Counts(tally.frames, tracks, tuple(tally.instances), *parts.input.lost)
         end = ended()
@@ -72,6 +70,10 @@ class Publisher:
             raise UsageError(f"{run.start} is after the last frame")
         review = reviewer.finish([each.prompt for each in end.refused])
         end = dataclasses.replace(end, review=review, review_left_out=reviewer.left_out)
+        export_outputs(parts, folder, review)
+        stages = {
+            name: StageTime(seconds, tally.frames) for name, seconds in parts.clock.seconds.items()
+        }
         earlier = self.staging.earlier()
         manifest = Manifest(self.plan, stages, counts, parts.produces, end, earlier)
         manifest.write(folder)
@@ -88,7 +90,7 @@ def write_outputs(
     on_frame: Callable[[Tally], None] = lambda _: None,
     reviewer: Reviewer | None = None,
 ) -> Tally:
-    """Write all outputs of a run into a folder, and the log into its ``run``."""
+    """Write the outputs that are written frame by frame, and the log into ``run``."""
 
     def drawn() -> Iterator[tuple[Scene, Frame]]:
         for step in steps:
@@ -98,7 +100,7 @@ def write_outputs(
             yield step.scene, step.frame
 
     with closing(steps):
-        tally = pipeline.write(
+        return pipeline.write(
             drawn(),
             streams=parts.input.streams,
             prompts=parts.questions.prompts,
@@ -108,5 +110,9 @@ def write_outputs(
             clock=parts.clock,
             on_step=on_frame,
         )
-    pipeline.export(read_run(folder / "run"), exporters_of(parts.outputs), folder, parts.clock)
-    return tally
+
+
+def export_outputs(parts: Assembly, folder: Path, review: Sequence[Finding] = ()) -> None:
+    """Write the outputs that need the whole run into its folder."""
+    run = read_run(folder / "run", review)
+    pipeline.export(run, exporters_of(parts.outputs), folder, parts.clock)

@@ -14,6 +14,7 @@ from videoseg.errors import SourceError, UsageError
 from videoseg.jobs.job import Job
 from videoseg.jobs.outputs import exporters_of, made_by, writers_of
 from videoseg.pipeline import Tally
+from videoseg.runlog.findings import Finding
 from videoseg.runlog.fingerprint import plain
 from videoseg.runlog.lost_inputs import refuse_losing
 from videoseg.runlog.manifest import NAME as MANIFEST
@@ -65,7 +66,8 @@ class Finished:
         settle(folder)
         self.folder = folder
         self._manifest = read_manifest(folder)
-        self.run: RunFolder = read_run(folder)
+        review = map(Finding.from_json, self._manifest.get("review", ()))
+        self.run: RunFolder = read_run(folder, tuple(review))
         recorded = self._manifest["settings"]
         if two_pass:
             recorded, flags = _with_two_passes(recorded), {**(flags or {}), "tracker": TWO_PASS}

@@ -13,7 +13,7 @@ from videoseg import pipeline
 from videoseg.jobs.asking import load_model, run_stage
 from videoseg.jobs.assembly import Assembly
 from videoseg.jobs.outputs import finished_run
-from videoseg.jobs.publishing import Publisher, write_outputs
+from videoseg.jobs.publishing import Publisher, export_outputs, write_outputs
 from videoseg.pipeline import Tally
 from videoseg.protocols import Resumable, Stage, TwoPassTracker
 from videoseg.runlog.checkpoint import Notes
@@ -118,7 +118,9 @@ def try_out(parts: Assembly, folder: Path, frames: Iterable[Frame]) -> Tally:
     with _run_log(parts, folder) as log:
         stage = run_stage(parts, backwards=False)
         steps = follow(parts, stage, log.append_answer, frames)
-        return write_outputs(parts, folder, steps, log)
+        tally = write_outputs(parts, folder, steps, log)
+        export_outputs(parts, folder)
+        return tally
 
 
 def _run_log(

@@ -63,12 +63,47 @@ class Log(Protocol):
         ...
 
 
+class ReviewItem(Protocol):
+    """One thing of a run to look at again (``runlog.findings``); as text it is a sentence."""
+
+    @property
+    def kind(self) -> str:
+        """What became of it: ``ended``, ``shrank`` and so on."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Whose it is."""
+        ...
+
+    @property
+    def track(self) -> int | None:
+        """Id of the track; None for a prompt that was never found."""
+        ...
+
+    @property
+    def stream(self) -> str | None:
+        """Name of the stream, or None."""
+        ...
+
+    @property
+    def frame(self) -> int | None:
+        """First frame on which it is so, or None."""
+        ...
+
+    @property
+    def until(self) -> int | None:
+        """First frame on which it is as before again; None where it never is."""
+        ...
+
+
 @runtime_checkable
 class RunReader(Protocol):
     """A finished run as its log holds it; every call reads afresh, memory stays bounded."""
 
     streams: Mapping[str, StreamInfo]
     prompts: Sequence[Prompt]
+    review: Sequence[ReviewItem]
 
     def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
         """Yield ``stream, index, detections`` in the order of the run."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from videoseg.errors import RunLogError
+from videoseg.protocols import ReviewItem
 from videoseg.roto.layers import roto_layers
 from videoseg.roto.ring_tracks import roto_shapes
 from videoseg.runlog.codec import (
@@ -19,6 +20,7 @@ from videoseg.runlog.codec import (
     place_from_json,
     scene_from_json,
 )
+from videoseg.runlog.findings import Finding
 from videoseg.runlog.log import DETECTIONS, FORMAT, SCENES, VERSION, prompts_of, streams_of
 from videoseg.runlog.validation import check_instance, stream_of
 from videoseg.types import Detections, Prompt, RotoLayer, RotoShape, Scene, StreamInfo
@@ -26,15 +28,19 @@ from videoseg.types import Detections, Prompt, RotoLayer, RotoShape, Scene, Stre
 T = TypeVar("T")
 
 
-def read_run(folder: Path) -> RunFolder:
+def read_run(folder: Path, review: Sequence[Finding] = ()) -> RunFolder:
     """Open a run folder, or the output folder that holds one as ``run``.
+
+    Args:
+        folder: The folder.
+        review: What should be looked at again, which ``run.json`` has and not the log.
 
     Raises:
         RunLogError: It is neither, its header is damaged, or a newer videoseg wrote it.
     """
     for candidate in (folder, folder / "run"):
         if (candidate / DETECTIONS).is_file() and (candidate / SCENES).is_file():
-            return RunFolder(candidate)
+            return RunFolder(candidate, review=review)
     raise RunLogError(f"{folder} is not a run folder: it has no {DETECTIONS} and {SCENES}")
 
 
@@ -47,15 +53,20 @@ class RunFolder:
     Args:
         folder: The run folder.
         answers: Where the Detections are, if not in the folder: of a run that is not finished.
+        review: What should be looked at again.
 
     Attributes:
         folder: The run folder.
+        review: What should be looked at again, the worst first.
         streams: The streams of the source by name.
         prompts: What was asked.
     """
 
-    def __init__(self, folder: Path, answers: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, answers: Path | None = None, review: Sequence[Finding] = ()
+    ) -> None:
         self.folder = folder
+        self.review: Sequence[ReviewItem] = tuple(review)
         self._files = {
             SCENES: folder / SCENES,
             DETECTIONS: folder / DETECTIONS if answers is None else answers,
