@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import scenes
 from videoseg import registry
+from videoseg.errors import MissingDependencyError
 from videoseg.protocols import Exporter, Writer
 from videoseg.types import Prompt, Scene, StreamInfo
 
@@ -117,10 +118,14 @@ def test_two_runs_of_an_exporter_give_the_same_bytes(tmp_path: Path, name: str, 
     run = scenes.Run(*clip(name, count))
     exporter = registry.find("exporters", name).make()
     assert isinstance(exporter, Exporter)
+    try:
+        made = exporter.produces(run.streams)
+    except MissingDependencyError as error:
+        pytest.skip(str(error))
     for again in ("one", "other"):
         (tmp_path / again).mkdir()
         exporter.export(run, tmp_path / again)
     assert contents(tmp_path / "one") == contents(tmp_path / "other")
-    promised = {Path(produced).parts[0] for produced in exporter.produces(run.streams)}
-    assert top_names(tmp_path / "one") == promised
-    assert all(contents(tmp_path / "one").values())
+    assert top_names(tmp_path / "one") == {Path(produced).parts[0] for produced in made}
+    if count:
+        assert all(contents(tmp_path / "one").values())

@@ -299,6 +299,21 @@ def test_a_run_says_it_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("_parts")
+def test_outputs_of_the_whole_run_are_told_too() -> None:
+    source = str(clip(frames=30, width=160, height=96))
+    arguments = ["segment", source, "red", "--model", "losing", "--write", "edl", "-o", "out"]
+    assert run([*arguments, "--set", "tracking.iou.smoothing=0"]) == 0
+    first = Path("out/timeline.edl").read_bytes()
+    marks = [line for line in first.decode().splitlines() if " RED " in line]
+    assert [mark.split(" RED     ")[1] for mark in marks] == [
+        "red (track 1) has a score of only 0.30 at frame 4, 0:00.16, until frame 6",
+        "red (track 1) is lost at frame 8, 0:00.32",
+    ]
+    assert run(["write", "out", "--write", "edl", "--overwrite"]) == 0
+    assert Path("out/timeline.edl").read_bytes() == first
+
+
+@pytest.mark.usefixtures("_parts")
 def test_the_terminal_names_a_few_and_counts_the_rest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -8,6 +8,7 @@ equal steps look equally different, and light enough to read on dark and on brig
 
 from __future__ import annotations
 
+import functools
 import math
 
 _GOLDEN_ANGLE = 180 * (3 - math.sqrt(5))
@@ -55,3 +56,17 @@ def _linear_rgb(lightness: float, chroma: float, hue: float) -> tuple[float, flo
 def _companded(linear: float) -> float:
     """The sRGB transfer function (IEC 61966-2-1)."""
     return 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
+
+
+@functools.cache
+def voc_palette() -> bytes:
+    """Red, green and blue of the numbers 0 to 255 in Pascal VOC: black, maroon, green and so on.
+
+    The bits of a number are dealt to the three colours in turn, the highest bit of each first.
+    """
+    colours = bytearray()
+    for number in range(256):
+        for channel in range(3):
+            bits = (number >> (3 * place + channel) & 1 for place in range(3))
+            colours.append(sum(bit << (7 - place) for place, bit in enumerate(bits)))
+    return bytes(colours)

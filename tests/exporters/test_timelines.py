@@ -1,0 +1,165 @@
+"""OTIO and EDL: shots, objects and the review list, read back by OpenTimelineIO."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import labels, scenes
+from tests.support.labels import export
+from videoseg.formats.timecode import frame_number
+from videoseg.runlog.findings import Finding
+from videoseg.types import Scene
+
+NTSC = Fraction(30000, 1001)
+REVIEW = (
+    Finding("ended", 1, "ring", 2, "clip", 2, Fraction(2, 25), until=4),
+    Finding("never_found", 0, "disc"),
+)
+
+
+def two_shots(rate: Fraction | None = None, count: int = 10, cut: int = 6) -> list[Scene]:
+    """A disc that is always there, and a ring that is not on frames 2 and 3, over a cut."""
+    made = []
+    for index in range(count):
+        items = [scenes.tracked(scenes.disc(20 + index, 30, 14), 1)]
+        if index not in (2, 3):
+            ring = scenes.disc(60, 36, 20, hole=9)
+            items.append(scenes.tracked(ring, 2 if index < cut else 3, label="ring", prompt=1))
+        shown = scenes.scene(*items, index=index, pts=round(index * 600 / (rate or 25)))
+        made.append(replace(shown, shot=int(index >= cut)))
+    return made
+
+
+def run(**changes: Any) -> scenes.Run:
+    made = two_shots(changes.get("frame_rate"))
+    return replace(labels.run_of(made, **changes), review=REVIEW)
+
+
+def read(path: Path) -> Any:
+    otio = pytest.importorskip("opentimelineio", reason="opentimelineio is not installed")
+    return otio.adapters.read_from_file(str(path))
+
+
+def span(found: Any) -> tuple[int, int]:
+    """First frame and number of frames."""
+    return found.start_time.to_frames(), found.duration.to_frames()
+
+
+def test_shots_are_clips_and_objects_markers(tmp_path: Path) -> None:
+    export("otio", run(frame_count=12, location="film/clip.mov"), tmp_path)
+    timeline = read(tmp_path / "timeline.otio")
+    first, second = timeline.find_clips()
+    assert first.media_reference.target_url == "film/clip.mov"
+    assert first.media_reference.available_range.duration.to_frames() == 12
+    assert [span(clip.source_range) for clip in (first, second)] == [(0, 6), (6, 4)]
+    marks = [
+        [(mark.name, mark.color, *span(mark.marked_range)) for mark in clip.markers]
+        for clip in (first, second)
+    ]
+    assert marks == [
+        [("disc 1", "GREEN", 0, 6), ("ring 2", "GREEN", 0, 6), (str(REVIEW[0]), "RED", 2, 2)],
+        [("ring 3", "GREEN", 6, 4)],
+    ]
+    assert dict(first.markers[1].metadata["videoseg"]) == {"track_id": 2, "label": "ring"}
+
+
+def test_markers_can_be_left_out(tmp_path: Path) -> None:
+    export("otio", run(), tmp_path, objects=False, review=False)
+    assert not any(clip.markers for clip in read(tmp_path / "timeline.otio").find_clips())
+
+
+@pytest.mark.parametrize(
+    ("rate", "timecode"),
+    [(NTSC, "00:59:59;28"), (NTSC, "01:00:00:00"), (Fraction(24), "10:00:00:00"), (None, None)],
+)
+def test_the_source_begins_at_its_timecode(
+    rate: Fraction | None, timecode: str | None, tmp_path: Path
+) -> None:
+    export("otio", run(frame_rate=rate, timecode=timecode), tmp_path)
+    timeline = read(tmp_path / "timeline.otio")
+    clip, *_ = timeline.find_clips()
+    expected = 0 if timecode is None or rate is None else frame_number(timecode, rate)
+    start = clip.media_reference.available_range.start_time
+    assert (start.value, start.rate) == (expected, float(rate or 25))
+    assert timeline.global_start_time == clip.source_range.start_time
+    if timecode is not None:
+        import opentimelineio as otio
+
+        drop = ";" in timecode
+        assert otio.opentime.to_timecode(start, start.rate, drop_frame=drop) == timecode
+
+
+@pytest.mark.parametrize("location", ["plates/a", "plates/a/x.%04d.png"])
+def test_numbered_pictures_are_a_sequence(location: str, tmp_path: Path) -> None:
+    made = [replace(s, name=f"x.{1001 + s.index:04d}.png") for s in two_shots()]
+    changes = {"start_number": 1001, "location": location, "frame_count": 10}
+    export("otio", labels.run_of(made, **changes), tmp_path)
+    clip, *_ = read(tmp_path / "timeline.otio").find_clips()
+    urls = [clip.media_reference.target_url_for_image_number(n) for n in (0, 9)]
+    assert urls == ["plates/a/x.1001.png", "plates/a/x.1010.png"]
+    assert clip.media_reference.end_frame() == 1010
+
+
+def test_pictures_in_no_row_are_a_folder(tmp_path: Path) -> None:
+    made = [replace(s, name=f"x{s.index * 2}.png") for s in two_shots()]
+    export("otio", labels.run_of(made, location="plates/a"), tmp_path)
+    clip, *_ = read(tmp_path / "timeline.otio").find_clips()
+    assert clip.media_reference.target_url == "plates/a"
+
+
+def lines(folder: Path) -> list[str]:
+    return (folder / "timeline.edl").read_text("ascii").splitlines()
+
+
+def test_an_edl_has_a_cut_for_each_shot(tmp_path: Path) -> None:
+    export("edl", run(timecode="00:59:59;28", frame_rate=NTSC), tmp_path)
+    found = lines(tmp_path)
+    assert found[:4] == [
+        "TITLE: clip",
+        "FCM: DROP FRAME",
+        "",
+        "001  CLIP     V     C        00:59:59;28 01:00:00;04 00:59:59;28 01:00:00;04",
+    ]
+    assert found[4:8] == [
+        "* FROM CLIP NAME:  clip",
+        "* LOC: 00:59:59:28 GREEN   disc 1",
+        "* LOC: 00:59:59:28 GREEN   ring 2",
+        f"* LOC: 01:00:00:00 RED     {REVIEW[0]}",
+    ]
+
+
+def test_an_edl_without_a_timecode_begins_at_0(tmp_path: Path) -> None:
+    export("edl", run(), tmp_path, markers=False)
+    assert lines(tmp_path) == [
+        "TITLE: clip",
+        "FCM: NON-DROP FRAME",
+        "",
+        "001  CLIP     V     C        00:00:00:00 00:00:00:06 00:00:00:00 00:00:00:06",
+        "* FROM CLIP NAME:  clip",
+        "",
+        "002  CLIP     V     C        00:00:00:06 00:00:00:10 00:00:00:06 00:00:00:10",
+        "* FROM CLIP NAME:  clip",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rate", "timecode"), [(Fraction(25), "10:00:00:00"), (NTSC, "00:59:59;28")]
+)
+def test_the_adapter_of_opentimelineio_reads_the_edl(
+    rate: Fraction, timecode: str, tmp_path: Path
+) -> None:
+    adapter = pytest.importorskip("otio_cmx3600_adapter.cmx_3600")
+    export("edl", run(frame_rate=rate, timecode=timecode), tmp_path)
+    text = (tmp_path / "timeline.edl").read_text("ascii")
+    timeline = adapter.read_from_string(text, rate=float(rate))
+    clips = list(timeline.find_clips())
+    assert [clip.source_range.duration.to_frames() for clip in clips] == [6, 4]
+    start = frame_number(timecode, rate)
+    assert [clip.source_range.start_time.to_frames() for clip in clips] == [start, start + 6]
+    assert [[mark.name for mark in clip.markers] for clip in clips][1] == ["ring 3"]
+    assert len(clips[0].markers) == 3

@@ -1,0 +1,39 @@
+"""Labels as the classes of a data set: numbered in the order of the prompts, each name once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from videoseg.types import Prompt
+
+_BREAKS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff]+")
+"""What ends a line somewhere, shows nothing, or is no character."""
+
+
+def classes_of(prompts: Sequence[Prompt]) -> dict[str, int]:
+    """The place of each label, from 0; prompts with one label are one class."""
+    return {label: place for place, label in enumerate(dict.fromkeys(p.label for p in prompts))}
+
+
+def one_line(label: str, forbidden: str = "") -> str:
+    """A label for a list in plain text, one a line.
+
+    Args:
+        label: Any text.
+        forbidden: Characters that the list takes for marks of its own.
+    """
+    plain = _BREAKS.sub(" ", label).strip() or "object"
+    return "".join("_" if character in forbidden else character for character in plain)
+
+
+def unlike(names: Iterable[str]) -> list[str]:
+    """The names, with a number behind each that was there before."""
+    made: list[str] = []
+    for name in names:
+        unique, number = name, 1
+        while unique in made:
+            number += 1
+            unique = f"{name} {number}"
+        made.append(unique)
+    return made
