@@ -40,7 +40,7 @@ def test_it_writes_what_it_says_and_nothing_else(name: str, kind: str, tmp_path:
     out = export(name, run, tmp_path / "out")
     again = export(name, run, tmp_path / "again")
     assert files(out) == files(again)
-    promised = registry.factory("exporters", name)().produces(run.streams)
+    promised = registry.find("exporters", name).make().produces(run.streams)
     assert {path.name for path in out.iterdir()} == set(promised)
     assert {path.name for path in tmp_path.iterdir()} == {"out", "again"}
     assert len({each.lower() for each in files(out)}) == len(files(out))
@@ -86,7 +86,7 @@ def test_a_package_that_is_missing_is_missed_before_the_work(
 ) -> None:
     monkeypatch.setattr(_needs, "find_spec", lambda asked: None if asked == package else asked)
     with pytest.raises(MissingDependencyError, match=f"--write {name} needs {package}: pip"):
-        registry.factory("exporters", name)().produces(scenes.streams())
+        registry.find("exporters", name).make().produces(scenes.streams())
 
 
 def test_mots_refuses_what_it_cannot_hold(tmp_path: Path) -> None:

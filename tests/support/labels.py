@@ -53,7 +53,7 @@ def run_of(made: Sequence[Scene], *labels: str, **changes: Any) -> scenes.Run:
 def export(name: str, run: scenes.Run, folder: Path, **settings: Any) -> Path:
     """Write an output into a folder, which is made if need be."""
     folder.mkdir(exist_ok=True)
-    exporter = registry.factory("exporters", name)(**settings)
+    exporter = registry.find("exporters", name).make(**settings)
     try:
         exporter.produces(run.streams)
     except MissingDependencyError as error:
