@@ -185,6 +185,8 @@ def test_an_interrupt_while_publishing_waits_until_all_is_there(
 
     names = ("a", "b", "run.json")
     monkeypatch.setattr(Held, "move", move)
+    # A shell gives what it starts in the background a handler that ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt), Staging(tmp_path / "out", names) as staging:
         for name in names:
             (staging.folder / name).write_text(name)

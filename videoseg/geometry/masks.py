@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ import numpy.typing as npt
 from videoseg.types import Bitmap, Box, Mask
 from videoseg.types.shapes import mask_of_bitmap
 from videoseg.types.snapshot import Snapshot
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 _MOST_CHARACTERS = 8
 """Characters of a compressed number, 5 bits each: more than any run length takes."""
@@ -117,6 +119,19 @@ def window(mask: Mask, box: Box) -> Bitmap:
     """The mask's bitmap inside ``box``, which must lie inside its crop; a view."""
     x1, y1, x2, y2 = box
     return mask.bitmap[y1 - mask.y : y2 - mask.y, x1 - mask.x : x2 - mask.x]
+
+
+def placed(values: npt.NDArray[Kind], crop: Box, box: Box) -> npt.NDArray[Kind]:
+    """The values of a crop in another window of the frame, 0 outside of the crop; a new array."""
+    x1, y1, x2, y2 = box
+    found = np.zeros((y2 - y1, x2 - x1), dtype=values.dtype)
+    common = overlap(crop, box)
+    if common is not None:
+        left, top, right, bottom = common
+        found[top - y1 : bottom - y1, left - x1 : right - x1] = values[
+            top - crop[1] : bottom - crop[1], left - crop[0] : right - crop[0]
+        ]
+    return found
 
 
 def intersection(a: Mask, b: Mask) -> int:

@@ -181,7 +181,7 @@ def carry_mask(mask: Mask, flow: Flow) -> Mask | None:
     if box is None:
         return None
     source = np.where(mask.bitmap, np.float32(1), np.float32(0))
-    moved = _sample(source, (mask.x, mask.y), flow, box, outside=0.0)
+    moved = carry_window(source, (mask.x, mask.y), flow, box, outside=0.0)
     bitmap = moved > 0.5
     if not bitmap.any():
         return None
@@ -199,7 +199,56 @@ def carry_map(
         outside: The value of what comes from beyond the previous frame's border.
     """
     box = (0, 0, flow.frame_width, flow.frame_height)
-    return _sample(values, (0, 0), flow, box, outside=outside)
+    return carry_window(values, (0, 0), flow, box, outside=outside)
+
+
+def carry_window(
+    source: npt.NDArray[np.float32],
+    origin: tuple[int, int],
+    flow: Flow,
+    box: Box,
+    *,
+    outside: float,
+) -> npt.NDArray[np.float32]:
+    """Values of a part of the previous frame for a part of the current one, float32.
+
+    Args:
+        source: float32 (h, w) or (h, w, C), a crop of the previous frame.
+        origin: Left and top edge of the crop, pixels.
+        flow: The motion between the two frames.
+        box: The part of the current frame.
+        outside: The value of what comes from beyond the crop.
+    """
+    import cv2
+
+    x1, y1, x2, y2 = box
+    scale_x, scale_y = flow.scale_x, flow.scale_y
+    # Pixel centres of the frame in the field's coordinates.
+    to_field = np.array(
+        [
+            [1 / scale_x, 0, (x1 + 0.5) / scale_x - 0.5],
+            [0, 1 / scale_y, (y1 + 0.5) / scale_y - 0.5],
+        ]
+    )
+    field = cv2.warpAffine(
+        flow.backward,
+        to_field,
+        (x2 - x1, y2 - y1),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    was_x = field[..., 0] * scale_x + np.arange(x1 - origin[0], x2 - origin[0], dtype=np.float32)
+    rows = np.arange(y1 - origin[1], y2 - origin[1], dtype=np.float32)
+    was_y = field[..., 1] * scale_y + rows[:, None]
+    moved = cv2.remap(
+        source,
+        was_x.astype(np.float32),
+        was_y.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=outside,
+    )
+    return np.asarray(moved, dtype=np.float32)
 
 
 _GROUND_SAMPLES = 500
@@ -243,44 +292,3 @@ def _landing_box(box: Box, flow: Flow) -> Box | None:
         min(flow.frame_width, int(np.ceil((x2 + 1) * flow.scale_x))),
         min(flow.frame_height, int(np.ceil((y2 + 1) * flow.scale_y))),
     )
-
-
-def _sample(
-    source: npt.NDArray[np.float32],
-    origin: tuple[int, int],
-    flow: Flow,
-    box: Box,
-    *,
-    outside: float,
-) -> npt.NDArray[np.float32]:
-    """Values of ``source`` (a crop of the previous frame at ``origin``) for ``box`` of this one."""
-    import cv2
-
-    x1, y1, x2, y2 = box
-    scale_x, scale_y = flow.scale_x, flow.scale_y
-    # Pixel centres of the frame in the field's coordinates.
-    to_field = np.array(
-        [
-            [1 / scale_x, 0, (x1 + 0.5) / scale_x - 0.5],
-            [0, 1 / scale_y, (y1 + 0.5) / scale_y - 0.5],
-        ]
-    )
-    field = cv2.warpAffine(
-        flow.backward,
-        to_field,
-        (x2 - x1, y2 - y1),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    was_x = field[..., 0] * scale_x + np.arange(x1 - origin[0], x2 - origin[0], dtype=np.float32)
-    rows = np.arange(y1 - origin[1], y2 - origin[1], dtype=np.float32)
-    was_y = field[..., 1] * scale_y + rows[:, None]
-    moved = cv2.remap(
-        source,
-        was_x.astype(np.float32),
-        was_y.astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=outside,
-    )
-    return np.asarray(moved, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Soft edges: how much of each pixel an object covers, around the edge of its mask."""

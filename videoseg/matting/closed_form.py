@@ -1,0 +1,43 @@
+"""Closed-form matting (Levin et al., PAMI 2008) by the package PyMatting.
+
+Slow: it solves for the whole window at once, with all that lies within the band unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from videoseg.errors import MissingDependencyError
+from videoseg.matting._engine import Engine, Map, Window
+
+UNKNOWN = 0.5
+"""Value in a trimap of what is to be found; 0 lies outside, 1 inside."""
+
+
+@dataclass
+class ClosedForm(Engine):
+    """Soft edges by closed-form matting; seconds for a large object, pip install pymatting."""
+
+    def alpha(self, window: Window) -> Map:
+        """See ``Engine.alpha``.
+
+        Raises:
+            MissingDependencyError: PyMatting is not installed.
+        """
+        try:
+            from pymatting import estimate_alpha_cf
+        except ImportError as error:
+            raise MissingDependencyError(
+                "matting 'closed-form' needs PyMatting: pip install pymatting"
+            ) from error
+        band = np.abs(window.distance) < self.softness
+        trimap = np.where(band, UNKNOWN, window.distance > 0)
+        if not (trimap == 0).any() or not (trimap == 1).any():
+            return window.coverage
+        found = estimate_alpha_cf(window.image.astype(np.float64), trimap)
+        return np.asarray(found, dtype=np.float32)
+
+
+PARTS = {"closed-form": ClosedForm}
