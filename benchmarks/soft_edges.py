@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from videoseg import registry
 from videoseg.geometry import masks
 from videoseg.geometry.alphas import hard_alpha
 from videoseg.matting._engine import Engine, signed_distance
@@ -68,13 +69,14 @@ def sequence(kind: str, ground: str, count: int) -> Iterator[Picture]:
 def _clouds(random: np.random.Generator, size: int, width: int, height: int) -> Map:
     rough = random.random((-(-height // size), -(-width // size), 3)).astype(np.float32)
     smooth = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(smooth.astype(np.float64), 0, 1)
+    return np.asarray(np.clip(smooth, 0, 1), dtype=np.float64)
 
 
 def _alpha(kind: str, strokes: Map, n: int) -> Map:
     x, y = 160 + 6 * n, 180 + 10 * math.sin(n / 3)
     if kind == "blur":
-        return np.mean([_drawn(x + 12 * (k / 12 - 0.5), y, strokes) for k in range(13)], axis=0)
+        open_for = [_drawn(x + 12 * (k / 12 - 0.5), y, strokes) for k in range(13)]
+        return np.asarray(np.mean(open_for, axis=0))
     return _drawn(x, y, strokes)
 
 

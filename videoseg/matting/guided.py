@@ -123,7 +123,7 @@ def _side(
 
     seen = near(weight)
     scale = (1 / np.maximum(seen, np.float32(1e-6)))[:, None]
-    mean = near(shown) * scale
+    mean = np.asarray(near(shown) * scale, dtype=np.float32)
     spread = near(shown * image) * scale - mean * mean
     positive = np.asarray(np.maximum(spread, 0), dtype=np.float32)
     return _Side(mean, positive, seen > SEEN_SHARE)
