@@ -25,9 +25,9 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg import registry
+from videoseg.edges.soft_edges import EdgeSettings, SoftEdges, signed_distance
 from videoseg.geometry import masks
 from videoseg.geometry.alphas import hard_alpha
-from videoseg.matting._engine import Engine, signed_distance
 from videoseg.types import WHOLE, Frame, Instance, RgbImage, Scene, Shape, TrackedInstance
 
 WIDTH, HEIGHT = 480, 360
@@ -106,7 +106,7 @@ def instance_of(picture: Picture, wobble: float) -> Instance:
 
 
 def matted(
-    engine: Engine | None, pictures: Sequence[Picture], wobble: Sequence[float]
+    edges: SoftEdges | None, pictures: Sequence[Picture], wobble: Sequence[float]
 ) -> tuple[list[Map], float]:
     """The mattes of an engine, 0 to 1, and the seconds a frame that they took."""
     found: list[Map] = []
@@ -117,7 +117,7 @@ def matted(
             "a", n, n, Fraction(1, 25), instances=(TrackedInstance(1, one, Shape(()), "a"),)
         )
         frame = Frame("a", n, n, Fraction(1, 25), picture.image)
-        alphas = [hard_alpha(one.mask)] if engine is None else engine.mattes(scene, frame)
+        alphas = [hard_alpha(one.mask)] if edges is None else edges.mattes(scene, frame)
         found.append(alphas[0].to_array() / WHOLE)
     return found, (time.perf_counter() - begun) / len(pictures)
 
@@ -150,14 +150,14 @@ def main() -> None:
             pictures = list(sequence(kind, ground, given.frames))
             wobble = [1.5 * (-1) ** n if kind == "unsteady" else 0.0 for n in range(given.frames)]
             truth = [picture.alpha for picture in pictures]
-            engines: dict[str, Engine | None] = {"hard mask": None}
+            engines: dict[str, SoftEdges | None] = {"hard mask": None}
             for name in given.engines:
-                cls = registry.part_class("matting", name)
-
-                engines[name] = cls(softness=band)
-                engines[f"{name}, steadiness 0"] = cls(softness=band, steadiness=0.0)
-            for name, engine in engines.items():
-                found, seconds = matted(engine, pictures, wobble)
+                for steadiness in (0.5, 0.0):
+                    settings = EdgeSettings(name, softness=band, steadiness=steadiness)
+                    engine = registry.find("matting", name).make()
+                    engines[f"{name}, steadiness {steadiness}"] = SoftEdges(settings, engine)
+            for name, edges in engines.items():
+                found, seconds = matted(edges, pictures, wobble)
                 figures = " | ".join(f"{each:.3f}" for each in measured(found, truth))
                 print(f"| {kind}, {ground} | {name} | {figures} | {1000 * seconds:.0f} |")
 

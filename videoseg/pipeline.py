@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from videoseg.geometry.masks import rounded
-from videoseg.protocols import Exporter, Log, RunReader, Stage, Tracker, Writer
+from videoseg.protocols import Exporter, Log, RunReader, Stage, TakesMattes, Tracker, Writer
 from videoseg.runlog.validation import refusing
 from videoseg.system.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
 from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
@@ -111,6 +111,7 @@ def write(
     streams: Mapping[str, StreamInfo],
     prompts: Sequence[Prompt],
     writers: Mapping[str, Writer],
+    soften: Callable[[Scene, Frame], Scene] | None = None,
     log: Log | None,
     folder: Path,
     clock: Stopwatch,
@@ -118,7 +119,8 @@ def write(
 ) -> Tally:
     """Write every Scene below ``folder`` with all writers and keep it in the log, if there is one.
 
-    The frame of a Scene may be missing where no writer needs its image. Whatever raises, every
+    The frame of a Scene may be missing where no writer needs its image. ``soften`` gives instances
+    their mattes, for those writers that take them. Whatever raises, every
     writer is closed and no thread is left.
     """
     tally = Tally.of(prompts)
@@ -129,9 +131,14 @@ def write(
         if log is not None:
             with clock.measure("log"):
                 log.append_scene(scene)
+        soft = scene
+        if soften is not None and frame is not None:
+            with clock.measure("edges"):
+                soft = soften(scene, frame)
         for name, writer in writers.items():
             with clock.measure(name):
-                writer.write(scene, frame if writer.needs_image else None)
+                given = soft if isinstance(writer, TakesMattes) and writer.needs_alpha else scene
+                writer.write(given, frame if writer.needs_image else None)
 
     with ExitStack() as on_failure:
         on_failure.callback(_close_all, opened, log)

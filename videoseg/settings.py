@@ -25,7 +25,7 @@ RENAMED: Mapping[str, str] = {
     "remember": "reid_seconds",
 }
 """Settings of trackers: the name of earlier versions to that of now. Of other parts none is."""
-SINGLE_TABLES = ("run", "outlines")
+SINGLE_TABLES = ("run", "outlines", "edges")
 """Tables of settings that are of the run itself; all others are of a kind of parts, by name."""
 MOVED: Mapping[str, Mapping[str, str]] = {
     "tracking": {"tolerance": "outlines.tolerance", "curves": "outlines.curves"}

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from videoseg.cli._progress import Progress
+from videoseg.cli.options.edges import EdgeOptions
 from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.outputs import Moved, Outputs, Overwrite
 from videoseg.cli.options.report import MessageOptions, ReportOptions
@@ -38,6 +39,7 @@ def rerun(
         Path | None, typer.Option("-o", "--out", help="Output folder (default: OUT itself).")
     ] = None,
     write: Outputs = None,
+    edges: EdgeOptions,
     assign: Assign = None,
     source: Moved = None,
     two_pass: Annotated[
@@ -55,9 +57,8 @@ def rerun(
     begun = time.perf_counter()
     flags = {"write": write} if write else {}
     messages.set_up()
-    run = Finished(
-        folder, flags=flags, assignments=assign or (), location=source, two_pass=two_pass
-    )
+    settings = [*edges.assignments(), *(assign or ())]
+    run = Finished(folder, flags=flags, assignments=settings, location=source, two_pass=two_pass)
     quiet, mode = messages.quiet, report.progress
     with (
         run.job() as job,

@@ -13,6 +13,7 @@ from videoseg.cli._plan import say_plans
 from videoseg.cli._progress import Mode
 from videoseg.cli._streams import print_json
 from videoseg.cli.options.batch import BatchOptions
+from videoseg.cli.options.edges import EdgeOptions
 from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.hosted import ServiceOptions, ask_consent, end_if_stopped, frames_of
 from videoseg.cli.options.model import ModelOptions
@@ -87,6 +88,7 @@ def segment(
     decoding: DecodingOptions,
     model: ModelOptions,
     outputs: OutputOptions,
+    edges: EdgeOptions,
     given: SettingOptions,
     batch: BatchOptions,
     report: ReportOptions,
@@ -95,7 +97,7 @@ def segment(
 ) -> None:
     """Find the objects on every frame of the inputs and write their outlines."""
     messages.set_up()
-    settings = given.in_force(marks, part, view, decoding, model, outputs)
+    settings = given.in_force(marks, part, view, decoding, model, outputs, edges)
     settings = service.limited(settings, jobs=batch.jobs)
     note_origins(settings)
     outputs.check(settings)

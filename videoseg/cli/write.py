@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from videoseg.cli._progress import Progress
+from videoseg.cli.options.edges import EdgeOptions
 from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.outputs import NAMES, Moved, Overwrite
 from videoseg.cli.options.report import MessageOptions, ReportOptions
@@ -38,6 +39,7 @@ def write(
     *,
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of a finished run.")],
     write: Annotated[list[str], NAMES],
+    edges: EdgeOptions,
     assign: Assign = None,
     source: Moved = None,
     overwrite: Overwrite = False,
@@ -51,7 +53,8 @@ def write(
 
     begun = time.perf_counter()
     messages.set_up()
-    run = Finished(folder, assignments=assign or (), location=source)
+    settings = [*edges.assignments(), *(assign or ())]
+    run = Finished(folder, assignments=settings, location=source)
     clock, quiet, mode = Stopwatch(), messages.quiet, report.progress
     with Progress(run.frame_count, clock, quiet=quiet, name=str(folder), mode=mode) as shown:
         try:

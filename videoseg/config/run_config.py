@@ -41,6 +41,7 @@ from videoseg.config.layers import (
     project_file,
 )
 from videoseg.config.trust import Said, check_project
+from videoseg.edges.soft_edges import HARD, EdgeSettings
 from videoseg.errors import ConfigError, MissingDependencyError, nearest, shown
 from videoseg.outlines.vectorizer import Vectorizer
 from videoseg.protocols import Composite
@@ -128,7 +129,11 @@ class RunSettings:
     ] = 0.6
 
 
-SINGLE: Mapping[str, type[Any]] = {"run": RunSettings, "outlines": Vectorizer}
+SINGLE: Mapping[str, type[Any]] = {
+    "run": RunSettings,
+    "outlines": Vectorizer,
+    "edges": EdgeSettings,
+}
 """The tables of the run itself (``settings.SINGLE_TABLES``) and their classes."""
 
 
@@ -142,12 +147,14 @@ class RunConfig:
         origins: Where each setting was said, by its path such as ``writers.svg.precision``; one
             that is not here has its default.
         outlines: The table ``[outlines]``.
+        edges: The table ``[edges]``.
     """
 
     run: RunSettings = RunSettings()
     tables: Mapping[Kind, Mapping[str, Table]] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     outlines: Vectorizer = field(default_factory=Vectorizer)
+    edges: EdgeSettings = field(default_factory=EdgeSettings)
 
     def part(self, kind: Kind, name: str) -> Any:
         """A new part with its settings, not yet opened.
@@ -304,8 +311,7 @@ def _stacked(found: Sequence[Layer]) -> RunConfig:
             if name in SINGLE:
                 given = _table(table, name, origin)
                 checked = _checked(SINGLE[name], given, f"{origin}: {name}", layer.text)
-                if name == "run":
-                    _check_names(RunSettings(**checked), origin)
+                _check_names(name, checked, origin)
                 single[name].update(checked)
                 origins.update({f"{name}.{key}": origin for key in checked})
                 continue
@@ -318,7 +324,11 @@ def _stacked(found: Sequence[Layer]) -> RunConfig:
                 tables.setdefault(kind, {}).setdefault(part, {}).update(checked)
                 origins.update({f"{path}.{key}": origin for key in checked})
     return RunConfig(
-        RunSettings(**single["run"]), tables, origins, Vectorizer(**single["outlines"])
+        RunSettings(**single["run"]),
+        tables,
+        origins,
+        Vectorizer(**single["outlines"]),
+        EdgeSettings(**single["edges"]),
     )
 
 
@@ -376,9 +386,14 @@ def _checked(
     return {name: getattr(model, name) for name in settings}
 
 
-def _check_names(run: RunSettings, origin: str) -> None:
-    """Whether all parts exist that a layer names."""
+def _check_names(table: str, settings: Table, origin: str) -> None:
+    """Whether all parts exist that a table of a layer names."""
     try:
+        if table == "edges" and settings.get("engine", HARD) != HARD:
+            registry.find("matting", settings["engine"])
+        if table != "run":
+            return
+        run = RunSettings(**settings)
         if run.model != AUTO:
             registry.check_outlines(registry.card(run.model))
         registry.find("tracking", run.tracker)

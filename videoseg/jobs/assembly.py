@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from videoseg import registry
 from videoseg.config.model_choice import chosen
 from videoseg.config.run_config import RunConfig
+from videoseg.edges.soft_edges import SoftEdges
 from videoseg.jobs.frame_range import FrameRange
 from videoseg.jobs.inputs import Input, Location, location_of
 from videoseg.jobs.model_session import ModelSession, given_model
-from videoseg.jobs.outputs import made_by, outputs_of
+from videoseg.jobs.outputs import made_by, outputs_of, soft_edges_for
 from videoseg.jobs.questions import Questions
 from videoseg.prompts import as_prompts, check_kinds, on_every_frame
 from videoseg.protocols import Exporter, Segmenter, Tracker, Writer
@@ -32,6 +33,7 @@ class Assembly:
         session: The model.
         tracker: Gives objects identities.
         outputs: Writers and exporters by name.
+        edges: Gives objects soft edges, where an output takes them.
         clock: How long its stages take.
         load: How the model is kept busy.
     """
@@ -42,6 +44,7 @@ class Assembly:
     session: ModelSession
     tracker: Tracker
     outputs: Mapping[str, Writer | Exporter]
+    edges: SoftEdges | None = None
     clock: Stopwatch = field(default_factory=Stopwatch)
     load: Load = field(default_factory=Load)
 
@@ -88,13 +91,15 @@ def assemble(
     tracker = seeing_ahead(config.part("tracking", run.tracker), run.every)
     opened = Input.opened(path, config)
     try:
+        outputs = outputs_of(config, opened.streams)
         return Assembly(
             config,
             questions=Questions.about(asked, run, opened.streams),
             range=FrameRange.between(opened, run.start, run.end),
             session=ModelSession(made, card, is_given=given is not None),
             tracker=tracker,
-            outputs=outputs_of(config, opened.streams),
+            outputs=outputs,
+            edges=soft_edges_for(outputs, config),
         )
     except BaseException:
         opened.close()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from videoseg.config.run_config import AUTO, RunConfig, output_kind
+from videoseg.edges.soft_edges import HARD, SoftEdges
 from videoseg.errors import OutputExistsError, UsageError, shown
 from videoseg.jobs.inputs import Location
-from videoseg.protocols import Exporter, Writer
+from videoseg.protocols import Exporter, TakesMattes, Writer
 from videoseg.runlog.manifest import NAME as MANIFEST
 from videoseg.runlog.manifest import read_manifest
 from videoseg.runlog.plan import Plan, difference
@@ -47,6 +49,21 @@ def writers_of(outputs: Mapping[str, Writer | Exporter]) -> dict[str, Writer]:
 def exporters_of(outputs: Mapping[str, Writer | Exporter]) -> dict[str, Exporter]:
     """Those outputs that need the whole run at once, by name."""
     return {name: part for name, part in outputs.items() if isinstance(part, Exporter)}
+
+
+def soft_edges_for(outputs: Mapping[str, Writer | Exporter], config: RunConfig) -> SoftEdges | None:
+    """The step that gives objects soft edges, where an output takes them and the settings ask."""
+    wanted = any(isinstance(part, TakesMattes) and part.needs_alpha for part in outputs.values())
+    edges = config.edges
+    if not wanted or not edges.changes_masks:
+        return None
+    return SoftEdges(edges, None if edges.engine == HARD else config.part("matting", edges.engine))
+
+
+def edge_settings(edges: SoftEdges) -> dict[str, Any]:
+    """What a run that makes soft edges notes of their settings."""
+    engine = {} if edges.engine is None else {"matting": {edges.settings.engine: edges.engine}}
+    return {"edges": edges.settings, **engine}
 
 
 def made_by(

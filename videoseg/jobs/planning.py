@@ -7,6 +7,7 @@ from typing import Any
 
 from videoseg.config.run_config import output_kind
 from videoseg.jobs.assembly import Assembly
+from videoseg.jobs.outputs import edge_settings
 from videoseg.runlog.fingerprint import record_file
 from videoseg.runlog.plan import Plan
 from videoseg.system.addresses import without_secrets
@@ -28,6 +29,8 @@ def plan_of(parts: Assembly) -> Plan:
     }
     for name, part in parts.outputs.items():
         settings.setdefault(output_kind(name), {})[name] = part
+    if parts.edges is not None:
+        settings |= edge_settings(parts.edges)
     beside = (run.ignore_mask, *opened.beside)
     inputs = [opened.location] + [str(path) for path in beside if path is not None]
     return Plan(

@@ -105,6 +105,7 @@ def write_outputs(
             streams=parts.input.streams,
             prompts=parts.questions.prompts,
             writers=writers_of(parts.outputs),
+            soften=None if parts.edges is None else parts.edges.softened,
             log=log,
             folder=folder,
             clock=parts.clock,

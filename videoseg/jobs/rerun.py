@@ -10,9 +10,10 @@ from typing import Any
 
 from videoseg import pipeline
 from videoseg.config.run_config import RunConfig, load, output_kind
+from videoseg.edges.soft_edges import SoftEdges
 from videoseg.errors import SourceError, UsageError
 from videoseg.jobs.job import Job
-from videoseg.jobs.outputs import exporters_of, made_by, writers_of
+from videoseg.jobs.outputs import edge_settings, exporters_of, made_by, soft_edges_for, writers_of
 from videoseg.pipeline import Tally
 from videoseg.runlog.findings import Finding
 from videoseg.runlog.fingerprint import plain
@@ -28,7 +29,7 @@ from videoseg.system.threads import Stopwatch
 from videoseg.types import Detections, Frame, Scene
 
 ONE_PASS, TWO_PASS = "iou", "two-pass"
-_AFTER_THE_MODEL = frozenset({"tracking", "outlines", "writers", "exporters"})
+_AFTER_THE_MODEL = frozenset({"tracking", "outlines", "edges", "matting", "writers", "exporters"})
 _AFTER_THE_MODEL_OF_RUN = frozenset(
     {"tracker", "write", "review_gap", "review_shrink", "review_jump", "review_score"}
 )
@@ -154,11 +155,11 @@ class Finished:
             OutputExistsError: One of them exists and ``overwrite`` is False.
         """
         parts = {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
-        writers = writers_of(parts)
+        writers, edges = writers_of(parts), soft_edges_for(parts, self.config)
         with ExitStack() as ends:
             streams, scenes = self.run.streams, self.run.scenes()
             drawn: Iterator[tuple[Scene, Frame | None]] = ((scene, None) for scene in scenes)
-            if any(writer.needs_image for writer in writers.values()):
+            if edges is not None or any(writer.needs_image for writer in writers.values()):
                 job = ends.enter_context(self.job())
                 named = dict(zip(job.streams, self.run.streams, strict=True))
                 streams = {
@@ -176,13 +177,14 @@ class Finished:
                 streams=streams,
                 prompts=self.run.prompts,
                 writers=writers,
+                soften=None if edges is None else edges.softened,
                 log=None,
                 folder=staging.folder,
                 clock=clock,
                 on_step=on_frame,
             )
             pipeline.export(self.run, exporters_of(parts), staging.folder, clock)
-            manifest = self._with_outputs(made, parts)
+            manifest = self._with_outputs(made, parts, edges)
             write_json(staging.folder / MANIFEST, manifest)
             staging.publish()
         found = Summary.of(self.folder, self.run.prompts, manifest)
@@ -197,12 +199,16 @@ class Finished:
         if changed is not None:
             raise UsageError(f"{changed}: this changes what the model finds; run `segment` again")
 
-    def _with_outputs(self, names: Sequence[str], parts: Mapping[str, Any]) -> dict[str, Any]:
+    def _with_outputs(
+        self, names: Sequence[str], parts: Mapping[str, Any], edges: SoftEdges | None
+    ) -> dict[str, Any]:
         """What ``run.json`` says once these are there, too."""
         outputs = dict.fromkeys((*self._manifest["outputs"], *names))
         settings = {name: dict(table) for name, table in self._manifest["settings"].items()}
         for name, part in parts.items():
             settings.setdefault(output_kind(name), {})[name] = plain(part)
+        if edges is not None:
+            settings |= plain(edge_settings(edges))
         # The log and the manifest come last in the list, as in every run.
         last = [name for name in ("run", MANIFEST) if outputs.pop(name, 0) is None]
         return {**self._manifest, "settings": settings, "outputs": [*outputs, *last]}

@@ -8,20 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from videoseg.errors import MissingDependencyError
-from videoseg.matting._engine import Engine, Map, Window
+from videoseg.types import EdgeWindow
 
 UNKNOWN = 0.5
 """Value in a trimap of what is to be found; 0 lies outside, 1 inside."""
 
 
 @dataclass
-class ClosedForm(Engine):
+class ClosedForm:
     """Soft edges by closed-form matting; seconds for a large object, pip install pymatting."""
 
-    def alpha(self, window: Window) -> Map:
-        """See ``Engine.alpha``.
+    def alpha(self, window: EdgeWindow) -> npt.NDArray[np.float32]:
+        """See ``protocols.Matter``.
 
         Raises:
             MissingDependencyError: PyMatting is not installed.
@@ -32,7 +33,7 @@ class ClosedForm(Engine):
             raise MissingDependencyError(
                 "matting 'closed-form' needs PyMatting: pip install pymatting"
             ) from error
-        band = np.abs(window.distance) < self.softness
+        band = np.abs(window.distance) < window.softness
         trimap = np.where(band, UNKNOWN, window.distance > 0)
         if not (trimap == 0).any() or not (trimap == 1).any():
             return window.coverage

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.matting._engine import Engine, Map, Window
+from videoseg.types import EdgeWindow
 
 ROUNDS = 2
 """Estimates, each with the spread of colours at the one before."""
@@ -43,6 +43,8 @@ GUIDE_LIMITS = (-0.5, 1.5)
 
 Colours: TypeAlias = npt.NDArray[np.float32]
 """float32 (h, w, 3) or (N, 3), 0 to 1."""
+Map: TypeAlias = npt.NDArray[np.float32]
+"""float32 (h, w)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,12 @@ class _Side:
 
 
 @dataclass
-class Guided(Engine):
+class Guided:
     """Soft edges from the picture's own colours; needs no further package."""
 
-    def alpha(self, window: Window) -> Map:
-        """See ``Engine.alpha``."""
-        band = np.abs(window.distance) < self.softness
+    def alpha(self, window: EdgeWindow) -> Map:
+        """See ``protocols.Matter``."""
+        band = np.abs(window.distance) < window.softness
         prior = window.coverage
         if not band.any():
             return prior
@@ -74,25 +76,25 @@ class Guided(Engine):
         # Outside the band the mask is right; the filter must see that.
         values, guides = prior, (window.distance > 0).astype(np.float32)
         values[band], guides[band] = estimate, guide
-        radius = GUIDE_RADII[self.softness >= WIDE]
+        radius = GUIDE_RADII[window.softness >= WIDE]
         filtered = guided_filter(guides, values, radius, GUIDE_EPSILON)
         return np.asarray(np.clip(filtered, 0, 1), dtype=np.float32)
 
     def _by_colours(
-        self, window: Window, band: npt.NDArray[np.bool_], prior: npt.NDArray[np.float32]
+        self, window: EdgeWindow, band: npt.NDArray[np.bool_], prior: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Mattes of the band's pixels, and where their colours lie from outside (0) to inside (1).
 
         Both float32 (N,).
         """
         colour = window.image[band]
-        cell = max(1, (math.ceil(2 * self.softness) + 2) // CELLS)
-        inner = _side(window.image, window.distance >= self.softness, band, cell)
-        outer = _side(window.image, window.distance <= -self.softness, band, cell)
+        cell = max(1, (math.ceil(2 * window.softness) + 2) // CELLS)
+        inner = _side(window.image, window.distance >= window.softness, band, cell)
+        outer = _side(window.image, window.distance <= -window.softness, band, cell)
         both = inner.seen & outer.seen
         apart = inner.mean - outer.mean
         lies, size = (colour - outer.mean) * apart, apart * apart
-        trust = np.float32(np.clip(MASK_TRUST / self.softness, *TRUST_LIMITS))
+        trust = np.float32(np.clip(MASK_TRUST / window.softness, *TRUST_LIMITS))
         alpha = prior
         for _ in range(ROUNDS):
             share = alpha[:, None]

@@ -26,8 +26,10 @@ from videoseg.protocols.models import Segmenter as Segmenter
 from videoseg.protocols.models import VideoSegmenter as VideoSegmenter
 from videoseg.protocols.outputs import Exporter as Exporter
 from videoseg.protocols.outputs import Log as Log
+from videoseg.protocols.outputs import Matter as Matter
 from videoseg.protocols.outputs import ReviewItem as ReviewItem
 from videoseg.protocols.outputs import RunReader as RunReader
+from videoseg.protocols.outputs import TakesMattes as TakesMattes
 from videoseg.protocols.outputs import Writer as Writer
 from videoseg.protocols.sources import Accepts as Accepts
 from videoseg.protocols.sources import CountsLosses as CountsLosses

@@ -6,8 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from videoseg.types import (
     Detections,
+    EdgeWindow,
     Frame,
     Prompt,
     RotoLayer,
@@ -48,6 +52,32 @@ class Writer(Protocol):
 
     def close(self, *, complete: bool) -> None:
         """End; with ``complete=False`` without finishing. A second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class TakesMattes(Protocol):
+    """A Writer to whom an object's soft edge matters: ``TrackedInstance.alpha``.
+
+    Where ``needs_alpha`` is True and soft edges are not switched off, every instance of a Scene
+    that it is given has one.
+    """
+
+    needs_alpha: bool
+
+
+@runtime_checkable
+class Matter(Protocol):
+    """Finds how much of each pixel an object covers, near its edge, on one frame."""
+
+    def alpha(self, window: EdgeWindow) -> npt.NDArray[np.float32]:
+        """The matte in a window, float32 (h, w), 0 to 1.
+
+        Only values in the band count: where ``abs(window.distance) < window.softness``.
+
+        Raises:
+            MissingDependencyError: A package or weights are missing.
+        """
         ...
 
 

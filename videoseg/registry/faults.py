@@ -16,6 +16,7 @@ _METHODS: Mapping[Kind, tuple[str, ...]] = {
     "sources": ("accepts", "open", "frames", "close"),
     "models": ("prepare", "segment", "close"),
     "tracking": ("start", "update", "finish"),
+    "matting": ("alpha",),
     "writers": ("produces", "open", "write", "close"),
     "exporters": ("produces", "export"),
 }

@@ -13,12 +13,13 @@ from videoseg.settings import settings_fields
 if TYPE_CHECKING:
     from videoseg.types import ModelCard
 
-Kind: TypeAlias = Literal["sources", "models", "tracking", "writers", "exporters"]
+Kind: TypeAlias = Literal["sources", "models", "tracking", "matting", "writers", "exporters"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ONE_OF: Mapping[Kind, str] = {
     "sources": "source",
     "models": "model",
     "tracking": "tracker",
+    "matting": "matting engine",
     "writers": "writer",
     "exporters": "exporter",
 }

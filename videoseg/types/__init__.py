@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from videoseg.types.alpha import WHOLE as WHOLE
 from videoseg.types.alpha import Alpha as Alpha
+from videoseg.types.alpha import EdgeWindow as EdgeWindow
 from videoseg.types.detections import Detections as Detections
 from videoseg.types.detections import Grounding as Grounding
 from videoseg.types.detections import Instance as Instance

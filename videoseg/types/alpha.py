@@ -1,4 +1,4 @@
-"""How much of each pixel an object covers: its matte."""
+"""How much of each pixel an object covers: its matte, and what it is found from."""
 
 from __future__ import annotations
 
@@ -54,3 +54,25 @@ class Alpha:
         x1, y1, x2, y2 = self.crop
         full[y1:y2, x1:x2] = self.values
         return full
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeWindow:
+    """A part of a frame around an object whose edge is to become soft.
+
+    Attributes:
+        box: Where it lies in the frame.
+        image: float32 (h, w, 3), RGB, 0 to 1.
+        distance: float32 (h, w), pixels to the mask's edge, above 0 inside.
+        softness: Half width of the band in which the edge is soft, pixels, > 0.
+    """
+
+    box: Box
+    image: npt.NDArray[np.float32]
+    distance: npt.NDArray[np.float32]
+    softness: float
+
+    @property
+    def coverage(self) -> npt.NDArray[np.float32]:
+        """float32 (h, w), 0 to 1: how much of each pixel the mask covers, its edge no stairs."""
+        return np.asarray(np.clip(self.distance + np.float32(0.5), 0, 1), dtype=np.float32)

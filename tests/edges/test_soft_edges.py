@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
+from videoseg.edges.finish import expanded, feathered, motion_blurred
+from videoseg.edges.soft_edges import EdgeSettings, SoftEdges, signed_distance
 from videoseg.geometry import masks
-from videoseg.matting._engine import Engine, signed_distance
-from videoseg.matting._finish import expanded, feathered, motion_blurred
 from videoseg.matting.closed_form import ClosedForm
 from videoseg.matting.guided import Guided, guided_filter
+from videoseg.protocols import Matter
 from videoseg.types import WHOLE, Alpha, Frame, Instance, Mask, Scene, Shape, TrackedInstance
 
 WIDTH, HEIGHT = 120, 90
@@ -48,9 +49,13 @@ def scene_of(found: list[Mask], index: int = 0, shot: int = 0) -> Scene:
     return Scene("a", index, index, Fraction(1, 25), shot=shot, instances=instances)
 
 
-def ask(engine: Engine, mask: Mask, image: np.ndarray, index: int = 0, shot: int = 0) -> Alpha:
+def edges(engine: Matter | None = None, **settings: float) -> SoftEdges:
+    return SoftEdges(EdgeSettings(**settings), engine or Guided())  # type: ignore[arg-type]
+
+
+def ask(step: SoftEdges, mask: Mask, image: np.ndarray, index: int = 0, shot: int = 0) -> Alpha:
     frame = Frame("a", index, index, Fraction(1, 25), image)
-    (alpha,) = engine.mattes(scene_of([mask], index, shot), frame)
+    (alpha,) = step.mattes(scene_of([mask], index, shot), frame)
     return alpha
 
 
@@ -59,42 +64,42 @@ def values_of(alpha: Alpha) -> np.ndarray:
 
 
 @pytest.fixture(params=[Guided, ClosedForm])
-def engine(request: pytest.FixtureRequest) -> type[Engine]:
+def engine(request: pytest.FixtureRequest) -> Matter:
     if request.param is ClosedForm:
         pytest.importorskip("pymatting")
-    made: type[Engine] = request.param
+    made: Matter = request.param()
     return made
 
 
-def test_a_soft_edge_is_found_better_than_the_mask_has_it(engine: type[Engine]) -> None:
+def test_a_soft_edge_is_found_better_than_the_mask_has_it(engine: Matter) -> None:
     truth = coverage(60, 45, 25, blur=8)
-    found = values_of(ask(engine(softness=6.0), mask_of(truth), picture(truth)))
+    found = values_of(ask(edges(engine, softness=6.0), mask_of(truth), picture(truth)))
     hard = mask_of(truth).to_array()
     assert np.abs(found - truth).sum() < 0.6 * np.abs(hard - truth).sum()
 
 
-def test_beyond_the_band_the_mask_is_right(engine: type[Engine]) -> None:
+def test_beyond_the_band_the_mask_is_right(engine: Matter) -> None:
     truth = coverage(60, 45, 25)
     mask = mask_of(truth)
     # A picture that shows nothing where the mask says that something is.
-    found = values_of(ask(engine(softness=3.0), mask, picture(np.zeros_like(truth))))
+    found = values_of(ask(edges(engine, softness=3.0), mask, picture(np.zeros_like(truth))))
     away = signed_distance(mask.to_array())
     assert (found[away > 3.5] == 1).all()
     assert (found[away < -3.5] == 0).all()
 
 
-def test_without_softness_the_matte_is_the_mask(engine: type[Engine]) -> None:
+def test_without_softness_the_matte_is_the_mask(engine: Matter) -> None:
     mask = mask_of(coverage(60, 45, 25))
     image = picture(coverage(60, 45, 25))
-    assert np.array_equal(values_of(ask(engine(softness=0.0), mask, image)), mask.to_array())
+    assert np.array_equal(values_of(ask(edges(engine, softness=0.0), mask, image)), mask.to_array())
 
 
 @pytest.mark.parametrize("x", [0, 3, WIDTH - 2])
 @pytest.mark.parametrize("radius", [0.6, 3, 300])
-def test_any_mask_has_a_matte(engine: type[Engine], x: float, radius: float) -> None:
+def test_any_mask_has_a_matte(engine: Matter, x: float, radius: float) -> None:
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     mask = mask_of(((columns - x) ** 2 + (rows - 45) ** 2 <= radius**2).astype(float))
-    found = values_of(ask(engine(softness=5.0), mask, picture(coverage(60, 45, 25))))
+    found = values_of(ask(edges(engine, softness=5.0), mask, picture(coverage(60, 45, 25))))
     assert found.shape == (HEIGHT, WIDTH)
     assert np.isfinite(found).all()
 
@@ -102,7 +107,7 @@ def test_any_mask_has_a_matte(engine: type[Engine], x: float, radius: float) -> 
 def test_an_even_picture_leaves_the_edge_where_the_mask_has_it() -> None:
     mask = mask_of(coverage(60, 45, 25))
     grey = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
-    found = values_of(ask(Guided(softness=5.0), mask, grey))
+    found = values_of(ask(edges(softness=5.0), mask, grey))
     assert masks.iou(mask_of(found), mask) > 0.98
 
 
@@ -110,36 +115,34 @@ def test_an_unsteady_mask_flickers_less() -> None:
     truth = coverage(60, 45, 25)
     changes = {}
     for steadiness in (0.0, 0.6):
-        engine = Guided(softness=4.0, steadiness=steadiness)
+        step = edges(softness=4.0, steadiness=steadiness)
         found = []
         for n in range(8):
             mask = mask_of(coverage(60, 45, 25 + (-1) ** n * 1.2))
-            found.append(values_of(ask(engine, mask, picture(truth, seed=n), n)))
+            found.append(values_of(ask(step, mask, picture(truth, seed=n), n)))
         changes[steadiness] = np.mean([np.abs(b - a).sum() for a, b in itertools.pairwise(found)])
     assert changes[0.6] < 0.85 * changes[0.0]
 
 
 def test_a_moving_object_leaves_nothing_behind() -> None:
-    engine = Guided(softness=4.0, steadiness=0.8)
+    step = edges(softness=4.0, steadiness=0.8)
     for n in range(6):
         truth = coverage(30 + 8 * n, 45, 15)
-        found = values_of(ask(engine, mask_of(truth), picture(truth, seed=n), n))
+        found = values_of(ask(step, mask_of(truth), picture(truth, seed=n), n))
     assert np.abs(found - truth).max() < 0.35
 
 
-def test_a_cut_and_a_new_start_forget() -> None:
+def test_nothing_is_taken_over_a_cut() -> None:
     truth = coverage(60, 45, 25)
     mask, image = mask_of(truth), picture(truth)
-    fresh = ask(Guided(), mask, image).values
-    engine = Guided()
-    ask(engine, mask, picture(coverage(62, 45, 25), seed=3), 0, shot=0)
-    assert np.array_equal(ask(engine, mask, image, 1, shot=1).values, fresh)
-    engine.start({})
-    assert np.array_equal(ask(engine, mask, image, 2).values, fresh)
+    fresh = ask(edges(), mask, image).values
+    step = edges()
+    ask(step, mask, picture(coverage(62, 45, 25), seed=3), 0, shot=0)
+    assert np.array_equal(ask(step, mask, image, 1, shot=1).values, fresh)
 
 
 def test_an_object_that_moves_is_blurred_along_its_motion() -> None:
-    engine, still = (Guided(softness=0.0, shutter=share) for share in (1.0, 0.0))
+    step, still = (edges(softness=0.0, shutter=share) for share in (1.0, 0.0))
     random = np.random.default_rng(0)
     texture = cv2.resize(random.integers(0, 255, (18, 24, 3), np.uint8), (WIDTH, HEIGHT))
     for n in range(2):
@@ -147,7 +150,7 @@ def test_an_object_that_moves_is_blurred_along_its_motion() -> None:
         moved = np.roll(texture, 10 * n, axis=1)
         image = np.where(alpha, moved, 0).astype(np.uint8)
         mask = mask_of(alpha[..., 0].astype(float))
-        blurred, sharp = (values_of(ask(each, mask, image, n)) for each in (engine, still))
+        blurred, sharp = (values_of(ask(each, mask, image, n)) for each in (step, still))
     across = (blurred[45] > 0).sum() - (sharp[45] > 0).sum()
     down = (blurred[:, 60] > 0).sum() - (sharp[:, 60] > 0).sum()
     assert 6 <= across <= 14
@@ -163,7 +166,7 @@ def test_mattes_grow_and_shrink_by_pixels(by: float) -> None:
 
 def test_growing_reaches_beyond_the_mask() -> None:
     truth = coverage(60, 45, 20)
-    grown = values_of(ask(Guided(softness=0.0, expand=6.0), mask_of(truth), picture(truth)))
+    grown = values_of(ask(edges(softness=0.0, expand=6.0), mask_of(truth), picture(truth)))
     assert np.sqrt(grown.sum() / np.pi) == pytest.approx(26, abs=0.5)
 
 

@@ -1,11 +1,10 @@
-"""What all engines of soft edges share: the band around an edge, its steadiness, and its finish."""
+"""Soft edges: a band around a mask's edge, steady in time, grown, feathered and blurred at will."""
 
 from __future__ import annotations
 
-import abc
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -13,15 +12,20 @@ import numpy.typing as npt
 from annotated_types import Ge, Le, Lt
 from typing_extensions import Doc
 
+from videoseg.edges.finish import expanded, feathered, motion_blurred
 from videoseg.geometry import masks
 from videoseg.geometry.alphas import hard_alpha
-from videoseg.matting._finish import expanded, feathered, motion_blurred
 from videoseg.motion.flow import Flow, carry_window, flow_between
-from videoseg.types import WHOLE, Alpha, Box, Frame, Mask, RgbImage, Scene, StreamInfo
+from videoseg.protocols import Matter
+from videoseg.types import WHOLE, Alpha, Box, EdgeWindow, Frame, Mask, RgbImage, Scene
 
 Map: TypeAlias = npt.NDArray[np.float32]
 """float32 (h, w)."""
 
+HARD = "none"
+"""In place of an engine's name: edges stay as hard as the masks."""
+MARGIN = 2.0
+"""Bands that a window reaches beyond a mask: its soft edge, and as much of what is behind it."""
 EDGE_BLUR = 1.0
 """Standard deviation, pixels, by which distances are blurred, so that edges have no stairs."""
 SAME_COLOUR = 12.0
@@ -30,26 +34,6 @@ FEATHER_REACH = 3
 """Standard deviations after which a blur has no effect that 16 bits show."""
 STILL = 0.5
 """Motion, pixels a frame, below which nothing is blurred."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Window:
-    """A part of a frame around an object.
-
-    Attributes:
-        box: Where it lies in the frame.
-        image: float32 (h, w, 3), RGB, 0 to 1.
-        distance: float32 (h, w), pixels to the mask's edge, above 0 inside.
-    """
-
-    box: Box
-    image: npt.NDArray[np.float32]
-    distance: Map
-
-    @property
-    def coverage(self) -> Map:
-        """float32 (h, w): how much of each pixel the mask covers, its edge without stairs."""
-        return np.asarray(np.clip(self.distance + np.float32(0.5), 0, 1), dtype=np.float32)
 
 
 @dataclass(slots=True)
@@ -61,14 +45,13 @@ class _Memory:
     alphas: dict[int, Alpha]
 
 
-@dataclass
-class Engine(abc.ABC):
-    """Gives the objects of each frame soft edges (``protocols.Matter``).
+@dataclass(frozen=True)
+class EdgeSettings:
+    """How mattes become soft: the table ``[edges]``."""
 
-    An engine says what is true of one frame, in ``alpha``; steadiness over time and what an artist
-    sets about edges is the same for all.
-    """
-
+    engine: Annotated[
+        str, Doc("what finds soft edges: guided, closed-form, another matting engine, or none")
+    ] = "guided"
     softness: Annotated[
         float, Ge(0), Le(100), Doc("half width of the band in which an edge is soft, pixels from 0")
     ] = 3.0
@@ -90,25 +73,44 @@ class Engine(abc.ABC):
         Lt(1),
         Doc("how much the matte of the frame before counts where nothing changed, 0..1"),
     ] = 0.5
+
+    @property
+    def changes_masks(self) -> bool:
+        """Whether mattes by these settings are other than the masks."""
+        soft = self.engine != HARD and self.softness > 0
+        return bool(soft or self.expand or self.feather or self.shutter)
+
+
+@dataclass(slots=True)
+class SoftEdges:
+    """The step before the writers of mattes: objects get a matte each.
+
+    An engine says what is true of one frame; steadiness over time and what an artist sets about
+    edges is the same for all engines.
+
+    Attributes:
+        settings: What is set.
+        engine: What finds soft edges; None for hard ones.
+    """
+
+    settings: EdgeSettings
+    engine: Matter | None
     _streams: dict[str, _Memory] = field(init=False, repr=False, default_factory=dict)
 
-    @abc.abstractmethod
-    def alpha(self, window: Window) -> Map:
-        """How much of each pixel the object covers, float32 (h, w), 0 to 1.
-
-        Only values in the band count: where ``abs(window.distance) < self.softness``.
-        """
-
-    def start(self, streams: Mapping[str, StreamInfo]) -> None:  # noqa: ARG002 - as the interface
-        """Forget all frames."""
-        self._streams.clear()
+    def softened(self, scene: Scene, frame: Frame) -> Scene:
+        """A Scene with a matte for each of its instances."""
+        mattes = zip(scene.instances, self.mattes(scene, frame), strict=True)
+        found = tuple(replace(tracked, alpha=alpha) for tracked, alpha in mattes)
+        return replace(scene, instances=found)
 
     def mattes(self, scene: Scene, frame: Frame) -> Sequence[Alpha]:
         """A matte for each instance of a Scene, in its order."""
         before = self._streams.get(scene.stream)
         if before is not None and before.shot != scene.shot:
             before = None
-        wants_flow = self.shutter > 0 or (self.steadiness > 0 and self.softness > 0)
+        wants_flow = self.settings.shutter > 0 or (
+            self.settings.steadiness > 0 and self.settings.softness > 0
+        )
         flow = None
         if before is not None and wants_flow and scene.instances:
             flow = flow_between(before.image, frame.image)
@@ -127,18 +129,18 @@ class Engine(abc.ABC):
 
     def _soft(self, mask: Mask, image: RgbImage) -> Alpha:
         """A matte by this frame alone."""
-        if self.softness == 0:
+        if self.engine is None or self.settings.softness == 0:
             return hard_alpha(mask)
-        window = window_of(mask, image, math.ceil(self.softness) + 2)
-        inner = np.abs(window.distance) < self.softness
-        values = np.where(inner, self.alpha(window), window.distance > 0)
+        window = window_of(mask, image, self.settings.softness)
+        inner = np.abs(window.distance) < self.settings.softness
+        values = np.where(inner, self.engine.alpha(window), window.distance > 0)
         return _alpha(values, window.box, mask.frame_width, mask.frame_height)
 
     def _steadied(
         self, alpha: Alpha, past: Alpha, flow: Flow, was: RgbImage, image: RgbImage
     ) -> Alpha:
         """A matte with that of the frame before, where the picture has not changed."""
-        if self.steadiness == 0 or alpha.values.size == 0:
+        if self.settings.steadiness == 0 or alpha.values.size == 0:
             return alpha
         values = _floats(alpha.values)
         soft = (values > 0) & (values < 1)
@@ -147,7 +149,7 @@ class Engine(abc.ABC):
         carried = carry_window(source, (past.x, past.y), flow, box, outside=0.0)[soft]
         colours = carry_window(was.astype(np.float32), (0, 0), flow, box, outside=0.0)[soft]
         changed = np.abs(image[y1:y2, x1:x2][soft] - colours).max(axis=1, initial=0)
-        share = self.steadiness * np.exp(-np.square(changed / SAME_COLOUR))
+        share = self.settings.steadiness * np.exp(-np.square(changed / SAME_COLOUR))
         # Far from what it was, it is another edge, not an unsteady one.
         share *= 1 - np.abs(values[soft] - carried)
         values[soft] += share * (carried - values[soft])
@@ -155,30 +157,32 @@ class Engine(abc.ABC):
 
     def _finished(self, alpha: Alpha, mask: Mask, flow: Flow | None) -> Alpha:
         """A matte as the artist wants it."""
-        motion = _motion_of(mask, flow) if self.shutter > 0 else (0.0, 0.0)
-        blur = tuple(self.shutter * each for each in motion)
+        settings = self.settings
+        motion = _motion_of(mask, flow) if settings.shutter > 0 else (0.0, 0.0)
+        blur = tuple(settings.shutter * each for each in motion)
         moves = math.hypot(*blur) > STILL
-        if not self.expand and not self.feather and not moves:
+        if not settings.expand and not settings.feather and not moves:
             return alpha
-        reach = max(0.0, self.expand) + FEATHER_REACH * self.feather + math.hypot(*blur)
+        reach = max(0.0, settings.expand) + FEATHER_REACH * settings.feather + math.hypot(*blur)
         box = masks.padded(alpha.crop, math.ceil(reach) + 1, alpha.frame_width, alpha.frame_height)
         values = _floats(masks.placed(alpha.values, alpha.crop, box))
-        if self.expand:
-            values = expanded(values, self.expand)
+        if settings.expand:
+            values = expanded(values, settings.expand)
         if moves:
             values = motion_blurred(values, *blur)
-        if self.feather:
-            values = feathered(values, self.feather)
+        if settings.feather:
+            values = feathered(values, settings.feather)
         return _alpha(values, box, alpha.frame_width, alpha.frame_height)
 
 
-def window_of(mask: Mask, image: RgbImage, margin: int) -> Window:
-    """The part of a frame around a mask, with so many pixels beside its box."""
+def window_of(mask: Mask, image: RgbImage, softness: float) -> EdgeWindow:
+    """The part of a frame that a mask's soft edge is found from, and a margin beside it."""
+    margin = math.ceil(MARGIN * softness) + 2
     box = masks.padded(masks.bounding_box(mask), margin, mask.frame_width, mask.frame_height)
     x1, y1, x2, y2 = box
     pixels = image[y1:y2, x1:x2].astype(np.float32) / np.float32(255)
     inside = masks.placed(mask.bitmap, mask.crop, box)
-    return Window(box, pixels, signed_distance(inside))
+    return EdgeWindow(box, pixels, signed_distance(inside), softness)
 
 
 def signed_distance(inside: npt.NDArray[np.bool_]) -> Map:
