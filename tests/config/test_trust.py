@@ -272,6 +272,8 @@ REASONS = {
     ("models", "offline"): "keeps from fetching",
     ("run", "offline"): "keeps from fetching",
     ("exporters", "tolerance"): "how large a file becomes",
+    ("exporters", "names"): "numbers, or the names of the source's pictures made safe",
+    ("exporters", "resolution"): "one of two names of a folder inside the output folder",
     ("writers", "format"): "how large files become",
     ("writers", "names"): "numbers, or the names of the source's pictures made safe",
     ("writers", "preset"): "how large a file becomes",
