@@ -29,6 +29,11 @@ Naming: TypeAlias = Annotated[
 ]
 
 
+def is_reserved(name: str) -> bool:
+    """Whether Windows takes the name of a file, with any ending, for a device."""
+    return _RESERVED.match(name) is not None
+
+
 @contextmanager
 def writing(path: Path | str) -> Iterator[None]:
     """Turn what the file system refuses into an error that names ``path``.
@@ -104,7 +109,7 @@ class FrameNames:
         if self._naming == "number" or scene.name is None:
             return frame_name(scene, info, suffix)
         plain = _UNSAFE_IN_FILES.sub("_", PurePath(scene.name).stem).strip(".") or "picture"
-        if _RESERVED.match(plain):
+        if is_reserved(plain):
             plain = f"_{plain}"
         plain = plain.encode("utf-8", "replace")[:_LONGEST_FILE].decode("utf-8", "ignore")
         taken = self._taken.setdefault(scene.stream, set())
