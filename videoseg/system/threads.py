@@ -1,4 +1,4 @@
-"""The only two threads of a run: one that reads ahead and one that writes behind; and a stopwatch.
+"""The two threads of every run: one that reads ahead and one that writes behind; and a stopwatch.
 
 Both are bounded, hand every error to the caller, and end when the caller leaves, whatever happened.
 OpenCV is kept from adding its own.

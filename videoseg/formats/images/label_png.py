@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import OutputError
+from videoseg.formats.images.png import PALETTE, SIGNATURE, png
 from videoseg.formats.palette import colour_of
 from videoseg.system.output_files import writing
 from videoseg.types import TrackedInstance
@@ -21,9 +22,6 @@ from videoseg.types import TrackedInstance
 LARGEST_NARROW = 255
 """Largest id in 8 bits."""
 LARGEST = 65535
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GREY, _PALETTE = 0, 3
-"""Colour types."""
 
 
 def label_png(labels: npt.NDArray[Any], *, palette: bool | bytes) -> bytes:
@@ -34,18 +32,11 @@ def label_png(labels: npt.NDArray[Any], *, palette: bool | bytes) -> bytes:
         palette: Whether 8-bit numbers get the colours of their tracks; or red, green and blue of
             each number.
     """
-    height, width = labels.shape
-    wide = labels.dtype.itemsize == 2
-    colours = bool(palette) and not wide
-    depth, colour_type = (16 if wide else 8), (_PALETTE if colours else _GREY)
-    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", _deflate(labels)), (b"IEND", b"")]
-    if colours:
-        chunks.insert(1, (b"PLTE", palette if isinstance(palette, bytes) else _palette()))
-    return _SIGNATURE + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
+    colours = bool(palette) and labels.dtype.itemsize == 1
+    if not colours:
+        return png(labels)
+    chosen = palette if isinstance(palette, bytes) else _palette()
+    return png(labels, colour_type=PALETTE, before=[(b"PLTE", chosen)])
 
 
 def labels_of(
@@ -108,19 +99,11 @@ def check_id(number: int) -> None:
 
 
 def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position = len(_SIGNATURE)
+    position = len(SIGNATURE)
     while position < len(png):
         size = int.from_bytes(png[position : position + 4], "big")
         yield png[position + 4 : position + 8], png[position + 8 : position + 8 + size]
         position += 12 + size
-
-
-def _deflate(labels: npt.NDArray[Any]) -> bytes:
-    """Compressed rows, each after its filter byte 0 (none)."""
-    stored = labels.astype(labels.dtype.newbyteorder(">"), copy=False)
-    rows = np.zeros((labels.shape[0], 1 + labels.shape[1] * labels.itemsize), dtype=np.uint8)
-    rows[:, 1:] = stored.view(np.uint8).reshape(labels.shape[0], -1)
-    return zlib.compress(rows.data, level=1)
 
 
 @functools.cache

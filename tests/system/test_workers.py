@@ -1,0 +1,110 @@
+"""Work in several threads is done whole, bounded, and fails loudly."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.waiting import until
+from videoseg.system.threads import THREADS
+from videoseg.system.workers import Workers, usual_threads
+
+
+class BoomError(Exception):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_every_task_is_done(threads: int) -> None:
+    done: list[int] = []
+    workers = Workers(threads, "test")
+    for number in range(50):
+        workers.submit(lambda number=number: done.append(number))  # type: ignore[misc]
+    workers.wait()
+    assert sorted(done) == list(range(50))
+    workers.submit(lambda: done.append(50))
+    workers.wait()
+    assert len(done) == 51
+    workers.close()
+    workers.close()
+
+
+def test_one_thread_is_the_caller() -> None:
+    found: list[threading.Thread] = []
+    workers = Workers(1, "test")
+    workers.submit(lambda: found.append(threading.current_thread()))
+    workers.close()
+    assert found == [threading.current_thread()]
+
+
+def test_few_tasks_wait() -> None:
+    go = threading.Event()
+    workers = Workers(2, "test")
+    given: list[int] = []
+
+    def give() -> None:
+        for number in range(20):
+            workers.submit(go.wait)
+            given.append(number)
+
+    giver = threading.Thread(target=give)
+    giver.start()
+    until(lambda: len(given) == 6)
+    giver.join(0.1)
+    assert len(given) == 6
+    go.set()
+    giver.join()
+    workers.wait()
+    workers.close()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_error_is_raised(threads: int) -> None:
+    workers = Workers(threads, "test")
+
+    def fail() -> None:
+        raise BoomError
+
+    with pytest.raises(BoomError):
+        for _ in range(100):
+            workers.submit(fail)
+    workers.close()
+    workers = Workers(threads, "test")
+    with pytest.raises(BoomError):
+        workers.submit(fail)
+        workers.wait()
+    workers.close()
+
+
+def test_closing_drops_what_waits() -> None:
+    go = threading.Event()
+    done: list[int] = []
+    workers = Workers(2, "test")
+    for _ in range(2):
+        workers.submit(go.wait)
+    for number in range(3):
+        workers.submit(lambda number=number: done.append(number))  # type: ignore[misc]
+    closer = threading.Thread(target=workers.close)
+    closer.start()
+    closer.join(0.1)
+    go.set()
+    closer.join()
+    assert done == []
+
+
+def test_threads_are_as_many_as_granted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(THREADS, "3")
+    assert usual_threads() == 3
+    monkeypatch.setenv(THREADS, "64")
+    assert usual_threads() == 8
+    monkeypatch.delenv(THREADS)
+    assert 1 <= usual_threads() <= 8

@@ -1,0 +1,63 @@
+"""A few threads for work whose order does not matter, such as one file each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from videoseg.system.threads import granted_threads
+
+_MOST_THREADS = 8
+"""Threads where nobody says how many; compressing does not keep more of them busy."""
+_WAITING_EACH = 2
+"""Tasks that may wait for each thread."""
+
+
+def usual_threads() -> int:
+    """Threads to use where nobody says how many: those granted, else one for each core."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return min(granted_threads() or cores, _MOST_THREADS)
+
+
+class Workers:
+    """Does tasks in threads; few of them wait, so that what they hold stays bounded.
+
+    An error of a task is raised by a later call, of ``wait`` at the latest. All calls must come
+    from one thread at a time.
+
+    Args:
+        threads: How many; one does its tasks where they are handed over, without a thread.
+        name: What threads are called, for debuggers.
+    """
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._pool = ThreadPoolExecutor(threads, f"videoseg-{name}") if threads > 1 else None
+        self._most = threads * (1 + _WAITING_EACH)
+        self._begun: set[Future[object]] = set()
+
+    def submit(self, task: Callable[[], object]) -> None:
+        """Hand over a task; waits while many wait."""
+        if self._pool is None:
+            task()
+            return
+        self._collect(self._most - 1)
+        self._begun.add(self._pool.submit(task))
+
+    def wait(self) -> None:
+        """Wait until all tasks are done; more may follow."""
+        self._collect(0)
+
+    def close(self) -> None:
+        """Drop the tasks that wait and end the threads. A second call does nothing."""
+        self._begun.clear()
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _collect(self, left: int) -> None:
+        """Take back those that are done, until no more than ``left`` are not."""
+        while len(self._begun) > left:
+            done, self._begun = wait(self._begun, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
