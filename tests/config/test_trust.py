@@ -276,7 +276,12 @@ REASONS = {
     ("exporters", "resolution"): "one of two names of a folder inside the output folder",
     ("writers", "format"): "how large files become",
     ("writers", "names"): "numbers, or the names of the source's pictures made safe",
+    ("writers", "numbering"): "which numbers files have",
+    ("writers", "objects"): "how many files there are",
     ("writers", "preset"): "how large a file becomes",
+    ("writers", "shot"): "a part of names, made safe",
+    ("writers", "template"): "names below the folder of the output, and no others",
+    ("writers", "version"): "a number in names",
     ("sources", "on_truncation"): "what becomes of a file that the user names",
     ("sources", "timeout"): "how long an address that the user names is waited for",
 }

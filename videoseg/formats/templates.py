@@ -76,26 +76,34 @@ class Template:
     parts: tuple[_Part, ...]
 
     @classmethod
-    def parse(cls, text: str, *, suffix: str, tells_apart: Iterable[Collection[str]] = ()) -> Self:
+    def parse(
+        cls,
+        text: str,
+        *,
+        suffix: str,
+        fields: Collection[str] = tuple(FIELDS),
+        tells_apart: Iterable[Collection[str]] = (),
+    ) -> Self:
         """Read a template and refuse one that gives no name, or two files the same one.
 
         Args:
             text: The template; ``/`` parts folders.
             suffix: How the name of the file must end, as in ``.exr``.
+            fields: Those that there are a value for.
             tells_apart: Sets of fields; of each set the template must have one at least, since
                 files differ in it.
 
         Raises:
             UsageError: It cannot be used; says why.
         """
-        made = cls(text, tuple(_parts(text)))
+        made = cls(text, tuple(_parts(text, fields)))
         if not text.endswith(suffix) or text.endswith(f"/{suffix}") or text == suffix:
             raise _refused(text, f"the name of a file must end in {suffix}")
         _check_names(made)
         _check_numbers(made)
-        for fields in tells_apart:
-            if made.fields.isdisjoint(fields):
-                wanted = " or ".join(f"{{{each}}}" for each in fields)
+        for differing in tells_apart:
+            if made.fields.isdisjoint(differing):
+                wanted = " or ".join(f"{{{each}}}" for each in differing)
                 raise _refused(text, f"all files would have one name; put {wanted} into it")
         return made
 
@@ -142,7 +150,7 @@ def shot_name(info: StreamInfo, shot: str = "") -> str:
     return safe_name(info.stream, other="shot")
 
 
-def _parts(text: str) -> Iterable[_Part]:
+def _parts(text: str, fields: Collection[str]) -> Iterable[_Part]:
     try:
         found = list(string.Formatter().parse(text))
     except ValueError as error:
@@ -151,8 +159,8 @@ def _parts(text: str) -> Iterable[_Part]:
         if field is None:
             yield _Part(before, "", 0)
             continue
-        if field not in FIELDS:
-            raise _refused(text, f"there is no field {field!r}; {nearest(field, FIELDS)}")
+        if field not in fields:
+            raise _refused(text, f"there is no field {field!r}; {nearest(field, fields)}")
         width = _WIDTH.fullmatch(spec or "") if field in NUMBERS or not spec else None
         if conversion or width is None:
             form = f"{{{field}:04}} or {{{field}}}" if field in NUMBERS else f"{{{field}}}"

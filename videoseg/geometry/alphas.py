@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 import numpy as np
@@ -28,3 +29,13 @@ def united(alphas: Iterable[Alpha], width: int, height: int) -> npt.NDArray[np.u
         x1, y1, x2, y2 = alpha.crop
         np.maximum(full[y1:y2, x1:x2], alpha.values, out=full[y1:y2, x1:x2])
     return full
+
+
+def to_8_bits(coverage: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """Coverage from 0 to 255, to the nearest."""
+    return _nearest()[coverage]
+
+
+@functools.cache
+def _nearest() -> npt.NDArray[np.uint8]:
+    return np.rint(np.arange(WHOLE + 1) / 257).astype(np.uint8)

@@ -92,7 +92,8 @@ class Frame:
         time_base: Seconds per unit of ``pts``.
         image: uint8 (H, W, 3) RGB, upright, full source size.
         duration: How long it is shown, in units of ``time_base``, or None.
-        native: The decoder's own frame, opaque, for plates and pass-through, or None.
+        native: The decoder's own frame, opaque, for plates and pass-through, or None. Of a picture
+            deeper than 8 bits uint16 (H, W, 3 or 4), BGR or BGRA, upright.
         name: File name of the picture in its sequence's folder; None where it has no file of its
             own.
     """

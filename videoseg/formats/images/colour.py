@@ -83,6 +83,16 @@ class Converter:
             return self._one_level_up(image)
         return np.asarray(self._converted(frame, size, "rgb24"), dtype=np.uint8)
 
+    def deep(self, frame: VideoFrame, width: int, height: int) -> npt.NDArray[np.uint16] | None:
+        """uint16 (height, width, 3): as ``rgb`` in all the frame's depth, HDR as it is coded.
+
+        None where the frame is transparent.
+        """
+        if _ALPHA.match(frame.format.name):
+            return None
+        found = self._converted(frame, (width, height), "rgb48le", _BILINEAR)
+        return np.asarray(found, dtype=np.uint16)
+
     def _one_level_up(self, image: RgbImage) -> RgbImage:
         """In place; memory for the test is kept, because new pages cost more than the sum."""
         if self._not_white.shape != image.shape:

@@ -54,7 +54,10 @@ def png(
 
 
 def pixel_aspect(aspect: Fraction) -> list[Chunk]:
-    """``pHYs``: the shape of a pixel, width over height; nothing for square ones."""
+    """``pHYs``: the shape of a pixel, width over height; nothing for square ones.
+
+    As the standard and OpenImageIO have it. FFmpeg takes the two numbers the other way round.
+    """
     if aspect == 1 or aspect <= 0:
         return []
     plain = aspect.limit_denominator(_MOST)

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt
 from typing_extensions import Doc
@@ -207,6 +208,7 @@ def _read(info: StreamInfo, images: Sequenced, indices: range, background: str) 
             time_base=info.time_base,
             image=rgb8(image, background),
             duration=times[index + 1] - times[index] if index + 1 < len(times) else images.last,
+            native=image if image.dtype == np.uint16 else None,
             name=path.name if images.reel is None else None,
         )
 

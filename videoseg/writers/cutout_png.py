@@ -1,0 +1,83 @@
+"""The picture cut out, as RGBA PNGs: ``cutouts/all/clip_all.1001.png``."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Annotated, ClassVar
+
+import numpy as np
+from typing_extensions import Doc
+
+from videoseg.formats.images.png import colour_tag, pixel_aspect, png
+from videoseg.geometry.alphas import to_8_bits
+from videoseg.types import Colour, Frame, StreamInfo
+from videoseg.writers._mattes.object_files import Matte, ObjectFiles, Objects
+from videoseg.writers._mattes.plate import Plate, is_deep
+
+
+@dataclass
+class CutoutPng(ObjectFiles):
+    """Writes the source's picture with the matte as its alpha, which is straight.
+
+    Where nothing is covered the picture is black. Sources deeper than 8 bits, and HDR, make 16 bits
+    of their own samples, HDR as it is coded. Colours are tagged (cICP) as the source's are, where
+    it says.
+    """
+
+    top: ClassVar[str] = "cutouts"
+    suffix: ClassVar[str] = ".png"
+
+    template: Annotated[
+        str,
+        Doc("names of files; fields {shot} {object} {label} {track} {version} {frame} {stream}"),
+    ] = "{object}/{shot}_{object}.{frame:04}.png"
+    objects: Objects = "all"
+    needs_image: bool = field(init=False, repr=False, default=True)
+    _blank: dict[str, tuple[bool, Colour]] = field(init=False, repr=False, default_factory=dict)
+
+    def plate(self, info: StreamInfo, frame: Frame | None) -> Plate | None:
+        """The picture, of the same depth on all frames of a stream."""
+        if frame is None:
+            raise ValueError("a cut-out needs the frame's image")
+        if info.stream not in self._blank:
+            deep = is_deep(info, frame)
+            self._blank[info.stream] = (deep, Plate(info, frame, deep=deep).colour)
+        return Plate(info, frame, deep=self._blank[info.stream][0])
+
+    def picture(self, info: StreamInfo, matte: Matte, plate: Plate | None) -> bytes:
+        """An RGBA PNG."""
+        if plate is None:
+            raise ValueError("a cut-out needs the frame's image")
+        rgb = plate.rgb()
+        rgba = np.zeros((*rgb.shape[:2], 4), rgb.dtype)
+        rgba[..., 3] = matte if rgb.itemsize == 2 else to_8_bits(matte)
+        np.multiply(rgb, (rgba[..., 3:] > 0), out=rgba[..., :3], casting="unsafe")
+        chunks = [*colour_tag(plate.colour), *pixel_aspect(info.sample_aspect_ratio)]
+        return png(rgba, before=chunks, filtered=True)
+
+    def nothing(self, info: StreamInfo) -> bytes:
+        """A PNG that is transparent everywhere."""
+        deep, colour = self._blank[info.stream]
+        return _transparent(info.width, info.height, deep, colour, info.sample_aspect_ratio)
+
+    def close(self, *, complete: bool) -> None:
+        """Write what is left, or drop what waits. A second call does nothing.
+
+        Raises:
+            OutputError: A file cannot be written.
+        """
+        try:
+            super().close(complete=complete)
+        finally:
+            self._blank.clear()
+
+
+@functools.lru_cache(maxsize=16)
+def _transparent(width: int, height: int, deep: bool, colour: Colour, aspect: Fraction) -> bytes:
+    pixels = np.zeros((height, width, 4), np.uint16 if deep else np.uint8)
+    return png(pixels, before=[*colour_tag(colour), *pixel_aspect(aspect)])
+
+
+PARTS = {"cutout-png": CutoutPng}
