@@ -17,6 +17,8 @@ from videoseg.types import Prompt, Scene, StreamInfo
 WRITERS = registry.names("writers")
 EXPORTERS = registry.names("exporters")
 FRAMES = (0, 1, 6)
+NEEDED = {"exr": ("OpenEXR",), "cryptomatte": ("OpenEXR", "mmh3")}
+"""Packages of extras."""
 
 
 def clip(name: str, count: int) -> tuple[dict[str, StreamInfo], tuple[Prompt, ...], list[Scene]]:
@@ -30,6 +32,8 @@ def clip(name: str, count: int) -> tuple[dict[str, StreamInfo], tuple[Prompt, ..
 
 
 def make(name: str) -> Writer:
+    for package in NEEDED.get(name, ()):
+        pytest.importorskip(package, reason=f"{package} is not installed")
     writer = registry.find("writers", name).make()
     assert isinstance(writer, Writer)
     return writer

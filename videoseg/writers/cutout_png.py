@@ -12,9 +12,10 @@ from typing_extensions import Doc
 
 from videoseg.formats.images.png import colour_tag, pixel_aspect, png
 from videoseg.geometry.alphas import to_8_bits
-from videoseg.types import Colour, Frame, StreamInfo
+from videoseg.types import Colour, Frame
 from videoseg.writers._mattes.object_files import Matte, ObjectFiles, Objects
-from videoseg.writers._mattes.plate import Plate, is_deep
+from videoseg.writers._mattes.plate import Plate
+from videoseg.writers._mattes.sequence import Strip
 
 
 @dataclass
@@ -35,18 +36,12 @@ class CutoutPng(ObjectFiles):
     ] = "{object}/{shot}_{object}.{frame:04}.png"
     objects: Objects = "all"
     needs_image: bool = field(init=False, repr=False, default=True)
-    _blank: dict[str, tuple[bool, Colour]] = field(init=False, repr=False, default_factory=dict)
 
-    def plate(self, info: StreamInfo, frame: Frame | None) -> Plate | None:
+    def plate(self, strip: Strip, frame: Frame | None) -> Plate | None:
         """The picture, of the same depth on all frames of a stream."""
-        if frame is None:
-            raise ValueError("a cut-out needs the frame's image")
-        if info.stream not in self._blank:
-            deep = is_deep(info, frame)
-            self._blank[info.stream] = (deep, Plate(info, frame, deep=deep).colour)
-        return Plate(info, frame, deep=self._blank[info.stream][0])
+        return strip.plate(frame)
 
-    def picture(self, info: StreamInfo, matte: Matte, plate: Plate | None) -> bytes:
+    def picture(self, strip: Strip, matte: Matte, plate: Plate | None) -> bytes:
         """An RGBA PNG."""
         if plate is None:
             raise ValueError("a cut-out needs the frame's image")
@@ -54,24 +49,15 @@ class CutoutPng(ObjectFiles):
         rgba = np.zeros((*rgb.shape[:2], 4), rgb.dtype)
         rgba[..., 3] = matte if rgb.itemsize == 2 else to_8_bits(matte)
         np.multiply(rgb, (rgba[..., 3:] > 0), out=rgba[..., :3], casting="unsafe")
-        chunks = [*colour_tag(plate.colour), *pixel_aspect(info.sample_aspect_ratio)]
+        chunks = [*colour_tag(strip.colour), *pixel_aspect(strip.info.sample_aspect_ratio)]
         return png(rgba, before=chunks, filtered=True)
 
-    def nothing(self, info: StreamInfo) -> bytes:
+    def nothing(self, strip: Strip) -> bytes:
         """A PNG that is transparent everywhere."""
-        deep, colour = self._blank[info.stream]
-        return _transparent(info.width, info.height, deep, colour, info.sample_aspect_ratio)
-
-    def close(self, *, complete: bool) -> None:
-        """Write what is left, or drop what waits. A second call does nothing.
-
-        Raises:
-            OutputError: A file cannot be written.
-        """
-        try:
-            super().close(complete=complete)
-        finally:
-            self._blank.clear()
+        info = strip.info
+        return _transparent(
+            info.width, info.height, bool(strip.deep), strip.colour, info.sample_aspect_ratio
+        )
 
 
 @functools.lru_cache(maxsize=16)

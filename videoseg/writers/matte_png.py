@@ -13,9 +13,9 @@ from typing_extensions import Doc
 
 from videoseg.formats.images.png import pixel_aspect, png
 from videoseg.geometry.alphas import to_8_bits
-from videoseg.types import StreamInfo
 from videoseg.writers._mattes.object_files import Matte, ObjectFiles
 from videoseg.writers._mattes.plate import Plate
+from videoseg.writers._mattes.sequence import Strip
 
 
 @dataclass
@@ -36,14 +36,15 @@ class MattePng(ObjectFiles):
     ] = "{object}/{shot}_{object}.{frame:04}.png"
     bits: Annotated[Literal[8, 16], Doc("bits of a pixel")] = 8
 
-    def picture(self, info: StreamInfo, matte: Matte, plate: Plate | None) -> bytes:
+    def picture(self, strip: Strip, matte: Matte, plate: Plate | None) -> bytes:
         """A grey PNG."""
         del plate
         values: npt.NDArray[Any] = matte if self.bits == 16 else to_8_bits(matte)
-        return png(values, before=pixel_aspect(info.sample_aspect_ratio))
+        return png(values, before=pixel_aspect(strip.info.sample_aspect_ratio))
 
-    def nothing(self, info: StreamInfo) -> bytes:
+    def nothing(self, strip: Strip) -> bytes:
         """A black PNG."""
+        info = strip.info
         return _black(info.width, info.height, self.bits, info.sample_aspect_ratio)
 
 

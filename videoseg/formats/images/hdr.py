@@ -67,7 +67,7 @@ def tone_mapped(image: npt.NDArray[np.uint16], transfer: int) -> RgbImage:
 def _screen_light(transfer: int) -> npt.NDArray[np.float32]:
     """Code value -> light of the screen, 1 = its white."""
     code = np.linspace(0, 1, 1 << _CODE_BITS)
-    source = _pq_light(code) if transfer == PQ else _hlg_light(code)
+    source = pq_light(code) if transfer == PQ else hlg_light(code)
     light: npt.NDArray[np.float32] = (_rolled_off(source) / _SCREEN_PEAK).astype(np.float32)
     return light
 
@@ -79,7 +79,7 @@ def _signal_of_root() -> npt.NDArray[np.uint8]:
     return np.rint(255 * root ** (2 / _SCREEN_GAMMA)).astype(np.uint8)
 
 
-def _pq_light(code: Values) -> Values:
+def pq_light(code: Values) -> Values:
     """cd/m2."""
     power = code ** (1 / _M2)
     light: Values = 10000 * (np.maximum(power - _C1, 0) / (_C2 - _C3 * power)) ** (1 / _M1)
@@ -92,7 +92,7 @@ def _pq_code(light: Values) -> Values:
     return code
 
 
-def _hlg_light(code: Values) -> Values:
+def hlg_light(code: Values) -> Values:
     """cd/m2."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
@@ -112,4 +112,4 @@ def _rolled_off(light: Values) -> Values:
         + (t**3 - 2 * t**2 + t) * (1 - knee)
         + (3 * t**2 - 2 * t**3) * most
     )
-    return _pq_light(np.where(code < knee, code, curve) * peak)
+    return pq_light(np.where(code < knee, code, curve) * peak)

@@ -49,16 +49,16 @@ class ObjectFiles(PictureSequence):
     _seen: dict[str, dict[int, _Seen]] = field(init=False, repr=False, default_factory=dict)
 
     @abstractmethod
-    def picture(self, info: StreamInfo, matte: Matte, plate: Plate | None) -> bytes:
+    def picture(self, strip: Strip, matte: Matte, plate: Plate | None) -> bytes:
         """The file of a matte on a frame; called in any thread."""
 
     @abstractmethod
-    def nothing(self, info: StreamInfo) -> bytes:
+    def nothing(self, strip: Strip) -> bytes:
         """The file of an object that is not there."""
 
-    def plate(self, info: StreamInfo, frame: Frame | None) -> Plate | None:
+    def plate(self, strip: Strip, frame: Frame | None) -> Plate | None:
         """The picture of a frame, where files show it; all files of the frame share it."""
-        del info, frame
+        del strip, frame
         return None
 
     def fields(self) -> tuple[Collection[str], Sequence[Collection[str]]]:
@@ -80,12 +80,12 @@ class ObjectFiles(PictureSequence):
 
     def make(self, strip: Strip, scene: Scene, frame: Frame | None, numbers: Sequence[int]) -> None:
         """Write a file for each object that has appeared so far, or one for all."""
-        plate = self.plate(strip.info, frame)
+        plate = self.plate(strip, frame)
         if self.objects == "all":
             names: dict[str, str | int] = {"object": ALL, "label": ALL, "track": 0}
             alphas = tuple(alpha_of(tracked) for tracked in scene.instances)
             paths = [strip.path(number, **names) for number in numbers]
-            self.do(partial(self._write, strip.info, alphas, plate, paths))
+            self.do(partial(self._write, strip, alphas, plate, paths))
             return
         seen = self._seen.setdefault(scene.stream, {})
         here = {tracked.track_id: tracked for tracked in scene.instances}
@@ -102,29 +102,29 @@ class ObjectFiles(PictureSequence):
             paths = [strip.path(number, **one.names) for number in numbers]
             if track_id in here:
                 alpha = alpha_of(here[track_id])
-                self.do(partial(self._write, strip.info, [alpha], plate, paths))
+                self.do(partial(self._write, strip, [alpha], plate, paths))
             else:
-                self.do(partial(self._write_nothing, strip.info, paths))
+                self.do(partial(self._write_nothing, strip, paths))
 
     def complete(self, strip: Strip) -> None:
         """Fill in the numbers before each object appeared."""
         for one in self._seen.pop(strip.info.stream, {}).values():
             for number in strip.numbers[: one.before]:
                 path = strip.path(number, **one.names)
-                self.do(partial(self._write_nothing, strip.info, [path]))
+                self.do(partial(self._write_nothing, strip, [path]))
 
     def _write(
         self,
-        info: StreamInfo,
+        strip: Strip,
         alphas: Sequence[Alpha],
         plate: Plate | None,
         paths: Sequence[str],
     ) -> None:
-        matte = united(alphas, info.width, info.height)
-        _write_same(paths, self.picture(info, matte, plate))
+        matte = united(alphas, strip.info.width, strip.info.height)
+        _write_same(paths, self.picture(strip, matte, plate))
 
-    def _write_nothing(self, info: StreamInfo, paths: Sequence[str]) -> None:
-        _write_same(paths, self.nothing(info))
+    def _write_nothing(self, strip: Strip, paths: Sequence[str]) -> None:
+        _write_same(paths, self.nothing(strip))
 
 
 def _write_same(paths: Sequence[str], data: bytes) -> None:

@@ -24,6 +24,13 @@ def is_deep(info: StreamInfo, frame: Frame) -> bool:
     return wanted and Plate(info, frame, deep=True).has_depth
 
 
+def colour_of(info: StreamInfo, *, deep: bool) -> Colour:
+    """Primaries and transfer of a stream's pictures; HDR that was mapped to 8 bits is BT.709."""
+    if info.colour.transfer in (PQ, HLG) and not deep:
+        return Colour(_BT709, _BT709)
+    return info.colour
+
+
 class Plate:
     """The picture of a frame, made when it is first asked for; many threads may ask.
 
@@ -44,13 +51,6 @@ class Plate:
     def has_depth(self) -> bool:
         """Whether the frame itself has more than 8 bits that can be had."""
         return self._deep_rgb() is not None
-
-    @property
-    def colour(self) -> Colour:
-        """Primaries and transfer of the picture; HDR that was mapped to 8 bits is BT.709."""
-        if self._info.colour.transfer in (PQ, HLG) and not self._deep:
-            return Colour(_BT709, _BT709)
-        return self._info.colour
 
     def rgb(self) -> npt.NDArray[Any]:
         """uint8 or uint16 (H, W, 3), full range, upright; not to be changed."""

@@ -21,7 +21,8 @@ from videoseg.formats.frame_numbers import FIRST, Numbering, first_number
 from videoseg.formats.templates import FIELDS, Shot, Template, Version, shot_name
 from videoseg.system.output_files import stream_names, writing
 from videoseg.system.workers import Workers, usual_threads
-from videoseg.types import Frame, Prompt, Scene, StreamInfo
+from videoseg.types import Colour, Frame, Prompt, Scene, StreamInfo
+from videoseg.writers._mattes.plate import Plate, colour_of, is_deep
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Strip:
         rate: Gives frames their numbers.
         numbers: Those that were written, rising.
         held: The frame that was written last, since later numbers may repeat it.
+        deep: Whether pictures of the source are written with 16 bits; None before the first.
     """
 
     info: StreamInfo
@@ -47,6 +49,20 @@ class Strip:
     rate: ConstantRate
     numbers: array[int] = field(default_factory=lambda: array("q"))
     held: tuple[Scene, Frame | None] | None = None
+    deep: bool | None = None
+
+    def plate(self, frame: Frame | None) -> Plate:
+        """The picture of a frame, of the same depth on all frames."""
+        if frame is None:
+            raise ValueError("a cut-out needs the frame's image")
+        if self.deep is None:
+            self.deep = is_deep(self.info, frame)
+        return Plate(self.info, frame, deep=self.deep)
+
+    @property
+    def colour(self) -> Colour:
+        """Primaries and transfer of the pictures."""
+        return colour_of(self.info, deep=bool(self.deep))
 
     def path(self, number: int, **names: str | int) -> str:
         """The file of a frame; that of an object takes its ``object``, ``label`` and ``track``.

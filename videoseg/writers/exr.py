@@ -1,0 +1,100 @@
+"""Mattes as EXRs with a layer for each object: ``exr/clip_mattes.1001.exr``."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Doc
+
+from videoseg.formats.exr import Channel, Compression
+from videoseg.formats.images.transfer import CHROMATICITIES, linear_light
+from videoseg.geometry.alphas import alpha_of, united
+from videoseg.types import WHOLE, Frame, Scene
+from videoseg.writers._mattes.layered import LayeredExr, Objects
+from videoseg.writers._mattes.plate import Plate
+from videoseg.writers._mattes.sequence import Strip
+
+
+@dataclass
+class Exr(LayeredExr):
+    """Writes one EXR for each frame, in half floats.
+
+    Each object is a layer with one channel, such as ``dog_001.A``, black where it is not there. The
+    channel ``A`` is all objects together: of each pixel the largest coverage. All files of a stream
+    have the same layers. The header names the objects (``videoseg/objects``: JSON of name, label
+    and track id), and has frame rate, timecode and the shape of pixels, where the source says them.
+    """
+
+    top: ClassVar[str] = "exr"
+    sample: ClassVar[type[np.floating[Any]]] = np.float16
+
+    template: Annotated[str, Doc("names of files; fields {shot} {version} {frame} {stream}")] = (
+        "{shot}_mattes.{frame:04}.exr"
+    )
+    compression: Annotated[
+        Compression, Doc("lossless: zip, zips (read by single rows) or piz (for grain)")
+    ] = "zip"
+    cutout: Annotated[
+        bool, Doc("also the picture cut out: R, G, B in linear light, premultiplied by A")
+    ] = False
+
+    def __post_init__(self) -> None:
+        self.needs_image = self.cutout
+
+    @property
+    def way(self) -> Compression:
+        """As set."""
+        return self.compression
+
+    def plate(self, strip: Strip, frame: Frame | None) -> Plate | None:
+        """The picture, where it is asked for."""
+        return strip.plate(frame) if self.cutout else None
+
+    def colours(self, strip: Strip) -> dict[str, Any]:
+        """``chromaticities``, where they are known."""
+        found = CHROMATICITIES.get(strip.colour.primaries or 0) if self.cutout else None
+        return {"chromaticities": found} if found else {}
+
+    def about(self, objects: Objects) -> dict[str, str]:
+        """``videoseg/objects``."""
+        said = {
+            one.name: {"label": one.label, "track_id": track_id}
+            for track_id, one in objects.items()
+        }
+        return {"videoseg/objects": json.dumps(said)}
+
+    def channels(
+        self, strip: Strip, scene: Scene, objects: Objects, plate: Plate | None
+    ) -> dict[str, Channel]:
+        """The objects' layers, all together, and the picture."""
+        info = strip.info
+        alphas = {tracked.track_id: alpha_of(tracked) for tracked in scene.instances}
+        empty = np.zeros((info.height, info.width), np.float16)
+        found = {
+            f"{one.name}.A": _half()[alphas[track_id].to_array()] if track_id in alphas else empty
+            for track_id, one in objects.items()
+        }
+        whole = united(alphas.values(), info.width, info.height)
+        found["A"] = _half()[whole]
+        if plate is not None:
+            light = linear_light(plate.rgb(), strip.colour.transfer)
+            light *= (whole / np.float32(WHOLE)).astype(np.float32)[..., None]
+            # Beyond the largest half float nothing can be told apart.
+            light = np.minimum(light, np.finfo(np.float16).max)
+            for number, name in enumerate("RGB"):
+                found[name] = np.ascontiguousarray(light[..., number], np.float16)
+        return found
+
+
+@functools.cache
+def _half() -> npt.NDArray[np.float16]:
+    """float16 (65536,): coverage from 0 to 1."""
+    return (np.arange(WHOLE + 1) / WHOLE).astype(np.float16)
+
+
+PARTS = {"exr": Exr}
