@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from videoseg.geometry.alphas import alpha_of, hard_alpha, united
+from videoseg.geometry.alphas import alpha_of, bounds, hard_alpha, to_8_bits, united
 from videoseg.types import WHOLE, Alpha, Instance, Mask, Shape, TrackedInstance
 
 
@@ -34,3 +34,16 @@ def test_of_several_objects_the_largest_coverage_counts() -> None:
 def test_a_matte_stays_in_its_frame() -> None:
     with pytest.raises(ValueError, match="leaves the frame"):
         Alpha(3, 0, 4, 2, np.zeros((1, 2), np.uint16))
+
+
+def test_eight_bits_are_the_nearest() -> None:
+    every = np.arange(WHOLE + 1, dtype=np.uint16).reshape(256, 256)
+    assert (to_8_bits(every) == np.rint(every / 257)).all()
+
+
+def test_bounds_hold_every_crop() -> None:
+    a = Alpha(2, 1, 9, 9, np.ones((3, 2), np.uint16))
+    b = Alpha(5, 0, 9, 9, np.ones((2, 4), np.uint16))
+    nothing = Alpha(0, 8, 9, 9, np.ones((0, 0), np.uint16))
+    assert bounds([a, nothing, b]) == (2, 0, 9, 4)
+    assert bounds([nothing]) == bounds([]) == (0, 0, 0, 0)

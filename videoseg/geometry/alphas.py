@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.types import WHOLE, Alpha, Mask, TrackedInstance
+from videoseg.types import WHOLE, Alpha, Box, Mask, TrackedInstance
 
 
 def alpha_of(tracked: TrackedInstance) -> Alpha:
@@ -32,10 +31,16 @@ def united(alphas: Iterable[Alpha], width: int, height: int) -> npt.NDArray[np.u
 
 
 def to_8_bits(coverage: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """Coverage from 0 to 255, to the nearest."""
-    return _nearest()[coverage]
+    """Coverage (H, W) from 0 to 255, to the nearest."""
+    import cv2
+
+    return np.asarray(cv2.convertScaleAbs(coverage, alpha=1 / 257), np.uint8)
 
 
-@functools.cache
-def _nearest() -> npt.NDArray[np.uint8]:
-    return np.rint(np.arange(WHOLE + 1) / 257).astype(np.uint8)
+def bounds(alphas: Iterable[Alpha]) -> Box:
+    """The smallest box that holds all crops; an empty one where there are none."""
+    crops = [alpha.crop for alpha in alphas if alpha.values.size]
+    if not crops:
+        return (0, 0, 0, 0)
+    lows, highs = np.min(crops, axis=0), np.max(crops, axis=0)
+    return (int(lows[0]), int(lows[1]), int(highs[2]), int(highs[3]))

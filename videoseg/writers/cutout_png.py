@@ -43,12 +43,15 @@ class CutoutPng(ObjectFiles):
 
     def picture(self, strip: Strip, matte: Matte, plate: Plate | None) -> bytes:
         """An RGBA PNG."""
+        import cv2
+
         if plate is None:
             raise ValueError("a cut-out needs the frame's image")
         rgb = plate.rgb()
-        rgba = np.zeros((*rgb.shape[:2], 4), rgb.dtype)
-        rgba[..., 3] = matte if rgb.itemsize == 2 else to_8_bits(matte)
-        np.multiply(rgb, (rgba[..., 3:] > 0), out=rgba[..., :3], casting="unsafe")
+        alpha = matte if rgb.itemsize == 2 else to_8_bits(matte)
+        shown = cv2.copyTo(rgb, (alpha > 0).view(np.uint8))
+        rgba = cv2.cvtColor(shown, cv2.COLOR_RGB2RGBA)
+        rgba[..., 3] = alpha
         chunks = [*colour_tag(strip.colour), *pixel_aspect(strip.info.sample_aspect_ratio)]
         return png(rgba, before=chunks, filtered=True)
 

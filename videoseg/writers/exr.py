@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -13,8 +14,8 @@ from typing_extensions import Doc
 
 from videoseg.formats.exr import Channel, Compression
 from videoseg.formats.images.transfer import CHROMATICITIES, linear_light
-from videoseg.geometry.alphas import alpha_of, united
-from videoseg.types import WHOLE, Frame, Scene
+from videoseg.geometry.alphas import alpha_of, bounds, united
+from videoseg.types import WHOLE, Alpha, Frame, Scene
 from videoseg.writers._mattes.layered import LayeredExr, Objects
 from videoseg.writers._mattes.plate import Plate
 from videoseg.writers._mattes.sequence import Strip
@@ -72,23 +73,37 @@ class Exr(LayeredExr):
         self, strip: Strip, scene: Scene, objects: Objects, plate: Plate | None
     ) -> dict[str, Channel]:
         """The objects' layers, all together, and the picture."""
-        info = strip.info
         alphas = {tracked.track_id: alpha_of(tracked) for tracked in scene.instances}
-        empty = np.zeros((info.height, info.width), np.float16)
-        found = {
-            f"{one.name}.A": _half()[alphas[track_id].to_array()] if track_id in alphas else empty
-            for track_id, one in objects.items()
-        }
-        whole = united(alphas.values(), info.width, info.height)
-        found["A"] = _half()[whole]
+        size = (strip.info.height, strip.info.width)
+        empty, whole = np.zeros(size, np.float16), np.zeros(size, np.float16)
+        found = {f"{one.name}.A": empty for one in objects.values()}
+        for track_id, alpha in alphas.items():
+            x1, y1, x2, y2 = alpha.crop
+            layer, values = np.zeros(size, np.float16), _half()[alpha.values]
+            layer[y1:y2, x1:x2] = values
+            np.maximum(whole[y1:y2, x1:x2], values, out=whole[y1:y2, x1:x2])
+            found[f"{objects[track_id].name}.A"] = layer
+        found["A"] = whole
         if plate is not None:
-            light = linear_light(plate.rgb(), strip.colour.transfer)
-            light *= (whole / np.float32(WHOLE)).astype(np.float32)[..., None]
-            # Beyond the largest half float nothing can be told apart.
-            light = np.minimum(light, np.finfo(np.float16).max)
-            for number, name in enumerate("RGB"):
-                found[name] = np.ascontiguousarray(light[..., number], np.float16)
+            found |= _cut_out(plate.rgb(), strip.colour.transfer, alphas.values())
         return found
+
+
+def _cut_out(
+    rgb: npt.NDArray[Any], transfer: int | None, alphas: Collection[Alpha]
+) -> dict[str, Channel]:
+    """The channels R, G and B: linear light, premultiplied."""
+    height, width = rgb.shape[:2]
+    x1, y1, x2, y2 = bounds(alphas)
+    coverage = united(alphas, width, height)[y1:y2, x1:x2] / np.float32(WHOLE)
+    light = linear_light(rgb[y1:y2, x1:x2], transfer) * coverage[..., None]
+    # Beyond the largest half float nothing can be told apart.
+    np.minimum(light, np.finfo(np.float16).max, out=light)
+    found = {}
+    for number, name in enumerate("RGB"):
+        found[name] = np.zeros((height, width), np.float16)
+        found[name][y1:y2, x1:x2] = light[..., number]
+    return found
 
 
 @functools.cache

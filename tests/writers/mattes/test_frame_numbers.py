@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.support import mattes, media, scenes
@@ -45,7 +46,7 @@ def shown(folder: Path, info: StreamInfo, frames: list[Frame]) -> Mapping[int, i
     for name in names:
         picture = cv2.imread(str(folder / name), cv2.IMREAD_COLOR)
         assert picture is not None
-        found[int(name.split(".")[-2])] = media.read_index(picture)
+        found[int(name.split(".")[-2])] = media.read_index(np.asarray(picture, np.uint8))
     return found
 
 
