@@ -22,6 +22,10 @@ Channel: TypeAlias = npt.NDArray[Any]
 _MAGIC = b"\x76\x2f\x31\x01"
 _ROWS = {"zip": 16, "zips": 1, "piz": 32}
 """Rows that are compressed together."""
+_MOST = 2**31 - 1
+"""The parts of a fraction have 32 bits."""
+_MOST_ASPECT = 1_000_000
+"""OpenEXR refuses pixels that are wider, or higher, than this many times."""
 _FASTEST = 30
 """Frames per second that the frames of a timecode count up to."""
 
@@ -43,10 +47,14 @@ def openexr() -> Any:
 
 def stream_attributes(info: StreamInfo) -> dict[str, Any]:
     """What a header says of every frame: the shape of pixels, and the frame rate."""
-    found: dict[str, Any] = {"pixelAspectRatio": float(info.sample_aspect_ratio)}
+    aspect = info.sample_aspect_ratio
+    sane = 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT
+    found: dict[str, Any] = {"pixelAspectRatio": float(aspect) if sane else 1.0}
     if info.frame_rate is not None:
         # Python's Fraction: one of OpenEXR's own is refused.
-        found["framesPerSecond"] = Fraction(info.frame_rate).limit_denominator(1_000_000)
+        rate = info.frame_rate.limit_denominator(1_000_000)
+        if 0 < rate.numerator <= _MOST:
+            found["framesPerSecond"] = rate
     return found
 
 

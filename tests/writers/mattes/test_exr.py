@@ -17,6 +17,7 @@ import pytest
 from tests.support import mattes, scenes
 from videoseg.errors import MissingDependencyError, OutputError, UsageError
 from videoseg.formats.exr import write_exr
+from videoseg.formats.templates import object_name
 from videoseg.types import WHOLE, Colour, Frame
 from videoseg.writers.exr import Exr
 
@@ -112,6 +113,28 @@ def test_what_no_header_can_hold_is_left_out(
     info = replace(scenes.stream(), timecode=timecode, frame_rate=rate)
     (name,) = mattes.write(Exr(), tmp_path, [scenes.scene()], info)
     assert "timeCode" not in exr.File(str(tmp_path / name)).header()
+
+
+@pytest.mark.parametrize("aspect", [Fraction(0), Fraction(1, 10**9), Fraction(10**9)])
+@pytest.mark.parametrize("rate", [Fraction(10**12), Fraction(1, 10**9)])
+def test_claims_beyond_reason_are_left_out(
+    tmp_path: Path, exr: Any, aspect: Fraction, rate: Fraction
+) -> None:
+    info = replace(scenes.stream(), sample_aspect_ratio=aspect, frame_rate=rate)
+    names = mattes.write(Exr(), tmp_path, [scenes.scene()], info)
+    header = exr.File(str(tmp_path / names[0])).header()
+    assert header["pixelAspectRatio"] == 1
+    assert "framesPerSecond" not in header
+
+
+@pytest.mark.parametrize("label", ["x" * 300, "é" * 300, "犬"])
+def test_long_and_foreign_labels_are_layers(tmp_path: Path, exr: Any, label: str) -> None:
+    track = scenes.tracked(scenes.rectangle(4, 4, 20, 20), label=label)
+    (name,) = mattes.write(Exr(), tmp_path, [scenes.scene(track)])
+    assert object_name(label, 1) + ".A" in channels(exr, tmp_path / name)
+    oiio = pytest.importorskip("OpenImageIO", reason="OpenImageIO is not installed")
+    spec = oiio.ImageBuf(str(tmp_path / name)).spec()
+    assert object_name(label, 1) + ".A" in spec.channelnames
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -58,9 +58,9 @@ def pixel_aspect(aspect: Fraction) -> list[Chunk]:
 
     As the standard and OpenImageIO have it. FFmpeg takes the two numbers the other way round.
     """
-    if aspect == 1 or aspect <= 0:
-        return []
     plain = aspect.limit_denominator(_MOST)
+    if plain == 1 or not 0 < plain.numerator <= _MOST:
+        return []
     # Pixels in a unit of length: a wide pixel has fewer of them across.
     return [(b"pHYs", struct.pack(">IIB", plain.denominator, plain.numerator, 0))]
 
