@@ -23,6 +23,7 @@ from videoseg.formats.images.heif import (
     is_heic,
     upright,
 )
+from videoseg.formats.images.png import SIGNATURE
 from videoseg.formats.images.tiff import ASSOCIATED, TIFF, UNASSOCIATED, pages
 from videoseg.types import RgbImage
 
@@ -30,7 +31,6 @@ Data: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (N,): a file."""
 _HEAD = 1 << 16
 """Bytes of a file to look at, to see of which kind it is."""
-_PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 1 << 12
 _GREY_AND_ALPHA = 2
 """Samples of a pixel."""
@@ -113,7 +113,7 @@ def is_apng(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            if file.read(8) != _PNG:
+            if file.read(8) != SIGNATURE:
                 return False
             for _ in range(_MOST_CHUNKS):
                 size, kind = struct.unpack(">I4s", file.read(8).rjust(8, b"\0"))

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.formats.images.colour import UNSPECIFIED
 from videoseg.types import Colour
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -20,8 +21,6 @@ _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 """Samples of a pixel to the colour type: grey, grey and alpha, RGB, RGBA."""
 _NONE, _UP = 0, 2
 """Filters: a row as it is, or what it differs by from the row above."""
-_UNSPECIFIED = 2
-"""What H.273 writes for what is not known."""
 _MOST = 65535
 """Width and height of a pixel are written by numbers up to this."""
 
@@ -68,7 +67,7 @@ def pixel_aspect(aspect: Fraction) -> list[Chunk]:
 def colour_tag(colour: Colour) -> list[Chunk]:
     """``cICP`` for full-range RGB of these primaries and transfer; nothing where one is unknown."""
     primaries, transfer = colour.primaries, colour.transfer
-    if None in (primaries, transfer) or _UNSPECIFIED in (primaries, transfer):
+    if None in (primaries, transfer) or UNSPECIFIED in (primaries, transfer):
         return []
     return [(b"cICP", struct.pack("BBBB", primaries, transfer, 0, 1))]
 
