@@ -6,6 +6,7 @@ from a part that lies inside the hole; so such a part goes into another group.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,22 +24,35 @@ _LEAST_SHARE = 0.01
 def matte_groups(layer: RotoLayer) -> list[list[RotoShape]]:
     """Groups of shapes; the track is all groups together, each its parts without its holes.
 
+    Drawn one after another on the same picture, too, groups give the track: a part in a hole is in
+    a later group than the hole. Only where two parts lie in holes of each other, at different
+    times, no order does.
+
     Returns:
         In each group the parts first, and then the holes.
     """
     parts: dict[int, list[RotoShape]] = {}
     for shape in layer.shapes:
         parts.setdefault(shape.part, []).append(shape)
-    groups: list[list[list[RotoShape]]] = []
-    for part in parts.values():
-        for group in groups:
-            if not any(_cuts(part, other) or _cuts(other, part) for other in group):
-                group.append(part)
-                break
-        else:
-            groups.append([part])
+    cuts = functools.cache(lambda one, other: one != other and _cuts(parts[one], parts[other]))
+    groups: list[list[int]] = []
+    waiting = list(parts)
+    while waiting:
+        free = (each for each in waiting if not any(cuts(other, each) for other in waiting))
+        part = next(free, waiting[0])
+        waiting.remove(part)
+        apart = [
+            place
+            for place, group in enumerate(groups)
+            if any(cuts(part, other) or cuts(other, part) for other in group)
+        ]
+        place = max(apart, default=-1) + 1
+        groups[place:] = groups[place:] or [[]]
+        groups[place].append(part)
     return [
-        sorted((shape for part in group for shape in part), key=lambda shape: shape.op != "add")
+        sorted(
+            (shape for part in group for shape in parts[part]), key=lambda each: each.op != "add"
+        )
         for group in groups
     ]
 
