@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from videoseg.formats.frame_numbers import FIRST, Numbering, Timeline, timelines
 from videoseg.geometry.arrays import Values
 from videoseg.protocols import RunReader
 from videoseg.roto.baking import baked
-from videoseg.roto.numbered import Clip, NumberedLayer, numbered
+from videoseg.roto.numbered import Clip, NumberedLayer, NumberedShape, numbered
 from videoseg.system.output_files import stream_names, writing
 from videoseg.types import Knot, RotoLayer, StreamInfo
 
@@ -40,13 +41,6 @@ class KeyedShapes:
     tolerance: Annotated[
         float, Doc("how far shapes may be off the outlines, pixels from 0.1"), Ge(0.1)
     ] = 1.0
-    start_frame: Annotated[int, Doc("number of the first frame, where numbering is by shot")] = (
-        FIRST
-    )
-    numbering: Annotated[
-        Numbering, Doc("numbers of frames: from start_frame, or as the source's files are")
-    ] = "shot"
-
     _endings: ClassVar[tuple[str, ...]]
     _moves_layers: ClassVar[bool] = False
     """Whether the format has layers that move; else shapes take the motion over."""
@@ -57,7 +51,7 @@ class KeyedShapes:
 
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the files from two passes over the run's Scenes."""
-        found = timelines(run.scenes(), run.streams, self.numbering, self.start_frame)
+        found = timelines(run.scenes(), run.streams, *self._numbers())
         uneven = [stream for stream, timeline in found.items() if timeline.uneven]
         if uneven:
             _log.warning(
@@ -72,6 +66,10 @@ class KeyedShapes:
             self._write_stream(folder, run.streams, left.pop(stream), layers)
         for timeline in left.values():
             self._write_stream(folder, run.streams, timeline, ())
+
+    def _numbers(self) -> tuple[Numbering, int]:
+        """How frames are numbered, and the first number where that is by shot."""
+        return "shot", 0
 
     def _names(self, streams: Mapping[str, StreamInfo]) -> dict[str, list[str]]:
         if len(streams) == 1:
@@ -109,6 +107,31 @@ class KeyedShapes:
     def _write(self, files: Sequence[IO[str]], clip: Clip, layers: Iterator[NumberedLayer]) -> None:
         """Write one stream, into a file for each ending."""
         raise NotImplementedError
+
+
+@dataclass
+class NumberedShapes(KeyedShapes):
+    """The base of exporters for programs whose frames have numbers."""
+
+    start_frame: Annotated[int, Doc("number of the first frame, where numbering is by shot")] = (
+        FIRST
+    )
+    numbering: Annotated[
+        Numbering, Doc("numbers of frames: from start_frame, or as the source's files are")
+    ] = "shot"
+
+    def _numbers(self) -> tuple[Numbering, int]:
+        return self.numbering, self.start_frame
+
+
+def covered(shapes: Sequence[NumberedShape], clip: Clip) -> tuple[int, int, int, int]:
+    """The frame and all that shapes reach, left, top, right and bottom in whole pixels."""
+    rows = np.concatenate([absolute(knots) for shape in shapes for knots in shape.keys.values()])
+    low, high = rows.reshape(-1, 2).min(axis=0), rows.reshape(-1, 2).max(axis=0)
+    left, top = (min(0, math.floor(value)) for value in low.tolist())
+    right = max(clip.info.width, math.ceil(high[0]))
+    bottom = max(clip.info.height, math.ceil(high[1]))
+    return left, top, right, bottom
 
 
 def absolute(knots: Sequence[Knot]) -> Values:

@@ -6,14 +6,13 @@ the order in which After Effects takes them. The script is ECMAScript 3, as Exte
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, ClassVar
 
 import numpy as np
 
-from videoseg.exporters._keyed_shapes import KeyedShapes, absolute
+from videoseg.exporters._keyed_shapes import NumberedShapes, covered
 from videoseg.formats.literals import decimals, javascript_literal
 from videoseg.formats.svg_markup import decimal, plain
 from videoseg.roto.numbered import Clip, NumberedLayer, NumberedShape
@@ -138,7 +137,7 @@ _TAIL = """\
 
 
 @dataclass
-class AfterEffects(KeyedShapes):
+class AfterEffects(NumberedShapes):
     """Writes an ExtendScript that makes a composition with animated masks in After Effects.
 
     A solid moves by position, rotation and scale; where pixels are not square, vertices move.
@@ -173,12 +172,13 @@ def _comp(clip: Clip) -> str:
 
 def _write_solid(file: IO[str], layer: NumberedLayer, number: int, clip: Clip) -> None:
     group = layer.groups[number]
-    left, top, right, bottom = _covered(group, clip)
+    left, top, right, bottom = covered(group, clip)
+    size = min(right - left, _LARGEST), min(bottom - top, _LARGEST)
     suffix = f" ({number + 1})" if number else ""
     name = javascript_literal(plain(f"{layer.label} {layer.track_id}{suffix}"))
     colour = ", ".join(decimal(value / 255, 4) for value in layer.colour)
     x, y = layer.pivot
-    file.write(f"    addSolid({name}, [{colour}], [{right - left}, {bottom - top}],\n")
+    file.write(f"    addSolid({name}, [{colour}], [{size[0]}, {size[1]}],\n")
     file.write(f"        {_pair(x - left, y - top)}, {_pair(x, y)}, [")
     file.write(
         ", ".join(
@@ -203,16 +203,6 @@ def _write_mask(file: IO[str], shape: NumberedShape, corner: tuple[int, int], cl
         rows[:, :2] -= corner
         file.write(f'{"," if place else ""}\n            [{at}, "{decimals(rows, 3)}"]')
     file.write("\n        ]]")
-
-
-def _covered(group: Sequence[NumberedShape], clip: Clip) -> tuple[int, int, int, int]:
-    """What a solid must cover: the frame, and all that its masks reach."""
-    rows = np.concatenate([absolute(knots) for shape in group for knots in shape.keys.values()])
-    places = rows.reshape(-1, 2)
-    left, top = (min(0, math.floor(value)) for value in places.min(axis=0).tolist())
-    right = max(clip.info.width, math.ceil(places[:, 0].max()))
-    bottom = max(clip.info.height, math.ceil(places[:, 1].max()))
-    return left, top, min(right, left + _LARGEST), min(bottom, top + _LARGEST)
 
 
 def _pair(x: float, y: float) -> str:

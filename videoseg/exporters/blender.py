@@ -13,7 +13,7 @@ from typing import IO, ClassVar
 
 import numpy as np
 
-from videoseg.exporters._keyed_shapes import KeyedShapes, absolute
+from videoseg.exporters._keyed_shapes import NumberedShapes, absolute
 from videoseg.formats.literals import decimals, python_literal
 from videoseg.formats.svg_markup import plain
 from videoseg.geometry.arrays import Values
@@ -99,7 +99,7 @@ with Editor() as editor:
 
 
 @dataclass
-class Blender(KeyedShapes):
+class Blender(NumberedShapes):
     """Writes a Python script that makes animated masks in Blender.
 
     Points take the motion of the object over.

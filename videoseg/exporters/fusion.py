@@ -13,7 +13,7 @@ from typing import IO, Annotated, ClassVar
 import numpy as np
 from typing_extensions import Doc
 
-from videoseg.exporters._keyed_shapes import KeyedShapes
+from videoseg.exporters._keyed_shapes import NumberedShapes
 from videoseg.formats.literals import lua_literal
 from videoseg.formats.svg_markup import decimal, plain
 from videoseg.roto.numbered import Clip, NumberedLayer, NumberedShape
@@ -25,7 +25,7 @@ _COLUMN, _ROW = 110, 33
 
 
 @dataclass
-class Fusion(KeyedShapes):
+class Fusion(NumberedShapes):
     """Writes Polygon masks for Fusion and the Fusion page of DaVinci Resolve.
 
     Points take the motion of the object over.

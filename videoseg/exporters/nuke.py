@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, ClassVar
 
-from videoseg.exporters._keyed_shapes import KeyedShapes, upside_down
+from videoseg.exporters._keyed_shapes import NumberedShapes, upside_down
 from videoseg.formats.literals import decimals, nuke_label, python_literal
 from videoseg.formats.svg_markup import decimal
 from videoseg.roto.numbered import Clip, NumberedLayer, NumberedShape
@@ -127,7 +127,7 @@ def add_track(name, label, colour, pivot, placements, groups):
 
 
 @dataclass
-class Nuke(KeyedShapes):
+class Nuke(NumberedShapes):
     """Writes a Python script that makes animated Roto nodes in Nuke.
 
     A layer moves by translation, rotation and scale; where pixels are not square, points move.

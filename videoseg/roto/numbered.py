@@ -44,6 +44,7 @@ class NumberedShape:
     Attributes:
         name: Unique in the stream: ASCII letters, digits and ``_``.
         op: ``subtract`` for a hole, else ``add``.
+        part: Counts the parts of a track from 0; a hole has the part's that it is in.
         keys: Knots by number, ascending; in between they move evenly, outside they rest.
         on: The first number on which it is there.
         off: The first number after it.
@@ -51,6 +52,7 @@ class NumberedShape:
 
     name: str
     op: Literal["add", "subtract"]
+    part: int
     keys: Mapping[int, tuple[Knot, ...]]
     on: int
     off: int
@@ -125,6 +127,7 @@ def _numbered_shape(shape: RotoShape, name: str, timeline: Timeline) -> Numbered
     return NumberedShape(
         name=name,
         op=shape.op,
+        part=shape.part,
         keys={timeline.numbers[frame]: knots for frame, knots in shape.keys.items()},
         on=on,
         off=max(_number_after(timeline, shape.visible[1]), on + 1),
