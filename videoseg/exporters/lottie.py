@@ -28,8 +28,6 @@ _LINEAR: Mapping[str, Json] = {"o": {"x": [0], "y": [0]}, "i": {"x": [1], "y": [
 _SHAPES, _SOLID = 4, 1
 """Types of layers."""
 _EVEN_ODD = 2
-_EARLY = 0.5
-"""Frames by which a layer ends before the first without it, which rlottie counts as its last."""
 
 
 @dataclass
@@ -101,7 +99,7 @@ def _solids(layer: NumberedLayer, clip: Clip) -> Iterator[Json]:
             }
             for shape in part
         ]
-        yield {
+        made = {
             **_layer(layer, part, _SOLID, clip, (left, top)),
             "sc": hex_of(layer.track_id),
             "sw": round((right - left) * clip.info.sample_aspect_ratio),
@@ -109,6 +107,9 @@ def _solids(layer: NumberedLayer, clip: Clip) -> Iterator[Json]:
             "hasMask": True,
             "masksProperties": masks,
         }
+        # The frame on which a layer ends is its last in rlottie, and no more its own elsewhere.
+        made["ks"]["o"] = _opacity(part[0], clip)
+        yield made
 
 
 def _parts(layer: NumberedLayer) -> list[list[NumberedShape]]:
@@ -135,7 +136,7 @@ def _layer(
         "ty": kind,
         "nm": f"{layer.label} {layer.track_id}",
         "ip": min(shape.on for shape in shapes),
-        "op": max(shape.off for shape in shapes) - _EARLY,
+        "op": max(shape.off for shape in shapes),
         "st": 0,
         "ks": {"a": _fixed(anchor), **_placements(layer)},
     }
