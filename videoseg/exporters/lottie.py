@@ -78,7 +78,7 @@ def _shapes(layer: NumberedLayer, clip: Clip) -> Json:
         shown = {"ty": "tr", **still, "o": _opacity(part[0], clip)}
         groups.append({"ty": "gr", "nm": part[0].name, "it": [*paths, fill, shown]})
     every = [shape for group in layer.groups for shape in group]
-    return {**_layer(layer, every, _SHAPES, clip, (0, 0)), "shapes": groups}
+    return {**_layer(layer, every, _SHAPES, (0, 0)), "shapes": groups}
 
 
 def _solids(layer: NumberedLayer, clip: Clip) -> Iterator[Json]:
@@ -100,7 +100,7 @@ def _solids(layer: NumberedLayer, clip: Clip) -> Iterator[Json]:
             for shape in part
         ]
         made = {
-            **_layer(layer, part, _SOLID, clip, (left, top)),
+            **_layer(layer, part, _SOLID, (left, top)),
             "sc": hex_of(layer.track_id),
             "sw": round((right - left) * clip.info.sample_aspect_ratio),
             "sh": bottom - top,
@@ -125,7 +125,6 @@ def _layer(
     layer: NumberedLayer,
     shapes: Sequence[NumberedShape],
     kind: int,
-    clip: Clip,
     corner: tuple[int, int],
 ) -> Json:
     """What both kinds of layers have; ``corner`` is the place of the layer's origin."""

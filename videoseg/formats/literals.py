@@ -6,9 +6,12 @@ text, whatever is in it, and all but Lua's are ASCII.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import unicodedata
+
+from videoseg.formats.svg_markup import plain
 
 _LONGEST_NAME = 40
 _NOT_OF_NAME = re.compile(r"[^A-Za-z0-9]+")
@@ -30,6 +33,12 @@ def lua_literal(text: str) -> str:
     """A string literal of Lua 5.1 and later, in UTF-8; what UTF-8 cannot hold becomes ``?``."""
     held = text.encode("utf-8", "replace").decode("utf-8")
     return f'"{_LUA_SPECIAL.sub(_lua_escape, held)}"'
+
+
+def xml_attribute(text: str) -> str:
+    """The value of an attribute of XML with its quotes; what XML forbids becomes U+FFFD."""
+    kept = html.escape(plain(text)).replace("\n", "&#10;").replace("\t", "&#9;")
+    return f'"{kept}"'.replace("\r", "&#13;")
 
 
 def nuke_label(text: str) -> str:
