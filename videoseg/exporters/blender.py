@@ -14,10 +14,11 @@ from typing import IO, ClassVar
 import numpy as np
 
 from videoseg.exporters._keyed_shapes import NumberedShapes, absolute
-from videoseg.formats.literals import decimals, python_literal
+from videoseg.exporters._python_scripts import write_shape
+from videoseg.formats.literals import python_literal
 from videoseg.formats.svg_markup import plain
 from videoseg.geometry.arrays import Values
-from videoseg.roto.numbered import Clip, NumberedLayer, NumberedShape
+from videoseg.roto.numbered import Clip, NumberedLayer
 from videoseg.types import Knot
 
 _DIGITS = 7
@@ -120,17 +121,9 @@ def _write_track(file: IO[str], layer: NumberedLayer, clip: Clip) -> None:
     file.write(f'    add_track(editor, "{layer.name}", {label}, [\n')
     for group in layer.groups:
         for shape in group:
-            _write_shape(file, shape, clip)
+            blend = "MERGE_ADD" if shape.op == "add" else "MERGE_SUBTRACT"
+            write_shape(file, shape, clip, _mask_space, blend, digits=_DIGITS)
     file.write("    ])\n")
-
-
-def _write_shape(file: IO[str], shape: NumberedShape, clip: Clip) -> None:
-    blend = "MERGE_ADD" if shape.op == "add" else "MERGE_SUBTRACT"
-    presence = ", ".join(str(each) for each in shape.presence(clip.first))
-    file.write(f'        ("{shape.name}", "{blend}", [{presence}], [\n')
-    for number, knots in shape.keys.items():
-        file.write(f'            ({number}, "{decimals(_mask_space(knots, clip), _DIGITS)}"),\n')
-    file.write("        ]),\n")
 
 
 def _mask_space(knots: Sequence[Knot], clip: Clip) -> Values:

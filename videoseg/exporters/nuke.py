@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import IO, ClassVar
 
 from videoseg.exporters._keyed_shapes import NumberedShapes, upside_down
-from videoseg.formats.literals import decimals, nuke_label, python_literal
+from videoseg.exporters._python_scripts import write_groups
+from videoseg.formats.literals import nuke_label, python_literal
 from videoseg.formats.svg_markup import decimal
-from videoseg.roto.numbered import Clip, NumberedLayer, NumberedShape
+from videoseg.geometry.arrays import Values
+from videoseg.roto.numbered import Clip, NumberedLayer
+from videoseg.types import Knot
 
 _HEAD = '''\
 # -*- coding: utf-8 -*-
@@ -161,23 +164,12 @@ def _write_track(file: IO[str], layer: NumberedLayer, clip: Clip) -> None:
         for number, *values in placements
     )
     file.write(f"    ({decimal(pivot[0], 3)}, {decimal(pivot[1], 3)}), [{rows.rstrip(', ')}], [\n")
-    for number, group in enumerate(layer.groups):
-        file.write(f'    ("{layer.group_name(number)}", [\n')
-        for op, end in (("add", "    ], [\n"), ("subtract", "    ]),\n")):
-            for shape in group:
-                if shape.op == op:
-                    _write_shape(file, shape, clip)
-            file.write(end)
+    write_groups(file, layer, clip, _rows)
     file.write("])\n")
 
 
-def _write_shape(file: IO[str], shape: NumberedShape, clip: Clip) -> None:
-    presence = ", ".join(str(each) for each in shape.presence(clip.first))
-    file.write(f'        ("{shape.name}", [{presence}], [\n')
-    for number, knots in shape.keys.items():
-        numbers = decimals(upside_down(knots, clip.info.height), 3)
-        file.write(f'            ({number}, "{numbers}"),\n')
-    file.write("        ]),\n")
+def _rows(knots: Sequence[Knot], clip: Clip) -> Values:
+    return upside_down(knots, clip.info.height)
 
 
 PARTS = {"nuke": Nuke}

@@ -15,6 +15,8 @@ _FEWEST, _MOST_SPACING, _LEAST_SPACING = 8, 24.0, 2.0
 """Fewest control points, and pixels between them at first and at last."""
 _CLOSER = 0.75
 """What their distance is multiplied by while the spline is too far off."""
+_KEYS_SEEN = 5
+"""Keys that are looked at to place the points."""
 _FINE = 24
 """Places on a segment of a curve where it is compared."""
 _PERCENTILE = 95
@@ -33,26 +35,24 @@ def b_splines(keys: Iterable[Sequence[Knot]], tolerance: float) -> list[Points]:
         tolerance: 95 % of a curve is no further from its spline, pixels; corners are rounded.
     """
     curves = [_segments(knots) for knots in keys]
+    seen = np.unique(np.linspace(0, len(curves) - 1, _KEYS_SEEN).round().astype(np.int64))
     every = np.arange(len(curves[0]) * _FINE) / _FINE
-    fine = [_places(curve, every) for curve in curves]
+    fine = [_places(curves[key], every) for key in seen.tolist()]
     # The same places of the outline on all keys, even on what the keys are together.
-    way = np.linalg.norm(
-        np.diff(np.mean(fine, axis=0), axis=0, append=np.mean(fine, axis=0)[:1]), axis=1
-    )
+    mean = np.mean(fine, axis=0)
+    way = np.linalg.norm(np.diff(mean, axis=0, append=mean[:1]), axis=1)
     passed = np.append(0, np.cumsum(way))
+    ends = np.append(every, len(curves[0]))
     spacing = _MOST_SPACING
     while True:
         count = max(_FEWEST, math.ceil(passed[-1] / spacing))
-        at = np.interp(
-            np.arange(count) * passed[-1] / count, passed, np.append(every, len(curves[0]))
-        )
-        made = [_through(_places(curve, at)) for curve in curves]
+        at = np.interp(np.arange(count) * passed[-1] / count, passed, ends)
         spacing *= _CLOSER
         if spacing < _LEAST_SPACING or all(
-            _distance(points, _drawn(control)) <= tolerance
-            for points, control in zip(fine, made, strict=True)
+            _distance(points, _drawn(_through(_places(curves[key], at)))) <= tolerance
+            for key, points in zip(seen.tolist(), fine, strict=True)
         ):
-            return made
+            return [_through(_places(curve, at)) for curve in curves]
 
 
 def _distance(points: Points, drawn: Points) -> float:
