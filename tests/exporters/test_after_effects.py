@@ -1,4 +1,4 @@
-"""The script for After Effects, run by QuickJS with a model of After Effects' objects."""
+"""The script for After Effects, run by Duktape with a model of After Effects' objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.after_effects_stub import AfterEffects
 from videoseg.exporters.after_effects import AfterEffects as Exporter
 from videoseg.formats.svg_markup import plain
 
-pytest.importorskip("quickjs")
+pytest.importorskip("dukpy")
 
 
 def ran(run: scenes.Run, folder: Path, *, old: bool = False, **settings: int) -> AfterEffects:

@@ -111,7 +111,7 @@ def test_motion_is_in_the_points(tmp_path: Path) -> None:
 
 def test_frames_count_from_the_session_start(tmp_path: Path) -> None:
     root = root_of(roto_runs.known_motion(), tmp_path)
-    assert dict(root.attrib) == {
+    assert {str(name): str(text) for name, text in root.attrib.items()} == {
         "width": "320",
         "height": "240",
         "pixelAspect": "1",

@@ -1,8 +1,7 @@
-"""After Effects' object model as far as the script needs it, run by QuickJS."""
+"""After Effects' object model as far as the script needs it, run by Duktape."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,13 +83,12 @@ class AfterEffects:
     @classmethod
     def ran(cls, text: str, *, old: bool = False) -> AfterEffects:
         """Run a script; an old version knows no ``displayStartFrame``."""
-        import quickjs
+        import dukpy
 
-        context = quickjs.Context()
-        context.eval(_MODEL.replace("START", "" if old else "comp.displayStartFrame = 0;"))
-        context.eval(text)
-        assert context.eval("undo") == 0
-        (comp,) = json.loads(context.eval("JSON.stringify(comps)"))
+        model = _MODEL.replace("START", "" if old else "comp.displayStartFrame = 0;")
+        undo, comps = dukpy.evaljs([model, text, "[undo, comps]"])
+        assert undo == 0
+        (comp,) = comps
         return cls(comp)
 
     def matte(self, named: str, number: int) -> Bitmap:

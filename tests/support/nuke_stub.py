@@ -219,11 +219,15 @@ class Nuke:
         ]
         return found[-1].matte(number, width, height)
 
+    def _add_format(self, text: str) -> str:
+        self.formats.append(text)
+        return text
+
     @contextmanager
     def _installed(self) -> Iterator[None]:
         nuke: Any = types.ModuleType("nuke")
         nuke.rotopaint = types.ModuleType("nuke.rotopaint")
-        nuke.addFormat = lambda text: self.formats.append(text) or text
+        nuke.addFormat = self._add_format
         nuke.nodes = SimpleNamespace(
             Roto=lambda **knobs: Node(self, "Roto", **knobs),
             Merge2=lambda **knobs: Node(self, "Merge2", **knobs),

@@ -17,7 +17,7 @@ from videoseg.formats.literals import decimals, javascript_literal
 from videoseg.formats.svg_markup import decimal, plain
 from videoseg.roto.numbered import Clip, NumberedLayer, NumberedShape
 
-_LONGEST_SECONDS = 10_800
+_LONGEST_SECONDS = 10_800.0
 """After Effects' limits of a composition's length,"""
 _LARGEST = 30_000
 """and of a solid's side."""
@@ -158,7 +158,7 @@ class AfterEffects(NumberedShapes):
 def _comp(clip: Clip) -> str:
     """Arguments of ``addComp``."""
     info, rate = clip.info, clip.rate
-    seconds = min((clip.last - clip.first + 1) / rate, _LONGEST_SECONDS)
+    seconds = min(float((clip.last - clip.first + 1) / rate), _LONGEST_SECONDS)
     values = [
         javascript_literal(info.stream),
         str(info.width),

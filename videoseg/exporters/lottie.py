@@ -17,7 +17,7 @@ from typing_extensions import Doc
 from videoseg.exporters._keyed_shapes import KeyedShapes, covered
 from videoseg.formats.palette import hex_of
 from videoseg.roto.numbered import Clip, NumberedLayer, NumberedShape
-from videoseg.types import Knot
+from videoseg.types import Knot, Placement
 
 Json: TypeAlias = dict[str, Any]
 
@@ -144,11 +144,10 @@ def _layer(
 def _placements(layer: NumberedLayer) -> Json:
     x, y = layer.pivot
     columns: dict[str, dict[int, list[float]]] = {"p": {}, "r": {}, "s": {}}
-    for number, each in (layer.placements or {0: None}).items():
-        moved = (x, y) if each is None else (x + each.x, y + each.y)
-        columns["p"][number] = _rounded(moved)
-        columns["r"][number] = _rounded([0 if each is None else each.rotation])
-        columns["s"][number] = _rounded([100 if each is None else 100 * each.scale] * 2)
+    for number, each in (layer.placements or {0: Placement()}).items():
+        columns["p"][number] = _rounded([x + each.x, y + each.y])
+        columns["r"][number] = _rounded([each.rotation])
+        columns["s"][number] = _rounded([100 * each.scale] * 2)
     return {"o": _fixed(100), **{name: _linear(values) for name, values in columns.items()}}
 
 

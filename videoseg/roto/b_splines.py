@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from videoseg.geometry.arrays import Points, Values
-from videoseg.outlines.segments import basis
+from videoseg.outlines.cubics import bernstein
 from videoseg.types import Knot
 
 _FEWEST, _MOST_SPACING, _LEAST_SPACING = 8, 24.0, 2.0
@@ -73,7 +73,7 @@ def _segments(knots: Sequence[Knot]) -> Values:
 def _places(segments: Values, at: Values) -> Points:
     """Points of a closed curve, each by its segment's number and its parameter there."""
     segment = at.astype(np.int64) % len(segments)
-    shares = np.stack(basis(at % 1))
+    shares = np.stack(bernstein(at % 1))
     made: Points = np.einsum("kn,nkc->nc", shares, segments[segment])
     return made
 
