@@ -77,9 +77,12 @@ class KeyedShapes:
         else:
             bases = {stream: f"{_NAME}-{name}" for stream, name in stream_names(streams).items()}
         return {
-            stream: [f"{base}{ending}" for ending in self._endings]
+            stream: [f"{base}{ending}" for ending in self._endings_of(streams[stream])]
             for stream, base in bases.items()
         }
+
+    def _endings_of(self, info: StreamInfo) -> Sequence[str]:  # noqa: ARG002 -- for subclasses
+        return self._endings
 
     def _write_stream(
         self,

@@ -1,5 +1,7 @@
 """Nuke: a script that makes Roto nodes, ``shapes.nuke.py``, by the documented Python API.
 
+For a photograph there are the nodes as text to paste, too, ``shapes.nk``.
+
 Each track is a Roto node whose layer carries the motion, and whose alpha is the track. Holes are a
 Roto node of their own, taken away by a Merge: inside one node a shape with the operation ``minus``
 makes alpha negative where it reaches over the edge. y counts from the bottom.
@@ -12,13 +14,16 @@ from dataclasses import dataclass
 from typing import IO, ClassVar
 
 from videoseg.exporters._keyed_shapes import NumberedShapes, upside_down
+from videoseg.exporters._nuke_text import write_head, write_nodes
 from videoseg.exporters._python_scripts import write_groups
 from videoseg.formats.literals import nuke_label, python_literal
 from videoseg.formats.svg_markup import decimal
 from videoseg.geometry.arrays import Values
 from videoseg.roto.numbered import Clip, NumberedLayer
-from videoseg.types import Knot
+from videoseg.types import Knot, StreamInfo
 
+_COLUMN = 110
+"""Distance of the nodes of two tracks in the node graph, pixels."""
 _HEAD = '''\
 # -*- coding: utf-8 -*-
 """Roto shapes of videoseg. Run it in Nuke: Script Editor, "Source a script"."""
@@ -139,14 +144,21 @@ class Nuke(NumberedShapes):
     _endings: ClassVar[tuple[str, ...]] = (".nuke.py",)
     _moves_layers: ClassVar[bool] = True
 
+    def _endings_of(self, info: StreamInfo) -> Sequence[str]:
+        return (*self._endings, ".nk") if info.still else self._endings
+
     def _write(self, files: Sequence[IO[str]], clip: Clip, layers: Iterator[NumberedLayer]) -> None:
-        (file,) = files
+        file, *texts = files
         info = clip.info
         aspect = decimal(info.sample_aspect_ratio, 6)
         head = _HEAD.replace("{width}", str(info.width)).replace("{height}", str(info.height))
         file.write(head.replace("{aspect}", aspect))
-        for layer in layers:
+        for text in texts:
+            write_head(text)
+        for number, layer in enumerate(layers):
             _write_track(file, layer, clip)
+            for text in texts:
+                write_nodes(text, layer, clip, number * _COLUMN)
 
 
 def _write_track(file: IO[str], layer: NumberedLayer, clip: Clip) -> None:
