@@ -15,6 +15,7 @@ from tests.support import roto_runs, scenes
 from tests.support.blender_stub import Blender
 from videoseg.exporters.blender import Blender as Exporter
 from videoseg.formats.svg_markup import plain
+from videoseg.types import RotoLayer
 
 _RENDER = """
 import sys
@@ -61,6 +62,15 @@ def test_tracks_look_as_they_are_on_every_frame(tmp_path: Path) -> None:
 def test_motion_is_in_the_points(tmp_path: Path) -> None:
     run = roto_runs.placed(Fraction(64, 45))
     roto_runs.check(run, ran(run, tmp_path).matte)
+
+
+def test_a_tall_frame(tmp_path: Path) -> None:
+    shapes = (roto_runs.shape({0: roto_runs.box(20, 30, 80, 150)}),)
+    layer = RotoLayer("clip", 7, "x", shapes)
+    info = roto_runs.stream(width=120, height=200)
+    run = roto_runs.RotoRun(scenes.streams(info), (), [roto_runs.at(0)], (layer,))
+    blender = ran(run, tmp_path)
+    roto_runs.check(run, lambda name, number: blender.matte(name, number, 120, 200))
 
 
 def test_the_screen_and_the_frame_are_as_before(tmp_path: Path) -> None:
