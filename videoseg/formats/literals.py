@@ -13,7 +13,7 @@ import unicodedata
 
 from videoseg.formats.svg_markup import plain
 
-_LONGEST_NAME = 40
+_LONGEST_NAME = 32
 _NOT_OF_NAME = re.compile(r"[^A-Za-z0-9]+")
 _LUA_SPECIAL = re.compile(r'[\\"\x00-\x1f\x7f]')
 _NUKE_SPECIAL = re.compile(r"[\\\[\]{}$\"<>&%\x00-\x1f\x7f]")
