@@ -23,12 +23,12 @@ from videoseg.types import RotoLayer
 NAMES = [
     name
     for name in registry.names("exporters")
-    if isinstance(registry.factory("exporters", name)(), KeyedShapes)
+    if isinstance(registry.find("exporters", name).make(), KeyedShapes)
 ]
 
 
 def make(name: str, **settings: Any) -> KeyedShapes:
-    made = registry.factory("exporters", name)(**settings)
+    made = registry.find("exporters", name).make(**settings)
     assert isinstance(made, KeyedShapes)
     return made
 

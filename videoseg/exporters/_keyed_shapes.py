@@ -120,7 +120,7 @@ class NumberedShapes(KeyedShapes):
         FIRST
     )
     numbering: Annotated[
-        Numbering, Doc("numbers of frames: from start_frame, or as the source's files are")
+        Numbering, Doc("numbers of frames: from start_frame on, or those that the source has")
     ] = "shot"
 
     def _numbers(self) -> tuple[Numbering, int]:
