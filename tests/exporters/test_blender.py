@@ -68,7 +68,7 @@ def test_a_tall_frame(tmp_path: Path) -> None:
     shapes = (roto_runs.shape({0: roto_runs.box(20, 30, 80, 150)}),)
     layer = RotoLayer("clip", 7, "x", shapes)
     info = roto_runs.stream(width=120, height=200)
-    run = roto_runs.RotoRun(scenes.streams(info), (), [roto_runs.at(0)], (layer,))
+    run = roto_runs.RotoRun(scenes.streams(info), (), [roto_runs.at(0)], given=(layer,))
     blender = ran(run, tmp_path)
     roto_runs.check(run, lambda name, number: blender.matte(name, number, 120, 200))
 

@@ -42,7 +42,7 @@ def test_several_streams_get_a_file_each(name: str, tmp_path: Path) -> None:
     layers = tuple(roto_runs.nested(stream) for stream in ("b", "left/right"))
     infos = [roto_runs.stream(each) for each in ("left/right", "empty", "b")]
     frames = [roto_runs.at(n, stream=info.stream) for n in range(20) for info in infos]
-    run = roto_runs.RotoRun(scenes.streams(*infos), (), frames, layers)
+    run = roto_runs.RotoRun(scenes.streams(*infos), (), frames, given=layers)
     exporter = make(name)
     exporter.export(run, tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())
@@ -66,7 +66,7 @@ def test_five_hundred_objects_one_at_a_time(name: str, tmp_path: Path) -> None:
     shapes = (roto_runs.shape({n: roto_runs.box(9, 9, 50 + n, 50) for n in (0, 9, 19)}),)
     layers = tuple(RotoLayer("clip", 1 + n, f"object {n}", shapes) for n in range(500))
     frames = [roto_runs.at(n) for n in range(20)]
-    run = roto_runs.RotoRun(scenes.streams(roto_runs.stream()), (), frames, layers)
+    run = roto_runs.RotoRun(scenes.streams(roto_runs.stream()), (), frames, given=layers)
     make(name).export(roto_runs.placed(), tmp_path)  # what is imported late is, before it counts
     most = memory.peak(lambda _: make(name).export(run, tmp_path), 0)
     assert most < 500_000
@@ -139,7 +139,7 @@ def test_rate_and_start_say_where_each_key_is(tmp_path: Path) -> None:
         )
         for n in range(20)
     ]
-    run = roto_runs.RotoRun(scenes.streams(info), (), made, (roto_runs.nested(),))
+    run = roto_runs.RotoRun(scenes.streams(info), (), made, given=(roto_runs.nested(),))
     text = roto_runs.written(Nuke(), run, tmp_path)
     keys = [int(number) for number in re.findall(r'^ +\((\d+), "', text, re.MULTILINE)]
     assert keys == [1001, 1020, 1006, 1010, 1004, 1020, 1001, 1020]

@@ -148,7 +148,7 @@ def placed(aspect: Fraction = Fraction(1)) -> RotoRun:
     turning = RotoLayer("clip", 1, "turning", shapes, (115, 120), placements)
     made = [at(index) for index in range(FRAMES)]
     info = stream(sample_aspect_ratio=aspect)
-    return RotoRun(scenes.streams(info), (), made, (turning, nested()))
+    return RotoRun(scenes.streams(info), (), made, given=(turning, nested()))
 
 
 def shape(
@@ -174,7 +174,9 @@ def written(exporter: KeyedShapes, run: scenes.Run, folder: Path) -> str:
 
 def check(run: RotoRun, matte: Matte, first: int = 1001, least: float = LEAST_IOU) -> None:
     """Every track looks as it is on every frame, and where it is not, nothing is."""
-    for layer in run.layers():
+    layers = list(run.layers())
+    assert layers
+    for layer in layers:
         name = track_name(layer.track_id, layer.label)
         for scene in run.made:
             expected, shown = run.truth(layer, scene.index), matte(name, first + scene.index)

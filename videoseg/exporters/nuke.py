@@ -77,6 +77,7 @@ def add_shape(curves, layer, kind, colour, name, presence, keys):
                     kind,
                 )
     attributes = shape.getAttributes()
+    attributes.set("ltt", 0)  # the lifetime is all frames
     for channel, value in zip(("ro", "go", "bo"), colour):
         attributes.set(channel, value)
     for time, there in presence:

@@ -76,4 +76,6 @@ def decimals(values: object, digits: int) -> str:
 
 def _lua_escape(found: re.Match[str]) -> str:
     character = found.group()
+    if character == "\n":
+        return "\\n"
     return f"\\{character}" if character in '\\"' else f"\\{ord(character):03d}"
