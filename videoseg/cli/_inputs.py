@@ -274,7 +274,10 @@ def _not_there(missing: Sequence[str]) -> str:
     if any(glob.has_magic(each) for each in missing):
         return f"{words}: no such file, folder, or file that fits; check the path"
     if any(re.search(r"\s", each) for each in missing):
-        return f"{words}: no such file or folder; check the path, or use --text for a phrase"
+        return (
+            f"{words}: no such file or folder; check the path, or use --text for a phrase (without "
+            "it only the last word is one)"
+        )
     return f"{words}: no such file or folder; check the path"
 
 

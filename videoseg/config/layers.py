@@ -135,8 +135,8 @@ def assignment_layer(text: str) -> Layer:
     keys = [kind, ".".join(name), key] if name else [kind, key]
     if not equals or not all(keys) or len(keys) != (2 if keys[0] in SINGLE_TABLES else 3):
         raise ConfigError(
-            "--set takes part.key=value such as writers.svg.precision=2 or run.batch=8, "
-            f"got {text!r}"
+            "--set takes part.key=value such as run.batch=8 or, with the kind of the part, "
+            f"writers.svg.precision=2 (`videoseg show svg` lists these), got {text!r}"
         )
     shown = text if len(text) <= _SHOWN and text.isprintable() else f"{text[:_SHOWN]!r}"
     return Layer(f"--set {shown}", _nested(keys, parse_value(given)), text=given.strip())

@@ -33,7 +33,9 @@ class Segmenter(Protocol):
         """Answer ``prompts[i]`` on ``frames[i]``; ``Instance.prompt`` indexes ``prompts[i]``.
 
         Every cue of a prompt that is handed over is meant for the frame it is handed over with;
-        ``Cue.frame`` is the stage's business.
+        ``Cue.frame`` is the stage's business. After the frame of a point or box a model that does
+        not ``Follows`` is asked with a mask cue, whatever its card says. Without prompts a frame
+        has no instances. Images are left as they are.
 
         Raises:
             MemoryError: Fewer frames at once may fit.

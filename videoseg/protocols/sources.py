@@ -21,15 +21,19 @@ class FrameSource(Protocol):
         """Open a file, folder or address and say what it holds, first stream first.
 
         Raises:
-            SourceError: It does not exist, is not a medium of this kind, or is damaged.
+            SourceNotFoundError: It does not exist ("LOCATION: no such file").
+            SourceError: It is not a medium of this kind, or is damaged.
         """
         ...
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
         """Yield frames ``start <= index < stop`` in order of presentation, pts rising.
 
+        Each call reads for itself; several may be under way at once.
+
         Raises:
-            SourceError: The medium ends or breaks before it should.
+            SourceError: It is not open, or the medium ends or breaks before it should. The good
+                frames before that come first; then it names the location and says "incomplete".
         """
         ...
 
@@ -59,7 +63,10 @@ class Accepts(Protocol):
 
 @runtime_checkable
 class Timed(Protocol):
-    """A source that knows which frame is shown when; those of this package do."""
+    """A source that knows which frame is shown when; those of this package do.
+
+    With one that does not, ``--start`` and ``--end`` take frames alone.
+    """
 
     def index_at(self, seconds: Fraction) -> int:
         """Index of the first frame that begins at this time or later."""
@@ -68,7 +75,7 @@ class Timed(Protocol):
 
 @runtime_checkable
 class Sparse(Protocol):
-    """A source that leaves frames out by itself."""
+    """A source that leaves frames out by itself, by a setting; those of this package do."""
 
     @property
     def every(self) -> int:

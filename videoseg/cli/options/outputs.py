@@ -23,7 +23,7 @@ def _names(given: list[str] | None) -> list[str] | None:
 
 NAMES = typer.Option(
     metavar="NAME,...",
-    help="Outputs to write; may be repeated.",
+    help="Outputs to write, see `videoseg show`; may be repeated.",
     callback=_names,
     autocompletion=_completion.outputs,
 )

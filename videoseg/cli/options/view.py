@@ -82,7 +82,7 @@ class SourceOptions(RunOptions):
 
     kind: Annotated[
         str | None,
-        typer.Option("--source", metavar="NAME", help="Kind of input: video, images or decord."),
+        typer.Option("--source", metavar="NAME", help="Kind of input; see `videoseg show`."),
     ] = None
     deinterlace: Annotated[
         Literal["auto", "off", "bob"] | None,
