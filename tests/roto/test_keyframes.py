@@ -13,7 +13,13 @@ from videoseg.geometry import masks
 from videoseg.geometry.arrays import Points
 from videoseg.geometry.rings import flatten
 from videoseg.outlines.raster import rasterise
-from videoseg.roto.correspondence import TargetRing, at_lengths, corresponding_points, evenly
+from videoseg.roto.correspondence import (
+    FollowedRing,
+    TargetRing,
+    at_lengths,
+    corresponding_points,
+    evenly,
+)
 from videoseg.roto.keyframes import keyed
 from videoseg.roto.ring_tracks import LONGEST, ring_tracks, roto_shapes
 from videoseg.roto.shared_knots import shared_curves
@@ -96,29 +102,29 @@ def test_curves_share_their_knots_and_stay_close() -> None:
 
 def test_what_moves_evenly_takes_two_keys() -> None:
     rings = [star(0, 50 + 3 * n, 60 - n, 30 + 0.5 * n, start=n % 10) for n in range(15)]
-    made = keyed(rings, np.arange(15.0), 0.5)
+    made = keyed(FollowedRing.of(rings), np.arange(15.0), 0.5)
     assert made.keys.tolist() == [0, 14]
 
 
 def test_keys_come_where_the_motion_turns() -> None:
     places = np.abs(np.arange(21) - 10)
     rings = [star(0, 50 + 4 * place, 60) for place in places]
-    made = keyed(rings, np.arange(21.0), 0.5)
+    made = keyed(FollowedRing.of(rings), np.arange(21.0), 0.5)
     assert made.keys.tolist() == [0, 10, 20]
-    assert len(keyed(rings, np.arange(21.0), 50).keys) == 2
+    assert len(keyed(FollowedRing.of(rings), np.arange(21.0), 50).keys) == 2
 
 
 def test_jitter_asks_for_no_keys() -> None:
     rng = np.random.default_rng(2)
     rings = [star(0, 50 + 2 * n, 60) + rng.normal(0, 0.3, (10, 2)) for n in range(20)]
-    assert len(keyed(rings, np.arange(20.0), 1).keys) == 2
+    assert len(keyed(FollowedRing.of(rings), np.arange(20.0), 1).keys) == 2
 
 
 def test_uneven_times_count() -> None:
     times = np.array([0.0, 1, 2, 10, 11, 20])
     rings = [star(0, 50 + 2 * time, 60) for time in times]
-    assert keyed(rings, times, 0.5).keys.tolist() == [0, 5]
-    assert len(keyed(rings, np.arange(6.0), 0.5).keys) > 2
+    assert keyed(FollowedRing.of(rings), times, 0.5).keys.tolist() == [0, 5]
+    assert len(keyed(FollowedRing.of(rings), np.arange(6.0), 0.5).keys) > 2
 
 
 @pytest.mark.parametrize("tolerance", [1.0, 2.0])
@@ -202,8 +208,22 @@ def test_a_small_tolerance_makes_no_key_of_every_frame() -> None:
         radius = 40 + 3 * np.sin(3 * angle) + 0.1 * rng.standard_normal()
         x, y = 80 + 1.37 * n + radius * np.cos(angle), 70 + 0.61 * n + radius * np.sin(angle)
         rings.append(np.stack([x, y], axis=1))
-    made = keyed(rings, np.arange(16.0), 0.2)
+    made = keyed(FollowedRing.of(rings), np.arange(16.0), 0.2)
     assert len(made.keys) <= 3
     for n, ring in enumerate(rings):
         off = TargetRing.of(ring).distances(flatten(made.ring(n)))
         assert np.percentile(off, 90) < 0.3
+
+
+def test_an_outline_that_becomes_another_is_followed_anew() -> None:
+    plain = evenly(star(0, 60, 60, 30), 60)
+    legs = np.array(
+        [(20, 20), (100, 20), (100, 110), (80, 110), (80, 40), (40, 40), (40, 110), (20, 110)]
+    )
+    rings = [plain] * 3 + [legs.astype(np.float64)] * 3
+    made = keyed(FollowedRing.of(rings), np.arange(6.0), 1)
+    for frame, ring in enumerate(rings):
+        drawn = flatten(made.ring(frame))
+        both = [TargetRing.of(drawn).distances(evenly(ring, 300))]
+        both.append(TargetRing.of(ring).distances(evenly(drawn, 300)))
+        assert np.percentile(np.concatenate(both), 95) <= 1.05

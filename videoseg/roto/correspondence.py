@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 _SPACING = 0.7
 """Pixels between the places of a ring that points are matched to."""
+_FOLLOWED_SPACING = 2.0
+"""Pixels of ring between points that are followed."""
+_FOLLOWED_COUNTS = (24, 800)
+"""Least and largest number of points of a ring that are followed."""
+_GAP = 4.0
+"""Neighbouring points are far apart from so many times their average distance on."""
+_MOST_IN_GAPS = 0.08
+"""Largest share of a ring that may lie between points far apart."""
 _PIXELS_PER_RADIAN = 6.0
 """Pixels that a place is further away for each radian, about, that the ring runs differently."""
 _ROUNDS = 6
@@ -89,23 +97,37 @@ class TargetRing:
 
     def distances(self, points: Points) -> Values:
         """How far points are from the ring, and not only from its places."""
-        _, found = self.tree.query(points)
-        count = len(self.places)
-        offset = points - self.places[found]
-        best = (offset * offset).sum(axis=1)
-        for other in (self.places[(found + 1) % count], self.places[found - 1]):
-            way = other - self.places[found]
-            length = np.maximum((way * way).sum(axis=1), 1e-12)
-            share = np.clip((offset * way).sum(axis=1) / length, 0, 1)
-            off = offset - share[:, None] * way
-            best = np.minimum(best, (off * off).sum(axis=1))
-        away: Values = np.sqrt(best)
-        return away
+        return _distances(points, self.places, self.tree)
 
     def nearest(self, points: Points, along: Points) -> tuple[Values, npt.NDArray[np.int64]]:
         """Distance to, and number of, the nearest place that runs the same way."""
         _, found = self.directed.query(np.hstack([points, _PIXELS_PER_RADIAN * along]))
         return np.linalg.norm(self.places[found] - points, axis=1), found
+
+
+def distances_to(ring: Points, points: Points) -> Values:
+    """How far points are from a closed polygon, float64 (P, 2), whose corners lie close together.
+
+    Edges are looked at that end in the corner nearest to a point.
+    """
+    from scipy.spatial import cKDTree
+
+    return _distances(points, ring, cKDTree(ring))
+
+
+def _distances(points: Points, ring: Points, corners: cKDTree) -> Values:
+    _, found = corners.query(points)
+    count = len(ring)
+    offset = points - ring[found]
+    best = (offset * offset).sum(axis=1)
+    for other in (ring[(found + 1) % count], ring[found - 1]):
+        way = other - ring[found]
+        length = np.maximum((way * way).sum(axis=1), 1e-12)
+        share = np.clip((offset * way).sum(axis=1) / length, 0, 1)
+        off = offset - share[:, None] * way
+        best = np.minimum(best, (off * off).sum(axis=1))
+    away: Values = np.sqrt(best)
+    return away
 
 
 def evenly(ring: Points, count: int) -> Points:
@@ -133,11 +155,52 @@ def corresponding_points(
         count: Points wanted.
     """
     made = np.empty((len(rings), count, 2))
-    made[0] = evenly(rings[0], count)
+    made[0] = anchor = evenly(rings[0], count)
     for number in range(1, len(rings)):
-        lengths = _carried(made[number - 1], targets[number])
-        made[number] = targets[number].at(_anchored(made[0], lengths, targets[number]))
+        target = targets[number]
+        lengths = _carried(made[number - 1], target)
+        made[number] = target.at(_anchored(anchor, lengths, target))
+        if _has_gaps(made[number]):
+            # Another outline, as where a leg comes from behind the other: followed anew from here.
+            first = int(np.argmin(np.linalg.norm(target.places - made[number, 0], axis=1)))
+            made[number] = anchor = evenly(np.roll(target.places, -first, axis=0), count)
     return made
+
+
+def _has_gaps(points: Points) -> bool:
+    """Whether much of a ring has hardly any points on it."""
+    steps = _steps(points)
+    far = steps > _GAP * np.mean(steps)
+    return bool(steps[far].sum() > _MOST_IN_GAPS * steps.sum())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowedRing:
+    """A ring on frame after frame, and points of it that correspond.
+
+    Attributes:
+        rings: Its polygon, float64 (P, 2), on each frame.
+        points: float64 (F, N, 2), on these.
+    """
+
+    rings: Sequence[Points]
+    points: Points
+
+    @classmethod
+    def of(cls, rings: Sequence[Points]) -> FollowedRing:
+        """Of polygons, wound alike."""
+        targets = [TargetRing.of(ring) for ring in rings]
+        length = float(np.median([target.length for target in targets]))
+        count = int(np.clip(round(length / _FOLLOWED_SPACING), *_FOLLOWED_COUNTS))
+        return cls(rings, corresponding_points(rings, targets, count))
+
+    def moved(self, turns: Points, shifts: Points) -> FollowedRing:
+        """Each frame's points times a matrix, float64 (F, 2, 2), and shifted, float64 (F, 2)."""
+        rings = [
+            ring @ turn.T + shift
+            for ring, turn, shift in zip(self.rings, turns, shifts, strict=True)
+        ]
+        return FollowedRing(rings, self.points @ turns.transpose(0, 2, 1) + shifts[:, None])
 
 
 def _anchored(anchor: Points, lengths: Values, target: TargetRing) -> Values:

@@ -24,8 +24,6 @@ from videoseg.types import (
     Shape,
 )
 
-IDENTITY = Placement()
-
 
 class RingOnFrame(NamedTuple):
     """One ring of a layer as it is on a frame.
@@ -86,11 +84,16 @@ def mask_on(layer: RotoLayer, frame: int, width: int, height: int) -> Mask | Non
 
 
 def placement_on(layer: RotoLayer, frame: float) -> Placement:
-    """How a layer lies on a frame: each number on a line between keys, at rest outside them."""
-    if not layer.placements:
-        return IDENTITY
-    frames = list(layer.placements)
-    columns = zip(*layer.placements.values(), strict=True)
+    """How a layer lies on a frame."""
+    return placement_between(layer.placements, frame)
+
+
+def placement_between(placements: Mapping[int, Placement], frame: float) -> Placement:
+    """Placement on a frame: each number on a line between keys, at rest outside them."""
+    if not placements:
+        return Placement()
+    frames = list(placements)
+    columns = zip(*placements.values(), strict=True)
     return Placement(*(float(np.interp(frame, frames, column)) for column in columns))
 
 

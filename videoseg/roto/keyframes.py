@@ -7,14 +7,14 @@ not ask for keys. Along the ring, points are free: they come to where they move 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from videoseg.geometry.arrays import Indices, Points, Values
-from videoseg.roto.correspondence import TargetRing, corresponding_points, directions
+from videoseg.roto.correspondence import FollowedRing, TargetRing, directions, distances_to, evenly
+from videoseg.roto.piecewise_linear import fewest, fitted, hats
 from videoseg.roto.shared_knots import SharedCurves, shared_curves
 from videoseg.types import Bezier, Knot
 
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
-_SPACING = 2.0
-"""Pixels of ring between points that are followed."""
-_POINT_COUNTS = (24, 800)
-"""Least and largest number of points of a ring that are followed."""
 _CURVE_SHARE = 0.4
 """Share of the tolerance that curves may take; the rest is for in-betweens."""
 _ROUNDS = 4
@@ -34,10 +30,10 @@ _MAX_SLIDE = 6.0
 """Pixels from its ring up to which what is drawn tells where a point ought to be."""
 _KEYS_AROUND = 2
 """Keys on either side of one that goes, between which points may slide."""
+_STRIDE = 3
+"""Every third place of a ring is looked at when a drawn one is judged."""
 _PERCENTILE = 95
 """Percentage of the boundary that the tolerance holds for."""
-_WINDOW = np.arange(-4, 5)
-"""Points around one, by number, among which the nearest curve is looked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +59,7 @@ class KeyedRing:
 
     def ring(self, frame: int) -> Bezier:
         """The ring on a frame of the span."""
-        shares = _hats(self.times, self.keys)[[frame]]
+        shares = hats(self.times, self.keys)[[frame]]
         knots = (shares @ self.control.reshape(len(self.keys), -1)).reshape(-1, 3, 2)
         ends = np.roll(knots[:, 0], -1, axis=0)
         segments = np.stack([knots[:, 1], knots[:, 2], ends], axis=1)
@@ -71,19 +67,24 @@ class KeyedRing:
 
 
 def keyed(
-    rings: Sequence[Points], times: Values, tolerance: float, given: Indices | None = None
+    ring: FollowedRing,
+    times: Values,
+    tolerance: float | Values,
+    given: Indices | None = None,
 ) -> KeyedRing:
     """A ring over a span by as few keys as it takes.
 
     Args:
-        rings: Its polygon, float64 (P, 2), on each frame.
+        ring: The ring.
         times: float64 (F,), rising; in between keys, knots move evenly in these.
-        tolerance: On each frame 95 % of the boundary is no further off, either way, pixels.
+        tolerance: On each frame 95 % of the boundary is no further off, either way, pixels; one
+            number, or one for each frame.
         given: Frames that are to be keys; others are added where these are not enough.
     """
-    search = _Search.of(rings, times, tolerance)
-    keys = search.found(np.array([], np.int64) if given is None else given)
-    return KeyedRing(keys, search.control(_hats(times, keys)).reshape(len(keys), -1, 2), times)
+    search = _Search.of(ring, times, np.broadcast_to(tolerance, times.shape))
+    kept = np.array([], np.int64) if given is None else given
+    keys = search.completed(fewest(len(times), kept, search.enough))
+    return KeyedRing(keys, search.control(hats(times, keys)).reshape(len(keys), -1, 2), times)
 
 
 @dataclass(slots=True, eq=False)
@@ -91,11 +92,11 @@ class _Search:
     """Looks for the keys of a ring.
 
     Attributes:
-        points: float64 (F, N, 2), points that correspond, on the ring.
+        points: float64 (F, N, 2), points that correspond, on the ring; they slide along it.
         targets: The ring as it is.
         curves: Between points and control points.
         times: float64 (F,).
-        tolerance: Pixels.
+        tolerance: float64 (F,), pixels.
         least: float64 (F,), how far off the curves are where every frame is a key.
     """
 
@@ -103,31 +104,28 @@ class _Search:
     targets: list[TargetRing]
     curves: SharedCurves
     times: Values
-    tolerance: float
+    tolerance: Values
     least: Values
 
     @classmethod
-    def of(cls, rings: Sequence[Points], times: Values, tolerance: float) -> _Search:
-        targets = [TargetRing.of(ring) for ring in rings]
-        length = float(np.median([target.length for target in targets]))
-        count = int(np.clip(round(length / _SPACING), *_POINT_COUNTS))
-        points = corresponding_points(rings, targets, count)
-        curves = shared_curves(points, _CURVE_SHARE * tolerance)
-        made = cls(points, targets, curves, times, tolerance, np.zeros(len(rings)))
-        every = np.arange(len(rings))
-        made.least = made._errors(_hats(times, every), every)
+    def of(cls, ring: FollowedRing, times: Values, tolerance: Values) -> _Search:
+        targets = [TargetRing.of(polygon) for polygon in ring.rings]
+        curves = shared_curves(ring.points, _CURVE_SHARE * float(np.median(tolerance)))
+        made = cls(
+            points=ring.points.copy(),
+            targets=targets,
+            curves=curves,
+            times=times,
+            tolerance=tolerance,
+            least=np.zeros(len(times)),
+        )
+        every = np.arange(len(times))
+        made.least = made._errors(hats(times, every), every)
         return made
 
-    def control(self, hats: csr_array) -> Points:
+    def control(self, shares: csr_array) -> Points:
         """Control points at the keys that bring all frames closest, float64 (K, 6 S)."""
-        from scipy.linalg import solve_banded
-
-        moments = hats.T @ hats
-        # A frame hangs on two keys only.
-        beside = moments.diagonal(1)
-        banded = np.stack([np.append(0, beside), moments.diagonal(), np.append(beside, 0)])
-        wanted = hats.T @ self.points.reshape(len(self.points), -1)
-        keys = solve_banded((1, 1), banded, wanted)
+        keys = fitted(shares, self.points.reshape(len(self.points), -1))
         return self.curves.control(keys.reshape(len(keys), -1, 2)).reshape(len(keys), -1)
 
     def _slide(self, frames: Indices, control: Points) -> None:
@@ -140,73 +138,45 @@ class _Search:
             self.points[frame, near] = target.places[found[near]]
 
     def _distances(self, frame: int, control: Values) -> Values:
-        """How far a drawn ring is from the real one, at points of either."""
+        """How far a drawn ring is from the real one, at points evenly along either."""
         drawn = self.curves.drawn(control.reshape(1, -1, 2))[0]
-        there = self.targets[frame].distances(drawn)
-        around = drawn[(np.arange(len(drawn))[:, None] + _WINDOW) % len(drawn)]
-        begin, way = around[:, :-1], np.diff(around, axis=1)
-        apart = self.points[frame][:, None] - begin
-        share = (apart * way).sum(axis=2) / np.maximum((way * way).sum(axis=2), 1e-9)
-        off = apart - np.clip(share, 0, 1)[..., None] * way
-        back = np.sqrt((off * off).sum(axis=2).min(axis=1))
+        target = self.targets[frame]
+        count = max(len(target.places) // _STRIDE, 1)
+        there = target.distances(evenly(drawn, count))
+        back = distances_to(drawn, target.places[::_STRIDE])
         return np.concatenate([there, back])
 
-    def found(self, given: Indices) -> Indices:
-        """Keys that are enough, some given ones among them, frames of the span.
-
-        At first every frame is one, and from the first on they go, while what is around lets them,
-        more and more at once.
-        """
-        keys = np.arange(len(self.times))
-        held = np.isin(keys, given) | (keys == 0) | (keys == len(keys) - 1)
-        place, run = 1, 1
-        while place < len(keys):
-            ahead = held[keys[place:]]
-            count = min(run, int(np.argmax(ahead)) if ahead.any() else 0)
-            fewer = np.delete(keys, np.arange(place, place + count))
-            if count and self._do(fewer, place):
-                keys, run = fewer, 2 * run
-            elif count > 1:
-                run = count // 2
-            else:
-                place, run = place + 1, 1
-        return keys
-
-    def _do(self, keys: Indices, place: int) -> bool:
+    def enough(self, keys: Indices, place: int) -> bool:
         """Whether keys are enough near one that follows a gap; if not, points stay as they were."""
         low = keys[max(place - _KEYS_AROUND, 0)]
         high = keys[min(place + _KEYS_AROUND - 1, len(keys) - 1)]
         frames = np.arange(low, high + 1)
         points = self.points[frames]
-        hats = _hats(self.times, keys)
+        shares = hats(self.times, keys)
         for _ in range(_ROUNDS):
-            self._slide(frames, hats[frames] @ self.control(hats))
-        if (self._errors(hats, frames) <= np.maximum(self.tolerance, self.least[frames])).all():
+            self._slide(frames, shares[frames] @ self.control(shares))
+        if (self._errors(shares, frames) <= np.maximum(self.tolerance, self.least)[frames]).all():
             return True
         self.points[frames] = points
         return False
 
-    def _errors(self, hats: csr_array, frames: Indices) -> Values:
+    def completed(self, keys: Indices) -> Indices:
+        """Keys and those that it still takes: what goes later can move what was enough."""
+        every = np.arange(len(self.times))
+        bounds = np.maximum(self.tolerance, self.least)
+        while True:
+            over = self._errors(hats(self.times, keys), every) / bounds
+            over[keys] = 0
+            if over.max() <= 1:
+                return keys
+            keys = np.union1d(keys, np.argmax(over))
+
+    def _errors(self, shares: csr_array, frames: Indices) -> Values:
         """On each of some frames, how far all but a few points of the boundary are off."""
         apart = [
             self._distances(frame, control)
             for frame, control in zip(
-                frames.tolist(), hats[frames] @ self.control(hats), strict=True
+                frames.tolist(), shares[frames] @ self.control(shares), strict=True
             )
         ]
-        return np.percentile(apart, _PERCENTILE, axis=1)
-
-
-def _hats(times: Values, keys: Indices) -> csr_array:
-    """(F, K), the share that each key has in each frame."""
-    from scipy.sparse import csr_array
-
-    frames = np.arange(len(times))
-    if len(times) == 1:
-        return csr_array(np.ones((1, 1)))
-    place = np.clip(np.searchsorted(keys, frames, side="right") - 1, 0, len(keys) - 2)
-    begin, end = times[keys[place]], times[keys[place + 1]]
-    share = (times - begin) / (end - begin)
-    columns = np.stack([place, place + 1], axis=1).ravel()
-    values = np.stack([1 - share, share], axis=1).ravel()
-    return csr_array((values, columns, 2 * np.arange(len(times) + 1)), (len(times), len(keys)))
+        return np.array([np.percentile(each, _PERCENTILE) for each in apart])

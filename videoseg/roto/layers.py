@@ -1,11 +1,29 @@
-"""Whole tracks as layers: the keyed shapes of a track, and how it moves as a whole."""
+"""Tracks as layers: all keyed shapes of a track together, on a layer that moves as it does.
+
+Where an object moves as a whole, its motion is left to the placements of the layer, and its shapes
+keep the few keys that the rest takes. Several ways of following the motion are tried, from none to
+close, and the cheapest is taken.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from videoseg.roto.ring_tracks import roto_shapes
-from videoseg.types import RotoLayer, RotoShape, Scene
+import numpy as np
+
+from videoseg.geometry.arrays import Points
+from videoseg.roto.placements import LayerMotion, Motion, motion_of
+from videoseg.roto.ring_tracks import RingTrack, ring_groups, unseen_area
+from videoseg.types import Placement, RotoLayer, RotoShape, Scene
+
+PLACEMENT_COST = 0.1
+"""What a key of a placement counts, four numbers, beside one of a shape: six for each knot."""
+_CLOSENESS = 0.5, 0.25, 0.125
+"""Shares of the tolerance within which placements follow the motion, one tried after the other."""
+_MIN_FRAMES = 3
+"""Frames below which there is no key to be saved."""
 
 
 def roto_layers(scenes: Iterable[Scene], tolerance: float) -> Iterator[RotoLayer]:
@@ -17,9 +35,108 @@ def roto_layers(scenes: Iterable[Scene], tolerance: float) -> Iterator[RotoLayer
         scenes: Of one or more streams, each in order.
         tolerance: On each frame 95 % of the boundary is no further off, pixels.
     """
-    tracks: dict[tuple[str, int], list[RotoShape]] = {}
-    for shape in roto_shapes(scenes, tolerance):
-        tracks.setdefault((shape.stream, shape.track_id), []).append(shape)
-    for (stream, track_id), shapes in sorted(tracks.items()):
-        shapes.sort(key=lambda shape: (shape.part, shape.op == "subtract", shape.visible))
-        yield RotoLayer(stream, track_id, shapes[0].label, tuple(shapes))
+    tracks: dict[tuple[str, int], _Track] = {}
+    for stream, group in ring_groups(scenes, ignored=unseen_area(tolerance)):
+        key = stream, group[0].tracked.track_id
+        tracks.setdefault(key, _Track(*key)).add(group, tolerance)
+    for _, track in sorted(tracks.items()):
+        yield track.layer()
+
+
+@dataclass(slots=True, eq=False)
+class _Track:
+    """A track of which one span after another becomes keys.
+
+    Attributes:
+        stream: Name of its stream.
+        track_id: Its id.
+        shapes: Of all spans so far.
+        spans: First and last frame of each, and its placements; none where it lies still.
+        pivot: The middle of the object when it was first seen.
+    """
+
+    stream: str
+    track_id: int
+    shapes: list[RotoShape] = field(default_factory=list)
+    spans: list[tuple[int, int, Mapping[int, Placement]]] = field(default_factory=list)
+    pivot: tuple[float, float] | None = None
+
+    def add(self, group: Sequence[RingTrack], tolerance: float) -> None:
+        """Take all rings of a span by the way that costs least.
+
+        Args:
+            group: The outer rings.
+            tolerance: As in ``roto_layers``.
+        """
+        frames = sorted({frame for ring_track in group for frame, _ in ring_track.scenes})
+        best = self._keyed(group, tolerance, {})
+        chosen: Mapping[int, Placement] = {}
+        if len(frames) >= _MIN_FRAMES and _cost(best, {}) > _least_cost(group):
+            for placements in self._placements(group, frames, tolerance):
+                made = self._keyed(group, tolerance, placements)
+                if _cost(made, placements) < _cost(best, chosen):
+                    best, chosen = made, placements
+        self.shapes += best
+        self.spans.append((frames[0], frames[-1], chosen))
+
+    def _placements(
+        self, group: Sequence[RingTrack], frames: Sequence[int], tolerance: float
+    ) -> Iterator[Mapping[int, Placement]]:
+        """Ways of following the motion of a span."""
+        motion = _motion(group, frames)
+        if self.pivot is None:
+            self.pivot = (float(motion.centres[0, 0]), float(motion.centres[0, 1]))
+        for closeness in _CLOSENESS:
+            yield motion.placements(np.array(self.pivot), closeness * tolerance)
+
+    def _keyed(
+        self, group: Sequence[RingTrack], tolerance: float, placements: Mapping[int, Placement]
+    ) -> list[RotoShape]:
+        motion = LayerMotion(self.pivot, placements) if placements and self.pivot else None
+        return [
+            shape
+            for ring_track in group
+            for shape in ring_track.shapes(self.stream, tolerance, motion)
+        ]
+
+    def layer(self) -> RotoLayer:
+        """All of it."""
+        shapes = sorted(
+            self.shapes, key=lambda shape: (shape.part, shape.op == "subtract", shape.visible)
+        )
+        placements: dict[int, Placement] = {}
+        if any(found for _, _, found in self.spans):
+            still = Placement()
+            for first, last, found in self.spans:
+                placements |= found or {first: still, last: still}
+        return RotoLayer(
+            self.stream,
+            self.track_id,
+            shapes[0].label,
+            tuple(shapes),
+            self.pivot if placements and self.pivot else (0.0, 0.0),
+            placements,
+        )
+
+
+def _motion(group: Sequence[RingTrack], frames: Sequence[int]) -> Motion:
+    """The motion that the outer rings of a span have in common."""
+    steps: list[tuple[Points, Points]] = []
+    for before, after in itertools.pairwise(frames):
+        both = [each for each in group if each.spans(before) and each.spans(after)]
+        one, other = (
+            np.concatenate([each.followed.points[each.place(frame)] for each in both])
+            for frame in (before, after)
+        )
+        steps.append((one, other))
+    return motion_of(frames, steps)
+
+
+def _cost(shapes: Sequence[RotoShape], placements: Mapping[int, Placement]) -> float:
+    return sum(len(shape.keys) for shape in shapes) + PLACEMENT_COST * len(placements)
+
+
+def _least_cost(group: Sequence[RingTrack]) -> float:
+    """What the rings of a span take at least: keys on their first and last frames."""
+    rings = [ring for outer in group for ring in (outer, *outer.holes)]
+    return sum(min(len(ring.rings), 2) for ring in rings)

@@ -13,14 +13,20 @@ from typing import Literal
 
 import numpy as np
 
+from videoseg.geometry.arrays import Points
 from videoseg.geometry.rings import flatten, signed_area
+from videoseg.roto.correspondence import FollowedRing
 from videoseg.roto.keyframes import KeyedRing, keyed
+from videoseg.roto.placements import LayerMotion
 from videoseg.types import Part, Ring, RotoShape, Scene, TrackedInstance
 
 LONGEST = 240
-"""Frames after which a ring track is cut, so that memory stays bounded."""
+"""Frames after which all rings of a track are cut, so that memory stays bounded."""
 _MIN_BOX_IOU = 0.3
-"""A ring on the next frame is the same one only if the IoU of their boxes is at least this."""
+"""A ring on the next frame is the same one only if the IoU of their boxes is at least this.
+
+One of them is moved as its track is, or not: what is larger counts.
+"""
 _MIN_AREA_RATIO = 0.5
 """A ring on the next frame is the same one only if the ratio of their areas is at least this."""
 
@@ -42,6 +48,7 @@ class RingTrack:
     scenes: list[tuple[int, float]] = field(default_factory=list)
     rings: list[Ring] = field(default_factory=list)
     holes: list[RingTrack] = field(default_factory=list)
+    _followed: FollowedRing | None = None
 
     def append(self, scene: Scene, ring: Ring) -> None:
         """Go on with the ring on a Scene."""
@@ -66,7 +73,12 @@ class RingTrack:
         return self.scenes[0][0] <= frame <= self.scenes[-1][0]
 
     def keyed(
-        self, tolerance: float, *, in_seconds: bool = False, given: Sequence[int] | None = None
+        self,
+        tolerance: float,
+        *,
+        in_seconds: bool = False,
+        given: Sequence[int] | None = None,
+        motion: LayerMotion | None = None,
     ) -> KeyedRing:
         """The ring by keys, evenly moving in frames or in seconds.
 
@@ -74,31 +86,45 @@ class RingTrack:
             tolerance: As in ``roto_shapes``.
             in_seconds: Whether it moves evenly in seconds.
             given: Frames of the stream that are keys, as far as the ring is there, beside others.
+            motion: Of the layer that the ring is to lie on, in its coordinates.
         """
         times = [seconds if in_seconds else index for index, seconds in self.scenes]
         wanted = None
         if given is not None:
             wanted = np.array([self.place(frame) for frame in given if self.spans(frame)], np.int64)
-        rings = [flatten(ring) for ring in self.rings]
-        return keyed(rings, np.array(times, dtype=np.float64), tolerance, wanted)
+        ring, bounds = self.followed, np.full(len(times), tolerance)
+        if motion is not None:
+            turns, shifts, scales = motion.into_layer([index for index, _ in self.scenes])
+            ring, bounds = ring.moved(turns, shifts), bounds / scales
+        return keyed(ring, np.array(times, dtype=np.float64), bounds, wanted)
+
+    @property
+    def followed(self) -> FollowedRing:
+        """The ring with points that correspond, found once for all frames."""
+        if self._followed is None or len(self._followed.rings) < len(self.rings):
+            self._followed = FollowedRing.of([flatten(ring) for ring in self.rings])
+        return self._followed
 
     def keyed_together(
-        self, tolerance: float, *, in_seconds: bool = False
+        self, tolerance: float, *, in_seconds: bool = False, motion: LayerMotion | None = None
     ) -> list[tuple[RingTrack, KeyedRing]]:
         """The ring, and then its holes, by keys; a hole has those of the ring among its own."""
-        outer = self.keyed(tolerance, in_seconds=in_seconds)
+        outer = self.keyed(tolerance, in_seconds=in_seconds, motion=motion)
         given = self.frames(outer)
         return [(self, outer)] + [
-            (hole, hole.keyed(tolerance, in_seconds=in_seconds, given=given)) for hole in self.holes
+            (hole, hole.keyed(tolerance, in_seconds=in_seconds, given=given, motion=motion))
+            for hole in self.holes
         ]
 
     def frames(self, made: KeyedRing) -> list[int]:
         """Frames of the stream that are keys."""
         return [self.scenes[place][0] for place in made.keys.tolist()]
 
-    def shapes(self, stream: str, tolerance: float) -> Iterator[RotoShape]:
-        """The ring, and then its holes, as keyed shapes."""
-        (_, outer), *holes = self.keyed_together(tolerance)
+    def shapes(
+        self, stream: str, tolerance: float, motion: LayerMotion | None = None
+    ) -> Iterator[RotoShape]:
+        """The ring, and then its holes, as keyed shapes on the frame or on a layer."""
+        (_, outer), *holes = self.keyed_together(tolerance, motion=motion)
         yield self._shape(stream, outer, "add")
         for hole, made in holes:
             yield hole._shape(stream, made, "subtract")
@@ -147,6 +173,30 @@ def ring_tracks(scenes: Iterable[Scene], *, ignored: float = 0) -> Iterator[tupl
         yield from ((stream, ring_track) for ring_track in rings.going)
 
 
+def ring_groups(
+    scenes: Iterable[Scene], *, ignored: float = 0
+) -> Iterator[tuple[str, list[RingTrack]]]:
+    """Stream and all outer rings of a track between frames over which none of them goes on.
+
+    Args:
+        scenes: As in ``ring_tracks``.
+        ignored: As in ``ring_tracks``.
+    """
+    streams: dict[str, _StreamRings] = {}
+    ended: dict[tuple[str, int], list[RingTrack]] = {}
+    for scene in scenes:
+        rings = streams.setdefault(scene.stream, _StreamRings(ignored))
+        for ring_track in rings.add(scene):
+            ended.setdefault((scene.stream, ring_track.tracked.track_id), []).append(ring_track)
+        for stream, track_id in [key for key in ended if key[0] == scene.stream]:
+            if not rings.continue_a_ring(track_id, scene.index):
+                yield stream, ended.pop((stream, track_id))
+    for stream, rings in streams.items():
+        for ring_track in rings.going:
+            ended.setdefault((stream, ring_track.tracked.track_id), []).append(ring_track)
+    yield from ((stream, group) for (stream, _), group in ended.items())
+
+
 @dataclass(slots=True, eq=False)
 class _StreamRings:
     """The parts of one stream that are going on.
@@ -155,33 +205,57 @@ class _StreamRings:
         ignored: As in ``ring_tracks``.
         going: They.
         counts: Parts of each track so far.
+        middles: Of the largest part of each track on the latest frame, float64 (2,).
+        lengths: Of each track, frames over which some part of it has gone on; then all are cut.
     """
 
     ignored: float
     going: list[RingTrack] = field(default_factory=list)
     counts: dict[int, int] = field(default_factory=dict)
+    middles: dict[int, Points] = field(default_factory=dict)
+    lengths: dict[int, int] = field(default_factory=dict)
+
+    def continue_a_ring(self, track_id: int, frame: int) -> bool:
+        """Whether some part of a track was there before a frame, the latest."""
+        return any(
+            ring_track.tracked.track_id == track_id and ring_track.scenes[0][0] < frame
+            for ring_track in self.going
+        )
 
     def add(self, scene: Scene) -> list[RingTrack]:
         """Go on with a Scene; gives the parts that end before it."""
         rest = list(self.going)
         self.going = []
+        lengths, self.lengths = self.lengths, {}
+        middles, self.middles = self.middles, {}
         for tracked in scene.instances:
+            track_id = tracked.track_id
+            length = lengths.get(track_id, 0)
+            waiting = rest if length < LONGEST else []
             parts = sorted(tracked.shape.parts, key=lambda part: -_area(part.outer))
+            if not parts:
+                continue
+            middle = _box(parts[0].outer).mean(axis=0)
+            shift = middle - middles.get(track_id, middle)
+            self.middles[track_id] = middle
             for rank, part in enumerate(parts):
                 if rank == 0 or _area(part.outer) >= self.ignored:
-                    self._go_on(rest, scene, tracked, part)
+                    self._go_on(waiting, scene, tracked, part, shift)
+            goes_on = self.continue_a_ring(track_id, scene.index)
+            self.lengths[track_id] = length + 1 if goes_on else 1
         return rest
 
     def _go_on(
-        self, waiting: list[RingTrack], scene: Scene, tracked: TrackedInstance, part: Part
+        self,
+        waiting: list[RingTrack],
+        scene: Scene,
+        tracked: TrackedInstance,
+        part: Part,
+        shift: Points,
     ) -> None:
         """Add a part to the ring track it continues, which then no longer waits, or begin one."""
-        same = (
-            ring_track
-            for ring_track in waiting
-            if ring_track.tracked.track_id == tracked.track_id and len(ring_track.rings) < LONGEST
-        )
-        ring_track = _continued(same, part.outer)
+        same = (each for each in waiting if each.tracked.track_id == tracked.track_id)
+        ring_track = _continued(same, part.outer, shift)
         if ring_track is None:
             number = self.counts.get(tracked.track_id, 0)
             self.counts[tracked.track_id] = number + 1
@@ -192,7 +266,7 @@ class _StreamRings:
         for ring in part.holes:
             if _area(ring) < self.ignored:
                 continue
-            hole = _continued(there, ring)
+            hole = _continued(there, ring, shift)
             if hole is None:
                 hole = RingTrack(tracked, ring_track.number)
                 ring_track.holes.append(hole)
@@ -203,22 +277,31 @@ class _StreamRings:
         self.going.append(ring_track)
 
 
-def _continued(waiting: Iterable[RingTrack], ring: Ring) -> RingTrack | None:
+def _continued(waiting: Iterable[RingTrack], ring: Ring, shift: Points) -> RingTrack | None:
     """The first ring track that a ring continues."""
-    return next(
-        (ring_track for ring_track in waiting if _same_ring(ring_track.rings[-1], ring)), None
-    )
+    return next((each for each in waiting if _same_ring(each.rings[-1], ring, shift)), None)
 
 
-def _same_ring(before: Ring, after: Ring) -> bool:
-    """Whether rings of neighbouring frames are one."""
-    one, other = flatten(before), flatten(after)
-    low = np.maximum(one.min(axis=0), other.min(axis=0))
-    high = np.minimum(one.max(axis=0), other.max(axis=0))
-    common = float(np.prod(np.maximum(high - low, 0)))
-    boxes = [float(np.prod(np.ptp(each, axis=0))) for each in (one, other)]
+def _same_ring(before: Ring, after: Ring, shift: Points) -> bool:
+    """Whether rings of neighbouring frames are one, where it was or where the object has gone."""
     areas = sorted((_area(before), _area(after)))
-    return common >= _MIN_BOX_IOU * (sum(boxes) - common) and areas[0] >= _MIN_AREA_RATIO * areas[1]
+    if areas[0] < _MIN_AREA_RATIO * areas[1]:
+        return False
+    one, other = _box(before), _box(after)
+    return max(_box_iou(one, other), _box_iou(one + shift, other)) >= _MIN_BOX_IOU
+
+
+def _box_iou(one: Points, other: Points) -> float:
+    """IoU of boxes, float64 (2, 2), corner and opposite corner."""
+    sides = np.minimum(one[1], other[1]) - np.maximum(one[0], other[0])
+    common = float(np.prod(np.maximum(sides, 0)))
+    both = sum(float(np.prod(box[1] - box[0])) for box in (one, other))
+    return common / max(both - common, 1e-9)
+
+
+def _box(ring: Ring) -> Points:
+    points = flatten(ring)
+    return np.stack([points.min(axis=0), points.max(axis=0)])
 
 
 def _area(ring: Ring) -> float:

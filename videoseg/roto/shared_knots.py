@@ -17,7 +17,8 @@ from videoseg.geometry.arrays import Points
 from videoseg.outlines.cubics import bernstein
 
 if TYPE_CHECKING:
-    from scipy.sparse import csc_array, csr_array
+    from scipy.sparse import csr_array
+    from scipy.sparse.linalg import SuperLU
 
 
 _MIN_KNOTS = 3
@@ -39,11 +40,11 @@ class SharedCurves:
 
     Attributes:
         draw: (N, 3 K), points of control points.
-        normal: (3 K, 3 K), of the least-squares problem the other way round.
+        solver: Of the least-squares problem the other way round, for (3 K, ...).
     """
 
     draw: csr_array
-    normal: csc_array
+    solver: SuperLU
 
     @property
     def knots(self) -> int:
@@ -52,11 +53,9 @@ class SharedCurves:
 
     def control(self, points: Points) -> Points:
         """Control points, float64 (F, 3 K, 2), that come closest to points, float64 (F, N, 2)."""
-        from scipy.sparse.linalg import splu
-
         frames, count, _ = points.shape
         columns = points.transpose(1, 0, 2).reshape(count, 2 * frames)
-        found = splu(self.normal).solve(np.ascontiguousarray(self.draw.T @ columns))
+        found = self.solver.solve(np.ascontiguousarray(self.draw.T @ columns))
         made: Points = found.reshape(-1, frames, 2).transpose(1, 0, 2)
         return made
 
@@ -105,6 +104,7 @@ def _worst_places(
 
 def _curves(knots: npt.NDArray[np.int64], count: int) -> SharedCurves:
     from scipy.sparse import coo_array
+    from scipy.sparse.linalg import splu
 
     ends = np.append(knots[1:], knots[0] + count)
     piece = np.repeat(np.arange(len(knots)), ends - knots)
@@ -127,4 +127,4 @@ def _curves(knots: npt.NDArray[np.int64], count: int) -> SharedCurves:
     tied += [(2 * at + handle, following, np.full(len(at), -(handle + 1) / 3)) for handle in (0, 1)]
     tie_rows, tie_columns, tie_values = (np.concatenate(each) for each in zip(*tied, strict=True))
     tie = coo_array((tie_values, (tie_rows, tie_columns)), shape=(2 * len(knots), size)).tocsr()
-    return SharedCurves(draw, (draw.T @ draw + _RIDGE * (tie.T @ tie)).tocsc())
+    return SharedCurves(draw, splu((draw.T @ draw + _RIDGE * (tie.T @ tie)).tocsc()))

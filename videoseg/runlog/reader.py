@@ -130,6 +130,8 @@ class RunFolder:
     def layers(self, tolerance: float = 1.0) -> Iterator[RotoLayer]:
         """Yield tracks as layers of keyed shapes, by stream and track id.
 
+        ``roto.interpolation`` gives their rings and masks on any frame.
+
         Args:
             tolerance: On each frame 95 % of the boundary is no further off, pixels.
 

@@ -1,0 +1,72 @@
+"""Values over time by keys between which they change evenly: as few keys as are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from videoseg.geometry.arrays import Indices, Values
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+
+def hats(times: Values, keys: Indices) -> csr_array:
+    """The share that each key has in each frame, (F, K).
+
+    Args:
+        times: float64 (F,), rising, of the frames.
+        keys: int64 (K,), places of frames, rising, the first and the last among them.
+    """
+    from scipy.sparse import csr_array
+
+    frames = np.arange(len(times))
+    if len(times) == 1:
+        return csr_array(np.ones((1, 1)))
+    place = np.clip(np.searchsorted(keys, frames, side="right") - 1, 0, len(keys) - 2)
+    begin, end = times[keys[place]], times[keys[place + 1]]
+    share = (times - begin) / (end - begin)
+    columns = np.stack([place, place + 1], axis=1).ravel()
+    values = np.stack([1 - share, share], axis=1).ravel()
+    return csr_array((values, columns, 2 * np.arange(len(times) + 1)), (len(times), len(keys)))
+
+
+def fitted(shares: csr_array, values: Values) -> Values:
+    """Values at the keys, float64 (K, V), that bring all frames closest to theirs, (F, V)."""
+    from scipy.linalg import solve_banded
+
+    moments = shares.T @ shares
+    # A frame hangs on two keys only.
+    beside = moments.diagonal(1)
+    banded = np.stack([np.append(0, beside), moments.diagonal(), np.append(beside, 0)])
+    found: Values = solve_banded((1, 1), banded, shares.T @ values)
+    return found
+
+
+def fewest(count: int, given: Indices, enough: Callable[[Indices, int], bool]) -> Indices:
+    """Keys that are enough among frames, int64 (K,); the first, the last and given ones are kept.
+
+    At first every frame is one, and from the first on they go, while that is enough, more and more
+    at once.
+
+    Args:
+        count: Frames.
+        given: Frames that are to be keys.
+        enough: Whether keys are, which are fewer only before the one at this place.
+    """
+    keys = np.arange(count)
+    held = np.isin(keys, given) | (keys == 0) | (keys == count - 1)
+    place, run = 1, 1
+    while place < len(keys):
+        ahead = held[keys[place:]]
+        going = min(run, int(np.argmax(ahead)) if ahead.any() else 0)
+        fewer = np.delete(keys, np.arange(place, place + going))
+        if going and enough(fewer, place):
+            keys, run = fewer, 2 * run
+        elif going > 1:
+            run = going // 2
+        else:
+            place, run = place + 1, 1
+    return keys
