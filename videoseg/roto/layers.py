@@ -19,9 +19,9 @@ from videoseg.roto.ring_tracks import RingTrack, ring_groups, unseen_area
 from videoseg.types import Placement, RotoLayer, RotoShape, Scene
 
 PLACEMENT_COST = 0.1
-"""What a key of a placement counts, four numbers, beside one of a shape: six for each knot."""
-_CLOSENESS = 0.5, 0.25, 0.125
-"""Shares of the tolerance within which placements follow the motion, one tried after the other."""
+"""Keys of a shape that one of a placement counts for: four numbers beside six for each knot."""
+_CLOSENESS = (0.5, 0.25, 0.125)
+"""Shares of the tolerance within which placements follow the motion: each is tried."""
 _MIN_FRAMES = 3
 """Frames below which there is no key to be saved."""
 
