@@ -26,8 +26,8 @@ from tests.support import media, scenes
 from tests.support.commandline import command
 from tests.writers.overlay.test_video import empty, info_of, overlay, overlay_of
 from videoseg.errors import OutputError
+from videoseg.writers._video.aac import Encoded
 from videoseg.writers.overlay import Overlay
-from videoseg.writers.overlay.aac import Encoded
 
 RATE = Fraction(25)
 FLASH = 25
@@ -554,7 +554,7 @@ def test_hours_of_sound_after_the_picture_do_not_pile_up(
         real(self, end)
 
     monkeypatch.setattr(Encoded, "advance", watched)
-    monkeypatch.setattr("videoseg.writers.overlay.sound.Sound.picture_end", lambda _: Fraction(2))
+    monkeypatch.setattr("videoseg.writers._video.sound.Sound.picture_end", lambda _: Fraction(2))
     made = overlay(long, tmp_path, empty)
     assert beep_of(made) == pytest.approx(101, abs=0.1)
     assert max(held) <= 2 * 8000

@@ -1,7 +1,8 @@
-"""Passes the sound of a source on into an MP4; sound never ends a run.
+"""Passes the sound of a source on into a film; sound never ends a run.
 
-Packets are copied where browsers play them in MP4 and the muxer takes them, and encoded to AAC
-otherwise (``aac.py``). A track for which neither works is left out, and one line says so.
+Packets are copied where the rules of the film allow it and the muxer takes them, and else encoded
+to AAC (``aac.py``) where it may be. A track for which neither works is left out, and one line says
+so.
 """
 
 from __future__ import annotations
@@ -9,21 +10,20 @@ from __future__ import annotations
 import errno
 import io
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from videoseg.system.addresses import for_ffmpeg, is_address, without_secrets
-from videoseg.writers.overlay.aac import Encoded, add_aac, settle_layout
+from videoseg.writers._video.aac import Encoded, add_aac, settle_layout
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.packet import Packet
 
-PLAYABLE = ("aac", "mp3", "opus", "flac")
-"""Codecs that every browser plays in MP4; their packets are copied. Others become AAC."""
 _EARLIER = 2
 """Seconds to seek before the first packet wanted: sound may be stored well behind its picture."""
 _LEAD = Fraction(1, 2)
@@ -36,21 +36,42 @@ _DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.E
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class SoundRules:
+    """Which sound a film may have.
+
+    Attributes:
+        film: What messages call the film, as in "the overlay".
+        container: FFmpeg's name of the container.
+        title: The container's name in messages.
+        copied: Codecs whose packets are copied; None = all that the container takes.
+        to_aac: Whether other sound becomes AAC, or is left out.
+    """
+
+    film: str
+    container: str
+    title: str
+    copied: Collection[str] | None = None
+    to_aac: bool = True
+
+
 class Sound:
     """Every sound track of a source, muxed in step with the picture.
 
     Args:
         location: File of the source.
-        target: The MP4, before its first packet.
+        target: The film, before its first packet.
+        rules: Which sound it may have.
 
     Attributes:
         rates: Samples per second of each track that is written.
     """
 
-    def __init__(self, location: str, target: OutputContainer) -> None:
+    def __init__(self, location: str, target: OutputContainer, rules: SoundRules) -> None:
         import av
 
         self._location = without_secrets(location)
+        self._rules, self._film = rules, rules.film
         self._source: Any = None
         self._tracks: dict[int, _Copied | Encoded] = {}
         self._packets: Iterator[Any] = iter(())
@@ -65,7 +86,7 @@ class Sound:
                 timeout=_PATIENCE if is_address(location) else None,
             )
         except (av.error.FFmpegError, OSError) as error:
-            self._say(f"cannot be read ({error.strerror or error}); the overlay is silent")
+            self._say(f"cannot be read ({error.strerror or error}); {rules.film} is silent")
             return
         for track in self._source.streams.audio:
             self._add(track, target)
@@ -133,7 +154,7 @@ class Sound:
         for number, track in tuple(self._tracks.items()):
             self._guarded(number, _finishing(track, end))
         for track in self._tracks.values():
-            for line in track.losses():
+            for line in track.losses(self._film):
                 self._say(line)
 
     def close(self) -> None:
@@ -146,20 +167,21 @@ class Sound:
         # FFmpeg leaves the context out where it does not know a codec, whatever the types say.
         context: Any = track.codec_context
         if context is None:
-            self._say("is in a codec that cannot be decoded here; the overlay is without it")
+            self._say(f"is in a codec that cannot be decoded here; {self._film} is without it")
             return
         settle_layout(context)
         made: _Copied | Encoded
-        if context.codec.canonical_name in PLAYABLE and _taken(
-            lambda trial: trial.add_stream_from_template(track)
+        rules = self._rules
+        if (rules.copied is None or context.codec.canonical_name in rules.copied) and _taken(
+            rules.container, lambda trial: trial.add_stream_from_template(track)
         ):
             made = _Copied(track, target)
             self.rates.append(context.sample_rate)
-        elif _taken(lambda trial: add_aac(track, trial)):
+        elif rules.to_aac and _taken(rules.container, lambda trial: add_aac(track, trial)):
             made = Encoded(track, target)
             self.rates.append(made.rate)
         else:
-            self._say(f"({context.name}) fits into no MP4; the overlay is without it")
+            self._say(f"({context.name}) fits into no {rules.title}; {rules.film} is without it")
             return
         self._tracks[track.index] = made
 
@@ -189,7 +211,7 @@ class Sound:
             if getattr(error, "errno", None) in _DISK:
                 raise
             del self._tracks[number]
-            self._say(f"cannot be kept to its end ({reason}); the overlay goes on without it")
+            self._say(f"cannot be kept to its end ({reason}); {self._film} goes on without it")
 
     def _advance(self) -> None:
         from av.error import FFmpegError
@@ -248,8 +270,9 @@ class _Copied:
     def finish(self, end: Fraction | None) -> None:
         """Nothing is held back."""
 
-    def losses(self) -> Iterator[str]:
-        """One line about what was left out."""
+    def losses(self, film: str) -> Iterator[str]:
+        """One line about what was left out of the film that messages call ``film``."""
+        del film
         if self._falling:
             yield f"has {self._falling} packets whose time does not rise; they were left out"
 
@@ -306,13 +329,13 @@ def _finishing(track: _Copied | Encoded, end: Fraction | None) -> Callable[[], N
     return lambda: track.finish(end)
 
 
-def _taken(add: Callable[[Any], object]) -> bool:
-    """Whether the muxer takes a stream: tried on an MP4 in memory, up to its header."""
+def _taken(container: str, add: Callable[[Any], object]) -> bool:
+    """Whether the muxer takes a stream: tried on a file in memory, up to its header."""
     import av
     from av.error import FFmpegError
 
     try:
-        with av.open(io.BytesIO(), "w", format="mp4") as trial:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
             add(trial)
             trial.start_encoding()
     except (FFmpegError, ValueError, NotImplementedError):

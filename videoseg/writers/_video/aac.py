@@ -141,14 +141,14 @@ class Encoded:
         if self._sent:
             self._target.mux(self._stream.encode(None))
 
-    def losses(self) -> Iterator[str]:
-        """One line about what was left out."""
+    def losses(self, film: str) -> Iterator[str]:
+        """One line about what was left out of the film that messages call ``film``."""
         if not self._broken:
             return
         if self._decoded:
             yield f"has {self._broken} packets that cannot be decoded; they are silent"
         else:
-            yield f"({self._codec}) cannot be decoded; the overlay is without it"
+            yield f"({self._codec}) cannot be decoded; {film} is without it"
 
     def _time(self) -> Fraction:
         """Seconds of the source at which the next piece begins."""

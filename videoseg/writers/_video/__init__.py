@@ -1,0 +1,1 @@
+"""What writers of video files share: one film with its times, tags and sound."""
