@@ -36,6 +36,8 @@ _FULL_CHROMA = 0x2000
 """Flag of libswscale: chroma is interpolated for every pixel of RGB."""
 _ACCURATE = 0x40000
 """Flag of libswscale: levels are rounded to the nearest. All three cost four times the time."""
+EXACT = _BILINEAR | _FULL_CHROMA | _ACCURATE
+"""All three."""
 _FAST = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p"})
 """Formats that libswscale has a short cut for. Its levels come out 0 to 3 too low, so we add 1."""
 _ALPHA = re.compile(r"yuva|ayuv|vuya|rgba|bgra|argb|abgr|gbrap|ya\d|pal8")
@@ -72,7 +74,7 @@ class Converter:
         one without a range in limited range, as players do.
         """
         size, name = (width, height), frame.format.name
-        if _ALPHA.match(name):
+        if has_alpha(frame):
             return over_background(self._converted(frame, size, "rgba"), self._background)
         if int(frame.color_trc) in (PQ, HLG):
             # To 16 bits every way is exact, and the flags of the most exact one break it.
@@ -88,7 +90,7 @@ class Converter:
 
         None where the frame is transparent.
         """
-        if _ALPHA.match(frame.format.name):
+        if has_alpha(frame):
             return None
         found = self._converted(frame, (width, height), "rgb48le", _BILINEAR)
         return np.asarray(found, dtype=np.uint16)
@@ -106,14 +108,14 @@ class Converter:
         frame: VideoFrame,
         size: tuple[int, int],
         name: str,
-        flags: int = _BILINEAR | _FULL_CHROMA | _ACCURATE,
+        flags: int = EXACT,
     ) -> npt.NDArray[Any]:
         colour: dict[str, int] = {}
         if not frame.format.is_rgb:
             matrix = _BT601 if frame.height < 720 else _BT709
             colour = {
                 "src_colorspace": _SWSCALE_MATRIX.get(int(frame.colorspace), matrix),
-                "src_color_range": FULL if _is_full_range(frame) else LIMITED,
+                "src_color_range": FULL if is_full_range(frame) else LIMITED,
                 "dst_color_range": FULL,
             }
         made = self._reformatter.reformat(
@@ -130,10 +132,16 @@ def over_background(image: npt.NDArray[Any], background: str) -> RgbImage:
     return (mixed // 255).astype(np.uint8)
 
 
+def has_alpha(frame: VideoFrame) -> bool:
+    """Whether a frame may be transparent."""
+    return _ALPHA.match(frame.format.name) is not None
+
+
 def unknown_matrix(matrix: int) -> bool:
     """Whether colours of this matrix_coefficients are read by another one."""
     return matrix not in _SWSCALE_MATRIX and matrix not in (_RGB, UNSPECIFIED)
 
 
-def _is_full_range(frame: VideoFrame) -> bool:
+def is_full_range(frame: VideoFrame) -> bool:
+    """Whether a frame is read in full range."""
     return int(frame.color_range) == FULL or frame.format.name.startswith(("yuvj", "gray", "ya"))

@@ -119,9 +119,12 @@ def _tag(value: int) -> int | None:
 
 
 def _timecode(container: InputContainer, stream: VideoStream) -> str | None:
-    """The start timecode; MP4 keeps it on a stream of its own, MXF and Matroska on the file."""
+    """The start timecode; MP4 keeps it on a stream of its own, MXF on the file, Matroska on both.
+
+    Matroska writes names of tags in capitals.
+    """
     for holder in (stream, container, *container.streams):
-        found: str | None = holder.metadata.get("timecode")
+        found: str | None = holder.metadata.get("timecode") or holder.metadata.get("TIMECODE")
         if found:
             return found
     return None

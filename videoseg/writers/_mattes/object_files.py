@@ -24,8 +24,8 @@ Matte: TypeAlias = npt.NDArray[np.uint16]
 Objects: TypeAlias = Annotated[
     Literal["each", "all"], Doc("one file for each object, or one for all of them together")
 ]
-ALL = "all"
-"""What stands for the name and the label where a file shows all objects."""
+ALL_NAMES: Mapping[str, str | int] = {"object": "all", "label": "all", "track": 0}
+"""What an object is called in names of files that show all of them."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class _Seen:
         before: How many numbers of the stream were written before it appeared.
     """
 
-    names: dict[str, str | int]
+    names: Mapping[str, str | int]
     before: int
 
 
@@ -82,21 +82,15 @@ class ObjectFiles(PictureSequence):
         """Write a file for each object that has appeared so far, or one for all."""
         plate = self.plate(strip, frame)
         if self.objects == "all":
-            names: dict[str, str | int] = {"object": ALL, "label": ALL, "track": 0}
             alphas = tuple(alpha_of(tracked) for tracked in scene.instances)
-            paths = [strip.path(number, **names) for number in numbers]
+            paths = [strip.path(number, **ALL_NAMES) for number in numbers]
             self.do(partial(self._write, strip, alphas, plate, paths))
             return
         seen = self._seen.setdefault(scene.stream, {})
         here = {tracked.track_id: tracked for tracked in scene.instances}
         for track_id, tracked in here.items():
             if track_id not in seen:
-                label = tracked.label
-                names = {
-                    "object": object_name(label, track_id),
-                    "label": safe_name(label, other="object"),
-                    "track": track_id,
-                }
+                names = object_names(tracked.label, track_id)
                 seen[track_id] = _Seen(names, len(strip.numbers))
         for track_id, one in seen.items():
             paths = [strip.path(number, **one.names) for number in numbers]
@@ -125,6 +119,15 @@ class ObjectFiles(PictureSequence):
 
     def _write_nothing(self, strip: Strip, paths: Sequence[str]) -> None:
         _write_same(paths, self.nothing(strip))
+
+
+def object_names(label: str, track_id: int) -> dict[str, str | int]:
+    """What an object is called in names of its files."""
+    return {
+        "object": object_name(label, track_id),
+        "label": safe_name(label, other="object"),
+        "track": track_id,
+    }
 
 
 def _write_same(paths: Sequence[str], data: bytes) -> None:

@@ -137,17 +137,9 @@ class PictureSequence(ABC):
         """
         del prompts
         template = self._template()
-        for stream, name in stream_names(streams).items():
+        places = file_places(folder / self.top, streams, template, self.shot, self.version)
+        for stream, (place, names) in places.items():
             info = streams[stream]
-            parted = len(streams) > 1 and "stream" not in template.fields
-            place = os.path.join(folder, self.top, name if parted else "")
-            with writing(place):
-                os.makedirs(place, exist_ok=True)
-            names: dict[str, str | int] = {
-                "shot": shot_name(info, self.shot),
-                "version": self.version,
-                "stream": name.lower(),
-            }
             rate = ConstantRate(info, first_number(info, self.numbering, self.start_frame))
             self.strips[stream] = Strip(info, place, template, names, rate)
         self._workers = Workers(self.threads or usual_threads(), self.top)
@@ -208,6 +200,32 @@ class PictureSequence(ABC):
         return Template.parse(
             self.template, suffix=self.suffix, fields=fields, tells_apart=tells_apart
         )
+
+
+def file_places(
+    folder: Path, streams: Mapping[str, StreamInfo], template: Template, shot: str, version: int
+) -> dict[str, tuple[str, dict[str, str | int]]]:
+    """For each stream the folder of its files, which is made, and the fields that all have.
+
+    Args:
+        folder: Where the files of all streams go.
+        streams: The streams; several have a folder each, unless the template tells them apart.
+        template: Names of files.
+        shot: As the user has written it.
+        version: Likewise.
+
+    Raises:
+        OutputError: A folder cannot be made.
+    """
+    found: dict[str, tuple[str, dict[str, str | int]]] = {}
+    for stream, name in stream_names(streams).items():
+        parted = len(streams) > 1 and "stream" not in template.fields
+        place = os.path.join(folder, name if parted else "")
+        with writing(place):
+            os.makedirs(place, exist_ok=True)
+        shown = shot_name(streams[stream], shot)
+        found[stream] = place, {"shot": shown, "version": version, "stream": name.lower()}
+    return found
 
 
 def write_file(path: str, data: bytes) -> None:

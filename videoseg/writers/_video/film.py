@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from videoseg.errors import OutputError
+from videoseg.formats.images.colour import UNSPECIFIED
+from videoseg.formats.matroska import PLACEHOLDER, set_pixel_aspect
 from videoseg.formats.timecode import timecode_of
 from videoseg.system.addresses import for_ffmpeg
 from videoseg.types import Colour, Frame, Scene, StreamInfo
@@ -19,8 +21,6 @@ from videoseg.writers._video.sound import Sound, SoundRules
 if TYPE_CHECKING:
     from av import VideoFrame
 
-UNSPECIFIED = 2
-"""What H.273 writes for primaries, transfer and matrix that are not known."""
 UNTAGGED = Colour()
 """Tags that say nothing."""
 _FINEST = 1_000_000
@@ -34,6 +34,9 @@ _MOST_ASPECT = 65535
 _FASTEST_COUNTED = 255
 """Frames per second that fit the one byte of a timecode track."""
 _QUICKTIME = frozenset({"mp4", "mov"})
+"""FFmpeg's names of containers of the kind of QuickTime."""
+MATROSKA = frozenset({"matroska", "webm"})
+"""Those of the kind of Matroska."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,10 @@ class Film:
         # No frame is shorter than a unit, whatever an average says; and both parts fit.
         self._rate = min(self._rate, max(1 / self._time_base, _SLOWEST)).limit_denominator(2000)
         self._longest_gap = int(_MOST_UNITS / _timescale(self._time_base) / self._time_base)
+        self._aspect = info.sample_aspect_ratio.limit_denominator(_MOST_ASPECT)
+        if not 0 < self._aspect <= _MOST_ASPECT:
+            self._aspect = Fraction(1)
+        self._patched = coding.container in MATROSKA and self._aspect != 1
         self._latest: int | None = None
         self._shift: int | None = None
         self._end = Fraction(0)
@@ -136,7 +143,7 @@ class Film:
         with self._failing():
             path.write_bytes(b"")
             self._container = av.open(
-                for_ffmpeg(path), "w", format=coding.container, options=dict(coding.muxing)
+                for_ffmpeg(path), "w", format=coding.container, options=self._muxing()
             )
         try:
             self._container.metadata.update(coding.metadata)
@@ -189,6 +196,8 @@ class Film:
                 self._sound.finish(None if whole else self._end)
                 self._sound.close()
             self._container.close()
+            if self._patched:
+                set_pixel_aspect(self._path, self._width, self._height, self._aspect)
 
     def discard(self) -> None:
         """Close and remove the file, whatever state it is in."""
@@ -201,7 +210,8 @@ class Film:
     def _start(self, pts: int, moment: Moment) -> int:
         """Begin with timecode and sound; what to add to all times."""
         begin = moment.pts * self._info.time_base
-        late = moment.index > 0
+        # Matroska has no times before 0, where the run-in of AAC lies: all else would be moved.
+        late = moment.index > 0 or self._coding.container in MATROSKA
         if self._coding.from_zero:
             shift, late = -pts, late or begin > 0
         else:
@@ -247,6 +257,10 @@ class Film:
             units = common if common < 2**31 else units
         return units
 
+    def _muxing(self) -> dict[str, str]:
+        """Options of the container; what is patched must have no checksum."""
+        return {**self._coding.muxing, **({"write_crc32": "0"} if self._patched else {})}
+
     def _video_stream(self) -> Any:
         coding = self._coding
         stream: Any = self._container.add_stream(
@@ -255,13 +269,13 @@ class Film:
         stream.width, stream.height, stream.pix_fmt = self._width, self._height, coding.samples
         stream.time_base = self._time_base
         stream.metadata.update(coding.stream_metadata)
+        if self._patched:
+            stream.metadata["title"] = PLACEHOLDER
         context = stream.codec_context
         context.time_base = self._time_base
         if coding.threads:
             context.thread_count = coding.threads
-        aspect = self._info.sample_aspect_ratio.limit_denominator(_MOST_ASPECT)
-        if 0 < aspect <= _MOST_ASPECT:
-            context.sample_aspect_ratio = aspect
+        context.sample_aspect_ratio = self._aspect
         tag(context, coding.tags)
         return stream
 

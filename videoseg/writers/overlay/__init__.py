@@ -29,7 +29,8 @@ from videoseg.drawing.planes import LUMA_WEIGHTS, RGB, yuv420
 from videoseg.errors import OutputError, UsageError
 from videoseg.system.output_files import stream_names, writing
 from videoseg.types import Frame, Prompt, Scene, StreamInfo
-from videoseg.writers.overlay.mp4 import LARGEST, Mp4, assumed_matrix
+from videoseg.writers._video.colours import assumed_matrix
+from videoseg.writers.overlay.mp4 import LARGEST, Mp4
 
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"

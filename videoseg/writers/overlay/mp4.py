@@ -8,41 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from videoseg.drawing.planes import LUMA_WEIGHTS, Plane
-from videoseg.types import Colour, Frame, StreamInfo
-from videoseg.writers._video.film import UNSPECIFIED, Coding, Film, Moment
+from videoseg.drawing.planes import Plane
+from videoseg.formats.images.colour import UNSPECIFIED
+from videoseg.types import Frame, StreamInfo
+from videoseg.writers._video.colours import (
+    SWSCALE_MATRIX,
+    assumed_matrix,
+    is_hdr,
+    output_colour,
+)
+from videoseg.writers._video.film import Coding, Film, Moment
+from videoseg.writers._video.planes import planes_of
 from videoseg.writers._video.sound import SoundRules
 
 if TYPE_CHECKING:
     from av import VideoFrame
 
-_HDR_TRANSFERS = (16, 18)
-"""PQ and HLG."""
-_SWSCALE_MATRIX = {6: 5}
 LARGEST = 16384
 """Pixels on a side that x264 takes."""
 _SOUND = SoundRules("the overlay", "mp4", "MP4", copied=("aac", "mp3", "opus", "flac"))
 """Copied is what every browser plays in MP4."""
-
-
-def output_colour(info: StreamInfo) -> Colour:
-    """The tags to write: the source's, with BT.709 where it is no kind of Y'CbCr we can make.
-
-    What was HDR is drawn on its tone-mapped pictures, so it is written as BT.709.
-    """
-    colour = info.colour
-    if colour.transfer in _HDR_TRANSFERS:
-        return Colour(primaries=1, transfer=1, matrix=1, full_range=False)
-    matrix = colour.matrix if colour.matrix is None or colour.matrix in LUMA_WEIGHTS else 1
-    return Colour(colour.primaries, colour.transfer, matrix, colour.full_range)
-
-
-def assumed_matrix(info: StreamInfo) -> int:
-    """The matrix to compute with; where nothing is said, the one that players assume by size."""
-    matrix = output_colour(info).matrix
-    if matrix is not None:
-        return matrix
-    return 5 if info.height < 720 else 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,8 +87,8 @@ class Mp4(Film):
 
         source = frame.native if self._passes(frame.native) else self._converted(frame)
         picture = av.VideoFrame(self._width, self._height, "yuv420p")
-        planes = _planes(picture)
-        for target, given in zip(planes, _planes(source), strict=True):
+        planes = planes_of(picture)
+        for target, given in zip(planes, planes_of(source), strict=True):
             height, width = given.shape
             target[:height, :width] = given
             target[:height, width:] = given[:, -1:]
@@ -122,8 +107,7 @@ class Mp4(Film):
         """Whether the decoder's frame holds, sample by sample, what will be encoded."""
         import av
 
-        mapped = self._info.colour.transfer in _HDR_TRANSFERS
-        if self._info.rotation or mapped or not isinstance(native, av.VideoFrame):
+        if self._info.rotation or is_hdr(self._info) or not isinstance(native, av.VideoFrame):
             return False
         full_range = native.color_range == 2 or native.format.name == "yuvj420p"
         return (
@@ -141,17 +125,8 @@ class Mp4(Film):
         return av.VideoFrame.from_numpy_buffer(image, "rgb24").reformat(
             format="yuv420p",
             interpolation="AREA",
-            dst_colorspace=_SWSCALE_MATRIX.get(matrix, matrix),
+            dst_colorspace=SWSCALE_MATRIX.get(matrix, matrix),
             src_color_range=2,
             dst_color_range=2 if self._colour.full_range else 1,
             threads=1,
         )
-
-
-def _planes(frame: VideoFrame) -> tuple[Plane, ...]:
-    """Views of a frame's planes without the padding of their rows."""
-    planes: list[Any] = list(frame.planes)
-    return tuple(
-        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
-        for plane in planes
-    )
