@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.support import media
+from tests.support import lerobot_sets, media
 from videoseg import registry
 from videoseg.cli._inputs import expand
 from videoseg.config.run_config import RunConfig
@@ -82,6 +82,15 @@ SAMPLES = {
         sideways=sideways_images,
         truncated=image_folder_with_a_broken_one,
     ),
+    "lerobot": Samples(
+        plain=lambda folder: lerobot_sets.make(folder, lengths=(COUNT,), **SIZE),
+        sideways=lambda folder: lerobot_sets.make(
+            folder, lengths=(COUNT,), video=media.clip(rotation=90, **SIZE)
+        ),
+        truncated=lambda folder: lerobot_sets.make(
+            folder, lengths=(30,), video=media.truncated(media.clip(frames=30, **SIZE))
+        ),
+    ),
 }
 
 
@@ -90,6 +99,8 @@ def name(request: pytest.FixtureRequest) -> str:
     assert request.param in SAMPLES, f"a new source needs samples in {__file__}"
     if request.param == "decord" and importlib.util.find_spec("decord") is None:
         pytest.skip("needs decord2 (videoseg[decord])")
+    if request.param == "lerobot" and importlib.util.find_spec("pyarrow") is None:
+        pytest.skip("pyarrow is not installed")
     return str(request.param)
 
 

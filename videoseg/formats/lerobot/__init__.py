@@ -1,0 +1,7 @@
+"""Data sets in the layouts of LeRobot, v3.0 and v2.1: what stands where, for input and output."""
+
+from videoseg.formats.lerobot.dataset import TIME_BASE, DataSet, Stream
+from videoseg.formats.lerobot.episodes import Clip, Episode
+from videoseg.formats.lerobot.info import Info, is_lerobot
+
+__all__ = ["TIME_BASE", "Clip", "DataSet", "Episode", "Info", "Stream", "is_lerobot"]
