@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import scenes
+from tests.support import lerobot_sets, scenes
 from videoseg import registry
 from videoseg.errors import MissingDependencyError
 from videoseg.protocols import Exporter, Writer
@@ -29,6 +29,17 @@ def clip(name: str, count: int) -> tuple[dict[str, StreamInfo], tuple[Prompt, ..
     labels = (scenes.HOSTILE, "ring")
     made = scenes.moving(labels=labels)[:count]
     return scenes.streams(info), scenes.prompts(*labels), made
+
+
+def run_for(name: str, count: int, folder: Path) -> scenes.Run:
+    """The clip as a finished run; one of a LeRobot data set for what adds to such."""
+    streams, prompts, made = clip(name, count)
+    if name == "lerobot":
+        top = lerobot_sets.make(folder, lengths=(6,), width=scenes.WIDTH, height=scenes.HEIGHT)
+        stream = f"ep000000.{lerobot_sets.TOP}"
+        streams = {stream: replace(streams["clip"], stream=stream, location=str(top))}
+        made = [replace(scene, stream=stream) for scene in made]
+    return scenes.Run(streams, prompts, made)
 
 
 def make(name: str) -> Writer:
@@ -119,7 +130,7 @@ def test_a_writer_that_was_never_opened_closes(name: str) -> None:
 @pytest.mark.parametrize("count", FRAMES)
 @pytest.mark.parametrize("name", EXPORTERS)
 def test_two_runs_of_an_exporter_give_the_same_bytes(tmp_path: Path, name: str, count: int) -> None:
-    run = scenes.Run(*clip(name, count))
+    run = run_for(name, count, tmp_path)
     exporter = registry.find("exporters", name).make()
     assert isinstance(exporter, Exporter)
     try:

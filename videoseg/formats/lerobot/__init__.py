@@ -2,6 +2,16 @@
 
 from videoseg.formats.lerobot.dataset import TIME_BASE, DataSet, Stream
 from videoseg.formats.lerobot.episodes import Clip, Episode
-from videoseg.formats.lerobot.info import Info, is_lerobot
+from videoseg.formats.lerobot.info import INFO, MASK, Info, is_lerobot
 
-__all__ = ["TIME_BASE", "Clip", "DataSet", "Episode", "Info", "Stream", "is_lerobot"]
+__all__ = [
+    "INFO",
+    "MASK",
+    "TIME_BASE",
+    "Clip",
+    "DataSet",
+    "Episode",
+    "Info",
+    "Stream",
+    "is_lerobot",
+]

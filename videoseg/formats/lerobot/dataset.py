@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,10 +78,13 @@ class DataSet:
 
     def streams(self, cameras: Sequence[str], episodes: Sequence[Episode]) -> Iterator[Stream]:
         """Every camera of every episode, episode by episode, with its name."""
-        labels = self._labels()
         for episode in episodes:
             for camera in cameras:
-                yield Stream(episode, camera, f"ep{episode.index:06d}.{labels[camera]}")
+                yield Stream(episode, camera, self.name_of(episode, camera))
+
+    def name_of(self, episode: Episode, camera: str) -> str:
+        """The name of a stream, which every file system takes; no two are alike."""
+        return f"ep{episode.index:06d}.{self._labels[camera]}"
 
     def by_name(self) -> Mapping[str, Stream]:
         """All streams by their names."""
@@ -109,10 +113,19 @@ class DataSet:
             SourceError: Their file cannot be read, or holds times that are none.
         """
         where, table = self._table(episode)
-        times = table["timestamp"][table["episode_index"] == episode.index]
+        times = table["timestamp"][self.rows(episode)]
         if not np.isfinite(times).all() or (np.abs(times) >= _LATEST).any():
             raise SourceError(f"{where}: episode {episode.index} has timestamps that are no times")
-        return times.astype(np.float64)
+        return np.asarray(times, dtype=np.float64)
+
+    def rows(self, episode: Episode) -> npt.NDArray[np.intp]:
+        """Where the rows of an episode stand in their file, rising."""
+        _, table = self._table(episode)
+        return np.flatnonzero(table["episode_index"] == episode.index)
+
+    def row_count(self, episode: Episode) -> int:
+        """Rows in the file of an episode, those of others too."""
+        return len(self._table(episode)[1]["episode_index"])
 
     def pictures(self, stream: Stream, rows: Sequence[int]) -> Iterator[tuple[int, bytes | None]]:
         """The files of some pictures that are kept in rows; None for one that is not there.
@@ -124,8 +137,7 @@ class DataSet:
         Raises:
             SourceError: The file of rows cannot be read.
         """
-        path, table = self._table(stream.episode)
-        mine = np.flatnonzero(table["episode_index"] == stream.episode.index)
+        path, mine = self.folder / stream.episode.data, self.rows(stream.episode)
         wanted = {int(mine[row]): row for row in rows}
         with parquet(path) as file:
             if stream.camera not in file.schema_arrow.names:
@@ -164,6 +176,7 @@ class DataSet:
             self._rows = path, columns
         return self._rows
 
+    @functools.cached_property
     def _labels(self) -> Mapping[str, str]:
         """For each camera a name that every file system takes, no two alike even without case."""
         labels: dict[str, str] = {}

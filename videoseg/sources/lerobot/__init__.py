@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 import weakref
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -153,7 +154,7 @@ class LeRobotSource:
         if self._data is None:
             raise SourceError("no data set is open; call open() with a folder first")
         rows = _rows(self._data, next(iter(self._streams.values())), Losses())
-        place = bisect.bisect_left(rows, seconds / TIME_BASE, key=lambda row: row.pts)
+        place = bisect.bisect_left(rows, math.ceil(seconds / TIME_BASE), key=lambda row: row.pts)
         if place < len(rows):
             return rows[place].number
         return rows[-1].number + 1 if rows else 0
