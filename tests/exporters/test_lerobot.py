@@ -88,7 +88,7 @@ def expected(number: int, row: int) -> npt.NDArray[np.uint8]:
     return labels
 
 
-def decoded(path: Path) -> list[tuple[float, npt.NDArray[np.uint8]]]:
+def decoded(path: Path) -> list[tuple[float, npt.NDArray[Any]]]:
     """Seconds and RGB of every frame."""
     with av.open(str(path)) as container:
         return [
@@ -276,9 +276,7 @@ def test_numbers_of_prompts(tmp_path: Path) -> None:
     top = lerobot_sets.make(tmp_path, lengths=(4,))
     run = run_over(top)
     swapped = [
-        scenes.Scene(
-            each.stream, each.index, each.pts, each.time_base, instances=each.instances[::-1]
-        )
+        Scene(each.stream, each.index, each.pts, each.time_base, instances=each.instances[::-1])
         for each in run.made
     ]
     copy = export(scenes.Run(run.streams, run.prompts, swapped[2:]), tmp_path / "out")
@@ -297,7 +295,7 @@ def test_more_objects_than_pixels_have_numbers(tmp_path: Path) -> None:
     run = run_over(top)
     first = next(iter(run.made))
     crowd = tuple(corner(track_id) for track_id in range(1, 257))
-    full = scenes.Scene(first.stream, 0, 0, first.time_base, instances=crowd)
+    full = Scene(first.stream, 0, 0, first.time_base, instances=crowd)
     with pytest.raises(OutputError, match="holds 255 numbers"):
         export(scenes.Run(run.streams, run.prompts, [full]), tmp_path / "out")
     export(scenes.Run(run.streams, run.prompts, [full]), tmp_path / "o", pixels="prompt")
