@@ -359,8 +359,18 @@ def test_links_are_copied_as_what_they_lead_to(tmp_path: Path) -> None:
 
 def test_other_inputs_are_refused() -> None:
     exporter = registry.find("exporters", "lerobot").make()
-    with pytest.raises(UsageError, match="clip is none; write masks or coco instead"):
+    with pytest.raises(UsageError, match="clip is none; if it was moved, --set"):
         exporter.produces(scenes.streams())
+
+
+def test_a_data_set_that_was_moved(tmp_path: Path) -> None:
+    top = lerobot_sets.make(tmp_path)
+    run = run_over(top)
+    moved = top.rename(tmp_path / "moved")
+    with pytest.raises(UsageError, match=r"exporters\.lerobot\.data_set=FOLDER"):
+        registry.find("exporters", "lerobot").make().produces(run.streams)
+    copy = export(run, tmp_path / "out", data_set=str(moved))
+    assert (copy / f"videos/{TOP}/chunk-000/file-000.mp4").is_file()
 
 
 @pytest.mark.parametrize(("width", "height"), [(16, 16), (17, 13), (1, 1)])

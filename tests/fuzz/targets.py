@@ -6,6 +6,7 @@ What a reader accepts must be sound: it can be written and read again, or built 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from tests.support.fakes import Colours
 from tests.support.hosted_servers import things
 from videoseg.config.run_config import guards_of, load, settings_of
 from videoseg.errors import VideosegError
+from videoseg.formats.lerobot import DataSet
+from videoseg.formats.lerobot.episodes import read_episodes
+from videoseg.formats.lerobot.info import read_info
 from videoseg.formats.svg_path import format_path, parse_path
 from videoseg.jobs.positions import frame_index, parse_position
 from videoseg.models._hosted.meter import Meter
@@ -191,6 +195,23 @@ def project(data: bytes) -> None:
     assert mask is None or mask.resolve().is_relative_to(file.parent.resolve())
 
 
+def data_set(data: bytes) -> None:
+    """What a LeRobot data set says of itself (info.json, episodes.jsonl): all files are in it."""
+    info, _, episodes = data.partition(BETWEEN_FILES)
+    folder = _file("meta/info.json", info).parent.parent
+    _file("meta/episodes.jsonl", episodes)
+    said = read_info(folder)
+    found = DataSet(folder, said, read_episodes(folder, said))
+    names = list(found.by_name().values())
+    assert len({each.name.lower() for each in names}) == len(names)
+    for each in names:
+        assert "/" not in each.name
+        assert len(each.name) < 200
+        for path in (folder / each.episode.data, found.file_of(each)):
+            assert Path(os.path.normpath(path)).is_relative_to(folder)
+            assert path != folder
+
+
 def answer_path(data: bytes) -> None:
     """A path in an answer, where its box lies: what it makes can be drawn."""
     text = data.decode("utf-8", errors="replace")
@@ -232,6 +253,7 @@ TARGETS: Mapping[str, Target] = {
         notes,
         staging,
         project,
+        data_set,
         answer_path,
         answer_moondream,
         answer_gemini,

@@ -47,6 +47,7 @@ def test_every_target_has_inputs(name: str) -> None:
         "notes/whole",
         "staging/whole",
         "project/harmless",
+        "data_set/whole",
     ],
 )
 def test_what_is_right_is_taken_to_the_end(name: str) -> None:

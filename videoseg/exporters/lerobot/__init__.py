@@ -30,6 +30,7 @@ from videoseg.formats.lerobot import TIME_BASE, DataSet, Episode, is_lerobot
 from videoseg.formats.lerobot.episodes import tables_of_episodes
 from videoseg.formats.lerobot.info import INFO
 from videoseg.protocols import RunReader
+from videoseg.settings import Guarded
 from videoseg.system.output_files import writing
 from videoseg.types import StreamInfo
 
@@ -53,6 +54,11 @@ class LeRobot:
     pixels: Annotated[
         Pixels, Doc("numbers in videos of masks: of the object in its episode, or of its prompt")
     ] = "object"
+    data_set: Annotated[
+        str,
+        Doc("folder of the data set, if it was moved since the run; empty = where it was"),
+        Guarded("a folder"),
+    ] = ""
 
     def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
         """One folder.
@@ -61,7 +67,7 @@ class LeRobot:
             MissingDependencyError: pyarrow is not installed.
             UsageError: The input is no data set of LeRobot, or has such features already.
         """
-        data = _data_set(streams)
+        data = self._data_set(streams)
         taken = [
             name
             for each in _added(data, streams, {})
@@ -82,7 +88,7 @@ class LeRobot:
             SourceError: The data set cannot be read any more.
             OutputError: The copy cannot be written.
         """
-        data, top = _data_set(run.streams), folder / _FOLDER
+        data, top = self._data_set(run.streams), folder / _FOLDER
         with tempfile.TemporaryFile() as file:
             found = found_by(run, file, self.pixels)
             added = _added(data, run.streams, found)
@@ -92,6 +98,26 @@ class LeRobot:
             description.write_info(data, top, added, self.pixels)
             description.write_stats(data, top, copy.stats)
             description.write_about(data, top, added, found, run, self.pixels)
+
+    def _data_set(self, streams: Mapping[str, StreamInfo]) -> DataSet:
+        """The data set that all streams are of.
+
+        Raises:
+            UsageError: They are of none.
+        """
+        places = {self.data_set or info.location or info.stream for info in streams.values()}
+        place = min(places, default="")
+        if len(places) != 1 or not is_lerobot(Path(place)):
+            raise UsageError(
+                f"--write lerobot adds to a LeRobot data set, and {place or 'the input'} is none; "
+                "if it was moved, --set exporters.lerobot.data_set=FOLDER says where it is"
+            )
+        data = DataSet.at(Path(place))
+        known = data.by_name()
+        other = next((name for name in streams if name not in known), None)
+        if other is not None:
+            raise UsageError(f"{place}: the data set has no stream {other}")
+        return data
 
 
 PARTS = {"lerobot": LeRobot}
@@ -226,27 +252,6 @@ def _every_row(
             counts.add(labels)
             yield pts, labels
             latest = pts
-
-
-def _data_set(streams: Mapping[str, StreamInfo]) -> DataSet:
-    """The data set that all streams are of.
-
-    Raises:
-        UsageError: They are of none.
-    """
-    places = {info.location or info.stream for info in streams.values()}
-    place = min(places, default="")
-    if len(places) != 1 or not is_lerobot(Path(place)):
-        raise UsageError(
-            f"--write lerobot adds to a LeRobot data set, and {place or 'the input'} is none; "
-            "write masks or coco instead"
-        )
-    data = DataSet.at(Path(place))
-    known = data.by_name()
-    other = next((name for name in streams if name not in known), None)
-    if other is not None:
-        raise UsageError(f"{place}: the data set has no stream {other} any more")
-    return data
 
 
 def _added(
