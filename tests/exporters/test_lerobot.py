@@ -17,6 +17,7 @@ import pytest
 from tests.support import lerobot_sets, media, scenes
 from tests.support.lerobot_sets import TOP, WRIST
 from videoseg import registry
+from videoseg.cli._app import run as main
 from videoseg.errors import OutputError, UsageError
 from videoseg.exporters.lerobot.mask_video import write_masks
 from videoseg.types import Scene, TrackedInstance
@@ -355,6 +356,22 @@ def test_links_are_copied_as_what_they_lead_to(tmp_path: Path) -> None:
     assert not (copy / "videos").is_symlink()
     assert (copy / f"videos/{TOP}/chunk-000/file-000.mp4").is_file()
     assert not (tmp_path / f"elsewhere/{MASKS}").exists()
+
+
+def test_from_the_command_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    top, out = lerobot_sets.make(tmp_path, lengths=(3, 3)), tmp_path / "out"
+    asked = ["segment", str(top), "the orange square", "-o", str(out), "--write", "mot,lerobot"]
+    assert main([*asked, "--set", "sources.lerobot.episodes=1"]) == 0
+    assert "3 frames" in capfd.readouterr().err
+    ids = [row[f"{NOTES}.track_ids"] for row in rows_of(out / "lerobot")]
+    assert ids == [-1, -1, -1, 1, 1, 1]
+    for row, (_, image) in enumerate(decoded(mask_file(out / "lerobot", "v3", 1)), start=3):
+        wanted = expected(row, 0) > 0
+        found = image[..., 0] > 0
+        assert (wanted & found).sum() / (wanted | found).sum() > 0.85
+    before = hashes(out / "lerobot")
+    assert main(["write", str(out), "--write", "lerobot", "--overwrite"]) == 0
+    assert hashes(out / "lerobot") == before
 
 
 def test_other_inputs_are_refused() -> None:
