@@ -164,8 +164,7 @@ def test_columns_say_what_is_where(tmp_path: Path, layout: str) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_all_else_is_as_it_was(tmp_path: Path, layout: str) -> None:
-    import pyarrow.parquet as pq
-
+    pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     top = lerobot_sets.make(tmp_path, layout=layout, cameras=(TOP, WRIST))
     (top / "README.md").write_text("about", encoding="utf-8")
     (top / ".cache").mkdir()
@@ -210,8 +209,7 @@ def test_the_description_names_what_is_added(tmp_path: Path, layout: str) -> Non
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_statistics(tmp_path: Path, layout: str) -> None:
-    import pyarrow.parquet as pq
-
+    pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     top = lerobot_sets.make(tmp_path, layout=layout, lengths=(6, 5))
     copy = export(run_over(top), tmp_path / "out")
     masks = [np.stack([expected(n, n) for n in range(6)]) / 255]
