@@ -271,6 +271,19 @@ def test_one_object_makes_columns_of_single_values(tmp_path: Path) -> None:
     assert said(copy)["features"][f"{NOTES}.track_ids"]["shape"] == [1]
 
 
+def test_episodes_not_looked_at_share_a_video_of_nothing(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    top = lerobot_sets.make(tmp_path, lengths=(3, 5, 4, 7, 5))
+    copy = export(run_over(top, episodes="0"), tmp_path / "out")
+    rows = pq.read_table(copy / "meta/episodes/chunk-000/file-000.parquet").to_pylist()
+    assert [row[f"videos/{MASKS}/file_index"] for row in rows] == [0, 1, 1, 3, 3]
+    made = {path.name for path in (copy / f"videos/{MASKS}/chunk-000").iterdir()}
+    assert made == {"file-000.mp4", "file-001.mp4", "file-003.mp4"}
+    assert len(decoded(mask_file(copy, "v3", 3))) == 7
+    assert [row[f"stats/{MASKS}/count"] for row in rows] == [[3], [5], [4], [7], [5]]
+    assert [row[f"stats/{MASKS}/max"][0][0][0] > 0 for row in rows] == [True, *[False] * 4]
+
+
 def test_numbers_of_prompts(tmp_path: Path) -> None:
     top = lerobot_sets.make(tmp_path, lengths=(4,))
     run = run_over(top)

@@ -8,9 +8,10 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from typing_extensions import Doc
 
 from videoseg.errors import UsageError
@@ -33,6 +34,9 @@ from videoseg.protocols import RunReader
 from videoseg.settings import Guarded
 from videoseg.system.output_files import writing
 from videoseg.types import StreamInfo
+
+Place: TypeAlias = dict[str, str | int]
+"""What a template of paths needs for one file."""
 
 _FOLDER = "lerobot"
 _LEFT_BEHIND = frozenset({".cache", ".git"})
@@ -143,7 +147,8 @@ class _Copy:
     pixels: Pixels
     stats: dict[str, dict[int, Stats]] = field(default_factory=dict)
     _listed: dict[int, dict[str, Any]] = field(default_factory=dict)
-    _clips: int = 0
+    _places: dict[tuple[int, str], Place] = field(default_factory=dict)
+    _blanks: dict[str, tuple[npt.NDArray[np.int64], Place]] = field(default_factory=dict)
 
     def rewritten(self) -> set[PurePosixPath]:
         """Files that are not copied as they are, relative to the data set."""
@@ -187,18 +192,25 @@ class _Copy:
         return whole
 
     def _write_masks(self, episode: Episode, added: Added, found: FoundStream | None) -> None:
-        """Write the video of one camera of one episode."""
+        """Write the video of one camera of one episode, or find one that is as empty."""
         times = np.rint(self.data.times(episode) / float(TIME_BASE)).astype(np.int64)
-        if not len(times):
-            return
-        fields = self._place(episode)
-        info, counts = self.data.info, PixelCounts()
-        path = info.path_of(info.video_path, video_key=added.masks, **fields)
-        frames = _every_row(added, found, times.tolist(), self.pixels, counts)
-        write_masks(self.top / path, frames, info.fps, added.width, added.height)
-        self.stats[added.masks][episode.index] = counts.stats()
+        place = self._place(episode)
+        blank = self._blanks.get(added.masks)
+        if found is None and blank is not None and np.array_equal(blank[0][: len(times)], times):
+            counts = PixelCounts.of_nothing(len(times), added.width * added.height)
+            place = blank[1]
+        elif len(times):
+            counts, info = PixelCounts(), self.data.info
+            frames = _every_row(added, found, times.tolist(), self.pixels, counts)
+            path = info.path_of(info.video_path, video_key=added.masks, **place)
+            write_masks(self.top / path, frames, info.fps, added.width, added.height)
+            if found is None and info.layout == "v3":
+                self._blanks[added.masks] = times, place
+        self._places[episode.index, added.masks] = place
+        if len(times):
+            self.stats[added.masks][episode.index] = counts.stats()
 
-    def _place(self, episode: Episode) -> dict[str, str | int]:
+    def _place(self, episode: Episode) -> Place:
         """What templates of paths need for an episode's own file."""
         size = self.data.info.chunks_size
         chunk, file = divmod(episode.index, size)
@@ -215,7 +227,8 @@ class _Copy:
         row: dict[str, Any] = {}
         for added in self.added:
             prefix = f"videos/{added.masks}"
-            row |= {f"{prefix}/{name}": value for name, value in self._place(episode).items()}
+            place = self._places[episode.index, added.masks]
+            row |= {f"{prefix}/{name}": value for name, value in place.items()}
             row |= {f"{prefix}/from_timestamp": 0.0, f"{prefix}/to_timestamp": end}
         quantiles = description.has_quantiles(self.data)
         for name, parts in self.stats.items():

@@ -24,6 +24,13 @@ class PixelCounts:
     frames: int = 0
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(_LEVELS, np.int64))
 
+    @classmethod
+    def of_nothing(cls, frames: int, pixels: int) -> PixelCounts:
+        """Those of some frames of so many pixels each, on which there is nothing."""
+        made = cls(frames)
+        made.counts[0] = frames * pixels
+        return made
+
     def add(self, labels: npt.NDArray[np.uint8]) -> None:
         """Count a frame."""
         self.frames += 1
