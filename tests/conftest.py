@@ -1,10 +1,11 @@
-"""What holds for the whole suite: repeatable property tests, and no skip that nobody planned."""
+"""What holds for the whole suite: repeatable properties, logging as it was, no unplanned skip."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,16 @@ LIST = Path(__file__).with_name("skips.txt")
 
 register_profiles()
 settings.load_profile(PROFILE)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Commands set up the logging of their process, and ``--quiet`` silences what comes later."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def allowed_reasons(environment: str, lines: Iterable[str]) -> list[re.Pattern[str]]:
