@@ -28,7 +28,10 @@ from videoseg.geometry import masks
 from videoseg.models.embedded import Embedded
 from videoseg.types import Bitmap, Mask, RgbImage
 
-WIDTH, HEIGHT = 640, 480
+WIDTH = 640
+"""Of the pictures, pixels."""
+HEIGHT = 480
+"""Of the pictures, pixels."""
 _RIGHT = 0.5
 """An answer with this IoU is right."""
 _HUES = {"red": 0, "yellow": 28, "green": 60, "blue": 112}

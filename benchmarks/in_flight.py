@@ -25,7 +25,10 @@ from videoseg.stages.concurrent import Concurrent, most_ahead
 from videoseg.types import Frame, Prompt
 
 BAR = 1.15
-WIDTH, HEIGHT = 1280, 720
+WIDTH = 1280
+"""Of the frames, pixels."""
+HEIGHT = 720
+"""Of the frames, pixels."""
 CHAINS = {"one call a frame": ("one", 1), "detect, then outline": ("detect", 2)}
 
 

@@ -42,7 +42,10 @@ from videoseg.writers.cutout_png import CutoutPng
 from videoseg.writers.exr import Exr
 from videoseg.writers.matte_png import MattePng
 
-WIDTH, HEIGHT = 1920, 1080
+WIDTH = 1920
+"""Of the frames, pixels."""
+HEIGHT = 1080
+"""Of the frames, pixels."""
 SOFT = 6
 """Pixels that an edge is wide."""
 INFO = StreamInfo("clip", WIDTH, HEIGHT, Fraction(1, 25), Fraction(25))

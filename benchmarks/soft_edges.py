@@ -30,7 +30,10 @@ from videoseg.geometry import masks
 from videoseg.geometry.alphas import hard_alpha
 from videoseg.types import WHOLE, Frame, Instance, RgbImage, Scene, Shape, TrackedInstance
 
-WIDTH, HEIGHT = 480, 360
+WIDTH = 480
+"""Of the pictures, pixels."""
+HEIGHT = 360
+"""Of the pictures, pixels."""
 FINER = 4
 """Samples a pixel, across and down, of what is drawn."""
 BANDS = {"hair": 16.0, "blur": 8.0, "plain": 3.0, "unsteady": 4.0}

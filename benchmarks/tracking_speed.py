@@ -34,9 +34,14 @@ from videoseg.tracking.iou import IouTracker
 from videoseg.tracking.smoothing import blend as smooth
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, StreamInfo
 
-WIDTH, HEIGHT, RATE = 1920, 1080, 30
+WIDTH = 1920
+"""Of the frames, pixels."""
+HEIGHT = 1080
+"""Of the frames, pixels."""
+RATE = 30
+"""Frames a second of the clip."""
 BAR = 30.0
-"""Frames a second."""
+"""Frames a second that are to be reached."""
 PARTS: tuple[tuple[str, Any, str], ...] = (
     ("small pictures", steps.FramePyramid, "of"),
     ("flow", steps, "flow_to"),

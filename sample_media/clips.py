@@ -55,7 +55,10 @@ _RATES = (Fraction(24), Fraction(25), Fraction(30000, 1001))
 _WIDE = ((640, 360), (480, 360))
 _TALL = ((480, 480), (400, 480))
 _MIN_INSIDE = 0.6
-_MIN_AREA, _MAX_AREA = 0.05, 0.82
+_MIN_AREA = 0.05
+"""Least share of the frame that an object covers."""
+_MAX_AREA = 0.82
+"""Largest share of the frame that an object covers."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,12 @@ from benchmarks.identity.failures import Failures, degrade
 from videoseg.geometry import masks
 from videoseg.types import Bitmap, Detections, Frame, Mask, RgbImage, StreamInfo
 
-WIDTH, HEIGHT, RATE = 480, 270, 25
+WIDTH = 480
+"""Of the frames, pixels."""
+HEIGHT = 270
+"""Of the frames, pixels."""
+RATE = 25
+"""Frames a second."""
 KINDS = ("crossing", "look-alikes", "foreground", "exits", "fast", "shake", "cut", "crowd")
 LEAST_SEEN = 0.1
 """Share of an object that must be seen for it to count as present."""

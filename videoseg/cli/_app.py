@@ -38,7 +38,14 @@ from videoseg.errors import (
     refusal_of,
 )
 
-FAILED, USAGE, MISSING, INTERRUPTED = 1, 2, 4, 130
+FAILED = 1
+"""Exit code: the command could not do what it was to do."""
+USAGE = 2
+"""Exit code: the command line is wrong."""
+MISSING = 4
+"""Exit code: a model, key or package is missing, or no phrase is known."""
+INTERRUPTED = 130
+"""Exit code: Ctrl-C."""
 DEBUG = "VIDEOSEG_DEBUG"
 STOPPED = (
     "interrupted; no incomplete output was published; --resume continues from what was found so far"

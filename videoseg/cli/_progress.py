@@ -36,8 +36,14 @@ if TYPE_CHECKING:
 NOT_WORK = frozenset({"wait", "load model"})
 """Stages of a stopwatch that do nothing for a frame."""
 _LATELY_SECONDS = 30.0
-_BAR_SECONDS, _JSON_SECONDS, _LINE_SECONDS, _LOG_SECONDS = 0.1, 1.0, 5.0, 30.0
-"""Time between two reports. Lines that nobody asked for, in the log of a job, are rarer."""
+_BAR_SECONDS = 0.1
+"""Time between two moves of the bar."""
+_JSON_SECONDS = 1.0
+"""Time between two reports in JSON."""
+_LINE_SECONDS = 5.0
+"""Time between two lines that were asked for."""
+_LOG_SECONDS = 30.0
+"""Time between two lines that nobody asked for, in the log of a job."""
 
 
 class Mode(StrEnum):

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from videoseg.jobs.job import Job
     from videoseg.jobs.workers import News
 
-FAILED, SOME_FAILED = 1, 3
+FAILED = 1
+"""Exit code: no input succeeded."""
+SOME_FAILED = 3
+"""Exit code: some inputs failed."""
 
 
 def run_one(task: Task, mode: Mode, *, quiet: bool) -> Outcome:

@@ -16,7 +16,10 @@ from typing import Any, TextIO
 from videoseg.cli._terminal import tell_json
 from videoseg.errors import OutputError
 
-_STDOUT, _STDERR = 1, 2
+_STDOUT = 1
+"""File descriptor of standard output."""
+_STDERR = 2
+"""File descriptor of standard error."""
 _kept: list[TextIO] = []
 """Standard output while nothing but JSON may go there; empty while anything may."""
 

@@ -15,8 +15,12 @@ from videoseg.exporters._keyed_shapes import upside_down
 from videoseg.roto.numbered import Clip, NumberedLayer, NumberedShape
 
 _HEAD = "set cut_paste_input [stack 0]\nversion 15.0 v4\npush $cut_paste_input\n"
-_ROOT_FLAGS, _SHAPE_FLAGS, _POINT_FLAGS = 2_097_152, 512, 8192
-"""Expanded; renderable; tangents are relative."""
+_ROOT_FLAGS = 2_097_152
+"""The tree of shapes is shown expanded."""
+_SHAPE_FLAGS = 512
+"""The shape is rendered."""
+_POINT_FLAGS = 8192
+"""Tangents are relative to their point."""
 _ROW = 80
 """Distance of nodes in the node graph."""
 

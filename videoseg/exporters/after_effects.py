@@ -18,9 +18,9 @@ from videoseg.formats.svg_markup import decimal, plain
 from videoseg.roto.numbered import Clip, NumberedLayer, NumberedShape
 
 _LONGEST_SECONDS = 10_800.0
-"""After Effects' limits of a composition's length,"""
+"""Longest composition that After Effects makes."""
 _LARGEST = 30_000
-"""and of a solid's side."""
+"""Largest side of a solid in After Effects, pixels."""
 _HEAD = """\
 // Roto shapes of videoseg. Run it in After Effects: File > Scripts > Run Script File.
 (function () {

@@ -20,8 +20,10 @@ from videoseg.roto.numbered import Clip, NumberedLayer, NumberedShape
 from videoseg.types import Knot
 
 _DIGITS = 7
-_COLUMN, _ROW = 110, 33
-"""Distances of tools in the node graph."""
+_COLUMN = 110
+"""Distance of tools side by side in the node graph."""
+_ROW = 33
+"""Distance of tools below each other in the node graph."""
 
 
 @dataclass

@@ -24,7 +24,10 @@ from videoseg.protocols import RunReader
 from videoseg.system.output_files import writing
 from videoseg.types import StreamInfo, TrackedInstance
 
-_TASKS, _CONFIG = "label-studio.json", "label-studio.xml"
+_TASKS = "label-studio.json"
+"""File of the tasks."""
+_CONFIG = "label-studio.xml"
+"""File of the labelling interface."""
 _MODEL = "videoseg"
 
 

@@ -25,8 +25,10 @@ _DIGITS = 3
 _VERSION = "5.7.0"
 _LINEAR: Mapping[str, Json] = {"o": {"x": [0], "y": [0]}, "i": {"x": [1], "y": [1]}}
 """Handles of a key's easing."""
-_SHAPES, _SOLID = 4, 1
-"""Types of layers."""
+_SHAPES = 4
+"""Type of a layer of shapes."""
+_SOLID = 1
+"""Type of a layer of one colour."""
 _EVEN_ODD = 2
 
 

@@ -16,7 +16,12 @@ from videoseg.system.output_files import frame_folders, stream_names, writing
 from videoseg.types import Mask, StreamInfo, TrackedInstance
 
 _FOLDER = "mots"
-_MASKS, _PICTURES, _TEXTS = "instances", "images", "instances_txt"
+_MASKS = "instances"
+"""Folder of the label pictures."""
+_PICTURES = "images"
+"""Folder of the frames."""
+_TEXTS = "instances_txt"
+"""Folder of the texts, one for each stream."""
 _PER_CLASS = 1000
 """Ids of a class: its number times this, and the number of an object, from 1."""
 _IGNORED = 10

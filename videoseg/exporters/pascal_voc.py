@@ -22,7 +22,12 @@ from videoseg.system.output_files import Naming, stream_names, writing
 from videoseg.types import StreamInfo, TrackedInstance
 
 _FOLDER = "pascal-voc"
-_BOXES, _CLASSES, _OBJECTS = "Annotations", "SegmentationClass", "SegmentationObject"
+_BOXES = "Annotations"
+"""Folder of the XML files with boxes."""
+_CLASSES = "SegmentationClass"
+"""Folder of the pictures whose pixels name classes."""
+_OBJECTS = "SegmentationObject"
+"""Folder of the pictures whose pixels name objects."""
 _LISTS = ("ImageSets/Main/default.txt", "ImageSets/Segmentation/default.txt")
 _PICTURES = "JPEGImages"
 

@@ -21,7 +21,11 @@ from videoseg.protocols import RunReader
 from videoseg.system.output_files import Naming, stream_names
 from videoseg.types import StreamInfo
 
-_FOLDER, _NAME, _PICTURES = "youtube-vis", "instances.json", "JPEGImages"
+_FOLDER = "youtube-vis"
+_NAME = "instances.json"
+"""File of the annotations."""
+_PICTURES = "JPEGImages"
+"""Folder of the frames."""
 _LISTS = ("videos", "annotations")
 
 

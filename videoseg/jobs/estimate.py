@@ -19,8 +19,10 @@ _LEAST = 8
 """Frames of a part, unless a batch is longer."""
 _ENOUGH = 15.0
 """Seconds after which no further part is begun."""
-_AHEAD, _MAIN = frozenset({"decode"}), frozenset({"model", "track", "vectorize", "review"})
-"""Stages of the thread that reads ahead, and of the one that asks; writers have the third."""
+_AHEAD = frozenset({"decode"})
+"""Stages of the thread that reads ahead."""
+_MAIN = frozenset({"model", "track", "vectorize", "review"})
+"""Stages of the thread that asks the model; all others are of the thread that writes."""
 
 
 @dataclass(frozen=True, slots=True)

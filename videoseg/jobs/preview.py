@@ -39,13 +39,25 @@ _log = logging.getLogger(__name__)
 DEFAULT = Vectorizer()
 """What makes outlines of masks by the defaults of runs."""
 _COLUMNS = 3
-_GAP, _LETTERS, _LINE = 12, 16, 24
-_GROUND, _INK, _PALE = 24, 235, 150
-"""Levels of grey: behind the pictures, of what is said of them, and of what is less weighty."""
+"""Pictures side by side."""
+_GAP = 12
+"""Pixels between pictures."""
+_LETTERS = 16
+"""Size of letters, pixels."""
+_LINE = 24
+"""Height of a line of text, pixels."""
+_GROUND = 24
+"""Grey level behind the pictures."""
+_INK = 235
+"""Grey level of the first line below a picture."""
+_PALE = 150
+"""Grey level of the lines that matter less."""
 _OPACITY = 0.35
-_STEPS, _STRIDE = 24, 4
-"""Most frames that marks are followed through, and most frames from one of them to the next: what
-moves must still be known again. With the embedded model that takes a few seconds."""
+"""Of the colour inside an outline, 0 to 1."""
+_STEPS = 24
+"""Most frames that marks are followed through; a few seconds with the embedded model."""
+_STRIDE = 4
+"""Most frames from one of them to the next: what moves must still be recognised."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,7 +28,10 @@ from videoseg.system.addresses import is_address
 from videoseg.system.threads import Stopwatch
 from videoseg.types import Detections, Frame, Scene
 
-ONE_PASS, TWO_PASS = "iou", "two-pass"
+ONLINE_TRACKER = "iou"
+"""The tracker that goes through a run once."""
+OFFLINE_TRACKER = "two-pass"
+"""The tracker that studies the whole run first."""
 _AFTER_THE_MODEL = frozenset({"tracking", "outlines", "edges", "matting", "writers", "exporters"})
 _AFTER_THE_MODEL_OF_RUN = frozenset(
     {"tracker", "write", "review_gap", "review_shrink", "review_jump", "review_score"}
@@ -71,7 +74,10 @@ class Finished:
         self.run: RunFolder = read_run(folder, tuple(review))
         recorded = self._manifest["settings"]
         if two_pass:
-            recorded, flags = _with_two_passes(recorded), {**(flags or {}), "tracker": TWO_PASS}
+            recorded, flags = (
+                _with_two_passes(recorded),
+                {**(flags or {}), "tracker": OFFLINE_TRACKER},
+            )
         self.config: RunConfig = load(recorded=recorded, flags=flags, assignments=assignments)
         self._moved = location is not None
         self._location = location if location is not None else self._manifest["inputs"][0]["name"]
@@ -217,8 +223,8 @@ class Finished:
 def _with_two_passes(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """Settings in which the tracker that goes twice has those of the one that went once."""
     tracking = recorded.get("tracking", {})
-    known = tracking.get(TWO_PASS, tracking.get(ONE_PASS, {}))
-    return {**recorded, "tracking": {**tracking, TWO_PASS: known}}
+    known = tracking.get(OFFLINE_TRACKER, tracking.get(ONLINE_TRACKER, {}))
+    return {**recorded, "tracking": {**tracking, OFFLINE_TRACKER: known}}
 
 
 def _is_before_the_outlines(path: Sequence[str]) -> bool:

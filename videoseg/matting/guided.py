@@ -25,9 +25,9 @@ ROUNDS = 2
 NOISE = 2e-4
 """Variance that every colour has, of values from 0 to 1."""
 MASK_TRUST = 512.0
-"""Weight of the mask against colours that differ by one deviation, at a band of one pixel;"""
+"""Weight of the mask against colours that differ by one deviation, at a band of one pixel."""
 TRUST_LIMITS = (16.0, 256.0)
-"""it falls with the band's width, within these limits: a wide band says that the mask is vague."""
+"""Least and largest weight of the mask: a wider band means a vaguer mask, which counts less."""
 SEEN_SHARE = 1e-4
 """Share of a neighbourhood that must be known for its colours to count."""
 CELLS = 3

@@ -11,8 +11,12 @@ from videoseg.geometry.arrays import Points, Values
 from videoseg.outlines.cubics import bernstein
 from videoseg.types import Knot
 
-_FEWEST, _MOST_SPACING, _LEAST_SPACING = 8, 24.0, 2.0
-"""Fewest control points, and pixels between them at first and at last."""
+_FEWEST = 8
+"""Control points at least."""
+_MOST_SPACING = 24.0
+"""Pixels between control points at first."""
+_LEAST_SPACING = 2.0
+"""Pixels between control points at last."""
 _CLOSER = 0.75
 """What their distance is multiplied by while the spline is too far off."""
 _KEYS_SEEN = 5

@@ -16,9 +16,9 @@ from videoseg.roto.interpolation import knots_on, ring_of
 from videoseg.types import RotoLayer, RotoShape
 
 _LEAST_CUT = 2.0
-"""Square pixels that a hole must cut from another part to matter,"""
+"""Square pixels that a hole must cut from another part to matter."""
 _LEAST_SHARE = 0.01
-"""and their least share in the smaller of the two."""
+"""Least share that these must have in the smaller of the two."""
 
 
 def matte_groups(layer: RotoLayer) -> list[list[RotoShape]]:

@@ -19,8 +19,10 @@ PALETTE = 3
 """The colour type whose samples are places in a palette."""
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 """Samples of a pixel to the colour type: grey, grey and alpha, RGB, RGBA."""
-_NONE, _UP = 0, 2
-"""Filters: a row as it is, or what it differs by from the row above."""
+_NONE = 0
+"""Filter: a row as it is."""
+_UP = 2
+"""Filter: what a row differs by from the row above."""
 _MOST = 65535
 """Width and height of a pixel are written by numbers up to this."""
 

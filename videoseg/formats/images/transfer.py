@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 from videoseg.formats.images.hdr import HLG, PQ, hlg_light, pq_light
 
-_LINEAR, _SRGB = 8, 13
+_LINEAR = 8
+"""Transfer characteristics of H.273: linear."""
+_SRGB = 13
+"""Transfer characteristics of H.273: sRGB."""
 _GAMMA = {4: 2.2, 5: 2.8}
 _WHITE = 203.0
 """cd/m2 of HDR that are 1.0: reference white of Report ITU-R BT.2408."""

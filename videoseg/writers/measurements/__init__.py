@@ -20,7 +20,10 @@ from videoseg.types import Frame, Prompt, Scene, StreamInfo, TrackedInstance
 from videoseg.writers.measurements.geometry import Measure, measured
 from videoseg.writers.measurements.ledger import Ledger
 
-_FRAMES, _TRACKS = "measurements.csv", "tracks.csv"
+_FRAMES = "measurements.csv"
+"""File with a row for each object and frame."""
+_TRACKS = "tracks.csv"
+"""File with a row for each object."""
 _IDENTITY = ("stream", "track_id", "label")
 _PLACES = (
     *("box_x1_px", "box_y1_px", "box_x2_px", "box_y2_px"),
