@@ -10,7 +10,6 @@ on the machine does not count.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ import numpy as np
 from videoseg.formats.exr import write_exr
 from videoseg.geometry import masks
 from videoseg.system.threads import opencv_unthreaded
+from videoseg.system.workers import core_count
 from videoseg.types import (
     WHOLE,
     Alpha,
@@ -71,7 +71,7 @@ def main() -> None:
     given = parser.parse_args()
     picture = photograph()
     steps = [step(index, given.objects, picture) for index in range(given.frames)]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    cores = core_count()
     print(f"{given.objects} objects, {WIDTH} x {HEIGHT}")
     with opencv_unthreaded():
         for trial in trials(steps[0], picture):

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from videoseg import registry
-from videoseg.config.run_config import RunSettings
+from videoseg.config.run_settings import RunSettings
 from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry import masks
 from videoseg.runlog.findings import Finding

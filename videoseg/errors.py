@@ -146,6 +146,20 @@ class MissingDependencyError(VideosegError, ImportError):
     """A model, a weight file or a package is not installed; the message says how to get it."""
 
 
+def missing_package(
+    needs_it: str, package: str, *, extra: str | None = None
+) -> MissingDependencyError:
+    """The error that says what a package is needed for, and how to install it.
+
+    Args:
+        needs_it: What cannot be done without it.
+        package: Its name, as ``pip`` takes it.
+        extra: The extra of ``videoseg`` that brings it; none: it is installed by its name.
+    """
+    wanted = f"'videoseg[{extra}]'" if extra else package
+    return MissingDependencyError(f"{needs_it} needs {package}: pip install {wanted}")
+
+
 class RunLogError(VideosegError, ValueError):
     """A run folder is damaged or is none, or what is to be logged could not be read back."""
 

@@ -9,9 +9,10 @@ import pytest
 
 from videoseg import registry
 from videoseg.config import layers
-from videoseg.config import run_config as config
-from videoseg.config.run_config import RunConfig, RunSettings, load
+from videoseg.config.run_config import RunConfig, load
+from videoseg.config.run_settings import RunSettings
 from videoseg.errors import ConfigError
+from videoseg.settings import settings_of
 
 
 def test_nothing_given_is_the_defaults() -> None:
@@ -103,10 +104,10 @@ def test_every_preset_builds_every_part_it_names(name: str) -> None:
     ("kind", "name"), [(kind, name) for kind in registry.KINDS for name in registry.names(kind)]
 )
 def test_every_setting_of_every_part_is_documented(kind: registry.Kind, name: str) -> None:
-    for setting in config.settings_of(registry.find(kind, name).cls):
+    for setting in settings_of(registry.find(kind, name).cls):
         assert setting.doc, f"{kind}.{name}.{setting.name} says nothing about itself"
     RunConfig().part(kind, name)
 
 
 def test_the_settings_of_the_run_are_documented() -> None:
-    assert all(setting.doc for setting in config.settings_of(RunSettings))
+    assert all(setting.doc for setting in settings_of(RunSettings))

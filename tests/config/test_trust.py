@@ -19,12 +19,14 @@ from tests.support.media import clip
 from videoseg import registry
 from videoseg.cli._app import run
 from videoseg.config import trust
+from videoseg.config.guards import guards_of
 from videoseg.config.layers import PROJECT_FILE
-from videoseg.config.run_config import SINGLE, guards_of, load, settings_of
+from videoseg.config.run_config import load
+from videoseg.config.tables import SINGLE
 from videoseg.config.trust import trust_file
 from videoseg.errors import ConfigError
 from videoseg.protocols import destinations_of
-from videoseg.settings import Guarded
+from videoseg.settings import Guarded, settings_of
 from videoseg.sources.video import VideoSource
 from videoseg.types.usage import Destination
 

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from tests.support.torch_models import TINY
 from videoseg import registry
 from videoseg.cli._app import app
-from videoseg.config.run_config import RunConfig, RunSettings, load
+from videoseg.config.run_config import RunConfig, load
+from videoseg.config.run_settings import RunSettings
 from videoseg.errors import ConfigError
 from videoseg.jobs.job import Job
 from videoseg.models._pair import Pair

@@ -19,7 +19,8 @@ import numpy as np
 
 from tests.support.fakes import Colours
 from tests.support.hosted_servers import things
-from videoseg.config.run_config import guards_of, load, settings_of
+from videoseg.config.guards import guards_of
+from videoseg.config.run_config import load
 from videoseg.errors import VideosegError
 from videoseg.formats.lerobot import DataSet
 from videoseg.formats.lerobot.episodes import read_episodes
@@ -53,6 +54,7 @@ from videoseg.runlog.plan import Plan, difference
 from videoseg.runlog.reader import read_run
 from videoseg.runlog.staging import STAGING, settle
 from videoseg.runlog.summary import Summary
+from videoseg.settings import settings_of
 from videoseg.types import Bezier, Frame, Instance, Part, Prompt, Shape, StreamInfo
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -27,6 +27,7 @@ from videoseg.cli import (
     show,
     write,
 )
+from videoseg.cli._exit_codes import FAILED, INTERRUPTED, MISSING, USAGE
 from videoseg.cli._logging import LogFormat, say, set_up, speaks_json
 from videoseg.cli._streams import ReaderGoneError, kept_for_json
 from videoseg.cli._terminal import show_usage_error, tell
@@ -38,14 +39,6 @@ from videoseg.errors import (
     refusal_of,
 )
 
-FAILED = 1
-"""Exit code: the command could not do what it was to do."""
-USAGE = 2
-"""Exit code: the command line is wrong."""
-MISSING = 4
-"""Exit code: a model, key or package is missing, or no phrase is known."""
-INTERRUPTED = 130
-"""Exit code: Ctrl-C."""
 DEBUG = "VIDEOSEG_DEBUG"
 STOPPED = (
     "interrupted; no incomplete output was published; --resume continues from what was found so far"

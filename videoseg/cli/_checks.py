@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 from packaging.requirements import Requirement
 
 from videoseg import __version__, registry
+from videoseg.system.workers import core_count
 
 State: TypeAlias = Literal["ok", "warn", "missing"]
 NAME = "videoseg"
@@ -135,9 +136,7 @@ def devices() -> Iterator[Finding]:
     """What can compute: cores, ONNX Runtime's providers, and PyTorch's devices if it is there."""
     from videoseg.models.embedded.features import onnx_runtime
 
-    cores = getattr(os, "sched_getaffinity", None)
-    count = len(cores(0)) if cores else os.cpu_count() or 1
-    yield Finding("CPU", "ok", f"{count} cores for this process, {platform.machine()}")
+    yield Finding("CPU", "ok", f"{core_count()} cores for this process, {platform.machine()}")
     providers = ", ".join(onnx_runtime().get_available_providers())
     yield Finding("ONNX Runtime", "ok", providers)
     if _version("torch") is not None:

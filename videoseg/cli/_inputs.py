@@ -222,7 +222,7 @@ def _is_address(word: str) -> bool:
 
 def _in_folder(folder: str, source: str) -> list[str]:
     """The folder itself, or the videos in it."""
-    from videoseg.config.run_config import AUTO
+    from videoseg.config.run_settings import AUTO
 
     if _has_own_source(folder) if source == AUTO else source not in _SOURCES_OF_FILES:
         return [folder]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videoseg.cli._exit_codes import PARTLY
 from videoseg.cli._streams import print_json
 from videoseg.cli._summary import count
 from videoseg.cli._terminal import tell
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from videoseg.jobs.estimate import Estimate
     from videoseg.jobs.job import Job
     from videoseg.protocols import Segmenter
-
-
-SOME_REFUSED = 3
 
 
 def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool) -> int:
@@ -50,7 +48,7 @@ def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool)
         print_json(document)
     elif several:
         _say_sum([each for each in found if each is not None], len(tasks), jobs)
-    return SOME_REFUSED if any(plan["refused"] for plan in plans) else 0
+    return PARTLY if any(plan["refused"] for plan in plans) else 0
 
 
 def _plan(job: Job, task: Task, found: Estimate | None) -> dict[str, object]:

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from videoseg.cli import _report
+from videoseg.cli._exit_codes import FAILED, PARTLY
 from videoseg.cli._logging import say, speaks_json
 from videoseg.cli._progress import Mode, Progress
 from videoseg.cli._terminal import remark, tell
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     from videoseg.jobs.batch import OnFrame, Outcome, Task, Watch
     from videoseg.jobs.job import Job
     from videoseg.jobs.workers import News
-
-FAILED = 1
-"""Exit code: no input succeeded."""
-SOME_FAILED = 3
-"""Exit code: some inputs failed."""
 
 
 def run_one(task: Task, mode: Mode, *, quiet: bool) -> Outcome:
@@ -67,8 +63,8 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
     """
     failed = _report.tally(outcomes)["failed"]
     if not failed:
-        return SOME_FAILED if any(map(_is_partial, outcomes)) else 0
-    return FAILED if failed == len(outcomes) else SOME_FAILED
+        return PARTLY if any(map(_is_partial, outcomes)) else 0
+    return FAILED if failed == len(outcomes) else PARTLY
 
 
 def _is_partial(outcome: Outcome) -> bool:

@@ -121,8 +121,8 @@ def trust(
 
     What it names is printed. Once the file changes, it is not trusted any more.
     """
+    from videoseg.config.guards import guarded
     from videoseg.config.layers import PROJECT_FILE, file_layer, project_file
-    from videoseg.config.run_config import guarded
     from videoseg.config.trust import digest_of, distrust, trusted
     from videoseg.config.trust import trust as note
     from videoseg.errors import ConfigError
@@ -153,7 +153,8 @@ def trust(
 
 def _tables(config: RunConfig) -> Tables:
     """The tables of the run, and those of the parts it names or that something is said about."""
-    from videoseg.config.run_config import AUTO, SINGLE, output_kind
+    from videoseg.config.run_settings import AUTO
+    from videoseg.config.tables import SINGLE, output_kind
     from videoseg.jobs.outputs import VIDEO_OUTPUTS
     from videoseg.runlog.fingerprint import plain
 

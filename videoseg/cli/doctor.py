@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videoseg.cli._exit_codes import MISSING
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from videoseg.cli._checks import Finding
 
-MISSING = 4
 EPILOG = """
 Exit codes: 0 `videoseg segment` can run, 4 something it needs is missing.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from videoseg.cli._exit_codes import PARTLY
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import describe, tell
 from videoseg.cli.options.evaluation import (
@@ -46,7 +47,6 @@ videoseg eval compare out-a/ out-b/
 
 videoseg eval suite data/ --model embedded -o out/
 """
-SOME_FAILED = 3
 _RUN = "run"
 _U2NET = "baseline-u2netp"
 
@@ -259,4 +259,4 @@ def _end(skipped: Sequence[str], quiet: bool) -> None:
     if skipped:
         if not quiet:
             tell(f"skipped {len(skipped)} broken: {skipped[0]}", err=True)
-        raise typer.Exit(SOME_FAILED)
+        raise typer.Exit(PARTLY)

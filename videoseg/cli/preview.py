@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from videoseg.cli import _inputs
-from videoseg.cli._plan import SOME_REFUSED
+from videoseg.cli._exit_codes import PARTLY
 from videoseg.cli._streams import print_json
 from videoseg.cli._summary import NOT_LOOKED_FOR
 from videoseg.cli._terminal import tell
@@ -104,7 +104,7 @@ def preview(
         shown = _draw(job, at or (), path, width=width, ruler=ruler)
         _say(job, shown, path, as_json=as_json, quiet=messages.quiet)
         if job.refused:
-            raise typer.Exit(SOME_REFUSED)
+            raise typer.Exit(PARTLY)
 
 
 def _input_and_prompts(

@@ -31,7 +31,7 @@ def show(
 ) -> None:
     """Show what a part does, and its settings as `--set` takes them."""
     from videoseg import registry
-    from videoseg.config import run_config as config
+    from videoseg.config.tables import SINGLE
     from videoseg.errors import nearest
 
     if name is None:
@@ -40,8 +40,8 @@ def show(
         for each in registry.broken():
             _log.warning("%s", each)
         return
-    if name in config.SINGLE:
-        _settings(name, config.SINGLE[name])
+    if name in SINGLE:
+        _settings(name, SINGLE[name])
         return
     kinds = [kind for kind in registry.KINDS if name in registry.names(kind)]
     for each in registry.broken() if not kinds else ():
@@ -68,7 +68,7 @@ def _tell(cls: type, file: str) -> None:
 
 
 def _settings(path: str, cls: type) -> None:
-    from videoseg.config.run_config import settings_of
+    from videoseg.settings import settings_of
 
     summary = (cls.__doc__ or "").strip().splitlines()
     tell(f"{path}: {summary[0] if summary else ''}")

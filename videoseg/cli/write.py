@@ -68,7 +68,7 @@ def write(
 
 def _drawn(names: Sequence[str], config: RunConfig) -> list[str]:
     """Those outputs that are made of the input's frames."""
-    from videoseg.config.run_config import output_kind
+    from videoseg.config.tables import output_kind
     from videoseg.protocols import Writer
 
     parts = {name: config.part(output_kind(name), name) for name in names}

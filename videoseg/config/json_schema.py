@@ -6,7 +6,9 @@ from typing import Any
 
 from videoseg import registry
 from videoseg.config.layers import PRESET, presets
-from videoseg.config.run_config import AUTO, SINGLE, settings_model, settings_of
+from videoseg.config.run_settings import AUTO
+from videoseg.config.tables import SINGLE
+from videoseg.settings import settings_model, settings_of
 
 Schema = dict[str, Any]
 

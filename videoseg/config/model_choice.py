@@ -8,7 +8,8 @@ import logging
 from collections.abc import Sequence
 
 from videoseg import registry
-from videoseg.config.run_config import AUTO, RunConfig
+from videoseg.config.run_config import RunConfig
+from videoseg.config.run_settings import AUTO
 from videoseg.types import ModelCard, Prompt, PromptKind
 
 EMBEDDED = "embedded"

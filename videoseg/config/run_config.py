@@ -24,12 +24,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from annotated_types import Ge, Gt, Le
-from typing_extensions import Doc
+from typing import Any
 
 from videoseg import registry
+from videoseg.config.guards import guarded
 from videoseg.config.layers import (
     PRESET_VARIABLE,
     Layer,
@@ -40,101 +38,18 @@ from videoseg.config.layers import (
     preset_layer,
     project_file,
 )
-from videoseg.config.trust import Said, check_project
+from videoseg.config.run_settings import AUTO, FOR_MODELS, RunSettings
+from videoseg.config.tables import SINGLE, as_table, kind_of, output_kind, part_class
+from videoseg.config.trust import check_project
 from videoseg.edges.soft_edges import HARD, EdgeSettings
-from videoseg.errors import ConfigError, MissingDependencyError, nearest, shown
+from videoseg.errors import ConfigError, nearest, shown
 from videoseg.outlines.vectorizer import Vectorizer
 from videoseg.protocols import Composite
 from videoseg.registry import Kind
-from videoseg.settings import Guarded, brought_up_to_date, moved, renamed, settings_fields
-from videoseg.settings import Setting as Setting
-from videoseg.settings import settings_model as settings_model
-from videoseg.settings import settings_of as settings_of
-from videoseg.types import Box
+from videoseg.settings import brought_up_to_date, moved, renamed, settings_fields, settings_model
 from videoseg.types.values import setting
 
-AUTO = "auto"
-FOR_MODELS = ("device", "precision", "compile", "offline")
-"""Settings of a run that are settings of its models."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """The settings of a run as a whole: the table ``[run]``."""
-
-    model: Annotated[str, Doc("name of the model, or auto for the best one on this machine")] = (
-        "embedded"
-    )
-    source: Annotated[str, Doc("kind of input, or auto to detect it by its name")] = AUTO
-    tracker: Annotated[str, Doc("name of the tracker")] = "iou"
-    write: Annotated[
-        tuple[str, ...],
-        Doc("names of writers and exporters; auto chooses those that fit the input"),
-    ] = (AUTO,)
-    batch: Annotated[int, Ge(0), Doc("frames per call of the model, 0 = as many as fit")] = 0
-    device: Annotated[str, Doc("device for models: auto, cpu, cuda, cuda:1 or mps")] = AUTO
-    precision: Annotated[
-        Literal["auto", "fp32", "bf16", "fp16"], Doc("number format of models; auto = bf16 on CUDA")
-    ] = "auto"
-    compile: Annotated[bool, Doc("compile networks first; faster on long videos")] = False
-    offline: Annotated[bool, Doc("never download weights; use those on this machine")] = False
-    start: Annotated[
-        str,
-        Doc("where to begin: 12.5 (seconds), 250f (frame), 1:02.5 or a timecode; empty = first"),
-    ] = ""
-    end: Annotated[
-        str, Doc("stop before this time or frame, in the same form; empty = after the last")
-    ] = ""
-    repeat_prompt: Annotated[
-        bool, Doc("use the same points and boxes on every frame instead of following them")
-    ] = False
-    every: Annotated[
-        int,
-        Ge(1),
-        Doc("run the model on every n-th frame only and interpolate the others, n from 1"),
-    ] = 1
-    max_size: Annotated[
-        int | None,
-        Ge(16),
-        Doc("scale frames for the model to this long side, pixels from 16; none = no limit"),
-    ] = None
-    roi: Annotated[
-        Box | None, Doc("search only this part, x1, y1, x2, y2 in pixels of the frame")
-    ] = None
-    ignore_mask: Annotated[
-        Path | None,
-        Doc("picture of the frame's size; its pixels that are not black are excluded"),
-        Guarded("a file", inside=True),
-    ] = None
-    backwards: Annotated[
-        bool, Doc("follow what is marked on a later frame back to the first frame as well")
-    ] = True
-    review_gap: Annotated[
-        float, Ge(0), Doc("longest absence that is not listed for review, seconds from 0")
-    ] = 0.2
-    review_shrink: Annotated[
-        float,
-        Gt(0),
-        Le(1),
-        Doc("list for review what keeps less than this share of its area, or grows as much; 0..1"),
-    ] = 0.6
-    review_jump: Annotated[
-        float,
-        Gt(0),
-        Doc("list what jumps further than its motion explains, in sizes of the object, > 0"),
-    ] = 0.5
-    review_score: Annotated[
-        float, Ge(0), Le(1), Doc("list what falls below this score, 0..1; 0 = nothing")
-    ] = 0.6
-
-
-SINGLE: Mapping[str, type[Any]] = {
-    "run": RunSettings,
-    "outlines": Vectorizer,
-    "edges": EdgeSettings,
-}
-"""The tables of the run itself (``settings.SINGLE_TABLES``) and their classes."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +65,7 @@ class RunConfig:
         edges: The table ``[edges]``.
     """
 
-    run: RunSettings = RunSettings()
+    run: RunSettings = field(default_factory=RunSettings)
     tables: Mapping[Kind, Mapping[str, Table]] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     outlines: Vectorizer = field(default_factory=Vectorizer)
@@ -251,38 +166,6 @@ def _check_arguments(preset: object, file: object, flags: object, assignments: o
             raise ConfigError(f"{name} must be {what}, got {shown(value)}")
 
 
-def guarded(layer: Layer) -> Iterator[Said]:
-    """What a layer says about settings that are guarded, harmless or not.
-
-    Raises:
-        ConfigError: It names a part that does not exist.
-    """
-    for name, table in layer.tables.items():
-        if name in SINGLE:
-            yield from _guarded(name, SINGLE[name], table)
-        elif name in registry.KINDS and isinstance(table, Mapping):
-            kind = _kind(name, layer.origin)
-            for part, settings in table.items():
-                yield from _guarded(
-                    f"{kind}.{part}", _part_class(kind, part, layer.origin), settings
-                )
-
-
-def _guarded(path: str, cls: type[Any], settings: object) -> Iterator[Said]:
-    if not isinstance(settings, Mapping):
-        return
-    marks, defaults = guards_of(cls), {each.name: each.default for each in settings_of(cls)}
-    for name in marks.keys() & settings.keys():
-        yield Said(f"{path}.{name}", settings[name], defaults[name], marks[name])
-
-
-def guards_of(cls: type[Any]) -> dict[str, Guarded]:
-    """The settings of a part's class that others than the user may not set, with their marks."""
-    fields = settings_model(cls).model_fields
-    marks = ((name, mark) for name, field in fields.items() for mark in field.metadata)
-    return {name: mark for name, mark in marks if isinstance(mark, Guarded)}
-
-
 def _preset(
     given: str | None, variables: Mapping[str, str], files: Sequence[Layer]
 ) -> Iterator[Layer]:
@@ -309,17 +192,17 @@ def _stacked(found: Sequence[Layer]) -> RunConfig:
         origin = layer.origin
         for name, table in layer.tables.items():
             if name in SINGLE:
-                given = _table(table, name, origin)
+                given = as_table(table, name, origin)
                 checked = _checked(SINGLE[name], given, f"{origin}: {name}", layer.text)
                 _check_names(name, checked, origin)
                 single[name].update(checked)
                 origins.update({f"{name}.{key}": origin for key in checked})
                 continue
-            kind = _kind(name, origin)
-            for part, settings in _table(table, name, origin).items():
+            kind = kind_of(name, origin)
+            for part, settings in as_table(table, name, origin).items():
                 path = f"{kind}.{part}"
-                cls = _part_class(kind, part, origin)
-                given = _table(settings, path, origin)
+                cls = part_class(kind, part, origin)
+                given = as_table(settings, path, origin)
                 checked = _checked(cls, given, f"{origin}: {path}", layer.text, kind)
                 tables.setdefault(kind, {}).setdefault(part, {}).update(checked)
                 origins.update({f"{path}.{key}": origin for key in checked})
@@ -337,7 +220,7 @@ def _recorded(tables: Table) -> Layer:
     origin = "run.json"
 
     def known(kind: str, part: str) -> list[str]:
-        cls = _part_class(_kind(kind, origin), part, origin)
+        cls = part_class(kind_of(kind, origin), part, origin)
         return [item.name for item in settings_fields(cls)]
 
     return Layer(origin, brought_up_to_date(tables, known))
@@ -404,48 +287,3 @@ def _check_names(table: str, settings: Table, origin: str) -> None:
                 output_kind(name)
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from error
-
-
-def output_kind(name: str) -> Kind:
-    """Whether an output is made by a writer or by an exporter.
-
-    Raises:
-        ConfigError: It is neither.
-        MissingDependencyError: It is there and cannot be used; says why.
-    """
-    if name in registry.names("exporters"):
-        return "exporters"
-    if name in registry.names("writers"):
-        return "writers"
-    for each in (*registry.broken("exporters"), *registry.broken("writers")):
-        if each.name == name:
-            raise MissingDependencyError(str(each))
-    known = sorted({*registry.names("writers"), *registry.names("exporters")})
-    raise ConfigError(f"no output is called {name!r}; {nearest(name, known)}")
-
-
-def _kind(name: str, origin: str) -> Kind:
-    for kind in registry.KINDS:
-        if kind == name:
-            return kind
-    hint = nearest(name, [*SINGLE, *registry.KINDS])
-    raise ConfigError(f"{origin}: unknown table {name!r}; {hint}")
-
-
-def _part_class(kind: Kind, name: str, origin: str) -> type[Any]:
-    try:
-        found = registry.find(kind, name)
-        if found.members:
-            first, second = (f"{kind}.{one.name}" for one in found.members)
-            raise ConfigError(
-                f"{name!r} is two models with settings of their own: {first} and {second}"
-            )
-        return found.cls
-    except ConfigError as error:
-        raise ConfigError(f"{origin}: {error}") from error
-
-
-def _table(value: object, name: str, origin: str) -> Table:
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{origin}: {name} must be a table of settings, got {value!r}")
-    return value

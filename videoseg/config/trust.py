@@ -1,7 +1,7 @@
 """What the ``videoseg.toml`` of a project may say, and which of them the user trusts.
 
 Such a file may have been received with the project, so what names an address, a key, weights or a
-path needs the user's word (``guards.py`` marks these settings). The user may trust a file as it is:
+path needs the user's word (``guards.py`` finds these settings). The user may trust a file as it is:
 that is noted by path and content in the user's own folder, and another content is not trusted.
 """
 

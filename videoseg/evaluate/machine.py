@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from videoseg.system.workers import core_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,7 @@ class Session:
     @classmethod
     def now(cls) -> Session:
         """This process on this machine, today."""
-        cores = getattr(os, "sched_getaffinity", None)
-        count = len(cores(0)) if cores else os.cpu_count() or 1
-        return cls(datetime.now(UTC).date().isoformat(), _processor(), count)
+        return cls(datetime.now(UTC).date().isoformat(), _processor(), core_count())
 
     def __str__(self) -> str:
         cores = "1 core" if self.cores == 1 else f"{self.cores} cores"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from videoseg.errors import MissingDependencyError
+from videoseg.errors import missing_package
 
 
 def check_installed(package: str, output: str, extra: str) -> None:
@@ -14,6 +14,4 @@ def check_installed(package: str, output: str, extra: str) -> None:
         MissingDependencyError: It is not.
     """
     if find_spec(package) is None:
-        raise MissingDependencyError(
-            f"--write {output} needs {package}: pip install 'videoseg[{extra}]'"
-        )
+        raise missing_package(f"--write {output}", package, extra=extra)

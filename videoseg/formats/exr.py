@@ -11,7 +11,7 @@ from typing import IO, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.errors import MissingDependencyError, OutputError
+from videoseg.errors import OutputError, missing_package
 from videoseg.formats.timecode import TIMECODE
 from videoseg.types import StreamInfo
 
@@ -39,9 +39,7 @@ def openexr() -> Any:
     try:
         import OpenEXR
     except ImportError as error:
-        raise MissingDependencyError(
-            "writing EXR needs the package OpenEXR: pip install 'videoseg[media]'"
-        ) from error
+        raise missing_package("writing EXR", "OpenEXR", extra="media") from error
     return OpenEXR
 
 

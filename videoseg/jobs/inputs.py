@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from videoseg import registry
-from videoseg.config.run_config import AUTO, RunConfig
+from videoseg.config.run_config import RunConfig
+from videoseg.config.run_settings import AUTO
 from videoseg.errors import ConfigError, SourceError, UsageError, shown
 from videoseg.geometry.sizes import check_pixels
 from videoseg.protocols import CountsLosses, FrameSource, HasNotes, ReadsBeside, Sparse

@@ -20,11 +20,11 @@ import numpy.typing as npt
 from videoseg.errors import PromptError, SourceError
 from videoseg.formats.images.header import check_claims
 from videoseg.formats.images.picture import decoded_image
+from videoseg.formats.images.png import SIGNATURE
 from videoseg.formats.svg_drawing import drawn_mask
 from videoseg.geometry import masks
 from videoseg.types import Bitmap, Cue, Mask, Prompt, StreamInfo
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _INDEXED = b"\x03"
 _COLOURED = 8
 """A picture is in colour where channels differ by more than one part in so many."""
@@ -132,7 +132,7 @@ def _labelled(path: Path, labels: npt.NDArray[Any], wanted: str | None) -> Bitma
 def _labels(path: Path) -> npt.NDArray[Any] | None:
     """The indices of a PNG with a palette of colours, (H, W); None for any other picture."""
     data = path.read_bytes()
-    if data[:8] != _PNG or data[25:26] != _INDEXED:
+    if data[:8] != SIGNATURE or data[25:26] != _INDEXED:
         return None
     try:
         check_claims(memoryview(data))

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from videoseg import registry
-from videoseg.config.run_config import AUTO, RunConfig
+from videoseg.config.run_config import RunConfig
+from videoseg.config.run_settings import AUTO
 from videoseg.errors import UnknownPhraseError
 from videoseg.jobs.inputs import checked_config
 from videoseg.jobs.model_messages import models_that_could, refusal

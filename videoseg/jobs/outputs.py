@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from videoseg.config.run_config import AUTO, RunConfig, output_kind
+from videoseg.config.run_config import RunConfig
+from videoseg.config.run_settings import AUTO
+from videoseg.config.tables import output_kind
 from videoseg.edges.soft_edges import HARD, SoftEdges
 from videoseg.errors import OutputExistsError, UsageError, shown
 from videoseg.jobs.inputs import Location

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from videoseg.config.run_config import output_kind
+from videoseg.config.tables import output_kind
 from videoseg.jobs.assembly import Assembly
 from videoseg.jobs.outputs import edge_settings
 from videoseg.runlog.fingerprint import record_file

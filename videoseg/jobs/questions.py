@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from videoseg.config.run_config import RunSettings
+from videoseg.config.run_settings import RunSettings
 from videoseg.geometry.region import Bounds
 from videoseg.jobs.mask_files import with_masks
 from videoseg.jobs.region import check_marks, read_bounds

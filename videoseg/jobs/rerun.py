@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from videoseg import pipeline
-from videoseg.config.run_config import RunConfig, load, output_kind
+from videoseg.config.run_config import RunConfig, load
+from videoseg.config.tables import output_kind
 from videoseg.edges.soft_edges import SoftEdges
 from videoseg.errors import SourceError, UsageError
 from videoseg.jobs.job import Job

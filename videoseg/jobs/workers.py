@@ -31,6 +31,7 @@ from videoseg.jobs.batch import OnFrame, Outcome, Series, Task
 from videoseg.jobs.job import Job
 from videoseg.pipeline import Tally
 from videoseg.system.threads import THREADS, granted_threads
+from videoseg.system.workers import core_count
 
 if TYPE_CHECKING:
     if sys.platform == "win32":
@@ -246,8 +247,7 @@ class _Forwarding(logging.Handler):
 @contextmanager
 def _threads_shared(jobs: int) -> Iterator[None]:
     """Within, a process that starts may use its share of the cores alone."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    share = max(1, (cores or 1) // jobs)
+    share = max(1, core_count() // jobs)
     before = os.environ.get(THREADS)
     os.environ[THREADS] = str(min(share, granted_threads() or share))
     try:

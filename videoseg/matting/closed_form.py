@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.errors import MissingDependencyError
+from videoseg.errors import missing_package
 from videoseg.types import EdgeWindow
 
 UNKNOWN = 0.5
@@ -30,9 +30,7 @@ class ClosedForm:
         try:
             from pymatting import estimate_alpha_cf
         except ImportError as error:
-            raise MissingDependencyError(
-                "matting 'closed-form' needs PyMatting: pip install pymatting"
-            ) from error
+            raise missing_package("matting 'closed-form'", "PyMatting") from error
         band = np.abs(window.distance) < window.softness
         trimap = np.where(band, UNKNOWN, window.distance > 0)
         if not (trimap == 0).any() or not (trimap == 1).any():

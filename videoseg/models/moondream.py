@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeAlias, TypeV
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
-from videoseg.errors import MissingDependencyError, PathDataError
+from videoseg.errors import PathDataError, missing_package
 from videoseg.geometry.masks import bounding_box
 from videoseg.models._hosted.pictures import data_uri, jpeg
 from videoseg.models._hosted.prices import Counted, Tokens, counted
@@ -214,9 +214,7 @@ class Moondream(Hosted):
                 package = importlib.import_module("moondream")
                 images = importlib.import_module("moondream.types")
             except ImportError as error:
-                raise MissingDependencyError(
-                    "url=photon needs the package moondream: pip install moondream"
-                ) from error
+                raise missing_package("url=photon", "moondream") from error
             self._photon = package.photon(self.model or "moondream3.1-9B-A2B")
             self._encoded = images.Base64EncodedImage
         client, encoded = self._photon, self._encoded

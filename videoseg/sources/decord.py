@@ -11,7 +11,7 @@ import numpy as np
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from videoseg.errors import MissingDependencyError, SourceError
+from videoseg.errors import SourceError, missing_package
 from videoseg.formats.images.hdr import HLG, PQ
 from videoseg.sources._av.container import Place, opened
 from videoseg.sources.video import VideoSource
@@ -108,10 +108,9 @@ def _decord() -> Any:
     try:
         return importlib.import_module("decord")
     except ImportError as error:
-        raise MissingDependencyError(
-            "the decord source needs the package decord2: pip install 'videoseg[decord]', or "
-            "leave out run.source=decord"
-        ) from error
+        missing = missing_package("the decord source", "decord2", extra="decord")
+        missing.add_note("or leave out run.source=decord")
+        raise missing from error
 
 
 def _images(location: str, threads: int, indices: range) -> Iterator[RgbImage]:

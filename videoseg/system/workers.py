@@ -14,11 +14,15 @@ _WAITING_EACH = 2
 """Tasks that may wait for each thread."""
 
 
+def core_count() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def usual_threads() -> int:
     """Threads to use where nobody says how many: those granted, else one for each core."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return min(granted_threads() or cores, _MOST_THREADS)
+    return min(granted_threads() or core_count(), _MOST_THREADS)
 
 
 class Workers:

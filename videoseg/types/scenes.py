@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from videoseg.errors import MissingDependencyError
+from videoseg.errors import missing_package
 from videoseg.types.alpha import Alpha
 from videoseg.types.detections import Instance
 from videoseg.types.shapes import Shape
@@ -86,9 +86,7 @@ class Scene:
         try:
             from supervision import Detections as Supervised
         except ImportError as error:
-            raise MissingDependencyError(
-                "to_supervision() needs the package supervision: pip install supervision"
-            ) from error
+            raise missing_package("to_supervision()", "supervision") from error
         found = [tracked.instance for tracked in self.instances]
         masks = [one.mask.to_array() for one in found]
         return Supervised(

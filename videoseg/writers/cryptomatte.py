@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Doc
 
-from videoseg.errors import MissingDependencyError
+from videoseg.errors import missing_package
 from videoseg.formats.exr import Channel, Compression
 from videoseg.geometry.alphas import alpha_of
 from videoseg.types import WHOLE, Scene, StreamInfo
@@ -115,9 +115,7 @@ def _hash(name: str) -> int:
     try:
         import mmh3
     except ImportError as error:
-        raise MissingDependencyError(
-            "writing Cryptomatte needs the package mmh3: pip install 'videoseg[media]'"
-        ) from error
+        raise missing_package("writing Cryptomatte", "mmh3", extra="media") from error
     return int(mmh3.hash(name.encode(), signed=False))
 
 

@@ -72,7 +72,7 @@ def without_cache(config: RunConfig) -> RunConfig:
 def _has(config: RunConfig, *names: str) -> bool:
     """Whether the model has all of these settings."""
     from videoseg import registry
-    from videoseg.config.run_config import settings_of
+    from videoseg.settings import settings_of
 
     known = {each.name for each in settings_of(registry.find("models", config.run.model).cls)}
     return known.issuperset(names)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 
 from typing_extensions import Doc
 
-from videoseg.errors import MissingDependencyError, SourceError, SourceNotFoundError
+from videoseg.errors import SourceError, SourceNotFoundError, missing_package
 from videoseg.evaluate.readers import decode_image, field, read_image, shown
 from videoseg.evaluate.regions import region
 from videoseg.evaluate.samples import ImageSample, Media, OnBroken, Target
@@ -114,9 +114,7 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
         pyarrow = importlib.import_module("pyarrow")
         parquet = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
-        raise MissingDependencyError(
-            f"{file}: reading parquet needs pyarrow; pip install pyarrow"
-        ) from error
+        raise missing_package(f"{file}: reading parquet", "pyarrow") from error
     try:
         with parquet.ParquetFile(file) as table:
             missing = [name for name in _COLUMNS if name not in table.schema_arrow.names]

@@ -10,6 +10,7 @@ from typing import BinaryIO, Literal, TypeAlias
 
 import numpy as np
 
+from videoseg.formats.images.png import SIGNATURE
 from videoseg.formats.images.tiff import TIFF, pages
 from videoseg.geometry.sizes import check_pixels
 
@@ -21,7 +22,6 @@ _NETPBM = re.compile(rb"P[1-6][\s#]")
 _REMARK = re.compile(rb"#[^\n]*")
 _HEAD = 1 << 12
 """Bytes in which a header ends."""
-_PNG = b"\x89PNG\r\n\x1a\n"
 _PACKED = frozenset({b"iCCP", b"iTXt", b"zTXt"})
 """Chunks of a PNG that are not picture and may be compressed."""
 _MOST_UNPACKED = 1 << 24
@@ -60,13 +60,13 @@ def check_packed_inside(file: BinaryIO, stored: int) -> None:
         return
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         end = min(stored, _LOOKED_THROUGH)
-        at, left = mapped.find(_PNG, 0, end), _MOST_OF_ALL
+        at, left = mapped.find(SIGNATURE, 0, end), _MOST_OF_ALL
         while at >= 0:
             with memoryview(mapped) as whole, whole[at:] as data:
                 left -= check_packed(data)
             if left < 0:
                 raise ValueError(f"texts in it have more than {_MOST_OF_ALL:,} bytes")
-            at = mapped.find(_PNG, at + 1, end)
+            at = mapped.find(SIGNATURE, at + 1, end)
 
 
 def check_packed(data: memoryview) -> int:
@@ -80,7 +80,7 @@ def check_packed(data: memoryview) -> int:
     Raises:
         ValueError: They are.
     """
-    if data[:8] != _PNG:
+    if data[:8] != SIGNATURE:
         return 0
     at, left = 8, _MOST_UNPACKED
     for _ in range(_MOST_CHUNKS):

@@ -26,13 +26,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.formats.images.png import SIGNATURE
 from videoseg.geometry import masks
 from videoseg.models._hosted.reading import Limits, Tally, UnreadableError, number
 from videoseg.models._hosted.shapes import Extent, extent_of, instance_of, scaled_polygon
 from videoseg.types import Instance, Polygon, Ring
 
 _FENCED = re.compile(r"```(?:\w*)\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
-_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+_PNG = SIGNATURE + b"\0\0\0\rIHDR"
 _ENTRIES = re.compile(r"\[\s*(?=\{)")
 _BETWEEN = re.compile(r"[ \t\r\n,]*")
 _TOKEN = re.compile(r"<seg_(\d{1,4})>", re.ASCII)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from videoseg.errors import MissingDependencyError, ModelError
+from videoseg.errors import ModelError, missing_package
 
 if TYPE_CHECKING:
     import httpx2
@@ -81,9 +81,7 @@ class Wire:
         try:
             import httpx2
         except ImportError as error:
-            raise MissingDependencyError(
-                "models that are services need httpx2: pip install 'videoseg[hosted]'"
-            ) from error
+            raise missing_package("a model that is a service", "httpx2", extra="hosted") from error
         self._timeout, self._most_bytes = timeout, most_bytes
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from videoseg.errors import MissingDependencyError, ModelError, OutOfMemoryError
+from videoseg.errors import ModelError, OutOfMemoryError, missing_package
 from videoseg.types import ModelCard
 
 if TYPE_CHECKING:
@@ -33,10 +33,7 @@ def need_packages(card: ModelCard) -> None:
     """
     missing = [name for name in card.packages if importlib.util.find_spec(name) is None]
     if missing:
-        raise MissingDependencyError(
-            f"model {card.name!r} needs {' and '.join(missing)}: "
-            f"pip install 'videoseg[{card.extra}]'"
-        )
+        raise missing_package(f"model {card.name!r}", " and ".join(missing), extra=card.extra)
 
 
 @dataclass(frozen=True, slots=True)
