@@ -33,6 +33,8 @@ ONLINE_TRACKER = "iou"
 """The tracker that goes through a run once."""
 OFFLINE_TRACKER = "two-pass"
 """The tracker that studies the whole run first."""
+_MAKE_SHAPES = frozenset({"tracking", "outlines"})
+"""Tables of settings that the shapes in the log depend on."""
 _AFTER_THE_MODEL = frozenset({"tracking", "outlines", "edges", "matting", "writers", "exporters"})
 _AFTER_THE_MODEL_OF_RUN = frozenset(
     {"tracker", "write", "review_gap", "review_shrink", "review_jump", "review_score"}
@@ -160,7 +162,9 @@ class Finished:
 
         Raises:
             OutputExistsError: One of them exists and ``overwrite`` is False.
+            UsageError: A setting was changed that only tracking again could follow.
         """
+        self._check_shapes_stay()
         parts = {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
         writers, edges = writers_of(parts), soft_edges_for(parts, self.config)
         with ExitStack() as ends:
@@ -196,6 +200,15 @@ class Finished:
             staging.publish()
         found = Summary.of(self.folder, self.run.prompts, manifest)
         return found.only(made, clock.seconds)
+
+    def _check_shapes_stay(self) -> None:
+        origins = self.config.origins.items()
+        changed = [path for path, origin in origins if origin != MANIFEST and _makes_shapes(path)]
+        if changed:
+            raise UsageError(
+                f"{', '.join(sorted(changed))}: `videoseg write` takes the shapes as they are in "
+                f"{self.folder}; `videoseg rerun` makes them again"
+            )
 
     def _check(self, plan: Plan) -> None:
         before = self._manifest
@@ -233,6 +246,11 @@ def _is_before_the_outlines(path: Sequence[str]) -> bool:
     if path[0] == "run":
         return path[1] not in _AFTER_THE_MODEL_OF_RUN
     return path[0] not in _AFTER_THE_MODEL
+
+
+def _makes_shapes(path: str) -> bool:
+    """Whether the shapes in a run's log depend on a setting, such as ``outlines.tolerance``."""
+    return path.split(".")[0] in _MAKE_SHAPES or path == "run.tracker"
 
 
 def _with_frames(
