@@ -69,6 +69,7 @@ def results(out: str) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(Path(out).rglob("*.svg"))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_one_failure_does_not_stop_the_others(jobs: str, capfd: pytest.CaptureFixture[str]) -> None:
     films("a.mp4", "c.mp4")
@@ -95,6 +96,7 @@ def test_one_failure_does_not_stop_the_others(jobs: str, capfd: pytest.CaptureFi
     assert len(results("out/a")) == 5
 
 
+@pytest.mark.slow
 def test_processes_make_what_one_process_makes() -> None:
     films("day/a.mp4", "day/b.mp4", "day/c.mp4")
     assert run(["segment", "day", "red", *COLOURS, "-o", "x/{stem}", "--jobs", "2", "-q"]) == 0
@@ -225,6 +227,7 @@ def is_there(group: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("to", ["one", "all"])
 def test_ctrl_c_ends_every_process_and_leaves_nothing(plugin: Path, to: str) -> None:
@@ -243,6 +246,7 @@ def test_ctrl_c_ends_every_process_and_leaves_nothing(plugin: Path, to: str) -> 
     until(lambda: not is_there(process.pid))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_processes_end_with_their_parent(plugin: Path) -> None:
     with begun(plugin, "--jobs", "2") as process:

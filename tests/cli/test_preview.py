@@ -239,6 +239,7 @@ def test_an_estimate_is_of_frames_from_all_over(film: str) -> None:
     assert found.size == pytest.approx(size, rel=0.3)
 
 
+@pytest.mark.slow
 def test_sound_between_the_parts_of_a_trial_does_not_count() -> None:
     loud = str(clip(name="loud.mp4", frames=500, width=96, height=64, audio=True))
     with job(loud, write=["overlay"]) as made:

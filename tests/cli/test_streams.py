@@ -78,6 +78,7 @@ def test_a_reader_that_leaves_is_no_failure(command: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "locale",
     [
@@ -131,6 +132,7 @@ def test_a_working_folder_that_is_gone() -> None:
         assert b"the working folder does not exist any more" in done.stderr
 
 
+@pytest.mark.slow
 def test_names_of_the_greatest_length() -> None:
     long = "é" * 125 + "a"  # 251 bytes, and 4 of the ending
     Path("in.png").rename(f"{long}.png")
@@ -183,6 +185,7 @@ def test_no_folder_for_temporary_files() -> None:
     assert done.stderr.count(b"\n") == 1, done.stderr
 
 
+@pytest.mark.slow
 def test_a_strict_umask_and_folders_that_cannot_be_written() -> None:
     assert shell(f"umask 077; videoseg {RUN}").returncode == 0
     modes = {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in Path("out").rglob("*")}

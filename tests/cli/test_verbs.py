@@ -242,6 +242,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing_to_be_seen(
     assert not (tmp_path / "no").exists()
 
 
+@pytest.mark.slow
 def test_a_real_interrupt_ends_a_real_process(tmp_path: Path) -> None:
     long = clip(frames=400, width=320, height=192)
     # A process that was started in the background may have been told to ignore Ctrl-C.

@@ -19,7 +19,7 @@ from videoseg.models._torch.model import TorchModel
 from videoseg.protocols import AsyncSegmenter, Segmenter
 from videoseg.types import Cue, Detections, Frame, Mask, Prompt
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 WIDTH, HEIGHT = 120, 80
 MASK = Mask(20, 10, WIDTH, HEIGHT, np.ones((30, 40), dtype=np.bool_))
@@ -77,8 +77,15 @@ def prompts_for(part: Any) -> tuple[Prompt, ...]:
     return tuple(prompt for prompt in asked if prompt.kinds <= part.card.kinds)
 
 
-def same(a: Detections, b: Detections, *, least: float = 0.995) -> bool:
-    """Whether two answers agree but for what rounding does."""
+def same(a: Detections, b: Detections, *, least: float = 0.995, off: float = 1e-4) -> bool:
+    """Whether two answers agree but for what rounding does.
+
+    Args:
+        a: One of them.
+        b: The other.
+        least: IoU that masks have at least.
+        off: How far scores are apart at most.
+    """
     if (a.stream, a.index, len(a.instances)) != (b.stream, b.index, len(b.instances)):
         return False
     pairs = zip(
@@ -88,13 +95,13 @@ def same(a: Detections, b: Detections, *, least: float = 0.995) -> bool:
     )
     return all(
         x.prompt == y.prompt
-        and abs(x.score - y.score) < 1e-4
+        and abs(x.score - y.score) < off
         and masks.iou(x.mask, y.mask) >= least
         for x, y in pairs
     ) and np.allclose(
         [value if value is not None else -1 for value in a.presence],
         [value if value is not None else -1 for value in b.presence],
-        atol=1e-4,
+        atol=off,
     )
 
 
@@ -235,6 +242,7 @@ def test_logits_are_kept_where_they_are_wanted(name: str, weights: dict[str, str
         assert np.array_equal(found.mask.logits > 0, found.mask.bitmap)
 
 
+@pytest.mark.slow
 def test_two_batches_may_be_under_way(name: str, weights: dict[str, str]) -> None:
     part = model(name, weights)
     asked = prompts_for(part)
@@ -324,6 +332,7 @@ def test_compiling_is_done_first_and_reported(
         part._warm_up(part._uploader)
 
 
+@pytest.mark.slow
 def test_half_precision_gives_nearly_the_same(name: str, weights: dict[str, str]) -> None:
     """Coordinates must not lose precision with the rest: prompts are seen to the pixel."""
     part, half = model(name, weights), model(name, weights, precision="bf16")
@@ -334,6 +343,21 @@ def test_half_precision_gives_nearly_the_same(name: str, weights: dict[str, str]
     (a,), (b,) = part.segment(given, [asked]), half.segment(given, [asked])
     assert {one.prompt for one in a.instances} == {one.prompt for one in b.instances}
     assert all(abs(x.score - y.score) < 0.05 for x, y in zip(a.instances, b.instances, strict=True))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_cuda_answers_like_the_cpu(name: str, weights: dict[str, str]) -> None:
+    on = {each: model(name, weights, device=each, precision="fp32") for each in ("cpu", "cuda")}
+    answers = {}
+    for device, part in on.items():
+        asked = prompts_for(part)
+        part.prepare(asked)
+        answers[device] = part.segment(frames(3), [asked] * 3)
+        part.close()
+    # CUDA rounds what convolutions take to 10 bits (TF32).
+    pairs = zip(answers["cpu"], answers["cuda"], strict=True)
+    assert all(same(a, b, least=0.97, off=0.005) for a, b in pairs)
 
 
 def test_weight_files_are_told_for_the_manifest(name: str, weights: dict[str, str]) -> None:

@@ -141,6 +141,7 @@ def test_an_error_names_the_position(data: str, position: int) -> None:
         parse_path(data)
 
 
+@pytest.mark.slow
 @examples(50)
 @given(st.lists(rings, min_size=1, max_size=4))
 @example([Bezier(np.array([[[0.03125, 0], [0, 0], [0, 0]]], np.float32))])

@@ -384,6 +384,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [f"{STAGING}/new", f"{STAGING}/notes", STAGING])
 def test_a_second_process_that_swaps_a_folder_for_a_link(name: str, place: Place) -> None:
     """It puts a link there and the folder back, without end; nothing outside is touched."""

@@ -64,6 +64,7 @@ def test_faults_of_ours_stay_faults(error: Exception) -> None:
     assert refusal_of(error) is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS")
 @pytest.mark.parametrize("megabytes", [350, 450])
 def test_little_memory_is_one_line(megabytes: int, tmp_path: Path) -> None:
@@ -195,6 +196,7 @@ def test_an_interrupt_while_publishing_waits_until_all_is_there(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGSTOP")
 def test_a_run_that_is_stopped_and_continued_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     if sys.platform == "win32":

@@ -279,6 +279,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "marks", [["--mask", "mask.png"], ["--mask", "mask.svg"], ["--prompt", "mask=mask.png"]]
 )
@@ -330,6 +331,7 @@ def test_a_look_and_a_repeated_mask_show_the_mask(drawn: Path) -> None:
             assert np.array_equal(step.detections.instances[0].mask.to_array(), S)
 
 
+@pytest.mark.slow
 def test_a_mask_corrects_what_was_followed(drawn: Path) -> None:
     second = square(60, 5, 90, 30)
     cues = (Cue(0, boxes=square_box(0, WIDTH, HEIGHT)), Cue(2, mask=second))

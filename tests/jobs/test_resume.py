@@ -218,6 +218,7 @@ KILLED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ask", [["red"], ["--box", "4,32,36,64"]], ids=["every frame", "carried"])
 def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(ask: list[str], tmp_path: Path) -> None:
     film = clip(audio=True, frames=60, width=160, height=96)

@@ -19,6 +19,7 @@ ARGUMENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.stem)
 def test_it_runs(path: Path, tmp_path: Path) -> None:
     done = subprocess.run(

@@ -13,6 +13,7 @@ from tests.support.places import ROOT
 from tests.support.waiting import PATIENCE
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the kernel's event loop warns there")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)

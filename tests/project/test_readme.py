@@ -69,6 +69,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command(
     command: str, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -26,6 +26,7 @@ def test_every_line_of_the_list_is_read() -> None:
     assert len(in_core) + len(in_extras) == len(wanted) + len(both) > 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reason", "environment", "fails"),
     [

@@ -274,6 +274,7 @@ def test_a_torn_last_line_is_left_out(name: str, tmp_path: Path) -> None:
             assert same(tuple(reader.detections()), tuple(answers[:5]))
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_damage_raises_nothing_else(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

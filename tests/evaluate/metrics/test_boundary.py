@@ -111,6 +111,7 @@ sizes = st.tuples(st.integers(1, 14), st.integers(1, 14))
 sparse = st.one_of(st.just(False), st.just(False), st.just(False), st.booleans())
 
 
+@pytest.mark.slow
 @examples(150)
 @given(
     sizes.flatmap(lambda s: st.tuples(*[arrays.arrays(np.bool_, s, elements=sparse)] * 2)),

@@ -74,6 +74,7 @@ def test_a_click_always_corrects(predicted: Bitmap, truth: Bitmap, void: Bitmap)
         assert again is None or again.pixel != click.pixel
 
 
+@pytest.mark.slow
 @given(bitmaps)
 def test_a_model_that_paints_its_clicks_gets_there(truth: Bitmap) -> None:
     def paint(clicks: Sequence[Click]) -> Bitmap:

@@ -330,6 +330,7 @@ def test_the_key_is_written_nowhere(
     assert KEY not in said.out + said.err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills a process")
 @pytest.mark.parametrize("several", ["one", "detect"])
 def test_a_killed_run_repeats_no_more_than_was_in_flight(several: str, tmp_path: Path) -> None:
@@ -379,6 +380,7 @@ def test_bench_of_a_service(film: str, tmp_path: Path, capfd: pytest.CaptureFixt
     assert "stopped: the limit of 4 calls" in said.err
 
 
+@pytest.mark.slow
 def test_bench_of_this_machine(film: str, capfd: pytest.CaptureFixture[str]) -> None:
     command = ["bench", film, "--box", "10,10,90,90", "--count", "3"]
     assert run(command) == 0
