@@ -94,9 +94,7 @@ def same(a: Detections, b: Detections, *, least: float = 0.995, off: float = 1e-
         strict=True,
     )
     return all(
-        x.prompt == y.prompt
-        and abs(x.score - y.score) < off
-        and masks.iou(x.mask, y.mask) >= least
+        x.prompt == y.prompt and abs(x.score - y.score) < off and masks.iou(x.mask, y.mask) >= least
         for x, y in pairs
     ) and np.allclose(
         [value if value is not None else -1 for value in a.presence],

@@ -192,7 +192,7 @@ def test_trust_is_low_where_the_picture_contradicts_the_motion() -> None:
 
 def test_fields_are_carried_by_the_flow() -> None:
     flow = Flow(np.full((HEIGHT // 2, WIDTH // 2, 2), (-3, 2), np.float32), WIDTH, HEIGHT)
-    moved = fields.carried(fields.field_of(disc(60, 60)), flow, (20, 20, 110, 100))
+    moved = fields.warped(fields.field_of(disc(60, 60)), flow, (20, 20, 110, 100))
     found = fields.mask_of(moved)
     assert found is not None
     assert same(found, disc(66, 56))

@@ -34,45 +34,50 @@ def test_pictures_are_small_and_keep_their_shape(width: int, height: int) -> Non
         assert set(np.unique(image)) == {77}
 
 
-def test_a_scout_finds_what_is_found_without_it() -> None:
+def test_a_prefetcher_finds_what_is_found_without_it() -> None:
     pictures = [FramePyramid.of(picture(seed)) for seed in range(3)]
-    scout = MotionPrefetcher(judged=True)
-    looks = [scout.look(each, needed=True) for each in pictures]
-    assert looks[0] is None
-    for look, before, after in zip(looks[1:], pictures, pictures[1:], strict=False):
-        assert look is not None
-        found, wanted = look.result(), FramePairMotion.between(before, after, judged=True)
+    prefetcher = MotionPrefetcher(with_trust=True)
+    futures = [prefetcher.prefetch(each, needed=True) for each in pictures]
+    assert futures[0] is None
+    for future, before, after in zip(futures[1:], pictures, pictures[1:], strict=False):
+        assert future is not None
+        found, wanted = future.result(), FramePairMotion.between(before, after, with_trust=True)
         assert found is not None
         assert wanted is not None
         assert np.array_equal(found.flow.backward, wanted.flow.backward)
-        for one, other in ((found.onward, wanted.onward), (found.back, wanted.back)):
+        for one, other in (
+            (found.to_later, wanted.to_later),
+            (found.to_earlier, wanted.to_earlier),
+        ):
             assert one is not None
             assert other is not None
             assert np.array_equal(one.evidence, other.evidence)
-    scout.close()
+    prefetcher.close()
 
 
-def test_a_scout_has_no_thread_where_nothing_is_needed() -> None:
+def test_a_prefetcher_has_no_thread_where_nothing_is_needed() -> None:
     before = threading.active_count()
-    scout = MotionPrefetcher(judged=True)
-    assert [scout.look(FramePyramid.of(picture(n)), needed=False) for n in range(3)] == [None] * 3
+    prefetcher = MotionPrefetcher(with_trust=True)
+    assert [prefetcher.prefetch(FramePyramid.of(picture(n)), needed=False) for n in range(3)] == [
+        None
+    ] * 3
     assert threading.active_count() == before
-    look = scout.look(FramePyramid.of(picture(3)), needed=True)
-    assert look is not None
-    assert look.result() is not None
-    scout.close()
+    future = prefetcher.prefetch(FramePyramid.of(picture(3)), needed=True)
+    assert future is not None
+    assert future.result() is not None
+    prefetcher.close()
     assert threading.active_count() == before
 
 
 def test_frames_of_another_size_are_not_compared() -> None:
     one, other = FramePyramid.of(picture(1)), FramePyramid.of(picture(1, 90, 160))
-    assert FramePairMotion.between(one, other, judged=True) is None
+    assert FramePairMotion.between(one, other, with_trust=True) is None
 
 
 def test_trust_is_only_looked_at_where_it_is_asked_for() -> None:
     step = FramePairMotion.between(
-        FramePyramid.of(picture(1)), FramePyramid.of(picture(1)), judged=False
+        FramePyramid.of(picture(1)), FramePyramid.of(picture(1)), with_trust=False
     )
     assert step is not None
     assert isinstance(step.flow, Flow)
-    assert step.onward is step.back is None
+    assert step.to_later is step.to_earlier is None

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-Map: TypeAlias = npt.NDArray[np.float32]
-"""float32 (h, w), 0 to 1."""
+from videoseg.geometry.arrays import FloatMap
 
 
-def expanded(values: Map, by: float) -> Map:
+def expanded(values: FloatMap, by: float) -> FloatMap:
     """A matte grown by so many pixels in all directions, or shrunk if below 0.
 
     Fractions of a pixel are blended of the whole numbers beside them.
@@ -25,7 +22,7 @@ def expanded(values: Map, by: float) -> Map:
     return np.asarray((1 - part) * less + part * more, dtype=np.float32)
 
 
-def feathered(values: Map, deviation: float) -> Map:
+def feathered(values: FloatMap, deviation: float) -> FloatMap:
     """A matte blurred by a Gaussian of so many pixels of standard deviation."""
     import cv2
 
@@ -33,7 +30,7 @@ def feathered(values: Map, deviation: float) -> Map:
     return np.asarray(blurred, dtype=np.float32)
 
 
-def motion_blurred(values: Map, x: float, y: float) -> Map:
+def motion_blurred(values: FloatMap, x: float, y: float) -> FloatMap:
     """A matte as it is while it moves by ``x, y`` pixels, half of that before and half after."""
     import cv2
 
@@ -42,7 +39,7 @@ def motion_blurred(values: Map, x: float, y: float) -> Map:
     return np.asarray(np.clip(blurred, 0, 1), dtype=np.float32)
 
 
-def _morphed(values: Map, radius: int, *, grow: bool) -> Map:
+def _morphed(values: FloatMap, radius: int, *, grow: bool) -> FloatMap:
     import cv2
 
     if radius == 0:
@@ -52,7 +49,7 @@ def _morphed(values: Map, radius: int, *, grow: bool) -> Map:
     return np.asarray(change(values, disc, borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
 
 
-def _line(x: float, y: float) -> Map:
+def _line(x: float, y: float) -> FloatMap:
     """The kernel of an even motion along a line, float32 (k, k), sum 1."""
     reach = math.ceil(max(abs(x), abs(y)) / 2) + 1
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
@@ -62,7 +59,7 @@ def _line(x: float, y: float) -> Map:
     return np.asarray(kernel / kernel.sum(), dtype=np.float32)
 
 
-def _add(kernel: Map, x: float, y: float) -> None:
+def _add(kernel: FloatMap, x: float, y: float) -> None:
     """Add 1, spread over the four pixels around a place."""
     left, top = math.floor(x), math.floor(y)
     right, down = x - left, y - top

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,10 @@ from typing_extensions import Doc
 from videoseg.edges.finish import expanded, feathered, motion_blurred
 from videoseg.geometry import masks
 from videoseg.geometry.alphas import hard_alpha
+from videoseg.geometry.arrays import FloatMap
 from videoseg.motion.flow import Flow, carry_window, flow_between
 from videoseg.protocols import Matter
 from videoseg.types import WHOLE, Alpha, Box, EdgeWindow, Frame, Mask, RgbImage, Scene
-
-Map: TypeAlias = npt.NDArray[np.float32]
-"""float32 (h, w)."""
 
 HARD = "none"
 """In place of an engine's name: edges stay as hard as the masks."""
@@ -185,7 +183,7 @@ def window_of(mask: Mask, image: RgbImage, softness: float) -> EdgeWindow:
     return EdgeWindow(box, pixels, signed_distance(inside), softness)
 
 
-def signed_distance(inside: npt.NDArray[np.bool_]) -> Map:
+def signed_distance(inside: npt.NDArray[np.bool_]) -> FloatMap:
     """Pixels to the edge, above 0 inside, with corners of single pixels rounded; float32 (h, w).
 
     The edge of the window is none: what touches it goes on behind it.
@@ -219,6 +217,6 @@ def _motion_of(mask: Mask, flow: Flow | None) -> tuple[float, float]:
     return float(-x * flow.scale_x), float(-y * flow.scale_y)
 
 
-def _floats(values: npt.NDArray[np.uint16]) -> Map:
+def _floats(values: npt.NDArray[np.uint16]) -> FloatMap:
     """Values from 0 to 1."""
     return np.asarray(values, dtype=np.float32) / np.float32(WHOLE)

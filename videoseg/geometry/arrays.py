@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from videoseg.types.shapes import Points
 
-__all__ = ["Complex", "Flags", "FloatMap", "Indices", "Points", "Values", "ranges"]
+__all__ = ["ByteMap", "Complex", "Flags", "FloatMap", "Indices", "Points", "Values", "ranges"]
 
 Values: TypeAlias = npt.NDArray[np.float64]
 """float64 of any shape."""
@@ -19,6 +19,8 @@ Indices: TypeAlias = npt.NDArray[np.int64]
 """int64 of any shape."""
 Flags: TypeAlias = npt.NDArray[np.bool_]
 """bool of any shape."""
+ByteMap: TypeAlias = npt.NDArray[np.uint8]
+"""uint8 (h, w)."""
 FloatMap: TypeAlias = npt.NDArray[np.float32]
 """float32 (h, w), or several such maps: (c, h, w)."""
 

@@ -18,6 +18,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.geometry.arrays import FloatMap
 from videoseg.types import EdgeWindow
 
 ROUNDS = 2
@@ -43,8 +44,6 @@ GUIDE_LIMITS = (-0.5, 1.5)
 
 Colours: TypeAlias = npt.NDArray[np.float32]
 """float32 (h, w, 3) or (N, 3), 0 to 1."""
-Map: TypeAlias = npt.NDArray[np.float32]
-"""float32 (h, w)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class _Side:
 class Guided:
     """Soft edges from the picture's own colours; needs no further package."""
 
-    def alpha(self, window: EdgeWindow) -> Map:
+    def alpha(self, window: EdgeWindow) -> FloatMap:
         """See ``protocols.Matter``."""
         band = np.abs(window.distance) < window.softness
         prior = window.coverage
@@ -116,7 +115,7 @@ def _side(
     weight = known.astype(np.float32)
     shown = image * weight[..., None]
 
-    def near(values: Map) -> Map:
+    def near(values: FloatMap) -> FloatMap:
         reduced = cv2.resize(values, small, interpolation=cv2.INTER_AREA)
         side = (2 * CELLS + 1, 2 * CELLS + 1)
         mean = cv2.blur(reduced, side, borderType=cv2.BORDER_REFLECT)
@@ -131,7 +130,7 @@ def _side(
     return _Side(mean, positive, seen > SEEN_SHARE)
 
 
-def guided_filter(guide: Map, values: Map, radius: int, epsilon: float) -> Map:
+def guided_filter(guide: FloatMap, values: FloatMap, radius: int, epsilon: float) -> FloatMap:
     """Values smoothed within a square, but for where the guide has an edge; float32 (h, w).
 
     Args:
@@ -148,7 +147,7 @@ def guided_filter(guide: Map, values: Map, radius: int, epsilon: float) -> Map:
     return np.asarray(_mean(slope, radius) * guide + _mean(offset, radius), dtype=np.float32)
 
 
-def _mean(values: Map, radius: int) -> Map:
+def _mean(values: FloatMap, radius: int) -> FloatMap:
     import cv2
 
     side = 2 * radius + 1

@@ -1,22 +1,18 @@
-"""Outlines as signed distances on a grid, and how they are carried along the picture's motion."""
+"""Outlines as signed distances on a grid, and how they move along the picture's motion."""
 
 from __future__ import annotations
 
 import bisect
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
+from videoseg.geometry.arrays import ByteMap, FloatMap
 from videoseg.motion.flow import Flow, GreyImage
 from videoseg.types import Bitmap, Box, Mask
-
-Map: TypeAlias = npt.NDArray[np.float32]
-"""float32 (h, w)."""
-Bytes: TypeAlias = npt.NDArray[np.uint8]
-"""uint8 (h, w)."""
 
 BAND = 16
 """Distances are known up to this far from an edge, and outlines further apart are not blended,
@@ -40,7 +36,7 @@ class Motion:
     """
 
     flow: Flow
-    evidence: Map
+    evidence: FloatMap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +52,7 @@ class Field:
     """
 
     box: Box
-    values: Map
+    values: FloatMap
     frame_width: int
     frame_height: int
 
@@ -74,11 +70,11 @@ def field_of(mask: Mask) -> Field:
 
 def mask_of(field: Field) -> Mask | None:
     """The pixels inside a field on the frame's pixels; None where there are none."""
-    return cropped(np.asarray(field.values > 0), field.box, field)
+    return mask_in_window(np.asarray(field.values > 0), field.box, field)
 
 
-def carried(field: Field, flow: Flow | None, box: Box) -> Field:
-    """A field of the previous frame on the pixels of a window of this one.
+def warped(field: Field, flow: Flow | None, box: Box) -> Field:
+    """A field of the previous frame, moved onto the pixels of a window of this one.
 
     Without a flow nothing has moved.
     """
@@ -89,13 +85,13 @@ def carried(field: Field, flow: Flow | None, box: Box) -> Field:
     return Field(box, moved, field.frame_width, field.frame_height)
 
 
-def blended(before: Field, after: Field, share: float) -> Field:
+def interpolated(before: Field, after: Field, share: float) -> Field:
     """The field ``share`` of the way from one to another, both on the same window's pixels."""
     values = (1 - share) * before.values + share * after.values
     return Field(before.box, values.astype(np.float32), before.frame_width, before.frame_height)
 
 
-def motion_between(flow: Flow, previous: GreyImage, current: GreyImage, slope: Map) -> Motion:
+def motion_between(flow: Flow, previous: GreyImage, current: GreyImage, slope: FloatMap) -> Motion:
     """A flow, with how far the pictures confirm it.
 
     What the previous picture, moved, differs from the current one, over the picture's slope there,
@@ -118,7 +114,7 @@ def motion_between(flow: Flow, previous: GreyImage, current: GreyImage, slope: M
     return Motion(flow, float32(cv2.merge([*origins, trust])))
 
 
-def slope_of(picture: GreyImage) -> Map:
+def slope_of(picture: GreyImage) -> FloatMap:
     """How steep a grey picture is about each pixel, float32 (h, w), grey levels a pixel; not 0."""
     import cv2
 
@@ -145,7 +141,7 @@ def grain(width: int, height: int) -> int:
     )
 
 
-def windowed(mask: Mask) -> tuple[Box, Bytes]:
+def windowed(mask: Mask) -> tuple[Box, ByteMap]:
     """A window around a mask with room for its edge to move, and its pixels there, 0 or 1."""
     x1, y1, x2, y2 = mask.crop
     left, top, right, bottom = masks.padded(mask.crop, BAND, mask.frame_width, mask.frame_height)
@@ -159,12 +155,12 @@ def windowed(mask: Mask) -> tuple[Box, Bytes]:
     return box, inside
 
 
-def on_edge(values: Map, cell: float) -> npt.NDArray[np.bool_]:
+def on_edge(values: FloatMap, cell: float) -> npt.NDArray[np.bool_]:
     """Which cells of distances to an edge, pixels, it runs through, or close by."""
     return np.asarray(np.abs(values) < max(cell, 2))
 
 
-def cropped(bitmap: Bitmap, box: Box, frame: Field | Mask) -> Mask | None:
+def mask_in_window(bitmap: Bitmap, box: Box, frame: Field | Mask) -> Mask | None:
     """The mask of what is set in a window; None where nothing is."""
     crop = masks.from_bitmap(bitmap)
     if crop is None:
@@ -173,7 +169,7 @@ def cropped(bitmap: Bitmap, box: Box, frame: Field | Mask) -> Mask | None:
     return Mask(x, y, frame.frame_width, frame.frame_height, crop.bitmap)
 
 
-def distances(inside: Bytes, cell: float) -> Map:
+def distances(inside: ByteMap, cell: float) -> FloatMap:
     """Signed distance to the edge between 0 and 1, pixels; cells are ``cell`` pixels wide.
 
     The nearest inner cell of a cell outside lies on the rim; the nearest outer one of a cell inside
@@ -192,7 +188,7 @@ def distances(inside: Bytes, cell: float) -> Map:
     return np.clip(distance, -BAND, BAND, out=distance)
 
 
-def _origins(flow: Flow) -> tuple[Map, Map]:
+def _origins(flow: Flow) -> tuple[FloatMap, FloatMap]:
     """Where each pixel of a flow was in the previous frame: x, and y, in the flow's own pixels."""
     height, width = flow.backward.shape[:2]
     x = flow.backward[..., 0] + np.arange(width, dtype=np.float32)
@@ -200,7 +196,7 @@ def _origins(flow: Flow) -> tuple[Map, Map]:
     return float32(x), float32(y)
 
 
-def sampled(field: Field, came_from: Map, flow: Flow) -> Map:
+def sampled(field: Field, came_from: FloatMap, flow: Flow) -> FloatMap:
     """A field's values at places given in the flow's own pixels, (h, w, 2 or more): x and y first.
 
     Beyond the field's window they are ``-BAND``.
@@ -220,7 +216,11 @@ def sampled(field: Field, came_from: Map, flow: Flow) -> Map:
 
 
 def remapped(
-    values: npt.NDArray[Any], x: Map, y: Map | None = None, *, outside: float | None = None
+    values: npt.NDArray[Any],
+    x: FloatMap,
+    y: FloatMap | None = None,
+    *,
+    outside: float | None = None,
 ) -> npt.NDArray[Any]:
     """Values at the places ``x, y``, or at ``x`` of two channels.
 
@@ -233,12 +233,12 @@ def remapped(
     return np.asarray(cv2.remap(values, x, second, cv2.INTER_LINEAR, None, border, outside or 0.0))
 
 
-def float32(values: npt.NDArray[Any]) -> Map:
+def float32(values: npt.NDArray[Any]) -> FloatMap:
     """The same array; OpenCV's own types leave its kind open."""
     return np.asarray(values, dtype=np.float32)
 
 
-def magnified(values: Map, flow: Flow, box: Box, shape: tuple[int, ...]) -> Map:
+def magnified(values: FloatMap, flow: Flow, box: Box, shape: tuple[int, ...]) -> FloatMap:
     """A map of the flow's size in a window of the frame, on a grid of (rows, columns)."""
     import cv2
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from videoseg.geometry.arrays import FloatMap
 from videoseg.geometry.sizes import size_within
-from videoseg.motion.distance_fields import Map, Motion, motion_between, slope_of
+from videoseg.motion.distance_fields import Motion, motion_between, slope_of
 from videoseg.motion.flow import Flow, GreyImage, flow_of_greys, inverse
 from videoseg.types import RgbImage
 
@@ -36,7 +37,7 @@ class FramePyramid:
     grey: GreyImage
     frame_width: int
     frame_height: int
-    _slope: Map | None = field(init=False, repr=False, default=None)
+    _slope: FloatMap | None = field(init=False, repr=False, default=None)
 
     @classmethod
     def of(cls, image: RgbImage) -> FramePyramid:
@@ -59,7 +60,7 @@ class FramePyramid:
         return cls(small, fine, width, height)
 
     @property
-    def slope(self) -> Map:
+    def slope(self) -> FloatMap:
         """How steep the grey picture is."""
         if self._slope is None:
             self._slope = slope_of(self.grey)
@@ -72,33 +73,33 @@ class FramePairMotion:
 
     Attributes:
         flow: How the later frame came from the earlier one.
-        onward: The same with how far it is to be believed; None where that was not asked for.
-        back: How the earlier one, seen from there, came to be the later one, in the same way.
+        to_later: The same motion with how far it can be trusted; None where nobody asked for that.
+        to_earlier: The opposite motion, from the later frame to the earlier one; None likewise.
     """
 
     flow: Flow
-    onward: Motion | None = None
-    back: Motion | None = None
+    to_later: Motion | None = None
+    to_earlier: Motion | None = None
 
     @classmethod
     def between(
-        cls, before: FramePyramid, after: FramePyramid, *, judged: bool
+        cls, before: FramePyramid, after: FramePyramid, *, with_trust: bool
     ) -> FramePairMotion | None:
         """What is seen between two frames; None where they cannot be compared.
 
         Args:
             before: The earlier frame.
             after: The later one.
-            judged: Whether to look how far the motion is to be believed.
+            with_trust: Whether to estimate how far the motion can be trusted, too.
         """
         flow = flow_to(after, before)
         if flow is None:
             return None
-        if not judged:
+        if not with_trust:
             return cls(flow)
-        onward = motion_between(flow, before.grey, after.grey, after.slope)
-        back = motion_between(inverse(flow), after.grey, before.grey, before.slope)
-        return cls(flow, onward, back)
+        to_later = motion_between(flow, before.grey, after.grey, after.slope)
+        to_earlier = motion_between(inverse(flow), after.grey, before.grey, before.slope)
+        return cls(flow, to_later, to_earlier)
 
 
 @dataclass(slots=True)
@@ -106,21 +107,25 @@ class MotionPrefetcher:
     """Estimates the motion between frames in a thread of its own, ahead of the tracker.
 
     Attributes:
-        judged: Whether to estimate how far the motion can be trusted, too.
+        with_trust: Whether to estimate how far the motion can be trusted, too.
     """
 
-    judged: bool
+    with_trust: bool
     _thread: ThreadPoolExecutor | None = field(init=False, repr=False, default=None)
     _last: FramePyramid | None = field(init=False, repr=False, default=None)
 
-    def look(self, pyramid: FramePyramid, *, needed: bool) -> Future[FramePairMotion | None] | None:
+    def prefetch(
+        self, pyramid: FramePyramid, *, needed: bool
+    ) -> Future[FramePairMotion | None] | None:
         """Begin to estimate the motion to this frame; None for the first, and where not needed."""
         last, self._last = self._last, pyramid
         if last is None or not needed:
             return None
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="motion")
-        return self._thread.submit(FramePairMotion.between, last, pyramid, judged=self.judged)
+        return self._thread.submit(
+            FramePairMotion.between, last, pyramid, with_trust=self.with_trust
+        )
 
     def close(self) -> None:
         """The stream ends."""

@@ -28,16 +28,16 @@ def interpolate(track: Track, smoothed: SmoothedInstance, path: Sequence[Pending
     box = _way(start, end)
     forward: list[fields.Field] = []
     for pending in path[:-1]:
-        start = fields.carried(start, pending.flow, box)
+        start = fields.warped(start, pending.flow, box)
         forward.append(start)
     backward: list[fields.Field] = []
     for earlier, later in zip(path[-2::-1], path[:0:-1], strict=True):
-        end = fields.carried(end, earlier.flow_ahead(later), box)
+        end = fields.warped(end, earlier.flow_ahead(later), box)
         backward.append(end)
     misses = smoothed.misses
     for step, (one, other) in enumerate(zip(forward, reversed(backward), strict=True)):
         misses += path[step].misses(track)
-        mask = fields.mask_of(fields.blended(one, other, (step + 1) / len(path)))
+        mask = fields.mask_of(fields.interpolated(one, other, (step + 1) / len(path)))
         if mask is not None:
             score = min(before.score, after.score)
             instance = Instance(mask, score, track.prompt, track.object_id)

@@ -27,7 +27,7 @@ TrackMerges: TypeAlias = Mapping[int, int]
 class LookaheadTracker:
     """The tracks of one stream.
 
-    Frames pass two queues: ``_judged`` waits for the verdict on shot cuts (``_verdicts``), and
+    Frames pass two queues: ``_undecided`` waits for the verdict on shot cuts (``_verdicts``), and
     ``_pending`` for births and gaps to settle. Between the two, detections are associated with
     tracks.
 
@@ -45,7 +45,7 @@ class LookaheadTracker:
     plan: TrackMerges | None = None
     shot: int = 0
     _cuts: CutDetector = field(init=False)
-    _judged: deque[PendingFrame] = field(init=False, repr=False, default_factory=deque)
+    _undecided: deque[PendingFrame] = field(init=False, repr=False, default_factory=deque)
     _verdicts: deque[bool] = field(init=False, repr=False, default_factory=deque)
     _pending: deque[PendingFrame] = field(init=False, repr=False, default_factory=deque)
     _follower: OnlineTracker = field(init=False, repr=False)
@@ -55,17 +55,17 @@ class LookaheadTracker:
 
     def __post_init__(self) -> None:
         smooths = self.settings.smoothing > 0
-        self._follower = OnlineTracker(self.settings, judged=smooths)
+        self._follower = OnlineTracker(self.settings, with_trust=smooths)
         self._cuts = CutDetector(patience=min(2, self.settings.look_ahead))
-        self._prefetcher = MotionPrefetcher(judged=smooths)
+        self._prefetcher = MotionPrefetcher(with_trust=smooths)
 
     def push(self, frame: Frame, detections: Detections | None) -> list[Scene]:
         """Take the next frame; give the Scenes that are now certain, in order."""
         pending = PendingFrame.of(frame, detections)
-        any_seen = any(one.detections and one.detections.instances for one in self._judged)
+        any_seen = any(one.detections and one.detections.instances for one in self._undecided)
         needed = bool(self._follower.tracks or any_seen)
-        pending.motion = self._prefetcher.look(pending.pyramid, needed=needed)
-        self._judged.append(pending)
+        pending.motion = self._prefetcher.prefetch(pending.pyramid, needed=needed)
+        self._undecided.append(pending)
         verdicts = self._cuts.push(pending.pyramid.small) if self.settings.cuts else [False]
         return self._take(verdicts)
 
@@ -83,9 +83,9 @@ class LookaheadTracker:
         """
         scenes: list[Scene] = []
         self._verdicts.extend(verdicts)
-        waits = self._prefetcher.judged and self.settings.look_ahead > 0 and not at_end
-        while self._verdicts and len(self._judged) > waits:
-            pending = self._judged.popleft()
+        waits = self._prefetcher.with_trust and self.settings.look_ahead > 0 and not at_end
+        while self._verdicts and len(self._undecided) > waits:
+            pending = self._undecided.popleft()
             if self._verdicts.popleft():
                 scenes += self._end_shot()
                 self.shot += 1
@@ -199,19 +199,19 @@ class LookaheadTracker:
         if strength == 0:
             return SmoothedInstance(instance)
         following, step = self._following(head), head.step
-        onward, back = (None, None) if step is None else (step.onward, step.back)
+        to_later, to_earlier = (None, None) if step is None else (step.to_later, step.to_earlier)
         smoothed = self._smoothed.get(track)
         state = None if smoothed is None else smoothed.state
         ahead = None
         if following is not None and following.step is not None and track in following.seen:
-            motion = following.step.back
+            motion = following.step.to_earlier
             ahead = None if motion is None else (following.observation(track), motion)
         mask, state = smooth.smooth_mask(
             state,
-            onward,
+            to_later,
             head.observation(track),
             ahead,
-            back=None if ahead else back,
+            back=None if ahead else to_earlier,
             strength=strength,
         )
         if mask is not instance.mask:

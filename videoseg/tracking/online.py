@@ -26,13 +26,13 @@ class OnlineTracker:
 
     Attributes:
         settings: What the user set.
-        judged: Whether to look how far motion is to be believed.
+        with_trust: Whether to estimate how far motion can be trusted, too.
         tracks: Those that are followed, in the order of their first sighting.
         asked_in_shot: Frames of the present shot on which the model was asked.
     """
 
     settings: Settings
-    judged: bool = False
+    with_trust: bool = False
     tracks: list[Track] = field(init=False, repr=False, default_factory=list)
     asked_in_shot: int = field(init=False, repr=False, default=0)
     _last: PendingFrame | None = field(init=False, repr=False, default=None)
@@ -51,7 +51,7 @@ class OnlineTracker:
         last, self._last = self._last, pending
         if last is not None:
             if self.tracks:
-                pending.follows(last, judged=self.judged)
+                pending.follows(last, with_trust=self.with_trust)
             camera = self._camera(pending)
             for track in self.tracks:
                 track.advance(pending.flow, camera, float(pending.seconds - last.seconds))

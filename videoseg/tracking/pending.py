@@ -97,10 +97,10 @@ class PendingFrame:
         """Motion from the frame before, where there was something to follow."""
         return None if self.step is None else self.step.flow
 
-    def follows(self, before: PendingFrame, *, judged: bool) -> None:
+    def follows(self, before: PendingFrame, *, with_trust: bool) -> None:
         """There is something to follow from the frame before to this one."""
         if self.motion is None:
-            self.step = FramePairMotion.between(before.pyramid, self.pyramid, judged=judged)
+            self.step = FramePairMotion.between(before.pyramid, self.pyramid, with_trust=with_trust)
         else:
             self.step = self.motion.result()
 

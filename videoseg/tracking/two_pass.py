@@ -94,7 +94,7 @@ class _Study:
     settings: TwoPassIouTracker
     _follower: OnlineTracker = field(init=False, repr=False)
     _cuts: CutDetector = field(init=False, repr=False)
-    _judged: list[PendingFrame] = field(init=False, repr=False, default_factory=list)
+    _undecided: list[PendingFrame] = field(init=False, repr=False, default_factory=list)
     _courses: dict[Track, _Course] = field(init=False, repr=False, default_factory=dict)
     _asked: list[int] = field(init=False, repr=False, default_factory=lambda: [0])
 
@@ -105,7 +105,7 @@ class _Study:
     def push(self, frame: Frame, detections: Detections | None) -> None:
         """Take the next frame."""
         pending = PendingFrame.of(frame, detections)
-        self._judged.append(pending)
+        self._undecided.append(pending)
         self._take(self._cuts.push(pending.pyramid.small) if self.settings.cuts else [False])
 
     def finish(self) -> TrackMerges:
@@ -116,7 +116,7 @@ class _Study:
 
     def _take(self, verdicts: Iterable[bool]) -> None:
         for begins_shot in verdicts:
-            pending = self._judged.pop(0)
+            pending = self._undecided.pop(0)
             if begins_shot:
                 self._follower.end_shot()
                 self._asked.append(0)

@@ -21,13 +21,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.formats.images.png import SIGNATURE
 from videoseg.geometry import masks
+from videoseg.geometry.arrays import ByteMap
 from videoseg.models._hosted.reading import Limits, Tally, UnreadableError, number
 from videoseg.models._hosted.shapes import Extent, extent_of, instance_of, scaled_polygon
 from videoseg.types import Instance, Polygon, Ring
@@ -58,9 +59,6 @@ _SCORE = 0.9
 
 _LIMITS = Limits()
 
-ByteMap: TypeAlias = npt.NDArray[np.uint8]
-"""uint8 (h, w) over a box: 0 is surely not, 255 surely."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
@@ -68,7 +66,7 @@ class Entry:
 
     Attributes:
         box: Where it is.
-        mask: Over the box, or rings in units of the picture.
+        mask: Over the box, 0 = surely not and 255 = surely, or rings in units of the picture.
         score: In [0, 1].
     """
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.motion.distance_fields import BAND, Map, float32, on_edge, remapped
+from videoseg.geometry.arrays import FloatMap
+from videoseg.motion.distance_fields import BAND, float32, on_edge, remapped
 
 _FIT_POINTS = 150
 """Edge cells that are looked at to fit one outline to another."""
@@ -25,7 +26,7 @@ _FIT_PRIOR = 0.002
 """How much evidence an edge cell must give before it moves the contour."""
 
 
-def fitted(contour: Map, edge: Edge) -> Map:
+def fitted(contour: FloatMap, edge: Edge) -> FloatMap:
     """A distance map moved, turned and scaled as a whole (affinely) on to another one.
 
     Least squares over points of the other edge: there the map, read ``u(p)`` further on, ought
@@ -66,14 +67,14 @@ class Edge:
         prior: How much evidence it takes to move anything.
     """
 
-    values: Map
-    around: Map
+    values: FloatMap
+    around: FloatMap
     terms: npt.NDArray[np.float64]
     to_terms: npt.NDArray[np.float64]
     prior: float
 
     @classmethod
-    def of(cls, observed: Map, cell: float) -> Edge:
+    def of(cls, observed: FloatMap, cell: float) -> Edge:
         """Points of a distance map, float32 (h, w), pixels, whose cells are ``cell`` pixels."""
         height, width = observed.shape
         places = np.flatnonzero(on_edge(observed[1:-1, 1:-1], cell))
@@ -95,7 +96,7 @@ class Edge:
         return cls(observed[rows, columns], around, terms, to_terms, _FIT_PRIOR * cell**2)
 
     def step(
-        self, contour: Map, to_contour: npt.NDArray[np.float64]
+        self, contour: FloatMap, to_contour: npt.NDArray[np.float64]
     ) -> tuple[npt.NDArray[np.float64], float]:
         """The affine map (3, 3), in cells, that brings a map nearer once it is moved.
 

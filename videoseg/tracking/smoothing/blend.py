@@ -16,17 +16,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from videoseg.geometry.arrays import ByteMap, FloatMap
 from videoseg.motion.distance_fields import (
     BAND,
-    Bytes,
     Field,
-    Map,
     Motion,
-    cropped,
     distances,
     float32,
     grain,
     magnified,
+    mask_in_window,
     sampled,
     windowed,
 )
@@ -53,10 +52,10 @@ class Observation:
     """
 
     mask: Mask
-    inside: Bytes
+    inside: ByteMap
     field: Field
-    room: Map
-    blurred: Map
+    room: FloatMap
+    blurred: FloatMap
     edge: Edge
 
     @classmethod
@@ -134,7 +133,9 @@ def smooth_mask(
     if shift is None:
         return observation.mask, result
     bitmap = _moved_edge(observation, shift)
-    moved = None if bitmap is None else cropped(bitmap, observation.field.box, observation.mask)
+    moved = (
+        None if bitmap is None else mask_in_window(bitmap, observation.field.box, observation.mask)
+    )
     return moved or observation.mask, result
 
 
@@ -182,7 +183,7 @@ _SOFT = 3
 """Side, cells, of the squares whose coverage tells where in a cell an edge lies. Odd."""
 
 
-def _coarse(mask: Mask, box: Box, inside: Bytes) -> Map:
+def _coarse(mask: Mask, box: Box, inside: ByteMap) -> FloatMap:
     """Signed distances in a window, on the grid that its size asks for.
 
     Near an edge they are finer than the cells: the coverage of a small square is a ramp across the
@@ -210,7 +211,7 @@ def _coarse(mask: Mask, box: Box, inside: Bytes) -> Map:
     return np.where(np.abs(values) < _SOFT * cell, np.clip(ramp, -BAND, BAND), values)
 
 
-def _room(values: Map, cell: float) -> Map:
+def _room(values: FloatMap, cell: float) -> FloatMap:
     """How thick an object and what is beside it are about each cell: 0 = thin, 1 = thick."""
     import cv2
 
@@ -222,7 +223,7 @@ def _room(values: Map, cell: float) -> Map:
     return np.clip(room, 0, 1, out=room)
 
 
-def _logit_distances(mask: Mask, box: Box, size: tuple[int, int], cell: float) -> Map:
+def _logit_distances(mask: Mask, box: Box, size: tuple[int, int], cell: float) -> FloatMap:
     """A model's logits over their slope, pixels, on a window's grid: exact near a smooth edge."""
     import cv2
 
@@ -265,7 +266,7 @@ _MOVING_ERROR = 0.1
 """Standard deviation that an object's motion adds to that, in parts of the motion."""
 
 
-def _moved_edge(observation: Observation, shift: Map) -> Bitmap | None:
+def _moved_edge(observation: Observation, shift: FloatMap) -> Bitmap | None:
     """The pixels of a window with their edge moved outwards by ``shift`` pixels, on its grid.
 
     Returns:

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from videoseg.motion.distance_fields import BAND, Map, float32, on_edge
+from videoseg.geometry.arrays import FloatMap
+from videoseg.motion.distance_fields import BAND, float32, on_edge
 
 JITTER_EMA = 0.3
 """Weight of each frame in the moving averages of an object's jitter."""
@@ -54,17 +55,17 @@ class WarpedContour:
         trust: float32 (h, w), 0 to 1: how far the picture confirms its motion.
     """
 
-    off: Map
-    near: Map
-    trust: Map
+    off: FloatMap
+    near: FloatMap
+    trust: FloatMap
 
     @property
-    def sure(self) -> Map:
+    def sure(self) -> FloatMap:
         """How much it tells of the object, 0 to 1."""
         return self.near * self.trust
 
     @property
-    def weight(self) -> Map:
+    def weight(self) -> FloatMap:
         """How much it counts where the edge is drawn, 0 to 1: more than it tells."""
         return self.near * np.sqrt(self.trust)
 
@@ -83,17 +84,17 @@ class NeighbourPair:
         cell: Pixels of a cell.
     """
 
-    mean: Map
-    half: Map
-    sure: Map
-    weight: Map
+    mean: FloatMap
+    half: FloatMap
+    sure: FloatMap
+    weight: FloatMap
     coverage: float
     window: int
     cell: float
 
     @classmethod
     def of(
-        cls, before: WarpedContour, after: WarpedContour, edge: Map, cell: float
+        cls, before: WarpedContour, after: WarpedContour, edge: FloatMap, cell: float
     ) -> NeighbourPair:
         """Two contours, with the present distances to the edge, pixels, on cells of ``cell`` px."""
         mean = (before.off + after.off) * np.float32(0.5)
@@ -105,7 +106,7 @@ class NeighbourPair:
         coverage = float(sure.sum()) / max(1, int(np.count_nonzero(there)))
         return cls(mean, half, sure, weight, coverage, 2 * round(AROUND / cell) + 1, cell)
 
-    def around(self, values: Map) -> Map:
+    def around(self, values: FloatMap) -> FloatMap:
         """Sums of values about each place."""
         import cv2
 
@@ -153,7 +154,7 @@ class Jitter:
 
     def shift(
         self, contours: Sequence[WarpedContour], neighbours: NeighbourPair | None, strength: float
-    ) -> Map | None:
+    ) -> FloatMap | None:
         """How far the edge is to be moved outwards, pixels; None for not at all.
 
         Args:
@@ -182,7 +183,7 @@ class Jitter:
         share = np.float32(MOST) * wanted / (wanted + error + np.float32(1e-6))
         return float32(pull / weights * share)
 
-    def _error_about(self, neighbours: NeighbourPair) -> Map:
+    def _error_about(self, neighbours: NeighbourPair) -> FloatMap:
         """The errors' variance about each place, which is told by few pixels of outline."""
         rest = np.float32(_LIKE_THE_REST / neighbours.cell)
         half = neighbours.around(neighbours.weight * np.square(neighbours.half))
