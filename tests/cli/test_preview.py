@@ -54,7 +54,7 @@ def test_frames_that_are_shown(film: str) -> None:
     marked = Prompt("box", cues=(Cue(frame=7, boxes=((4.0, 32.0, 60.0, 64.0, True),)),))
     with job(film, Prompt("red", "red"), marked) as made:
         shown = looks(made, ["1.0", "7f", "39f"])
-    assert [(look.frame.index, look.places) for look in shown] == [
+    assert [(look.frame.index, look.reasons) for look in shown] == [
         (0, ("first",)),
         (7, ("marked", "at 7f")),
         (19, ("middle",)),
@@ -71,7 +71,7 @@ def test_a_part_and_a_single_frame(film: str) -> None:
     with job(film, start="10f", end="21f") as made:
         assert [look.frame.index for look in looks(made)] == [10, 15, 20]
     with job(str(clip(frames=1, width=96, height=64))) as made:
-        assert [look.places for look in looks(made)] == [("first",)]
+        assert [look.reasons for look in looks(made)] == [("first",)]
 
 
 def test_frames_are_counted_where_the_container_does_not_say() -> None:

@@ -86,7 +86,7 @@ def test_a_long_clip_is_followed_as_far_as_a_preview_goes() -> None:
         shown = looks(made)
         draw(shown, made.prompts, made.streams)
     assert [look.frame.index for look in shown] == [0, 10, 99, 106, 199]
-    assert shown[3].places == ("followed to here",)
+    assert shown[3].reasons == ("followed to here",)
     assert [look.followed for look in shown] == [False, True, True, True, False]
     assert len(set(Asked.frames)) <= 5 + 24 + 2
 
@@ -95,7 +95,7 @@ def test_later_marks_correct_what_is_followed() -> None:
     film = str(clip(frames=40, width=160, height=96))
     with job(film, boxed(5, 18)) as made:
         shown = looks(made)
-    assert [look.places for look in shown][1:3] == [("marked",), ("marked",)]
+    assert [look.reasons for look in shown][1:3] == [("marked",), ("marked",)]
     assert {5, 18, 19, 39} <= set(Asked.frames)
 
 

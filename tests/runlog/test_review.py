@@ -317,14 +317,14 @@ def test_outputs_of_the_whole_run_are_told_too() -> None:
 def test_the_terminal_names_a_few_and_counts_the_rest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from videoseg.cli._summary import MOST_SAID, say_review
+    from videoseg.cli._summary import MOST_SAID, print_review
 
     found = tuple(Finding("shrank", 0, "dog", n, "a", n, Fraction(n), None, 0.4) for n in range(17))
     never = Finding("never_found", 0, "cat")
     summary = Summary(
         Path("out"), (), 9, TEXT, (1,), (9,), {}, review=(never, *found), review_left_out=3
     )
-    say_review(summary)
+    print_review(summary)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == MOST_SAID + 1
     assert lines[-1] == "and 15 more to look at, in out/run.json (review)"

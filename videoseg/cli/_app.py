@@ -28,7 +28,7 @@ from videoseg.cli import (
     write,
 )
 from videoseg.cli._exit_codes import FAILED, INTERRUPTED, MISSING, USAGE
-from videoseg.cli._logging import LogFormat, say, set_up, speaks_json
+from videoseg.cli._logging import LogFormat, set_up, speaks_json, write_event
 from videoseg.cli._streams import ReaderGoneError, kept_for_json
 from videoseg.cli._terminal import show_usage_error, tell
 from videoseg.errors import (
@@ -87,15 +87,15 @@ def run(arguments: Sequence[str]) -> int:
             code = app(args=list(arguments), standalone_mode=False) or 0
         sys.stdout.flush()
         # Typer turns Ctrl-C into this code without a word.
-        return _say(STOPPED, code) if code == INTERRUPTED else code
+        return _report_end(STOPPED, code) if code == INTERRUPTED else code
     except KeyboardInterrupt:
-        return _say(STOPPED, INTERRUPTED)
+        return _report_end(STOPPED, INTERRUPTED)
     except (MissingDependencyError, UnknownPhraseError) as error:
-        return _say(_line(error), MISSING)
+        return _report_end(_line(error), MISSING)
     except UsageError as error:
-        return _say(_line(error), USAGE)
+        return _report_end(_line(error), USAGE)
     except VideosegError as error:
-        return _say(_line(error), FAILED)
+        return _report_end(_line(error), FAILED)
     except ReaderGoneError:
         return 0
     except SystemExit as error:  # by a plug-in, whose code 0 would be taken for a run that is done
@@ -115,10 +115,10 @@ def _refused(error: Exception, arguments: Sequence[str]) -> int:
             os.getcwd()
         except OSError:
             gone = "the working folder does not exist any more; change to one that does"
-            return _say(gone, FAILED)
+            return _report_end(gone, FAILED)
     is_usage, debugs = hasattr(error, "exit_code"), bool(os.environ.get(DEBUG))
     refused = None if is_usage or debugs else refusal_of(error)
-    return _unexpected(error, arguments) if refused is None else _say(refused, FAILED)
+    return _unexpected(error, arguments) if refused is None else _report_end(refused, FAILED)
 
 
 def _unexpected(error: BaseException, arguments: Sequence[str] = ()) -> int:
@@ -126,7 +126,7 @@ def _unexpected(error: BaseException, arguments: Sequence[str] = ()) -> int:
     if hasattr(error, "exit_code") and hasattr(error, "show"):
         hint = _taken_for_options(arguments) if hasattr(error, "option_name") else ""
         if hint:
-            return _say(hint, USAGE)
+            return _report_end(hint, USAGE)
         show_usage_error(error)
         return int(error.exit_code)
     if os.environ.get(DEBUG):
@@ -135,7 +135,7 @@ def _unexpected(error: BaseException, arguments: Sequence[str] = ()) -> int:
 
     text, by = " ".join(_line(error).split()), blamed(error)
     what = "unexpected" if by is None else f"{by} failed:"
-    return _say(f"{what} {type(error).__name__}: {text} ({DEBUG}=1 shows where)", FAILED)
+    return _report_end(f"{what} {type(error).__name__}: {text} ({DEBUG}=1 shows where)", FAILED)
 
 
 def _taken_for_options(arguments: Sequence[str]) -> str:
@@ -155,10 +155,10 @@ def _line(error: BaseException) -> str:
     return "; ".join((str(error), *getattr(error, "__notes__", ())))
 
 
-def _say(text: str, code: int) -> int:
+def _report_end(text: str, code: int) -> int:
     """One line."""
     if speaks_json():
-        say("error", message=text, exit_code=code)
+        write_event("error", message=text, exit_code=code)
     else:
         tell(f"videoseg: {text}", err=True)
     return code

@@ -61,6 +61,6 @@ def speaks_json() -> bool:
     return any(isinstance(handler.formatter, _AsJson) for handler in logging.root.handlers)
 
 
-def say(event: str, **fields: object) -> None:
+def write_event(event: str, **fields: object) -> None:
     """One JSON line on stderr."""
     tell_event(event, fields)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from videoseg.protocols import Segmenter
 
 
-def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool) -> int:
+def print_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool) -> int:
     """Say what each task would do and take; raises what would stop it. Leaves nothing behind.
 
     Returns:
@@ -40,14 +40,14 @@ def say_plans(tasks: Sequence[Task], jobs: int, *, several: bool, as_json: bool)
                 found.append(None if once or service else estimate(job))
                 plans.append(_plan(job, task, found[-1]))
             if not as_json:
-                _say(plans[-1], found[-1])
+                _print_plan(plans[-1], found[-1])
     finally:
         model.close()
     if as_json:
         document = {"inputs": plans} if several else plans[0]
         print_json(document)
     elif several:
-        _say_sum([each for each in found if each is not None], len(tasks), jobs)
+        _print_sum([each for each in found if each is not None], len(tasks), jobs)
     return PARTLY if any(plan["refused"] for plan in plans) else 0
 
 
@@ -83,7 +83,7 @@ def _plan(job: Job, task: Task, found: Estimate | None) -> dict[str, object]:
     return plan
 
 
-def _say(plan: Mapping[str, object], found: Estimate | None) -> None:
+def _print_plan(plan: Mapping[str, object], found: Estimate | None) -> None:
     for key in ("input", "streams", "prompts", "model", "out", "outputs"):
         value = plan[key]
         if isinstance(value, Mapping):
@@ -97,11 +97,11 @@ def _say(plan: Mapping[str, object], found: Estimate | None) -> None:
             err=True,
         )
         return
-    for key, text in _said(found, Path(str(plan["out"]))):
+    for key, text in _estimate_lines(found, Path(str(plan["out"]))):
         tell(f"{key:8} {text}", err=True)
 
 
-def _said(found: Estimate, out: Path) -> list[tuple[str, str]]:
+def _estimate_lines(found: Estimate, out: Path) -> list[tuple[str, str]]:
     slow = sorted(found.per_frame.items(), key=lambda item: -item[1])[:4]
     stages = ", ".join(f"{name} {1000 * spent:.1f} ms" for name, spent in slow)
     basis = f"measured on {count(found.tried, 'frame')} in {count(len(found.parts), 'part')}"
@@ -118,7 +118,7 @@ def _said(found: Estimate, out: Path) -> list[tuple[str, str]]:
     return lines
 
 
-def _say_sum(found: Sequence[Estimate], inputs: int, jobs: int) -> None:
+def _print_sum(found: Sequence[Estimate], inputs: int, jobs: int) -> None:
     known = [each for each in found if each.quickest is not None and each.slowest is not None]
     quick, slow = (sum(getattr(each, name) for each in known) for name in ("quickest", "slowest"))
     frames, size = (sum(getattr(each, name) or 0 for each in known) for name in ("frames", "size"))

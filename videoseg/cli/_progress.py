@@ -195,12 +195,12 @@ class _JsonLines:
         self._name = name
 
     def show(self, report: Report) -> None:
-        self._say("progress", {"input": self._name, **asdict(report)})
+        self._write("progress", {"input": self._name, **asdict(report)})
 
     def end(self, report: Report, status: str) -> None:
-        self._say("end", {"input": self._name, "status": status, **asdict(report)})
+        self._write("end", {"input": self._name, "status": status, **asdict(report)})
 
-    def _say(self, event: str, fields: dict[str, object]) -> None:
+    def _write(self, event: str, fields: dict[str, object]) -> None:
         rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in fields.items()}
         tell_event(event, rounded)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from videoseg.cli._logging import say, speaks_json
-from videoseg.cli._summary import NOT_LOOKED_FOR, as_plain, count, say_review, say_times
+from videoseg.cli._logging import speaks_json, write_event
+from videoseg.cli._summary import NOT_LOOKED_FOR, as_plain, count, print_review, print_times
 from videoseg.cli._terminal import tell
 
 if TYPE_CHECKING:
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 _HEADINGS = ("input", "state", "frames", "objects", "seconds", "reason")
 
 
-def say_outcome(outcome: Outcome) -> None:
+def print_outcome(outcome: Outcome) -> None:
     """What one run found, how long it took and what it wrote; or that it was there already."""
     summary = outcome.summary
     assert summary is not None  # noqa: S101 - what fails alone is raised
     if speaks_json():
-        say("summary", **as_json(outcome))
+        write_event("summary", **as_json(outcome))
         return
     if summary.known == summary.frames:
         tell(f"nothing to do: {summary.out} is complete already", err=True)
     for note in outcome.notes:
         tell(f"note: {note}", err=True)
-    _say_found(summary, outcome.task.config.run.model)
-    say_review(summary)
-    say_times(summary, outcome.seconds)
+    _print_found(summary, outcome.task.config.run.model)
+    print_review(summary)
+    print_times(summary, outcome.seconds)
 
 
-def _say_found(summary: Summary, model: str) -> None:
+def _print_found(summary: Summary, model: str) -> None:
     from videoseg import registry
     from videoseg.jobs.model_messages import models_that_could
 
@@ -54,7 +54,7 @@ def _say_found(summary: Summary, model: str) -> None:
             tell(f"{prompt.label}: {found}", err=True)
 
 
-def say_table(outcomes: Sequence[Outcome], begun: int) -> None:
+def print_table(outcomes: Sequence[Outcome], begun: int) -> None:
     """One row for each input that has ended, and how many of ``begun`` ended how."""
     rows = [_HEADINGS, *map(_row, outcomes)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from videoseg.cli import _report
 from videoseg.cli._exit_codes import FAILED, PARTLY
-from videoseg.cli._logging import say, speaks_json
+from videoseg.cli._logging import speaks_json, write_event
 from videoseg.cli._progress import Mode, Progress
 from videoseg.cli._terminal import remark, tell
 
@@ -26,7 +26,7 @@ def run_one(task: Task, mode: Mode, *, quiet: bool) -> Outcome:
 
     outcome = attempt(task, _watched(mode))
     if not quiet:
-        _report.say_outcome(outcome)
+        _report.print_outcome(outcome)
     return outcome
 
 
@@ -46,13 +46,13 @@ def run_several(tasks: Sequence[Task], jobs: int, mode: Mode, *, quiet: bool) ->
             for outcome in ends:
                 outcomes.append(outcome)
                 if outcome.state == "failed":
-                    _say_failure(outcome)
+                    _print_failure(outcome)
                 elif not quiet and speaks_json():
-                    say("summary", **_report.as_json(outcome))
+                    write_event("summary", **_report.as_json(outcome))
     finally:
         outcomes.sort(key=lambda outcome: places[outcome.task.out])
         if not quiet and outcomes and not speaks_json():
-            _report.say_table(outcomes, len(tasks))
+            _report.print_table(outcomes, len(tasks))
     return outcomes
 
 
@@ -72,9 +72,9 @@ def _is_partial(outcome: Outcome) -> bool:
     return summary is not None and bool(summary.stopped or summary.refused)
 
 
-def _say_failure(outcome: Outcome) -> None:
+def _print_failure(outcome: Outcome) -> None:
     if speaks_json():
-        say("error", input=outcome.task.location, message=outcome.reason)
+        write_event("error", input=outcome.task.location, message=outcome.reason)
         return
     named = outcome.reason.startswith(outcome.task.location)
     where = "" if named else f"{outcome.task.location}: "
@@ -102,7 +102,9 @@ def _at_once(tasks: Sequence[Task], jobs: int, mode: Mode) -> Generator[Outcome,
 
         def on_news(news: News) -> None:
             if mode is Mode.JSON:
-                say("progress", input=news.task.location, frames=news.frames, total=news.total)
+                write_event(
+                    "progress", input=news.task.location, frames=news.frames, total=news.total
+                )
             far = f"{news.frames / news.total:.0%}" if news.total else f"{news.frames} frames"
             running[news.task.location] = f"{os.path.basename(news.task.location)} {far}"
             remark(bar, ", ".join(running.values()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from videoseg.cli._logging import say, speaks_json
+from videoseg.cli._logging import speaks_json, write_event
 from videoseg.cli._progress import NOT_WORK
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
@@ -19,23 +19,23 @@ MOST_SAID = 5
 NOT_LOOKED_FOR = "not looked for: the model does not know these words"
 
 
-def say_summary(summary: Summary, elapsed: float, *, as_json: bool, quiet: bool) -> None:
+def print_summary(summary: Summary, elapsed: float, *, as_json: bool, quiet: bool) -> None:
     """Say on stderr what was found, unless quiet, and print it on stdout if asked."""
     if not quiet and speaks_json():
-        say("summary", **as_plain(summary, elapsed))
+        write_event("summary", **as_plain(summary, elapsed))
     elif not quiet:
         refused = {each.prompt for each in summary.refused}
         for place, (prompt, tracks, outlines) in enumerate(_by_prompt(summary)):
             found = f"{count(tracks, 'object')}, {count(outlines, 'outline')}"
             missing = NOT_LOOKED_FOR if place in refused else "not found"
             tell(f"{prompt}: {found if outlines else missing}", err=True)
-        say_review(summary)
-        say_times(summary, elapsed)
+        print_review(summary)
+        print_times(summary, elapsed)
     if as_json:
         print_json(as_plain(summary, elapsed))
 
 
-def say_review(summary: Summary) -> None:
+def print_review(summary: Summary) -> None:
     """Say which tracks to look at again, the worst first, and how many more there are."""
     found = [each for each in summary.review if each.kind != "never_found"]
     for each in found[:MOST_SAID]:
@@ -45,7 +45,7 @@ def say_review(summary: Summary) -> None:
         tell(f"and {more} more to look at, in {summary.out / 'run.json'} (review)", err=True)
 
 
-def say_times(summary: Summary, elapsed: float) -> None:
+def print_times(summary: Summary, elapsed: float) -> None:
     """Say how long all of it and each stage took, in all and for a frame, and what was made.
 
     Args:

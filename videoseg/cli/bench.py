@@ -72,7 +72,7 @@ def bench(
     if as_json:
         print_json({"model": name, "session": session, **dataclasses.asdict(result)})
     else:
-        _say(name, source, result, session)
+        _print_result(name, source, result, session)
     _end(name, result)
 
 
@@ -122,7 +122,7 @@ def _in_pixels(prompts: Sequence[Prompt], streams: Mapping[str, StreamInfo]) -> 
     return prompts
 
 
-def _say(model: str, source: str, result: Measured, session: str) -> None:
+def _print_result(model: str, source: str, result: Measured, session: str) -> None:
     times, used = result.times, result.usage
     images = "1 image" if times.count == 1 else f"{times.count} images"
     tell(f"{model}: {images} of {source}, one at a time; {session}")

@@ -44,7 +44,7 @@ def doctor(
         for name, group in found.items():
             if group:
                 tell(name)
-                _say(group)
+                _print_findings(group)
     if lacking:
         names = ", ".join(each.subject for each in lacking)
         tell(f"videoseg: `videoseg segment` cannot run without {names}", err=True)
@@ -56,7 +56,7 @@ def is_fatal(finding: Finding) -> bool:
     return finding.needed and finding.state == "missing"
 
 
-def _say(group: Iterable[Finding]) -> None:
+def _print_findings(group: Iterable[Finding]) -> None:
     for each in group:
         tell(f"  {each.state:8}{each.subject:24}{each.detail}")
         if each.advice:

@@ -117,7 +117,7 @@ def run(
         sampled = dataclasses.asdict(samples)
         result = evaluate(source, asked, chosen, folder, **sampled, on_sample=on_sample)
     write_report(result, folder, price)
-    _say(result, folder, as_json=as_json, quiet=quiet)
+    _print_result(result, folder, as_json=as_json, quiet=quiet)
     _end(result.skipped, quiet)
 
 
@@ -221,7 +221,7 @@ def _candidate(
     return candidate(settings)
 
 
-def _say(result: Result, folder: Path, *, as_json: bool, quiet: bool) -> None:
+def _print_result(result: Result, folder: Path, *, as_json: bool, quiet: bool) -> None:
     """Print what was measured."""
     from videoseg.evaluate.report import RESULTS
     from videoseg.evaluate.report import as_json as plain

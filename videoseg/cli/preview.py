@@ -102,7 +102,7 @@ def preview(
         ask_consent(settings, location, lambda: frames, yes=yes)
     with Job(location, prompts, settings, asks=not ruler) as job:
         shown = _draw(job, at or (), path, width=width, ruler=ruler)
-        _say(job, shown, path, as_json=as_json, quiet=messages.quiet)
+        _print_found(job, shown, path, as_json=as_json, quiet=messages.quiet)
         if job.refused:
             raise typer.Exit(PARTLY)
 
@@ -175,7 +175,9 @@ def _refuse_losing(
             raise UsageError(f"{given} would be lost: it is read; give another file with -o")
 
 
-def _say(job: Job, shown: Sequence[Look], path: Path, *, as_json: bool, quiet: bool) -> None:
+def _print_found(
+    job: Job, shown: Sequence[Look], path: Path, *, as_json: bool, quiet: bool
+) -> None:
     if not quiet:
         for note in job.notes:
             tell(f"note: {note}", err=True)
@@ -188,7 +190,7 @@ def _say(job: Job, shown: Sequence[Look], path: Path, *, as_json: bool, quiet: b
     if as_json:
         frames = [
             {
-                "places": list(look.places),
+                "places": list(look.reasons),
                 "followed": look.followed,
                 "frame": look.frame.index,
                 "seconds": float(look.frame.seconds),

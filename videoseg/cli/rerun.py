@@ -51,7 +51,7 @@ def rerun(
     messages: MessageOptions,
 ) -> None:
     """Track, smooth and write a finished run again without running the model."""
-    from videoseg.cli._summary import say_summary
+    from videoseg.cli._summary import print_summary
     from videoseg.jobs.rerun import Finished
 
     begun = time.perf_counter()
@@ -65,4 +65,4 @@ def rerun(
         Progress(job.frame_count, job.clock, quiet=quiet, name=str(folder), mode=mode) as shown,
     ):
         summary = run.rerun(job, out or folder, overwrite=overwrite, on_frame=shown.show)
-    say_summary(summary, time.perf_counter() - begun, as_json=report.as_json, quiet=quiet)
+    print_summary(summary, time.perf_counter() - begun, as_json=report.as_json, quiet=quiet)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from videoseg.cli import _inputs, _report
-from videoseg.cli._plan import say_plans
+from videoseg.cli._plan import print_plans
 from videoseg.cli._progress import Mode
 from videoseg.cli._streams import print_json
 from videoseg.cli.options.batch import BatchOptions
@@ -107,7 +107,7 @@ def segment(
     tasks = _tasks(inputs, folders, prompts, settings, batch, files)
     if batch.dry_run:
         several, as_json = inputs.several, report.as_json
-        raise typer.Exit(say_plans(tasks, batch.jobs, several=several, as_json=as_json))
+        raise typer.Exit(print_plans(tasks, batch.jobs, several=several, as_json=as_json))
     what = inputs.locations[0] if len(tasks) == 1 else f"{len(tasks)} inputs"
     frames = frames_of(inputs.locations, prompts, settings)
     ask_consent(settings, what, frames, yes=service.yes)

@@ -47,7 +47,7 @@ def write(
     messages: MessageOptions,
 ) -> None:
     """Write more outputs of a finished run without finding or tracking again."""
-    from videoseg.cli._summary import say_summary
+    from videoseg.cli._summary import print_summary
     from videoseg.jobs.rerun import Finished
     from videoseg.system.threads import Stopwatch
 
@@ -63,7 +63,7 @@ def write(
             if drawn := _drawn(write, run.config):
                 error.add_note(f"its frames are needed for {', '.join(drawn)}")
             raise
-    say_summary(summary, time.perf_counter() - begun, as_json=report.as_json, quiet=quiet)
+    print_summary(summary, time.perf_counter() - begun, as_json=report.as_json, quiet=quiet)
 
 
 def _drawn(names: Sequence[str], config: RunConfig) -> list[str]:

@@ -21,13 +21,13 @@ from videoseg.types import Detections, Frame
 _log = logging.getLogger(__name__)
 
 
-def load_model(parts: Assembly, say: Callable[[str], None] = _log.warning) -> None:
-    """Load the model; ``say`` is told which prompts are not looked for, if any.
+def load_model(parts: Assembly, log: Callable[[str], None] = _log.warning) -> None:
+    """Load the model; ``log`` gets which prompts are not looked for, if any.
 
     Raises:
         UnknownPhraseError: The model can ground none of them.
     """
-    parts.session.load(parts.questions.prompts, parts.clock, say)
+    parts.session.load(parts.questions.prompts, parts.clock, log)
     known = tuple(parts.known.values())
     parts.session.note(mark_notes(known, parts.range.start, goes_back=_goes_back(parts)))
 
@@ -71,9 +71,9 @@ def ask_alone(parts: Assembly, frames: Iterable[Frame]) -> Iterator[tuple[Frame,
     model = _view(parts)
     for frame in frames:
         asked = {
-            number: held
+            number: marked
             for number, prompt in parts.known.items()
-            if (held := prompt_on(prompt, frame.index)) is not None
+            if (marked := prompt_on(prompt, frame.index)) is not None
         }
         yield frame, ask(model, frame, asked, len(parts.questions.prompts))
 

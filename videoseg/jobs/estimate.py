@@ -117,7 +117,7 @@ class _Trial:
         Each is a run of its own: over the gaps between them nothing can be drawn, nor sound copied.
         """
         begun, written = time.perf_counter(), 0
-        for part in self._places():
+        for part in self._spans():
             if self.parts and time.perf_counter() - begun > _ENOUGH:
                 break
             self.parts.append(part)
@@ -136,7 +136,7 @@ class _Trial:
             yield frame
             since = time.perf_counter()
 
-    def _places(self) -> list[tuple[int, int]]:
+    def _spans(self) -> list[tuple[int, int]]:
         """Parts of equal length, spread evenly; all of a short run."""
         first, last = self.job.ends
         length = max(_LEAST, self.job.batch or 1)

@@ -151,7 +151,7 @@ class Job(AbstractContextManager["Job"]):
         Raises:
             UnknownPhraseError: The model can ground none; names models that could.
         """
-        asking.load_model(self._parts, say=_log.info)
+        asking.load_model(self._parts, log=_log.info)
         for each in self.refused:
             warnings.warn(UnknownPhraseWarning(each.reason, phrase=each.text), stacklevel=3)
         return running.follow(self._parts, asking.run_stage(self._parts))

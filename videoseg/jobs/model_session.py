@@ -43,8 +43,8 @@ class ModelSession:
     refused: tuple[Refused, ...] = field(init=False, default=())
     notes: tuple[str, ...] = field(init=False, default=())
 
-    def load(self, prompts: Sequence[Prompt], clock: Stopwatch, say: Callable[[str], None]) -> None:
-        """Load the model; ``say`` is told which prompts are not looked for, if any.
+    def load(self, prompts: Sequence[Prompt], clock: Stopwatch, log: Callable[[str], None]) -> None:
+        """Load the model; ``log`` gets which prompts are not looked for, if any.
 
         Raises:
             UnknownPhraseError: The model can ground none of them; names models that could.
@@ -57,16 +57,16 @@ class ModelSession:
                     f"{error}; {models_that_could(self.card)}", phrase=error.phrase
                 ) from error
         if self.refused:
-            say(refusal(self.refused, self.card))
+            log(refusal(self.refused, self.card))
         known = tuple(self.known(prompts).values())
         self.notes = ()
         self.note(self.model.explain(known) if isinstance(self.model, Explains) else ())
 
     def note(self, lines: Iterable[str]) -> None:
         """Add lines to what there is to say about the prompts."""
-        told = tuple(lines)
-        self.notes = (*self.notes, *told)
-        for line in told:
+        added = tuple(lines)
+        self.notes = (*self.notes, *added)
+        for line in added:
             _log.warning("%s", line)
 
     def known(self, prompts: Sequence[Prompt]) -> dict[int, Prompt]:

@@ -65,14 +65,14 @@ class Look:
     """What was found on one frame.
 
     Attributes:
-        places: Why it is shown: ``first``, ``middle``, ``last``, ``marked``, ``at 12.5``,
+        reasons: Why it is shown: ``first``, ``middle``, ``last``, ``marked``, ``at 12.5``,
             ``followed to here``.
         frame: The frame.
         detections: What the model answered.
         followed: Whether what is marked on a frame before was followed to this one.
     """
 
-    places: tuple[str, ...]
+    reasons: tuple[str, ...]
     frame: Frame
     detections: Detections
     followed: bool = False
@@ -244,7 +244,7 @@ def _tile(
     planes = [np.array(small[..., channel], np.uint8) for channel in range(3)]
     painter = Painter(RGB, *size, _OPACITY, labels=True, caption=_caption)
     painter.paint(planes, _scene(look, prompts, size, vectorizer))
-    lines = [(" + ".join(look.places) + f"   frame {look.frame.index}   {_clock(look)}", _INK)]
+    lines = [(" + ".join(look.reasons) + f"   frame {look.frame.index}   {_clock(look)}", _INK)]
     lines += [
         (f"{p.label}: not known to the model" if n in refused else _found(look, n, p), _PALE)
         for n, p in enumerate(prompts)
