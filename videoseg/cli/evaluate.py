@@ -48,7 +48,6 @@ videoseg eval compare out-a/ out-b/
 videoseg eval suite data/ --model embedded -o out/
 """
 _RUN = "run"
-_U2NET = "baseline-u2netp"
 
 
 class _DefaultGroup(TyperGroup):
@@ -170,7 +169,7 @@ def suite(
     quiet: Quiet = False,
 ) -> None:
     """Measure a model and baselines on all data sets in a folder."""
-    from videoseg.evaluate.suite import run_suite
+    from videoseg.evaluate.suite import U2NET, run_suite
 
     _refuse_data(out, data)
     chosen = _candidate(model, given, data, limit=None, yes=yes)
@@ -179,7 +178,7 @@ def suite(
             data,
             chosen,
             out,
-            settings={} if u2net_python is None else {_U2NET: {"python": u2net_python}},
+            settings={} if u2net_python is None else {U2NET: {"python": u2net_python}},
             baselines=baselines,
             limit=samples.limit,
             skip_broken=samples.skip_broken,

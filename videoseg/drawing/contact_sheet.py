@@ -10,6 +10,11 @@ import numpy as np
 from videoseg.system.output_files import writing
 from videoseg.types import RgbImage
 
+GROUND = 24
+"""Level of grey behind pictures and words."""
+INK = 235
+"""Level of grey of words and marks."""
+
 
 def grid(tiles: Sequence[RgbImage], columns: int, *, gap: int = 0, ground: int = 0) -> RgbImage:
     """Tiles of any sizes in reading order, each at the upper left of its cell.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from videoseg.drawing.contact_sheet import GROUND, INK
 from videoseg.drawing.labels import fitting_text
 from videoseg.types import RgbImage
 
@@ -23,10 +24,6 @@ _LONG = 8
 """Length of a mark that has a number, pixels."""
 _SHORT = 4
 """Length of a mark without a number, pixels."""
-_GROUND = 24
-"""Level of grey behind the numbers."""
-_INK = 235
-"""Level of grey of numbers and marks."""
 _LIGHT = 0.32
 """Share of white in a line over the picture."""
 _DARK = 0.25
@@ -45,7 +42,7 @@ def with_ruler(picture: RgbImage, width: int, height: int) -> RgbImage:
         uint8 (H + TOP, W + LEFT, 3), the picture at its lower right.
     """
     high, wide = picture.shape[:2]
-    sheet = np.full((high + TOP, wide + LEFT, 3), _GROUND, np.uint8)
+    sheet = np.full((high + TOP, wide + LEFT, 3), GROUND, np.uint8)
     sheet[TOP:, LEFT:] = picture
     for axis, (shown, size) in enumerate(((wide, width), (high, height))):
         step = step_for(shown / size)
@@ -83,9 +80,9 @@ def _line(sheet: RgbImage, axis: int, place: int) -> None:
 
 def _tick(sheet: RgbImage, axis: int, place: int, length: int) -> None:
     if axis == 0:
-        sheet[TOP - length : TOP, LEFT + place] = _INK
+        sheet[TOP - length : TOP, LEFT + place] = INK
     else:
-        sheet[TOP + place, LEFT - length : LEFT] = _INK
+        sheet[TOP + place, LEFT - length : LEFT] = INK
 
 
 def _number(sheet: RgbImage, axis: int, place: int, value: int) -> None:
@@ -100,4 +97,4 @@ def _number(sheet: RgbImage, axis: int, place: int, value: int) -> None:
     y, x = max(0, y), max(0, x)
     window = sheet[y : y + rows, x : x + columns]
     clipped = coverage[: window.shape[0], : window.shape[1], None]
-    window[:] = np.rint(window + (_INK - window.astype(np.float64)) * clipped)
+    window[:] = np.rint(window + (INK - window.astype(np.float64)) * clipped)

@@ -26,7 +26,7 @@ _BOX = "baseline-box"
 """The baseline that answers with the box itself."""
 _GRABCUT = "baseline-grabcut"
 """The baseline that runs OpenCV's GrabCut in a box."""
-_U2NET = "baseline-u2netp"
+U2NET = "baseline-u2netp"
 """The baseline that runs the salience network u2netp."""
 
 
@@ -64,7 +64,7 @@ _CUT = Rival(_GRABCUT, "GrabCut of OpenCV")
 _FROM_BOX = (
     Rival(_BOX, "the box as mask"),
     _CUT,
-    Rival(_U2NET, "U2-Net-P on the crop"),
+    Rival(U2NET, "U2-Net-P on the crop"),
 )
 TRIALS = (
     Trial("images/coco_val", "coco", "names"),

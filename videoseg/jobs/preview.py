@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from videoseg.drawing.contact_sheet import grid
+from videoseg.drawing.contact_sheet import GROUND, INK, grid
 from videoseg.drawing.labels import fitting_text
 from videoseg.drawing.outlines import Painter
 from videoseg.drawing.planes import RGB
@@ -46,10 +46,6 @@ _LETTERS = 16
 """Size of letters, pixels."""
 _LINE = 24
 """Height of a line of text, pixels."""
-_GROUND = 24
-"""Grey level behind the pictures."""
-_INK = 235
-"""Grey level of the first line below a picture."""
 _PALE = 150
 """Grey level of the lines that matter less."""
 _OPACITY = 0.35
@@ -221,7 +217,7 @@ def draw(
         for look in shown
     ]
     columns = _COLUMNS if len(tiles) != 4 else 2
-    return grid(tiles, columns, gap=_GAP, ground=_GROUND)
+    return grid(tiles, columns, gap=_GAP, ground=GROUND)
 
 
 def _tile(
@@ -244,7 +240,7 @@ def _tile(
     planes = [np.array(small[..., channel], np.uint8) for channel in range(3)]
     painter = Painter(RGB, *size, _OPACITY, labels=True, caption=_caption)
     painter.paint(planes, _scene(look, prompts, size, vectorizer))
-    lines = [(" + ".join(look.reasons) + f"   frame {look.frame.index}   {_clock(look)}", _INK)]
+    lines = [(" + ".join(look.reasons) + f"   frame {look.frame.index}   {_clock(look)}", INK)]
     lines += [
         (f"{p.label}: not known to the model" if n in refused else _found(look, n, p), _PALE)
         for n, p in enumerate(prompts)
@@ -301,8 +297,8 @@ def _clock(look: Look) -> str:
 def _line(text: str, width: int, ink: int) -> RgbImage:
     """A line of text on the ground, as wide as the picture above it."""
     coverage = fitting_text(text, _LETTERS, width - 4)[:_LINE, : width - 4]
-    line = np.full((_LINE, width), _GROUND, np.uint8)
+    line = np.full((_LINE, width), GROUND, np.uint8)
     top = (_LINE - coverage.shape[0]) // 2
     window = line[top : top + coverage.shape[0], 2 : 2 + coverage.shape[1]]
-    window[:] = np.rint(_GROUND + (ink - _GROUND) * coverage)
+    window[:] = np.rint(GROUND + (ink - GROUND) * coverage)
     return np.dstack([line] * 3)

@@ -22,7 +22,7 @@ from videoseg.models._hosted.pictures import data_uri, jpeg
 from videoseg.models._hosted.prices import Counted, Tokens, counted
 from videoseg.models._hosted.reading import Limits, Tally, UnreadableError, number, parsed
 from videoseg.models._hosted.settings import Hosted, Provider
-from videoseg.models._hosted.shapes import Extent, instance_of, placed, read_path
+from videoseg.models._hosted.shapes import UNSTATED_SCORE, Extent, instance_of, placed, read_path
 from videoseg.settings import Guarded
 from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt
 
@@ -34,8 +34,6 @@ _PROVIDER = Provider(
     header="X-Moondream-Auth",
 )
 PHOTON = "photon"
-_SCORE = 0.9
-"""The service says nothing about how sure it is."""
 _WORST = Tokens(input=4_000, output=1_024)
 """Tokens of one call at most: twelve crops and a long path."""
 _NEAR = (-1.0, 2.0)
@@ -299,7 +297,7 @@ def outlined(
         raise UnreadableError(f"it answered with a path that cannot be read: {error}") from error
     extent = (0.0, 0.0, 1.0, 1.0) if box is None else _extent(box)
     rings = placed(rings, extent, width=frame.width, height=frame.height)
-    return instance_of(rings, _SCORE, place, width=frame.width, height=frame.height)
+    return instance_of(rings, UNSTATED_SCORE, place, width=frame.width, height=frame.height)
 
 
 def _places(answer: Mapping[str, Any], limits: Limits) -> list[Ref]:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _BT601 = 5
 """BT.601 as matrix_coefficients of ITU-T H.273."""
-_BT709 = 1
-"""BT.709 as matrix_coefficients of ITU-T H.273."""
+BT709 = 1
+"""BT.709 in ITU-T H.273: as primaries, as transfer and as matrix_coefficients."""
 _SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 """ITU-T H.273 matrix_coefficients -> the constant libswscale knows the same matrix by."""
 _RGB = 0
@@ -112,7 +112,7 @@ class Converter:
     ) -> npt.NDArray[Any]:
         colour: dict[str, int] = {}
         if not frame.format.is_rgb:
-            matrix = _BT601 if frame.height < 720 else _BT709
+            matrix = _BT601 if frame.height < 720 else BT709
             colour = {
                 "src_colorspace": _SWSCALE_MATRIX.get(int(frame.colorspace), matrix),
                 "src_color_range": FULL if is_full_range(frame) else LIMITED,

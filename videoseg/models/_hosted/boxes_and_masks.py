@@ -30,7 +30,14 @@ from videoseg.formats.images.png import SIGNATURE
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import ByteMap
 from videoseg.models._hosted.reading import Limits, Tally, UnreadableError, number
-from videoseg.models._hosted.shapes import Extent, extent_of, instance_of, scaled_polygon
+from videoseg.models._hosted.shapes import (
+    UNSTATED_SCORE,
+    Extent,
+    apart,
+    extent_of,
+    instance_of,
+    scaled_polygon,
+)
 from videoseg.types import Instance, Polygon, Ring
 
 _FENCED = re.compile(r"```(?:\w*)\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
@@ -54,8 +61,6 @@ _THOUSAND = 1000.0
 _FAR = 2000.0
 """Coordinates further out than this are no place near the frame."""
 _KEYS = ("boxes", "masks", "segmentation_masks", "objects", "items", "results")
-_SCORE = 0.9
-"""Where an entry says nothing about how sure it is."""
 
 _LIMITS = Limits()
 
@@ -175,7 +180,7 @@ def _score(value: Any) -> float:
     try:
         return number(value, 0, 1)
     except ValueError:
-        return _SCORE
+        return UNSTATED_SCORE
 
 
 def _mask(value: Any, box: Extent, tally: Tally) -> ByteMap | tuple[Ring, ...]:
@@ -237,7 +242,7 @@ def _rings(value: list[Any], box: Extent, tally: Tally) -> tuple[Ring, ...]:
     tally.add("rings", len(given))
     tally.add("segments", sum(len(one) for one in given if isinstance(one, list)))
     rings = tuple(map(_polygon, given))
-    if _far(extent_of(rings), box) > _far(extent_of(_turned(rings)), box) + 0.05:
+    if apart(extent_of(rings), box) > apart(extent_of(_turned(rings)), box) + 0.05:
         return _turned(rings)
     return rings
 
@@ -257,10 +262,6 @@ def _turned(rings: tuple[Ring, ...]) -> tuple[Ring, ...]:
     return tuple(
         Polygon(ring.points[:, ::-1].copy()) for ring in rings if isinstance(ring, Polygon)
     )
-
-
-def _far(a: Extent, b: Extent) -> float:
-    return max(abs(p - q) for p, q in zip(a, b, strict=True))
 
 
 def _laid(mask: ByteMap, box: Extent, width: int, height: int) -> npt.NDArray[np.bool_]:

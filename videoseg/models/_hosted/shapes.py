@@ -24,6 +24,8 @@ _COMMAND = re.compile(r"([A-Za-z])([^A-Za-z]*)")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _ARGUMENTS = {"M": 2, "L": 2, "H": 1, "V": 1, "C": 6, "S": 4, "Q": 4, "T": 2, "Z": 0}
 _UNIT: Extent = (0.0, 0.0, 1.0, 1.0)
+UNSTATED_SCORE = 0.9
+"""Score of an object of which a service does not say how sure it is."""
 _LIMITS = Limits()
 _LONGEST_SEGMENT = 128
 """Characters of a curve: six numbers of twenty each."""
@@ -83,7 +85,7 @@ def placed(rings: tuple[Ring, ...], box: Extent, *, width: int, height: int) -> 
         height: Of the frame, pixels.
     """
     extent = extent_of(rings)
-    of_image = _apart(extent, box) < _FITS and _apart(extent, _UNIT) > _MISSES
+    of_image = apart(extent, box) < _FITS and apart(extent, _UNIT) > _MISSES
     x1, y1, x2, y2 = _UNIT if of_image else box
     scale = np.array([(x2 - x1) * width, (y2 - y1) * height])
     offset = np.array([x1 * width, y1 * height])
@@ -246,7 +248,8 @@ def _moved(ring: Ring, scale: npt.NDArray[np.float64], offset: npt.NDArray[np.fl
     return Bezier((ring.segments * scale + offset).astype(np.float32))
 
 
-def _apart(a: Extent, b: Extent) -> float:
+def apart(a: Extent, b: Extent) -> float:
+    """How far the edges of two boxes are from each other at most."""
     return max(abs(p - q) for p, q in zip(a, b, strict=True))
 
 

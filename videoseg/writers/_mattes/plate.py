@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.formats.images.colour import Converter
+from videoseg.formats.images.colour import BT709, Converter
 from videoseg.formats.images.hdr import HLG, PQ
 from videoseg.formats.images.orientation import Orientation
 from videoseg.types import Colour, Frame, StreamInfo
 
-_BT709 = 1
 _BACKGROUND = "#000000"
 """For pictures without transparency, so it does not matter."""
 
@@ -27,7 +26,7 @@ def is_deep(info: StreamInfo, frame: Frame) -> bool:
 def colour_of(info: StreamInfo, *, deep: bool) -> Colour:
     """Primaries and transfer of a stream's pictures; HDR that was mapped to 8 bits is BT.709."""
     if info.colour.transfer in (PQ, HLG) and not deep:
-        return Colour(_BT709, _BT709)
+        return Colour(BT709, BT709)
     return info.colour
 
 
