@@ -24,7 +24,7 @@ from videoseg.runlog.checkpoint import Notes
 from videoseg.runlog.reader import read_run
 from videoseg.runlog.staging import STAGING, Staging, settle
 from videoseg.system import held_folders as held
-from videoseg.system.held_folders import Held
+from videoseg.system.held_folders import FolderHandle
 
 TOKEN = "0123456789abcdef" * 2
 NAMES = ("svg", "overlay.mp4", "run.json")
@@ -462,7 +462,7 @@ def test_notes_are_written_through_no_link(name: str, tmp_path: Path) -> None:
     notes.mkdir()
     keys.write_text("mine")
     (notes / name).symlink_to(keys)
-    with Held.at(notes) as folder:
+    with FolderHandle.at(notes) as folder:
         folder.write(name.removesuffix(".part"), [b"made"])
     assert keys.read_text() == "mine"
     assert (notes / name.removesuffix(".part")).read_text() == "made"

@@ -26,7 +26,7 @@ from videoseg.jobs.batch import _reason
 from videoseg.models._hosted import chat, retry
 from videoseg.runlog.staging import STAGING, Staging
 from videoseg.sources.video import VideoSource
-from videoseg.system.held_folders import Held
+from videoseg.system.held_folders import FolderHandle
 from videoseg.system.threads import read_ahead
 
 RAN_OUT: list[tuple[Exception, str]] = [
@@ -176,16 +176,16 @@ def test_a_thread_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_an_interrupt_while_publishing_waits_until_all_is_there(
     at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, moves = Held.move, iter(range(1, 10))
+    real, moves = FolderHandle.move, iter(range(1, 10))
 
-    def move(self: Held, *rest: Any) -> None:
+    def move(self: FolderHandle, *rest: Any) -> None:
         if next(moves) == at:
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)  # people press it twice
         real(self, *rest)
 
     names = ("a", "b", "run.json")
-    monkeypatch.setattr(Held, "move", move)
+    monkeypatch.setattr(FolderHandle, "move", move)
     # A shell gives what it starts in the background a handler that ignores it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt), Staging(tmp_path / "out", names) as staging:

@@ -14,7 +14,7 @@ import pytest
 
 from videoseg.errors import OutputError, OutputExistsError, UsageError
 from videoseg.runlog.staging import Staging
-from videoseg.system.held_folders import Held
+from videoseg.system.held_folders import FolderHandle
 
 NAMES = ("svg", "overlay.mp4", "run.json")
 HOLD = (
@@ -165,16 +165,16 @@ def test_a_failed_publish_puts_everything_back(
 ) -> None:
     run(tmp_path, "one")
     before = tree(tmp_path)
-    move = Held.move
+    move = FolderHandle.move
 
-    def fail(folder: Held, name: str, other: Held, target: str) -> None:
+    def fail(folder: FolderHandle, name: str, other: FolderHandle, target: str) -> None:
         if name == "run.json" and folder.path.name == "new":
             raise OSError(28, "No space left on device")
         move(folder, name, other, target)
 
     with Staging(tmp_path, NAMES, overwrite=True) as staging:
         make(staging, "two")
-        monkeypatch.setattr(Held, "move", fail)
+        monkeypatch.setattr(FolderHandle, "move", fail)
         with pytest.raises(OutputError, match=r"^cannot publish to .*: No space left on device$"):
             staging.publish()
         monkeypatch.undo()
@@ -334,13 +334,13 @@ def test_a_later_run_of_something_else_settles_first(tmp_path: Path) -> None:
     code = (
         "import json, os, sys; from pathlib import Path\n"
         "from videoseg.runlog.staging import Staging\n"
-        "from videoseg.system.held_folders import Held\n"
+        "from videoseg.system.held_folders import FolderHandle\n"
         f"with Staging(Path(sys.argv[1]), {names}, overwrite=True) as staging:\n"
         "    new = staging.folder; (new / 'svg').mkdir(); (new / 'a').mkdir()\n"
         "    (new / 'svg' / '0.svg').write_text('two'); (new / 'a' / 'b.txt').write_text('two')\n"
         f"    (new / 'run.json').write_text(json.dumps({{'outputs': {names}}}))\n"
-        "    move = Held.move\n"
-        "    Held.move = lambda held, name, *to: "
+        "    move = FolderHandle.move\n"
+        "    FolderHandle.move = lambda held, name, *to: "
         "os._exit(9) if name == 'b.txt' else move(held, name, *to)\n"
         "    staging.publish()\n"
     )

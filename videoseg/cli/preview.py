@@ -27,7 +27,7 @@ from videoseg.errors import OutputExistsError, PromptError, UsageError
 if TYPE_CHECKING:
     from videoseg.config.run_config import RunConfig
     from videoseg.jobs.job import Job
-    from videoseg.jobs.preview import Look
+    from videoseg.jobs.preview import PreviewedFrame
     from videoseg.types import Prompt
 
 DEFAULT_OUT = "{stem}.preview.png"
@@ -139,7 +139,9 @@ def _free_path(out: Path | None, location: str, *, overwrite: bool) -> Path:
     return path
 
 
-def _draw(job: Job, at: Sequence[str], path: Path, *, width: int, ruler: bool) -> Sequence[Look]:
+def _draw(
+    job: Job, at: Sequence[str], path: Path, *, width: int, ruler: bool
+) -> Sequence[PreviewedFrame]:
     """Look at some frames, and write the picture of them."""
     from videoseg.drawing.contact_sheet import write_png
     from videoseg.jobs.preview import draw, looks
@@ -176,7 +178,7 @@ def _refuse_losing(
 
 
 def _print_found(
-    job: Job, shown: Sequence[Look], path: Path, *, as_json: bool, quiet: bool
+    job: Job, shown: Sequence[PreviewedFrame], path: Path, *, as_json: bool, quiet: bool
 ) -> None:
     if not quiet:
         for note in job.notes:

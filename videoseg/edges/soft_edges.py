@@ -112,17 +112,17 @@ class SoftEdges:
         flow = None
         if before is not None and wants_flow and scene.instances:
             flow = flow_between(before.image, frame.image)
-        steadied: dict[int, Alpha] = {}
+        smoothed: dict[int, Alpha] = {}
         finished: list[Alpha] = []
         for tracked in scene.instances:
             mask = tracked.instance.mask
             past = before.alphas.get(tracked.track_id) if before else None
             alpha = self._soft(mask, frame.image)
             if past is not None and before is not None and flow is not None:
-                alpha = self._steadied(alpha, past, flow, before.image, frame.image)
-            steadied[tracked.track_id] = alpha
+                alpha = self._smoothed(alpha, past, flow, before.image, frame.image)
+            smoothed[tracked.track_id] = alpha
             finished.append(self._finished(alpha, mask, flow))
-        self._streams[scene.stream] = _Memory(frame.image, scene.shot, steadied)
+        self._streams[scene.stream] = _Memory(frame.image, scene.shot, smoothed)
         return finished
 
     def _soft(self, mask: Mask, image: RgbImage) -> Alpha:
@@ -134,7 +134,7 @@ class SoftEdges:
         values = np.where(inner, self.engine.alpha(window), window.distance > 0)
         return _alpha(values, window.box, mask.frame_width, mask.frame_height)
 
-    def _steadied(
+    def _smoothed(
         self, alpha: Alpha, past: Alpha, flow: Flow, was: RgbImage, image: RgbImage
     ) -> Alpha:
         """A matte with that of the frame before, where the picture has not changed."""

@@ -57,7 +57,7 @@ _STRIDE = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class PreviewedFrame:
     """What was found on one frame.
 
     Attributes:
@@ -79,7 +79,7 @@ class Look:
         return tuple(sorted(found, reverse=True))
 
 
-def looks(job: Job, at: Sequence[str] = ()) -> tuple[Look, ...]:
+def looks(job: Job, at: Sequence[str] = ()) -> tuple[PreviewedFrame, ...]:
     """Ask about the first, middle and last frame, frames with marks, and places in the clip.
 
     Only these frames are decoded where the source can seek, and those through which marks are
@@ -155,7 +155,7 @@ def _walk(job: Job, last: int, places: Sequence[int]) -> _Walk:
     return _Walk(start, end + 1, stride, end)
 
 
-def _asked(job: Job, wanted: Mapping[int, Sequence[str]]) -> Iterator[Look]:
+def _asked(job: Job, wanted: Mapping[int, Sequence[str]]) -> Iterator[PreviewedFrame]:
     """The frames to be shown, with what is found on each by itself."""
     if job.prompts:
         pairs = job.look(wanted)
@@ -163,10 +163,10 @@ def _asked(job: Job, wanted: Mapping[int, Sequence[str]]) -> Iterator[Look]:
         frames = (frame for index in sorted(wanted) for frame in job.frames(index, index + 1))
         pairs = ((frame, Detections(frame.stream, frame.index)) for frame in frames)
     for frame, found in pairs:
-        yield Look(tuple(dict.fromkeys(wanted[frame.index])), frame, found)
+        yield PreviewedFrame(tuple(dict.fromkeys(wanted[frame.index])), frame, found)
 
 
-def _followed(job: Job, shown: Sequence[Look], walk: _Walk) -> Iterator[Look]:
+def _followed(job: Job, shown: Sequence[PreviewedFrame], walk: _Walk) -> Iterator[PreviewedFrame]:
     """The same, with what is marked before a frame followed to it, as far as the walk goes."""
     wanted = {look.frame.index for look in shown}
     marks = {cue.frame for prompt in job.prompts for cue in prompt.cues}
@@ -192,7 +192,7 @@ def _followed(job: Job, shown: Sequence[Look], walk: _Walk) -> Iterator[Look]:
 
 
 def draw(
-    shown: Sequence[Look],
+    shown: Sequence[PreviewedFrame],
     prompts: Sequence[Prompt],
     streams: Mapping[str, StreamInfo],
     *,
@@ -221,7 +221,7 @@ def draw(
 
 
 def _tile(
-    look: Look,
+    look: PreviewedFrame,
     prompts: Sequence[Prompt],
     info: StreamInfo,
     most: int,
@@ -252,7 +252,7 @@ def _tile(
 
 
 def _scene(
-    look: Look, prompts: Sequence[Prompt], size: tuple[int, int], vectorizer: Vectorizer
+    look: PreviewedFrame, prompts: Sequence[Prompt], size: tuple[int, int], vectorizer: Vectorizer
 ) -> Scene:
     """What was found, in the pixels of the small picture."""
     frame, found = look.frame, look.detections.instances
@@ -273,7 +273,7 @@ def _caption(tracked: TrackedInstance) -> str:
     return f"{tracked.label} {tracked.instance.score:.2f}"
 
 
-def _found(look: Look, number: int, prompt: Prompt) -> str:
+def _found(look: PreviewedFrame, number: int, prompt: Prompt) -> str:
     here, marks = look.frame.index, [cue.frame for cue in prompt.cues if cue.frame is not None]
     scores = ", ".join(f"{score:.2f}" for score in look.scores(number)) or "not found"
     if not is_carried(prompt) or here in marks:
@@ -285,7 +285,7 @@ def _found(look: Look, number: int, prompt: Prompt) -> str:
     return f"{prompt.label}: followed, {scores}"
 
 
-def _clock(look: Look) -> str:
+def _clock(look: PreviewedFrame) -> str:
     """Hours, minutes and seconds, cut to milliseconds."""
     whole, thousandths = divmod(int(abs(look.frame.seconds) * 1000), 1000)
     minutes, seconds = divmod(whole, 60)

@@ -29,7 +29,7 @@ from videoseg.runlog.log import DETECTIONS
 from videoseg.runlog.manifest import LONGEST, json_bytes
 from videoseg.runlog.plan import Plan, difference
 from videoseg.runlog.staging import PLAN
-from videoseg.system.held_folders import Held, NotOursError
+from videoseg.system.held_folders import FolderHandle, NotOursError
 from videoseg.types.snapshot import Snapshot
 
 _STATE = "state"
@@ -51,7 +51,7 @@ class Notes:
         self.answers = folder / DETECTIONS
         self._plan = folder / PLAN
         self._noted = False
-        with _using(folder), Held.at(folder.parent) as above:
+        with _using(folder), FolderHandle.at(folder.parent) as above:
             self._folder = above.inside(folder.name)
 
     def left(self, plan: Plan, *, with_state: bool) -> tuple[int, Snapshot]:

@@ -19,7 +19,7 @@ from videoseg.runlog.log import DETECTIONS
 from videoseg.runlog.manifest import LONGEST
 from videoseg.runlog.manifest import NAME as MANIFEST
 from videoseg.runlog.output_names import outputs_of, pieces_of
-from videoseg.system.held_folders import Held, NotOursError, check_plain, is_folder, kind_of
+from videoseg.system.held_folders import FolderHandle, NotOursError, check_plain, is_folder, kind_of
 
 NEW = "new"
 """Folder, in a staging folder, of what is made."""
@@ -37,7 +37,7 @@ _LONGEST_LOCK = 256
 _TOKEN = re.compile(rb"videoseg-staging 1 ([0-9a-f]{32})\n")
 
 
-def token_of(lock: BinaryIO, staging: Held) -> str:
+def token_of(lock: BinaryIO, staging: FolderHandle) -> str:
     """The token that the run has written that made a staging folder; a new one in a new one.
 
     Raises:
@@ -56,7 +56,7 @@ def token_of(lock: BinaryIO, staging: Held) -> str:
     return found[1].decode("ascii")
 
 
-def check(staging: Held) -> None:
+def check(staging: FolderHandle) -> None:
     """Refuse a staging folder of another user, and one with links or pipes in it.
 
     Raises:
@@ -73,7 +73,7 @@ def check(staging: Held) -> None:
 
 
 def waiting(
-    staging: Held, out: Held, token: str, published: Collection[str]
+    staging: FolderHandle, out: FolderHandle, token: str, published: Collection[str]
 ) -> Sequence[str] | None:
     """The pieces that a killed run was putting into place, and that are not there yet.
 
@@ -117,7 +117,7 @@ def waiting(
     return left
 
 
-def _beneath(folder: Held, names: Sequence[str], folders: ExitStack) -> Held | None:
+def _beneath(folder: FolderHandle, names: Sequence[str], folders: ExitStack) -> FolderHandle | None:
     """The folder that names lead to; None where there is none."""
     try:
         return folders.enter_context(folder.beneath(names))
@@ -125,7 +125,7 @@ def _beneath(folder: Held, names: Sequence[str], folders: ExitStack) -> Held | N
         return None
 
 
-def _check_file(staging: Held, path: str, found: os.stat_result) -> None:
+def _check_file(staging: FolderHandle, path: str, found: os.stat_result) -> None:
     """Refuse what is no plain file, or has a name outside of the staging folder.
 
     Raises:
@@ -141,7 +141,7 @@ def _check_file(staging: Held, path: str, found: os.stat_result) -> None:
     check_plain(path, found, names=max(1, len(both)))
 
 
-def _check_owner(staging: Held) -> None:
+def _check_owner(staging: FolderHandle) -> None:
     """Whether a staging folder belongs to who would own a file made in it now.
 
     Raises:

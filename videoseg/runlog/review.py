@@ -60,7 +60,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _MaskMeasure:
     """A few numbers of a mask.
 
     Attributes:
@@ -76,7 +76,7 @@ class _Look:
     at_border: bool
 
     @classmethod
-    def of(cls, mask: Mask) -> _Look:
+    def of(cls, mask: Mask) -> _MaskMeasure:
         """Those of a mask, from samples where it is large."""
         height, width = mask.bitmap.shape
         step = max(1, -(-max(height, width) // _SAMPLES))
@@ -113,7 +113,7 @@ class _Track:
         finding: What its findings have in common.
         shot: The shot that it was last seen in.
         seen: Time of its last sighting.
-        look: Its last look.
+        measure: Of its mask where it was last seen.
         areas: Of the last sightings.
         scores: Of the last sightings.
         speed: Pixels a second, across and down.
@@ -124,7 +124,7 @@ class _Track:
     finding: Finding
     shot: int
     seen: Fraction
-    look: _Look
+    measure: _MaskMeasure
     areas: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
     speed: tuple[float, float] | None = None
@@ -158,11 +158,11 @@ class Reviewer:
         for track_id, item in here.items():
             self._found.add(item.instance.prompt)
             track = tracks.get(track_id)
-            look = _Look.of(item.instance.mask)
+            measure = _MaskMeasure.of(item.instance.mask)
             if track is None:
-                tracks[track_id] = self._begun(scene, item, look)
+                tracks[track_id] = self._begun(scene, item, measure)
             else:
-                self._seen(track, scene, item, look)
+                self._seen(track, scene, item, measure)
         for track_id in [each for each in tracks if each not in here]:
             if not self._missed(tracks[track_id], scene):
                 del tracks[track_id]
@@ -184,14 +184,16 @@ class Reviewer:
 
     # A track ----------------------------------------------------------------------------------
 
-    def _begun(self, scene: Scene, item: TrackedInstance, look: _Look) -> _Track:
+    def _begun(self, scene: Scene, item: TrackedInstance, measure: _MaskMeasure) -> _Track:
         finding = Finding("ended", item.instance.prompt, item.label, item.track_id, scene.stream)
-        track = _Track(finding, scene.shot, scene.seconds, look)
-        track.areas.append(look.area)
+        track = _Track(finding, scene.shot, scene.seconds, measure)
+        track.areas.append(measure.area)
         track.scores.append(item.instance.score)
         return track
 
-    def _seen(self, track: _Track, scene: Scene, item: TrackedInstance, look: _Look) -> None:
+    def _seen(
+        self, track: _Track, scene: Scene, item: TrackedInstance, measure: _MaskMeasure
+    ) -> None:
         passed = float(scene.seconds - track.seen)
         if track.gone is not None:
             self._back(track, scene)
@@ -201,25 +203,28 @@ class Reviewer:
             track.scores.clear()
             track.speed = None
         elif len(track.areas) >= _SETTLED:
-            self._compare(track, scene, look, passed)
+            self._compare(track, scene, measure, passed)
         self._score(track, scene, item)
         if passed > 0 and track.areas:
-            track.speed = (look.x - track.look.x) / passed, (look.y - track.look.y) / passed
+            track.speed = (
+                (measure.x - track.measure.x) / passed,
+                (measure.y - track.measure.y) / passed,
+            )
         if not track.unusual.keys() & {"shrank", "grew"}:
-            track.areas.append(look.area)
-        track.shot, track.seen, track.look = scene.shot, scene.seconds, look
+            track.areas.append(measure.area)
+        track.shot, track.seen, track.measure = scene.shot, scene.seconds, measure
 
-    def _compare(self, track: _Track, scene: Scene, look: _Look, passed: float) -> None:
+    def _compare(self, track: _Track, scene: Scene, measure: _MaskMeasure, passed: float) -> None:
         """Look for a change of area or place that nothing explains."""
         limits, usual = self._limits, statistics.median(track.areas)
-        share = look.area / usual
+        share = measure.area / usual
         # What leaves still is at the border, and what comes in was there before.
-        shrank = share < limits.shrink and not look.at_border
+        shrank = share < limits.shrink and not measure.at_border
         self._judge(track, scene, "shrank", share, is_so=shrank, weight=0.8 - 0.6 * share)
-        grew = share > 1 / limits.shrink and not track.look.at_border
+        grew = share > 1 / limits.shrink and not track.measure.at_border
         self._judge(track, scene, "grew", share, is_so=grew, weight=0.8 - 0.6 / share)
-        away = self._away(track, look, passed) / math.sqrt(usual)
-        if away > limits.jump and not (look.at_border and track.look.at_border):
+        away = self._away(track, measure, passed) / math.sqrt(usual)
+        if away > limits.jump and not (measure.at_border and track.measure.at_border):
             self._keep(self._at(track, scene, "jumped", away, min(0.9, 0.3 + 0.2 * away)))
 
     def _judge(
@@ -242,9 +247,9 @@ class Reviewer:
             self._end_of(track, kind, None)
             track.areas.clear()
 
-    def _away(self, track: _Track, look: _Look, passed: float) -> float:
+    def _away(self, track: _Track, measure: _MaskMeasure, passed: float) -> float:
         """How far it lies from where it was, and from where its motion leads; the less of both."""
-        across, down = look.x - track.look.x, look.y - track.look.y
+        across, down = measure.x - track.measure.x, measure.y - track.measure.y
         speed = track.speed or (0.0, 0.0)
         led = math.hypot(across - speed[0] * passed, down - speed[1] * passed)
         return min(math.hypot(across, down), led)
@@ -277,7 +282,7 @@ class Reviewer:
         gone, track.gone = track.gone, None
         assert gone is not None  # noqa: S101
         away = float(scene.seconds - track.seen)
-        if away > self._limits.gap and not gone.at_cut and not track.look.at_border:
+        if away > self._limits.gap and not gone.at_cut and not track.measure.at_border:
             self._keep(replace(gone, until=scene.index, weight=min(0.9, 0.4 + 0.1 * away)))
 
     def _close(self, track: _Track, now: Fraction) -> None:
@@ -287,7 +292,7 @@ class Reviewer:
             return
         # Words are looked for anew in the next shot; a mark is not.
         marked = bool(self._prompts[track.gone.prompt].cues)
-        if marked if track.gone.at_cut else not track.look.at_border:
+        if marked if track.gone.at_cut else not track.measure.at_border:
             self._keep(track.gone)
 
     def _settle(self, track: _Track, until: int | None) -> None:

@@ -34,7 +34,7 @@ from videoseg.runlog.manifest import LONGEST
 from videoseg.runlog.manifest import NAME as MANIFEST
 from videoseg.runlog.output_names import STAGING as STAGING
 from videoseg.runlog.output_names import clash, is_inside, marker_of, outputs_of
-from videoseg.system.held_folders import Held, NotOursError, is_folder, kind_of, read_plain
+from videoseg.system.held_folders import FolderHandle, NotOursError, is_folder, kind_of, read_plain
 from videoseg.system.threads import interrupts_held
 
 PLAN = "plan.json"
@@ -108,7 +108,7 @@ class Staging:
             self._refuse_existing()
         try:
             self._make_out()
-            self._out = Held.at(self.out)
+            self._out = FolderHandle.at(self.out)
             self._held, self._lock = self._take_lock()
             self._take_over()
             self._ours = True
@@ -177,7 +177,7 @@ class Staging:
 
     def _move(self, made: Sequence[str]) -> None:
         """Put pieces into place, or all back to where they were."""
-        undo: list[tuple[Held, str, Held, str]] = []
+        undo: list[tuple[FolderHandle, str, FolderHandle, str]] = []
         with contextlib.ExitStack() as folders:
             hold = folders.enter_context
             new = hold(self._held.inside(NEW))
@@ -273,7 +273,7 @@ class Staging:
             path.mkdir(exist_ok=True)
             self._made.append(path)
 
-    def _take_lock(self) -> tuple[Held, BinaryIO]:
+    def _take_lock(self) -> tuple[FolderHandle, BinaryIO]:
         """Hold the staging folder and its lock file, also against a run that is just leaving."""
         while True:
             with contextlib.suppress(FileExistsError):

@@ -1,10 +1,10 @@
 """Folders that are held open, so that what is done in them by name follows no link.
 
 An output folder that came from elsewhere may hold anything in the place of what a run leaves there:
-links that lead out of it, pipes, files with a second name elsewhere. ``Held`` opens nothing but
-plain files and real folders, and a folder that is exchanged for a link meanwhile is still the one
-that was opened. Where the platform cannot open names relative to a folder (Windows), each name is
-looked at before it is used, which leaves a moment in between.
+links that lead out of it, pipes, files with a second name elsewhere. ``FolderHandle`` opens nothing
+but plain files and real folders, and a folder that is exchanged for a link meanwhile is still the
+one that was opened. Where the platform cannot open names relative to a folder (Windows), each name
+is looked at before it is used, which leaves a moment in between.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class NotOursError(Exception):
     """A folder holds what no run leaves there; says what, as a clause."""
 
 
-class Held:
+class FolderHandle:
     """A folder that is held open until it is closed or forgotten.
 
     Names are single components, or it is the caller who has checked them.
@@ -57,7 +57,7 @@ class Held:
         self._close = weakref.finalize(self, _close, descriptor)
 
     @classmethod
-    def at(cls, path: Path) -> Held:
+    def at(cls, path: Path) -> FolderHandle:
         """A folder by its path, which may lead through links: that is the user's own wish.
 
         Raises:
@@ -68,7 +68,7 @@ class Held:
             return cls(path, None)
         return cls(path, os.open(path, os.O_RDONLY | _FOLDER))
 
-    def inside(self, name: str) -> Held:
+    def inside(self, name: str) -> FolderHandle:
         """A folder in this one.
 
         Raises:
@@ -82,9 +82,11 @@ class Held:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
             if not is_folder(found):
                 raise NotOursError(f"{name} is {kind_of(found)}")
-            return Held(path, None)
+            return FolderHandle(path, None)
         try:
-            return Held(path, os.open(name, os.O_RDONLY | _FOLDER | _NO_LINK, dir_fd=self._at))
+            return FolderHandle(
+                path, os.open(name, os.O_RDONLY | _FOLDER | _NO_LINK, dir_fd=self._at)
+            )
         except OSError as error:
             if error.errno not in (errno.ENOTDIR, errno.ELOOP):
                 raise
@@ -92,7 +94,7 @@ class Held:
             kind = "no folder" if found is None else kind_of(found)
             raise NotOursError(f"{name} is {kind}") from error
 
-    def beneath(self, names: Iterable[str], *, make: bool = False) -> Held:
+    def beneath(self, names: Iterable[str], *, make: bool = False) -> FolderHandle:
         """The folder that several names lead to, one inside the other.
 
         Args:
@@ -103,7 +105,7 @@ class Held:
             NotOursError: One is a link, or no folder.
             OSError: One does not exist, or cannot be opened or made.
         """
-        found = Held(self.path, None if self._at is None else os.dup(self._at))
+        found = FolderHandle(self.path, None if self._at is None else os.dup(self._at))
         for name in names:
             above = found
             if make:
@@ -194,7 +196,7 @@ class Held:
         else:
             os.replace(part, name, src_dir_fd=self._at, dst_dir_fd=self._at)
 
-    def move(self, name: str, folder: Held, target: str) -> None:
+    def move(self, name: str, folder: FolderHandle, target: str) -> None:
         """Give what a name stands for, a link for itself, a name in another folder."""
         if self._at is None or folder._at is None:
             os.rename(self.path / name, folder.path / target)
@@ -233,7 +235,7 @@ class Held:
                 for path, inner in folder.files(each):
                     yield f"{name}/{path}", inner
 
-    def is_at(self, folder: Held, name: str) -> bool:
+    def is_at(self, folder: FolderHandle, name: str) -> bool:
         """Whether a name in another folder still stands for this one."""
         found = folder.look(name)
         return found is not None and os.path.samestat(found, self.stat())
