@@ -11,7 +11,6 @@ count.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ import numpy as np
 from benchmarks.matte_writers import HEIGHT, INFO, WIDTH, photograph, step
 from videoseg.geometry.alphas import alpha_of
 from videoseg.system.threads import opencv_unthreaded
+from videoseg.system.workers import core_count
 from videoseg.types import Frame, Scene
 from videoseg.writers._matte_films.writer import MatteFilms
 from videoseg.writers.ffv1 import Ffv1
@@ -49,7 +49,7 @@ def main() -> None:
     for index in range(given.frames):
         scene, frame = step(index, given.objects, image)
         steps.append((scene, replace(frame, native=native)))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    cores = core_count()
     print(f"{given.objects} objects, {WIDTH} x {HEIGHT}, {cores} threads")
     with opencv_unthreaded():
         for kind in (Prores4444, Ffv1, Vp9Alpha, Qtrle, PngMov):

@@ -131,14 +131,7 @@ def write(
         if log is not None:
             with clock.measure("log"):
                 log.append_scene(scene)
-        soft = scene
-        if soften is not None and frame is not None:
-            with clock.measure("edges"):
-                soft = soften(scene, frame)
-        for name, writer in writers.items():
-            with clock.measure(name):
-                given = soft if isinstance(writer, TakesMattes) and writer.needs_alpha else scene
-                writer.write(given, frame if writer.needs_image else None)
+        _write_scene(scene, frame, writers, soften, clock)
 
     with ExitStack() as on_failure:
         on_failure.callback(_close_all, opened, log)
@@ -157,6 +150,24 @@ def write(
             log.close()
         on_failure.pop_all()
     return tally
+
+
+def _write_scene(
+    scene: Scene,
+    frame: Frame | None,
+    writers: Mapping[str, Writer],
+    soften: Callable[[Scene, Frame], Scene] | None,
+    clock: Stopwatch,
+) -> None:
+    """Hand a Scene to all writers, with mattes to those that take them."""
+    soft = scene
+    if soften is not None and frame is not None:
+        with clock.measure("edges"):
+            soft = soften(scene, frame)
+    for name, writer in writers.items():
+        with clock.measure(name):
+            given = soft if isinstance(writer, TakesMattes) and writer.needs_alpha else scene
+            writer.write(given, frame if writer.needs_image else None)
 
 
 def export(
