@@ -222,6 +222,8 @@ def _built_in(kind: Kind) -> Mapping[str, Factory]:
         origin = f"videoseg.{kind}.{module.name}"
         try:
             parts = getattr(importlib.import_module(origin), "PARTS", {})
+        except MemoryError:  # is no fault of this part's
+            raise
         except Exception as error:  # one file must not take all others with it
             fault = f"{type(error).__name__}: {error}"
             found.broken.append(Broken(kind, module.name, origin, fault))
