@@ -95,7 +95,6 @@ NAMES = [
 
 
 # numpy's word to pycocotools.
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.skipif(sys.platform == "win32", reason="names that Windows does not have")
 @pytest.mark.parametrize("name", NAMES, ids=ascii)

@@ -64,7 +64,6 @@ def test_faults_of_ours_stay_faults(error: Exception) -> None:
     assert refusal_of(error) is None
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS")
 @pytest.mark.parametrize("megabytes", [350, 450])
 def test_little_memory_is_one_line(megabytes: int, tmp_path: Path) -> None:

@@ -18,7 +18,10 @@ from videoseg.exporters.lerobot.found import Labels
 from videoseg.formats.lerobot import TIME_BASE
 from videoseg.system.addresses import for_ffmpeg
 
-CODEC, PIXEL_FORMAT = "h264", "yuv444p"
+CODEC = "h264"
+"""Of the videos of masks."""
+PIXEL_FORMAT = "yuv444p"
+"""Of the videos of masks: colours are not thinned out."""
 _KEY_EVERY = 10
 """Frames from key to key: training asks for frames at random."""
 _GREY = 128

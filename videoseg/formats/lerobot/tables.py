@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from videoseg.errors import MissingDependencyError, SourceError, SourceNotFoundError, shown
+from videoseg.errors import SourceError, SourceNotFoundError, missing_package, shown
 
 _MOST_CLAIMED = 1 << 31
 """Bytes that a group of rows may unpack to."""
@@ -21,9 +21,7 @@ def check_pyarrow() -> None:
         MissingDependencyError: It is.
     """
     if find_spec("pyarrow") is None:
-        raise MissingDependencyError(
-            "LeRobot data sets need pyarrow: pip install 'videoseg[robotics]'"
-        )
+        raise missing_package("a LeRobot data set", "pyarrow", extra="robotics")
 
 
 @contextmanager
