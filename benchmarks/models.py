@@ -41,9 +41,9 @@ import torch
 import transformers
 
 from videoseg import pipeline, registry
-from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.images import Images
+from videoseg.networks import weights as weight_files
 from videoseg.outlines.vectorizer import Vectorizer
 from videoseg.runlog.log import RunLog
 from videoseg.sources.video import VideoSource

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.support.torch_models import save, tiny_vitmatte
 from videoseg import registry
 from videoseg.edges.soft_edges import signed_distance
 from videoseg.errors import MissingDependencyError
@@ -29,9 +35,17 @@ def disc(radius: float) -> npt.NDArray[np.bool_]:
     return np.asarray((rows - 30) ** 2 + (columns - 35) ** 2 < radius**2)
 
 
+UNTRAINED: dict[str, Callable[[], Any]] = {"vitmatte": tiny_vitmatte}
+"""Networks, made with random weights: what they answer means nothing."""
+TRAINED = [name for name in registry.names("matting") if name not in UNTRAINED]
+
+
 @pytest.fixture(params=registry.names("matting"))
-def engine(request: pytest.FixtureRequest) -> Matter:
-    made = registry.find("matting", request.param).make()
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Matter:
+    settings = {}
+    if request.param in UNTRAINED:
+        settings["weights"] = save(UNTRAINED[request.param](), tmp_path)
+    made = registry.find("matting", request.param).make(**settings)
     assert isinstance(made, Matter)
     try:
         made.alpha(window(disc(20)))
@@ -53,6 +67,7 @@ def test_mattes_are_shares_of_each_pixel(engine: Matter, radius: float) -> None:
     assert np.isfinite(alpha).all()
 
 
+@pytest.mark.parametrize("engine", TRAINED, indirect=True)
 def test_where_colours_agree_with_the_mask_its_edge_is_kept(engine: Matter) -> None:
     given = window(disc(20))
     band = np.abs(given.distance) < SOFTNESS
@@ -71,3 +86,11 @@ def test_what_is_given_is_left_as_it_is(engine: Matter) -> None:
     engine.alpha(given)
     assert np.array_equal(given.image, image)
     assert np.array_equal(given.distance, distance)
+
+
+def test_several_threads_get_the_mattes_that_one_gets(engine: Matter) -> None:
+    given = [window(disc(10 + n), seed=n) for n in range(6)]
+    alone = [engine.alpha(each) for each in given]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(engine.alpha, given))
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))

@@ -427,6 +427,32 @@ def _saved(
     return save_into
 
 
+def tiny_vitmatte() -> Any:
+    """VitMatteForImageMatting on two blocks, one of which sees windows alone."""
+    transformers = pytest.importorskip("transformers")
+    backbone = transformers.VitDetConfig(
+        num_channels=4,
+        image_size=64,
+        pretrain_image_size=32,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        use_relative_position_embeddings=True,
+        window_size=3,
+        window_block_indices=[0],
+        residual_block_indices=[1],
+        out_features=["stage2"],
+    )
+    config = transformers.VitMatteConfig(
+        backbone_config=backbone,
+        hidden_size=16,
+        convstream_hidden_sizes=[4, 8, 8],
+        fusion_hidden_sizes=[16, 8, 8, 4],
+        initializer_range=0.5,  # else every matte is even, to six digits
+    )
+    return seeded(transformers.VitMatteForImageMatting, config)
+
+
 TINY: dict[str, Callable[[Path], str]] = {
     "sam2.1-tiny": _saved(tiny_sam2),
     "sam2.1-small": _saved(tiny_sam2),

@@ -215,7 +215,7 @@ def look(check: Check) -> tuple[Finding, ...]:
 
 def _has_weights(name: str, beside: Path) -> bool:
     """Whether a file beside a model, or ``org/name@revision`` in the hub's cache, is here."""
-    from videoseg.models._torch.weights import hub_snapshot
+    from videoseg.networks.weights import hub_snapshot
 
     repository, at, revision = name.partition("@")
     return hub_snapshot(repository, revision).is_dir() if at else (beside / name).is_file()

@@ -25,7 +25,7 @@ def is_present(card: ModelCard, weights: str = "") -> bool:
         card: The model's card.
         weights: The setting ``weights`` where it is given, in place of the card's.
     """
-    from videoseg.models._torch.weights import on_this_machine
+    from videoseg.networks.weights import on_this_machine
 
     if card.extra is None:
         return True

@@ -84,25 +84,26 @@ class RunConfig:
         if found.members:
             return found.make(*(self._made(one) for one in found.members))
         settings = self.tables.get(found.kind, {}).get(found.name, {})
-        if found.kind == "models":
-            settings = {**self._for_models(found), **settings}
+        if found.kind in ("models", "matting"):
+            settings = {**self._for_networks(found), **settings}
         where = f"{found.kind}.{found.name}"
         part = found.make(**_checked(found.cls, settings, where, kind=found.kind))
         if isinstance(part, Composite):
             part.compose(functools.partial(self.part, "models"))
         return part
 
-    def _for_models(self, model: registry.Part) -> dict[str, Any]:
-        """The settings of the run that every model has which runs on PyTorch."""
+    def _for_networks(self, part: registry.Part) -> dict[str, Any]:
+        """The settings of the run that every model and engine has which runs on PyTorch."""
         default = RunSettings()
-        known = {item.name for item in model.settings}
+        known = {item.name for item in part.settings}
         given = {
             key: getattr(self.run, key)
             for key in FOR_MODELS
             if getattr(self.run, key) != getattr(default, key)
         }
-        for key in given.keys() - known:
-            _log.warning("model %s has no setting %r; it is not used", model.name, key)
+        if part.kind == "models":
+            for key in given.keys() - known:
+                _log.warning("model %s has no setting %r; it is not used", part.name, key)
         return {key: value for key, value in given.items() if key in known}
 
 

@@ -13,9 +13,6 @@ import numpy.typing as npt
 from videoseg.errors import missing_package
 from videoseg.types import EdgeWindow
 
-UNKNOWN = 0.5
-"""Value in a trimap of what is to be found; 0 lies outside, 1 inside."""
-
 
 @dataclass
 class ClosedForm:
@@ -31,8 +28,7 @@ class ClosedForm:
             from pymatting import estimate_alpha_cf
         except ImportError as error:
             raise missing_package("matting 'closed-form'", "PyMatting") from error
-        band = np.abs(window.distance) < window.softness
-        trimap = np.where(band, UNKNOWN, window.distance > 0)
+        trimap = window.trimap.astype(np.float64)
         if not (trimap == 0).any() or not (trimap == 1).any():
             return window.coverage
         found = estimate_alpha_cf(window.image.astype(np.float64), trimap)

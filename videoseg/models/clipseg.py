@@ -16,13 +16,13 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from typing_extensions import Doc
 
-from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.answers import Answer, Candidates
 from videoseg.models._torch.cutouts import MARGIN
-from videoseg.models._torch.device import Device
 from videoseg.models._torch.images import IMAGENET, Images, Placement, squeezed
 from videoseg.models._torch.model import TorchSegmenter
 from videoseg.models._torch.phrases import check_lengths, worded_card
+from videoseg.networks import weights as weight_files
+from videoseg.networks.device import Device
 from videoseg.types import Detections, Frame, Instance, Mask, ModelCard, Prompt
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from annotated_types import Ge, Le
 from typing_extensions import Doc
 
 from videoseg.geometry.rings import signed_area
-from videoseg.models._torch import weights as weight_files
-from videoseg.models._torch.device import Device, memory_errors
 from videoseg.models._torch.images import IMAGENET, Images, squeezed
 from videoseg.models._torch.model import TorchModel, alike
 from videoseg.models._torch.phrases import check_lengths, check_words, worded_card
+from videoseg.networks import weights as weight_files
+from videoseg.networks.device import Device, memory_errors
 from videoseg.outlines.raster import rasterise
 from videoseg.types import (
     Detections,

@@ -16,11 +16,11 @@ from annotated_types import Ge
 from typing_extensions import Doc
 
 from videoseg.errors import PromptError
-from videoseg.models._torch import weights as weight_files
-from videoseg.models._torch.device import Device
 from videoseg.models._torch.grounder import Proposals, TorchGrounder
 from videoseg.models._torch.images import IMAGENET, Images, Placement, squeezed
 from videoseg.models._torch.phrases import check_lengths, worded_card
+from videoseg.networks import weights as weight_files
+from videoseg.networks.device import Device
 from videoseg.types import ModelCard, Prompt
 
 if TYPE_CHECKING:

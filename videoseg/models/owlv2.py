@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
-from videoseg.models._torch import weights as weight_files
-from videoseg.models._torch.device import Device
 from videoseg.models._torch.grounder import Proposals, TorchGrounder
 from videoseg.models._torch.images import CLIP, Images, Placement, normalised
 from videoseg.models._torch.phrases import check_lengths, worded_card
+from videoseg.networks import weights as weight_files
+from videoseg.networks.device import Device
 from videoseg.types import ModelCard, Prompt
 
 if TYPE_CHECKING:

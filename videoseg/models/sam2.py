@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from videoseg.models._torch.answers import Candidates
-from videoseg.models._torch.device import PACKAGES, Device
 from videoseg.models._torch.images import IMAGENET, Colours, Images
 from videoseg.models._torch.model import TorchSegmenter
 from videoseg.models._torch.promptable import KINDS, Embedded, Promptable
+from videoseg.networks.device import PACKAGES, Device
 from videoseg.types import ModelCard, Prompt
 
 

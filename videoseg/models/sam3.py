@@ -17,15 +17,15 @@ from typing_extensions import Doc
 
 from videoseg.errors import PromptError
 from videoseg.models._torch import rois
-from videoseg.models._torch import weights as weight_files
 from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.boxes import pairwise_iou
-from videoseg.models._torch.device import PACKAGES, Device
 from videoseg.models._torch.images import HALF, Colours, Images, Placement, squeezed
 from videoseg.models._torch.model import TorchSegmenter
 from videoseg.models._torch.precision import keep_precise
 from videoseg.models._torch.promptable import Promptable
 from videoseg.models.sam2 import Sam2
+from videoseg.networks import weights as weight_files
+from videoseg.networks.device import PACKAGES, Device
 from videoseg.types import ModelCard, Prompt
 
 if TYPE_CHECKING:

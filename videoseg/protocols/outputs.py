@@ -68,7 +68,10 @@ class TakesMattes(Protocol):
 
 @runtime_checkable
 class Matter(Protocol):
-    """Finds how much of each pixel an object covers, near its edge, on one frame."""
+    """Finds how much of each pixel an object covers, near its edge, on one frame.
+
+    Several threads may call it at once, each for another object.
+    """
 
     def alpha(self, window: EdgeWindow) -> npt.NDArray[np.float32]:
         """The matte in a window, float32 (h, w), 0 to 1.

@@ -73,6 +73,12 @@ class EdgeWindow:
     softness: float
 
     @property
+    def trimap(self) -> npt.NDArray[np.float32]:
+        """float32 (h, w): 0 outside, 1 inside, 0.5 in the band between them."""
+        band = np.abs(self.distance) < self.softness
+        return np.where(band, 0.5, self.distance > 0).astype(np.float32)
+
+    @property
     def coverage(self) -> npt.NDArray[np.float32]:
         """float32 (h, w), 0 to 1: how much of each pixel the mask covers, its edge no stairs."""
         return np.asarray(np.clip(self.distance + np.float32(0.5), 0, 1), dtype=np.float32)

@@ -13,8 +13,8 @@ from tests.support.examples import examples
 from videoseg.geometry.masks import to_bitmap
 from videoseg.models._torch import cutouts
 from videoseg.models._torch.cutouts import bounds, cut_out, region
-from videoseg.models._torch.device import Device
 from videoseg.models._torch.images import Placement
+from videoseg.networks.device import Device
 from videoseg.types import Mask
 
 torch = pytest.importorskip("torch")

@@ -13,10 +13,10 @@ from tests.support.torch_models import GROUNDERS, SAME_CLASS, TINY
 from videoseg import registry
 from videoseg.errors import ModelError, PromptError
 from videoseg.models._torch.boxes import best_of_many
-from videoseg.models._torch.device import Device
 from videoseg.models._torch.images import CLIP, Images
 from videoseg.models.grounding_dino import fitted
 from videoseg.models.owlv2 import squared
+from videoseg.networks.device import Device
 from videoseg.protocols import Grounder
 from videoseg.types import Box, Cue, Frame, Grounding, Prompt
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from videoseg.models._torch.device import Device, Lanes
 from videoseg.models._torch.images import (
     CLIP,
     HALF,
@@ -20,6 +19,7 @@ from videoseg.models._torch.images import (
     letterboxed,
     squeezed,
 )
+from videoseg.networks.device import Device, Lanes
 from videoseg.types import Frame
 
 torch = pytest.importorskip("torch")

@@ -20,9 +20,9 @@ import pytest
 from tests.support.torch_models import TINY, save, tiny_sam2
 from videoseg import registry
 from videoseg.models._torch.answers import Answer, Candidates, Group
-from videoseg.models._torch.device import Device, Lanes
 from videoseg.models._torch.images import Images, Placement, Uploader
 from videoseg.models.sam2 import Sam21Tiny
+from videoseg.networks.device import Device, Lanes
 from videoseg.types import Cue, Frame, Prompt
 
 torch = pytest.importorskip("torch")

@@ -4,8 +4,8 @@ How a family is added, in one file of ``videoseg/models/``:
 
 * Make a dataclass of ``model.TorchSegmenter`` (answers with masks) or of ``model.TorchModel``
   (anything else, such as a grounder), and write ``_check`` (refuse prompts) and ``_build`` (make
-  the network from a folder with ``weights.load``; it must be a class of transformers, of which the
-  module may be imported only there: ``transformers.X`` itself works without torchvision).
+  the network from a folder with ``networks.weights.load``; it must be a class of transformers, of
+  which the module may be imported only there: ``transformers.X`` itself works without torchvision).
 * A segmenter writes ``_answer(images, prompts)``, which starts the work on the device and gives
   ``answers.Candidates``: for one prompt the mask logits (F, N, h, w) and scores (F, N) of the F
   frames of ``images``, as tensors that are still being computed. Nothing in it may wait for the
@@ -20,8 +20,8 @@ How a family is added, in one file of ``videoseg/models/``:
 * What depends on a frame or phrase alone goes through ``self._of_images(images, make)`` and
   ``self._of_text(phrase, make)``: computed once, then remembered.
 * One class for each name, which differs in its ``card``: ``weights`` is ``("org/name@revision",)``
-  with the full commit hash, ``packages`` at least ``device.PACKAGES``, ``memory`` the megabytes
-  that asking one frame takes in all, ``rank`` how ``--model auto`` likes it.
+  with the full commit hash, ``packages`` at least ``networks.device.PACKAGES``, ``memory`` the
+  megabytes that asking one frame takes in all, ``rank`` how ``--model auto`` likes it.
 * ``PARTS = {"name": Class}``.
 
 Tests build a tiny random configuration of the real class, save it into a folder with

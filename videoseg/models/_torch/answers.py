@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from videoseg.errors import ModelError
 from videoseg.models._torch.cutouts import Cutouts, bounds, cut_out, region
-from videoseg.models._torch.device import Lanes, Mark, memory_errors
 from videoseg.models._torch.images import Placement
+from videoseg.networks.device import Lanes, Mark, memory_errors
 from videoseg.types import Box, Detections, Frame, Instance, Prompt
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.models._torch.device import Device
 from videoseg.models._torch.images import Placement
+from videoseg.networks.device import Device
 from videoseg.types import Box, Mask
 
 if TYPE_CHECKING:

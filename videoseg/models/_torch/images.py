@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from videoseg.models._torch.device import Device, Lanes, Mark
+from videoseg.networks.device import Device, Lanes, Mark
 from videoseg.types import Frame
 
 if TYPE_CHECKING:

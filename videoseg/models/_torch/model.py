@@ -15,8 +15,9 @@ import numpy as np
 from typing_extensions import Doc
 
 from videoseg.errors import ModelError, OutOfMemoryError, PromptError
-from videoseg.models._torch import weights as weight_files
-from videoseg.models._torch.device import (
+from videoseg.models._torch.images import Images, Uploader
+from videoseg.networks import weights as weight_files
+from videoseg.networks.device import (
     Device,
     Lanes,
     Precision,
@@ -25,7 +26,6 @@ from videoseg.models._torch.device import (
     memory_errors,
     need_packages,
 )
-from videoseg.models._torch.images import Images, Uploader
 from videoseg.settings import Guarded
 from videoseg.types import Detections, Frame, ModelCard, Prompt
 
@@ -138,7 +138,7 @@ class TorchModel:
     def _load(self) -> Lanes:
         """The lanes of the loaded model; loads it at the first call."""
         if self._lanes is None:
-            need_packages(self.card)
+            need_packages(f"model {self.card.name!r}", self.card.packages, self.card.extra)
             device = choose(self.device, self.precision)
             self._build(self._fetched(), device)
             self._lanes = Lanes(device)

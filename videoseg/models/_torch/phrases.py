@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from videoseg.errors import PromptError
-from videoseg.models._torch.device import PACKAGES
+from videoseg.networks.device import PACKAGES
 from videoseg.types import ModelCard, Prompt
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from videoseg.geometry import masks
-from videoseg.models._torch import weights
 from videoseg.models._torch.answers import Candidates
-from videoseg.models._torch.device import Device
 from videoseg.models._torch.images import Colours, Images, Placement, squeezed
 from videoseg.models._torch.precision import keep_precise
+from videoseg.networks import weights
+from videoseg.networks.device import Device
 from videoseg.types import Mask, Prompt, PromptKind
 
 if TYPE_CHECKING:

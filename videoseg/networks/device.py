@@ -7,33 +7,37 @@ import importlib.util
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from videoseg.errors import ModelError, OutOfMemoryError, missing_package
-from videoseg.types import ModelCard
 
 if TYPE_CHECKING:
     import torch
 
 PACKAGES = ("torch", "transformers")
-"""What every model here needs."""
+"""What every network of transformers needs."""
 Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 """What allocators say; CUDA has an error class of its own, others do not."""
 
 
-def need_packages(card: ModelCard) -> None:
-    """Check that the packages are installed which a model cannot do without.
+def need_packages(part: str, packages: Sequence[str], extra: str) -> None:
+    """Check that the packages are installed which a part cannot do without.
+
+    Args:
+        part: What needs them, for the message.
+        packages: Their names.
+        extra: The extra that brings them.
 
     Raises:
         MissingDependencyError: They are not; says how to get them.
     """
-    missing = [name for name in card.packages if importlib.util.find_spec(name) is None]
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
-        raise missing_package(f"model {card.name!r}", " and ".join(missing), extra=card.extra)
+        raise missing_package(part, " and ".join(missing), extra=extra)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from videoseg.errors import MissingDependencyError, ModelError, OutOfMemoryError
-from videoseg.models._torch.device import Device, memory_errors
+from videoseg.networks.device import Device, memory_errors
 
 CONFIG = "config.json"
 """The file of a repository that describes the network."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import json
 import shutil
@@ -15,11 +14,11 @@ import pytest
 from tests.support.torch_models import save, tiny_sam2, tiny_sam3
 from videoseg.cli._app import run
 from videoseg.errors import MissingDependencyError, ModelError, OutOfMemoryError
-from videoseg.models._torch import weights
-from videoseg.models._torch.device import Device, choose, need_packages
-from videoseg.models._torch.weights import Source, fetch, on_this_machine
 from videoseg.models.sam2 import Sam21Tiny
 from videoseg.models.sam3 import Sam3
+from videoseg.networks import weights
+from videoseg.networks.device import Device, choose, need_packages
+from videoseg.networks.weights import Source, fetch, on_this_machine
 
 torch = pytest.importorskip("torch")
 hub = pytest.importorskip("huggingface_hub")
@@ -261,9 +260,8 @@ def test_full_precision_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_packages_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    card = dataclasses.replace(Sam21Tiny.card, packages=("torch", "no_such_package"))
     with pytest.raises(MissingDependencyError) as raised:
-        need_packages(card)
+        need_packages("model 'sam2.1-tiny'", ("torch", "no_such_package"), "models")
     assert str(raised.value) == (
         "model 'sam2.1-tiny' needs no_such_package: pip install 'videoseg[models]'"
     )

@@ -1,0 +1,1 @@
+"""Networks of PyTorch and transformers: where they run, and where their weights are."""
