@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from fractions import Fraction
 
 import cv2
@@ -11,11 +12,22 @@ import pytest
 
 from videoseg.edges.finish import expanded, feathered, motion_blurred
 from videoseg.edges.soft_edges import EdgeSettings, SoftEdges, signed_distance
+from videoseg.errors import ModelError
 from videoseg.geometry import masks
 from videoseg.matting.closed_form import ClosedForm
 from videoseg.matting.guided import Guided, guided_filter
 from videoseg.protocols import Matter
-from videoseg.types import WHOLE, Alpha, Frame, Instance, Mask, Scene, Shape, TrackedInstance
+from videoseg.types import (
+    WHOLE,
+    Alpha,
+    EdgeWindow,
+    Frame,
+    Instance,
+    Mask,
+    Scene,
+    Shape,
+    TrackedInstance,
+)
 
 WIDTH, HEIGHT = 120, 90
 ORANGE, BLUE = (220.0, 120.0, 30.0), (20.0, 60.0, 160.0)
@@ -50,7 +62,7 @@ def scene_of(found: list[Mask], index: int = 0, shot: int = 0) -> Scene:
 
 
 def edges(engine: Matter | None = None, **settings: float) -> SoftEdges:
-    return SoftEdges(EdgeSettings(**settings), engine or Guided())  # type: ignore[arg-type]
+    return SoftEdges(EdgeSettings(**settings), engine or Guided(), threads=1)  # type: ignore[arg-type]
 
 
 def ask(step: SoftEdges, mask: Mask, image: np.ndarray, index: int = 0, shot: int = 0) -> Alpha:
@@ -130,6 +142,40 @@ def test_a_moving_object_leaves_nothing_behind() -> None:
         truth = coverage(30 + 8 * n, 45, 15)
         found = values_of(ask(step, mask_of(truth), picture(truth, seed=n), n))
     assert np.abs(found - truth).max() < 0.35
+
+
+def test_any_number_of_threads_makes_the_same_mattes() -> None:
+    discs = [coverage(15 + 11 * n, 20 + 5 * n, 8 + n) for n in range(8)]
+    found = {}
+    for threads in (1, 2, 5):
+        settings = EdgeSettings(softness=4.0, feather=1.0, shutter=0.5)
+        step = SoftEdges(settings, Guided(), threads)
+        mattes: list[Alpha] = []
+        for n in range(4):
+            moved = [np.roll(each, 3 * n, axis=1) for each in discs]
+            frame = Frame("a", n, n, Fraction(1, 25), picture(np.max(moved, axis=0), seed=n))
+            mattes += step.mattes(scene_of([mask_of(each) for each in moved], n), frame)
+        step.close()
+        step.close()
+        found[threads] = [(each.crop, each.values.tobytes()) for each in mattes]
+    assert len(set(found[1])) == len(found[1]) == 32
+    assert found[1] == found[2] == found[5]
+
+
+def test_an_error_of_an_engine_reaches_the_caller_and_no_thread_is_left() -> None:
+    class Broken:
+        def alpha(self, window: EdgeWindow) -> np.ndarray:
+            raise ModelError(f"no matte for {window.box}")
+
+    before = threading.active_count()
+    step = SoftEdges(EdgeSettings(), Broken(), threads=3)
+    truth = coverage(60, 45, 20)
+    with pytest.raises(ModelError, match="no matte for"):
+        step.mattes(
+            scene_of([mask_of(truth)] * 4), Frame("a", 0, 0, Fraction(1, 25), picture(truth))
+        )
+    step.close()
+    assert threading.active_count() == before
 
 
 def test_nothing_is_taken_over_a_cut() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -18,7 +19,18 @@ from videoseg.geometry.alphas import hard_alpha
 from videoseg.geometry.arrays import FloatMap
 from videoseg.motion.flow import Flow, carry_window, flow_between
 from videoseg.protocols import Matter
-from videoseg.types import WHOLE, Alpha, Box, EdgeWindow, Frame, Mask, RgbImage, Scene
+from videoseg.system.workers import Workers, usual_threads
+from videoseg.types import (
+    WHOLE,
+    Alpha,
+    Box,
+    EdgeWindow,
+    Frame,
+    Mask,
+    RgbImage,
+    Scene,
+    TrackedInstance,
+)
 
 HARD = "none"
 """In place of an engine's name: edges stay as hard as the masks."""
@@ -40,7 +52,22 @@ class _Memory:
 
     image: RgbImage
     shot: int
-    alphas: dict[int, Alpha]
+    alphas: Mapping[int, Alpha]
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """From a stream's last frame to this one.
+
+    Attributes:
+        flow: How the picture moves.
+        colours: float32 (H, W, 3) of the last frame, levels of 255.
+        alphas: Mattes of the last frame by track, not yet grown or blurred.
+    """
+
+    flow: Flow
+    colours: npt.NDArray[np.float32]
+    alphas: Mapping[int, Alpha]
 
 
 @dataclass(frozen=True)
@@ -86,14 +113,19 @@ class SoftEdges:
     An engine says what is true of one frame; steadiness over time and what an artist sets about
     edges is the same for all engines.
 
+    Objects are independent of each other, and each is done in one thread.
+
     Attributes:
         settings: What is set.
         engine: What finds soft edges; None for hard ones.
+        threads: How many at once; 0 = as many as there are cores.
     """
 
     settings: EdgeSettings
     engine: Matter | None
+    threads: int = 0
     _streams: dict[str, _Memory] = field(init=False, repr=False, default_factory=dict)
+    _workers: Workers | None = field(init=False, repr=False, default=None)
 
     def softened(self, scene: Scene, frame: Frame) -> Scene:
         """A Scene with a matte for each of its instances."""
@@ -103,27 +135,48 @@ class SoftEdges:
 
     def mattes(self, scene: Scene, frame: Frame) -> Sequence[Alpha]:
         """A matte for each instance of a Scene, in its order."""
+        change = self._change(scene, frame) if scene.instances else None
+        found: dict[int, tuple[Alpha, Alpha]] = {}
+
+        def make(place: int, tracked: TrackedInstance) -> None:
+            found[place] = self._matte(tracked, frame.image, change)
+
+        if self._workers is None:
+            self._workers = Workers(self.threads or usual_threads(), "edges")
+        for place, tracked in enumerate(scene.instances):
+            self._workers.submit(partial(make, place, tracked))
+        self._workers.wait()
+        steady = {each.track_id: found[n][0] for n, each in enumerate(scene.instances)}
+        self._streams[scene.stream] = _Memory(frame.image, scene.shot, steady)
+        return [found[place][1] for place in range(len(found))]
+
+    def close(self) -> None:
+        """End the threads. A second call does nothing."""
+        workers, self._workers = self._workers, None
+        if workers is not None:
+            workers.close()
+
+    def _change(self, scene: Scene, frame: Frame) -> _Change | None:
+        """What has changed since the last frame; None where that is not known or not needed."""
         before = self._streams.get(scene.stream)
-        if before is not None and before.shot != scene.shot:
-            before = None
         wants_flow = self.settings.shutter > 0 or (
             self.settings.steadiness > 0 and self.settings.softness > 0
         )
-        flow = None
-        if before is not None and wants_flow and scene.instances:
-            flow = flow_between(before.image, frame.image)
-        smoothed: dict[int, Alpha] = {}
-        finished: list[Alpha] = []
-        for tracked in scene.instances:
-            mask = tracked.instance.mask
-            past = before.alphas.get(tracked.track_id) if before else None
-            alpha = self._soft(mask, frame.image)
-            if past is not None and before is not None and flow is not None:
-                alpha = self._smoothed(alpha, past, flow, before.image, frame.image)
-            smoothed[tracked.track_id] = alpha
-            finished.append(self._finished(alpha, mask, flow))
-        self._streams[scene.stream] = _Memory(frame.image, scene.shot, smoothed)
-        return finished
+        if before is None or before.shot != scene.shot or not wants_flow:
+            return None
+        flow = flow_between(before.image, frame.image)
+        return _Change(flow, before.image.astype(np.float32), before.alphas)
+
+    def _matte(
+        self, tracked: TrackedInstance, image: RgbImage, change: _Change | None
+    ) -> tuple[Alpha, Alpha]:
+        """The steady matte of an object, for the next frame, and the finished one."""
+        mask = tracked.instance.mask
+        alpha = self._soft(mask, image)
+        past = change.alphas.get(tracked.track_id) if change is not None else None
+        if change is not None and past is not None:
+            alpha = self._smoothed(alpha, past, change, image)
+        return alpha, self._finished(alpha, mask, change.flow if change is not None else None)
 
     def _soft(self, mask: Mask, image: RgbImage) -> Alpha:
         """A matte by this frame alone."""
@@ -134,9 +187,7 @@ class SoftEdges:
         values = np.where(inner, self.engine.alpha(window), window.distance > 0)
         return _alpha(values, window.box, mask.frame_width, mask.frame_height)
 
-    def _smoothed(
-        self, alpha: Alpha, past: Alpha, flow: Flow, was: RgbImage, image: RgbImage
-    ) -> Alpha:
+    def _smoothed(self, alpha: Alpha, past: Alpha, change: _Change, image: RgbImage) -> Alpha:
         """A matte with that of the frame before, where the picture has not changed."""
         if self.settings.steadiness == 0 or alpha.values.size == 0:
             return alpha
@@ -144,8 +195,8 @@ class SoftEdges:
         soft = (values > 0) & (values < 1)
         x1, y1, x2, y2 = box = alpha.crop
         source = _floats(past.values)
-        carried = carry_window(source, (past.x, past.y), flow, box, outside=0.0)[soft]
-        colours = carry_window(was.astype(np.float32), (0, 0), flow, box, outside=0.0)[soft]
+        carried = carry_window(source, (past.x, past.y), change.flow, box, outside=0.0)[soft]
+        colours = carry_window(change.colours, (0, 0), change.flow, box, outside=0.0)[soft]
         changed = np.abs(image[y1:y2, x1:x2][soft] - colours).max(axis=1, initial=0)
         share = self.settings.steadiness * np.exp(-np.square(changed / SAME_COLOUR))
         # Far from what it was, it is another edge, not an unsteady one.

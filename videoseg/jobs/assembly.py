@@ -64,7 +64,9 @@ class Assembly:
         return self.session.known(self.questions.prompts)
 
     def close(self) -> None:
-        """Let go of the input and of the model."""
+        """Let go of the input, of the model and of threads."""
+        if self.edges is not None:
+            self.edges.close()
         self.input.close()
         self.session.close()
 

@@ -168,6 +168,8 @@ class Finished:
         parts = {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
         writers, edges = writers_of(parts), soft_edges_for(parts, self.config)
         with ExitStack() as ends:
+            if edges is not None:
+                ends.callback(edges.close)
             streams, scenes = self.run.streams, self.run.scenes()
             drawn: Iterator[tuple[Scene, Frame | None]] = ((scene, None) for scene in scenes)
             if edges is not None or any(writer.needs_image for writer in writers.values()):
