@@ -149,7 +149,7 @@ def measured(found: Sequence[Map], truth: Sequence[Map]) -> tuple[float, float, 
 def crowd(count: int, n: int) -> tuple[Scene, Frame]:
     """A frame of 1080p with so many discs; the picture and the discs move."""
     random = np.random.default_rng(count)
-    places = random.uniform((200, 200), (1700, 880), (count, 2)) + np.array([5 * n, 2 * n])
+    places = random.uniform((200, 200), (1300, 800), (count, 2)) + np.array([5 * n, 2 * n])
     radius = math.sqrt(1920 * 1080 / 7 / count / math.pi)
     texture = _clouds(random, 40, 1920, 1080)
     rows, columns = np.mgrid[:1080, :1920]

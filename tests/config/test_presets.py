@@ -9,18 +9,20 @@ from typing import Any
 
 import pytest
 
+from tests.support.extras import need_packages_of
 from tests.support.fakes import Colours
 from tests.support.media import clip
 from videoseg import registry
 from videoseg.cli._app import run
 from videoseg.config.layers import presets
-from videoseg.config.run_config import load
+from videoseg.config.run_config import load, output_kind
 
 FRAMES = 12
 
 
 @pytest.mark.parametrize("name", sorted(presets()))
 def test_preset(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need_packages_of(load(preset=name).run.write)
     real = registry._built_in
 
     def with_colours(kind: registry.Kind) -> dict[str, Any]:
@@ -51,3 +53,31 @@ def test_a_preset_says_for_whom_it_is_and_why(name: str) -> None:
 def test_robotics_never_looks_ahead() -> None:
     tracker = load(preset="robotics").part("tracking", "iou")
     assert (tracker.look_ahead, tracker.max_gap_frames, tracker.smoothing) == (0, 0, 0)
+
+
+MEDIA = ("nuke", "after-effects", "resolve", "blender")
+
+
+@pytest.mark.parametrize("name", MEDIA)
+def test_shapes_and_mattes_of_a_program_are_numbered_alike(name: str) -> None:
+    """Where one says nothing, its own default counts."""
+    config = load(preset=name)
+    parts = [config.part(output_kind(each), each) for each in config.run.write]
+    starts = [part.start_frame for part in parts if hasattr(part, "start_frame")]
+    assert len(starts) == 2
+    assert len(set(starts)) == 1
+
+
+@pytest.mark.parametrize("name", MEDIA)
+def test_a_preset_for_a_program_makes_its_shapes_and_soft_mattes(name: str) -> None:
+    config = load(preset=name)
+    assert {"resolve": "fusion"}.get(name, name) in config.run.write
+    assert config.edges.changes_masks
+    assert config.outlines.curves
+
+
+def test_training_data_is_what_was_seen() -> None:
+    config = load(preset="training-data")
+    tracker = config.part("tracking", "iou")
+    assert (tracker.max_gap_frames, tracker.smoothing) == (0, 0)
+    assert config.part("writers", "frames").format == "png"

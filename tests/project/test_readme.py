@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pkgutil
 import re
@@ -16,8 +17,10 @@ from pathlib import Path
 import av
 import pytest
 
+from tests.support.extras import need_packages_of
 from tests.support.places import ROOT
 from videoseg.cli._app import run
+from videoseg.config.run_config import load
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {
@@ -69,6 +72,15 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def asked_for(command: str) -> list[str]:
+    """The outputs that a command or its preset names."""
+    words = shlex.split(command)
+    pairs = list(itertools.pairwise(words))
+    presets = [word for before, word in pairs if before == "--preset"]
+    named = [name for before, word in pairs if before == "--write" for name in word.split(",")]
+    return [*named, *(name for preset in presets for name in load(preset=preset).run.write)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command(
@@ -76,6 +88,7 @@ def test_command(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sample_media").symlink_to(samples)
+    need_packages_of(asked_for(command))
     verb, *rest = shlex.split(command)[1:]
     if verb in ("rerun", "write"):  # what an earlier command has made
         (earlier,) = (each for each in COMMANDS if each.endswith(f"-o {rest[0]}"))
