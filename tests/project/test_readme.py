@@ -19,7 +19,9 @@ import pytest
 
 from tests.support.extras import need_packages_of
 from tests.support.places import ROOT
+from videoseg import registry
 from videoseg.cli._app import run
+from videoseg.config.layers import presets
 from videoseg.config.run_config import load
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -184,3 +186,51 @@ def test_what_the_reference_is_made_of_is_there(name: str) -> None:
     assert found.__doc__
     home = getattr(found, "__module__", name)
     assert name.startswith(home), f"{name} is defined in {home}"
+
+
+WRITTEN = {
+    name
+    for page in PAGES.values()
+    for names in re.findall(r"--write ([a-z0-9,-]*[a-z0-9])", page)
+    for name in names.split(",")
+}
+OUTPUTS = sorted({*registry.names("writers"), *registry.names("exporters")})
+
+
+def test_every_output_that_a_page_names_exists() -> None:
+    # The tutorial makes "boxes" itself.
+    assert WRITTEN - {"boxes"} <= {*OUTPUTS, "auto"}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_every_output_is_in_a_table(name: str) -> None:
+    rows = [
+        row
+        for page in ("command-line.md", "labels.md")
+        for row in PAGES[page].splitlines()
+        if row.startswith("|")
+    ]
+    assert any(f"`{name}`" in row.split("|")[1] for row in rows)
+
+
+@pytest.mark.parametrize("name", sorted(presets()))
+def test_every_preset_is_on_a_page(name: str) -> None:
+    assert any(re.search(rf"--preset {name}\b|`{name}`", page) for page in PAGES.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "setting"),
+    sorted(
+        {
+            found
+            for page in PAGES.values()
+            for found in re.findall(
+                r"\b(writers|exporters|matting|tracking|sources)\.([a-z0-9-]+)\.([a-z_]+)\b", page
+            )
+        }
+    ),
+)
+def test_every_setting_that_a_page_names_exists(
+    kind: registry.Kind, part: str, setting: str
+) -> None:
+    assert setting in {each.name for each in registry.find(kind, part).settings}
