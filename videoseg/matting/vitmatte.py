@@ -94,11 +94,10 @@ class VitMatte:
         height, width = window.distance.shape
         scale = min(1.0, self.long_side / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image, trimap = window.image, window.trimap
-        if scale < 1:
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-            trimap = cv2.resize(trimap, size, interpolation=cv2.INTER_NEAREST)
-        return np.concatenate([2 * image.transpose(2, 0, 1) - 1, trimap[None]])
+        image = cv2.resize(window.image, size, interpolation=cv2.INTER_AREA)
+        trimap = cv2.resize(window.trimap, size, interpolation=cv2.INTER_NEAREST)
+        pixels = np.concatenate([2 * image.transpose(2, 0, 1) - 1, trimap[None]])
+        return np.asarray(pixels, dtype=np.float32)
 
 
 def padded(pixels: torch.Tensor) -> torch.Tensor:

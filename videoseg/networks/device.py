@@ -24,7 +24,7 @@ _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 """What allocators say; CUDA has an error class of its own, others do not."""
 
 
-def need_packages(part: str, packages: Sequence[str], extra: str) -> None:
+def need_packages(part: str, packages: Sequence[str], extra: str | None) -> None:
     """Check that the packages are installed which a part cannot do without.
 
     Args:
