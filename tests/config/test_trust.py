@@ -272,6 +272,7 @@ SMELLS = re.compile(
 )
 REASONS = {
     ("models", "offline"): "keeps from fetching",
+    ("matting", "offline"): "keeps from fetching",
     ("run", "offline"): "keeps from fetching",
     ("exporters", "tolerance"): "how large a file becomes",
     ("exporters", "names"): "numbers, or the names of the source's pictures made safe",
