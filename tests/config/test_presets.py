@@ -15,7 +15,8 @@ from tests.support.media import clip
 from videoseg import registry
 from videoseg.cli._app import run
 from videoseg.config.layers import presets
-from videoseg.config.run_config import load, output_kind
+from videoseg.config.run_config import load
+from videoseg.config.tables import output_kind
 
 FRAMES = 12
 
