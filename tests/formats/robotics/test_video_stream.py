@@ -1,0 +1,85 @@
+"""Topics of H.264 and H.265: pictures come with their messages, from a key frame on."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from tests.support import media
+from videoseg.formats.robotics.messages import ImageMessage, MessageError
+from videoseg.formats.robotics.video_stream import VideoStream, is_key
+
+WIDTH, HEIGHT, COUNT, EVERY = 192, 128, 12, 5
+
+
+def encoded(codec: str) -> list[bytes]:
+    """One access unit for each frame of ``media.moving_square``; a key frame every five."""
+    stream: Any = av.CodecContext.create({"h264": "libx264", "h265": "libx265"}[codec], "w")
+    stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+    stream.time_base, stream.framerate = Fraction(1, 25), Fraction(25)
+    keys = f"keyint={EVERY}:min-keyint={EVERY}:scenecut=0:repeat-headers=1:annexb=1:bframes=0"
+    kind = "x264-params" if codec == "h264" else "x265-params"
+    stream.options = {kind: f"{keys}:log-level=none", "tune": "zerolatency", "crf": "12"}
+    units: list[bytes] = []
+    for index in range(COUNT):
+        image = media.moving_square(index, WIDTH, HEIGHT)
+        frame = av.VideoFrame.from_ndarray(image).reformat(format="yuv420p", dst_colorspace=5)
+        frame.pts = index
+        units += map(bytes, stream.encode(frame))
+    return [*units, *map(bytes, stream.encode(None))]
+
+
+def messages(codec: str) -> list[ImageMessage]:
+    return [ImageMessage(0, "", memoryview(unit), codec) for unit in encoded(codec)]
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_each_message_gives_its_picture_at_once(codec: str) -> None:
+    stream = VideoStream("#000000")
+    made = messages(codec)
+    assert [is_key(bytes(each.data), {"h265": "hevc"}.get(codec, codec)) for each in made] == [
+        index % EVERY == 0 for index in range(COUNT)
+    ]
+    for index, message in enumerate(made):
+        image = stream.rgb(message)
+        assert media.read_index(image) == index
+        assert np.abs(image.astype(int) - media.moving_square(index, WIDTH, HEIGHT)).mean() < 3
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_passed_messages_are_decoded_where_a_later_one_needs_them(codec: str) -> None:
+    made = messages(codec)
+    whole = VideoStream("#000000")
+    expected = [whole.rgb(message) for message in made]
+    for wanted in ([8], [3, 4, 9], [5], [1, 11]):
+        stream = VideoStream("#000000")
+        for index, message in enumerate(made):
+            if index in wanted:
+                assert (stream.rgb(message) == expected[index]).all()
+            else:
+                stream.skip(message)
+
+
+def test_what_comes_before_the_first_key_frame_is_left_out() -> None:
+    stream = VideoStream("#000000")
+    for message in messages("h264")[2:5]:
+        with pytest.raises(MessageError, match="before the first key frame"):
+            stream.rgb(message)
+    assert media.read_index(stream.rgb(messages("h264")[5])) == 5
+
+
+def test_damage_and_unknown_formats_are_said() -> None:
+    stream = VideoStream("#000000")
+    made = messages("h264")
+    stream.rgb(made[0])
+    with pytest.raises(MessageError, match="empty"):
+        stream.rgb(ImageMessage(0, "", memoryview(b""), "h264"))
+    with pytest.raises(MessageError, match="damaged"):
+        stream.rgb(ImageMessage(0, "", memoryview(b"\0\0\1\x41rubbish"), "h264"))
+    with pytest.raises(MessageError, match="unknown format 'theora'"):
+        stream.rgb(ImageMessage(0, "", memoryview(b"abc"), "theora"))
+    assert media.read_index(stream.rgb(made[5])) == 5
