@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import re
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.support import lerobot_sets, media
+from tests.support import lerobot_sets, media, robot_logs
 from videoseg import registry
 from videoseg.cli._inputs import expand
 from videoseg.config.run_config import RunConfig
@@ -30,11 +31,16 @@ UPRIGHT_BY_QUARTER_TURN = 6
 
 @dataclass(frozen=True)
 class Samples:
-    """Makes inputs of one kind in a folder: 12 frames of ``media.moving_square``."""
+    """Makes inputs of one kind in a folder: 12 frames of ``media.moving_square``.
+
+    Attributes:
+        strict: Settings by which the source refuses what is truncated, where it does not anyway.
+    """
 
     plain: Callable[[Path], Path]
     sideways: Callable[[Path], Path]
     truncated: Callable[[Path], Path]
+    strict: Mapping[str, str] = field(default_factory=dict)
 
 
 def exif_jpeg(image: np.ndarray[Any, np.dtype[np.uint8]], orientation: int) -> bytes:
@@ -66,6 +72,41 @@ def image_folder_with_a_broken_one(folder: Path) -> Path:
     return folder
 
 
+def sideways_jpeg(image: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
+    return exif_jpeg(np.rot90(image, 1), UPRIGHT_BY_QUARTER_TURN)
+
+
+def truncated_log(folder: Path) -> Path:
+    log = robot_logs.squares_mcap(folder / "log.mcap", chunk_size=2000)
+    log.write_bytes(log.read_bytes()[: log.stat().st_size // 2])
+    return log
+
+
+def bag(folder: Path, *, sideways: bool = False) -> Path:
+    pictures = robot_logs.squares(COUNT, WIDTH, HEIGHT)
+    written = [
+        robot_logs.Written("/camera", time, time, sideways_jpeg(image) if sideways else image)
+        for time, image in zip(robot_logs.stamps(COUNT), pictures, strict=True)
+    ]
+    return robot_logs.ros_bag(folder / "bag", written, "sqlite3")
+
+
+def bag_with_a_damaged_chunk(folder: Path) -> Path:
+    pictures = robot_logs.squares(COUNT, WIDTH, HEIGHT)
+    written = [
+        robot_logs.Written("/camera", time, time, image)
+        for time, image in zip(robot_logs.stamps(COUNT), pictures, strict=True)
+    ]
+    path = robot_logs.ros_bag(
+        folder / "damaged.bag", written, "ros1", compression="LZ4", chunk=60_000
+    )
+    data = bytearray(path.read_bytes())
+    where = [match.start() for match in re.finditer(rb"compression=lz4", data)][7]
+    data[where + 60 : where + 260] = bytes(200)
+    path.write_bytes(data)
+    return path
+
+
 SAMPLES = {
     "video": Samples(
         plain=lambda folder: media.clip(**SIZE),
@@ -91,16 +132,29 @@ SAMPLES = {
             folder, lengths=(30,), video=media.truncated(media.clip(frames=30, **SIZE))
         ),
     ),
+    "mcap": Samples(
+        plain=lambda folder: robot_logs.squares_mcap(folder / "log.mcap"),
+        sideways=lambda folder: robot_logs.squares_mcap(folder / "log.mcap", coded=sideways_jpeg),
+        truncated=truncated_log,
+        strict={"on_truncation": "fail"},
+    ),
+    "rosbag": Samples(
+        plain=bag,
+        sideways=lambda folder: bag(folder, sideways=True),
+        truncated=bag_with_a_damaged_chunk,
+    ),
 }
+NEEDS = {"decord": "decord", "lerobot": "pyarrow", "mcap": "mcap", "rosbag": "rosbags"}
+"""Source -> a package that it needs beside those of the core."""
 
 
 @pytest.fixture(params=registry.names("sources"))
 def name(request: pytest.FixtureRequest) -> str:
     assert request.param in SAMPLES, f"a new source needs samples in {__file__}"
-    if request.param == "decord" and importlib.util.find_spec("decord") is None:
-        pytest.skip("needs decord2 (videoseg[decord])")
-    if request.param == "lerobot" and importlib.util.find_spec("pyarrow") is None:
-        pytest.skip("pyarrow is not installed")
+    needed = NEEDS.get(request.param)
+    if needed is not None and importlib.util.find_spec(needed) is None:
+        extra = "decord" if needed == "decord" else "robotics"
+        pytest.skip(f"needs {needed} (videoseg[{extra}])")
     return str(request.param)
 
 
@@ -168,10 +222,9 @@ def test_rotation_is_applied_once(name: str, source: Any, tmp_path: Path) -> Non
         assert np.abs(frame.image.astype(int) - expected).mean() < 4
 
 
-def test_truncation_is_said_after_the_last_good_frame(
-    name: str, source: Any, tmp_path: Path
-) -> None:
+def test_truncation_is_said_after_the_last_good_frame(name: str, tmp_path: Path) -> None:
     location = str(SAMPLES[name].truncated(tmp_path))
+    source = registry.find("sources", name).make(**SAMPLES[name].strict)
     source.open(location)
     seen: list[int] = []
     with pytest.raises(SourceError, match="incomplete") as caught:

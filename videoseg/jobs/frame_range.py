@@ -14,8 +14,8 @@ from videoseg.jobs.positions import frame_index, parse_position
 from videoseg.protocols import Timed
 from videoseg.types import Frame
 
-_NEVER = Fraction(10**6)
-"""Seconds at which no frame is shown any more."""
+_NEVER = Fraction(10**11)
+"""Seconds at which no frame is shown any more; times of day count from 1970."""
 
 
 @dataclass(frozen=True, eq=False)

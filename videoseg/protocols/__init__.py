@@ -33,6 +33,7 @@ from videoseg.protocols.outputs import TakesMattes as TakesMattes
 from videoseg.protocols.outputs import Writer as Writer
 from videoseg.protocols.sources import Accepts as Accepts
 from videoseg.protocols.sources import CountsLosses as CountsLosses
+from videoseg.protocols.sources import Describes as Describes
 from videoseg.protocols.sources import FrameSource as FrameSource
 from videoseg.protocols.sources import HasNotes as HasNotes
 from videoseg.protocols.sources import ReadsBeside as ReadsBeside

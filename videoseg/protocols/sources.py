@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from videoseg.types import Frame, StreamInfo
+from videoseg.types import Frame, StreamInfo, TopicInfo
 
 
 @runtime_checkable
@@ -115,4 +115,17 @@ class ReadsBeside(Protocol):
     @property
     def beside(self) -> Sequence[Path | None]:
         """These files; a run takes them for a part of its input."""
+        ...
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """A source of logs, which hold more than pictures."""
+
+    def describe(self, location: str) -> Sequence[TopicInfo]:
+        """What topics a log has, by name. Quick: it reads the summary alone, where there is one.
+
+        Raises:
+            SourceError: It does not exist, or is no log of this kind.
+        """
         ...

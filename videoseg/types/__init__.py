@@ -24,8 +24,10 @@ from videoseg.types.detections import Grounding as Grounding
 from videoseg.types.detections import Instance as Instance
 from videoseg.types.media import Colour as Colour
 from videoseg.types.media import Frame as Frame
+from videoseg.types.media import Recorded as Recorded
 from videoseg.types.media import RgbImage as RgbImage
 from videoseg.types.media import StreamInfo as StreamInfo
+from videoseg.types.media import TopicInfo as TopicInfo
 from videoseg.types.model_card import ModelCard as ModelCard
 from videoseg.types.prompts import Cue as Cue
 from videoseg.types.prompts import Prompt as Prompt

@@ -81,6 +81,54 @@ class StreamInfo:
             raise ValueError(f"rotation must be 0, 90, 180 or 270, got {self.rotation = }")
 
 
+@dataclass(frozen=True, slots=True)
+class TopicInfo:
+    """What a log says of one of its topics.
+
+    Attributes:
+        name: As it is in the log.
+        schema: Name of the type of its messages.
+        encoding: How they are written: ``cdr``, ``ros1``, ``protobuf``, ``json``.
+        count: Messages; None where the log does not say.
+        span: When the first and the last were written, ns; None where the log does not say.
+        has_pictures: Whether they hold pictures that can be read.
+    """
+
+    name: str
+    schema: str
+    encoding: str
+    count: int | None = None
+    span: tuple[int, int] | None = None
+    has_pictures: bool = False
+
+    @property
+    def rate(self) -> float | None:
+        """Messages a second on average; None where it is not known."""
+        if self.count is None or self.count < 2 or self.span is None:
+            return None
+        nanoseconds = self.span[1] - self.span[0]
+        return (self.count - 1) * 1e9 / nanoseconds if nanoseconds > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The message of a log that a frame was in; times in ns, each of its own clock.
+
+    Attributes:
+        topic: Name of the topic.
+        frame_id: Name of the camera's frame of coordinates.
+        stamp: When it was taken, as its header says; 0 where it says nothing.
+        log_time: When it was written to the log.
+        publish_time: When it was sent; as ``log_time`` where the log does not say.
+    """
+
+    topic: str
+    frame_id: str
+    stamp: int
+    log_time: int
+    publish_time: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One decoded picture.
@@ -96,6 +144,7 @@ class Frame:
             deeper than 8 bits uint16 (H, W, 3 or 4), BGR or BGRA, upright.
         name: File name of the picture in its sequence's folder; None where it has no file of its
             own.
+        recorded: The message of a log that it was in; None where it is from no log.
     """
 
     stream: str
@@ -106,6 +155,7 @@ class Frame:
     duration: int | None = None
     native: Any = None
     name: str | None = None
+    recorded: Recorded | None = None
 
     def __post_init__(self) -> None:
         if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:

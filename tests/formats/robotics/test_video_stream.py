@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import Any
-
-import av
 import numpy as np
 import pytest
 
-from tests.support import media
+from tests.support import media, robot_logs
 from videoseg.formats.robotics.messages import ImageMessage, MessageError
 from videoseg.formats.robotics.video_stream import VideoStream, is_key
 
 WIDTH, HEIGHT, COUNT, EVERY = 192, 128, 12, 5
 
 
-def encoded(codec: str) -> list[bytes]:
-    """One access unit for each frame of ``media.moving_square``; a key frame every five."""
-    stream: Any = av.CodecContext.create({"h264": "libx264", "h265": "libx265"}[codec], "w")
-    stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-    stream.time_base, stream.framerate = Fraction(1, 25), Fraction(25)
-    keys = f"keyint={EVERY}:min-keyint={EVERY}:scenecut=0:repeat-headers=1:annexb=1:bframes=0"
-    kind = "x264-params" if codec == "h264" else "x265-params"
-    stream.options = {kind: f"{keys}:log-level=none", "tune": "zerolatency", "crf": "12"}
-    units: list[bytes] = []
-    for index in range(COUNT):
-        image = media.moving_square(index, WIDTH, HEIGHT)
-        frame = av.VideoFrame.from_ndarray(image).reformat(format="yuv420p", dst_colorspace=5)
-        frame.pts = index
-        units += map(bytes, stream.encode(frame))
-    return [*units, *map(bytes, stream.encode(None))]
+IMAGES = robot_logs.squares(COUNT, WIDTH, HEIGHT)
 
 
 def messages(codec: str) -> list[ImageMessage]:
-    return [ImageMessage(0, "", memoryview(unit), codec) for unit in encoded(codec)]
+    units = robot_logs.access_units(IMAGES, codec, EVERY)
+    return [ImageMessage(0, "", memoryview(unit), codec) for unit in units]
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
@@ -47,7 +30,7 @@ def test_each_message_gives_its_picture_at_once(codec: str) -> None:
     for index, message in enumerate(made):
         image = stream.rgb(message)
         assert media.read_index(image) == index
-        assert np.abs(image.astype(int) - media.moving_square(index, WIDTH, HEIGHT)).mean() < 3
+        assert np.abs(image.astype(int) - IMAGES[index]).mean() < 3
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from videoseg.formats.robotics.coded import coded_rgb
-from videoseg.formats.robotics.messages import ImageKind, ImageMessage, Reader
+from videoseg.formats.robotics.messages import ImageKind, ImageMessage, MessageError, Reader
 from videoseg.formats.robotics.pixels import Shown, raw_rgb
 from videoseg.formats.robotics.video_stream import VideoStream
 from videoseg.types import RgbImage
@@ -21,7 +21,17 @@ class TopicDecoder:
     def __init__(self, kind: ImageKind, reader: Reader, shown: Shown) -> None:
         self._kind, self._shown = kind, shown
         self._video = VideoStream(shown.background) if kind is ImageKind.VIDEO else None
-        self.read = reader
+        self._reader = reader
+
+    def read(self, data: bytes | memoryview) -> ImageMessage:
+        """What is in a message.
+
+        Raises:
+            MessageError: It is empty, or none of its schema.
+        """
+        if not len(data):
+            raise MessageError("empty")
+        return self._reader(data)
 
     def skip(self, message: ImageMessage) -> None:
         """Pass a message whose picture is not wanted.

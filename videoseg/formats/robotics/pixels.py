@@ -57,6 +57,8 @@ def raw_rgb(message: ImageMessage, shown: Shown) -> RgbImage:
     Raises:
         MessageError: It is empty or cut off, or its encoding is not known.
     """
+    if not (message.width and message.height and len(message.data)):
+        raise MessageError("empty")
     encoding = _ENCODINGS.get(message.format.strip().lower())
     if encoding is None:
         raise MessageError(f"in the unknown encoding {message.format[:40]!r}")
@@ -66,8 +68,6 @@ def raw_rgb(message: ImageMessage, shown: Shown) -> RgbImage:
 def _samples(message: ImageMessage, encoding: _Encoding) -> _Samples:
     """(rows, W, channels), or (rows, W): samples in the machine's order of bytes, not copied."""
     width, height = message.width, message.height
-    if not (width and height and len(message.data)):
-        raise MessageError("empty")
     try:
         check_pixels(width, height)
     except ValueError as error:

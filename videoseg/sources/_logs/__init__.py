@@ -1,0 +1,1 @@
+"""What sources that read logs of robots share."""

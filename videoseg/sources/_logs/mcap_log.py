@@ -1,0 +1,223 @@
+"""MCAP files as logs: topics from the summary where there is one, else from the records."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from videoseg.errors import MissingDependencyError, SourceError
+from videoseg.sources._logs.log import Damage, Entry, Topic
+from videoseg.sources._logs.mcap_records import (
+    CHANNEL,
+    CHUNK,
+    MAGIC,
+    MESSAGE,
+    SCHEMA,
+    records,
+    unpacked,
+)
+
+_MESSAGE = struct.Struct("<HIQQ")
+_LARGEST_IN_SUMMARY = 1 << 26
+"""Bytes of a record in the summary, which is small."""
+
+
+@dataclass
+class McapLog:
+    """An MCAP file. Each reading opens the file anew, so that several may run."""
+
+    path: Path
+    _summary: Any = field(init=False, repr=False, default=None)
+    _topics: tuple[Topic, ...] | None = field(init=False, repr=False, default=None)
+    _chunks: Mapping[int, frozenset[int]] = field(init=False, repr=False, default_factory=dict)
+    """Place of each chunk in the file -> channels that have messages in it, where that is known."""
+
+    def topics(self) -> Sequence[Topic]:
+        """Its topics, by name; reads the whole file where it has no summary.
+
+        Raises:
+            SourceError: It is no MCAP file.
+            MissingDependencyError: The package that reads its summary is not installed.
+        """
+        if self._topics is None:
+            with self._opened() as file:
+                self._summary = _summary_of(file)
+                counted = self._summary is not None and bool(self._summary.channels)
+                self._chunks = _channels_by_chunk(self._summary) if counted else {}
+                self._topics = _from_summary(self._summary) if counted else self._scanned(file)
+        return self._topics
+
+    def messages(self, topics: Set[str], damage: Damage) -> Generator[Entry]:
+        """The messages of some topics in the order of the file; see ``Log``."""
+        self.topics()
+        with self._opened() as file:
+            channels = _Channels()
+            if self._summary is not None:
+                channels.add_all(self._summary)
+            wanted = channels.ids(topics) if self._chunks else None
+            for kind, content in self._flat(file, damage, wanted):
+                if kind == MESSAGE:
+                    if len(content) < _MESSAGE.size:
+                        damage.counts["messages that are cut off"] += 1
+                        continue
+                    number, _, log_time, publish_time = _MESSAGE.unpack_from(content)
+                    topic = channels.topic(number)
+                    if topic in topics:
+                        yield Entry(topic, log_time, publish_time, content[_MESSAGE.size :])
+                else:
+                    channels.add(kind, content)
+
+    def _opened(self) -> BinaryIO:
+        try:
+            file = self.path.open("rb")
+        except OSError as error:
+            raise SourceError(f"{self.path}: cannot be read ({error.strerror})") from error
+        if file.read(len(MAGIC)) != MAGIC:
+            file.close()
+            raise SourceError(f"{self.path}: is no MCAP file; its first bytes are something else")
+        return file
+
+    def _flat(
+        self, file: BinaryIO, damage: Damage, wanted: Set[int] | None = None
+    ) -> Iterator[tuple[int, memoryview]]:
+        """All records, those in chunks too; chunks without any wanted channel are passed."""
+        for kind, place, content in records(file, damage):
+            if kind != CHUNK:
+                yield kind, content
+            elif wanted is None or not wanted.isdisjoint(self._chunks.get(place, wanted)):
+                yield from unpacked(content, damage)
+
+    def _scanned(self, file: BinaryIO) -> tuple[Topic, ...]:
+        """Topics of a file without a summary, with what was counted."""
+        channels, counts = _Channels(), Counter[int]()
+        spans: dict[int, tuple[int, int]] = {}
+        for kind, content in self._flat(file, Damage()):
+            if kind != MESSAGE:
+                channels.add(kind, content)
+            elif len(content) >= _MESSAGE.size:
+                number, _, time, _ = _MESSAGE.unpack_from(content)
+                counts[number] += 1
+                first, last = spans.get(number, (time, time))
+                spans[number] = min(first, time), max(last, time)
+        return _merged(channels, counts, spans)
+
+
+def _channels_by_chunk(summary: Any) -> dict[int, frozenset[int]]:
+    """Place of each chunk whose messages are indexed -> its channels."""
+    return {
+        chunk.chunk_start_offset: frozenset(chunk.message_index_offsets)
+        for chunk in summary.chunk_indexes
+        if chunk.message_index_offsets
+    }
+
+
+def _from_summary(summary: Any) -> tuple[Topic, ...]:
+    channels = _Channels()
+    channels.add_all(summary)
+    spans: dict[int, tuple[int, int]] = {}
+    for chunk in summary.chunk_indexes:
+        for number in chunk.message_index_offsets:
+            first, last = spans.get(number, (chunk.message_start_time, chunk.message_end_time))
+            spans[number] = (
+                min(first, chunk.message_start_time),
+                max(last, chunk.message_end_time),
+            )
+    counts = summary.statistics.channel_message_counts if summary.statistics else None
+    return _merged(channels, counts, spans)
+
+
+def _merged(
+    channels: _Channels, counts: Mapping[int, int] | None, spans: Mapping[int, tuple[int, int]]
+) -> tuple[Topic, ...]:
+    """One topic for all channels of a name."""
+    found: dict[str, Topic] = {}
+    for number, topic in sorted(channels.topics.items(), key=lambda item: (item[1].name, item[0])):
+        first = found.get(topic.name, replace(topic, count=None if counts is None else 0))
+        if (first.schema, first.encoding) != (topic.schema, topic.encoding):
+            continue
+        count = (
+            None if first.count is None or counts is None else (first.count + counts.get(number, 0))
+        )
+        both = [span for span in (first.span, spans.get(number)) if span is not None]
+        span = (min(a for a, _ in both), max(b for _, b in both)) if both else None
+        found[topic.name] = replace(first, count=count, span=span)
+    return tuple(found.values())
+
+
+@dataclass
+class _Channels:
+    """Channels and schemas as they are met.
+
+    Attributes:
+        topics: Number of a channel -> its topic.
+    """
+
+    topics: dict[int, Topic] = field(default_factory=dict)
+    _schemas: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def topic(self, number: int) -> str:
+        """Name of a channel's topic; empty where the channel is not known."""
+        found = self.topics.get(number)
+        return "" if found is None else found.name
+
+    def ids(self, topics: Set[str]) -> set[int]:
+        """Channels of some topics."""
+        return {number for number, topic in self.topics.items() if topic.name in topics}
+
+    def add_all(self, summary: Any) -> None:
+        """Those of a summary."""
+        for schema in summary.schemas.values():
+            self._schemas[schema.id] = schema.name, _text(schema.encoding, schema.data)
+        for channel in summary.channels.values():
+            self._add(channel.id, channel.schema_id, channel.topic, channel.message_encoding)
+
+    def add(self, kind: int, content: memoryview) -> None:
+        """One that a record declares; a damaged record declares nothing."""
+        try:
+            if kind == SCHEMA:
+                (number,) = struct.unpack_from("<H", content)
+                name, at = _string(content, 2)
+                encoding, at = _string(content, at)
+                self._schemas[number] = name, _text(encoding, bytes(content[at + 4 :]))
+            elif kind == CHANNEL:
+                number, schema = struct.unpack_from("<HH", content)
+                topic, at = _string(content, 4)
+                self._add(number, schema, topic, _string(content, at)[0])
+        except (struct.error, UnicodeDecodeError):
+            pass
+
+    def _add(self, number: int, schema: int, topic: str, encoding: str) -> None:
+        name, definition = self._schemas.get(schema, ("", ""))
+        self.topics[number] = Topic(topic, name, encoding, definition)
+
+
+def _string(content: memoryview, at: int) -> tuple[str, int]:
+    (length,) = struct.unpack_from("<I", content, at)
+    end = at + 4 + length
+    if end > len(content):
+        raise struct.error
+    return bytes(content[at + 4 : end]).decode("utf-8"), end
+
+
+def _text(encoding: str, data: bytes) -> str:
+    """A definition that ROS has written."""
+    return data.decode("utf-8", "replace") if encoding in ("ros1msg", "ros2msg") else ""
+
+
+def _summary_of(file: BinaryIO) -> Any:
+    """The summary; None where there is none, or it is damaged."""
+    try:
+        from mcap.reader import SeekingReader
+    except ImportError as error:
+        raise MissingDependencyError(
+            "the mcap source needs the package mcap: pip install 'videoseg[robotics]'"
+        ) from error
+    file.seek(0)
+    try:
+        return SeekingReader(file, record_size_limit=_LARGEST_IN_SUMMARY).get_summary()
+    except Exception:  # it believes what it reads, so anything may come of it
+        return None

@@ -1,0 +1,273 @@
+"""Sources of logs: each topic with pictures is a stream, and frames come in the log's order."""
+
+from __future__ import annotations
+
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Le
+from typing_extensions import Doc
+
+from videoseg.errors import SourceError, SourceNotFoundError
+from videoseg.formats.images.colour import Background
+from videoseg.formats.robotics.decoding import TopicDecoder
+from videoseg.formats.robotics.messages import MessageError
+from videoseg.formats.robotics.pixels import Shown
+from videoseg.formats.robotics.schemas import image_reader
+from videoseg.formats.robotics.topics import chosen_topics, globs_of, stream_names
+from videoseg.geometry.sizes import check_pixels
+from videoseg.sources._av.decoding import OnTruncation
+from videoseg.sources._logs.clock import Stamp, TopicClock, rate_of, usual_distance
+from videoseg.sources._logs.log import Damage, Log, Topic
+from videoseg.sources._logs.sample import Sample
+from videoseg.sources._logs.topic_reader import TIME_BASE, TopicReader
+from videoseg.types import Frame, StreamInfo, TopicInfo
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A topic that is read.
+
+    Attributes:
+        topic: The topic.
+        info: Its stream.
+        stamp: Which times are taken.
+        usual: Usual distance of two pictures, ns.
+    """
+
+    topic: Topic
+    info: StreamInfo
+    stamp: Stamp
+    usual: int | None
+
+
+@dataclass
+class LogSource(ABC):
+    """Frames of the topics of a log that hold pictures, several streams at once.
+
+    ``Frame.pts`` is the header's stamp in ns; ``Frame.recorded`` keeps it, the log's own times and
+    the name of the topic. Indices count the messages of each topic from 0, also those that are left
+    out. A message is left out, and counted, if it is damaged, of another size than the first of its
+    topic, in an unknown encoding, before the first key frame, or has a stamp that does not rise
+    (``_logs/clock.py``).
+
+    Attributes:
+        notes: Lines for people about what was found and left out; grows while frames are read.
+        dropped: Messages that the latest pass has left out.
+        repeated: 0: nothing is shown again in their place.
+    """
+
+    topics: Annotated[
+        list[str],
+        Doc("topics to read, * and ? stand for any letters; none = all that hold pictures"),
+    ] = field(default_factory=list)
+    stamp: Annotated[
+        Stamp, Doc("time of a frame: header (when it was taken), log (written) or publish (sent)")
+    ] = "header"
+    on_truncation: Annotated[
+        OnTruncation, Doc("log that breaks off: fail after its last frame, or accept what is there")
+    ] = "accept"
+    white: Annotated[
+        int, Ge(1), Le(65535), Doc("value of grey of 16 bits (depth: mm) that is shown white")
+    ] = 65535
+    background: Background = "#000000"
+    every: Annotated[int, Ge(1), Doc("yield every n-th frame of each topic only")] = 1
+    repeated: ClassVar[int] = 0
+    _log: Log | None = field(init=False, repr=False, default=None)
+    _location: str = field(init=False, repr=False, default="")
+    _opened: tuple[_Opened, ...] = field(init=False, repr=False, default=())
+    _found: tuple[str, ...] = field(init=False, repr=False, default=())
+    _readers: Sequence[TopicReader] = field(init=False, repr=False, default=())
+    _damage: Damage = field(init=False, repr=False, default_factory=Damage)
+    _running: weakref.WeakSet[Generator[Frame]] = field(
+        init=False, repr=False, default_factory=weakref.WeakSet
+    )
+
+    @abstractmethod
+    def log_at(self, path: Path) -> Log:
+        """The log in a file or folder that exists.
+
+        Raises:
+            SourceError: It is none of this kind.
+        """
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know about this input; see the class."""
+        read = [note for reader in self._readers for note in reader.notes()]
+        damage = [f"{count} {what} were left out" for what, count in self._damage.counts.items()]
+        ends = (
+            [f"the log is incomplete: {self._damage.truncated}"] if self._damage.truncated else []
+        )
+        return (*self._found, *read, *damage, *ends)
+
+    @property
+    def dropped(self) -> int:
+        """Messages that the latest pass has left out."""
+        return sum(reader.lost.total() for reader in self._readers)
+
+    def describe(self, location: str) -> Sequence[TopicInfo]:
+        """What topics a log has; see ``Describes``."""
+        return [topic.info() for topic in self._log_of(location).topics()]
+
+    def open(self, location: str) -> Mapping[str, StreamInfo]:
+        """Find the topics with pictures, and look at the first messages of each.
+
+        Raises:
+            SourceNotFoundError: There is no such file or folder.
+            SourceError: It is no log of this kind, has no topic with pictures or none that fits
+                ``topics``, or none of the pictures can be read.
+        """
+        self.close()
+        log = self._log_of(location)
+        topics = [topic for topic in log.topics() if topic.kind is not None]
+        try:
+            names = chosen_topics([topic.name for topic in topics], globs_of(self.topics))
+        except ValueError as error:
+            raise SourceError(f"{location}: {error}; videoseg info lists all topics") from error
+        if not names:
+            raise SourceError(
+                f"{location}: has no topic with pictures; videoseg info lists all topics"
+            )
+        found: list[str] = []
+        if not self.topics and len(names) > 1:
+            found.append(f"reads all {len(names)} topics with pictures; choose with --topic")
+        streams = stream_names(names)
+        opened = [
+            self._sampled(log, topic, streams[topic.name], location, found)
+            for topic in topics
+            if topic.name in streams
+        ]
+        self._opened = tuple(each for each in opened if each is not None)
+        if not self._opened:
+            raise SourceError(f"{location}: no picture can be read: {'; '.join(found)}")
+        self._log, self._location, self._found = log, location, tuple(found)
+        return {each.info.stream: each.info for each in self._opened}
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+        """Yield every n-th of the frames ``start <= index < stop`` of each topic.
+
+        Raises:
+            SourceError: No log is open, or it breaks off and ``on_truncation`` is to fail; all
+                that could be read has been yielded by then.
+        """
+        if self._log is None:
+            raise SourceError("no log is open; call open() with a file or folder first")
+        frames = self._frames(self._log, start, stop)
+        self._running.add(frames)
+        return frames
+
+    def index_at(self, seconds: Fraction) -> int:
+        """Index of the first frame of the first topic at this time or later; their number if none.
+
+        Reads the log up to there.
+
+        Raises:
+            SourceError: No log is open.
+        """
+        if self._log is None:
+            raise SourceError("no log is open; call open() with a file or folder first")
+        first = self._opened[0]
+        reader, wanted = self._reader(first, 0, None), seconds / TIME_BASE
+        entries = self._log.messages({first.topic.name}, Damage())
+        try:
+            for entry in entries:
+                time = reader.time(entry)
+                if time is not None and time >= wanted:
+                    return reader.index - 1
+            return reader.index
+        finally:
+            entries.close()
+
+    def close(self) -> None:
+        """Let go of the log. A second call does nothing."""
+        for frames in tuple(self._running):
+            frames.close()
+        self._running.clear()
+        self._log, self._opened, self._found, self._readers = None, (), (), ()
+        self._damage = Damage()
+
+    def _log_of(self, location: str) -> Log:
+        path = Path(location)
+        if not path.exists():
+            raise SourceNotFoundError(f"{location}: no such file or folder; check the path")
+        return self.log_at(path)
+
+    def _frames(self, log: Log, start: int, stop: int | None) -> Generator[Frame]:
+        readers = {each.topic.name: self._reader(each, start, stop) for each in self._opened}
+        damage = Damage()
+        self._readers, self._damage = tuple(readers.values()), damage
+        if all(reader.is_done for reader in self._readers):
+            return
+        entries = log.messages(readers.keys(), damage)
+        try:
+            for entry in entries:
+                reader = readers[entry.topic]
+                if reader.is_done:
+                    continue
+                frame = reader.frame(entry)
+                if frame is not None:
+                    yield frame
+                if reader.is_done and all(each.is_done for each in self._readers):
+                    return
+        finally:
+            entries.close()
+        if damage.truncated and self.on_truncation == "fail":
+            raise SourceError(
+                f"{self._location}: is incomplete: {damage.truncated}; record or copy it again, or "
+                "take what is there (on_truncation=accept)"
+            )
+
+    def _reader(self, opened: _Opened, start: int, stop: int | None) -> TopicReader:
+        return TopicReader(
+            info=opened.info,
+            decoder=self._decoder(opened.topic),
+            clock=TopicClock(opened.stamp, opened.usual),
+            start=start,
+            stop=stop,
+            every=self.every,
+        )
+
+    def _decoder(self, topic: Topic) -> TopicDecoder:
+        reader = image_reader(topic.schema, topic.encoding, topic.definition)
+        if reader is None or topic.kind is None:
+            raise MessageError(f"written in {topic.encoding or 'no encoding'}, which is not read")
+        return TopicDecoder(topic.kind, reader, Shown(self.background, self.white))
+
+    def _sampled(
+        self, log: Log, topic: Topic, stream: str, location: str, found: list[str]
+    ) -> _Opened | None:
+        """A topic as its first messages show it; None, with a note, if it has no picture."""
+        try:
+            sample = Sample.of(log, topic.name, self._decoder(topic))
+        except MessageError as error:
+            found.append(f"{topic.name}: {error}")
+            return None
+        if sample.size is None:
+            why = ", ".join(f"{count} {reason}" for reason, count in sample.lost.items())
+            found.append(f"{topic.name}: no picture can be read: {why or 'it is empty'}")
+            return None
+        stamp = self.stamp
+        if stamp == "header" and not sample.has_stamps:
+            stamp = "log"
+            found.append(f"{topic.name}: has no stamps; times are those of the log")
+        times = sample.times[stamp]
+        usual = usual_distance(times)
+        width, height = sample.size
+        check_pixels(width, height)
+        info = StreamInfo(
+            stream=stream,
+            width=width,
+            height=height,
+            time_base=TIME_BASE,
+            frame_rate=rate_of(usual),
+            frame_count=topic.count,
+            start_pts=times[sample.first],
+            location=location,
+        )
+        return _Opened(topic, info, stamp, usual)

@@ -1,0 +1,40 @@
+"""MCAP files: logs of ROS 2, ROS 1 and Foxglove, with several cameras at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from videoseg.sources._logs.mcap_log import McapLog
+from videoseg.sources._logs.mcap_records import MAGIC
+from videoseg.sources._logs.source import LogSource
+from videoseg.system.addresses import is_address
+
+
+@dataclass
+class McapSource(LogSource):
+    """The topics of an MCAP file that hold pictures; see ``LogSource``.
+
+    Files that a recorder left without an end or a summary are read as far as they go, chunks that
+    are damaged are passed. Needs the extra ``robotics``.
+    """
+
+    @classmethod
+    def accepts(cls, location: str) -> float:
+        """How well it fits: best for files that end or begin as MCAP does."""
+        if is_address(location):
+            return 0
+        if location.lower().endswith(".mcap"):
+            return 1
+        try:
+            with Path(location).open("rb") as file:
+                return float(file.read(len(MAGIC)) == MAGIC) if Path(location).is_file() else 0
+        except (OSError, ValueError):
+            return 0
+
+    def log_at(self, path: Path) -> McapLog:
+        """The log in a file."""
+        return McapLog(path)
+
+
+PARTS = {"mcap": McapSource}
