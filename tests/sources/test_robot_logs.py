@@ -107,7 +107,7 @@ def test_topics_are_chosen_and_a_wrong_one_names_the_nearest(tmp_path: Path) -> 
     with pytest.raises(SourceError, match=r"fits '/vidio'; did you mean /video") as caught:
         McapSource(topics=["/vidio"]).open(str(path))
     assert str(path) in str(caught.value)
-    with pytest.raises(SourceError, match="no topic with pictures fits '/joints'"):
+    with pytest.raises(SourceError, match="no topic fits '/joints'; there are"):
         McapSource(topics=["/joints"]).open(str(path))
 
 

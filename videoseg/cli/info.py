@@ -13,7 +13,7 @@ from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
 from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.settings import Assign
-from videoseg.cli.options.view import Input, SourceOptions
+from videoseg.cli.options.view import Input, SourceOptions, TopicOptions
 from videoseg.system.addresses import without_secrets
 
 if TYPE_CHECKING:
@@ -30,18 +30,28 @@ def info(
     *,
     source: Input,
     decoding: SourceOptions,
+    topics: TopicOptions,
     assign: Assign = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show size, duration, rates, codecs, colour, sound and rotation of an input."""
+    """Show size, duration, rates, codecs, colour, sound and rotation of an input.
+
+    Of a robot's log it shows the topics: type, encoding, size, number, rate and time.
+    """
     from videoseg import api
     from videoseg.cli._media import rows
+    from videoseg.cli._topics import show_topics
     from videoseg.config.run_config import load
+    from videoseg.jobs.inputs import topics_of
     from videoseg.sources._av.details import details
 
-    assigned = [*decoding.assignments(), *(assign or ())]
+    assigned = [*decoding.assignments(), *topics.assignments(), *(assign or ())]
     flags = {} if decoding.kind is None else decoding.flags()
     settings = load(flags=flags, assignments=assigned)
+    listed = topics_of(source, settings)
+    if listed is not None:
+        show_topics(source, listed, as_json=as_json)
+        return
     streams = api.info(source, settings)
     number = settings.tables.get("sources", {}).get("video", {}).get("stream")
     about = details(source, number if isinstance(number, int) else None)

@@ -21,7 +21,7 @@ from videoseg.cli.options.outputs import Overwrite
 from videoseg.cli.options.prompts import PromptOptions, Text
 from videoseg.cli.options.report import AsJson, MessageOptions
 from videoseg.cli.options.settings import SettingOptions, note_origins
-from videoseg.cli.options.view import RangeOptions
+from videoseg.cli.options.view import RangeOptions, TopicOptions
 from videoseg.errors import OutputExistsError, PromptError, UsageError
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def preview(
         typer.Option("--grid", help="Draw lines and a ruler to read coordinates; needs no prompt."),
     ] = False,
     part: RangeOptions,
+    topics: TopicOptions,
     model: Model = None,
     width: Annotated[
         int,
@@ -90,7 +91,7 @@ def preview(
     from videoseg.jobs.job import Job
 
     messages.set_up()
-    settings = given.in_force(marks, part, model=model or None)
+    settings = given.in_force(marks, part, topics, model=model or None)
     note_origins(settings)
     location, prompts = _input_and_prompts(words or (), text or (), marks, settings)
     if not (prompts or ruler):

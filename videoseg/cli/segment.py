@@ -21,7 +21,7 @@ from videoseg.cli.options.outputs import OutputOptions
 from videoseg.cli.options.prompts import PromptOptions, Text
 from videoseg.cli.options.report import MessageOptions, ReportOptions
 from videoseg.cli.options.settings import SettingOptions, note_origins
-from videoseg.cli.options.view import DecodingOptions, RangeOptions, ViewOptions
+from videoseg.cli.options.view import DecodingOptions, RangeOptions, TopicOptions, ViewOptions
 from videoseg.errors import PromptError
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def segment(
     part: RangeOptions,
     view: ViewOptions,
     decoding: DecodingOptions,
+    topics: TopicOptions,
     model: ModelOptions,
     outputs: OutputOptions,
     edges: EdgeOptions,
@@ -97,7 +98,7 @@ def segment(
 ) -> None:
     """Find the objects on every frame of the inputs and write their outlines."""
     messages.set_up()
-    settings = given.in_force(marks, part, view, decoding, model, outputs, edges)
+    settings = given.in_force(marks, part, view, decoding, topics, model, outputs, edges)
     settings = service.limited(settings, jobs=batch.jobs)
     note_origins(settings)
     outputs.check(settings)

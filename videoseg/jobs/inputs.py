@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,16 @@ from videoseg.config.run_config import RunConfig
 from videoseg.config.run_settings import AUTO
 from videoseg.errors import ConfigError, SourceError, UsageError, shown
 from videoseg.geometry.sizes import check_pixels
-from videoseg.protocols import CountsLosses, FrameSource, HasNotes, ReadsBeside, Sparse
+from videoseg.protocols import (
+    CountsLosses,
+    Describes,
+    FrameSource,
+    HasNotes,
+    ReadsBeside,
+    Sparse,
+)
 from videoseg.system.addresses import is_address, local_path, without_secrets
-from videoseg.types import StreamInfo
+from videoseg.types import StreamInfo, TopicInfo
 
 Location: TypeAlias = str | os.PathLike[str]
 
@@ -126,6 +133,17 @@ def open_source(
         registry.release(source, "the input")
         raise SourceError(f"{without_secrets(text)}: {error}") from error
     return source, streams
+
+
+def topics_of(location: Location, config: RunConfig) -> Sequence[TopicInfo] | None:
+    """The topics of a log, those that the settings ask for; None of what is no log.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    text = location_of(location)
+    source = config.part("sources", source_name(text, config))
+    return source.describe(text) if isinstance(source, Describes) else None
 
 
 def location_of(location: Location) -> str:

@@ -91,7 +91,8 @@ class TopicInfo:
         encoding: How they are written: ``cdr``, ``ros1``, ``protobuf``, ``json``.
         count: Messages; None where the log does not say.
         span: When the first and the last were written, ns; None where the log does not say.
-        has_pictures: Whether they hold pictures that can be read.
+        has_pictures: Whether they hold pictures.
+        size: Width and height of the first picture; None where there is none that can be read.
     """
 
     name: str
@@ -100,14 +101,19 @@ class TopicInfo:
     count: int | None = None
     span: tuple[int, int] | None = None
     has_pictures: bool = False
+    size: tuple[int, int] | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """From the first to the last; None where it is not known."""
+        return None if self.span is None else (self.span[1] - self.span[0]) / 1e9
 
     @property
     def rate(self) -> float | None:
         """Messages a second on average; None where it is not known."""
-        if self.count is None or self.count < 2 or self.span is None:
+        if self.count is None or self.count < 2 or not self.seconds:
             return None
-        nanoseconds = self.span[1] - self.span[0]
-        return (self.count - 1) * 1e9 / nanoseconds if nanoseconds > 0 else None
+        return (self.count - 1) / self.seconds
 
 
 @dataclass(frozen=True, slots=True)

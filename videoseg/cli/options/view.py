@@ -11,7 +11,7 @@ import typer
 from videoseg.cli.options.settings import RunOptions
 
 Input: TypeAlias = Annotated[
-    str, typer.Argument(metavar="INPUT", help="Video, photo, folder or pattern.")
+    str, typer.Argument(metavar="INPUT", help="Video, photo, folder, pattern or log.")
 ]
 
 
@@ -74,6 +74,26 @@ class ViewOptions(RunOptions):
             "roi": region,
             "ignore_mask": self.ignore_mask,
         }
+
+
+@dataclass(frozen=True)
+class TopicOptions(RunOptions):
+    """What is read of a log."""
+
+    topic: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB", help="Read these topics of a robot's log ('/camera/*'); repeat."
+        ),
+    ] = None
+
+    def assignments(self) -> list[str]:
+        """What the sources of logs are told."""
+        import json
+
+        if not self.topic:
+            return []
+        return [f"sources.{name}.topics={json.dumps(self.topic)}" for name in ("mcap", "rosbag")]
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def chosen_topics(topics: Sequence[str], globs: Sequence[str]) -> list[str]:
     """
     for glob in globs:
         if not any(_fits(topic, glob) for topic in topics):
-            raise ValueError(f"no topic with pictures fits {glob!r}; {_there_are(topics, glob)}")
+            raise ValueError(f"no topic fits {glob!r}; {_there_are(topics, glob)}")
     return [topic for topic in topics if not globs or any(_fits(topic, each) for each in globs)]
 
 

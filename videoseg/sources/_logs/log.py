@@ -9,7 +9,6 @@ from typing import Protocol
 
 from videoseg.formats.robotics.messages import ImageKind
 from videoseg.formats.robotics.schemas import image_kind
-from videoseg.types import TopicInfo
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,6 @@ class Topic:
     def kind(self) -> ImageKind | None:
         """What pictures it holds; None if it holds none."""
         return image_kind(self.schema)
-
-    def info(self) -> TopicInfo:
-        """What people are told of it."""
-        return TopicInfo(
-            self.name, self.schema, self.encoding, self.count, self.span, self.kind is not None
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from videoseg.formats.robotics.decoding import TopicDecoder
 from videoseg.formats.robotics.messages import MessageError
 from videoseg.sources._logs.log import Damage, Log
 
-_SAMPLE = 24
+USUAL = 24
 """Messages of a topic that are looked at to learn its rate and whether it has stamps."""
 _MOST_SAMPLED = 600
 """Messages in which a picture has to be found; video begins with the next key frame."""
@@ -36,13 +36,13 @@ class Sample:
     lost: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, log: Log, topic: str, decoder: TopicDecoder) -> Sample:
-        """Look at a topic."""
+    def of(cls, log: Log, topic: str, decoder: TopicDecoder, least: int = USUAL) -> Sample:
+        """Look at a topic: at so many messages, and on until there is a picture."""
         sample = cls()
         entries = log.messages({topic}, Damage())
         try:
             for number, entry in enumerate(entries):
-                if number >= _MOST_SAMPLED or (number >= _SAMPLE and sample.size is not None):
+                if number >= _MOST_SAMPLED or (number >= least and sample.size is not None):
                     break
                 try:
                     message = decoder.read(entry.data)

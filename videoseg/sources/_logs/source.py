@@ -63,9 +63,9 @@ class LogSource(ABC):
     """
 
     topics: Annotated[
-        list[str],
-        Doc("topics to read, * and ? stand for any letters; none = all that hold pictures"),
-    ] = field(default_factory=list)
+        str | list[str],
+        Doc("topics to read, with commas between; * and ? stand for any letters; none = all"),
+    ] = ""
     stamp: Annotated[
         Stamp, Doc("time of a frame: header (when it was taken), log (written) or publish (sent)")
     ] = "header"
@@ -112,8 +112,21 @@ class LogSource(ABC):
         return sum(reader.lost.total() for reader in self._readers)
 
     def describe(self, location: str) -> Sequence[TopicInfo]:
-        """What topics a log has; see ``Describes``."""
-        return [topic.info() for topic in self._log_of(location).topics()]
+        """What topics a log has, of those asked for; see ``Describes``."""
+        log = self._log_of(location)
+        topics = {topic.name: topic for topic in log.topics()}
+        return [
+            TopicInfo(
+                name=name,
+                schema=(topic := topics[name]).schema,
+                encoding=topic.encoding,
+                count=topic.count,
+                span=topic.span,
+                has_pictures=topic.kind is not None,
+                size=self._size(log, topic),
+            )
+            for name in self._chosen(location, list(topics))
+        ]
 
     def open(self, location: str) -> Mapping[str, StreamInfo]:
         """Find the topics with pictures, and look at the first messages of each.
@@ -126,10 +139,7 @@ class LogSource(ABC):
         self.close()
         log = self._log_of(location)
         topics = [topic for topic in log.topics() if topic.kind is not None]
-        try:
-            names = chosen_topics([topic.name for topic in topics], globs_of(self.topics))
-        except ValueError as error:
-            raise SourceError(f"{location}: {error}; videoseg info lists all topics") from error
+        names = self._chosen(location, [topic.name for topic in topics])
         if not names:
             raise SourceError(
                 f"{location}: has no topic with pictures; videoseg info lists all topics"
@@ -191,6 +201,24 @@ class LogSource(ABC):
         self._running.clear()
         self._log, self._opened, self._found, self._readers = None, (), (), ()
         self._damage = Damage()
+
+    def _chosen(self, location: str, names: list[str]) -> list[str]:
+        """Those of some topics that are asked for.
+
+        Raises:
+            SourceError: A pattern fits none.
+        """
+        try:
+            return chosen_topics(names, globs_of(self.topics))
+        except ValueError as error:
+            raise SourceError(f"{location}: {error}; videoseg info lists all topics") from error
+
+    def _size(self, log: Log, topic: Topic) -> tuple[int, int] | None:
+        """Width and height of a topic's first picture, if one can be read."""
+        try:
+            return Sample.of(log, topic.name, self._decoder(topic), least=1).size
+        except (MessageError, SourceError):
+            return None
 
     def _log_of(self, location: str) -> Log:
         path = Path(location)
