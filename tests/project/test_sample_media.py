@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import shapely
 
-from sample_media import clips, make
+from sample_media import clips, make, robot
 from sample_media._drawing import OUTLINES, Pose, area, coverage, outline, photograph
+from videoseg.cli._app import run
+from videoseg.runlog.reader import read_run
 from videoseg.sources.images import ImageSource
+from videoseg.sources.mcap import McapSource
 from videoseg.sources.video import VideoSource
 
 SEEDS = range(6)
@@ -105,3 +108,44 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one.mp4", "two.mp4"):
         clips.write(clip, tmp_path / name)
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
+
+
+def test_the_log_of_a_robot_shows_what_its_recipe_draws() -> None:
+    pytest.importorskip("mcap")
+    source = McapSource()
+    streams = source.open(str(robot.LOG))
+    assert robot.LOG.stat().st_size < 2_000_000
+    for camera, (name, info) in zip(robot.cameras(), streams.items(), strict=True):
+        frames = [frame for frame in source.frames() if frame.stream == name]
+        assert (info.width, info.height) == (camera.clip.width, camera.clip.height)
+        assert info.frame_rate is not None
+        assert float(info.frame_rate) == pytest.approx(float(camera.clip.frame_rate), rel=0.1)
+        for frame, (stamp, image, _) in zip(frames, camera.frames(), strict=True):
+            assert frame.pts == stamp
+            assert np.abs(frame.image.astype(int) - image).mean() < 5
+    assert source.dropped == 0
+    assert any("missing in 1 places, about 10 in all" in note for note in source.notes)
+
+
+@pytest.mark.slow
+def test_the_cat_of_the_log_is_found_by_both_cameras_and_kept_over_the_pause(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("mcap")
+    assert (
+        run(["segment", str(robot.LOG), robot.PHRASE, "--write", "masks", "-o", str(tmp_path)]) == 0
+    )
+    truth = {
+        (camera.topic.strip("/").replace("/", "_"), stamp): covered
+        for camera in robot.cameras()
+        for stamp, _, covered in camera.frames()
+    }
+    ids: dict[str, set[int]] = {}
+    for scene in read_run(tmp_path / "run").scenes():
+        covered = truth.pop((scene.stream, scene.pts))
+        (item,) = scene.instances
+        found = item.instance.mask.to_array()
+        assert (found & covered).sum() / (found | covered).sum() > 0.85
+        ids.setdefault(scene.stream, set()).add(item.track_id)
+    assert not truth
+    assert sorted(ids.values(), key=min) == [{1}, {2}]

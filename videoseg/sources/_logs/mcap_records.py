@@ -104,12 +104,15 @@ def _unpacked(name: bytes, packed: memoryview, size: int) -> bytes | memoryview:
         if name == b"zstd":
             import zstandard
 
-            with zstandard.ZstdDecompressor().stream_reader(packed) as reader:
-                return bytes(reader.read(size + 1))
+            if zstandard.frame_content_size(packed) > size:
+                raise _ChunkError("damaged")
+            return zstandard.ZstdDecompressor().decompress(packed, max_output_size=size + 1)
     except ImportError as error:
         raise MissingDependencyError(
             f"this log is packed with {name.decode()}; pip install 'videoseg[robotics]'"
         ) from error
+    except _ChunkError:
+        raise
     except Exception as error:  # each package has errors of its own
         raise _ChunkError("damaged") from error
     raise _ChunkError(f"packed by the unknown method {name[:20]!r}")

@@ -11,7 +11,7 @@ from videoseg.formats.robotics.decoding import TopicDecoder
 from videoseg.formats.robotics.messages import MessageError
 from videoseg.sources._logs.log import Damage, Log
 
-USUAL = 24
+USUAL = 12
 """Messages of a topic that are looked at to learn its rate and whether it has stamps."""
 _MOST_SAMPLED = 600
 """Messages in which a picture has to be found; video begins with the next key frame."""
