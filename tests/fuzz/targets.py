@@ -21,10 +21,14 @@ from tests.support.fakes import Colours
 from tests.support.hosted_servers import things
 from videoseg.config.guards import guards_of
 from videoseg.config.run_config import load
-from videoseg.errors import VideosegError
+from videoseg.errors import SourceError, VideosegError
 from videoseg.formats.lerobot import DataSet
 from videoseg.formats.lerobot.episodes import read_episodes
 from videoseg.formats.lerobot.info import read_info
+from videoseg.formats.robotics.decoding import TopicDecoder
+from videoseg.formats.robotics.messages import MessageError
+from videoseg.formats.robotics.pixels import Shown
+from videoseg.formats.robotics.schemas import image_kind, image_reader
 from videoseg.formats.svg_path import format_path, parse_path
 from videoseg.jobs.positions import frame_index, parse_position
 from videoseg.models._hosted.meter import Meter
@@ -55,7 +59,8 @@ from videoseg.runlog.reader import read_run
 from videoseg.runlog.staging import STAGING, settle
 from videoseg.runlog.summary import Summary
 from videoseg.settings import settings_of
-from videoseg.types import Bezier, Frame, Instance, Part, Prompt, Shape, StreamInfo
+from videoseg.sources.mcap import McapSource
+from videoseg.types import Bezier, Frame, Instance, Part, Prompt, RgbImage, Shape, StreamInfo
 
 CORPUS = Path(__file__).parent / "corpus"
 BETWEEN_FILES = b"\n%%\n"
@@ -240,6 +245,36 @@ def answer_agent(data: bytes) -> None:
         _asked(model, data)
 
 
+def mcap_log(data: bytes) -> None:
+    """A robot's log: what is read are frames of one size for each topic, times rising."""
+    source = McapSource()
+    last: dict[str, int] = {}
+    try:
+        streams = source.open(str(_file("log.mcap", data)))
+        for frame in source.frames():
+            info = streams[frame.stream]
+            assert (frame.width, frame.height) == (info.width, info.height)
+            assert last.get(frame.stream, frame.pts - 1) < frame.pts
+            last[frame.stream] = frame.pts
+    finally:
+        source.close()
+
+
+def log_message(data: bytes) -> None:
+    """A message with a picture: its schema and encoding in a line, then its bytes."""
+    said, _, content = data.partition(b"\n")
+    schema, _, encoding = said.decode("utf-8", "replace").partition(" ")
+    kind, reader = image_kind(schema), image_reader(schema, encoding)
+    if kind is None or reader is None:
+        return
+    decoder = TopicDecoder(kind, reader, Shown())
+    try:
+        image = decoder.rgb(decoder.read(content))
+    except MessageError as error:
+        raise SourceError(str(error)) from error
+    _shown(image)
+
+
 TARGETS: Mapping[str, Target] = {
     target.__name__: target
     for target in (
@@ -260,6 +295,8 @@ TARGETS: Mapping[str, Target] = {
         answer_moondream,
         answer_gemini,
         answer_agent,
+        mcap_log,
+        log_message,
     )
 }
 
@@ -334,6 +371,12 @@ def _drawn(found: Sequence[Instance]) -> None:
         assert 0 <= one.score <= 1
         if one.outline is not None:
             format_path(one.outline)
+
+
+def _shown(image: RgbImage) -> None:
+    """Whether a picture is one."""
+    assert image.dtype == np.uint8
+    assert image.shape[2:] == (3,)
 
 
 @cache

@@ -27,6 +27,14 @@ def test_input(path: Path) -> None:
     assert peak < MOST_BYTES
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in (CORPUS / "log_message").iterdir()))
+def test_honest_messages_hold_pictures(name: str) -> None:
+    """What is no picture is left out without an error, so what was made is looked at."""
+    with mock.patch.object(targets, "_shown") as shown:
+        TARGETS["log_message"]((CORPUS / "log_message" / name).read_bytes())
+    assert shown.call_count == 1
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_target_has_inputs(name: str) -> None:
     assert any(path.parent.name == name for path in INPUTS)
@@ -48,11 +56,15 @@ def test_every_target_has_inputs(name: str) -> None:
         "staging/whole",
         "project/harmless",
         "data_set/whole",
+        "mcap_log/two-cameras",
+        "mcap_log/no-chunks",
     ],
 )
 def test_what_is_right_is_taken_to_the_end(name: str) -> None:
     """Changes are made to these: what a reader refuses at once would lead nowhere."""
     path = CORPUS / name
+    if path.parent.name == "mcap_log":
+        pytest.importorskip("mcap")
     TARGETS[path.parent.name](path.read_bytes())
 
 

@@ -58,7 +58,8 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``sample_media/`` with clips of the same names and pictures, but only a few frames."""
     folder = tmp_path_factory.mktemp("readme") / "sample_media"
     folder.mkdir()
-    shutil.copy(ROOT / "sample_media" / "coffee.jpg", folder)
+    for name in ("coffee.jpg", "robot.mcap"):
+        shutil.copy(ROOT / "sample_media" / name, folder)
     for source in (ROOT / "sample_media").glob("*.mp4"):
         with av.open(str(source)) as whole, av.open(str(folder / source.name), "w") as short:
             stream = short.add_stream("libx264", rate=Fraction(25))
@@ -88,6 +89,8 @@ def asked_for(command: str) -> list[str]:
 def test_command(
     command: str, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if ".mcap" in command:
+        pytest.importorskip("mcap")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sample_media").symlink_to(samples)
     need_packages_of(asked_for(command))
@@ -109,6 +112,8 @@ def test_program(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    if ".mcap" in program:
+        pytest.importorskip("mcap")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sample_media").symlink_to(samples)
     exec(compile(program, "README.md", "exec"), {})  # noqa: S102
