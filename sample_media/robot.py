@@ -29,6 +29,8 @@ _JITTER = 0.12
 """Greatest shift of a stamp, in distances of two pictures."""
 _LATENCY = (2_000_000, 9_000_000)
 """Nanoseconds from a stamp to the time in the log, least and most."""
+_CHUNK = 1 << 17
+"""Bytes of a chunk; small, so that a part of the file has several."""
 _JOINTS = 50
 """Messages of the robot's joints a second."""
 
@@ -113,7 +115,7 @@ def write(path: Path) -> None:
             data=_mosaic(image),
         )
         messages.append((_logged(stamp, random), stamp, wrist.topic, raw))
-    with path.open("wb") as file, Writer(file) as writer:
+    with path.open("wb") as file, Writer(file, chunk_size=_CHUNK) as writer:
         for number, (logged, stamp, topic, message) in enumerate(
             sorted([*messages, *_joints()], key=lambda each: each[0])
         ):

@@ -16,6 +16,9 @@ from videoseg.cli.options.view import TopicOptions
 from videoseg.config.run_config import load
 from videoseg.jobs.inputs import open_source
 
+for package in ("mcap", "rosbags", "foxglove_schemas_protobuf"):
+    pytest.importorskip(package)
+
 COUNT = 12
 
 

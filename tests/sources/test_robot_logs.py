@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import sys
 import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +16,13 @@ import pytest
 from tests.support import media, robot_logs
 from tests.support.robot_logs import LATENCY, START, STEP, Written
 from videoseg import registry
-from videoseg.errors import SourceError
+from videoseg.errors import MissingDependencyError, SourceError
 from videoseg.sources.mcap import McapSource
 from videoseg.sources.rosbag import RosbagSource
 from videoseg.types import Frame
+
+for package in ("mcap", "rosbags", "foxglove_schemas_protobuf"):
+    pytest.importorskip(package)
 
 WIDTH, HEIGHT, COUNT = 192, 128, 12
 IMAGES = robot_logs.squares(COUNT, WIDTH, HEIGHT)
@@ -314,6 +318,11 @@ def test_a_log_whose_recorder_crashed_is_read_as_far_as_it_goes(tmp_path: Path) 
         if len(frames) < COUNT:
             assert any("the log is incomplete: it breaks off" in note for note in source.notes)
     assert len(lengths) > 5
+    path.write_bytes(whole[:200])
+    with pytest.raises(
+        SourceError, match=r"is incomplete: it breaks off after .* before the first"
+    ):
+        read(path)
 
 
 def test_a_damaged_chunk_is_passed_and_counted(tmp_path: Path) -> None:
@@ -359,6 +368,23 @@ def test_what_is_no_log_says_so(tmp_path: Path) -> None:
     (folder / "metadata.yaml").write_text("rosbag2_bagfile_information: {}\n")
     with pytest.raises(SourceError, match="damaged or incomplete as a bag"):
         read(folder)
+
+
+@pytest.mark.parametrize(
+    ("package", "storage"),
+    [("mcap.reader", None), ("rosbags.rosbag1", "ros1"), ("rosbags.rosbag2", "sqlite3")],
+)
+def test_a_package_that_is_missing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, storage: robot_logs.Storage
+) -> None:
+    path = tmp_path / ("log.bag" if storage == "ros1" else "log")
+    if storage is None:
+        robot_logs.squares_mcap(path, 2)
+    else:
+        robot_logs.ros_bag(path, [Written("/cam", START, START, IMAGES[0])], storage)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'videoseg\[robotics\]'"):
+        read(path)
 
 
 def test_locations_find_their_source(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ _MOST_UNITS = 64
 _H264_KEY = 5
 _H265_KEYS = range(16, 22)
 """``nal_unit_type`` of pictures that decoding can begin with (ITU-T H.265, table 7-1)."""
+_MOST_PIXELS = 1 << 25
+"""Pixels of a frame, which a few damaged bytes may claim; 8K has 33 million."""
 
 
 class VideoStream:
@@ -119,4 +121,5 @@ def _new_decoder(codec: str) -> VideoCodecContext:
     assert isinstance(decoder, VideoCodecContext)  # noqa: S101
     decoder.thread_type = "SLICE"
     decoder.flags |= Flags.low_delay
+    decoder.options = {"max_pixels": str(_MOST_PIXELS)}
     return decoder

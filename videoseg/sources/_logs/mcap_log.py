@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence, Set
@@ -16,12 +17,17 @@ from videoseg.sources._logs.mcap_records import (
     CHUNK,
     MAGIC,
     MESSAGE,
+    MESSAGE_INDEX,
     SCHEMA,
     records,
     unpacked,
 )
 
 _MESSAGE = struct.Struct("<HIQQ")
+_INDEX = struct.Struct("<BQHI")
+"""What an index of messages begins with: kind, length, channel, bytes of pairs."""
+_PAIR = struct.Struct("<QQ")
+"""Time and place of a message in its chunk."""
 _LARGEST_IN_SUMMARY = 1 << 26
 """Bytes of a record in the summary, which is small."""
 
@@ -48,7 +54,9 @@ class McapLog:
                 self._summary = _summary_of(file)
                 counted = self._summary is not None and bool(self._summary.channels)
                 self._chunks = _channels_by_chunk(self._summary) if counted else {}
-                self._topics = _from_summary(self._summary) if counted else self._scanned(file)
+                self._topics = (
+                    _from_summary(self._summary, file) if counted else self._scanned(file)
+                )
         return self._topics
 
     def messages(self, topics: Set[str], damage: Damage) -> Generator[Entry]:
@@ -93,9 +101,9 @@ class McapLog:
 
     def _scanned(self, file: BinaryIO) -> tuple[Topic, ...]:
         """Topics of a file without a summary, with what was counted."""
-        channels, counts = _Channels(), Counter[int]()
+        channels, counts, damage = _Channels(), Counter[int](), Damage()
         spans: dict[int, tuple[int, int]] = {}
-        for kind, content in self._flat(file, Damage()):
+        for kind, content in self._flat(file, damage):
             if kind != MESSAGE:
                 channels.add(kind, content)
             elif len(content) >= _MESSAGE.size:
@@ -103,6 +111,11 @@ class McapLog:
                 counts[number] += 1
                 first, last = spans.get(number, (time, time))
                 spans[number] = min(first, time), max(last, time)
+        if damage.truncated and not channels.topics:
+            raise SourceError(
+                f"{self.path}: is incomplete: {damage.truncated}, before the first whole chunk; "
+                "record or copy it again"
+            )
         return _merged(channels, counts, spans)
 
 
@@ -115,19 +128,39 @@ def _channels_by_chunk(summary: Any) -> dict[int, frozenset[int]]:
     }
 
 
-def _from_summary(summary: Any) -> tuple[Topic, ...]:
+def _from_summary(summary: Any, file: BinaryIO) -> tuple[Topic, ...]:
     channels = _Channels()
     channels.add_all(summary)
+    chunks = sorted(summary.chunk_indexes, key=lambda chunk: chunk.message_start_time)
     spans: dict[int, tuple[int, int]] = {}
-    for chunk in summary.chunk_indexes:
-        for number in chunk.message_index_offsets:
-            first, last = spans.get(number, (chunk.message_start_time, chunk.message_end_time))
-            spans[number] = (
-                min(first, chunk.message_start_time),
-                max(last, chunk.message_end_time),
-            )
+    for number in channels.topics:
+        holding = [chunk for chunk in chunks if number in chunk.message_index_offsets]
+        if holding:
+            last = max(holding, key=lambda chunk: chunk.message_end_time)
+            times = [*_times(file, holding[0], number), *_times(file, last, number)]
+            spans[number] = min(times), max(times)
     counts = summary.statistics.channel_message_counts if summary.statistics else None
     return _merged(channels, counts, spans)
+
+
+def _times(file: BinaryIO, chunk: Any, channel: int) -> list[int]:
+    """Times of a channel's messages in a chunk, by its index; of the chunk where it is damaged."""
+    place = chunk.message_index_offsets[channel]
+    head = b""
+    if place < file.seek(0, os.SEEK_END):
+        file.seek(place)
+        head = file.read(_INDEX.size)
+    if len(head) == _INDEX.size:
+        kind, _, number, size = _INDEX.unpack(head)
+        if (kind, number) == (MESSAGE_INDEX, channel) and 0 < size <= _LARGEST_IN_SUMMARY:
+            pairs = file.read(size - size % _PAIR.size)
+            found = [
+                time
+                for time, _ in _PAIR.iter_unpack(pairs[: len(pairs) // _PAIR.size * _PAIR.size])
+            ]
+            if found:
+                return found
+    return [chunk.message_start_time, chunk.message_end_time]
 
 
 def _merged(

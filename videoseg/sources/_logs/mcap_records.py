@@ -17,7 +17,9 @@ from videoseg.errors import MissingDependencyError
 from videoseg.sources._logs.log import Damage
 
 MAGIC = b"\x89MCAP0\r\n"
-SCHEMA, CHANNEL, MESSAGE, CHUNK, DATA_END, FOOTER = 0x03, 0x04, 0x05, 0x06, 0x0F, 0x02
+SCHEMA, CHANNEL, MESSAGE, CHUNK, MESSAGE_INDEX, DATA_END, FOOTER = (
+    0x03, 0x04, 0x05, 0x06, 0x07, 0x0F, 0x02,
+)  # fmt: skip
 _WANTED = frozenset({SCHEMA, CHANNEL, MESSAGE, CHUNK, DATA_END, FOOTER})
 LARGEST = 1 << 30
 """Bytes of a record, or of what a chunk unpacks to; writers make chunks of some megabytes."""
