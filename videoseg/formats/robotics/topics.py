@@ -60,6 +60,13 @@ def _there_are(topics: Sequence[str], glob: str) -> str:
     return f"did you mean {listed}?" if near else f"there are {listed}"
 
 
+def printable(text: str) -> str:
+    """A name from a log for people to read: on one line, whatever a damaged log has in it."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 def globs_of(text: str | Sequence[str]) -> tuple[str, ...]:
     """Patterns as a setting has them: a list, or one text with commas between."""
     parts = text.split(",") if isinstance(text, str) else text

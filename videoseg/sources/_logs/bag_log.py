@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from videoseg.errors import MissingDependencyError, SourceError, VideosegError
+from videoseg.formats.robotics.topics import printable
 from videoseg.sources._logs.log import Damage, Entry, Topic
 
 METADATA = "metadata.yaml"
@@ -40,15 +41,16 @@ class BagLog:
         del damage  # what cannot be read ends the reading
         known = {topic.name: topic.schema for topic in self.topics()}
         with self._opened() as bag:
+            names = {each.id: printable(each.topic) for each in bag.connections}
             connections = [
                 each
                 for each in bag.connections
-                if each.topic in topics and each.msgtype == known[each.topic]
+                if names[each.id] in topics and printable(each.msgtype) == known[names[each.id]]
             ]
             if not connections:
                 return
             for connection, time, data in bag.messages(connections):
-                yield Entry(connection.topic, time, time, data)
+                yield Entry(names[connection.id], time, time, data)
 
     @contextmanager
     def _opened(self) -> Generator[Any]:
@@ -78,13 +80,14 @@ def _topics(bag: Any, encoding: str) -> tuple[Topic, ...]:
     found: dict[str, Topic] = {}
     span = (bag.start_time, bag.end_time) if bag.message_count else None
     for each in sorted(bag.connections, key=lambda each: (each.topic, each.id)):
-        first = found.get(each.topic)
-        if first is not None and first.schema != each.msgtype:
+        name, schema = printable(each.topic), printable(each.msgtype)
+        first = found.get(name)
+        if first is not None and first.schema != schema:
             continue
         is_text = each.msgdef.format.name == "MSG"
-        found[each.topic] = Topic(
-            name=each.topic,
-            schema=each.msgtype,
+        found[name] = Topic(
+            name=name,
+            schema=schema,
             encoding=getattr(each.ext, "serialization_format", "") or encoding,
             definition=each.msgdef.data if is_text else "",
             count=each.msgcount + (first.count or 0 if first is not None else 0),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from videoseg.errors import MissingDependencyError, SourceError
+from videoseg.formats.robotics.topics import printable
 from videoseg.sources._logs.log import Damage, Entry, Topic
 from videoseg.sources._logs.mcap_records import (
     CHANNEL,
@@ -225,7 +226,8 @@ class _Channels:
 
     def _add(self, number: int, schema: int, topic: str, encoding: str) -> None:
         name, definition = self._schemas.get(schema, ("", ""))
-        self.topics[number] = Topic(topic, name, encoding, definition)
+        names = (printable(each) for each in (topic, name, encoding))
+        self.topics[number] = Topic(*names, definition)
 
 
 def _string(content: memoryview, at: int) -> tuple[str, int]:
