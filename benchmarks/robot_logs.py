@@ -118,7 +118,8 @@ def bare_bag(path: Path) -> Iterator[Any]:
 
 def decoded_jpeg(data: Any) -> Any:
     """RGB."""
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    bgr: Any = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
 def ours(path: Path) -> Iterator[Any]:

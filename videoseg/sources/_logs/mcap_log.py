@@ -226,8 +226,9 @@ class _Channels:
 
     def _add(self, number: int, schema: int, topic: str, encoding: str) -> None:
         name, definition = self._schemas.get(schema, ("", ""))
-        names = (printable(each) for each in (topic, name, encoding))
-        self.topics[number] = Topic(*names, definition)
+        self.topics[number] = Topic(
+            printable(topic), printable(name), printable(encoding), definition
+        )
 
 
 def _string(content: memoryview, at: int) -> tuple[str, int]:
