@@ -144,17 +144,21 @@ SAMPLES = {
         truncated=bag_with_a_damaged_chunk,
     ),
 }
-NEEDS = {"decord": "decord", "lerobot": "pyarrow", "mcap": "mcap", "rosbag": "rosbags"}
-"""Source -> a package that it needs beside those of the core."""
+NEEDS = {
+    "decord": ("decord", "decord2 (videoseg[decord])"),
+    "lerobot": ("pyarrow", "pyarrow (videoseg[robotics])"),
+    "mcap": ("mcap", "mcap (videoseg[robotics])"),
+    "rosbag": ("rosbags", "rosbags (videoseg[robotics])"),
+}
+"""Source -> module that it needs beside those of the core, and where that comes from."""
 
 
 @pytest.fixture(params=registry.names("sources"))
 def name(request: pytest.FixtureRequest) -> str:
     assert request.param in SAMPLES, f"a new source needs samples in {__file__}"
-    needed = NEEDS.get(request.param)
-    if needed is not None and importlib.util.find_spec(needed) is None:
-        extra = "decord" if needed == "decord" else "robotics"
-        pytest.skip(f"needs {needed} (videoseg[{extra}])")
+    module, package = NEEDS.get(request.param, ("numpy", "numpy"))
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"needs {package}")
     return str(request.param)
 
 
