@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 _NOT_IN_NAMES = re.compile(r"[^0-9A-Za-z.-]+")
@@ -73,17 +73,6 @@ def globs_of(text: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(part.strip() for part in parts if part.strip())
 
 
-def ros2_name(schema: str) -> str:
-    """``sensor_msgs/Image`` as ROS 2 writes it, ``sensor_msgs/msg/Image``."""
-    package, _, name = schema.rpartition("/")
-    return schema if not package or package.endswith("/msg") else f"{package}/msg/{name}"
-
-
 def ros1_name(schema: str) -> str:
     """``sensor_msgs/msg/Image`` as ROS 1 writes it, ``sensor_msgs/Image``."""
     return schema.replace("/msg/", "/")
-
-
-def counted(counts: Mapping[str, int]) -> str:
-    """``3 without a picture, 1 damaged``: reasons and how often each was met."""
-    return ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)
