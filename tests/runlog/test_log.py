@@ -38,6 +38,7 @@ from videoseg.types import (
     Part,
     Polygon,
     Prompt,
+    Recorded,
     Scene,
     Shape,
     StreamInfo,
@@ -124,6 +125,7 @@ def scene_of(draw: st.DrawFn, stream: str, index: int, found: tuple[Instance, ..
         shot=draw(st.integers(0, MOST)),
         instances=draw(st.lists(tracked, max_size=3).map(tuple)),
         name=draw(st.none() | labels),
+        recorded=draw(st.none() | st.builds(Recorded, labels, labels, numbers, numbers, numbers)),
     )
 
 
@@ -176,7 +178,7 @@ def sample(folder: Path) -> tuple[list[Answer], list[Scene]]:
 def test_a_scene_without_a_name_is_written_as_by_older_versions(tmp_path: Path) -> None:
     _, made = sample(tmp_path / "plain")
     lines = (tmp_path / "plain" / "scenes.jsonl").read_text().splitlines()[1:]
-    assert all("name" not in json.loads(line) for line in lines)
+    assert all({"name", "recorded"}.isdisjoint(json.loads(line)) for line in lines)
     assert all(scene.name is None for scene in read_run(tmp_path / "plain").scenes())
     named = replace(made[0], name="left \udce9 <1>.jpg", instances=())
     answers: list[Answer] = [(named.stream, named.index, None)]
@@ -335,6 +337,8 @@ def test_damage_is_named(damage: Any, message: str, tmp_path: Path) -> None:
         ),
         (b'{"segments":[', b'{"segments":[1e39,', "no finite float32"),
         (b'{"segments":[', b'{"segments":[1,', "reshape"),
+        (b'"instances"', b'"recorded":["/a","b",1,2],"instances"', "not enough values"),
+        (b'"instances"', b'"recorded":["/a",0,1,2,3],"instances"', "expected text, got 0"),
     ],
 )
 def test_damage_of_scenes_is_named(old: bytes, new: bytes, message: str, tmp_path: Path) -> None:

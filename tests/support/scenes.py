@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -170,6 +170,7 @@ class Run:
     prompts: Sequence[Prompt]
     made: Iterable[Scene]
     review: Sequence[ReviewItem] = ()
+    made_with: Mapping[str, str] = field(default_factory=dict)
 
     def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
         for made in self.made:

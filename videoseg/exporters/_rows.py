@@ -22,12 +22,16 @@ RowShape: TypeAlias = Annotated[
 def rows(run: RunReader, shape: RowShape) -> Iterator[dict[str, Any]]:
     """The rows of a run in its order; the box is left, top, width, height in pixels."""
     for scene in run.scenes():
+        recorded = scene.recorded
         for tracked in scene.instances:
             row = {
                 "stream": scene.stream,
                 "frame": scene.index,
                 "pts": scene.pts,
                 "seconds": float(scene.seconds),
+                "stamp": recorded and recorded.stamp,
+                "topic": recorded and recorded.topic,
+                "frame_id": recorded and recorded.frame_id,
                 "shot": scene.shot,
                 "source": scene.name,
                 "track_id": tracked.track_id,

@@ -19,7 +19,8 @@ _NAME = "tracks.jsonl"
 class Jsonl:
     """Writes a line for each object on each frame, in the order of the run.
 
-    ``stream``, ``frame``, ``pts``, ``seconds``, ``shot``, ``source`` (the picture's file name),
+    ``stream``, ``frame``, ``pts``, ``seconds``; ``stamp`` (ns), ``topic`` and ``frame_id`` where
+    the source is a robot's log, else null; ``shot``, ``source`` (the picture's file name),
     ``track_id``, ``label``, ``score``, ``state`` (``matched``, ``interpolated``, ``held``), ``box``
     (left, top, width, height, pixels), ``area`` (pixels), and ``rle`` (as in COCO) or ``polygon``:
     for each part its outer ring and then its holes, each as x, y, x, y.

@@ -10,6 +10,7 @@ from typing import Any
 
 from videoseg.exporters._needs import check_installed
 from videoseg.exporters._rows import RowShape, rows
+from videoseg.formats.label_classes import utf8_text
 from videoseg.protocols import RunReader
 from videoseg.system.output_files import writing
 from videoseg.types import StreamInfo
@@ -59,6 +60,9 @@ class Parquet:
             "frame": whole,
             "pts": whole,
             "seconds": pa.float64(),
+            "stamp": whole,
+            "topic": text,
+            "frame_id": text,
             "shot": whole,
             "source": pa.string(),
             "track_id": whole,
@@ -76,16 +80,9 @@ class Parquet:
 
 
 def _as_text(row: dict[str, Any]) -> dict[str, Any]:
-    """A row whose texts are UTF-8: half a surrogate pair, which a name may hold, is escaped."""
+    """A row whose texts are UTF-8."""
     texts = {name: value for name, value in row.items() if isinstance(value, str)}
-    plain = {
-        name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts.items()
-    }
-    return {**row, **plain}
-
-
-def _utf8(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    return {**row, **{name: utf8_text(text) for name, text in texts.items()}}
 
 
 PARTS = {"parquet": Parquet}

@@ -27,6 +27,11 @@ def one_line(label: str, forbidden: str = "") -> str:
     return "".join("_" if character in forbidden else character for character in plain)
 
 
+def utf8_text(text: str) -> str:
+    """Text for UTF-8: half a surrogate pair, which a name may hold, is escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def unlike(names: Iterable[str]) -> list[str]:
     """The names, with a number behind each that was there before."""
     made: list[str] = []

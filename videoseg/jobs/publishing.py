@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from videoseg.pipeline import Tally
 from videoseg.runlog.findings import Finding
 from videoseg.runlog.log import RunLog
 from videoseg.runlog.manifest import Counts, Ended, Manifest, StageTime
-from videoseg.runlog.plan import Plan
+from videoseg.runlog.plan import Plan, made_with
 from videoseg.runlog.reader import read_run
 from videoseg.runlog.review import Limits, Reviewer
 from videoseg.runlog.staging import Staging
@@ -70,7 +70,7 @@ class Publisher:
             raise UsageError(f"{run.start} is after the last frame")
         review = reviewer.finish([each.prompt for each in end.refused])
         end = dataclasses.replace(end, review=review, review_left_out=reviewer.left_out)
-        export_outputs(parts, folder, review)
+        export_outputs(parts, folder, review, made_with(self.plan.to_json()))
         stages = {
             name: StageTime(seconds, tally.frames) for name, seconds in parts.clock.seconds.items()
         }
@@ -113,7 +113,12 @@ def write_outputs(
         )
 
 
-def export_outputs(parts: Assembly, folder: Path, review: Sequence[Finding] = ()) -> None:
+def export_outputs(
+    parts: Assembly,
+    folder: Path,
+    review: Sequence[Finding] = (),
+    maker: Mapping[str, str] | None = None,
+) -> None:
     """Write the outputs that need the whole run into its folder."""
-    run = read_run(folder / "run", review)
+    run = read_run(folder / "run", review, maker)
     pipeline.export(run, exporters_of(parts.outputs), folder, parts.clock)

@@ -21,7 +21,7 @@ from videoseg.runlog.fingerprint import plain
 from videoseg.runlog.lost_inputs import refuse_losing
 from videoseg.runlog.manifest import NAME as MANIFEST
 from videoseg.runlog.manifest import Ended, read_manifest, write_json
-from videoseg.runlog.plan import Plan, settings_difference
+from videoseg.runlog.plan import Plan, made_with, settings_difference
 from videoseg.runlog.reader import RunFolder, read_run
 from videoseg.runlog.staging import Staging, settle
 from videoseg.runlog.summary import Summary
@@ -74,7 +74,7 @@ class Finished:
         self.folder = folder
         self._manifest = read_manifest(folder)
         review = map(Finding.from_json, self._manifest.get("review", ()))
-        self.run: RunFolder = read_run(folder, tuple(review))
+        self.run: RunFolder = read_run(folder, tuple(review), made_with(self._manifest))
         recorded = self._manifest["settings"]
         if two_pass:
             recorded, flags = (

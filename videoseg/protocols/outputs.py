@@ -132,11 +132,19 @@ class ReviewItem(Protocol):
 
 @runtime_checkable
 class RunReader(Protocol):
-    """A finished run as its log holds it; every call reads afresh, memory stays bounded."""
+    """A finished run as its log holds it; every call reads afresh, memory stays bounded.
+
+    Attributes:
+        streams: The streams of the source by name.
+        prompts: What was asked.
+        review: What should be looked at again, the worst first.
+        made_with: What made it (``runlog.plan.made_with``); empty where that is not known.
+    """
 
     streams: Mapping[str, StreamInfo]
     prompts: Sequence[Prompt]
     review: Sequence[ReviewItem]
+    made_with: Mapping[str, str]
 
     def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
         """Yield ``stream, index, detections`` in the order of the run."""

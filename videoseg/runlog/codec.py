@@ -33,6 +33,7 @@ from videoseg.types import (
     Part,
     Polygon,
     Prompt,
+    Recorded,
     Ring,
     Scene,
     Shape,
@@ -161,12 +162,13 @@ def scene_to_text(scene: Scene, found: Sequence[Instance]) -> str:
     places = {id(instance): place for place, instance in enumerate(found)}
     instances = ",".join(_tracked_to_text(tracked, places) for tracked in scene.instances)
     name = "" if scene.name is None else f'"name":{json.dumps(scene.name)},'
+    recorded = _recorded_to_text(scene.recorded)
     return (
         f'{{"stream":{json.dumps(scene.stream)},"index":{whole(scene.index)},'
         f'"pts":{whole(scene.pts)},'
         f'"time_base":"{fraction_text(_fraction(fraction_text(scene.time_base)))}",'
         f'"duration":{json.dumps(whole_or_none(scene.duration))},"shot":{whole(scene.shot)},{name}'
-        f'"instances":[{instances}]}}'
+        f'{recorded}"instances":[{instances}]}}'
     )
 
 
@@ -193,7 +195,25 @@ def scene_from_json(made: Json, found: Sequence[Instance | None]) -> Scene:
         shot=whole(made["shot"]),
         instances=tuple(_tracked_from_json(tracked, found) for tracked in made["instances"]),
         name=None if made.get("name") is None else _text(made["name"]),
+        recorded=_recorded_from_json(made.get("recorded")),
     )
+
+
+def _recorded_to_text(recorded: Recorded | None) -> str:
+    """The message of a log that a frame was in, as an entry of a Scene; empty without one."""
+    if recorded is None:
+        return ""
+    times = (recorded.stamp, recorded.log_time, recorded.publish_time)
+    values = [_text(recorded.topic), _text(recorded.frame_id), *map(whole, times)]
+    return f'"recorded":{json.dumps(values)},'
+
+
+def _recorded_from_json(made: Json) -> Recorded | None:
+    if made is None:
+        return None
+    topic, frame_id, *times = made
+    stamp, log_time, publish_time = map(whole, times)
+    return Recorded(_text(topic), _text(frame_id), stamp, log_time, publish_time)
 
 
 def _fraction(value: Json) -> Fraction:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +59,20 @@ class Plan:
             "settings": plain(self.settings),
             "versions": dict(sorted(self.versions.items())),
         }
+
+
+def made_with(plan: Mapping[str, Json]) -> dict[str, str]:
+    """What made a run, in a few words for outputs that say so: model, version, settings.
+
+    Args:
+        plan: As ``Plan.to_json`` gives it, or ``run.json`` holds it.
+    """
+    settings = json.dumps(plan["settings"], sort_keys=True)
+    return {
+        "model": str(plan["model"]["name"]),
+        "videoseg": str(plan["versions"].get("videoseg", "")),
+        "settings_sha256": hashlib.sha256(settings.encode()).hexdigest(),
+    }
 
 
 def difference(before: Mapping[str, Json], now: Plan) -> str | None:

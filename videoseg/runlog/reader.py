@@ -28,19 +28,22 @@ from videoseg.types import Detections, Prompt, RotoLayer, RotoShape, Scene, Stre
 T = TypeVar("T")
 
 
-def read_run(folder: Path, review: Sequence[Finding] = ()) -> RunFolder:
+def read_run(
+    folder: Path, review: Sequence[Finding] = (), made_with: Mapping[str, str] | None = None
+) -> RunFolder:
     """Open a run folder, or the output folder that holds one as ``run``.
 
     Args:
         folder: The folder.
         review: What should be looked at again, which ``run.json`` has and not the log.
+        made_with: What made it, likewise.
 
     Raises:
         RunLogError: It is neither, its header is damaged, or a newer videoseg wrote it.
     """
     for candidate in (folder, folder / "run"):
         if (candidate / DETECTIONS).is_file() and (candidate / SCENES).is_file():
-            return RunFolder(candidate, review=review)
+            return RunFolder(candidate, review=review, made_with=made_with)
     raise RunLogError(f"{folder} is not a run folder: it has no {DETECTIONS} and {SCENES}")
 
 
@@ -54,19 +57,26 @@ class RunFolder:
         folder: The run folder.
         answers: Where the Detections are, if not in the folder: of a run that is not finished.
         review: What should be looked at again.
+        made_with: What made it.
 
     Attributes:
         folder: The run folder.
         review: What should be looked at again, the worst first.
+        made_with: What made it, by name; empty where that was not said.
         streams: The streams of the source by name.
         prompts: What was asked.
     """
 
     def __init__(
-        self, folder: Path, answers: Path | None = None, review: Sequence[Finding] = ()
+        self,
+        folder: Path,
+        answers: Path | None = None,
+        review: Sequence[Finding] = (),
+        made_with: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.review: Sequence[ReviewItem] = tuple(review)
+        self.made_with: Mapping[str, str] = dict(made_with or {})
         self._files = {
             SCENES: folder / SCENES,
             DETECTIONS: folder / DETECTIONS if answers is None else answers,

@@ -62,7 +62,7 @@ class PendingFrame:
     def of(cls, frame: Frame, detections: Detections | None) -> PendingFrame:
         """A frame as it comes in."""
         at = (frame.stream, frame.index, frame.pts, frame.time_base, frame.duration)
-        scene = Scene(*at, name=frame.name)
+        scene = Scene(*at, name=frame.name, recorded=frame.recorded)
         return cls(scene, FramePyramid.of(frame.image), detections)
 
     @property

@@ -11,6 +11,7 @@ import numpy as np
 from videoseg.errors import missing_package
 from videoseg.types.alpha import Alpha
 from videoseg.types.detections import Instance
+from videoseg.types.media import Recorded
 from videoseg.types.shapes import Shape
 
 TrackState: TypeAlias = Literal["matched", "interpolated", "held"]
@@ -58,6 +59,7 @@ class Scene:
         shot: Counts shots from 0; a cut starts the next.
         instances: In ascending ``track_id``.
         name: As in the ``Frame``.
+        recorded: As in the ``Frame``.
     """
 
     stream: str
@@ -68,6 +70,7 @@ class Scene:
     shot: int = 0
     instances: tuple[TrackedInstance, ...] = ()
     name: str | None = None
+    recorded: Recorded | None = None
 
     @property
     def seconds(self) -> Fraction:
