@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from videoseg.exporters import _needs
 from videoseg.formats.label_classes import classes_of, one_line, unlike
 
 NAMES = (
-    *("coco", "cvat", "davis", "edl", "jsonl", "label-studio", "labelme", "mot", "mots", "otio"),
-    *("parquet", "pascal-voc", "yolo-seg", "youtube-vis"),
+    *("coco", "cvat", "davis", "edl", "jsonl", "label-studio", "labelme", "mcap", "mot", "mots"),
+    *("otio", "parquet", "pascal-voc", "rosbag2", "yolo-seg", "youtube-vis"),
 )
 MASKS = {"shape": "mask"}
 RUNS = labels.hard_runs()
@@ -55,7 +56,7 @@ def test_memory_does_not_grow_with_the_length(
 ) -> None:
     def work(frames: int) -> None:
         run = scenes.Run(scenes.streams(), scenes.prompts(), memory.passing(frames))
-        export(name, run, tmp_path, **settings)
+        export(name, run, Path(tempfile.mkdtemp(dir=tmp_path)), **settings)
 
     work(20)  # what is imported and cached stays
     # A track, a file name and a place in a file are some hundred bytes; a mask is several thousand.
