@@ -1,0 +1,115 @@
+"""Recordings for Rerun, as its own package reads them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support import labels, recordings, scenes
+from tests.support.labels import export
+from videoseg.formats.palette import colour_of
+from videoseg.types import Scene
+
+reading = pytest.importorskip("rerun.chunk")
+
+CAT = Path(__file__).parents[2] / "sample_media" / "cat.mp4"
+RUNS = labels.hard_runs()
+
+
+def columns(path: Path) -> dict[str, dict[str, list[Any]]]:
+    """Values of each column by entity, in the order of the file."""
+    found: dict[str, dict[str, list[Any]]] = {}
+    for chunk in reading.RrdReader(path).stream():
+        batch = chunk.to_record_batch()
+        entity = found.setdefault(chunk.entity_path, {})
+        for name in batch.schema.names:
+            values = batch.column(name)
+            plain = name in ("stamp", "video_time")
+            entity.setdefault(name, []).extend(
+                values.cast("int64").to_pylist() if plain else values.to_pylist()
+            )
+    return found
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_it_writes_one_file_that_is_sound(kind: str, tmp_path: Path) -> None:
+    (path,) = export("rerun", RUNS[kind](), tmp_path / "out").iterdir()
+    assert path.name.endswith(".segmented.rrd")
+    done = subprocess.run(
+        [sys.executable, "-m", "rerun", "rrd", "verify", path], capture_output=True, text=True
+    )
+    assert "1 file verified without error" in done.stdout + done.stderr
+
+
+def test_each_picture_of_a_log_has_its_objects_at_its_stamp(tmp_path: Path) -> None:
+    run = recordings.run_over(recordings.mcap_log(tmp_path / "drive.mcap"))
+    found = columns(export("rerun", run, tmp_path / "out") / "drive.segmented.rrd")
+    for name in recordings.STREAMS.values():
+        made = [scene for scene in run.made if scene.stream == name]
+        stamps = [scene.pts for scene in made]
+        masks, boxes = found[f"/{name}/mask"], found[f"/{name}/boxes"]
+        outlines = found[f"/{name}/outlines"]
+        assert masks["stamp"] == boxes["stamp"] == outlines["stamp"] == stamps
+        for scene, buffer, captions, ids, rings in zip(
+            made,
+            masks["SegmentationImage:buffer"],
+            boxes["Boxes2D:labels"],
+            outlines["LineStrips2D:class_ids"],
+            outlines["LineStrips2D:strips"],
+            strict=True,
+        ):
+            pixels = np.array(buffer[0], np.uint8).reshape(scenes.HEIGHT, scenes.WIDTH)
+            assert (pixels == labels_in(scene)).all()
+            tracks = [tracked.track_id for tracked in scene.instances]
+            assert [int(text.split("#")[1].split()[0]) for text in captions] == tracks
+            for tracked in scene.instances:
+                own = [
+                    ring for ring, id_ in zip(rings, ids, strict=True) if id_ == tracked.track_id
+                ]
+                mask = tracked.instance.mask.to_array()
+                assert labels.iou(labels.filled(own), mask) > 0.95
+
+
+def labels_in(scene: Scene) -> Any:
+    made = np.zeros((scenes.HEIGHT, scenes.WIDTH), np.int64)
+    for tracked in sorted(scene.instances, key=lambda each: each.instance.score):
+        made[tracked.instance.mask.to_array()] = tracked.track_id
+    return made
+
+
+def test_tracks_have_their_colours(tmp_path: Path) -> None:
+    run = labels.run_of(labels.mixed())
+    found = columns(export("rerun", run, tmp_path) / "clip.segmented.rrd")
+    ((context,),) = found["/"]["AnnotationContext:context"]
+    known = {each["class_id"]: each["class_description"]["info"] for each in context}
+    assert known[0]["color"] == 0
+    for track, label in enumerate(("disc #1", "ring #2", "disc #3"), 1):
+        red, green, blue = colour_of(track)
+        assert known[track]["color"] == (red << 24 | green << 16 | blue << 8 | 255)
+        assert known[track]["label"] == label
+
+
+def test_a_video_is_shown_at_the_times_of_its_frames(tmp_path: Path) -> None:
+    info = replace(scenes.stream(), location=str(CAT))
+    run = scenes.Run({"clip": info}, scenes.prompts(), scenes.moving())
+    found = columns(export("rerun", run, tmp_path / "a") / "cat.segmented.rrd")
+    assert len(found["/clip/video"]["AssetVideo:blob"][0][0]) == CAT.stat().st_size
+    times = found["/clip/video"]["video_time"]
+    assert times[0] == 0
+    assert np.diff(times) == pytest.approx(1e9 / 24, abs=1)
+    assert found["/clip/boxes"]["video_time"][1] == 40_000_000
+    plain = export("rerun", run, tmp_path / "b", video=False, masks=False) / "cat.segmented.rrd"
+    assert set(columns(plain)) == {"/", "/clip/outlines", "/clip/boxes"}
+
+
+def test_the_same_run_is_the_same_recording(tmp_path: Path) -> None:
+    run = labels.run_of(labels.mixed())
+    one, two = (export("rerun", run, tmp_path / name) / "clip.segmented.rrd" for name in "ab")
+    command = [sys.executable, "-m", "rerun", "rrd", "compare", "--unordered", one, two]
+    subprocess.run(command, check=True, capture_output=True)
