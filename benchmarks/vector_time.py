@@ -290,6 +290,7 @@ class Made:
         self.streams: Mapping[str, StreamInfo] = {info.stream: info}
         self.prompts: Sequence[Prompt] = (Prompt("object", text="object"),)
         self.review: Sequence[ReviewItem] = ()
+        self.made_with: Mapping[str, str] = {}
         self.made = scenes
 
     def detections(self) -> Iterator[tuple[str, int, None]]:

@@ -111,5 +111,5 @@ def test_a_video_is_shown_at_the_times_of_its_frames(tmp_path: Path) -> None:
 def test_the_same_run_is_the_same_recording(tmp_path: Path) -> None:
     run = labels.run_of(labels.mixed())
     one, two = (export("rerun", run, tmp_path / name) / "clip.segmented.rrd" for name in "ab")
-    command = [sys.executable, "-m", "rerun", "rrd", "compare", "--unordered", one, two]
-    subprocess.run(command, check=True, capture_output=True)
+    compare = [sys.executable, "-m", "rerun", "rrd", "compare", "--unordered"]
+    subprocess.run([*compare, str(one), str(two)], check=True, capture_output=True)
