@@ -288,6 +288,21 @@ def test_a_video_has_its_own_times(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert "nothing to copy" in caplog.text
 
 
+@pytest.mark.parametrize("stamp", [-1, 4_000_000_000 * NS, 2**63 - 1])
+def test_stamps_that_no_clock_shows_are_kept(tmp_path: Path, stamp: int) -> None:
+    said = Recorded("/a", "b\0\ud800", stamp, 0, 0)
+    run = labels.run_of([replace(scenes.moving()[0], recorded=said)])
+    ((_, mask),) = decoded(export("mcap", run, tmp_path / "a") / "clip.segmented.mcap")[
+        "/videoseg/clip/mask"
+    ]
+    assert mask.timestamp.seconds * NS + mask.timestamp.nanos == stamp
+    ((_, mask),) = bag_messages(export("rosbag2", run, tmp_path / "b") / "clip.segmented")[
+        "/videoseg/clip/mask"
+    ]
+    assert mask.header.stamp.sec % 2**32 == stamp // NS % 2**32
+    assert mask.header.stamp.nanosec == stamp % NS
+
+
 def test_labels_that_are_hard_to_write_are_text(tmp_path: Path) -> None:
     hard = (labels.CLIMBING, scenes.HOSTILE)
     run = scenes.Run(scenes.streams(), scenes.prompts(*hard), scenes.moving(labels=hard))

@@ -75,7 +75,8 @@ class Ros2Types:
         return bytes(self.store.serialize_cdr(message, name))
 
     def _header(self, image: LabelledImage) -> Any:
-        stamp = self._message("builtin_interfaces/msg/Time", *image.seconds_and_ns)
+        seconds, ns = image.seconds_and_ns
+        stamp = self._message("builtin_interfaces/msg/Time", _int32(seconds), ns)
         return self._message("std_msgs/msg/Header", stamp, _string(image.recorded.frame_id))
 
     def _detections(self, image: LabelledImage, header: Any) -> Any:
@@ -111,6 +112,11 @@ class Ros2Types:
         step = info.width * mask.itemsize
         data = np.frombuffer(stored.tobytes(), np.uint8)
         return self._message(_IMAGE, header, info.height, info.width, encoding, 0, step, data)
+
+
+def _int32(seconds: int) -> int:
+    """Seconds as a field of 32 bits holds them; those after 2038 come out negative."""
+    return (seconds + 2**31) % 2**32 - 2**31
 
 
 def _string(text: str) -> str:
