@@ -81,7 +81,16 @@ def test_pictures_that_frames_writes_are_copied(tmp_path: Path) -> None:
     assert "imExt=.png" in (tmp_path / "mot" / "clip" / "seqinfo.ini").read_text()
 
 
-@pytest.mark.parametrize(("name", "package"), [("otio", "opentimelineio"), ("parquet", "pyarrow")])
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [
+        ("mcap", "mcap"),
+        ("otio", "opentimelineio"),
+        ("parquet", "pyarrow"),
+        ("rerun", "rerun"),
+        ("rosbag2", "rosbags"),
+    ],
+)
 def test_a_package_that_is_missing_is_missed_before_the_work(
     name: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
