@@ -38,13 +38,14 @@ from videoseg.types.usage import Destination, Usage
 OF_OTHER_PARTS = {
     "videoseg.protocols.sources": {
         *("FrameSource", "Accepts", "Timed", "Sparse", "HasNotes", "CountsLosses", "ReadsBeside"),
+        "Describes",
     },
     "videoseg.protocols.models": {"Segmenter", "Grounder", "VideoSegmenter"},
     "videoseg.protocols.abilities": {"RemoteSegmenter"},  # a Segmenter that is Remote
     "videoseg.protocols.stages": {
         *("Stage", "Resumable", "Tracker", "TwoPassTracker", "LooksAhead"),
     },
-    "videoseg.protocols.outputs": {"Writer", "RunReader", "Exporter"},
+    "videoseg.protocols.outputs": {"Writer", "RunReader", "Exporter", "Matter", "TakesMattes"},
     "videoseg.system.closing": {"Closes"},
     "videoseg.evaluate.tasks": {"WithCurve"},
 }
