@@ -62,12 +62,14 @@ def follow(
     vectorize: Callable[[Scene], Scene],
     clock: Stopwatch,
     on_answer: Callable[[Frame, Detections | None], object] = lambda _, __: None,
+    ahead: int = FRAMES_AHEAD,
 ) -> Generator[Step, None, None]:
     """Yield a Step for every frame, in order. The tracker must have been started.
 
     The tracker may look ahead; frames wait here until their Scene leaves it. ``vectorize`` then
     gives each mask its outline. ``on_answer`` is called with each answer as soon as there is one,
-    before the stage goes on.
+    before the stage goes on. ``ahead`` frames are decoded before they are asked for; with 0, a
+    frame is taken when the stage asks for it, from ``frames`` that have a thread of their own.
     """
     waiting: dict[tuple[str, int], tuple[Frame, Detections | None]] = {}
 
@@ -77,9 +79,9 @@ def follow(
                 scene = vectorize(tracked)
             yield Step(*waiting.pop((scene.stream, scene.index)), scene)
 
-    decoded = clock.each("decode", frames)
-    with closing(read_ahead(decoded, FRAMES_AHEAD)) as ahead:
-        for frame, answer in clock.each("model", stage.run(clock.each("wait", ahead))):
+    ready = read_ahead(clock.each("decode", frames), ahead) if ahead else _each(frames)
+    with closing(ready):
+        for frame, answer in clock.each("model", stage.run(clock.each("wait", ready))):
             detections = _as_logged(answer)
             with clock.measure("log"):
                 on_answer(frame, detections)
@@ -90,6 +92,10 @@ def follow(
         with clock.measure("track"):
             scenes = tracker.finish()
         yield from paired(scenes)
+
+
+def _each(frames: Iterable[Frame]) -> Generator[Frame, None, None]:
+    yield from frames
 
 
 def _as_logged(answer: Detections | None) -> Detections | None:

@@ -78,6 +78,7 @@ def test_a_real_process_loads_nothing_heavy(line: str, offered: str) -> None:
 def test_verbs_and_options(shell: Shell) -> None:
     assert shell.offers("videoseg do") == ["doctor"]
     assert shell.offers("videoseg segment clip.mp4 --mod") == ["--model"]
+    assert shell.offers("videoseg replay clip.mp4 --drop ") == ["oldest", "newest", "none"]
 
 
 @pytest.mark.parametrize("verb", ["segment", "eval run", "eval suite"])
@@ -93,7 +94,7 @@ def test_presets(shell: Shell, verb: str) -> None:
     assert shell.offers(f"videoseg {verb} --preset ro") == beginning
 
 
-@pytest.mark.parametrize("verb", ["segment", "rerun", "write"])
+@pytest.mark.parametrize("verb", ["segment", "replay", "rerun", "write"])
 def test_outputs(shell: Shell, verb: str) -> None:
     names = sorted({*registry.names("writers"), *registry.names("exporters")})
     assert shell.offers(f"videoseg {verb} out --write ") == names

@@ -25,7 +25,8 @@ HEAVY = (
     "videoseg.types",
 )
 VERBS = (
-    *("segment", "preview", "rerun", "write", "info", "models", "show", "bench", "doctor"),
+    *("segment", "preview", "replay", "rerun", "write", "info", "models", "show", "bench"),
+    "doctor",
     *("config", "config show", "config presets", "config schema", "config trust"),
     *("eval", "eval run", "eval compare", "eval suite"),
 )

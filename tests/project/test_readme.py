@@ -48,7 +48,7 @@ COMMANDS = [
 TOLD = [
     told
     for block in blocks("text")
-    for told in re.findall(r"\bvideoseg ((?:segment|write|rerun|preview) .*)", block)
+    for told in re.findall(r"\bvideoseg ((?:segment|write|rerun|preview|replay) .*)", block)
 ]
 """Commands that need a service or a camera: their options are checked alone."""
 

@@ -160,3 +160,26 @@ def test_the_frame_at_a_time() -> None:
         assert next(source.frames(index)).seconds == Fraction(time, 1000)
     assert source.index_at(Fraction(-5)) == 0
     assert source.index_at(Fraction(99)) == len(pts)
+
+
+def test_with_low_delay_a_frame_does_not_wait_for_the_next() -> None:
+    path = str(media.film())
+    taken: list[int] = []
+    real = VideoSource._pictures
+
+    class Counting(VideoSource):
+        def _pictures(self, *given: Any) -> Iterator[Any]:
+            for picture in real(self, *given):
+                taken.append(picture[0])
+                yield picture
+
+    for low_delay, before in ((True, [0]), (False, [0, 1])):
+        taken.clear()
+        source = Counting(low_delay=low_delay)
+        source.open(path)
+        frames = source.frames()
+        first = next(frames)
+        assert taken == before
+        assert first.duration is not None
+        assert [first.index, *(frame.index for frame in frames)] == [*range(6)]
+        source.close()

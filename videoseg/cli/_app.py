@@ -22,6 +22,7 @@ from videoseg.cli import (
     info,
     models,
     preview,
+    replay,
     rerun,
     segment,
     show,
@@ -29,6 +30,7 @@ from videoseg.cli import (
 )
 from videoseg.cli._exit_codes import FAILED, INTERRUPTED, MISSING, USAGE
 from videoseg.cli._logging import LogFormat, set_up, speaks_json, write_event
+from videoseg.cli._running import EndedByInterruptError
 from videoseg.cli._streams import ReaderGoneError, kept_for_json
 from videoseg.cli._terminal import show_usage_error, tell
 from videoseg.errors import (
@@ -53,6 +55,7 @@ app = typer.Typer(
 )
 segment.register(app)
 preview.register(app)
+replay.register(app)
 rerun.register(app)
 write.register(app)
 info.register(app)
@@ -88,6 +91,8 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         # Typer turns Ctrl-C into this code without a word.
         return _report_end(STOPPED, code) if code == INTERRUPTED else code
+    except EndedByInterruptError:
+        return INTERRUPTED
     except KeyboardInterrupt:
         return _report_end(STOPPED, INTERRUPTED)
     except (MissingDependencyError, UnknownPhraseError) as error:

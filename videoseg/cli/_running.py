@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from videoseg.jobs.workers import News
 
 
+class EndedByInterruptError(Exception):
+    """Ctrl-C ended a run as it is meant to, and what became of it has been said."""
+
+
 def run_one(task: Task, mode: Mode, *, quiet: bool) -> Outcome:
     """Do one task; what is wrong with it is raised."""
     from videoseg.jobs.batch import attempt

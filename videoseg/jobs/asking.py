@@ -32,12 +32,13 @@ def load_model(parts: Assembly, log: Callable[[str], None] = _log.warning) -> No
     parts.session.note(mark_notes(known, parts.range.start, goes_back=_goes_back(parts)))
 
 
-def run_stage(parts: Assembly, *, backwards: bool = True) -> Stage:
+def run_stage(parts: Assembly, *, backwards: bool = True, one_by_one: bool = False) -> Stage:
     """What asks the model over the frames of the run; it is loaded already.
 
     Args:
         parts: The run.
         backwards: Whether marks may be followed back, where the settings and the input allow it.
+        one_by_one: Whether each frame is answered before the next one is taken.
     """
     run, known = parts.config.run, parts.known
     stage = stage_for(
@@ -48,6 +49,7 @@ def run_stage(parts: Assembly, *, backwards: bool = True) -> Stage:
         first=parts.range.start,
         load=parts.load,
         again=parts.input.again if backwards and _goes_back(parts) else None,
+        one_by_one=one_by_one,
     )
     return known_only(stage, tuple(known), len(parts.questions.prompts))
 

@@ -12,6 +12,7 @@ from videoseg import pipeline
 from videoseg.config.run_config import RunConfig
 from videoseg.errors import UnknownPhraseWarning
 from videoseg.jobs import asking, running
+from videoseg.jobs import replay as replaying
 from videoseg.jobs.assembly import assemble
 from videoseg.jobs.frame_range import index_of
 from videoseg.jobs.inputs import Location
@@ -226,6 +227,35 @@ class Job(AbstractContextManager["Job"]):
         parts, folder, plan = self._parts, folder_of(out), self.plan()
         return running.run(
             parts, folder, plan, overwrite=overwrite, resume=resume, on_frame=on_frame, reads=reads
+        )
+
+    def play(
+        self,
+        pace: replaying.Pace,
+        out: Location | None = None,
+        *,
+        overwrite: bool = False,
+        on_frame: Callable[[Tally], None] = lambda _: None,
+        reads: Sequence[str] = (),
+    ) -> replaying.Played:
+        """Play the input at a pace, and write outputs below ``out`` if there is one.
+
+        Settings should come from ``jobs.replay.replay_config``. Ctrl-C ends the input, and what was
+        written until then is published.
+
+        Args:
+            pace: How fast, and which frames are dropped where the model is slower.
+            out: The output folder.
+            overwrite: Whether earlier results of the same names are replaced.
+            on_frame: Called after each frame.
+            reads: Files beside the input that must not be replaced.
+
+        Raises:
+            UsageError: The tracker or the input does not go with it.
+        """
+        folder = None if out is None else folder_of(out)
+        return replaying.play(
+            self._parts, pace, folder, overwrite=overwrite, on_frame=on_frame, reads=tuple(reads)
         )
 
     def replay(

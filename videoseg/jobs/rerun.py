@@ -268,3 +268,5 @@ def _with_frames(
                 raise SourceError(f"the input has no frame {scene.index} of {scene.stream}")
             waiting[frame.stream, frame.index] = frame
         yield scene, waiting.pop(key)
+        for passed in [one for one in waiting if one[0] == scene.stream and one[1] < scene.index]:
+            del waiting[passed]  # a replay that dropped frames has no Scene of them

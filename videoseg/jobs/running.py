@@ -29,6 +29,9 @@ from videoseg.stages.replayed import Replayed
 from videoseg.tracking.region import Confined
 from videoseg.types import Detections, Frame
 
+OnAnswer: TypeAlias = Callable[[Frame, Detections | None], object]
+"""Called with a frame and what the model answered about it."""
+Steps: TypeAlias = Generator[pipeline.Step, None, None]
 Answers: TypeAlias = Iterable[tuple[str, int, Detections | None]]
 """``stream, index, answer`` in the order of a run."""
 
@@ -36,15 +39,19 @@ Answers: TypeAlias = Iterable[tuple[str, int, Detections | None]]
 def follow(
     parts: Assembly,
     stage: Stage,
-    on_answer: Callable[[Frame, Detections | None], object] = lambda _, __: None,
+    on_answer: OnAnswer = lambda _, __: None,
     frames: Iterable[Frame] | None = None,
-) -> Generator[pipeline.Step, None, None]:
-    """Every frame with what became of it; by default those of the run."""
+    ahead: int = pipeline.FRAMES_AHEAD,
+) -> Steps:
+    """Every frame with what became of it; by default those of the run.
+
+    ``ahead`` frames are decoded before they are asked for, as ``pipeline.follow`` says.
+    """
     tracker = Confined(parts.tracker, parts.questions.bounds)
     tracker.start(parts.input.streams, parts.questions.prompts)
     shown = parts.range.frames() if frames is None else frames
     vectorize = parts.config.outlines.vectorized
-    return pipeline.follow(shown, stage, tracker, vectorize, parts.clock, on_answer)
+    return pipeline.follow(shown, stage, tracker, vectorize, parts.clock, on_answer, ahead)
 
 
 def run(
@@ -100,17 +107,50 @@ def replay(
     end: Ended,
 ) -> Summary:
     """Write all outputs below ``out`` from known answers, as ``Job.replay`` says."""
-    _refuse_losing(parts, out)
-    staging = Staging(out, parts.produces, overwrite)
-    with staging, ExitStack() as ends:
-        log = ends.enter_context(_run_log(parts, staging.folder))
+
+    def steps(on_answer: OnAnswer) -> Steps:
         known = functools.partial(Replayed, whole=end.stopped is None)
         if isinstance(parts.tracker, TwoPassTracker):
             with parts.clock.measure("study"):
                 pairs = known(answers()).run(parts.range.frames())
                 parts.tracker.study(parts.input.streams, pairs)
-        steps = follow(parts, known(answers()), log.append_answer)
-        return Publisher(parts, staging, plan, on_frame).publish(steps, log, lambda: end)
+        return follow(parts, known(answers()), on_answer)
+
+    return run_once(
+        parts, steps, out, plan, overwrite=overwrite, on_frame=on_frame, ended=lambda: end
+    )
+
+
+def run_once(
+    parts: Assembly,
+    steps: Callable[[OnAnswer], Steps],
+    out: Path,
+    plan: Plan,
+    *,
+    overwrite: bool,
+    on_frame: Callable[[Tally], None],
+    ended: Callable[[], Ended],
+    reads: Sequence[str] = (),
+) -> Summary:
+    """Write all outputs below ``out``; an interrupted run leaves nothing to go on with.
+
+    Args:
+        parts: The run.
+        steps: Gives every frame with what became of it; its argument is to be called with each
+            answer as soon as there is one.
+        out: The output folder.
+        plan: The run's plan.
+        overwrite: Whether earlier results of the same names are replaced.
+        on_frame: Called after each frame.
+        ended: Says how the run ended; asked after the last frame.
+        reads: Files beside the input that must not be replaced.
+    """
+    _refuse_losing(parts, out, reads)
+    staging = Staging(out, parts.produces, overwrite)
+    with staging, ExitStack() as ends:
+        log = ends.enter_context(_run_log(parts, staging.folder))
+        publisher = Publisher(parts, staging, plan, on_frame)
+        return publisher.publish(steps(log.append_answer), log, ended)
 
 
 def try_out(parts: Assembly, folder: Path, frames: Iterable[Frame]) -> Tally:

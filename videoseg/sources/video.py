@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import inspect
 import math
 import weakref
 from collections.abc import Generator, Iterator, Mapping
@@ -68,6 +69,10 @@ class VideoSource:
     background: Background = "#000000"
     every: Annotated[int, Ge(1), Doc("yield every n-th frame only, from the first on")] = 1
     timeout: Annotated[float, Gt(0), Doc("seconds to wait for an address, > 0")] = 20.0
+    low_delay: Annotated[
+        bool,
+        Doc("give each frame before the next has come; it lasts as long as its packet says"),
+    ] = False
     _info: StreamInfo | None = field(init=False, repr=False, default=None)
     _place: Place | None = field(init=False, repr=False, default=None)
     _of_all: Orientation | None = field(init=False, repr=False, default=None)
@@ -108,7 +113,7 @@ class VideoSource:
             SourceError: It is no video, holds no picture, or no frame can be decoded.
         """
         self.close()
-        self._place = Place(location)
+        self._place = Place(location, low_delay=self.low_delay)
         decoding = self._decoding(self._place)
         video, first = decoding.video, decoding.first
         self._of_all = png_orientation(self._place, video, first)
@@ -173,9 +178,13 @@ class VideoSource:
             decoding.close()
 
     def close(self) -> None:
-        """End every iteration that still runs and close its file. A second call does nothing."""
+        """End every iteration that still runs and close its file. A second call does nothing.
+
+        One that another thread is blocked in, as on a pipe from which nothing comes, is left to it.
+        """
         for frames in tuple(self._running):
-            frames.close()
+            if inspect.getgeneratorstate(frames) != inspect.GEN_RUNNING:
+                frames.close()
         self._running.clear()
         if self._ready is not None:
             self._ready.close()
@@ -230,7 +239,8 @@ class VideoSource:
         self._latest = decoding
         converter = Converter(self.background)
         try:
-            for index, frame, pts, duration in _timed(self._pictures(decoding, info, number)):
+            pictures = self._pictures(decoding, info, number)
+            for index, frame, pts, duration in self._timed(pictures):
                 if stop is not None and index >= stop:
                     return
                 if index >= start and (index - start) % self.every == 0:
@@ -240,6 +250,13 @@ class VideoSource:
                     return
         finally:
             decoding.close()
+
+    def _timed(
+        self, pictures: Iterator[Numbered]
+    ) -> Iterator[tuple[int, VideoFrame, int, int | None]]:
+        if not self.low_delay:
+            return _timed(pictures)
+        return ((number, frame, pts, frame.duration or None) for number, frame, pts in pictures)
 
     def _pictures(
         self, decoding: Decoding, info: StreamInfo, number: int = 0

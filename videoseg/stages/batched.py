@@ -74,12 +74,15 @@ class Batched:
         prompts: What is asked; their cues are meant for every frame as they are.
         batch_size: Frames that are handed to the model at once; 0 = as many as fit.
         load: Filled in on the way.
+        ahead: Batches that may be handed over before the answers of one are fetched, where the
+            model can begin on them; 0 = each is answered before the next frame is taken.
     """
 
     segmenter: Segmenter
     prompts: Sequence[Prompt]
     batch_size: int = 0
     load: Load = field(default_factory=Load)
+    ahead: int = 1
     _most: int | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -94,7 +97,7 @@ class Batched:
             OutOfMemoryError: Not even one frame fits.
         """
         source = iter(frames)
-        ahead = 1 if isinstance(self.segmenter, AsyncSegmenter) else 0
+        ahead = self.ahead if isinstance(self.segmenter, AsyncSegmenter) else 0
         under_way: deque[_Batch] = deque()
         while frames_of := tuple(islice(source, self._size())):
             batch = self._begin(frames_of)

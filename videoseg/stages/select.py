@@ -24,6 +24,7 @@ def stage_for(
     first: int,
     load: Load,
     again: Callable[[], AbstractContextManager[FrameSource]] | None = None,
+    one_by_one: bool = False,
 ) -> Stage:
     """The stage for some prompts: what was marked on a frame is carried from there.
 
@@ -36,16 +37,21 @@ def stage_for(
         load: Filled in on the way with how the model is kept busy, where frames go in batches.
         again: Opens the input for a second reading, to follow marks backwards; None = they are
             followed forward alone.
+        one_by_one: Whether each frame is answered before the next one is taken; ``batch`` and
+            ``every`` are 1 then.
     """
     marked = frozenset(
         cue.frame for prompt in prompts for cue in prompt.cues if cue.frame is not None
     )
-    stage: Stage = Batched(model, prompts, batch_within(batch, every), load)
+    stage: Stage = Batched(
+        model, prompts, batch_within(batch, every), load, ahead=0 if one_by_one else 1
+    )
     if marked:
         backwards = None if again is None else Backwards(again, every, first, marked)
         stage = Propagated(model, prompts, backwards)
     elif isinstance(model, Keyframed):
         stage = Keyframes(model, prompts, model.keyframe_every)
     elif isinstance(model, RemoteSegmenter):
-        stage = Concurrent(model, prompts, most_ahead(model.concurrency, every))
+        ahead = 1 if one_by_one else most_ahead(model.concurrency, every)
+        stage = Concurrent(model, prompts, ahead)
     return every_nth(stage, every, first=first, also=marked)

@@ -12,12 +12,25 @@ HIDDEN = "***"
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _FILE = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>/.*)", re.IGNORECASE | re.DOTALL)
 _DRIVE = re.compile(r"/[A-Za-z]:")
+_CAMERA = re.compile(r"camera:(?P<name>.+)", re.IGNORECASE | re.DOTALL)
 _HERE = ("", "localhost")
 
 
 def is_address(location: str) -> bool:
-    """Whether this begins with a protocol (``https://``, ``rtsp://``) and so is no path."""
-    return _ADDRESS.match(location) is not None
+    """Whether this begins with a protocol (``https://``, ``rtsp://``) and so is no path.
+
+    A camera of this machine (``camera:0``) counts as one.
+    """
+    return _ADDRESS.match(location) is not None or camera_name(location) is not None
+
+
+def camera_name(location: str) -> str | None:
+    """What follows ``camera:``, a number or a name; None for what is no camera.
+
+    A file or folder that is called so stays one.
+    """
+    found = _CAMERA.fullmatch(location)
+    return None if found is None or os.path.lexists(location) else found["name"]
 
 
 def local_path(location: str) -> str:
@@ -54,7 +67,7 @@ def without_secrets(location: str) -> str:
 
     What is no address comes back as it is.
     """
-    if not is_address(location):
+    if not is_address(location) or camera_name(location) is not None:
         return location
     scheme, place, path, query, _ = urlsplit(location)
     user, at, host = place.rpartition("@")

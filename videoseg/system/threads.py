@@ -158,6 +158,28 @@ def interrupts_held() -> Iterator[None]:
 
 
 @contextmanager
+def first_interrupt(stop: Callable[[], None]) -> Iterator[None]:
+    """Within, the first Ctrl-C calls ``stop`` and ends nothing itself; the next interrupts.
+
+    Only the main thread is ever interrupted, so in others this does nothing.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+
+    def ask_to_stop(_: int, __: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        stop()
+
+    signal.signal(signal.SIGINT, ask_to_stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def opencv_unthreaded() -> Iterator[None]:
     """Within, OpenCV works in the thread that calls it, and nowhere else.
 

@@ -14,8 +14,9 @@ from videoseg.formats.images.header import check_packed_inside
 from videoseg.formats.images.picture import is_apng
 from videoseg.geometry.sizes import check_pixels, most_pixels
 from videoseg.sources._av import truncation as _truncation
+from videoseg.sources._av.cameras import Device, device_of
 from videoseg.sources._av.sample_tables import check_tables
-from videoseg.system.addresses import for_ffmpeg, is_address, without_secrets
+from videoseg.system.addresses import camera_name, for_ffmpeg, is_address, without_secrets
 
 if TYPE_CHECKING:
     from av.codec.context import CodecContext
@@ -32,9 +33,15 @@ _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 @dataclass(frozen=True)
 class Place:
-    """Where a video is: a file, an address, a pipe, or standard input."""
+    """Where a video is: a file, an address, a camera, a pipe, or standard input.
+
+    Attributes:
+        location: Its path or address.
+        low_delay: Whether a frame is wanted as soon as it can be decoded, at whatever cost.
+    """
 
     location: str
+    low_delay: bool = False
 
     @property
     def shown(self) -> str:
@@ -49,6 +56,8 @@ class Place:
     @property
     def is_live(self) -> bool:
         """Whether its frames come at their own pace."""
+        if camera_name(self.location) is not None:
+            return True
         return self.is_address and urlsplit(self.location).scheme.lower() in _LIVE
 
     @property
@@ -61,6 +70,9 @@ class Place:
         """A name for its stream."""
         if self.location == STDIN:
             return "stdin"
+        camera = camera_name(self.location)
+        if camera is not None:
+            return f"camera {Path(camera).name}"
         path = unquote(urlsplit(self.location).path) if self.is_address else self.location
         return Path(path).stem or "video"
 
@@ -117,12 +129,12 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
         raise SourceNotFoundError(f"{shown}: no such file; check the path")
     stored = _checked_size(place)
     pixels = {"max_pixels": str(most_pixels(stored))}  # of each frame, for all that decodes
+    device = device_of(place.location) or _file(place.location)
     try:
         container = av.open(
-            "pipe:0" if place.location == STDIN else for_ffmpeg(place.location),
-            # FFmpeg takes one with a colour profile in front for a single picture.
-            format="apng" if is_apng(Path(place.location)) else None,
-            options=pixels,
+            device.name,
+            format=device.format or None,
+            options={**pixels, **device.options},
             metadata_errors="replace",
             timeout=timeout if place.is_address else None,
         )
@@ -142,9 +154,18 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
             raise SourceError(f"{shown}: {error}") from error
         # Whole frames side by side: with two cores 1.3 to 1.9 times as fast as slices of one. But
         # damage is then patched up in another way each time, so not where it is to be expected.
+        # And every thread holds a frame back.
         fragile = place.is_live or container.format.name in _truncation.BARE
-        stream.thread_type = "SLICE" if fragile else "AUTO"
+        stream.thread_type = "SLICE" if fragile or place.low_delay else "AUTO"
         yield Opened(container, stream, _decoder(stream), len(streams), streams.index(stream))
+
+
+def _file(location: str) -> Device:
+    """What FFmpeg is told to open what is no camera."""
+    if location == STDIN:
+        return Device("pipe:0")
+    # FFmpeg takes one with a colour profile in front for a single picture.
+    return Device(for_ffmpeg(location), "apng" if is_apng(Path(location)) else "")
 
 
 def _checked_size(place: Place) -> int | None:

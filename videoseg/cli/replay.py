@@ -1,0 +1,262 @@
+"""``videoseg replay``: an input at its own pace, with the latency of every outline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from videoseg.cli import _inputs
+from videoseg.cli._exit_codes import FAILED, PARTLY
+from videoseg.cli._progress import Mode, Progress
+from videoseg.cli._running import EndedByInterruptError
+from videoseg.cli._streams import print_json
+from videoseg.cli._terminal import tell
+from videoseg.cli.options.edges import EdgeOptions
+from videoseg.cli.options.groups import expand_groups
+from videoseg.cli.options.hosted import ServiceOptions, ask_consent, frames_of
+from videoseg.cli.options.model import ModelOptions
+from videoseg.cli.options.outputs import OutputOptions, Overwrite
+from videoseg.cli.options.prompts import PromptOptions, Text
+from videoseg.cli.options.report import MessageOptions, ReportOptions
+from videoseg.cli.options.settings import SettingOptions, note_origins
+from videoseg.cli.options.view import DecodingOptions, RangeOptions, ViewOptions
+from videoseg.errors import PromptError, UsageError
+
+if TYPE_CHECKING:
+    from videoseg.config.run_config import RunConfig
+    from videoseg.jobs.replay import Pace, Played
+    from videoseg.types import Prompt
+
+EPILOG = """
+Every frame is taken when it is due. The model sees one frame at a time, and
+no outline waits for a later frame. Where the model is slower than the input,
+frames are dropped, and the summary says how many. Latency is the time from
+the moment a frame is due until its outlines are there; of a camera, a live
+address or a pipe from the moment the frame is decoded, and at --rate 0 from
+the moment the model takes it.
+
+Ctrl-C ends the input: with -o, what was found until then is completed and
+published, and the exit code is 130. Pressed twice, nothing is published.
+
+Examples:
+
+videoseg replay clip.mp4 "the dog"
+
+videoseg replay clip.mp4 "the dog" --rate 0.5 -o out/ --write svg,overlay
+
+videoseg replay clip.mp4 "the dog" --rate 0 --json
+
+videoseg replay rtsp://camera/stream "the person" --drop oldest --queue 1
+
+videoseg replay camera:0 "the cup" -o out/
+"""
+
+
+@dataclass(frozen=True)
+class PaceOptions:
+    """How an input is played."""
+
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="FACTOR",
+            help="Speed, 1 = the input's own (default); 0 = as fast as possible.",
+        ),
+    ] = None
+    drop: Annotated[
+        Literal["oldest", "newest", "none"] | None,
+        typer.Option(
+            help="Frame to drop when too many wait: oldest (default), newest, or none; at --rate "
+            "0, none is the default."
+        ),
+    ] = None
+    queue: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Frames of a stream that may wait (default: 1)."),
+    ] = None
+
+    def pace(self) -> Pace:
+        """The same as the run takes it.
+
+        Raises:
+            UsageError: The rate is no number.
+        """
+        from math import isfinite
+
+        from videoseg.jobs.replay import QUEUE, Pace
+
+        if self.rate is not None and not isfinite(self.rate):
+            raise UsageError(f"--rate takes a number from 0, got {self.rate}")
+        return Pace(self.rate, self.drop, self.queue or QUEUE)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    app.command("replay", epilog=EPILOG)(replay)
+
+
+@expand_groups
+def replay(
+    *,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="INPUT [TEXT]", help="The input, then the phrase to find in it."),
+    ] = None,
+    text: Text = None,
+    pacing: PaceOptions,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Output folder (default: write nothing).")
+    ] = None,
+    marks: PromptOptions,
+    part: RangeOptions,
+    view: ViewOptions,
+    decoding: DecodingOptions,
+    model: ModelOptions,
+    outputs: OutputOptions,
+    edges: EdgeOptions,
+    given: SettingOptions,
+    overwrite: Overwrite = False,
+    report: ReportOptions,
+    messages: MessageOptions,
+    service: ServiceOptions,
+) -> None:
+    """Play an input at its own pace, find the objects as frames come, and print the latency."""
+    from videoseg.jobs.job import Job
+    from videoseg.jobs.replay import replay_config
+
+    messages.set_up()
+    _check(view, model, outputs, out)
+    settings = given.in_force(marks, part, view, decoding, model, outputs, edges)
+    settings = service.limited(settings)
+    note_origins(settings)
+    outputs.check(settings)
+    location, prompts = _asked(words or (), text or (), marks, settings)
+    ask_consent(settings, location, frames_of([location], prompts, settings), yes=service.yes)
+    mode = Mode.NONE if messages.quiet else report.progress
+    files = [str(path) for path in (marks.prompts, given.config) if path]
+    with (
+        Job(location, prompts, replay_config(settings, location)) as job,
+        Progress(
+            job.frame_count, job.clock, quiet=mode is Mode.NONE, name=location, mode=mode
+        ) as shown,
+    ):
+        played = job.play(pacing.pace(), out, overwrite=overwrite, on_frame=shown.show, reads=files)
+        plain = _as_plain(played, location, [prompt.label for prompt in job.prompts])
+        is_partial = bool(job.refused or (played.summary is not None and played.summary.stopped))
+        notes = job.notes
+    if not messages.quiet:
+        for note in notes:
+            tell(f"note: {note}", err=True)
+        _print_played(played, plain)
+    if report.as_json:
+        print_json(plain)
+    if played.interrupted:
+        raise EndedByInterruptError
+    raise typer.Exit(FAILED if not played.tally.frames else PARTLY if is_partial else 0)
+
+
+def _asked(
+    words: Sequence[str], texts: Sequence[str], marks: PromptOptions, settings: RunConfig
+) -> tuple[str, tuple[Prompt, ...]]:
+    """The one input, and what to look for in it.
+
+    Raises:
+        UsageError: There are more inputs.
+        PromptError: There is nothing to look for.
+    """
+    read = _inputs.tell_apart(words, texts=texts, otherwise_asked=marks.any_given())
+    locations = _inputs.expand(read.inputs, settings.run.source).locations
+    if len(locations) != 1:
+        raise UsageError(f"replay takes one input, got {len(locations)}: {', '.join(locations)}")
+    prompts = marks.with_texts(read.texts)
+    if not prompts:
+        raise PromptError("nothing to look for: give words after the input, a box or a point")
+    return locations[0], prompts
+
+
+def _check(
+    view: ViewOptions, model: ModelOptions, outputs: OutputOptions, out: Path | None
+) -> None:
+    """Refuse what does not go with frames that are taken one by one.
+
+    Raises:
+        UsageError: Something does not.
+    """
+    if view.every not in (None, 1):
+        raise UsageError(
+            "--every makes outlines wait for later frames; leave it out, replay drops frames "
+            "where the model is slower than the input"
+        )
+    if model.batch_size not in (None, 1):
+        raise UsageError("--batch-size makes frames wait for each other; leave it out")
+    if out is None and outputs.write:
+        raise UsageError("--write needs a folder; add -o FOLDER")
+
+
+def _as_plain(played: Played, location: str, labels: list[str]) -> dict[str, Any]:
+    """What became of a replay as plain values."""
+    from videoseg.evaluate.metrics.latency import latency
+    from videoseg.system.addresses import without_secrets
+
+    pace, tally, summary = played.pace, played.tally, played.summary
+    times = latency(played.latencies) if played.latencies else None
+    names = ("mean", "p50", "p95", "p99", "maximum")
+    return {
+        "input": without_secrets(location),
+        "rate": pace.rate,
+        "drop": pace.drop,
+        "queue": pace.queue,
+        "shown": tally.frames,
+        "dropped": played.dropped,
+        "seconds": round(played.seconds, 3),
+        "latency_ms": times and {name: round(1000 * getattr(times, name), 3) for name in names},
+        "decoded_late_ms": round(1000 * played.behind, 3),
+        "interrupted": played.interrupted,
+        "prompts": [
+            {"label": label, "tracks": len(tracks), "outlines": outlines}
+            for label, tracks, outlines in zip(labels, tally.tracks, tally.instances, strict=True)
+        ],
+        "out": None if summary is None else str(summary.out),
+        "outputs": [] if summary is None else list(summary.outputs),
+        "stopped": None if summary is None else summary.stopped,
+    }
+
+
+def _print_played(played: Played, plain: dict[str, Any]) -> None:
+    """The same in lines on stderr."""
+    from videoseg.cli._logging import speaks_json, write_event
+    from videoseg.cli._summary import count
+
+    if speaks_json():
+        write_event("summary", **plain)
+        return
+    for each in plain["prompts"]:
+        found = f"{count(each['tracks'], 'object')}, {count(each['outlines'], 'outline')}"
+        tell(f"{each['label']}: {found if each['outlines'] else 'not found'}", err=True)
+    shown = f"{count(plain['shown'], 'frame')} shown in {plain['seconds']:.1f} s {played.pace}"
+    policy = f"queue {plain['queue']}, drop {plain['drop']}"
+    tell(f"{shown}, {plain['dropped']} dropped ({policy})", err=True)
+    if plain["latency_ms"]:
+        p50, p95, p99, longest = (
+            plain["latency_ms"][name] for name in ("p50", "p95", "p99", "maximum")
+        )
+        tell(
+            f"latency p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms, longest "
+            f"{longest:.1f} ms",
+            err=True,
+        )
+    if plain["rate"] and played.behind > 0.1:
+        tell(
+            f"note: decoding was up to {played.behind:.1f} s behind; a lower --rate or a smaller "
+            "video helps",
+            err=True,
+        )
+    if plain["out"]:
+        tell(f"wrote {', '.join(plain['outputs'])} in {plain['out']}", err=True)
+    if played.interrupted:
+        tell("videoseg: interrupted; all frames until then are complete", err=True)
