@@ -108,7 +108,7 @@ def _unpacked(name: bytes, packed: memoryview, size: int) -> bytes | memoryview:
 
             if zstandard.frame_content_size(packed) > size:
                 raise _ChunkError("damaged")
-            return zstandard.ZstdDecompressor().decompress(packed, max_output_size=size + 1)
+            return bytes(zstandard.ZstdDecompressor().decompress(packed, max_output_size=size + 1))
     except ImportError as error:
         raise MissingDependencyError(
             f"this log is packed with {name.decode()}; pip install 'videoseg[robotics]'"
