@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 
 from tests.support import lerobot_sets, media, robot_logs
+from tests.support.waiting import PATIENCE
 from videoseg import registry
 from videoseg.cli._inputs import expand
 from videoseg.config.run_config import RunConfig
@@ -282,6 +285,23 @@ def test_two_iterations_do_not_disturb_each_other(name: str, source: Any, tmp_pa
     for one, two in zip(source.frames(), source.frames(), strict=True):
         assert one.index == two.index
         assert (one.image == two.image).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize("place", ["pipe", "pipe.bin", "metadata.yaml", "meta/info.json"])
+def test_asking_whose_a_location_is_waits_for_nobody(tmp_path: Path, place: str) -> None:
+    pipe = tmp_path / place
+    pipe.parent.mkdir(exist_ok=True)
+    os.mkfifo(pipe)
+    asked = [
+        threading.Thread(target=registry.source_for, args=(str(each),), daemon=True)
+        for each in (pipe, tmp_path)
+    ]
+    for thread in asked:
+        thread.start()
+    for thread in asked:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 def test_every_location_finds_exactly_its_source(tmp_path: Path) -> None:

@@ -26,9 +26,12 @@ class McapSource(LogSource):
             return 0
         if location.lower().endswith(".mcap"):
             return 1
+        path = Path(location)
         try:
-            with Path(location).open("rb") as file:
-                return float(file.read(len(MAGIC)) == MAGIC) if Path(location).is_file() else 0
+            if not path.is_file():  # opening a pipe would wait for whoever writes to it
+                return 0
+            with path.open("rb") as file:
+                return float(file.read(len(MAGIC)) == MAGIC)
         except (OSError, ValueError):
             return 0
 
