@@ -143,3 +143,13 @@ def test_rate_and_start_say_where_each_key_is(tmp_path: Path) -> None:
     text = roto_runs.written(Nuke(), run, tmp_path)
     keys = [int(number) for number in re.findall(r'^ +\((\d+), "', text, re.MULTILINE)]
     assert keys == [1001, 1020, 1006, 1010, 1004, 1020, 1001, 1020]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("aspect", [Fraction(1), Fraction(16, 15)])
+def test_frames_that_the_run_does_not_have(name: str, aspect: Fraction, tmp_path: Path) -> None:
+    """As where a source yields every second frame, or a replay has dropped some."""
+    whole = roto_runs.placed(aspect)
+    kept = [scene for scene in whole.made if scene.index % 2 == 0]
+    run = roto_runs.RotoRun(whole.streams, (), kept, given=tuple(whole.layers())[:1])
+    assert "turning" in roto_runs.written(make(name), run, tmp_path)

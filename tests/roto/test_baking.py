@@ -10,11 +10,13 @@ from videoseg.roto.baking import baked
 from videoseg.roto.interpolation import knots_on, placed, placement_on
 from videoseg.types import RotoLayer
 
+FRAMES = range(roto_runs.FRAMES)
+
 
 @pytest.mark.parametrize("tolerance", [0.01, 0.25, 2])
 def test_knots_and_handles_are_within_the_tolerance_on_every_frame(tolerance: float) -> None:
     layer = next(roto_runs.placed().layers())
-    made = baked(layer, tolerance)
+    made = baked(layer, tolerance, FRAMES)
     assert made.placements == {}
     for before, after in zip(layer.shapes, made.shapes, strict=True):
         assert after.visible == before.visible
@@ -26,15 +28,15 @@ def test_knots_and_handles_are_within_the_tolerance_on_every_frame(tolerance: fl
 
 def test_a_larger_tolerance_takes_fewer_keys() -> None:
     layer = next(roto_runs.placed().layers())
-    counts = [len(baked(layer, tolerance).shapes[0].keys) for tolerance in (0.01, 0.25, 2)]
+    counts = [len(baked(layer, tolerance, FRAMES).shapes[0].keys) for tolerance in (0.01, 0.25, 2)]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[-1]
-    assert len(baked(layer, 1e9).shapes[0].keys) == 2
+    assert len(baked(layer, 1e9, FRAMES).shapes[0].keys) == 2
 
 
 def test_a_layer_at_rest_is_as_it_was() -> None:
     layer = roto_runs.nested()
-    assert baked(layer, 1) is layer
+    assert baked(layer, 1, FRAMES) is layer
 
 
 def ends(knots: np.ndarray) -> np.ndarray:
@@ -48,4 +50,17 @@ def test_motion_without_turning_needs_no_more_keys() -> None:
     moving = next(roto_runs.placed().layers())
     straight = {at: each._replace(rotation=0.0) for at, each in moving.placements.items()}
     still = RotoLayer("clip", 1, "x", moving.shapes[1:], moving.pivot, straight)
-    assert sorted(baked(still, 0.01).shapes[0].keys) == [4, 8, 14]
+    assert sorted(baked(still, 0.01, FRAMES).shapes[0].keys) == [4, 8, 14]
+
+
+def test_keys_lie_on_frames_of_the_run_alone() -> None:
+    layer = next(roto_runs.placed().layers())
+    known = range(0, roto_runs.FRAMES, 2)
+    made = baked(layer, 0.25, known)
+    assert all(set(shape.keys) <= set(known) for shape in made.shapes)
+    assert len(made.shapes[0].keys) > 2
+    for before, after in zip(layer.shapes, made.shapes, strict=True):
+        for frame in known[before.visible[0] // 2 : before.visible[1] // 2 + 1]:
+            knots = placed(knots_on(before, frame), placement_on(layer, frame), layer.pivot)
+            off = ends(knots) - ends(knots_on(after, frame))
+            assert np.linalg.norm(off, axis=-1).max() <= 0.25 + 1e-9

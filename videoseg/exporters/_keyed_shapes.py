@@ -102,10 +102,9 @@ class KeyedShapes:
     def _numbered(self, layers: Iterable[RotoLayer], timeline: Timeline) -> Iterator[NumberedLayer]:
         # Programs turn layers in the shape that pixels have on screen, placements turn pixels.
         moves = self._moves_layers and timeline.info.sample_aspect_ratio == 1
+        frames, tolerance = tuple(timeline.numbers), _BAKING_SHARE * self.tolerance
         for layer in layers:
-            yield numbered(
-                layer if moves else baked(layer, _BAKING_SHARE * self.tolerance), timeline
-            )
+            yield numbered(layer if moves else baked(layer, tolerance, frames), timeline)
 
     def _write(self, files: Sequence[IO[str]], clip: Clip, layers: Iterator[NumberedLayer]) -> None:
         """Write one stream, into a file for each ending."""

@@ -3,53 +3,60 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from videoseg.geometry.arrays import Values
 from videoseg.roto.interpolation import knots_on, placed, placement_on
 from videoseg.types import Knot, RotoLayer, RotoShape
 
 
-def baked(layer: RotoLayer, tolerance: float) -> RotoLayer:
+def baked(layer: RotoLayer, tolerance: float, frames: Sequence[int]) -> RotoLayer:
     """The same layer without placements: its shapes move by their own keys.
 
     Between keys knots move on lines, and those of a layer that turns do not; so keys are added
-    until no knot and no end of a handle is further off, on any frame.
+    until no knot and no end of a handle is further off, on any frame of the run.
 
     Args:
         layer: The layer.
         tolerance: Pixels.
+        frames: Of the run, rising; keys lie on no others, which have no number.
     """
     if not layer.placements:
         return layer
-    shapes = tuple(_baked_shape(layer, shape, tolerance) for shape in layer.shapes)
+    known = np.asarray(frames, dtype=np.int64)
+    shapes = tuple(_baked_shape(layer, shape, tolerance, known) for shape in layer.shapes)
     return dataclasses.replace(layer, shapes=shapes, placements={})
 
 
-def _baked_shape(layer: RotoLayer, shape: RotoShape, tolerance: float) -> RotoShape:
+def _baked_shape(
+    layer: RotoLayer, shape: RotoShape, tolerance: float, known: npt.NDArray[np.int64]
+) -> RotoShape:
     first, last = shape.visible
-    frames = np.arange(first, last + 1)
+    frames = known[(known >= first) & (known <= last)]
     knots = np.stack(
         [
             placed(knots_on(shape, frame), placement_on(layer, frame), layer.pivot)
             for frame in frames.tolist()
         ]
     )
-    keys = _enough_keys(knots, tolerance)
+    keys = _enough_keys(knots, frames, tolerance)
     made = {int(frames[key]): tuple(Knot(*row) for row in knots[key].tolist()) for key in keys}
     return dataclasses.replace(shape, keys=made)
 
 
-def _enough_keys(knots: Values, tolerance: float) -> list[int]:
-    """Frames between which the knots of all others, float64 (F, S, 6), lie on lines."""
+def _enough_keys(knots: Values, frames: npt.NDArray[np.int64], tolerance: float) -> list[int]:
+    """Places in ``frames`` between which all other knots, float64 (F, S, 6), lie on lines."""
     places = knots.reshape(*knots.shape[:2], 3, 2).copy()
     places[:, :, 1:] += places[:, :, :1]
     keys = {0, len(places) - 1}
     spans = [(0, len(places) - 1)]
     while spans:
         first, last = spans.pop()
-        share = ((np.arange(first, last + 1) - first) / max(last - first, 1))[:, None, None, None]
+        passed = frames[first : last + 1] - frames[first]
+        share = (passed / max(passed[-1], 1))[:, None, None, None]
         even = (1 - share) * places[first] + share * places[last]
         off = np.linalg.norm(places[first : last + 1] - even, axis=3).max(axis=(1, 2))
         worst = first + int(off.argmax())
