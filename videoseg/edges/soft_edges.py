@@ -50,6 +50,7 @@ STILL = 0.5
 class _Memory:
     """What is kept of a stream's last frame."""
 
+    index: int
     image: RgbImage
     shot: int
     alphas: Mapping[int, Alpha]
@@ -60,11 +61,13 @@ class _Change:
     """From a stream's last frame to this one.
 
     Attributes:
+        frames: How many frames of the source that is; the run may leave some out.
         flow: How the picture moves.
         colours: float32 (H, W, 3) of the last frame, levels of 255.
         alphas: Mattes of the last frame by track, not yet grown or blurred.
     """
 
+    frames: int
     flow: Flow
     colours: npt.NDArray[np.float32]
     alphas: Mapping[int, Alpha]
@@ -147,7 +150,7 @@ class SoftEdges:
             self._workers.submit(partial(make, place, tracked))
         self._workers.wait()
         steady = {each.track_id: found[n][0] for n, each in enumerate(scene.instances)}
-        self._streams[scene.stream] = _Memory(frame.image, scene.shot, steady)
+        self._streams[scene.stream] = _Memory(scene.index, frame.image, scene.shot, steady)
         return [found[place][1] for place in range(len(found))]
 
     def close(self) -> None:
@@ -165,7 +168,8 @@ class SoftEdges:
         if before is None or before.shot != scene.shot or not wants_flow:
             return None
         flow = flow_between(before.image, frame.image)
-        return _Change(flow, before.image.astype(np.float32), before.alphas)
+        passed = max(scene.index - before.index, 1)
+        return _Change(passed, flow, before.image.astype(np.float32), before.alphas)
 
     def _matte(
         self, tracked: TrackedInstance, image: RgbImage, change: _Change | None
@@ -176,7 +180,7 @@ class SoftEdges:
         past = change.alphas.get(tracked.track_id) if change is not None else None
         if change is not None and past is not None:
             alpha = self._smoothed(alpha, past, change, image)
-        return alpha, self._finished(alpha, mask, change.flow if change is not None else None)
+        return alpha, self._finished(alpha, mask, change)
 
     def _soft(self, mask: Mask, image: RgbImage) -> Alpha:
         """A matte by this frame alone."""
@@ -204,10 +208,10 @@ class SoftEdges:
         values[soft] += share * (carried - values[soft])
         return _alpha(values, box, alpha.frame_width, alpha.frame_height)
 
-    def _finished(self, alpha: Alpha, mask: Mask, flow: Flow | None) -> Alpha:
+    def _finished(self, alpha: Alpha, mask: Mask, change: _Change | None) -> Alpha:
         """A matte as the artist wants it."""
         settings = self.settings
-        motion = _motion_of(mask, flow) if settings.shutter > 0 else (0.0, 0.0)
+        motion = _motion_of(mask, change) if settings.shutter > 0 else (0.0, 0.0)
         blur = tuple(settings.shutter * each for each in motion)
         moves = math.hypot(*blur) > STILL
         if not settings.expand and not settings.feather and not moves:
@@ -256,16 +260,20 @@ def _alpha(values: npt.NDArray[np.floating], box: Box, width: int, height: int) 
     return Alpha(box[0], box[1], width, height, levels)
 
 
-def _motion_of(mask: Mask, flow: Flow | None) -> tuple[float, float]:
-    """How far an object has moved since the frame before, x and y, pixels."""
-    if flow is None:
+def _motion_of(mask: Mask, change: _Change | None) -> tuple[float, float]:
+    """How far an object has moved within a frame's time, x and y, pixels."""
+    if change is None:
         return 0.0, 0.0
+    flow = change.flow
     x1, y1, x2, y2 = mask.crop
     rows = np.clip((np.arange(y1, y2) / flow.scale_y).astype(int), 0, flow.backward.shape[0] - 1)
     columns = np.clip((np.arange(x1, x2) / flow.scale_x).astype(int), 0, flow.backward.shape[1] - 1)
     moves = flow.backward[np.ix_(rows, columns)][mask.bitmap]
     x, y = np.median(moves, axis=0)
-    return float(-x * flow.scale_x), float(-y * flow.scale_y)
+    return (
+        float(-x * flow.scale_x / change.frames),
+        float(-y * flow.scale_y / change.frames),
+    )
 
 
 def _floats(values: npt.NDArray[np.uint16]) -> FloatMap:
