@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from lxml import etree
 
 from tests.support import labels, scenes
 from tests.support.labels import export, filled, iou
-from videoseg.types import TrackState
+from videoseg.types import Scene, TrackState
 
 CLOSE = 0.98
 SIZE = np.array([scenes.WIDTH, scenes.HEIGHT])
@@ -104,6 +105,41 @@ def test_cvat_marks_what_was_not_seen(tmp_path: Path) -> None:
     keys = etree.parse(tmp_path / "cvat.xml").findall("track/polygon")
     assert [key.attrib["occluded"] for key in keys] == ["0", "1", "1"]
     assert [key.attrib["outside"] for key in keys] == ["0", "0", "0"]
+
+
+def every_second() -> list[Scene]:
+    """Frames 0 to 8, as where a source leaves out every second; track 2 is gone on frame 4."""
+    one, other = scenes.rectangle(5, 5, 30, 30), scenes.rectangle(40, 5, 60, 30)
+    both = [scenes.tracked(one, 1), scenes.tracked(other, 2)]
+    return [
+        scenes.scene(*(both[:1] if index == 4 else both), index=index) for index in range(0, 10, 2)
+    ]
+
+
+def test_cvat_ends_no_track_on_frames_that_the_run_does_not_have(tmp_path: Path) -> None:
+    export("cvat", labels.run_of(every_second()), tmp_path)
+    gone = [
+        [key.attrib["frame"] for key in track.findall("polygon") if key.attrib["outside"] == "1"]
+        for track in etree.parse(tmp_path / "cvat.xml").findall("track")
+    ]
+    assert gone == [[], ["3"]]
+
+
+def test_label_studio_ends_no_box_on_frames_that_the_run_does_not_have(tmp_path: Path) -> None:
+    export("label-studio", labels.run_of(every_second()), tmp_path, task="video")
+    (task,) = json.loads((tmp_path / "label-studio.json").read_text())
+    gone = [
+        [key["frame"] for key in track["value"]["sequence"] if not key["enabled"]]
+        for track in task["predictions"][0]["result"]
+    ]
+    assert gone == [[], [3]]
+
+
+def test_label_studio_takes_names_of_pictures_that_are_no_text(tmp_path: Path) -> None:
+    made = [replace(scene, name="a\udcff.png") for scene in labels.mixed()[:1]]
+    export("label-studio", labels.run_of(made), tmp_path)
+    (task,) = json.loads((tmp_path / "label-studio.json").read_text())
+    assert task["data"]["image"].endswith("?d=a%3F.png")
 
 
 def test_labelme_has_a_polygon_for_each_part(tmp_path: Path) -> None:

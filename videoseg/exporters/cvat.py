@@ -53,11 +53,11 @@ class Cvat:
             }
             last = dict.fromkeys(run.streams, -1)
             for scene in run.scenes():
-                last[scene.stream] = scene.index
                 for tracked in scene.instances:
                     attributes = self._attributes(tracked)
-                    record = [scene.index, tracked.label, attributes]
+                    record = [scene.index, tracked.label, attributes, last[scene.stream]]
                     spools[scene.stream].append(tracked.track_id, record)
+                last[scene.stream] = scene.index
             labels = list(classes_of(run.prompts))
             for stream, name in file_for_each(run.streams, "cvat", "xml").items():
                 info = run.streams[stream]
@@ -131,18 +131,21 @@ def _run_lengths(mask: Mask) -> dict[str, str]:
 
 
 def _write_shapes(xml: Any, shape: str, frames: int, records: Iterable[list[Any]]) -> None:
-    """What a track is on its frames; it is outside from the frame after each that none follows."""
+    """What a track is on its frames; it is outside from the frame after each that none follows.
+
+    A frame that the run does not have ends nothing: a record names the one of the run before it.
+    """
     at, attributes = -1, dict[str, str]()
 
-    def end(following: int) -> None:
-        if at >= 0 and at + 1 < following:
+    def end(before: int) -> None:
+        if 0 <= at < before:
             _write_shape(xml, shape, at + 1, {**attributes, "occluded": "0"}, outside=True)
 
-    for frame, _, shown in records:
-        end(frame)
+    for frame, _, shown, before in records:
+        end(before)
         _write_shape(xml, shape, frame, shown, outside=False)
         at, attributes = frame, shown
-    end(frames)
+    end(frames - 1)
 
 
 def _write_shape(

@@ -78,7 +78,7 @@ class LabelStudio:
             "result": [_brush(tracked, each) for tracked in found],
         }
         data = {
-            "image": f"{self.prefix}{quote(each.picture)}",
+            "image": f"{self.prefix}{quote(each.picture, errors='replace')}",
             "stream": each.scene.stream,
             "frame": each.scene.index,
         }
@@ -93,11 +93,11 @@ class LabelStudio:
             }
             last = dict.fromkeys(run.streams, -1)
             for scene in run.scenes():
-                last[scene.stream] = scene.index
                 for tracked in scene.instances:
-                    record = [scene.index, float(scene.seconds), tracked.label]
+                    record = [last[scene.stream], scene.index, float(scene.seconds), tracked.label]
                     record += tracked.instance.mask.box
                     spools[scene.stream].append(tracked.track_id, record)
+                last[scene.stream] = scene.index
             for stream, info in run.streams.items():
                 frames = max(info.frame_count or 0, last[stream] + 1)
                 yield self._video(info, frames, spools[stream])
@@ -160,11 +160,12 @@ def _rectangle(
     yield f'{json_text(head)[:-1]},"value":{{"sequence":['
     before: dict[str, Any] | None = None
     label, written = "", 0
-    for frame, seconds, label, *box in records:  # noqa: B007 - all are the track's
+    # Frames that the run does not have end nothing: a record names the one of the run before it.
+    for previous, frame, seconds, label, *box in records:  # noqa: B007 - all are the track's
         key = {"frame": frame + 1, "time": round(seconds, 6), "rotation": 0, **_shares(box, info)}
         if before is not None:
             written += 1
-            yield json_item({**before, "enabled": before["frame"] == frame}, written)
+            yield json_item({**before, "enabled": before["frame"] == previous + 1}, written)
         before = key
     if before is not None:
         # Not enabled means that it is gone after this frame.
