@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -16,9 +18,10 @@ import pytest
 
 from tests.support import mattes, scenes
 from videoseg.errors import MissingDependencyError, OutputError, UsageError
-from videoseg.formats.exr import write_exr
+from videoseg.formats.exr import read_channels, write_exr
 from videoseg.formats.templates import object_name
 from videoseg.types import WHOLE, Colour, Frame
+from videoseg.writers._mattes import layered
 from videoseg.writers.exr import Exr
 
 NTSC = Fraction(30000, 1001)
@@ -287,3 +290,30 @@ def test_fileseq_reads_the_names_as_one_sequence(tmp_path: Path, exr: Any) -> No
     mattes.write(writer, tmp_path, mattes.even())
     (found,) = fileseq.findSequencesOnDisk(str(tmp_path / "exr"))
     assert (found.basename(), found.start(), found.end()) == ("clip_v007.", 1001, 1006)
+
+
+def test_files_that_are_written_again_are_read_as_memory_allows(
+    tmp_path: Path, exr: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, running, most = threading.Lock(), 0, 0
+
+    def read(path: str) -> Any:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+        return read_channels(path)
+
+    monkeypatch.setattr(layered, "read_channels", read)
+    box = scenes.tracked(scenes.rectangle(5, 5, 30, 30), 1)
+    made = [scenes.scene(box, index=index) for index in range(8)]
+    made.append(scenes.scene(box, scenes.tracked(scenes.disc(20, 20, 9), 2), index=8))
+    for room, wanted in ((1, {1}), (2**30, {2, 3, 4})):
+        most = 0
+        monkeypatch.setattr(layered, "MOST_READ", room)
+        names = mattes.write(Exr(threads=4), tmp_path / str(room), made)
+        assert most in wanted
+        assert len({tuple(channels(exr, tmp_path / str(room) / name)) for name in names}) == 1

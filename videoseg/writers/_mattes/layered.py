@@ -29,9 +29,13 @@ from videoseg.formats.exr import (
 from videoseg.formats.templates import object_name
 from videoseg.formats.timecode import timecode_of
 from videoseg.system.output_files import writing
+from videoseg.system.workers import usual_threads
 from videoseg.types import Frame, Prompt, Scene, StreamInfo
 from videoseg.writers._mattes.plate import Plate
 from videoseg.writers._mattes.sequence import PictureSequence, Strip
+
+MOST_READ = 2**30
+"""Bytes of channels that threads may read at once to write them again; else one file at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +137,17 @@ class LayeredExr(PictureSequence):
         """Give all files the channels of the last one."""
         layout = self._layouts[strip.info.stream]
         wanted = (len(layout.objects), len(layout.channels))
+        pixels = strip.info.width * strip.info.height
+        size = len(layout.channels) * pixels * np.dtype(self.sample).itemsize
+        # With hundreds of objects a file for each thread would not fit into memory.
+        in_threads = size * (self.threads or usual_threads()) <= MOST_READ
         for number, found in sorted(layout.of.items()):
             if found != wanted:
-                self.do(partial(self._write_again, strip, layout, number))
+                task = partial(self._write_again, strip, layout, number)
+                if in_threads:
+                    self.do(task)
+                else:
+                    task()
 
     def _write(
         self,
