@@ -187,6 +187,18 @@ def test_nothing_is_taken_over_a_cut() -> None:
     assert np.array_equal(ask(step, mask, image, 1, shot=1).values, fresh)
 
 
+def test_a_second_run_makes_the_same_mattes() -> None:
+    step, truth = edges(), coverage(60, 45, 25)
+
+    def run() -> list[bytes]:
+        return [
+            ask(step, mask_of(coverage(60 + n, 45, 25)), picture(truth, seed=n), n).values.tobytes()
+            for n in range(2)
+        ]
+
+    assert run() == run()
+
+
 @pytest.mark.parametrize("apart", [1, 2])
 def test_an_object_that_moves_is_blurred_along_its_motion(apart: int) -> None:
     """Frames that the run leaves out make no longer blur: the shutter is that of one frame."""

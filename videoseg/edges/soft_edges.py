@@ -167,8 +167,10 @@ class SoftEdges:
         )
         if before is None or before.shot != scene.shot or not wants_flow:
             return None
+        if before.index >= scene.index:  # another run of the same job has begun
+            return None
         flow = flow_between(before.image, frame.image)
-        passed = max(scene.index - before.index, 1)
+        passed = scene.index - before.index
         return _Change(passed, flow, before.image.astype(np.float32), before.alphas)
 
     def _matte(
