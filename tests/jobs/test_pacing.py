@@ -79,6 +79,13 @@ def test_times_that_begin_anew_go_on_from_the_latest() -> None:
     assert due == [0, 2, 5, 4.75, 6, 6, 8, 7.75, 16]
 
 
+def test_times_of_another_clock_are_not_waited_for() -> None:
+    pacer = Pacer(1, HandClock())
+    times = (0, 1, 1_700_000_000, 1_700_000_001, 1_700_003_601)
+    due = [pacer.due(Fraction(each)) - 1000 for each in times]
+    assert due == [0, 1, 1, 2, 3602], "a gap of an hour is one of the input"
+
+
 def test_a_wait_ends_when_the_replay_is_stopped() -> None:
     clock = HandClock()
     Pacer(1, clock).wait(clock.now() + 3600, lambda: clock.time > 1001)

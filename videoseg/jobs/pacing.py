@@ -19,6 +19,8 @@ _POLL_SECONDS = 0.05
 
 _REWOUND_SECONDS = 1
 """Times that go back further have begun anew; by less, a frame is out of order."""
+_JUMPED_SECONDS = 3600
+"""Times that go on by more are those of another clock: nobody waits for them."""
 
 
 class Clock(Protocol):
@@ -48,7 +50,8 @@ class Pacer:
     """Says when frames are due: as far apart as their times are, over a rate.
 
     The first frame is due when it is asked about, so that what comes before it costs no time. Where
-    times go back by more than a second, as from one episode to the next, they count anew.
+    times go back by more than a second, as from one episode to the next, or jump forward by more
+    than an hour, as where a stamp is missing, they count anew.
 
     Attributes:
         rate: Seconds of the input in a second; 0 = every frame is due as soon as it is there.
@@ -74,7 +77,7 @@ class Pacer:
             return self.clock.now()
         if self._begun is None:
             self._begun = self._latest = seconds, self.clock.now()
-        elif self._latest[0] - seconds > _REWOUND_SECONDS:
+        elif not -_JUMPED_SECONDS <= self._latest[0] - seconds <= _REWOUND_SECONDS:
             self._begun = self._latest = seconds, self._latest[1]
         first, begun = self._begun
         due = begun + float((seconds - first) / Fraction(self.rate))
