@@ -190,6 +190,23 @@ def test_where_the_clock_was_set_back_times_go_on_as_the_log_does(tmp_path: Path
     assert [frame.pts for frame in source.frames(5)] == STAMPS[5:8]
 
 
+def test_a_message_without_a_stamp_moves_no_later_time(tmp_path: Path) -> None:
+    stamps = [*STAMPS[:4], 0, *STAMPS[5:]]
+    path = one_topic(tmp_path / "log.mcap", stamps, [stamp + LATENCY for stamp in STAMPS])
+    source, frames = read(path)
+    assert [frame.pts for frame in frames] == STAMPS
+    assert any("1 without a stamp" in note for note in source.notes)
+    assert not any("missing" in note for note in source.notes)
+
+
+def test_a_stamp_that_no_time_can_be_is_left_out(tmp_path: Path) -> None:
+    stamps = [*STAMPS[:4], 2**63, *STAMPS[5:]]
+    path = one_topic(tmp_path / "log.mcap", stamps, [stamp + LATENCY for stamp in STAMPS])
+    source, frames = read(path)
+    assert [frame.pts for frame in frames] == [*STAMPS[:4], *STAMPS[5:]]
+    assert any("1 with a stamp that is no time" in note for note in source.notes)
+
+
 @pytest.mark.parametrize("value", [0, START])
 def test_stamps_that_are_all_the_same_give_way_to_the_times_of_the_log(
     tmp_path: Path, value: int

@@ -172,6 +172,7 @@ def test_a_step_of_zero_means_rows_without_padding() -> None:
         (ImageMessage(0, "", memoryview(b"abc"), "teal9", 1, 1, 3), "unknown encoding 'teal9'"),
         (ImageMessage(0, "", memoryview(b""), "rgb8", 1, 1, 3), "empty"),
         (ImageMessage(0, "", memoryview(b"abc"), "rgb8", 0, 1, 3), "empty"),
+        (ImageMessage(0, "", memoryview(b"abc"), "rgb8", -1, -1, 3), "empty"),
         (ImageMessage(0, "", memoryview(b"abcd"), "rgb8", 1, 2, 3), "cut off"),
         (ImageMessage(0, "", memoryview(b"abcdef"), "rgb8", 2, 1, 3), "cut off"),
         (ImageMessage(0, "", memoryview(b"abc"), "rgb8", 2**31, 2**31, 0), "too large"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,17 @@ def test_passed_messages_are_decoded_where_a_later_one_needs_them(codec: str) ->
                 assert (stream.rgb(message) == expected[index]).all()
             else:
                 stream.skip(message)
+
+
+def test_damage_among_passed_messages_costs_no_later_picture() -> None:
+    made = messages("h264")
+    made[2] = ImageMessage(0, "", memoryview(b"\0\0\1\x41rubbish"), "h264")
+    whole, part = VideoStream("#000000"), VideoStream("#000000")
+    for message in made[:4]:
+        with contextlib.suppress(MessageError):
+            whole.rgb(message)
+        part.skip(message)
+    assert (part.rgb(made[4]) == whole.rgb(made[4])).all()
 
 
 def test_what_comes_before_the_first_key_frame_is_left_out() -> None:

@@ -8,6 +8,9 @@ from videoseg.formats.robotics.pixels import Shown, raw_rgb
 from videoseg.formats.robotics.video_stream import VideoStream
 from videoseg.types import RgbImage
 
+_LATEST = 2**62
+"""Nanoseconds, the year 2116; outputs keep times in 64 bits, with room for sums."""
+
 
 class TopicDecoder:
     """Reads the messages of one topic in their order, and makes RGB images of those asked for.
@@ -27,11 +30,14 @@ class TopicDecoder:
         """What is in a message.
 
         Raises:
-            MessageError: It is empty, or none of its schema.
+            MessageError: It is empty, or none of its schema, or its stamp is no time.
         """
         if not len(data):
             raise MessageError("empty")
-        return self._reader(data)
+        message = self._reader(data)
+        if abs(message.stamp) > _LATEST:
+            raise MessageError("with a stamp that is no time")
+        return message
 
     def skip(self, message: ImageMessage) -> None:
         """Pass a message whose picture is not wanted.

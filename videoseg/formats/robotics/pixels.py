@@ -57,7 +57,7 @@ def raw_rgb(message: ImageMessage, shown: Shown) -> RgbImage:
     Raises:
         MessageError: It is empty or cut off, or its encoding is not known.
     """
-    if not (message.width and message.height and len(message.data)):
+    if message.width < 1 or message.height < 1 or not len(message.data):
         raise MessageError("empty")
     encoding = _ENCODINGS.get(message.format.strip().lower())
     if encoding is None:

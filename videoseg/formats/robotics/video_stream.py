@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from videoseg.formats.images.colour import Converter
@@ -67,7 +68,8 @@ class VideoStream:
             raise MessageError("before the first key frame")
         passed, self._passed = ([] if key else self._passed), []
         for earlier in passed:
-            self._decoded(earlier, codec)
+            with suppress(MessageError):  # as where its own picture is asked for: later ones go on
+                self._decoded(earlier, codec)
         frames = [frame for frame in self._decoded(data, codec) if not frame.is_corrupt]
         if not frames:
             raise MessageError("damaged")

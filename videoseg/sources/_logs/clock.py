@@ -17,6 +17,7 @@ simulation begins anew, and a smaller step that messages have overtaken each oth
 _GAP = 1.5
 """Usual distances of two pictures from which one is missing between them."""
 LATE = "with a stamp that is not later than the one before"
+NO_STAMP = "without a stamp, whose times go on as the log does"
 NUDGED = "times moved by 1 ns, to be later than the one before"
 SET_BACK = "places where the clock went back, from where on times go on as the log does"
 
@@ -27,7 +28,8 @@ class TopicClock:
 
     By header stamps, a message whose stamp is that of the one before, or a little earlier, is left
     out: it is a duplicate, or was overtaken. Where stamps go back by more than a second, times go
-    on by what passed in the log, and so do all after it. By log or publish times nothing is left
+    on by what passed in the log, and so do all after it; so does a message alone that has no stamp,
+    which is 0. By log or publish times nothing is left
     out: equal times are moved by 1 ns.
 
     Attributes:
@@ -51,7 +53,10 @@ class TopicClock:
         """Time of the next message, later than the one before; None to leave it out."""
         said = {"header": stamp, "log": log_time, "publish": publish_time}[self.kind]
         time, last = said + self._shift, self._last
-        if last is not None and time <= last:
+        if last is not None and stamp == 0 and self.kind == "header":
+            self.counts[NO_STAMP] += 1
+            time = last + max(1, log_time - self._last_logged)
+        elif last is not None and time <= last:
             if last - time > _SET_BACK:
                 self.counts[SET_BACK] += 1
                 time = last + max(1, log_time - self._last_logged)
