@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import robot_logs
+from tests.support import media, robot_logs
+from tests.support.commandline import command
 from tests.support.robot_logs import LATENCY, Written
 from videoseg.cli._app import run
 from videoseg.cli.options.view import TopicOptions
@@ -72,6 +73,41 @@ def test_a_topic_that_is_not_there_names_the_nearest(
 ) -> None:
     assert run(["info", str(log), "--topic", "/frond/image"]) == 1
     assert "no topic fits '/frond/image'; did you mean /front/image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["info"],
+        ["segment", "--text", "dog"],
+        ["preview", "--text", "dog"],
+        ["replay", "--text", "dog"],
+    ],
+)
+def test_topics_of_what_is_no_log_are_refused(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([words[0], str(media.film()), "--topic", "/front/*", *words[1:]]) == 2
+    said = capsys.readouterr().err
+    assert "--topic is for logs of robots (mcap, rosbag)" in said
+    assert f"{media.film()} is read as video; leave it out" in " ".join(said.split())
+
+
+def test_a_topic_of_a_log_is_played(log: Path) -> None:
+    ran = command(
+        "replay",
+        str(log),
+        "thing",
+        "--topic",
+        "/rear/*",
+        "--model",
+        "blind",
+        "--rate",
+        "0",
+        "--json",
+    )
+    assert ran.code == 0
+    assert json.loads(ran.out)["shown"] == COUNT
 
 
 def test_the_option_reaches_either_source(log: Path, tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def info(
         show_topics(source, listed, as_json=as_json)
         return
     streams = api.info(source, settings)
+    topics.check([source], settings)
     number = settings.tables.get("sources", {}).get("video", {}).get("stream")
     about = details(source, number if isinstance(number, int) else None)
     if as_json:

@@ -94,6 +94,7 @@ def preview(
     settings = given.in_force(marks, part, topics, model=model or None)
     note_origins(settings)
     location, prompts = _input_and_prompts(words or (), text or (), marks, settings)
+    topics.check([location], settings)
     if not (prompts or ruler):
         raise PromptError(NOTHING_ASKED)
     path = _free_path(out, location, overwrite=overwrite)

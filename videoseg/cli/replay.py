@@ -23,7 +23,7 @@ from videoseg.cli.options.outputs import OutputOptions, Overwrite
 from videoseg.cli.options.prompts import PromptOptions, Text
 from videoseg.cli.options.report import MessageOptions, ReportOptions
 from videoseg.cli.options.settings import SettingOptions, note_origins
-from videoseg.cli.options.view import DecodingOptions, RangeOptions, ViewOptions
+from videoseg.cli.options.view import DecodingOptions, RangeOptions, TopicOptions, ViewOptions
 from videoseg.errors import PromptError, UsageError
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def replay(
     part: RangeOptions,
     view: ViewOptions,
     decoding: DecodingOptions,
+    topics: TopicOptions,
     model: ModelOptions,
     outputs: OutputOptions,
     edges: EdgeOptions,
@@ -131,11 +132,12 @@ def replay(
 
     messages.set_up()
     _check(view, model, outputs, out)
-    settings = given.in_force(marks, part, view, decoding, model, outputs, edges)
+    settings = given.in_force(marks, part, view, decoding, topics, model, outputs, edges)
     settings = service.limited(settings)
     note_origins(settings)
     outputs.check(settings)
     location, prompts = _asked(words or (), text or (), marks, settings)
+    topics.check([location], settings)
     ask_consent(settings, location, frames_of([location], prompts, settings), yes=service.yes)
     mode = Mode.NONE if messages.quiet else report.progress
     files = [str(path) for path in (marks.prompts, given.config) if path]

@@ -103,6 +103,7 @@ def segment(
     note_origins(settings)
     outputs.check(settings)
     inputs, prompts = _inputs_and_prompts(words or (), text or (), marks, batch, settings)
+    topics.check(inputs.locations, settings)
     folders = _inputs.output_folders(inputs, out, settings.run.model)
     files = [str(path) for path in (marks.prompts, given.config, batch.input_list) if path]
     tasks = _tasks(inputs, folders, prompts, settings, batch, files)

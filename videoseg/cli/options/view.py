@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
 from videoseg.cli.options.settings import RunOptions
+from videoseg.errors import UsageError
+
+if TYPE_CHECKING:
+    from videoseg.config.run_config import RunConfig
+
+_LOGS = ("mcap", "rosbag")
+"""Sources that read topics."""
 
 Input: TypeAlias = Annotated[
     str, typer.Argument(metavar="INPUT", help="Video, photo, folder, pattern or log.")
@@ -93,7 +101,26 @@ class TopicOptions(RunOptions):
 
         if not self.topic:
             return []
-        return [f"sources.{name}.topics={json.dumps(self.topic)}" for name in ("mcap", "rosbag")]
+        return [f"sources.{name}.topics={json.dumps(self.topic)}" for name in _LOGS]
+
+    def check(self, locations: Sequence[str], settings: RunConfig) -> None:
+        """Refuse topics of inputs that are read as something else than a log.
+
+        Raises:
+            UsageError: One is.
+        """
+        from videoseg.jobs.inputs import location_of, source_name
+        from videoseg.system.addresses import without_secrets
+
+        if not self.topic:
+            return
+        for location in locations:
+            kind = source_name(location_of(location), settings)
+            if kind not in _LOGS:
+                raise UsageError(
+                    f"--topic is for logs of robots ({', '.join(_LOGS)}), and "
+                    f"{without_secrets(location)} is read as {kind}; leave it out"
+                )
 
 
 @dataclass(frozen=True)
