@@ -105,6 +105,27 @@ def test_parts_are_the_same_as_the_whole(tmp_path: Path, start: int) -> None:
     )
 
 
+def test_another_type_under_the_same_topic_takes_no_place(tmp_path: Path) -> None:
+    writing = pytest.importorskip("mcap.writer")
+    path = tmp_path / "log.mcap"
+    with path.open("wb") as file:
+        writer = writing.Writer(file)
+        writer.start()
+        pictures, notes = (
+            writer.register_channel("/cam", kind, writer.register_schema(schema, kind, b""))
+            for schema, kind in ((CODED, "protobuf"), ("foxglove.Log", "json"))
+        )
+        for stamp, image in zip(STAMPS, IMAGES, strict=True):
+            data = robot_logs.compressed(stamp, robot_logs.png(image))
+            writer.add_message(pictures, stamp, data, stamp)
+            writer.add_message(notes, stamp, b"{}", stamp)
+        writer.finish()
+    source = McapSource()
+    assert source.open(str(path))["cam"].frame_count == COUNT
+    assert numbers(list(source.frames(0, COUNT))) == list(range(COUNT))
+    assert source.dropped == 0
+
+
 def test_topics_are_chosen_and_a_wrong_one_names_the_nearest(tmp_path: Path) -> None:
     path = three_cameras(tmp_path / "log.mcap")
     assert list(McapSource(topics=["/v*", "/raw"]).open(str(path))) == ["raw", "video"]

@@ -62,7 +62,7 @@ class McapLog:
 
     def messages(self, topics: Set[str], damage: Damage) -> Generator[Entry]:
         """The messages of some topics in the order of the file; see ``Log``."""
-        self.topics()
+        known = {topic.name: (topic.schema, topic.encoding) for topic in self.topics()}
         with self._opened() as file:
             channels = _Channels()
             if self._summary is not None:
@@ -74,9 +74,12 @@ class McapLog:
                         damage.counts["messages that are cut off"] += 1
                         continue
                     number, _, log_time, publish_time = _MESSAGE.unpack_from(content)
-                    topic = channels.topic(number)
-                    if topic in topics:
-                        yield Entry(topic, log_time, publish_time, content[_MESSAGE.size :])
+                    topic = channels.topics.get(number)
+                    if topic is None or topic.name not in topics:
+                        continue
+                    if (topic.schema, topic.encoding) == known.get(topic.name):
+                        data = content[_MESSAGE.size :]
+                        yield Entry(topic.name, log_time, publish_time, data)
                 else:
                     channels.add(kind, content)
 
@@ -192,11 +195,6 @@ class _Channels:
 
     topics: dict[int, Topic] = field(default_factory=dict)
     _schemas: dict[int, tuple[str, str]] = field(default_factory=dict)
-
-    def topic(self, number: int) -> str:
-        """Name of a channel's topic; empty where the channel is not known."""
-        found = self.topics.get(number)
-        return "" if found is None else found.name
 
     def ids(self, topics: Set[str]) -> set[int]:
         """Channels of some topics."""
