@@ -211,7 +211,7 @@ def test_every_output_that_a_page_names_exists() -> None:
 def test_every_output_is_in_a_table(name: str) -> None:
     rows = [
         row
-        for page in ("command-line.md", "labels.md")
+        for page in ("command-line.md", "labels.md", "robotics.md")
         for row in PAGES[page].splitlines()
         if row.startswith("|")
     ]
