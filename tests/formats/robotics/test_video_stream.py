@@ -49,6 +49,17 @@ def test_passed_messages_are_decoded_where_a_later_one_needs_them(codec: str) ->
                 stream.skip(message)
 
 
+def test_few_passed_messages_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("videoseg.formats.robotics.video_stream._MOST_PASSED", 2)
+    made = messages("h264")
+    whole, part = VideoStream("#000000"), VideoStream("#000000")
+    expected = [whole.rgb(message) for message in made]
+    for message in made[:4]:
+        part.skip(message)
+        assert len(part._passed) < 2
+    assert (part.rgb(made[4]) == expected[4]).all()
+
+
 def test_damage_among_passed_messages_costs_no_later_picture() -> None:
     made = messages("h264")
     made[2] = ImageMessage(0, "", memoryview(b"\0\0\1\x41rubbish"), "h264")

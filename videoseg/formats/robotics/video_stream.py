@@ -23,6 +23,8 @@ _MOST_UNITS = 64
 _H264_KEY = 5
 _H265_KEYS = range(16, 22)
 """``nal_unit_type`` of pictures that decoding can begin with (ITU-T H.265, table 7-1)."""
+_MOST_PASSED = 256
+"""Messages that wait for one that may need them; streams with few key frames have no end."""
 _MOST_PIXELS = 1 << 25
 """Pixels of a frame, which a few damaged bytes may claim; 8K has 33 million."""
 
@@ -45,13 +47,15 @@ class VideoStream:
 
     def skip(self, message: ImageMessage) -> None:
         """Pass a message whose picture is not wanted; a later one may need it."""
-        data = bytes(message.data)
-        if is_key(data, self._codec_of(message)):
+        data, codec = bytes(message.data), self._codec_of(message)
+        if is_key(data, codec):
             self._passed = []
             self._decoder = None
         elif self._decoder is None and not self._passed:
             return
         self._passed.append(data)
+        if len(self._passed) >= _MOST_PASSED:
+            self._catch_up(codec)
 
     def rgb(self, message: ImageMessage) -> RgbImage:
         """uint8 (H, W, 3).
@@ -66,14 +70,20 @@ class VideoStream:
         key = is_key(data, codec)
         if self._decoder is None and not self._passed and not key:
             raise MessageError("before the first key frame")
-        passed, self._passed = ([] if key else self._passed), []
-        for earlier in passed:
-            with suppress(MessageError):  # as where its own picture is asked for: later ones go on
-                self._decoded(earlier, codec)
+        if key:
+            self._passed = []
+        self._catch_up(codec)
         frames = [frame for frame in self._decoded(data, codec) if not frame.is_corrupt]
         if not frames:
             raise MessageError("damaged")
         return self._converter.rgb(frames[-1], frames[-1].width, frames[-1].height)
+
+    def _catch_up(self, codec: str) -> None:
+        """Decode what was passed; one that is damaged is left out, as where it is asked for."""
+        passed, self._passed = self._passed, []
+        for earlier in passed:
+            with suppress(MessageError):
+                self._decoded(earlier, codec)
 
     def _codec_of(self, message: ImageMessage) -> str:
         codec = _CODECS.get(message.format.strip().lower())
