@@ -60,9 +60,10 @@ def test_few_passed_messages_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (part.rgb(made[4]) == expected[4]).all()
 
 
-def test_damage_among_passed_messages_costs_no_later_picture() -> None:
+@pytest.mark.parametrize("data", [b"\0\0\1\x41rubbish", b""])
+def test_damage_among_passed_messages_costs_no_later_picture(data: bytes) -> None:
     made = messages("h264")
-    made[2] = ImageMessage(0, "", memoryview(b"\0\0\1\x41rubbish"), "h264")
+    made[2] = ImageMessage(0, "", memoryview(data), "h264")
     whole, part = VideoStream("#000000"), VideoStream("#000000")
     for message in made[:4]:
         with contextlib.suppress(MessageError):

@@ -48,6 +48,8 @@ class VideoStream:
     def skip(self, message: ImageMessage) -> None:
         """Pass a message whose picture is not wanted; a later one may need it."""
         data, codec = bytes(message.data), self._codec_of(message)
+        if not data:
+            return  # to a decoder it would be the end
         if is_key(data, codec):
             self._passed = []
             self._decoder = None
