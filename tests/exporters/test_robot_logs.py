@@ -6,6 +6,7 @@ import json
 import logging
 from collections import Counter
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 
 from tests.support import labels, recordings, scenes
 from tests.support.labels import export
+from videoseg.exporters.mcap import Mcap
 from videoseg.formats.palette import colour_of
-from videoseg.types import Recorded, Scene
+from videoseg.types import Recorded, Scene, StreamInfo
 
 mcap_reader = pytest.importorskip("mcap.reader")
 mcap_protobuf = pytest.importorskip("mcap_protobuf.decoder")
@@ -373,3 +375,17 @@ def test_tables_of_a_video_have_none(tmp_path: Path) -> None:
     for line in out.read_text().splitlines():
         row = json.loads(line)
         assert (row["stamp"], row["topic"], row["frame_id"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [
+        ("/films/drive one.mp4", "drive_one"),
+        ("https://me:secret@host/drive%20one.mp4?token=secret", "drive_one"),
+        ("https://host/drive?token=se/secret", "drive"),
+        ("https://host/?token=secret", "run"),
+    ],
+)
+def test_files_are_named_after_the_input_without_its_secrets(location: str, name: str) -> None:
+    info = StreamInfo("video", 2, 2, Fraction(1, 25), location=location)
+    assert Mcap().produces({"video": info}) == (f"{name}.segmented.mcap",)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from urllib.parse import unquote, urlsplit
 
 from videoseg.formats.coco import json_text
 from videoseg.formats.label_classes import one_line, utf8_text
@@ -16,6 +17,7 @@ from videoseg.formats.robotics.labelled import (
     topics_of,
 )
 from videoseg.protocols import RunReader
+from videoseg.system.addresses import is_address
 from videoseg.types import StreamInfo
 
 _UNSAFE = re.compile(r"[^\w.-]+")
@@ -77,7 +79,13 @@ def facts_of(run: RunReader, tracks: Tracked, encoding: str) -> dict[str, dict[s
 
 
 def stem_of(streams: Mapping[str, StreamInfo]) -> str:
-    """The name of the input without its ending, safe in a file's name; the stream's if need be."""
+    """The name of the input without its ending, safe in a file's name; the stream's if need be.
+
+    Of an address it is that of the path alone: keys and signatures stand elsewhere.
+    """
     first = next(iter(streams.values()))
-    plain = _UNSAFE.sub("_", Path(first.location or first.stream).stem).strip("._") or "run"
+    place = first.location or first.stream
+    if is_address(place):
+        place = unquote(urlsplit(place).path)
+    plain = _UNSAFE.sub("_", Path(place).stem).strip("._") or "run"
     return plain.encode("utf-8", "replace")[:_LONGEST].decode("utf-8", "ignore")
