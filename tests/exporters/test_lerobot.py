@@ -20,7 +20,8 @@ from videoseg import registry
 from videoseg.cli._app import run as main
 from videoseg.errors import OutputError, UsageError
 from videoseg.exporters.lerobot.mask_video import write_masks
-from videoseg.types import Scene, TrackedInstance
+from videoseg.formats.lerobot import TIME_BASE, DataSet
+from videoseg.types import Scene, StreamInfo, TrackedInstance
 
 LAYOUTS = ("v3", "v2")
 SIZE = {"width": 96, "height": 64}
@@ -415,3 +416,17 @@ def test_every_number_comes_back_exactly(tmp_path: Path, width: int, height: int
     assert len(found) == len(made)
     for labels, (_, image) in zip(made, found, strict=True):
         assert (image == labels[..., None]).all()
+
+
+def test_two_cameras_whose_features_would_be_the_same_are_refused_first(tmp_path: Path) -> None:
+    top = lerobot_sets.make(tmp_path / "set")
+    features = json.loads((top / "meta/info.json").read_bytes())["features"]
+    other = {**features[TOP], "dtype": "image"}
+    lerobot_sets.change_info(top, features={**features, "observation.top": other})
+    data = DataSet.at(top)
+    streams = {
+        name: StreamInfo(name, 96, 64, TIME_BASE, location=str(top)) for name in data.by_name()
+    }
+    exporter = registry.find("exporters", "lerobot").make()
+    with pytest.raises(UsageError, match=rf"{TOP} and observation.top would have the same names"):
+        exporter.produces(streams)

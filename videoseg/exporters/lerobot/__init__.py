@@ -69,15 +69,18 @@ class LeRobot:
 
         Raises:
             MissingDependencyError: pyarrow is not installed.
-            UsageError: The input is no data set of LeRobot, or has such features already.
+            UsageError: The input is no data set of LeRobot, or has such features already, or two
+                cameras would have the same ones.
         """
         data = self._data_set(streams)
-        taken = [
-            name
-            for each in _added(data, streams, {})
-            for name in each.names
-            if name in data.info.features
-        ]
+        added, labels = _added(data, streams, {}), dict[str, str]()
+        for each in added:
+            if labels.setdefault(each.label, each.camera) != each.camera:
+                raise UsageError(
+                    f"{data.folder}: what is added for {labels[each.label]} and {each.camera} "
+                    "would have the same names; read one of them (sources.lerobot.cameras)"
+                )
+        taken = [name for each in added for name in each.names if name in data.info.features]
         if taken:
             raise UsageError(
                 f"{data.folder}: has the feature {taken[0]} already; read the data set that it "
