@@ -101,7 +101,7 @@ def test_colons_in_every_verb(here: Path) -> None:
 
 
 def test_decord_reads_names_with_colons(here: Path) -> None:
-    pytest.importorskip("decord", reason="needs decord2")
+    pytest.importorskip("decord", reason="needs decord2 (videoseg[decord])")
     clip_called("12:30.mp4")
     done = command("info", "12:30.mp4", "--source", "decord")
     assert done.code == 0, done.lines
