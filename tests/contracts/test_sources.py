@@ -287,9 +287,11 @@ def test_two_iterations_do_not_disturb_each_other(name: str, source: Any, tmp_pa
         assert (one.image == two.image).all()
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes")
 @pytest.mark.parametrize("place", ["pipe", "pipe.bin", "metadata.yaml", "meta/info.json"])
 def test_asking_whose_a_location_is_waits_for_nobody(tmp_path: Path, place: str) -> None:
+    if sys.platform == "win32":
+        raise NotImplementedError
     pipe = tmp_path / place
     pipe.parent.mkdir(exist_ok=True)
     os.mkfifo(pipe)
