@@ -187,16 +187,20 @@ def test_nothing_is_taken_over_a_cut() -> None:
     assert np.array_equal(ask(step, mask, image, 1, shot=1).values, fresh)
 
 
-def test_a_second_run_makes_the_same_mattes() -> None:
+@pytest.mark.parametrize("first", [0, 5])
+def test_a_second_run_makes_the_same_mattes(first: int) -> None:
+    """Also where the run before it, such as a trial, ended on an earlier frame."""
     step, truth = edges(), coverage(60, 45, 25)
 
-    def run() -> list[bytes]:
+    def run(step: SoftEdges, first: int) -> list[bytes]:
+        step.start()
         return [
             ask(step, mask_of(coverage(60 + n, 45, 25)), picture(truth, seed=n), n).values.tobytes()
-            for n in range(2)
+            for n in range(first, first + 2)
         ]
 
-    assert run() == run()
+    run(step, 0)
+    assert run(step, first) == run(edges(), first)
 
 
 @pytest.mark.parametrize("apart", [1, 2])

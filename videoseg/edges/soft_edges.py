@@ -130,6 +130,10 @@ class SoftEdges:
     _streams: dict[str, _Memory] = field(init=False, repr=False, default_factory=dict)
     _workers: Workers | None = field(init=False, repr=False, default=None)
 
+    def start(self) -> None:
+        """Forget all frames: a run begins, and a job may have several, a trial among them."""
+        self._streams.clear()
+
     def softened(self, scene: Scene, frame: Frame) -> Scene:
         """A Scene with a matte for each of its instances."""
         mattes = zip(scene.instances, self.mattes(scene, frame), strict=True)
@@ -166,8 +170,6 @@ class SoftEdges:
             self.settings.steadiness > 0 and self.settings.softness > 0
         )
         if before is None or before.shot != scene.shot or not wants_flow:
-            return None
-        if before.index >= scene.index:  # another run of the same job has begun
             return None
         flow = flow_between(before.image, frame.image)
         passed = scene.index - before.index

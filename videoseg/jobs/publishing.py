@@ -99,6 +99,8 @@ def write_outputs(
                     reviewer.add(step.scene)
             yield step.scene, step.frame
 
+    if parts.edges is not None:
+        parts.edges.start()
     with closing(steps):
         return pipeline.write(
             drawn(),
