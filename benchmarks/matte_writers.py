@@ -21,6 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.writing import written
 from videoseg.formats.exr import write_exr
 from videoseg.geometry import masks
 from videoseg.system.threads import opencv_unthreaded
@@ -76,8 +77,8 @@ def main() -> None:
     with opencv_unthreaded():
         for trial in trials(steps[0], picture):
             alone = repeated(trial.bare)
-            one, _, size = written(trial.make(1), steps)
-            _, rate, _ = written(trial.make(cores), steps)
+            one, _, size = written(trial.make(1), {"clip": INFO}, steps)
+            _, rate, _ = written(trial.make(cores), {"clip": INFO}, steps)
             print(
                 f"{trial.name:20} encoder alone {alone:5.0f} ms a frame, writer {one:5.0f} ms; "
                 f"{rate:5.1f} frames a second on {cores} threads; {size:.2f} MB a frame"
@@ -159,22 +160,6 @@ def repeated(bare: Callable[[Path], Callable[[], object]]) -> float:
         for _ in range(count):
             work()
         return 1000 * (time.process_time() - begun) / count
-
-
-def written(
-    writer: PictureSequence, steps: Sequence[tuple[Scene, Frame]]
-) -> tuple[float, float, float]:
-    """Milliseconds of CPU a frame, frames a second of the clock, and megabytes a frame."""
-    with tempfile.TemporaryDirectory() as folder:
-        writer.open(Path(folder), {"clip": INFO}, ())
-        begun, cpu = time.perf_counter(), time.process_time()
-        for scene, frame in steps:
-            writer.write(scene, frame)
-        writer.close(complete=True)
-        passed, worked = time.perf_counter() - begun, time.process_time() - cpu
-        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-    count = len(steps)
-    return 1000 * worked / count, count / passed, size / count / 1e6
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import av
 import numpy as np
 
 from benchmarks.matte_writers import HEIGHT, INFO, WIDTH, photograph, step
+from benchmarks.writing import written
 from videoseg.geometry.alphas import alpha_of
 from videoseg.system.threads import opencv_unthreaded
 from videoseg.system.workers import core_count
@@ -56,7 +57,7 @@ def main() -> None:
             for content in ("cutout", "matte"):
                 maker = kind(content=content, threads=cores)
                 alone = encoded(maker, steps)
-                worked, rate, size = written(maker, steps)
+                worked, rate, size = written(maker, {"clip": INFO}, steps)
                 print(
                     f"{kind.top + ', ' + content:20} encoder alone {alone:5.0f} ms a frame, writer "
                     f"{worked:5.0f} ms; {rate:5.1f} frames a second; {size:.2f} MB a frame"
@@ -84,20 +85,6 @@ def encoded(maker: MatteFilms, steps: Sequence[tuple[Scene, Frame]]) -> float:
                 sink.mux(stream.encode(picture))
             sink.mux(stream.encode(None))
             return 1000 * (time.process_time() - begun) / len(steps)
-
-
-def written(maker: MatteFilms, steps: Sequence[tuple[Scene, Frame]]) -> tuple[float, float, float]:
-    """Milliseconds of CPU a frame, frames a second of the clock, and megabytes a frame."""
-    with tempfile.TemporaryDirectory() as folder:
-        maker.open(Path(folder), {"clip": INFO}, ())
-        begun, cpu = time.perf_counter(), time.process_time()
-        for scene, frame in steps:
-            maker.write(scene, frame if maker.needs_image else None)
-        maker.close(complete=True)
-        passed, worked = time.perf_counter() - begun, time.process_time() - cpu
-        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-    count = len(steps)
-    return 1000 * worked / count, count / passed, size / count / 1e6
 
 
 if __name__ == "__main__":
