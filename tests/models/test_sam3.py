@@ -17,6 +17,7 @@ from tests.support.torch_models import (
     tiny_sam3_lite_text,
 )
 from videoseg.errors import PromptError
+from videoseg.geometry.masks import iou
 from videoseg.models.sam3 import Sam3, Sam3LiteText
 from videoseg.types import Cue, Frame, Prompt
 
@@ -38,7 +39,9 @@ def part(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     lite = request.param == "lite"
     text = save(tiny_sam3_lite_text() if lite else tiny_sam3(), tmp_path)
     save_clip_tokenizer(tmp_path)
-    made = (Sam3LiteText if lite else Sam3)(weights=text, least=0.0, box="example")
+    made = (Sam3LiteText if lite else Sam3)(
+        weights=text, least=0.0, box="example", overlap=1.0, holes=0, specks=0
+    )
     made.prepare(())
     return made
 
@@ -84,40 +87,104 @@ def test_nothing_is_remembered_where_it_is_not_wanted(part: Any) -> None:
     assert (looks, reads) == ([1, 1], [1, 1])
 
 
+def reference(
+    network: Any, pixels: Any, tokens: Any, boxes: Any = None, labels: Any = None
+) -> tuple[Any, Any, Any, Any]:
+    """What the published SAM 3 computes (``_encode_prompt``, then encoder, decoder and heads).
+
+    The geometry encoder is asked with no box, too: its last token looks at the image and is part
+    of the prompt everywhere. Phrases are padded and the padding is masked.
+
+    Returns:
+        Scores (F, N), boxes (F, N, 4) as corners in shares, mask logits (F, N, h, w), and
+        presence (F,).
+    """
+    frames = len(pixels)
+    seen = network.vision_encoder(pixels)
+    maps, codes = seen.fpn_hidden_states[:-1], seen.fpn_position_encoding[:-1]
+    given = {name: torch.tensor([tokens[name]] * frames) for name in tokens}
+    words = network.get_text_features(**given).pooler_output
+    if boxes is None:
+        boxes, labels = torch.zeros(frames, 0, 4), torch.zeros(frames, 0, dtype=torch.long)
+    geometry = network.geometry_encoder(
+        box_embeddings=boxes,
+        box_mask=torch.ones_like(labels, dtype=torch.bool),
+        box_labels=labels,
+        img_feats=maps,
+        img_pos_embeds=codes,
+    )
+    assert geometry.last_hidden_state.shape[1] == labels.shape[1] + 1
+    prompt = torch.cat([words, geometry.last_hidden_state], 1)
+    mask = torch.cat([given["attention_mask"].bool(), geometry.attention_mask], 1)
+    encoded = network.detr_encoder(
+        vision_features=[maps[-1]],
+        text_features=prompt,
+        vision_pos_embeds=[codes[-1]],
+        text_mask=mask,
+    )
+    decoded = network.detr_decoder(
+        vision_features=encoded.last_hidden_state,
+        text_features=encoded.text_features,
+        vision_pos_encoding=encoded.pos_embeds_flattened,
+        text_mask=mask,
+        spatial_shapes=encoded.spatial_shapes,
+    )
+    last = decoded.intermediate_hidden_states[-1]
+    offsets = network.detr_decoder.box_head(last)
+    middle, size = (decoded.reference_boxes[-1].logit(eps=1e-3) + offsets).sigmoid().split(2, -1)
+    logits = network.dot_product_scoring(
+        decoder_hidden_states=decoded.intermediate_hidden_states,
+        text_features=encoded.text_features,
+        text_mask=mask,
+    ).squeeze(-1)[-1]
+    masks = network.mask_decoder(
+        decoder_queries=last,
+        backbone_features=list(maps),
+        encoder_hidden_states=encoded.last_hidden_state,
+        prompt_features=prompt,
+        prompt_mask=mask,
+    ).pred_masks
+    presence = decoded.presence_logits[-1].sigmoid()
+    corners = torch.cat([middle - size / 2, middle + size / 2], -1)
+    return logits.sigmoid() * presence, corners, masks, presence[:, 0]
+
+
+def network_input(part: Any, given: list[Frame]) -> Any:
+    """Frames as the network takes them."""
+    from videoseg.models._torch.images import HALF, Images, squeezed
+
+    side = part._network.config.image_size
+    images = Images(tuple(given), torch.from_numpy(np.stack([one.image for one in given])))
+    values, _ = squeezed(images, side, side, HALF, part._load().device)
+    return values
+
+
 @pytest.mark.parametrize("cues", [(), (BOX,)], ids=["words", "words and boxes"])
-def test_it_computes_what_the_documented_call_computes(part: Any, cues: tuple[Cue, ...]) -> None:
-    """Beside transformers' own forward, with padding and its mask, phrases read by itself."""
+def test_it_computes_what_the_reference_computes(part: Any, cues: tuple[Cue, ...]) -> None:
     given = frames(2)
     prompt = Prompt("it", text="big cat", cues=cues)
     found = part.segment(given, [(prompt,)] * 2)
     network, tokens = part._network, part._tokens("big cat")
     del network.detr_encoder._prepare_multilevel_features  # as transformers has it
-    pixels = np.stack([frame.image for frame in given])
-    from videoseg.models._torch.images import HALF, Images, squeezed
-
-    side = network.config.image_size
-    values, _ = squeezed(
-        Images(tuple(given), torch.from_numpy(pixels)), side, side, HALF, part._load().device
-    )
     boxes = torch.tensor([[[35, 30, 50, 40], [80, 40, 20, 40]]]) / torch.tensor([120, 80, 120, 80])
     with torch.inference_mode():
-        made = network(
-            pixel_values=values,
-            input_ids=torch.tensor([tokens["input_ids"]] * 2),
-            attention_mask=torch.tensor([tokens["attention_mask"]] * 2),
-            input_boxes=boxes.expand(2, -1, -1) if cues else None,
-            input_boxes_labels=torch.tensor([[1, 0]] * 2) if cues else None,
+        scores, _, logits, presence = reference(
+            network,
+            network_input(part, given),
+            tokens,
+            boxes.expand(2, -1, -1) if cues else None,
+            torch.tensor([[1, 0]] * 2) if cues else None,
         )
-    scores = made.pred_logits.sigmoid() * made.presence_logits.sigmoid()
-    full = torch.nn.functional.interpolate(made.pred_masks.sigmoid(), (80, 120), mode="bilinear")
-    for answer, of_frame, masks in zip(found, scores, full, strict=True):
+    full = torch.nn.functional.interpolate(logits.sigmoid(), (80, 120), mode="bilinear")
+    for answer, of_frame, masks, present in zip(found, scores, full, presence, strict=True):
+        assert answer.presence[0] == pytest.approx(float(present), abs=1e-6)
         order = of_frame.argsort(descending=True)
         expected = [(float(of_frame[n]), (masks[n] > 0.5).numpy()) for n in order]
         expected = [(score, bitmap) for score, bitmap in expected if bitmap.any()]
         assert len(expected) == len(answer.instances)
         for (score, bitmap), one in zip(expected, answer.instances, strict=True):
             x1, y1, x2, y2 = one.mask.crop
-            assert one.score == pytest.approx(score, abs=1e-4)
+            assert one.score == pytest.approx(score, abs=1e-6)
             assert (one.mask.bitmap != bitmap[y1:y2, x1:x2]).mean() < 0.002
             assert not np.delete(np.delete(bitmap, slice(y1, y2), 0), slice(x1, x2), 1).any()
 
@@ -138,5 +205,65 @@ def test_points_and_words_share_a_backbone(tmp_path: Path) -> None:
     assert part._pointed.network.vision_encoder.backbone is backbone
     (answer,) = part.segment(frames(1), [(point, words)])
     assert {one.prompt for one in answer.instances} == {0, 1}
-    assert answer.presence[0] is None
-    assert answer.presence[1] is not None
+    assert all(0 < present < 1 for present in answer.presence)
+
+
+def test_boxes_and_scores_are_precise_where_the_rest_is_in_half(tmp_path: Path) -> None:
+    """Against transformers in bfloat16 throughout, both measured from float32."""
+    import transformers
+
+    from videoseg.models._torch import rois
+
+    text = save(tiny_sam3(), tmp_path)
+    save_clip_tokenizer(tmp_path)
+    parts = {}
+    for precision in ("fp32", "bf16"):
+        parts[precision] = Sam3(weights=text, precision=precision)
+        parts[precision].prepare(())
+    plain = transformers.Sam3Model.from_pretrained(text, dtype=torch.bfloat16).eval()
+    rois.provide("transformers.models.sam3.modeling_sam3")
+    full, half = parts["fp32"]._network, parts["bf16"]._network
+    assert half.detr_decoder.query_embed.weight.equal(full.detr_decoder.query_embed.weight)
+    tokens = parts["fp32"]._tokens("big cat")
+    values = network_input(parts["fp32"], frames(8))
+    asked = {
+        "input_ids": torch.tensor([tokens["input_ids"]] * 8),
+        "attention_mask": torch.tensor([tokens["attention_mask"]] * 8),
+        "input_boxes_labels": torch.full((8, 1), -10),
+    }
+    made = {}
+    with torch.inference_mode():
+        for name, network in (("full", full), ("half", half), ("plain", plain)):
+            dtype = torch.float32 if name == "full" else torch.bfloat16
+            boxes = torch.zeros(
+                (8, 1, 4), dtype=torch.bfloat16 if name == "plain" else torch.float32
+            )
+            made[name] = network(pixel_values=values.to(dtype), input_boxes=boxes, **asked)
+
+    def error(name: str, what: str) -> float:
+        return float((made[name][what].float() - made["full"][what]).abs().mean())
+
+    for what, share in (("pred_boxes", 0.5), ("pred_logits", 0.8), ("presence_logits", 0.8)):
+        assert made["half"][what].dtype == torch.float32
+        assert error("half", what) < error("plain", what) * share
+
+
+def test_two_masks_of_a_phrase_share_little(tmp_path: Path) -> None:
+    text = save(tiny_sam3(), tmp_path)
+    save_clip_tokenizer(tmp_path)
+    prompt, given = Prompt("a", text="cat"), frames(3)
+    every = Sam3(weights=text, least=0.0, overlap=1.0, holes=0, specks=0)
+    some = Sam3(weights=text, least=0.0, overlap=0.1, holes=0, specks=0)
+    for part in (every, some):
+        part.prepare((prompt,))
+    for whole, chosen in zip(
+        every.segment(given, [(prompt,)] * 3), some.segment(given, [(prompt,)] * 3), strict=True
+    ):
+        expected: list[Any] = []
+        for one in whole.instances:  # best first
+            if all(iou(one.mask, taken.mask) <= 0.1 for taken in expected):
+                expected.append(one)
+        assert 0 < len(expected) < len(whole.instances)
+        assert [one.score for one in chosen.instances] == [one.score for one in expected]
+    (few,) = some.segment(given[:1], [(Prompt("a", text="cat", max_instances=1),)])
+    assert len(few.instances) == 1

@@ -33,7 +33,8 @@ class RunSettings:
     batch: Annotated[int, Ge(0), Doc("frames per call of the model, 0 = as many as fit")] = 0
     device: Annotated[str, Doc("device for models: auto, cpu, cuda, cuda:1 or mps")] = AUTO
     precision: Annotated[
-        Literal["auto", "fp32", "bf16", "fp16"], Doc("number format of models; auto = bf16 on CUDA")
+        Literal["auto", "fp32", "tf32", "bf16", "fp16"],
+        Doc("number format of models; auto = bf16 on CUDA"),
     ] = "auto"
     compile: Annotated[bool, Doc("compile networks first; faster on long videos")] = False
     offline: Annotated[bool, Doc("never download weights; use those on this machine")] = False

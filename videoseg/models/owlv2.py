@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,19 @@ from videoseg.types import ModelCard, Prompt
 if TYPE_CHECKING:
     import torch
 
+_TEMPLATES = (
+    "itap of a {}.",
+    "a bad photo of the {}.",
+    "a origami {}.",
+    "a photo of the large {}.",
+    "a {} in a video game.",
+    "art of the {}.",
+    "a photo of the small {}.",
+)
+"""The seven sentences that CLIP's authors found best together; OWL-ViT is evaluated with them."""
+
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation.replace("_", ""))
+
 
 @dataclass
 class Owlv2(TorchGrounder):
@@ -35,6 +49,10 @@ class Owlv2(TorchGrounder):
     card: ClassVar[ModelCard]
 
     least: Annotated[float, Doc("score from which a box counts, 0 to 1"), Ge(0), Le(1)] = 0.1
+
+    templates: Annotated[
+        bool, Doc("read a phrase in the seven sentences of CLIP, as the published figures do")
+    ] = True
 
     _network: Any = field(init=False, repr=False, default=None)
     _tokenizer: Any = field(init=False, repr=False, default=None)
@@ -46,9 +64,13 @@ class Owlv2(TorchGrounder):
             PromptError: A phrase is too long.
         """
         super().prepare(prompts)
-        most = int(self._network.config.text_config.max_position_embeddings)
         phrases = [prompt.text or "" for prompt in prompts]
-        check_lengths(self.card.name, phrases, lambda phrase: len(self._tokens(phrase)), most)
+        check_lengths(
+            self.card.name,
+            phrases,
+            lambda phrase: len(self._tokens(canonical(phrase))),
+            self._most(),
+        )
 
     def _build(self, folder: Path, device: Device) -> None:
         import transformers
@@ -81,16 +103,38 @@ class Owlv2(TorchGrounder):
         return features, placement
 
     def _read(self, phrase: str) -> torch.Tensor:
-        """What a phrase means: (1, D), of length one."""
+        """What a phrase means, the mean of its sentences: (1, D), of length one."""
+        import torch
+
         device = self._load().device
-        tokens = device.put([self._tokens(phrase)])
-        made = self._network.owlv2.get_text_features(tokens).pooler_output
-        found: torch.Tensor = made / made.norm(dim=-1, keepdim=True)
+        read = [
+            self._network.owlv2.get_text_features(device.put([tokens])).pooler_output
+            for tokens in self._sentences(phrase)
+        ]
+        made = torch.cat([one / one.norm(dim=-1, keepdim=True) for one in read])
+        found = made.mean(0, keepdim=True)
+        return found / found.norm(dim=-1, keepdim=True)
+
+    def _sentences(self, phrase: str) -> list[list[int]]:
+        """Pieces of words of the sentences about a phrase that there is room for, or of itself."""
+        plain = canonical(phrase)
+        some = [canonical(one.format(plain)) for one in _TEMPLATES] if self.templates else []
+        read = [self._tokens(one) for one in some]
+        return [tokens for tokens in read if len(tokens) <= self._most()] or [self._tokens(plain)]
+
+    def _most(self) -> int:
+        """Pieces of words that there is room for."""
+        return int(self._network.config.text_config.max_position_embeddings)
+
+    def _tokens(self, text: str) -> list[int]:
+        found: list[int] = self._tokenizer(text)["input_ids"]
         return found
 
-    def _tokens(self, phrase: str) -> list[int]:
-        found: list[int] = self._tokenizer(phrase)["input_ids"]
-        return found
+
+def canonical(phrase: str) -> str:
+    """A phrase as the published evaluation reads it: lower case, no punctuation, single spaces."""
+    kept = phrase.lower().translate(_NO_PUNCTUATION)
+    return " ".join(kept.replace("_", " ").split()) or phrase
 
 
 def squared(images: Images, side: int, device: Device) -> tuple[torch.Tensor, Placement]:

@@ -21,7 +21,7 @@ from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.boxes import pairwise_iou
 from videoseg.models._torch.images import HALF, Colours, Images, Placement, squeezed
 from videoseg.models._torch.model import TorchSegmenter
-from videoseg.models._torch.precision import keep_precise
+from videoseg.models._torch.precision import keep_precise, precise_positions, take_in
 from videoseg.models._torch.promptable import Promptable
 from videoseg.models.sam2 import Sam2
 from videoseg.networks import weights as weight_files
@@ -35,6 +35,8 @@ _CONTEXT = 32
 """Pieces of words that a phrase may have, its two ends included."""
 _WORDLESS = "visual"
 """What the network was trained to read where only examples are given."""
+_PRECISE = ("geometry_encoder", "detr_decoder", "dot_product_scoring")
+"""What sees coordinates or scores; the reference computes their sums in float32."""
 _SAME = 0.5
 """Overlap of a candidate's box with a box that was drawn from which they mean the same thing."""
 _WEIGHTS = "facebook/sam3@3c879f39826c281e95690f02c7821c4de09afae7"
@@ -61,6 +63,18 @@ class Sam3(TorchSegmenter):
     class_name: ClassVar[str] = "Sam3Model"
 
     least: Annotated[float, Doc("score from which a candidate counts, 0 to 1"), Ge(0), Le(1)] = 0.5
+    overlap: Annotated[
+        float,
+        Doc("how much of their union two masks of a phrase may share, 0 to 1; 1 keeps all"),
+        Ge(0),
+        Le(1),
+    ] = 0.1
+    holes: Annotated[
+        float, Doc("largest hole that is filled, in cells of the network's mask; 0 = none"), Ge(0)
+    ] = 16
+    specks: Annotated[
+        float, Doc("largest speck that is dropped, in cells of the network's mask; 0 = none"), Ge(0)
+    ] = 16
     box: Annotated[
         Literal["object", "example"],
         Doc("what a box means: object = the one thing in it; example = everything that is alike"),
@@ -95,12 +109,14 @@ class Sam3(TorchSegmenter):
     def _build(self, folder: Path, device: Device) -> None:
         import transformers
 
-        self._network = weight_files.load(getattr(transformers, self.class_name), folder, device)
+        cls = getattr(transformers, self.class_name)
+        network = weight_files.load(cls, folder, device, precise=_PRECISE)
+        self._network = network
         self._tokenizer = weight_files.tokenizer(folder)
-        rois.provide(type(self._network).__module__)
-        keep_precise(self._network.geometry_encoder, device.dtype)
-        _know_shapes_here(self._network.detr_encoder)
-        self._compile(self._network.vision_encoder)
+        rois.provide(cls.__module__)
+        _compute_as_the_reference(network, device.dtype)
+        _know_shapes_here(network.detr_encoder)
+        self._compile(network.vision_encoder)
 
     def _drop(self) -> None:
         self._network = self._tokenizer = self._pointed = None
@@ -110,29 +126,58 @@ class Sam3(TorchSegmenter):
         pointed = [(n, p) for n, p in enumerate(prompts) if not self._by_concept(p)]
         answers: list[Candidates] = []
         if concepts:
-            vision, placement = self._of_images(images, self._look)
-            answers += [self._find(vision, placement, n, p) for n, p in concepts]
+            seen = self._of_images(images, self._look)
+            answers += [self._find(*seen, n, p) for n, p in concepts]
         if pointed:
             tracker = self._tracker()
             answers += tracker.answer(self._of_images(images, tracker.embed), pointed)
         return answers
 
-    def _look(self, images: Images) -> tuple[Any, Placement]:
-        """What depends on the frames alone."""
+    def _look(self, images: Images) -> tuple[Any, torch.Tensor, Placement]:
+        """What depends on the frames alone: features, the token of the whole image, the place."""
         side = int(self._network.config.image_size)
         pixels, placement = squeezed(images, side, side, HALF, self._load().device)
-        return self._network.get_vision_features(pixels), placement
+        vision = self._network.get_vision_features(pixels)
+        return vision, self._image_token(vision), placement
 
-    def _find(self, vision: Any, placement: Placement, number: int, prompt: Prompt) -> Candidates:
+    def _image_token(self, vision: Any) -> torch.Tensor:
+        """The last token of the geometry encoder where it is given no box: (F, 1, D).
+
+        In the reference (``_encode_prompt``) it goes with the words of every prompt; transformers
+        leaves it out where there is no box. Without padding it needs no mask, for which this
+        machine would wait.
+        """
+        import torch
+
+        encoder = self._network.geometry_encoder
+        maps, codes = (
+            some[-2].to(torch.float32).flatten(2).mT
+            for some in (vision.fpn_hidden_states, vision.fpn_position_encoding)
+        )
+        token = encoder.cls_embed.weight.expand(len(maps), 1, -1)
+        token = encoder.prompt_layer_norm(encoder.final_proj(token))
+        for layer in encoder.layers:
+            token = layer(
+                prompt_feats=token, vision_feats=maps, vision_pos_encoding=codes, prompt_mask=None
+            )
+        found: torch.Tensor = encoder.output_layer_norm(token)
+        return found.to(vision.fpn_hidden_states[-2].dtype)
+
+    def _find(
+        self, vision: Any, token: torch.Tensor, placement: Placement, number: int, prompt: Prompt
+    ) -> Candidates:
         """Everything that one prompt means."""
+        import torch
         from transformers.modeling_outputs import BaseModelOutputWithPooling
 
         frames = len(vision.fpn_hidden_states[0])
-        words = self._of_text(prompt.text or _WORDLESS, self._read)
+        words = self._of_text(prompt.text or _WORDLESS, self._read).expand(frames, -1, -1)
         boxes, labels = self._boxes(prompt, placement)
+        if boxes is None:
+            words = torch.cat([words, token], 1)
         made = self._network(
             vision_embeds=vision,
-            text_embeds=BaseModelOutputWithPooling(pooler_output=words.expand(frames, -1, -1)),
+            text_embeds=BaseModelOutputWithPooling(pooler_output=words),
             input_boxes=None if boxes is None else boxes.expand(frames, -1, -1),
             input_boxes_labels=None if labels is None else labels.expand(frames, -1),
         )
@@ -141,7 +186,16 @@ class Sam3(TorchSegmenter):
         if prompt.cues and self.box == "object":
             scores = scores * self._meant(made, prompt, placement)
         return Candidates(
-            number, made.pred_masks, scores, placement, self.least, presence[:, 0], soft=True
+            number,
+            made.pred_masks,
+            scores,
+            placement,
+            self.least,
+            presence[:, 0],
+            soft=True,
+            overlap=self.overlap,
+            holes=self.holes,
+            specks=self.specks,
         )
 
     def _boxes(
@@ -223,6 +277,20 @@ class Sam3(TorchSegmenter):
             made.network.vision_encoder.backbone = self._network.vision_encoder.backbone
             self._pointed = made
         return self._pointed
+
+
+def _compute_as_the_reference(network: Any, dtype: torch.dtype) -> None:
+    """Boxes, their codes and scores in float32, where the rest is in half precision.
+
+    The reference runs float32 weights under autocast, which keeps them so.
+    """
+    import torch
+
+    keep_precise(network.geometry_encoder, dtype)
+    keep_precise(network.detr_decoder, dtype, hand_on=torch.float32)
+    keep_precise(network.dot_product_scoring, dtype, hand_on=torch.float32)
+    take_in(network.mask_decoder, dtype)
+    precise_positions(network)
 
 
 def _know_shapes_here(encoder: Any) -> None:

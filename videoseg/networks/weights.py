@@ -11,7 +11,7 @@ import json
 import math
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -198,13 +198,16 @@ def _damaged(path: Path) -> ModelError:
     return ModelError(f"weights {path} are cut off or damaged; delete the file and fetch it again")
 
 
-def load(cls: type[Any], folder: Path, device: Device, **options: Any) -> Any:
+def load(
+    cls: type[Any], folder: Path, device: Device, *, precise: Sequence[str] = (), **options: Any
+) -> Any:
     """A network of one of transformers' classes, in evaluation mode on the device.
 
     Args:
         cls: The class, with ``from_pretrained``.
         folder: A complete folder (``fetch``).
         device: Where to and in what precision.
+        precise: Names of the network's parts of which the weights stay in float32.
         options: More of ``from_pretrained``'s.
 
     Raises:
@@ -220,7 +223,7 @@ def load(cls: type[Any], folder: Path, device: Device, **options: Any) -> Any:
         )
     with _quiet():
         network, report = _loaded(
-            lambda: cls.from_pretrained(
+            lambda: _with_precise(cls, precise).from_pretrained(
                 folder,
                 dtype=device.dtype,
                 use_safetensors=True,
@@ -240,6 +243,14 @@ def load(cls: type[Any], folder: Path, device: Device, **options: Any) -> Any:
             )
         with memory_errors(device):
             return network.to(device.torch_device).eval().requires_grad_(False)
+
+
+def _with_precise(cls: type[Any], parts: Sequence[str]) -> type[Any]:
+    """The class, which keeps the weights of some of its parts in float32 where it is loaded."""
+    if not parts:
+        return cls
+    kept = {*(cls._keep_in_fp32_modules_strict or ()), *parts}
+    return type(cls.__name__, (cls,), {"_keep_in_fp32_modules_strict": kept})
 
 
 def tokenizer(folder: Path) -> Any:

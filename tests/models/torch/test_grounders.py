@@ -321,3 +321,33 @@ def test_owlv2_scales_as_its_reference_does(width: int, height: int) -> None:
     mean, spread = (torch.tensor(values)[:, None, None] for values in CLIP)
     assert torch.allclose(pixels, (scaled - mean) / spread, atol=1e-4)
     assert placement.to_source(side, side) == pytest.approx((longer, longer))
+
+
+def test_owlv2_reads_a_phrase_as_the_published_figures_do(weights: dict[str, str]) -> None:
+    """Seven sentences, lower case without punctuation, the mean of what they mean."""
+    part = model("owlv2", weights)
+    sentences = [
+        "itap of a big dog",
+        "a bad photo of the big dog",
+        "a origami big dog",
+        "a photo of the large big dog",
+        "a big dog in a video game",
+        "art of the big dog",
+        "a photo of the small big dog",
+    ]
+    read = []
+    for one in sentences:
+        tokens = torch.tensor([part._tokenizer(one)["input_ids"]])
+        with torch.inference_mode():
+            features = part._network.owlv2.get_text_features(tokens).pooler_output[0]
+        read.append(features / features.norm())
+    mean = torch.stack(read).mean(0)
+    with torch.inference_mode():
+        assert torch.allclose(part._read("Big, DOG!")[0], mean / mean.norm(), atol=1e-6)
+        bare = model("owlv2", weights, templates=False)
+        tokens = torch.tensor([part._tokenizer("big dog")["input_ids"]])
+        features = part._network.owlv2.get_text_features(tokens).pooler_output
+        assert torch.allclose(bare._read("Big dog."), features / features.norm(), atol=1e-6)
+    long = "abcde fghij klmno pqrst uvwxy abcdefgh"  # there is room for it, for no sentence
+    with torch.inference_mode():
+        assert torch.allclose(part._read(long), bare._read(long))

@@ -79,7 +79,11 @@ def draws_its_box(network: Any) -> None:
         shares = points / torch.tensor([wide, high])
         boxes = shares[:, :, :2].flatten(2)  # the first two points are its corners
         logits = box_logits(boxes, CELLS)[:, :, None]
-        return SimpleNamespace(pred_masks=logits, iou_scores=made.iou_scores[:, :, :1])
+        return SimpleNamespace(
+            pred_masks=logits,
+            iou_scores=made.iou_scores[:, :, :1],
+            object_score_logits=torch.ones_like(made.object_score_logits),
+        )
 
     network.forward = forward
 
@@ -195,6 +199,31 @@ def test_a_given_mask_lies_where_it_did(kin: dict[str, Any]) -> None:
     assert bounding_box(answer.instances[0].mask) == (64, 16, 96, 48)
 
 
+@pytest.mark.parametrize("kind", ["sam2", "edgetam", "sam3"])
+def test_what_was_known_and_is_gone_is_absent(
+    kin: dict[str, Any], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mask of another frame may mean what is gone; what is marked on the frame is there."""
+    network = kin[kind]._made.network
+    real = network.forward
+
+    def gone(**given: Any) -> Any:
+        made = real(**given)
+        made.object_score_logits = torch.full_like(made.object_score_logits, -2.0)
+        return made
+
+    bitmap = np.zeros((HEIGHT, WIDTH), np.bool_)
+    bitmap[16:48, 64:96] = True
+    known = Prompt("known", cues=(Cue(mask=from_bitmap(bitmap)),))
+    asked = (known, box_prompt(64, 16, 96, 48))
+    (there,) = kin[kind].segment([frame()], [asked])
+    assert [one.prompt for one in there.instances] == [0, 1]
+    monkeypatch.setattr(network, "forward", gone)
+    (answer,) = kin[kind].segment([frame()], [asked])
+    assert [one.prompt for one in answer.instances] == [1]
+    assert answer.presence == pytest.approx([1 / (1 + np.exp(2.0))] * 2)
+
+
 def sees_brightness(part: Any) -> None:
     """Let SAM 3 find what is bright in the pixels that it is handed, with all its queries."""
 
@@ -214,6 +243,8 @@ def sees_brightness(part: Any) -> None:
 
     part._network.get_vision_features = look
     part._network.forward = forward
+    part._image_token = lambda vision: torch.zeros(len(vision.fpn_hidden_states[0]), 1, 1)
+    part._read = lambda _: torch.zeros(1, 2, 1)
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ class ModelOptions(RunOptions):
         typer.Option(metavar="NAME", help="Device for the model: auto, cpu, cuda, cuda:1, mps."),
     ] = None
     precision: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Number format: auto, fp32, bf16, fp16.")
+        str | None,
+        typer.Option(metavar="NAME", help="Number format: auto, fp32, tf32, bf16, fp16."),
     ] = None
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Frames per batch (default: as many as fit).")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from videoseg.errors import ModelError
-from videoseg.models._torch.cutouts import Cutouts, bounds, cut_out, region
+from videoseg.models._torch.boxes import best_of
+from videoseg.models._torch.cleaning import cleaned
+from videoseg.models._torch.cutouts import Cutouts, bounds, cut_out, region, steps
 from videoseg.models._torch.images import Placement
 from videoseg.networks.device import Lanes, Mark, memory_errors
-from videoseg.types import Box, Detections, Frame, Instance, Prompt
+from videoseg.types import Box, Detections, Frame, Instance, Mask, Prompt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +34,10 @@ class Candidates:
         least: Score from which a candidate counts.
         presence: (F,) probability that the thing is in the frame, or None.
         soft: Upsample probabilities instead of logits, as the model's own post-processing does.
+        overlap: How much of their union two candidates of a frame may share; of two that share
+            more the better one stays. 1 keeps all.
+        holes: Largest area of a hole that is filled, in cells of the logits.
+        specks: Largest area of a speck that is dropped, in cells of the logits.
     """
 
     prompt: int
@@ -40,6 +47,9 @@ class Candidates:
     least: float = 0.0
     presence: torch.Tensor | None = None
     soft: bool = False
+    overlap: float = 1.0
+    holes: float = 0.0
+    specks: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,12 +120,12 @@ class Answer:
             self._arrived.wait()
             cut = []
             for (group, one), known in zip(self._all(), self._known, strict=True):
-                picks = self._choose(group, one, known.numpy())
+                picks = self._distinct(group, one, self._choose(group, one, known.numpy()))
                 cut.append((group, one, picks, list(self._cut(one, picks))))
             self.lanes.mark().wait()
             instances: list[list[Instance]] = [[] for _ in self.frames]
             for group, one, picks, cutouts in cut:
-                masks = (mask for some in cutouts for mask in some.masks())
+                masks = (_cleaned(mask, one) for some in cutouts for mask in some.masks())
                 for pick, mask in zip(picks, masks, strict=True):
                     if mask is not None:
                         instance = Instance(mask, pick.score, one.prompt)
@@ -139,9 +149,8 @@ class Answer:
         return host.copy_(tensor, non_blocking=True)
 
     def _choose(self, group: Group, one: Candidates, known: npt.NDArray[np.float32]) -> list[Pick]:
-        """The candidates that count, best first on each frame, as many as the prompt wants."""
+        """The candidates that count, best first on each frame."""
         shape = (one.logits.shape[-2], one.logits.shape[-1])
-        most = group.prompts[one.prompt].max_instances
         picks: list[Pick] = []
         for place, (*rows, last) in enumerate(known):
             if any(math.isnan(value) for row in rows for value in row[:2]) or math.isnan(last[0]):
@@ -157,8 +166,31 @@ class Answer:
                 and (box := region([int(v) for v in row[2:]], shape, one.placement)) is not None
             ]
             of_frame.sort(key=lambda pick: -pick.score)
-            picks += of_frame[:most]
+            picks += of_frame
         return picks
+
+    def _distinct(self, group: Group, one: Candidates, picks: list[Pick]) -> list[Pick]:
+        """Picks without those that a better one covers, as many a frame as the prompt wants."""
+        of_frames = [list(some) for _, some in itertools.groupby(picks, key=lambda p: p.frame)]
+        if one.overlap < 1:
+            shared = [self._fetch(self._shared(one, some)) for some in of_frames]
+            self.lanes.mark().wait()
+            of_frames = [
+                [some[place] for place in best_of(ious, one.overlap)]
+                for some, ious in zip(of_frames, shared, strict=True)
+            ]
+        most = group.prompts[one.prompt].max_instances
+        return [pick for some in of_frames for pick in some[:most]]
+
+    def _shared(self, one: Candidates, picks: Sequence[Pick]) -> torch.Tensor:
+        """How much of their union the masks of one frame's picks share: (K, K)."""
+        import torch
+
+        numbers = self.lanes.device.put([pick.number for pick in picks])
+        inside = (one.logits[picks[0].frame, numbers] > 0).flatten(1).to(torch.float32)
+        both = inside @ inside.T
+        areas = both.diagonal()
+        return both / (areas[:, None] + areas - both).clamp(min=1)
 
     def _cut(self, one: Candidates, picks: Sequence[Pick]) -> Iterable[Cutouts]:
         if not picks:
@@ -190,6 +222,14 @@ class Answer:
                         present[one.prompt] = min(max(float(rows[place, -1, 0]), 0.0), 1.0)
                 found[number] = tuple(present)
         return found
+
+
+def _cleaned(mask: Mask | None, one: Candidates) -> Mask | None:
+    """Without the holes and specks that are small on the network's own mask."""
+    if mask is None or (one.holes, one.specks) == (0, 0):
+        return mask
+    across, down = steps((one.logits.shape[-2], one.logits.shape[-1]), one.placement)
+    return cleaned(mask, one.holes / (across * down), one.specks / (across * down))
 
 
 def _overview(one: Candidates) -> torch.Tensor:

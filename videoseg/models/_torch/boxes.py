@@ -32,12 +32,23 @@ def best_of_many(boxes: torch.Tensor, scores: torch.Tensor, most: float) -> list
         most: Intersection over union that two boxes may have.
     """
     order = scores.argsort(descending=True, stable=True)
-    covers = pairwise_iou(boxes[order][:, None], boxes[order][None]) > most
+    shared = pairwise_iou(boxes[order][:, None], boxes[order][None])
+    return [int(order[place]) for place in best_of(shared, most)]
+
+
+def best_of(shared: torch.Tensor, most: float) -> list[int]:
+    """Places that no earlier one that is taken overlaps by more than ``most``.
+
+    Args:
+        shared: (N, N) on this machine: intersection over union of each with each, best first.
+        most: As much as two may share.
+    """
+    covers = shared > most
     taken: list[int] = []
-    for place in range(len(order)):
+    for place in range(len(covers)):
         if not covers[place, taken].any():
             taken.append(place)
-    return [int(order[place]) for place in taken]
+    return taken
 
 
 def in_source(shares: torch.Tensor, placement: Placement) -> torch.Tensor:

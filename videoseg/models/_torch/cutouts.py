@@ -64,7 +64,7 @@ def region(cells: Sequence[int], shape: tuple[int, int], placement: Placement) -
     x1, y1, x2, y2 = cells
     if x2 == 0:
         return None
-    across, down = (1 / step for step in _steps(shape, placement))
+    across, down = (1 / step for step in steps(shape, placement))
     box = (
         max(0, math.floor((x1 - 0.5) * across) - MARGIN),
         max(0, math.floor((y1 - 0.5) * down) - MARGIN),
@@ -147,7 +147,7 @@ def _chunk(boxes: Sequence[Box], start: int) -> tuple[int, int, int]:
     return len(boxes), width, height
 
 
-def _steps(shape: tuple[int, int], placement: Placement) -> tuple[float, float]:
+def steps(shape: tuple[int, int], placement: Placement) -> tuple[float, float]:
     """Cells of the logits per pixel of the frame, across and down."""
     height, width = shape
     return (
@@ -173,7 +173,7 @@ def _upsampled(
     if soft:
         values = values.sigmoid()
     corners = device.put(np.array(boxes, np.int64))
-    step_x, step_y = _steps((logits.shape[1], logits.shape[2]), placement)
+    step_x, step_y = steps((logits.shape[1], logits.shape[2]), placement)
     # Columns first, then rows: the order of the reference.
     across = _Line.of(corners[:, 0], width, step_x, logits.shape[2])
     down = _Line.of(corners[:, 1], height, step_y, logits.shape[1])

@@ -55,9 +55,9 @@ class TorchModel:
         Guarded("weights"),
     ] = ""
     device: Annotated[str, Doc("where to compute: auto, cpu, cuda, cuda:1 or mps")] = "auto"
-    precision: Annotated[Precision, Doc("auto (bf16 on CUDA, else fp32), fp32, bf16 or fp16")] = (
-        "auto"
-    )
+    precision: Annotated[
+        Precision, Doc("auto (bf16 on CUDA, else fp32), fp32, tf32 (faster on CUDA), bf16 or fp16")
+    ] = "auto"
     compile: Annotated[bool, Doc("compile the network first; pays off on long videos")] = False
     offline: Annotated[bool, Doc("never ask the hub; weights must be on this machine")] = False
     remember: Annotated[

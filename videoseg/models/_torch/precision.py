@@ -11,22 +11,60 @@ if TYPE_CHECKING:
     import torch
 
 
-def keep_precise(module: Any, dtype: torch.dtype) -> None:
-    """Let a module compute in float32 whatever it is given, and hand on what the rest expects."""
+def keep_precise(module: Any, dtype: torch.dtype, *, hand_on: torch.dtype | None = None) -> None:
+    """Let a module compute in float32 whatever it is given.
+
+    Args:
+        module: A part of a network, which is changed.
+        dtype: What the rest of the network computes in.
+        hand_on: In which precision its results go on; None = ``dtype``.
+    """
     import torch
 
     if dtype == torch.float32:
         return
-
-    def before(_: object, given: Any, named: Any) -> tuple[Any, Any]:
-        return _cast(given, torch.float32), _cast(named, torch.float32)
+    made_as = dtype if hand_on is None else hand_on
 
     def after(_: object, __: object, made: Any) -> Any:
-        return _cast(made, dtype)
+        return _cast(made, made_as)
 
     module.float()
-    module.register_forward_pre_hook(before, with_kwargs=True)
+    take_in(module, torch.float32)
     module.register_forward_hook(after)
+
+
+def take_in(module: Any, dtype: torch.dtype) -> None:
+    """Let a module be given everything in one precision, whoever calls it."""
+
+    def before(_: object, given: Any, named: Any) -> tuple[Any, Any]:
+        return _cast(given, dtype), _cast(named, dtype)
+
+    module.register_forward_pre_hook(before, with_kwargs=True)
+
+
+def precise_positions(network: Any) -> None:
+    """Let the sine codes of places on a map be computed in float32, then rounded.
+
+    transformers counts cells in the precision of the map: beyond 256 bfloat16 knows every second
+    cell alone.
+
+    Args:
+        network: Any network; its ``...SinePositionEmbedding`` modules are changed.
+    """
+    import torch
+
+    for module in network.modules():
+        if type(module).__name__.endswith("SinePositionEmbedding"):
+            # Whoever computes codes in half the precision asks the module's forward for them.
+            module.forward = _in_full(module.forward, torch.float32)
+
+
+def _in_full(forward: Any, full: torch.dtype) -> Any:
+    def precise(shape: Any, device: Any, dtype: Any, mask: Any = None) -> torch.Tensor:
+        code: torch.Tensor = forward(shape, device, full, mask)
+        return code.to(dtype)
+
+    return precise
 
 
 def _cast(value: Any, dtype: torch.dtype) -> Any:

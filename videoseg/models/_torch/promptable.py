@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from videoseg.geometry import masks
 from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.images import Colours, Images, Placement, squeezed
-from videoseg.models._torch.precision import keep_precise
+from videoseg.models._torch.precision import keep_precise, precise_positions
 from videoseg.networks import weights
 from videoseg.networks.device import Device
 from videoseg.types import Mask, Prompt, PromptKind
@@ -34,6 +34,9 @@ _BOTTOM_RIGHT = 3
 """The network's label of a box's lower right corner."""
 _SURE = 10.0
 """Logit of a pixel inside a mask that is given."""
+
+_GONE = -1.0
+"""Score of an object that is not visible, below all that count."""
 
 Embedded: TypeAlias = "tuple[list[torch.Tensor], Placement]"
 """What such a network makes of frames alone, maps from fine to coarse, and where they lie in it."""
@@ -122,6 +125,7 @@ class Promptable:
         network = weights.load(getattr(transformers, name), folder, device)
         keep_precise(network.prompt_encoder, device.dtype)
         keep_precise(network.shared_image_embedding, device.dtype)
+        precise_positions(network)
         return cls(network, device, colours)
 
     def embed(self, images: Images) -> Embedded:
@@ -140,17 +144,33 @@ class Promptable:
         asked = [Asked.of(prompt, placement) for _, prompt in prompts]
         answers: list[Candidates] = []
         for places in _together(asked):
-            logits, scores = self._decode(embeddings, [asked[place] for place in places])
+            made = self._decode(embeddings, [asked[place] for place in places])
             for row, place in enumerate(places):
-                number = prompts[place][0]
-                found = (logits[:, row, None], scores[:, row, None])
-                answers.append(Candidates(number, *found, placement))
+                logits, scores, visible = (part[:, row, None] for part in made)
+                if asked[place].mask is not None:
+                    # What was seen on another frame may be gone. Video predictors of the
+                    # reference give no mask then; what is pointed at on the frame is there.
+                    scores = scores.where(visible > 0, _GONE)
+                answers.append(
+                    Candidates(
+                        prompts[place][0],
+                        logits,
+                        scores,
+                        placement,
+                        presence=visible[:, 0].float().sigmoid(),
+                    )
+                )
         return answers
 
     def _decode(
         self, embeddings: list[torch.Tensor], asked: Sequence[Asked]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits (F, P, h, w) and scores (F, P) of prompts with equally many points."""
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """What the network says to prompts with equally many points.
+
+        Returns:
+            Logits (F, P, h, w), scores (F, P), and how sure it is that the object is visible at
+            all, (F, P), positive where it is.
+        """
         import torch
 
         frames = len(embeddings[-1])
@@ -166,7 +186,11 @@ class Promptable:
         scores, logits = made.iou_scores, made.pred_masks
         best = scores.argmax(-1, keepdim=True)
         chosen = best[..., None, None].expand(-1, -1, 1, *logits.shape[-2:])
-        return logits.gather(2, chosen)[:, :, 0], scores.gather(2, best)[:, :, 0]
+        return (
+            logits.gather(2, chosen)[:, :, 0],
+            scores.gather(2, best)[:, :, 0],
+            made.object_score_logits[..., 0],
+        )
 
     def _dense(self, mask: Mask | None, frames: int) -> torch.Tensor | None:
         """A given mask as logits of the network's own size, (F, 1, h, w)."""
