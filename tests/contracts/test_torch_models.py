@@ -362,3 +362,25 @@ def test_weight_files_are_told_for_the_manifest(name: str, weights: dict[str, st
     part = model(name, weights)
     assert all(path.suffix == ".safetensors" for path in part.weight_files())
     assert {path.parent for path in part.weight_files()} == {Path(weights[name])}
+
+
+def test_frames_with_boxes_of_their_own_are_looked_at_together(
+    name: str, weights: dict[str, str]
+) -> None:
+    """As a pair asks, of which the grounder finds another box on each frame."""
+    part = model(name, weights)
+    cues = [Cue(boxes=((5.0 + n, 5.0, 60.0, 40.0, True),)) for n in range(3)]
+    asked = [Prompt(str(n), cues=(cue,)) for n, cue in enumerate(cues)]
+    if not asked[0].kinds <= part.card.kinds:
+        asked = [Prompt(word, text=word) for word in ("cat", "dog", "cup")]
+    part.prepare(asked)
+    seen: list[int] = []
+    look = part._look
+    part._look = lambda images: (seen.append(len(images)), look(images))[1]
+    embed = getattr(part, "_embed", None)
+    if embed is not None:
+        part._embed = lambda images: (seen.append(len(images)), embed(images))[1]
+    together = part.segment(frames(3), [(one,) for one in asked])
+    assert seen == [3]
+    alone = [part.segment([frames(3)[n]], [(one,)])[0] for n, one in enumerate(asked)]
+    assert all(same(a, b) for a, b in zip(together, alone, strict=True))

@@ -267,3 +267,24 @@ def test_two_masks_of_a_phrase_share_little(tmp_path: Path) -> None:
         assert [one.score for one in chosen.instances] == [one.score for one in expected]
     (few,) = some.segment(given[:1], [(Prompt("a", text="cat", max_instances=1),)])
     assert len(few.instances) == 1
+
+
+def test_the_backbone_runs_once_for_words_points_and_boxes_of_each_frame(tmp_path: Path) -> None:
+    part = Sam3(weights=tiny_sam3_checkpoint(tmp_path), least=0.0)
+    words = (Prompt("a", text="cat"), Prompt("b", text="dog"))
+    marked = [Prompt("p", cues=(Cue(points=((40.0 + n, 30.0, True),)),)) for n in range(4)]
+    part.prepare((*words, *marked))
+    backbone = part._network.vision_encoder.backbone
+    runs, given = calls(backbone.inner), frames(4)
+    together = part.segment(given, [(*words, one) for one in marked])
+    assert runs == [4]
+    alone = [
+        part.segment([frame], [(*words, one)])[0]
+        for frame, one in zip(frames(4), marked, strict=True)
+    ]
+    assert runs == [4, 1, 1, 1, 1]
+    for one, other in zip(together, alone, strict=True):
+        assert [x.prompt for x in one.instances] == [x.prompt for x in other.instances]
+        for x, y in zip(one.instances, other.instances, strict=True):
+            assert x.score == pytest.approx(y.score, abs=1e-4)
+            assert iou(x.mask, y.mask) > 0.99

@@ -21,8 +21,9 @@ from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.boxes import pairwise_iou
 from videoseg.models._torch.images import HALF, Colours, Images, Placement, squeezed
 from videoseg.models._torch.model import TorchSegmenter
+from videoseg.models._torch.once import remembering
 from videoseg.models._torch.precision import keep_precise, precise_positions, take_in
-from videoseg.models._torch.promptable import Promptable
+from videoseg.models._torch.promptable import Embedded, Promptable
 from videoseg.models.sam2 import Sam2
 from videoseg.networks import weights as weight_files
 from videoseg.networks.device import PACKAGES, Device
@@ -116,7 +117,9 @@ class Sam3(TorchSegmenter):
         rois.provide(cls.__module__)
         _compute_as_the_reference(network, device.dtype)
         _know_shapes_here(network.detr_encoder)
-        self._compile(network.vision_encoder)
+        self._compile(network.vision_encoder.backbone)
+        self._compile(network.vision_encoder.neck)
+        network.vision_encoder.backbone = remembering(network.vision_encoder.backbone)
 
     def _drop(self) -> None:
         self._network = self._tokenizer = self._pointed = None
@@ -130,15 +133,24 @@ class Sam3(TorchSegmenter):
             answers += [self._find(*seen, n, p) for n, p in concepts]
         if pointed:
             tracker = self._tracker()
-            answers += tracker.answer(self._of_images(images, tracker.embed), pointed)
+            answers += tracker.answer(self._of_images(images, self._embed), pointed)
         return answers
+
+    def _pixels(self, images: Images) -> tuple[torch.Tensor, Placement]:
+        """What both networks see of the frames, made once, so that the backbone knows it again."""
+        side = int(self._network.config.image_size)
+        return squeezed(images, side, side, HALF, self._load().device)
 
     def _look(self, images: Images) -> tuple[Any, torch.Tensor, Placement]:
         """What depends on the frames alone: features, the token of the whole image, the place."""
-        side = int(self._network.config.image_size)
-        pixels, placement = squeezed(images, side, side, HALF, self._load().device)
+        pixels, placement = self._of_images(images, self._pixels)
         vision = self._network.get_vision_features(pixels)
         return vision, self._image_token(vision), placement
+
+    def _embed(self, images: Images) -> Embedded:
+        """What depends on the frames alone, for points and masks."""
+        pixels, placement = self._of_images(images, self._pixels)
+        return self._tracker().network.get_image_embeddings(pixels), placement
 
     def _image_token(self, vision: Any) -> torch.Tensor:
         """The last token of the geometry encoder where it is given no box: (F, 1, D).
@@ -273,8 +285,11 @@ class Sam3(TorchSegmenter):
         if self._pointed is None:
             device = self._load().device
             assert self._folder is not None  # noqa: S101
+            # Its backbone, which comes along, is let go for the one that is there.
             made = Promptable.load(Sam3Tracker.class_name, self._folder, device, HALF)
+            assert made.side == int(self._network.config.image_size)  # noqa: S101
             made.network.vision_encoder.backbone = self._network.vision_encoder.backbone
+            self._compile(made.network.vision_encoder.neck)
             self._pointed = made
         return self._pointed
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from videoseg.networks.device import Device, Lanes, Mark
 from videoseg.types import Frame
@@ -64,10 +64,22 @@ class Images:
     Attributes:
         frames: The frames.
         pixels: uint8 (F, H, W, 3).
+        whole: What these were taken from (``part``), or None.
+        places: int64 (F,), which of ``whole`` they are, or None.
     """
 
     frames: tuple[Frame, ...]
     pixels: torch.Tensor
+    whole: Images | None = None
+    places: torch.Tensor | None = None
+
+    def part(self, places: Sequence[int], device: Device) -> Images:
+        """Some of the frames; all of them are these themselves."""
+        if len(places) == len(self.frames):
+            return self
+        index = device.put(list(places))
+        frames = tuple(self.frames[place] for place in places)
+        return Images(frames, self.pixels[index], self, index)
 
     @property
     def width(self) -> int:
@@ -121,6 +133,25 @@ class Uploader:
             if tuple(pinned.shape) == shape:
                 return pinned
         return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+
+
+def rows(value: Any, index: torch.Tensor) -> Any:
+    """What was made of frames, for some of them alone.
+
+    Args:
+        value: Tensors with a row for each frame, in nested tuples, lists and mappings; what is no
+            tensor holds for all frames alike.
+        index: int64 (F,), which rows.
+    """
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value[index]
+    if isinstance(value, dict):  # outputs of transformers are mappings, and want their own class
+        return type(value)(**{name: rows(one, index) for name, one in value.items()})
+    if isinstance(value, (tuple, list)):
+        return type(value)(rows(one, index) for one in value)
+    return value
 
 
 def squeezed(

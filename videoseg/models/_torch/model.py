@@ -15,7 +15,7 @@ import numpy as np
 from typing_extensions import Doc
 
 from videoseg.errors import ModelError, OutOfMemoryError, PromptError
-from videoseg.models._torch.images import Images, Uploader
+from videoseg.models._torch.images import Images, Uploader, rows
 from videoseg.networks import weights as weight_files
 from videoseg.networks.device import (
     Device,
@@ -157,9 +157,16 @@ class TorchModel:
         return found
 
     def _of_images(self, images: Images, make: Callable[[Images], T]) -> T:
-        """What ``make`` computes of frames; once for all prompts, while they are the last ones."""
+        """What ``make`` computes of frames; once for all prompts, while they are the last ones.
+
+        Frames of one batch are computed together, also where they are asked different things.
+        """
         if not self.remember:
             return make(images)
+        if images.whole is not None:
+            assert images.places is not None  # noqa: S101
+            some: T = rows(self._of_images(images.whole, make), images.places)
+            return some
         if [id(frame) for frame in self._seen] != [id(frame) for frame in images.frames]:
             self._seen = images.frames
             self._features.clear()  # before the next are made, which need the room
@@ -235,13 +242,16 @@ class TorchSegmenter(TorchModel):
         lanes = self._load()
         assert self._uploader is not None  # noqa: S101
         with torch.inference_mode(), memory_errors(lanes.device), self._measured(len(frames)):
-            numbered = alike(frames, prompts)
-            uploaded = [self._uploader.upload([frames[n] for n in some]) for some in numbered]
+            sizes = equal([frame.image.shape for frame in frames])
+            uploaded = [self._uploader.upload([frames[n] for n in some]) for some in sizes]
             begun = lanes.mark()
             groups = []
-            for numbers, images in zip(numbered, uploaded, strict=True):
-                asked = tuple(prompts[numbers[0]])
-                groups.append(Group(numbers, asked, tuple(self._answer(images, asked))))
+            for numbers, images in zip(sizes, uploaded, strict=True):
+                for places in equal([tuple(prompts[number]) for number in numbers]):
+                    asked = tuple(prompts[numbers[places[0]]])
+                    found = self._answer(images.part(places, lanes.device), asked)
+                    own = tuple(numbers[place] for place in places)
+                    groups.append(Group(own, asked, tuple(found)))
             return Answer(self.card.name, frames, groups, lanes, begun, self.keep_logits)
 
     def batch_size(self) -> int:
@@ -275,13 +285,18 @@ class TorchSegmenter(TorchModel):
 
 def alike(frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]) -> list[tuple[int, ...]]:
     """Numbers of frames that have one size and are asked the same, first come first."""
-    groups: list[tuple[tuple[int, ...], Sequence[Prompt], list[int]]] = []
-    for number, (frame, asked) in enumerate(zip(frames, prompts, strict=True)):
-        size = frame.image.shape
-        for known_size, known, numbers in groups:
-            if known_size == size and (known is asked or tuple(known) == tuple(asked)):
-                numbers.append(number)
+    pairs = zip(frames, prompts, strict=True)
+    return equal([(frame.image.shape, tuple(asked)) for frame, asked in pairs])
+
+
+def equal(values: Sequence[object]) -> list[tuple[int, ...]]:
+    """Places of values that are equal, first come first; values need no hash."""
+    groups: list[tuple[object, list[int]]] = []
+    for place, value in enumerate(values):
+        for known, places in groups:
+            if known == value:
+                places.append(place)
                 break
         else:
-            groups.append((size, asked, [number]))
-    return [tuple(numbers) for *_, numbers in groups]
+            groups.append((value, [place]))
+    return [tuple(places) for _, places in groups]

@@ -128,10 +128,14 @@ class Promptable:
         precise_positions(network)
         return cls(network, device, colours)
 
+    @property
+    def side(self) -> int:
+        """Pixels across and down that the network sees."""
+        return int(self.network.prompt_encoder.input_image_size)
+
     def embed(self, images: Images) -> Embedded:
         """What depends on the frames alone."""
-        side = int(self.network.prompt_encoder.input_image_size)
-        pixels, placement = squeezed(images, side, side, self.colours, self.device)
+        pixels, placement = squeezed(images, self.side, self.side, self.colours, self.device)
         return self.network.get_image_embeddings(pixels), placement
 
     def answer(
