@@ -375,11 +375,17 @@ def test_frames_with_boxes_of_their_own_are_looked_at_together(
         asked = [Prompt(word, text=word) for word in ("cat", "dog", "cup")]
     part.prepare(asked)
     seen: list[int] = []
-    look = part._look
-    part._look = lambda images: (seen.append(len(images)), look(images))[1]
-    embed = getattr(part, "_embed", None)
-    if embed is not None:
-        part._embed = lambda images: (seen.append(len(images)), embed(images))[1]
+
+    def noted(look: Any) -> Any:
+        def noting(images: Any) -> Any:
+            seen.append(len(images))
+            return look(images)
+
+        return noting
+
+    for way in ("_look", "_embed"):
+        if hasattr(part, way):
+            setattr(part, way, noted(getattr(part, way)))
     together = part.segment(frames(3), [(one,) for one in asked])
     assert seen == [3]
     alone = [part.segment([frames(3)[n]], [(one,)])[0] for n, one in enumerate(asked)]

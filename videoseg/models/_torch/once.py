@@ -13,7 +13,7 @@ def remembering(module: Any) -> Any:
     """
     import torch
 
-    class Remembering(torch.nn.Module):
+    class Remembering(torch.nn.Module):  # type: ignore[misc]  # Any, as all of torch is
         def __init__(self) -> None:
             super().__init__()
             self.inner = module
