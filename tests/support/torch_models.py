@@ -344,13 +344,15 @@ def save_clip_tokenizer(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def tiny_sam3_checkpoint(folder: Path) -> str:
+def tiny_sam3_checkpoint(folder: Path, tracker: Any = None) -> str:
     """Weights laid out as those of SAM 3 are: both networks under names of their own.
 
-    The backbone is the concept network's; the tracker network has a neck of its own.
+    The backbone is the concept network's; the tracker network has a neck of its own. It is one
+    without a memory unless another is given.
     """
     safetensors = pytest.importorskip("safetensors.torch")
-    concept, tracker = tiny_sam3(), tiny_sam3_tracker()
+    concept = tiny_sam3()
+    tracker = tiny_sam3_tracker() if tracker is None else tracker
     tensors = {f"detector_model.{name}": value for name, value in concept.state_dict().items()}
     for name, value in tracker.state_dict().items():
         if name.startswith("vision_encoder.neck."):
@@ -380,7 +382,7 @@ def tiny_sam3_checkpoint(folder: Path) -> str:
 def tiny_edgetam() -> Any:
     """EdgeTamModel on a stand-in for its backbone, which is one of timm's."""
     transformers = pytest.importorskip("transformers")
-    _register_maps()
+    register_maps()
     cells = SIDE // 16
     config = transformers.EdgeTamConfig(
         vision_config={
@@ -396,7 +398,7 @@ def tiny_edgetam() -> Any:
 
 
 @functools.cache
-def _register_maps() -> None:
+def register_maps() -> None:
     """A backbone that gives four maps, of 4 to 32 pixels a cell, as timm's wrapper does."""
     torch: Any = pytest.importorskip("torch")
     transformers: Any = pytest.importorskip("transformers")

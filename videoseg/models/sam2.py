@@ -1,17 +1,20 @@
-"""SAM 2.1 and its kin on single frames: one object for each prompt."""
+"""SAM 2.1 and its kin: one object for each prompt, and their memories, which follow it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from videoseg.models._torch.answers import Candidates
-from videoseg.models._torch.images import IMAGENET, Colours, Images
+from videoseg.models._torch.images import IMAGENET, Colours, Images, Uploader
+from videoseg.models._torch.memory import MEMORY, NetworkMemory, load_memory
 from videoseg.models._torch.model import TorchSegmenter
 from videoseg.models._torch.promptable import KINDS, Embedded, Promptable
+from videoseg.networks import weights as weight_files
 from videoseg.networks.device import PACKAGES, Device
+from videoseg.protocols import VideoSegmenter
 from videoseg.types import ModelCard, Prompt
 
 
@@ -21,16 +24,36 @@ class Sam2(TorchSegmenter):
 
     card: ClassVar[ModelCard]
     class_name: ClassVar[str] = "Sam2Model"
+    memory_class_name: ClassVar[str] = "Sam2VideoModel"
     colours: ClassVar[Colours] = IMAGENET
 
     _made: Promptable | None = field(init=False, repr=False, default=None)
+    _memory: Any = field(init=False, repr=False, default=None)
 
     def _build(self, folder: Path, device: Device) -> None:
         self._made = Promptable.load(self.class_name, folder, device, self.colours)
         self._compile(self._made.network.vision_encoder)
 
     def _drop(self) -> None:
-        self._made = None
+        self._made = self._memory = None
+
+    def video_segmenter(self) -> VideoSegmenter | None:
+        """A memory for one stream; None where weights of one's own have none.
+
+        Raises:
+            MissingDependencyError: Weights or packages are missing.
+            ModelError: The weights are not right.
+        """
+        lanes = self._load()
+        if self._memory is None:
+            if not weight_files.holds(self._fetched(), MEMORY):
+                return None
+            assert self._made is not None  # noqa: S101
+            self._memory = load_memory(self.memory_class_name, self._fetched(), lanes.device)
+            self._memory.vision_encoder = self._made.network.vision_encoder
+        return NetworkMemory(
+            self.card.name, self._memory, Uploader(lanes), self.colours, self.keep_logits
+        )
 
     def _look(self, images: Images) -> Embedded:
         assert self._made is not None  # noqa: S101
@@ -127,6 +150,7 @@ class EdgeTam(Sam2):
         rank=10,
     )
     class_name = "EdgeTamModel"
+    memory_class_name = "EdgeTamVideoModel"
 
 
 PARTS = {

@@ -19,14 +19,16 @@ from videoseg.errors import PromptError
 from videoseg.models._torch import rois
 from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.boxes import pairwise_iou
-from videoseg.models._torch.images import HALF, Colours, Images, Placement, squeezed
+from videoseg.models._torch.concepts import PRECISE, compute_as_the_reference, know_shapes_here
+from videoseg.models._torch.images import HALF, Colours, Images, Placement, Uploader, squeezed
+from videoseg.models._torch.memory import MEMORY, NetworkMemory, load_memory
 from videoseg.models._torch.model import TorchSegmenter
 from videoseg.models._torch.once import remembering
-from videoseg.models._torch.precision import keep_precise, precise_positions, take_in
 from videoseg.models._torch.promptable import Embedded, Promptable
 from videoseg.models.sam2 import Sam2
 from videoseg.networks import weights as weight_files
 from videoseg.networks.device import PACKAGES, Device
+from videoseg.protocols import VideoSegmenter
 from videoseg.types import ModelCard, Prompt
 
 if TYPE_CHECKING:
@@ -36,8 +38,6 @@ _CONTEXT = 32
 """Pieces of words that a phrase may have, its two ends included."""
 _WORDLESS = "visual"
 """What the network was trained to read where only examples are given."""
-_PRECISE = ("geometry_encoder", "detr_decoder", "dot_product_scoring")
-"""What sees coordinates or scores; the reference computes their sums in float32."""
 _SAME = 0.5
 """Overlap of a candidate's box with a box that was drawn from which they mean the same thing."""
 _WEIGHTS = "facebook/sam3@3c879f39826c281e95690f02c7821c4de09afae7"
@@ -76,6 +76,11 @@ class Sam3(TorchSegmenter):
     specks: Annotated[
         float, Doc("largest speck that is dropped, in cells of the network's mask; 0 = none"), Ge(0)
     ] = 16
+    redetect: Annotated[
+        int,
+        Doc("frames from one search for phrases to the next; what was found is followed between"),
+        Ge(1),
+    ] = 1
     box: Annotated[
         Literal["object", "example"],
         Doc("what a box means: object = the one thing in it; example = everything that is alike"),
@@ -84,6 +89,7 @@ class Sam3(TorchSegmenter):
     _network: Any = field(init=False, repr=False, default=None)
     _tokenizer: Any = field(init=False, repr=False, default=None)
     _pointed: Promptable | None = field(init=False, repr=False, default=None)
+    _memory: Any = field(init=False, repr=False, default=None)
 
     def prepare(self, prompts: Sequence[Prompt]) -> None:
         """Refuse what cannot be asked, load the networks, and read the phrases.
@@ -111,18 +117,39 @@ class Sam3(TorchSegmenter):
         import transformers
 
         cls = getattr(transformers, self.class_name)
-        network = weight_files.load(cls, folder, device, precise=_PRECISE)
+        network = weight_files.load(cls, folder, device, precise=PRECISE)
         self._network = network
         self._tokenizer = weight_files.tokenizer(folder)
         rois.provide(cls.__module__)
-        _compute_as_the_reference(network, device.dtype)
-        _know_shapes_here(network.detr_encoder)
+        compute_as_the_reference(network, device.dtype)
+        know_shapes_here(network.detr_encoder)
         self._compile(network.vision_encoder.backbone)
         self._compile(network.vision_encoder.neck)
         network.vision_encoder.backbone = remembering(network.vision_encoder.backbone)
 
     def _drop(self) -> None:
-        self._network = self._tokenizer = self._pointed = None
+        self._network = self._tokenizer = self._pointed = self._memory = None
+
+    @property
+    def keyframe_every(self) -> int:
+        """Frames from one question to the next."""
+        return self.redetect
+
+    def video_segmenter(self) -> VideoSegmenter | None:
+        """A memory for one stream, of the tracker network; None where the weights have none.
+
+        Raises:
+            MissingDependencyError: Weights or packages are missing.
+            ModelError: The weights are not right.
+        """
+        lanes = self._load()
+        if self._memory is None:
+            if not weight_files.holds(self._fetched(), MEMORY):
+                return None
+            name = Sam3Tracker.memory_class_name
+            self._memory = load_memory(name, self._fetched(), lanes.device)
+            self._memory.vision_encoder = self._tracker().network.vision_encoder
+        return NetworkMemory(self.card.name, self._memory, Uploader(lanes), HALF, self.keep_logits)
 
     def _answer(self, images: Images, prompts: Sequence[Prompt]) -> Sequence[Candidates]:
         concepts = [(n, p) for n, p in enumerate(prompts) if self._by_concept(p)]
@@ -294,36 +321,6 @@ class Sam3(TorchSegmenter):
         return self._pointed
 
 
-def _compute_as_the_reference(network: Any, dtype: torch.dtype) -> None:
-    """Boxes, their codes and scores in float32, where the rest is in half precision.
-
-    The reference runs float32 weights under autocast, which keeps them so.
-    """
-    import torch
-
-    keep_precise(network.geometry_encoder, dtype)
-    keep_precise(network.detr_decoder, dtype, hand_on=torch.float32)
-    keep_precise(network.dot_product_scoring, dtype, hand_on=torch.float32)
-    take_in(network.mask_decoder, dtype)
-    precise_positions(network)
-
-
-def _know_shapes_here(encoder: Any) -> None:
-    """Let the size of the features be known on this machine.
-
-    transformers puts it on the device and reads it back for every layer of the decoder, and each
-    time this machine waits until the device has done all that is queued.
-    """
-    import torch
-
-    def prepare(features: Any, positions: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        (feature,), (position,) = features, positions
-        shapes = torch.tensor([feature.shape[-2:]])
-        return feature.flatten(2).mT, position.flatten(2).mT, shapes
-
-    encoder._prepare_multilevel_features = prepare
-
-
 class Sam3LiteText(Sam3):
     """SAM 3 with a small text encoder; finds by words and examples, without points."""
 
@@ -364,6 +361,7 @@ class Sam3Tracker(Sam2):
         rank=60,
     )
     class_name = "Sam3TrackerModel"
+    memory_class_name = "Sam3TrackerVideoModel"
     colours: ClassVar[Colours] = HALF
 
 

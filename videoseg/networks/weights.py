@@ -178,7 +178,21 @@ def count_parameters(folder: Path) -> int:
     Raises:
         ModelError: A file is cut off or no safetensors.
     """
-    total = 0
+    return sum(math.prod(entry["shape"]) for entry in _tensors(folder).values())
+
+
+def holds(folder: Path, part: str) -> bool:
+    """Whether weights are there for a part of a network, by its name.
+
+    Raises:
+        ModelError: A file is cut off or no safetensors.
+    """
+    return any(f".{part}." in f".{name}" for name in _tensors(folder))
+
+
+def _tensors(folder: Path) -> dict[str, Any]:
+    """What the files' headers say of each tensor."""
+    found: dict[str, Any] = {}
     for path in files(folder):
         with path.open("rb") as file:
             try:
@@ -190,8 +204,8 @@ def count_parameters(folder: Path) -> int:
         end = max((entry["data_offsets"][1] for entry in header.values()), default=0)
         if path.stat().st_size != 8 + length + end:
             raise _damaged(path)
-        total += sum(math.prod(entry["shape"]) for entry in header.values())
-    return total
+        found |= header
+    return found
 
 
 def _damaged(path: Path) -> ModelError:

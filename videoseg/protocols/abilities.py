@@ -52,11 +52,11 @@ class Follows(Protocol):
 
 @runtime_checkable
 class Keyframed(Protocol):
-    """A model that is too slow to be asked on every frame."""
+    """A model that may be too slow to be asked on every frame."""
 
     @property
     def keyframe_every(self) -> int:
-        """Frames from one question to the next, at least 1."""
+        """Frames from one question to the next, at least 1; with 1 it is asked like any other."""
         ...
 
 

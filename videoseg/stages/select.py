@@ -49,7 +49,7 @@ def stage_for(
     if marked:
         backwards = None if again is None else Backwards(again, every, first, marked)
         stage = Propagated(model, prompts, backwards)
-    elif isinstance(model, Keyframed):
+    elif isinstance(model, Keyframed) and model.keyframe_every > 1:
         stage = Keyframes(model, prompts, model.keyframe_every)
     elif isinstance(model, RemoteSegmenter):
         ahead = 1 if one_by_one else most_ahead(model.concurrency, every)

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+_CODES = ("SinePositionEmbedding", "PositionEmbeddingSine")
+"""How transformers' modules for sine codes are called, behind the name of their network."""
+
 
 def keep_precise(module: Any, dtype: torch.dtype, *, hand_on: torch.dtype | None = None) -> None:
     """Let a module compute in float32 whatever it is given.
@@ -49,12 +52,12 @@ def precise_positions(network: Any) -> None:
     cell alone.
 
     Args:
-        network: Any network; its ``...SinePositionEmbedding`` modules are changed.
+        network: Any network; its modules for such codes are changed.
     """
     import torch
 
     for module in network.modules():
-        if type(module).__name__.endswith("SinePositionEmbedding"):
+        if type(module).__name__.endswith(_CODES):
             # Whoever computes codes in half the precision asks the module's forward for them.
             module.forward = _in_full(module.forward, torch.float32)
 

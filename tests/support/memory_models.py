@@ -1,0 +1,113 @@
+"""Tiny random networks of the SAM 2 kind with memories, saved as their published weights are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.torch_models import SIDE, register_maps, seeded
+
+WIDE = 128
+"""Numbers a cell; the memory attention wants more than the 64 of a memory."""
+
+
+def _common() -> dict[str, Any]:
+    cells = SIDE // 16
+    return {
+        "prompt_encoder_config": {
+            "hidden_size": WIDE,
+            "image_size": SIDE,
+            "patch_size": 16,
+            "mask_input_channels": 8,
+        },
+        "mask_decoder_config": {
+            "hidden_size": WIDE,
+            "mlp_dim": 32,
+            "num_attention_heads": 2,
+            "iou_head_hidden_dim": 16,
+        },
+        "image_size": SIDE,
+        "memory_attention_hidden_size": WIDE,
+        "memory_attention_num_layers": 2,
+        "memory_attention_feed_forward_hidden_size": 32,
+        "memory_attention_rope_feat_sizes": [cells, cells],
+        "memory_encoder_hidden_size": WIDE,
+        "memory_encoder_output_channels": 64,
+        "mask_downsampler_embed_dim": WIDE,
+        "memory_fuser_embed_dim": WIDE,
+        "memory_fuser_intermediate_dim": 32,
+    }
+
+
+def _maps() -> dict[str, Any]:
+    cells = SIDE // 16
+    return {
+        "backbone_channel_list": [64, 32, 16, 8],
+        "backbone_feature_sizes": [[4 * cells] * 2, [2 * cells] * 2, [cells] * 2],
+        "fpn_hidden_size": WIDE,
+    }
+
+
+def sam2_with_memory() -> Any:
+    """Sam2VideoModel with a backbone of five blocks."""
+    transformers = pytest.importorskip("transformers")
+    backbone = transformers.Sam2HieraDetConfig(
+        hidden_size=8,
+        image_size=[SIDE, SIDE],
+        blocks_per_stage=[1, 1, 2, 1],
+        embed_dim_per_stage=[8, 16, 32, 64],
+        num_attention_heads_per_stage=[1, 2, 4, 8],
+        window_size_per_stage=[4, 4, 4, 4],
+        global_attention_blocks=[3],
+        window_positional_embedding_background_size=[4, 4],
+    )
+    vision = transformers.Sam2VisionConfig(backbone_config=backbone, **_maps())
+    config = transformers.Sam2VideoConfig(vision_config=vision, **_common())
+    return seeded(transformers.Sam2VideoModel, config)
+
+
+def edgetam_with_memory() -> Any:
+    """EdgeTamVideoModel on a stand-in for its backbone."""
+    transformers = pytest.importorskip("transformers")
+    register_maps()
+    config = transformers.EdgeTamVideoConfig(
+        vision_config={
+            "model_type": "edgetam_vision_model",
+            "backbone_config": {"model_type": "tiny_maps"},
+            **_maps(),
+        },
+        perceiver_resampler_num_latents=16,
+        perceiver_resampler_num_latents_2d=16,
+        perceiver_resampler_mlp_intermediate_size=32,
+        memory_attention_rope_k_sizes=[4, 4],
+        **_common(),
+    )
+    return seeded(transformers.EdgeTamVideoModel, config)
+
+
+def sam3_with_memory() -> Any:
+    """Sam3TrackerVideoModel."""
+    transformers = pytest.importorskip("transformers")
+    cells = SIDE // 16
+    config = transformers.Sam3TrackerVideoConfig(
+        vision_config={
+            "model_type": "sam3_vision_model",
+            "backbone_config": {
+                "model_type": "sam3_vit_model",
+                "hidden_size": 32,
+                "intermediate_size": 32,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+                "image_size": SIDE,
+                "patch_size": 16,
+                "window_size": 4,
+                "global_attn_indexes": [1],
+                "pretrain_image_size": SIDE,
+            },
+            "fpn_hidden_size": WIDE,
+            "backbone_feature_sizes": [[4 * cells] * 2, [2 * cells] * 2, [cells] * 2],
+        },
+        **_common(),
+    )
+    return seeded(transformers.Sam3TrackerVideoModel, config)
