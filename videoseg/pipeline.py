@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from videoseg.geometry.masks import rounded
 from videoseg.protocols import Exporter, Log, RunReader, Stage, TakesMattes, Tracker, Writer
@@ -16,7 +17,12 @@ from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
 FRAMES_AHEAD = 8
 """Decoded frames that may wait for the model."""
 STEPS_BEHIND = 8
-"""Finished steps that may wait for the writers."""
+"""Finished steps that may wait for the log and the edges."""
+SCENES_BEHIND = 4
+"""Scenes that may wait for each writer."""
+
+Drawn: TypeAlias = tuple[Scene, Frame | None]
+"""A finished Scene, with its frame where a writer needs the image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +118,7 @@ def _as_logged(answer: Detections | None) -> Detections | None:
 
 
 def write(
-    drawn: Iterable[tuple[Scene, Frame | None]],
+    drawn: Iterable[Drawn],
     *,
     streams: Mapping[str, StreamInfo],
     prompts: Sequence[Prompt],
@@ -125,28 +131,21 @@ def write(
 ) -> Tally:
     """Write every Scene below ``folder`` with all writers and keep it in the log, if there is one.
 
-    The frame of a Scene may be missing where no writer needs its image. ``soften`` gives instances
-    their mattes, for those writers that take them. Whatever raises, every
-    writer is closed and no thread is left.
+    Each writer has a thread of its own, which hands it Scenes in order; it is opened and closed by
+    the caller's. The frame of a Scene may be missing where no writer needs its image. ``soften``
+    gives instances their mattes, for those writers that take them. Whatever raises, every writer is
+    closed and no thread is left.
     """
     tally = Tally.of(prompts)
     opened: list[Writer] = []
-
-    def consume(item: tuple[Scene, Frame | None]) -> None:
-        scene, frame = item
-        if log is not None:
-            with clock.measure("log"):
-                log.append_scene(scene)
-        _write_scene(scene, frame, writers, soften, clock)
-
     with ExitStack() as on_failure:
         on_failure.callback(_close_all, opened, log)
         for writer in writers.values():
             opened.append(writer)
             writer.open(folder, streams, prompts)
-        with opencv_unthreaded(), WriteBehind(consume, STEPS_BEHIND) as behind:
+        with opencv_unthreaded(), _handing_on(writers, soften, log, clock) as hand_on:
             for item in drawn:
-                behind.put(item)
+                hand_on(item)
                 tally.add(item[0])
                 on_step(tally)
         for name, writer in writers.items():
@@ -158,22 +157,51 @@ def write(
     return tally
 
 
-def _write_scene(
-    scene: Scene,
-    frame: Frame | None,
+@contextmanager
+def _handing_on(
     writers: Mapping[str, Writer],
     soften: Callable[[Scene, Frame], Scene] | None,
+    log: Log | None,
     clock: Stopwatch,
-) -> None:
-    """Hand a Scene to all writers, with mattes to those that take them."""
-    soft = scene
-    if soften is not None and frame is not None:
-        with clock.measure("edges"):
-            soft = soften(scene, frame)
-    for name, writer in writers.items():
+) -> Iterator[Callable[[Drawn], None]]:
+    """Hands Scenes to a thread that logs them, and on to a thread for each writer.
+
+    Leaving it waits until all is written; leaving it with an error drops what is waiting.
+    """
+    with ExitStack() as threads:
+        lines = [
+            (
+                threads.enter_context(WriteBehind(_line(name, writer, clock), SCENES_BEHIND)),
+                isinstance(writer, TakesMattes) and writer.needs_alpha,
+            )
+            for name, writer in writers.items()
+        ]
+
+        def consume(item: Drawn) -> None:
+            scene, frame = item
+            if log is not None:
+                with clock.measure("log"):
+                    log.append_scene(scene)
+            soft = scene
+            if soften is not None and frame is not None:
+                with clock.measure("edges"):
+                    soft = soften(scene, frame)
+            for line, takes_mattes in lines:
+                line.put((soft if takes_mattes else scene, frame))
+
+        # Entered last, so that it is left first: then nothing more comes to the writers.
+        yield threads.enter_context(WriteBehind(consume, STEPS_BEHIND)).put
+
+
+def _line(name: str, writer: Writer, clock: Stopwatch) -> Callable[[Drawn], None]:
+    """What a writer's own thread does with each Scene."""
+
+    def consume(item: Drawn) -> None:
+        scene, frame = item
         with clock.measure(name):
-            given = soft if isinstance(writer, TakesMattes) and writer.needs_alpha else scene
-            writer.write(given, frame if writer.needs_image else None)
+            writer.write(scene, frame if writer.needs_image else None)
+
+    return consume
 
 
 def export(

@@ -1,6 +1,6 @@
-"""The two threads of every run: one that reads ahead and one that writes behind; and a stopwatch.
+"""The threads of every run: one that reads ahead, and those that write behind; and a stopwatch.
 
-Both are bounded, hand every error to the caller, and end when the caller leaves, whatever happened.
+All are bounded, hand every error to the caller, and end when the caller leaves, whatever happened.
 OpenCV is kept from adding its own.
 """
 
