@@ -38,7 +38,7 @@ def test_a_source_with_a_timecode_has_a_column_for_it(tmp_path: Path) -> None:
         writer.open(tmp_path, {info.stream: info}, ())
         for index in (1, 2):
             found = scenes.tracked(scenes.rectangle(20, 25, 60, 55))
-            writer.write(scenes.scene(found, index=index, pts=index), None)
+            writer.write(scenes.scene(found, index=index, pts=20 * index), None)
         writer.close(complete=True)
         with (tmp_path / "measurements.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))

@@ -4,6 +4,10 @@ A frame's number is the one of its file, and of a key that stands on it. The fir
 source has the first number, also under ``--start``: mattes and shapes then lie on the frames of a
 plate that is numbered alike. Where frames come at uneven times, a frame has the number that is
 nearest to its time; so some numbers may have no frame, and some two.
+
+A frame's timecode is that of its number, in every output and under ``--start``: as many frames
+after the timecode of the source as its number is after the first one. So a film, an EXR and an edit
+list say the same of one frame.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
+from videoseg.formats.timecode import timecode_of
 from videoseg.types import Scene, StreamInfo
 
 FIRST = 1001
@@ -42,10 +47,43 @@ def number_of(scene: Scene, info: StreamInfo, first: int) -> int:
         info: Its stream.
         first: The number of the stream's first frame.
     """
+    return number_at(scene.index, scene.seconds, info, first)
+
+
+def number_at(index: int, seconds: Fraction, info: StreamInfo, first: int) -> int:
+    """The number of the frame with an index that is shown at a time of its source.
+
+    Args:
+        index: The frame, from 0.
+        seconds: When it is shown.
+        info: Its stream.
+        first: The number of the stream's first frame.
+    """
     if info.frame_rate is None or info.still:
-        return first + scene.index
-    passed = (scene.pts - info.start_pts) * scene.time_base * info.frame_rate
-    return first + math.floor(passed + Fraction(1, 2))
+        return first + index
+    passed = (seconds - info.start_pts * info.time_base) * info.frame_rate
+    return first + _nearest(passed)
+
+
+def time_of(number: int, info: StreamInfo) -> Fraction:
+    """Seconds at which frames begin to have a number, counted from 0; the rate must be known."""
+    if info.frame_rate is None:
+        raise ValueError(f"{info.stream} has no frame rate")
+    return info.start_pts * info.time_base + (number - Fraction(1, 2)) / info.frame_rate
+
+
+def frames_in(seconds: Fraction, info: StreamInfo) -> int:
+    """How many frames at the stream's rate are nearest to a span of time."""
+    return _nearest(seconds * rate_of(info))
+
+
+def timecode_at(number: int, info: StreamInfo) -> str | None:
+    """The timecode of a number, counted from 0; None where the source has none that fits."""
+    return timecode_of(number, info.timecode, info.frame_rate)
+
+
+def _nearest(frames: Fraction) -> int:
+    return math.floor(frames + Fraction(1, 2))
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from videoseg.errors import SourceError, UsageError
+from videoseg.formats.frame_numbers import time_of
 from videoseg.formats.timecode import TIMECODE, frame_number
 from videoseg.protocols import Timed
 from videoseg.types import StreamInfo
@@ -56,7 +57,8 @@ def parse_position(text: str) -> Position:
 def frame_index(position: Position, info: StreamInfo, source: object) -> int:
     """Index of the frame at a position: the first that begins there or later.
 
-    A timecode counts from the stream's own start timecode where it has one, else from zero.
+    A timecode counts from the stream's own start timecode where it has one, else from zero, and
+    leads to the frame that has it (``formats.frame_numbers``).
 
     Raises:
         UsageError: The timecode lies before the stream's, or the stream has no frame rate.
@@ -65,7 +67,7 @@ def frame_index(position: Position, info: StreamInfo, source: object) -> int:
     if position.frame is not None:
         return position.frame
     if position.timecode is not None:
-        return _counted(position.timecode, info)
+        return _counted(position.timecode, info, source)
     if not isinstance(source, Timed):
         raise SourceError(
             f"{info.stream}: this kind of source does not know times; give a frame (250f)"
@@ -73,11 +75,16 @@ def frame_index(position: Position, info: StreamInfo, source: object) -> int:
     return source.index_at((position.seconds or 0) + info.start_pts * info.time_base)
 
 
-def _counted(timecode: str, info: StreamInfo) -> int:
+def _counted(timecode: str, info: StreamInfo, source: object) -> int:
     if info.frame_rate is None:
         raise UsageError(f"{info.stream} has no frame rate, so no timecode; give seconds or 250f")
     start = frame_number(info.timecode, info.frame_rate) if info.timecode else 0
-    index = frame_number(timecode, info.frame_rate) - start
-    if index < 0:
+    number = frame_number(timecode, info.frame_rate) - start
+    if number < 0:
         raise UsageError(f"timecode {timecode} is before the start of the video, {info.timecode}")
-    return index
+    if not isinstance(source, Timed):
+        return number
+    try:
+        return source.index_at(time_of(number, info))
+    except SourceError:
+        return number  # of a pipe, which is read once, frames can only be counted

@@ -16,6 +16,7 @@ from tests.support import media, scenes
 from tests.support.commandline import command
 from tests.writers.overlay.test_video import frames_of, grey, info_of, overlay_of, times
 from videoseg.errors import OutputError, UsageError
+from videoseg.formats.timecode import timecode_of
 from videoseg.types import Colour, StreamInfo
 from videoseg.writers.overlay import Overlay
 
@@ -133,26 +134,25 @@ def test_a_panorama_on_the_command_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "start", "begin", "expected"),
+    ("rate", "start", "expected"),
     [
-        (Fraction(25), "10:00:00:00", 0, "10:00:00:00"),
-        (Fraction(25), "10:00:00:00", 4, "10:00:00:04"),
-        (Fraction(25), "23:59:59:23", 4, "00:00:00:02"),
-        (Fraction(30000, 1001), "01:00:59;28", 0, "01:00:59;28"),
-        (Fraction(30000, 1001), "01:00:59;28", 4, "01:01:00;04"),
-        (Fraction(30000, 1001), "01:09:59;28", 4, "01:10:00;02"),
-        (Fraction(30000, 1001), "01:00:59:28", 4, "01:01:00:02"),
-        (Fraction(60000, 1001), "01:00:59;58", 4, "01:01:00;06"),
-        (Fraction(24000, 1001), "01:00:00:20", 5, "01:00:01:01"),
-        (Fraction(50), "10:00:00:48", 4, "10:00:01:02"),
-        (Fraction(25), "10:00:00:30", 0, None),
-        (Fraction(300), "10:00:00:00", 0, None),
-        (Fraction(25), "ten o'clock", 0, None),
+        (Fraction(25), "10:00:00:00", "10:00:00:00"),
+        (Fraction(25), "23:59:59:23", "23:59:59:23"),
+        (Fraction(30000, 1001), "01:00:59;28", "01:00:59;28"),
+        (Fraction(30000, 1001), "01:00:59:28", "01:00:59:28"),
+        (Fraction(60000, 1001), "01:00:59;58", "01:00:59;58"),
+        (Fraction(24000, 1001), "01:00:00:20", "01:00:00:20"),
+        (Fraction(50), "10:00:00:48", "10:00:00:48"),
+        (Fraction(25), "10:00:00:30", None),
+        (Fraction(300), "10:00:00:00", None),
+        (Fraction(25), "ten o'clock", None),
     ],
 )
+@pytest.mark.parametrize("begin", [0, 4])
 def test_the_timecode_goes_along(
-    rate: Fraction, start: str, begin: int, expected: str | None, tmp_path: Path
+    rate: Fraction, start: str, expected: str | None, begin: int, tmp_path: Path
 ) -> None:
+    """A part keeps its times, so its time 0 is that of the source, and so is the timecode there."""
     info = info_with({"time_base": 1 / rate, "frame_rate": rate, "timecode": start})
     writer = Overlay()
     writer.open(tmp_path, {info.stream: info}, ())
@@ -173,10 +173,23 @@ def test_the_timecode_goes_along(
 
 
 def test_the_timecode_of_a_part_by_the_command_line(tmp_path: Path) -> None:
-    clip = media.clip(timecode="10:00:00:20")
+    """The track of timecodes begins at 0, the picture later: there it must say what is shown."""
+    clip = media.clip(timecode="10:00:00:20", frames=40)
     done = command(
         "segment", str(clip), "--text", "thing", "--model", "blind", "-o", str(tmp_path / "out"),
         "--write", "overlay", "--start", "10:00:01:02",
     )  # fmt: skip
     assert done.code == 0, done.lines
-    assert info_of(tmp_path / "out" / "overlay.mp4").timecode == "10:00:01:02"
+    overlay = tmp_path / "out" / "overlay.mp4"
+    info, first = info_of(overlay), frames_of(overlay)[0]
+    assert media.read_index(first.image) == 7
+    passed = round(first.seconds * 25)
+    assert timecode_of(passed, info.timecode, Fraction(25)) == "10:00:01:02"
+
+
+def test_the_timecode_where_the_source_begins_late(tmp_path: Path) -> None:
+    info = info_with({"time_base": Fraction(1, 25), "frame_rate": Fraction(25), "start_pts": 10})
+    info = replace(info, timecode="10:00:01:00")
+    path = overlay_of([grey(info)] * 3, tmp_path, info, (10, 11, 12))
+    assert frames_of(path)[0].seconds == Fraction(10, 25)
+    assert info_of(path).timecode == "10:00:00:15"

@@ -26,8 +26,8 @@ from videoseg.formats.exr import (
     timecode_attributes,
     write_exr,
 )
+from videoseg.formats.frame_numbers import timecode_at
 from videoseg.formats.templates import object_name
-from videoseg.formats.timecode import timecode_of
 from videoseg.system.output_files import writing
 from videoseg.system.workers import usual_threads
 from videoseg.types import Frame, Prompt, Scene, StreamInfo
@@ -175,8 +175,7 @@ class LayeredExr(PictureSequence):
         self, strip: Strip, number: int, channels: Mapping[str, Channel], objects: Objects
     ) -> None:
         info, path = strip.info, strip.path(number)
-        passed = number - strip.rate.first
-        timecode = timecode_of(passed, info.timecode, info.frame_rate) if passed >= 0 else None
+        timecode = timecode_at(number - strip.rate.first, info)
         attributes = {
             **stream_attributes(info),
             **timecode_attributes(timecode, info.frame_rate),

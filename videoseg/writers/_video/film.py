@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from videoseg.errors import OutputError
+from videoseg.formats.frame_numbers import frames_in, number_at, timecode_at
 from videoseg.formats.images.colour import UNSPECIFIED
 from videoseg.formats.matroska import PLACEHOLDER, set_pixel_aspect
-from videoseg.formats.timecode import timecode_of
 from videoseg.system.addresses import for_ffmpeg
 from videoseg.types import Colour, Frame, Scene, StreamInfo
 from videoseg.writers._video.sound import Sound, SoundRules
@@ -218,7 +218,7 @@ class Film:
             # Stamps of pictures may count from 1970: no player would wait for the first.
             start = -self._time(self._info.start_pts) if moment.named else 0
             shift = start if start < 0 else max(start, -pts)
-        self._begin_timecode(moment.index)
+        self._begin_timecode(moment.index, begin, (pts + shift) * self._time_base)
         if self._sound is not None:
             with self._failing():
                 self._sound.start(begin if late else None, shift * self._time_base)
@@ -242,9 +242,16 @@ class Film:
         self._latest = pts
         return pts
 
-    def _begin_timecode(self, index: int) -> None:
-        """Write the timecode of the first frame, where the source has one that fits its rate."""
-        timecode = timecode_of(index, self._info.timecode, self._info.frame_rate)
+    def _begin_timecode(self, index: int, begin: Fraction, shown: Fraction) -> None:
+        """Write the timecode of the film's time 0, where the source has one that fits its rate.
+
+        Args:
+            index: The first frame.
+            begin: When the source shows it, seconds.
+            shown: When the film does, seconds; a track of timecodes begins at 0 all the same.
+        """
+        number = number_at(index, begin, self._info, 0) - frames_in(shown, self._info)
+        timecode = timecode_at(number, self._info)
         if timecode is not None and self._rate <= _FASTEST_COUNTED:
             self._stream.metadata["timecode"] = timecode
 

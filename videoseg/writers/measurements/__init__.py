@@ -14,7 +14,7 @@ from annotated_types import Gt
 from typing_extensions import Doc
 
 from videoseg.errors import OutputError
-from videoseg.formats.timecode import timecode_of
+from videoseg.formats.frame_numbers import number_of, timecode_at
 from videoseg.system.output_files import writing
 from videoseg.types import Frame, Prompt, Scene, StreamInfo, TrackedInstance
 from videoseg.writers.measurements.geometry import Measure, measured
@@ -120,7 +120,7 @@ class Measurements:
         if scene is None:
             return ["timecode"]
         info = infos[scene.stream]
-        return [timecode_of(scene.index, info.timecode, info.frame_rate) or ""]
+        return [timecode_at(number_of(scene, info, 0), info) or ""]
 
     def _row(
         self,
