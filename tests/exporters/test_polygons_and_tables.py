@@ -55,8 +55,8 @@ def test_yolo_can_fill_holes(tmp_path: Path) -> None:
 def test_yolo_escapes_labels(tmp_path: Path) -> None:
     run = labels.hard_runs()["odd labels"]()
     text = (export("yolo-seg", run, tmp_path) / "yolo-seg/data.yaml").read_text()
-    assert '0: "../../cat/..\\x0a\\ufffd :#\\\\,"\n' in text
-    assert '1: "R&B <x> \\"\\u2028\\x00]]>"\n' in text
+    assert '0: "../../cat/.. :#\\\\,"\n' in text
+    assert '1: "R&B <x> \\" ]]>"\n' in text
 
 
 @pytest.mark.parametrize("shape", ["polygon", "mask"])

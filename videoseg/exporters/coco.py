@@ -12,7 +12,7 @@ from typing_extensions import Doc
 from videoseg.exporters._frames import labelled_frames
 from videoseg.exporters._json_lists import json_lists
 from videoseg.formats.coco import annotation_of, outer_rings, rle_of
-from videoseg.formats.label_classes import classes_of
+from videoseg.formats.label_classes import class_names, classes_of
 from videoseg.protocols import RunReader
 from videoseg.system.output_files import stream_names
 from videoseg.types import StreamInfo, TrackedInstance
@@ -47,7 +47,8 @@ class Coco:
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the file from one pass over the run's Scenes."""
         classes = classes_of(run.prompts)
-        categories = [{"id": n + 1, "name": name} for name, n in classes.items()]
+        named = class_names(run.prompts).values()
+        categories = [{"id": number, "name": name} for number, name in enumerate(named, 1)]
         about = {"description": "Instances by videoseg"}
         head = {"info": about, "licenses": [], "categories": categories}
         numbers = {stream: n for n, stream in enumerate(run.streams, 1)}

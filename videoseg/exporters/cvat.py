@@ -14,7 +14,7 @@ from typing_extensions import Doc
 
 from videoseg.exporters._frames import file_for_each
 from videoseg.exporters._spool import TrackRecords
-from videoseg.formats.label_classes import classes_of
+from videoseg.formats.label_classes import class_names
 from videoseg.formats.outline_polygons import one_ring, polygons_of
 from videoseg.formats.palette import hex_of
 from videoseg.formats.svg_markup import decimal, plain
@@ -51,22 +51,21 @@ class Cvat:
                 stream: TrackRecords(ends.enter_context(tempfile.TemporaryFile()))
                 for stream in run.streams
             }
-            last = dict.fromkeys(run.streams, -1)
+            last, labels = dict.fromkeys(run.streams, -1), class_names(run.prompts)
             for scene in run.scenes():
                 for tracked in scene.instances:
                     attributes = self._attributes(tracked)
-                    record = [scene.index, tracked.label, attributes, last[scene.stream]]
+                    record = [scene.index, labels[tracked.label], attributes, last[scene.stream]]
                     spools[scene.stream].append(tracked.track_id, record)
                 last[scene.stream] = scene.index
-            labels = list(classes_of(run.prompts))
             for stream, name in file_for_each(run.streams, "cvat", "xml").items():
                 info = run.streams[stream]
                 frames = max(info.frame_count or 0, last[stream] + 1)
                 with writing(folder / name), (folder / name).open("wb") as file:
-                    self._write(file, info, frames, labels, spools[stream])
+                    self._write(file, info, frames, labels.values(), spools[stream])
 
     def _write(
-        self, file: Any, info: StreamInfo, frames: int, labels: Sequence[str], spool: TrackRecords
+        self, file: Any, info: StreamInfo, frames: int, labels: Iterable[str], spool: TrackRecords
     ) -> None:
         from lxml import etree
 
@@ -77,13 +76,13 @@ class Cvat:
                 self._write_meta(xml, info, frames, labels)
                 for track_id, records in spool.tracks():
                     first = next(records)
-                    name = {"id": str(track_id), "label": plain(first[1]), "source": "auto"}
+                    name = {"id": str(track_id), "label": first[1], "source": "auto"}
                     with xml.element("track", name):
                         _write_shapes(xml, self.shape, frames, itertools.chain([first], records))
                     xml.write("\n")
         file.write(b"\n")
 
-    def _write_meta(self, xml: Any, info: StreamInfo, frames: int, labels: Sequence[str]) -> None:
+    def _write_meta(self, xml: Any, info: StreamInfo, frames: int, labels: Iterable[str]) -> None:
         """What the task is: its frames and labels."""
         task = {
             "name": plain(info.stream),
@@ -98,7 +97,7 @@ class Cvat:
             with xml.element("labels"):
                 for number, label in enumerate(labels, 1):
                     with xml.element("label"):
-                        _write_text(xml, "name", plain(label))
+                        _write_text(xml, "name", label)
                         _write_text(xml, "color", hex_of(number))
                         _write_text(xml, "type", self.shape)
                         _write_text(xml, "attributes", "")

@@ -17,9 +17,8 @@ from videoseg.exporters._spool import TrackRecords
 from videoseg.formats.brush_rle import brush_rle
 from videoseg.formats.coco import json_item, json_text, score_of
 from videoseg.formats.frame_numbers import rate_of
-from videoseg.formats.label_classes import classes_of
+from videoseg.formats.label_classes import class_names
 from videoseg.formats.palette import hex_of
-from videoseg.formats.svg_markup import plain
 from videoseg.protocols import RunReader
 from videoseg.system.output_files import writing
 from videoseg.types import StreamInfo, TrackedInstance
@@ -55,27 +54,27 @@ class LabelStudio:
 
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the files from one pass over the run's Scenes."""
-        path, labels = folder / _TASKS, classes_of(run.prompts)
+        path, labels = folder / _TASKS, class_names(run.prompts)
         with writing(path), path.open("w", encoding="ascii", newline="\n") as file:
-            (folder / _CONFIG).write_bytes(self._config(list(labels)))
+            (folder / _CONFIG).write_bytes(self._config(labels.values()))
             file.write("[")
             if self.task == "images":
                 for number, each in enumerate(labelled_frames(run, folder), 1):
-                    file.write(json_item(self._image(each), number))
+                    file.write(json_item(self._image(each, labels), number))
             else:
-                for number, text in enumerate(self._videos(run), 1):
+                for number, text in enumerate(self._videos(run, labels), 1):
                     file.write("\n" if number == 1 else ",\n")
                     file.writelines(text)
             file.write("]\n")
 
-    def _image(self, each: LabelledFrame) -> dict[str, Any]:
+    def _image(self, each: LabelledFrame, labels: Mapping[str, str]) -> dict[str, Any]:
         """The task of a frame."""
         found = each.scene.instances
         scores = [score_of(tracked) for tracked in found]
         prediction = {
             "model_version": _MODEL,
             "score": round(sum(scores) / len(scores), 6) if scores else 0.0,
-            "result": [_brush(tracked, each) for tracked in found],
+            "result": [_brush(tracked, labels[tracked.label], each) for tracked in found],
         }
         data = {
             "image": f"{self.prefix}{quote(each.picture, errors='replace')}",
@@ -84,7 +83,7 @@ class LabelStudio:
         }
         return {"data": data, "predictions": [prediction]}
 
-    def _videos(self, run: RunReader) -> Iterator[Iterator[str]]:
+    def _videos(self, run: RunReader, labels: Mapping[str, str]) -> Iterator[Iterator[str]]:
         """The task of each stream, in pieces."""
         with ExitStack() as ends:
             spools = {
@@ -94,8 +93,8 @@ class LabelStudio:
             last = dict.fromkeys(run.streams, -1)
             for scene in run.scenes():
                 for tracked in scene.instances:
-                    record = [last[scene.stream], scene.index, float(scene.seconds), tracked.label]
-                    record += tracked.instance.mask.box
+                    record = [last[scene.stream], scene.index, float(scene.seconds)]
+                    record += [labels[tracked.label], *tracked.instance.mask.box]
                     spools[scene.stream].append(tracked.track_id, record)
                 last[scene.stream] = scene.index
             for stream, info in run.streams.items():
@@ -111,7 +110,7 @@ class LabelStudio:
             yield from _rectangle(track_id, records, info, frames)
         yield "]}]}"
 
-    def _config(self, labels: Sequence[str]) -> bytes:
+    def _config(self, labels: Iterable[str]) -> bytes:
         """The labelling interface."""
         from lxml import etree
 
@@ -124,12 +123,12 @@ class LabelStudio:
             etree.SubElement(view, "VideoRectangle", name="box", toName="video")
             choice = etree.SubElement(view, "Labels", name="label", toName="video")
         for number, label in enumerate(labels, 1):
-            etree.SubElement(choice, "Label", value=plain(label), background=hex_of(number))
+            etree.SubElement(choice, "Label", value=label, background=hex_of(number))
         etree.indent(view)
         return etree.tostring(view, encoding="utf-8") + b"\n"
 
 
-def _brush(tracked: TrackedInstance, each: LabelledFrame) -> dict[str, Any]:
+def _brush(tracked: TrackedInstance, label: str, each: LabelledFrame) -> dict[str, Any]:
     """An object as brushed by hand."""
     rle = brush_rle(tracked.instance.mask)
     return {
@@ -142,7 +141,7 @@ def _brush(tracked: TrackedInstance, each: LabelledFrame) -> dict[str, Any]:
         "image_rotation": 0,
         "score": score_of(tracked),
         "meta": {"text": [f"track {tracked.track_id}"]},
-        "value": {"format": "rle", "rle": rle, "brushlabels": [plain(tracked.label)]},
+        "value": {"format": "rle", "rle": rle, "brushlabels": [label]},
     }
 
 
@@ -171,7 +170,7 @@ def _rectangle(
         # Not enabled means that it is gone after this frame.
         yield json_item({**before, "enabled": before["frame"] == frames}, written + 1)
     duration = round(float(frames / rate_of(info)), 6)
-    rest = {"framesCount": frames, "duration": duration, "labels": [plain(label)]}
+    rest = {"framesCount": frames, "duration": duration, "labels": [label]}
     yield f"],{json_text(rest)[1:]}}}"
 
 

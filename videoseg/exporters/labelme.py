@@ -10,6 +10,7 @@ from typing import Any
 
 from videoseg.exporters._frames import LabelledFrame, labelled_frames
 from videoseg.formats.coco import json_text
+from videoseg.formats.label_classes import class_names
 from videoseg.formats.outline_polygons import one_ring, pairs, polygons_of
 from videoseg.protocols import RunReader
 from videoseg.system.output_files import Naming, make_frame_folders, writing
@@ -40,14 +41,15 @@ class Labelme:
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the files from one pass over the run's Scenes."""
         folders = make_frame_folders(folder, run.streams, _FOLDER)
+        labels = class_names(run.prompts)
         for each in labelled_frames(run, folder, self.names):
             place = folders[each.scene.stream]
             path = f"{folder}/{place}/{each.stem}.json"
             with writing(path), open(path, "w", encoding="ascii", newline="\n") as file:
-                file.write(f"{json_text(_content(each, place))}\n")
+                file.write(f"{json_text(_content(each, place, labels))}\n")
 
 
-def _content(each: LabelledFrame, place: str) -> dict[str, Any]:
+def _content(each: LabelledFrame, place: str, labels: Mapping[str, str]) -> dict[str, Any]:
     """What a file says."""
     picture = os.path.basename(each.picture)
     if each.pictures.written:
@@ -55,7 +57,11 @@ def _content(each: LabelledFrame, place: str) -> dict[str, Any]:
     return {
         "version": _VERSION,
         "flags": {},
-        "shapes": [shape for tracked in each.scene.instances for shape in _shapes(tracked)],
+        "shapes": [
+            shape
+            for tracked in each.scene.instances
+            for shape in _shapes(tracked, labels[tracked.label])
+        ],
         "imagePath": picture,
         "imageData": None,
         "imageHeight": each.info.height,
@@ -63,11 +69,11 @@ def _content(each: LabelledFrame, place: str) -> dict[str, Any]:
     }
 
 
-def _shapes(tracked: TrackedInstance) -> list[dict[str, Any]]:
+def _shapes(tracked: TrackedInstance, label: str) -> list[dict[str, Any]]:
     """The parts of an object."""
     return [
         {
-            "label": tracked.label,
+            "label": label,
             "points": pairs(one_ring([outer, *holes])),
             "group_id": tracked.track_id,
             "description": f"track {tracked.track_id}, score {tracked.instance.score:.3f}",

@@ -13,7 +13,7 @@ from typing_extensions import Doc
 from videoseg.exporters._frames import CopyPictures, LabelledFrame, labelled_frames
 from videoseg.formats.coco import box_of
 from videoseg.formats.frame_numbers import rate_of
-from videoseg.formats.label_classes import classes_of, one_line, unlike
+from videoseg.formats.label_classes import class_names, classes_of
 from videoseg.protocols import RunReader
 from videoseg.system.output_files import stream_names, writing
 from videoseg.types import StreamInfo, TrackedInstance
@@ -51,7 +51,7 @@ class Mot:
             for stream, name in stream_names(run.streams).items():
                 place = top / name / self.table
                 place.mkdir(parents=True, exist_ok=True)
-                names = "".join(f"{label}\n" for label in unlike(map(one_line, classes)))
+                names = "".join(f"{name}\n" for name in class_names(run.prompts).values())
                 (place / "labels.txt").write_text(names, "utf-8", newline="\n")
                 opened = (place / f"{self.table}.txt").open("w", encoding="ascii", newline="\n")
                 sequences[stream] = _Sequence(top / name, ends.enter_context(opened))

@@ -9,11 +9,11 @@ from pathlib import Path
 from videoseg.errors import OutputError
 from videoseg.exporters._frames import CopyPictures, LabelledFrame, labelled_frames
 from videoseg.formats.images.label_png import label_png, labels_of
-from videoseg.formats.label_classes import classes_of, one_line, unlike
+from videoseg.formats.label_classes import class_names, classes_of
 from videoseg.geometry import masks
 from videoseg.protocols import RunReader
 from videoseg.system.output_files import frame_folders, stream_names, writing
-from videoseg.types import Mask, StreamInfo, TrackedInstance
+from videoseg.types import Mask, Prompt, StreamInfo, TrackedInstance
 
 _FOLDER = "mots"
 _MASKS = "instances"
@@ -65,7 +65,9 @@ class Mots:
         with writing(top):
             for name in (_TEXTS, _MASKS, *folders.values()):
                 (top / name).mkdir(parents=True, exist_ok=True)
-            (top / _MASKS / "labels.txt").write_text(_label_list(classes), "utf-8", newline="\n")
+            (top / _MASKS / "labels.txt").write_text(
+                _label_list(run.prompts), "utf-8", newline="\n"
+            )
             names = stream_names(run.streams)
             for name in names.values():
                 (texts / f"{name}.txt").write_text("", "ascii", newline="\n")
@@ -124,11 +126,12 @@ def _class_number(place: int) -> int:
     return place + 1 if place + 1 < _IGNORED else place + 2
 
 
-def _label_list(classes: Mapping[str, int]) -> str:
+def _label_list(prompts: Sequence[Prompt]) -> str:
     """A class a line, in the order of their numbers."""
-    names = unlike(map(one_line, classes))
+    other = "ignored"
+    names = list(class_names(prompts, reserved=[other]).values())
     if len(names) >= _IGNORED:
-        names.insert(_IGNORED - 1, "ignored")
+        names.insert(_IGNORED - 1, other)
     return "".join(f"{name}\n" for name in names)
 
 

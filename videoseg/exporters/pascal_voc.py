@@ -15,7 +15,7 @@ from videoseg.formats.images.label_png import (
     label_png,
     labels_of,
 )
-from videoseg.formats.label_classes import classes_of, one_line, unlike
+from videoseg.formats.label_classes import class_names, classes_of
 from videoseg.formats.palette import voc_palette
 from videoseg.protocols import RunReader
 from videoseg.system.output_files import Naming, stream_names, writing
@@ -30,6 +30,8 @@ _OBJECTS = "SegmentationObject"
 """Folder of the pictures whose pixels name objects."""
 _LISTS = ("ImageSets/Main/default.txt", "ImageSets/Segmentation/default.txt")
 _PICTURES = "JPEGImages"
+_NOTHING = "background"
+"""The class of pixels without an object."""
 
 
 @dataclass
@@ -56,7 +58,7 @@ class PascalVoc:
         top, classes = folder / _FOLDER, classes_of(run.prompts)
         if len(classes) > LARGEST:
             raise OutputError(f"{top}: a PNG holds {LARGEST} classes, got {len(classes)}")
-        names = dict(zip(classes, unlike(one_line(each, ":#") for each in classes), strict=True))
+        names = class_names(run.prompts, ":#", reserved=[_NOTHING])
         streams = stream_names(run.streams) if len(run.streams) > 1 else {}
         with writing(top):
             for name in (_BOXES, _CLASSES, _OBJECTS):
@@ -134,7 +136,7 @@ def _label_map(names: Sequence[str]) -> str:
     """The classes as CVAT and Datumaro list them: name, colour, and two lists that stay empty."""
     palette = voc_palette()
     lines = ["# label:color_rgb:parts:actions"]
-    for number, name in enumerate(["background", *names]):
+    for number, name in enumerate([_NOTHING, *names]):
         place = 3 * (number % 256)
         lines.append(f"{name}:{','.join(map(str, palette[place : place + 3]))}::")
     return "".join(f"{line}\n" for line in lines)

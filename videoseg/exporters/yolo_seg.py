@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ import numpy as np
 from typing_extensions import Doc
 
 from videoseg.exporters._frames import CopyPictures, labelled_frames
-from videoseg.formats.label_classes import classes_of
+from videoseg.formats.label_classes import class_names, classes_of
 from videoseg.formats.outline_polygons import one_ring, polygons_of
 from videoseg.formats.yaml_text import yaml_text
 from videoseg.geometry.arrays import Points
@@ -52,7 +52,9 @@ class YoloSeg:
         with writing(top):
             for name in (*images.values(), *labels.values()):
                 (top / name).mkdir(parents=True, exist_ok=True)
-            (top / "data.yaml").write_text(_data(classes), "ascii", newline="\n")
+            (top / "data.yaml").write_text(
+                _data(class_names(run.prompts).values()), "ascii", newline="\n"
+            )
             for each in labelled_frames(run, folder, self.names):
                 size = each.info.width, each.info.height
                 lines = [
@@ -75,9 +77,9 @@ class YoloSeg:
         return " ".join([str(number), *places, *behind]) + "\n"
 
 
-def _data(classes: Mapping[str, int]) -> str:
+def _data(classes: Iterable[str]) -> str:
     """What ``data.yaml`` says; a path that is not named is that of the file itself."""
-    names = "".join(f"  {number}: {yaml_text(label)}\n" for label, number in classes.items())
+    names = "".join(f"  {number}: {yaml_text(name)}\n" for number, name in enumerate(classes))
     return f"train: images\nval: images\nnames:\n{names}"
 
 

@@ -15,7 +15,7 @@ from videoseg.exporters._frames import CopyPictures, LabelledFrame, labelled_fra
 from videoseg.exporters._json_lists import JsonList, json_lists
 from videoseg.exporters._spool import TrackRecords
 from videoseg.formats.coco import RleForm, box_of, json_text, rle_of, score_of
-from videoseg.formats.label_classes import classes_of
+from videoseg.formats.label_classes import class_names, classes_of
 from videoseg.geometry import masks
 from videoseg.protocols import RunReader
 from videoseg.system.output_files import Naming, stream_names
@@ -53,7 +53,8 @@ class YoutubeVis:
         """Write the files from one pass over the run's Scenes; masks wait in temporary files."""
         top, classes = folder / _FOLDER, classes_of(run.prompts)
         top.mkdir(exist_ok=True)
-        categories = [{"id": n + 1, "name": name} for name, n in classes.items()]
+        named = class_names(run.prompts).values()
+        categories = [{"id": number, "name": name} for number, name in enumerate(named, 1)]
         about = {"description": "Tracks by videoseg"}
         head = {"info": about, "licenses": [], "categories": categories}
         with json_lists(top / _NAME, head, _LISTS) as (videos, annotations), ExitStack() as ends:

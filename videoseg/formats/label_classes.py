@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from videoseg.types import Prompt
 
-_BREAKS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff]+")
+_BREAKS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
 """What ends a line somewhere, shows nothing, or is no character."""
 
 
 def classes_of(prompts: Sequence[Prompt]) -> dict[str, int]:
     """The place of each label, from 0; prompts with one label are one class."""
     return {label: place for place, label in enumerate(dict.fromkeys(p.label for p in prompts))}
+
+
+def class_names(
+    prompts: Sequence[Prompt], forbidden: str = "", reserved: Collection[str] = ()
+) -> dict[str, str]:
+    """What each label is called where classes need names: in the order of ``classes_of``.
+
+    One line each that is not empty, and no two alike.
+
+    Args:
+        prompts: The prompts.
+        forbidden: As ``one_line`` takes it.
+        reserved: Names that mean something else in the format.
+    """
+    labels = classes_of(prompts)
+    plain = (one_line(label, forbidden) for label in labels)
+    return dict(zip(labels, unlike(plain, reserved), strict=True))
 
 
 def one_line(label: str, forbidden: str = "") -> str:
@@ -32,13 +49,13 @@ def utf8_text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def unlike(names: Iterable[str]) -> list[str]:
-    """The names, with a number behind each that was there before."""
-    made: list[str] = []
+def unlike(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
+    """The names, with a number behind each that was there before, or is taken."""
+    made: dict[str, None] = {}
     for name in names:
         unique, number = name, 1
-        while unique in made:
+        while unique in made or unique in taken:
             number += 1
             unique = f"{name} {number}"
-        made.append(unique)
-    return made
+        made[unique] = None
+    return list(made)
