@@ -50,6 +50,12 @@ def span(found: Any) -> tuple[int, int]:
     return found.start_time.to_frames(), found.duration.to_frames()
 
 
+def within(inner: Any, outer: Any) -> bool:
+    """Whether a span lies in another, ends included."""
+    (first, length), (begin, all_of_it) = span(inner), span(outer)
+    return begin <= first and first + length <= begin + all_of_it
+
+
 def test_shots_are_clips_and_objects_markers(tmp_path: Path) -> None:
     export("otio", run(frame_count=12, location="film/clip.mov"), tmp_path)
     timeline = read(tmp_path / "timeline.otio")
@@ -110,6 +116,59 @@ def test_pictures_in_no_row_are_a_folder(tmp_path: Path) -> None:
     export("otio", labels.run_of(made, location="plates/a"), tmp_path)
     clip, *_ = read(tmp_path / "timeline.otio").find_clips()
     assert clip.media_reference.target_url == "plates/a"
+
+
+def at(shots: dict[int, int], **more: Any) -> list[Scene]:
+    """A frame at each of these numbers, 24 units of time each, with the number of its shot."""
+    ring = scenes.tracked(scenes.disc(60, 36, 20, hole=9), 1, label="ring")
+    return [
+        replace(scenes.scene(ring, index=number, pts=24 * number, **more), shot=shot)
+        for number, shot in shots.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("made", "wanted"),
+    [
+        (at({n: n // 6 for n in range(0, 18, 2)}), [(0, 6), (6, 6), (12, 5)]),
+        (at({3: 0, 4: 0, 9: 1, 10: 1, 15: 2}), [(3, 6), (9, 6), (15, 1)]),
+        (at({0: 0, 5: 1, 6: 2, 7: 3}, duration=24), [(0, 5), (5, 1), (6, 1), (7, 1)]),
+        (at({0: 0, 5: 1}, duration=72), [(0, 5), (5, 3)]),
+    ],
+    ids=["every second frame", "a late start and gaps", "shots of one frame", "a long last frame"],
+)
+def test_no_frame_is_lost_between_shots(
+    made: list[Scene], wanted: list[tuple[int, int]], tmp_path: Path
+) -> None:
+    for name in ("otio", "edl"):
+        export(name, labels.run_of(made, "ring"), tmp_path)
+    timeline = read(tmp_path / "timeline.otio")
+    clips = list(timeline.find_clips())
+    assert [span(clip.source_range) for clip in clips] == wanted
+    end = wanted[-1][0] + wanted[-1][1]
+    assert timeline.duration().to_frames() == end - wanted[0][0]
+    assert timeline.global_start_time.to_frames() == wanted[0][0]
+    for clip in clips:
+        assert within(clip.source_range, clip.available_range())
+        for mark in clip.markers:
+            assert within(mark.marked_range, clip.source_range)
+    edits = [line.split()[-4:] for line in lines(tmp_path) if "  CLIP " in line]
+    spans = [tuple(frame_number(code, Fraction(25)) for code in edit) for edit in edits]
+    assert spans == [(first, first + length) * 2 for first, length in wanted]
+
+
+def test_shots_that_begin_on_one_number_have_a_frame_each(tmp_path: Path) -> None:
+    """Frames at uneven times: the first of a shot lies at the number of the last before it."""
+    close = [(0, 0), (24, 0), (30, 1), (34, 2), (72, 2)]
+    made = [
+        replace(each, pts=pts, index=n, shot=shot)
+        for n, (each, (pts, shot)) in enumerate(
+            zip(at(dict.fromkeys(range(5), 0)), close, strict=True)
+        )
+    ]
+    export("otio", labels.run_of(made, "ring"), tmp_path)
+    clips = list(read(tmp_path / "timeline.otio").find_clips())
+    assert [span(clip.source_range) for clip in clips] == [(0, 1), (1, 1), (2, 2)]
 
 
 def lines(folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from videoseg.formats.frame_numbers import number_of, rate_of
+from videoseg.formats.frame_numbers import frames_in, number_of, rate_of
 from videoseg.formats.timecode import frame_number, timecode_of
 from videoseg.protocols import RunReader
 from videoseg.types import Scene, StreamInfo
@@ -73,7 +73,7 @@ class NumberedPictures:
 
 @dataclass(slots=True)
 class StreamShots:
-    """The shots of one stream, its frames counted at its nominal rate.
+    """The shots of one stream, its frames counted at its nominal rate; nothing lies between them.
 
     Attributes:
         info: The stream.
@@ -116,9 +116,11 @@ class StreamShots:
         self._note_picture(scene)
         if scene.shot != self._shot:
             self._shot = scene.shot
-            self.shots.append(Shot(number, number))
+            self._begin(number)
         shot = self.shots[-1]
-        shot.last = max(shot.last, number)
+        # Two frames may have one number, of which the earlier shot then has it.
+        number = max(number, shot.first)
+        shot.last = max(shot.last, number + _length(scene, self.info) - 1)
         for tracked in scene.instances:
             if tracked.track_id in shot.objects:
                 shot.objects[tracked.track_id].last = number
@@ -127,12 +129,27 @@ class StreamShots:
                 shot.objects[tracked.track_id] = found
                 self._known.add(tracked.track_id)
 
+    def _begin(self, number: int) -> None:
+        """Begin a shot; the one before lasts until then, also over frames that the run left out."""
+        if self.shots:
+            before = self.shots[-1]
+            number = max(number, before.first + 1)
+            before.last = number - 1
+            for found in before.objects.values():
+                found.last = min(found.last, before.last)
+        self.shots.append(Shot(number, number))
+
     def _note_picture(self, scene: Scene) -> None:
         name, number = scene.name or "", self.info.start_number + scene.index
         if not self.shots:
             self.pictures = NumberedPictures.of(name, number)
         elif self.pictures is not None and self.pictures.name(number) != name:
             self.pictures = None
+
+
+def _length(scene: Scene, info: StreamInfo) -> int:
+    """How many numbers a frame is shown for, at least one."""
+    return max(1, frames_in((scene.duration or 0) * scene.time_base, info))
 
 
 def shots_of(run: RunReader) -> dict[str, StreamShots]:
