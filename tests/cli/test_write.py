@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,73 @@ def test_settings_of_outputs_are_taken(finished: Path) -> None:
     usual = (finished / "masks.json").read_bytes()
     assert run(*again, "--set", "writers.masks.segmentation=polygon")[0] == 0
     assert (finished / "masks.json").read_bytes() != usual
+
+
+def pictures_named(out: Path) -> dict[str, list[str]]:
+    """The pictures that outputs name, by output."""
+    lists = {name: json.loads((out / f"{name}.json").read_text()) for name in ("coco", "masks")}
+    found = {name: [one["file_name"] for one in made["images"]] for name, made in lists.items()}
+    labelled = [json.loads(path.read_text()) for path in sorted((out / "labelme").iterdir())]
+    found["labelme"] = [one["imagePath"].removeprefix("../") for one in labelled]
+    tasks = json.loads((out / "label-studio.json").read_text())
+    found["label-studio"] = [task["data"]["image"].partition("?d=")[2] for task in tasks]
+    return found
+
+
+NAMING = ("coco", "masks", "labelme", "label-studio")
+COPYING = {
+    "yolo-seg": "images",
+    "davis": "JPEGImages/Full-Resolution/clip",
+    "pascal-voc": "JPEGImages",
+    "mots": "images",
+    "youtube-vis": "JPEGImages/clip",
+}
+
+
+@pytest.mark.parametrize("earlier", ["run", "write"])
+def test_pictures_that_were_written_before_are_found(tmp_path: Path, earlier: str) -> None:
+    film, out = str(clip(frames=3, width=96, height=64, name="clip.mp4")), tmp_path / "out"
+    first = "frames" if earlier == "run" else "svg"
+    png = ("--set", "writers.frames.format=png")
+    made = ("segment", film, "red", "--model", "colours", "--write", first, "-o", str(out), *png)
+    assert run(*made)[0] == 0
+    if earlier == "write":
+        assert run("write", str(out), "--write", "frames", *png)[0] == 0
+    outputs = ",".join([*NAMING, *COPYING])
+    assert run("write", str(out), "--write", outputs)[0] == 0
+    wanted = [f"frames/{n:06d}.png" for n in range(3)]
+    assert pictures_named(out) == dict.fromkeys(NAMING, wanted)
+    for name, place in COPYING.items():
+        copies = sorted((out / name / place).iterdir())
+        assert [path.read_bytes() for path in copies] == [
+            (out / picture).read_bytes() for picture in wanted
+        ]
+
+
+def test_without_pictures_the_names_are_those_that_frames_would_write(finished: Path) -> None:
+    assert run("write", str(finished), "--write", ",".join(NAMING))[0] == 0
+    wanted = [f"frames/{n:06d}.jpg" for n in range(3)]
+    assert pictures_named(finished)["coco"] == wanted
+    assert pictures_named(finished)["masks"] == wanted
+
+
+def test_a_folder_that_the_run_has_not_made_is_not_taken(finished: Path) -> None:
+    (finished / "frames").mkdir()
+    (finished / "frames" / "000000.png").write_bytes(b"")
+    assert run("write", str(finished), "--write", ",".join(NAMING))[0] == 0
+    assert pictures_named(finished)["coco"][0] == "frames/000000.jpg"
+
+
+@pytest.mark.parametrize("what", ["gone", "a link"])
+def test_a_picture_that_is_gone_is_one_line(finished: Path, tmp_path: Path, what: str) -> None:
+    assert run("write", str(finished), "--write", "frames")[0] == 0
+    picture = finished / "frames" / "000001.jpg"
+    picture.unlink()
+    if what == "a link":
+        (tmp_path / "secret").write_text("secret")
+        picture.symlink_to(tmp_path / "secret")
+    assert run("write", str(finished), "--write", "yolo-seg") == (
+        1,
+        f"videoseg: {picture} is not there, or is a link; write frames again\n",
+    )
+    assert not (finished / "yolo-seg").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
@@ -171,6 +172,7 @@ class Run:
     made: Iterable[Scene]
     review: Sequence[ReviewItem] = ()
     made_with: Mapping[str, str] = field(default_factory=dict)
+    frames_in: Path | None = None
 
     def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
         for made in self.made:

@@ -15,7 +15,7 @@ from videoseg.system.output_files import FrameNames, Naming, stream_names
 from videoseg.types import Scene, StreamInfo
 
 CopyPictures: TypeAlias = Annotated[
-    bool, Doc("copy the pictures that `frames` writes in the same run into the data set")
+    bool, Doc("copy the pictures that `frames` writes, now or earlier, into the data set")
 ]
 
 
@@ -54,7 +54,7 @@ def labelled_frames(
         folder: The output folder, in which its pictures may be.
         naming: How files of single frames are named.
     """
-    pictures, names = FramePictures(folder, run.streams), FrameNames(naming)
+    pictures, names = FramePictures(folder, run.streams, run.frames_in), FrameNames(naming)
     places = dict.fromkeys(run.streams, 0)
     for scene in run.scenes():
         info, place = run.streams[scene.stream], places[scene.stream]

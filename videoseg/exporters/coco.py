@@ -26,7 +26,7 @@ class Coco:
     """Writes annotations as programs for detection and segmentation read them.
 
     Categories are the labels, numbered from 1. An image's ``file_name`` is the picture that
-    ``frames`` writes in the same run, relative to ``coco.json``; else the source's own file, else
+    ``frames`` has written, relative to ``coco.json``; else the source's own file, else
     the one that ``frames`` would write. ``videos``, ``video_id``, ``frame_index`` (the frame's
     number in its video) and ``track_id`` are those of COCO's form for videos.
     """

@@ -27,7 +27,7 @@ class Labelme:
 
     Parts of an object are shapes with its track id as their ``group_id``; holes are joined to
     their part by pairs of edges that lie on each other. ``imagePath`` is the picture that
-    ``frames`` writes in the same run; else put the pictures beside the files, by the names of
+    ``frames`` has written; else put the pictures beside the files, by the names of
     ``imagePath``. ``description`` is the track id and the score.
     """
 

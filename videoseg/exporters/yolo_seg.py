@@ -30,7 +30,7 @@ class YoloSeg:
     A line is an object: its class, counted from 0, and one polygon in shares of the frame's width
     and height. The form knows one ring: parts and holes are joined to it by pairs of edges that
     lie on each other. Where masks are filled as whole pixels such edges may show, one pixel wide.
-    Without ``frames`` in the same run, put pictures of the same names into ``images``.
+    Without ``frames``, put pictures of the same names into ``images``.
     """
 
     holes: Annotated[Literal["join", "fill"], Doc("holes: joined to the outer ring, or filled")] = (

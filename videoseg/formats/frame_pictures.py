@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
+from videoseg.errors import OutputError
 from videoseg.system.output_files import FRAMES, FrameNames, frame_folders, frame_name
 from videoseg.types import Scene, StreamInfo
 
@@ -16,18 +17,23 @@ class FramePictures:
     Args:
         folder: The output folder, with all that the run writes.
         streams: The streams of the source.
+        earlier: The output folder that has pictures from an earlier time, or None; those that are
+            written now come first.
     """
 
-    def __init__(self, folder: Path, streams: Mapping[str, StreamInfo]) -> None:
-        self._folder = folder
-        self._exported = (folder / FRAMES).is_dir()
+    def __init__(
+        self, folder: Path, streams: Mapping[str, StreamInfo], earlier: Path | None = None
+    ) -> None:
+        places = [place for place in (folder, earlier) if place and (place / FRAMES).is_dir()]
+        self._folder = places[0] if places else folder
+        self._exported = bool(places)
         self._folders = frame_folders(streams, FRAMES)
         self._naming = FrameNames("source")
         self._which: int | None = None
 
     @property
     def written(self) -> bool:
-        """Whether the pictures of the frames are in the output folder."""
+        """Whether there are pictures of the frames in an output folder."""
         return bool(self._which)
 
     def names_of(self, scene: Scene, info: StreamInfo) -> list[str]:
@@ -58,9 +64,16 @@ class FramePictures:
             name: As ``name_of`` gives it.
             to: The folder.
             stem: Name of the copy, without its ending.
+
+        Raises:
+            OutputError: The picture is not there any more.
         """
         copy = f"{stem}{PurePath(name).suffix}"
         if self.written:
+            picture = self._folder / name
+            # A folder may come from anybody: a link in it must not bring in what lies elsewhere.
+            if picture.is_symlink() or not picture.is_file():
+                raise OutputError(f"{picture} is not there, or is a link; write frames again")
             to.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self._folder / name, to / copy)
+            shutil.copyfile(picture, to / copy)
         return copy

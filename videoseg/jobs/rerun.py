@@ -16,6 +16,7 @@ from videoseg.errors import SourceError, UsageError
 from videoseg.jobs.job import Job
 from videoseg.jobs.outputs import edge_settings, exporters_of, made_by, soft_edges_for, writers_of
 from videoseg.pipeline import Tally
+from videoseg.protocols import NamesFrames
 from videoseg.runlog.findings import Finding
 from videoseg.runlog.fingerprint import plain
 from videoseg.runlog.lost_inputs import refuse_losing
@@ -26,6 +27,7 @@ from videoseg.runlog.reader import RunFolder, read_run
 from videoseg.runlog.staging import Staging, settle
 from videoseg.runlog.summary import Summary
 from videoseg.system.addresses import is_address
+from videoseg.system.output_files import FRAMES
 from videoseg.system.threads import Stopwatch
 from videoseg.types import Detections, Frame, Scene
 
@@ -81,6 +83,8 @@ class Finished:
                 _with_two_passes(recorded),
                 {**(flags or {}), "tracker": OFFLINE_TRACKER},
             )
+        if FRAMES in self._manifest["outputs"]:
+            self.run.frames_in = folder
         self.config: RunConfig = load(recorded=recorded, flags=flags, assignments=assignments)
         self._moved = location is not None
         self._location = location if location is not None else self._manifest["inputs"][0]["name"]
@@ -167,6 +171,9 @@ class Finished:
         self._check_shapes_stay()
         parts = {name: self.config.part(output_kind(name), name) for name in dict.fromkeys(names)}
         writers, edges = writers_of(parts), soft_edges_for(parts, self.config)
+        for writer in writers.values():
+            if isinstance(writer, NamesFrames):
+                writer.frames_in = self.run.frames_in
         with ExitStack() as ends:
             if edges is not None:
                 ends.callback(edges.close)

@@ -27,6 +27,7 @@ from videoseg.protocols.models import VideoSegmenter as VideoSegmenter
 from videoseg.protocols.outputs import Exporter as Exporter
 from videoseg.protocols.outputs import Log as Log
 from videoseg.protocols.outputs import Matter as Matter
+from videoseg.protocols.outputs import NamesFrames as NamesFrames
 from videoseg.protocols.outputs import ReviewItem as ReviewItem
 from videoseg.protocols.outputs import RunReader as RunReader
 from videoseg.protocols.outputs import TakesMattes as TakesMattes

@@ -67,6 +67,17 @@ class TakesMattes(Protocol):
 
 
 @runtime_checkable
+class NamesFrames(Protocol):
+    """A Writer that names the pictures of the frames.
+
+    Before it is opened ``frames_in`` is set to the output folder that has them from an earlier
+    time, or to None.
+    """
+
+    frames_in: Path | None
+
+
+@runtime_checkable
 class Matter(Protocol):
     """Finds how much of each pixel an object covers, near its edge, on one frame.
 
@@ -139,12 +150,15 @@ class RunReader(Protocol):
         prompts: What was asked.
         review: What should be looked at again, the worst first.
         made_with: What made it (``runlog.plan.made_with``); empty where that is not known.
+        frames_in: The output folder that has the pictures of the frames from an earlier time, for
+            outputs that name or copy them; None where there is none.
     """
 
     streams: Mapping[str, StreamInfo]
     prompts: Sequence[Prompt]
     review: Sequence[ReviewItem]
     made_with: Mapping[str, str]
+    frames_in: Path | None
 
     def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
         """Yield ``stream, index, detections`` in the order of the run."""

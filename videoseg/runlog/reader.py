@@ -65,6 +65,7 @@ class RunFolder:
         made_with: What made it, by name; empty where that was not said.
         streams: The streams of the source by name.
         prompts: What was asked.
+        frames_in: See ``protocols.RunReader``.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class RunFolder:
         self.folder = folder
         self.review: Sequence[ReviewItem] = tuple(review)
         self.made_with: Mapping[str, str] = dict(made_with or {})
+        self.frames_in: Path | None = None
         self._files = {
             SCENES: folder / SCENES,
             DETECTIONS: folder / DETECTIONS if answers is None else answers,

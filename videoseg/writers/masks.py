@@ -43,7 +43,7 @@ class Masks:
 
     ``masks.json`` holds every whole mask: ``images`` with their time, ``annotations`` with their
     ``segmentation``, and one of the ``categories`` for each prompt, numbered from 1. An image's
-    ``file_name`` is the picture itself: the file that ``frames`` writes in the same run, relative
+    ``file_name`` is the picture itself: the file that ``frames`` has written, relative
     to ``masks.json``; else the source's own, relative to its folder; else, for a video, the file
     that ``frames`` would write. ``mask_file_name`` is the PNG, ``source`` the source's own picture.
 
@@ -60,6 +60,7 @@ class Masks:
         Form, Doc("masks in masks.json: compressed rle, run lengths as a list (counts), or polygon")
     ] = "rle"
     needs_image: bool = field(init=False, repr=False, default=False)
+    frames_in: Path | None = field(init=False, repr=False, default=None)
     _streams: Mapping[str, StreamInfo] = field(init=False, repr=False, default_factory=dict)
     _folders: Mapping[str, str] = field(init=False, repr=False, default_factory=dict)
     _folder: Path = field(init=False, repr=False, default=Path())
@@ -140,7 +141,7 @@ class Masks:
             raise OutputError(f"{self._folder / _INDEX} is not open")
         self._image_count += 1
         if self._pictures is None:  # all writers are open by now
-            self._pictures = FramePictures(self._folder, self._streams)
+            self._pictures = FramePictures(self._folder, self._streams, self.frames_in)
         image = {
             "id": self._image_count,
             "file_name": self._pictures.names_of(scene, info),
