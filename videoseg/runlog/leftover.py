@@ -46,14 +46,23 @@ def token_of(lock: BinaryIO, staging: FolderHandle) -> str:
     held = lock.read(_LONGEST_LOCK)
     if not held and staging.names() == [LOCK]:
         token = secrets.token_hex(16)
-        lock.write(f"videoseg-staging 1 {token}\n".encode("ascii"))
-        lock.flush()
-        os.fsync(lock.fileno())  # what lies beside it must not outlive it, should power fail
+        _write(lock.fileno(), f"videoseg-staging 1 {token}\n".encode("ascii"))
         return token
     found = _TOKEN.fullmatch(held)
     if found is None:
         raise NotOursError(f"{LOCK} names no run")
     return found[1].decode("ascii")
+
+
+def _write(file: int, token: bytes) -> None:
+    """Write all of a token, or nothing: by half of one no later run would know the folder."""
+    try:
+        while token:
+            token = token[os.write(file, token) :]
+        os.fsync(file)  # what lies beside it must not outlive it, should power fail
+    except OSError:
+        os.ftruncate(file, 0)
+        raise
 
 
 def check(staging: FolderHandle) -> None:

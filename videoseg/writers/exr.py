@@ -61,6 +61,10 @@ class Exr(LayeredExr):
         found = CHROMATICITIES.get(strip.colour.primaries or 0) if self.cutout else None
         return {"chromaticities": found} if found else {}
 
+    def channel_count(self, scene: Scene) -> int:
+        """One for each object that is there, and those of the picture."""
+        return len(scene.instances) + 4
+
     def about(self, objects: Objects) -> dict[str, str]:
         """``videoseg/objects``."""
         said = {

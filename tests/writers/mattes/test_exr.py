@@ -16,7 +16,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.support import mattes, scenes
+from tests.support import labels, mattes, scenes
 from videoseg.errors import MissingDependencyError, OutputError, UsageError
 from videoseg.formats.exr import read_channels, write_exr
 from videoseg.formats.templates import object_name
@@ -313,7 +313,30 @@ def test_files_that_are_written_again_are_read_as_memory_allows(
     made.append(scenes.scene(box, scenes.tracked(scenes.disc(20, 20, 9), 2), index=8))
     for room, wanted in ((1, {1}), (2**30, {2, 3, 4})):
         most = 0
-        monkeypatch.setattr(layered, "MOST_READ", room)
+        monkeypatch.setattr(layered, "MOST_HELD", room)
         names = mattes.write(Exr(threads=4), tmp_path / str(room), made)
         assert most in wanted
         assert len({tuple(channels(exr, tmp_path / str(room) / name)) for name in names}) == 1
+
+
+def test_files_of_many_objects_are_made_as_memory_allows(
+    tmp_path: Path, exr: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+
+    def write(*given: Any) -> None:
+        threads.add(threading.get_ident())
+        write_exr(*given)
+
+    monkeypatch.setattr(layered, "write_exr", write)
+    made = [replace(labels.crowd(20), index=n, pts=24 * n) for n in range(6)]
+    found = []
+    for room in (1, 2**30):
+        threads.clear()
+        monkeypatch.setattr(layered, "MOST_HELD", room)
+        mattes.write(Exr(threads=2), tmp_path / str(room), made)
+        assert (threads == {threading.get_ident()}) == (room == 1)
+        found.append(mattes.contents(tmp_path / str(room)))
+    assert found[0] == found[1]
+    (first, *_) = sorted((tmp_path / "1").rglob("*.exr"))
+    assert len(channels(exr, first)) == 21

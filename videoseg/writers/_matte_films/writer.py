@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from annotated_types import Ge, Le
 from typing_extensions import Doc
@@ -21,10 +21,14 @@ from videoseg.system.output_files import writing
 from videoseg.system.workers import usual_threads
 from videoseg.types import Alpha, Frame, Prompt, Scene, StreamInfo
 from videoseg.writers._matte_films.pictures import Pictures
+from videoseg.writers._matte_films.waiting import WaitingPictures
 from videoseg.writers._mattes.object_files import ALL_NAMES, Objects, object_names
 from videoseg.writers._mattes.sequence import file_places
 from videoseg.writers._video.film import MATROSKA, Coding, Film, Moment
 from videoseg.writers._video.sound import SoundRules
+
+if TYPE_CHECKING:
+    from av import VideoFrame
 
 Content: TypeAlias = Annotated[
     Literal["cutout", "matte"],
@@ -38,6 +42,8 @@ FILM_NAMES = "names of films; fields {shot} {object} {label} {track} {version} {
 """What the setting ``template`` is."""
 _MATROSKA_UNIT = Fraction(1, 1000)
 """Seconds in which FFmpeg's muxer of Matroska counts."""
+MOST_OPEN = 4
+"""Films that are encoded at once; those of more objects wait, and follow one after another."""
 _TOGETHER = 0
 """Stands for a track id where a film shows all objects; those count from 1."""
 
@@ -55,6 +61,9 @@ class _Moments:
         self._numbers.extend((moment.index, moment.pts, duration))
         self.named = moment.named
 
+    def __len__(self) -> int:
+        return len(self._numbers) // 3
+
     def __iter__(self) -> Iterator[Moment]:
         numbers = iter(self._numbers)
         for index, pts, duration in zip(numbers, numbers, numbers, strict=True):
@@ -71,6 +80,7 @@ class _Reel:
         names: Values for the fields of the template that are the same for all.
         pictures: Makes what they show; None before the first frame.
         films: By track id.
+        waiting: The pictures of films that are not begun; None where there are none.
         moments: Of the frames so far.
     """
 
@@ -79,7 +89,16 @@ class _Reel:
     names: Mapping[str, str | int]
     pictures: Pictures | None = None
     films: dict[int, Film] = field(default_factory=dict)
+    waiting: WaitingPictures | None = None
     moments: _Moments = field(default_factory=_Moments)
+
+    def is_known(self, track_id: int) -> bool:
+        """Whether an object has appeared before."""
+        return track_id in self.films or self.waits(track_id)
+
+    def waits(self, track_id: int) -> bool:
+        """Whether an object's pictures wait."""
+        return self.waiting is not None and track_id in self.waiting.objects
 
 
 @dataclass
@@ -88,7 +107,8 @@ class MatteFilms(ABC):
 
     The first picture is shown at 0, and carries the timecode of its frame. An object that appears
     late has pictures without it before; one that never appears has no film. Pictures are upright,
-    and keep the shape of the source's pixels.
+    and keep the shape of the source's pixels. Of many objects only some films are encoded at once;
+    the pictures of the others wait in a file, and are encoded at the end.
 
     A cut-out of all objects together has the source's sound.
     """
@@ -184,15 +204,16 @@ class MatteFilms(ABC):
             shown = dict(seen)
             labels = {tracked.track_id: tracked.label for tracked in scene.instances}
         for track_id, label in labels.items():
-            if track_id not in reel.films:
-                reel.films[track_id] = self._begun(reel, reel.pictures, track_id, label)
+            if not reel.is_known(track_id):
+                self._begin(reel, reel.pictures, track_id, label)
         plate = reel.pictures.plate(frame) if any(shown.values()) else ()
-        for track_id, film in reel.films.items():
+        for track_id in {**reel.films, **shown}:
             alphas = shown.get(track_id)
-            if alphas:
-                film.show(reel.pictures.picture(plate, alphas), moment)
-            else:
-                film.show(reel.pictures.empty(), moment)
+            picture = reel.pictures.picture(plate, alphas) if alphas else reel.pictures.empty()
+            if track_id in reel.films:
+                reel.films[track_id].show(picture, moment)
+            elif reel.waiting is not None:
+                reel.waiting.add(track_id, len(reel.moments), picture)
         reel.moments.add(moment)
 
     def close(self, *, complete: bool) -> None:
@@ -201,18 +222,47 @@ class MatteFilms(ABC):
         Raises:
             OutputError: A film cannot be written.
         """
-        films = [film for reel in self._reels.values() for film in reel.films.values()]
-        self._reels = {}
+        reels, self._reels = list(self._reels.values()), {}
+        films = [film for reel in reels for film in reel.films.values()]
         try:
             while complete and films:
                 films[0].finish()
                 del films[0]
+            for reel in reels if complete else ():
+                self._write_waiting(reel)
         finally:
             for film in films:
                 film.discard()
+            for reel in reels:
+                if reel.waiting is not None:
+                    reel.waiting.close()
 
-    def _begun(self, reel: _Reel, pictures: Pictures, track_id: int, label: str) -> Film:
-        """A film with pictures of nothing up to now."""
+    def _write_waiting(self, reel: _Reel) -> None:
+        """Encode the films that have waited, one after another."""
+        waiting, pictures = reel.waiting, reel.pictures
+        if waiting is None or pictures is None:
+            return
+        for track_id, label in waiting.objects.items():
+            self._begun(reel, pictures, track_id, label, waiting.of(track_id)).finish()
+
+    def _begin(self, reel: _Reel, pictures: Pictures, track_id: int, label: str) -> None:
+        """Begin an object's film, or let its pictures wait."""
+        if sum(len(each.films) for each in self._reels.values()) < MOST_OPEN:
+            reel.films[track_id] = self._begun(reel, pictures, track_id, label)
+            return
+        if reel.waiting is None:
+            reel.waiting = WaitingPictures(Path(reel.folder), pictures)
+        reel.waiting.begin(track_id, label)
+
+    def _begun(
+        self,
+        reel: _Reel,
+        pictures: Pictures,
+        track_id: int,
+        label: str,
+        kept: Iterable[tuple[int, VideoFrame]] = (),
+    ) -> Film:
+        """A film up to now: of the pictures that were kept, by their place, and else of nothing."""
         together = track_id == _TOGETHER
         names = ALL_NAMES if together else object_names(label, track_id)
         made = self._template().path({**reel.names, **names})
@@ -224,8 +274,14 @@ class MatteFilms(ABC):
         rules = self.sound_rules() if heard else None
         film = Film(path, reel.info, size, self._coding(reel.info, pictures), rules)
         try:
-            for moment in reel.moments:
-                film.show(pictures.empty(), moment)
+            following = iter(kept)
+            place, picture = next(following, (-1, pictures.empty()))
+            for number, moment in enumerate(reel.moments):
+                if number != place:
+                    film.show(pictures.empty(), moment)
+                    continue
+                film.show(picture, moment)
+                place, picture = next(following, (-1, pictures.empty()))
         except BaseException:
             film.discard()
             raise

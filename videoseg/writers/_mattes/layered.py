@@ -34,8 +34,10 @@ from videoseg.types import Frame, Prompt, Scene, StreamInfo
 from videoseg.writers._mattes.plate import Plate
 from videoseg.writers._mattes.sequence import PictureSequence, Strip
 
-MOST_READ = 2**30
-"""Bytes of channels that threads may read at once to write them again; else one file at a time."""
+MOST_HELD = 2**30
+"""Bytes of channels that threads may hold at once; else one file at a time is written."""
+_USUAL_CHANNELS = 8
+"""Two layers of R, G, B and A."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,11 @@ class LayeredExr(PictureSequence):
     ) -> dict[str, Channel]:
         """The channels of one frame; called in any thread."""
 
+    def channel_count(self, scene: Scene) -> int:
+        """About how many channels of a frame are in memory while it is written."""
+        del scene
+        return _USUAL_CHANNELS
+
     @abstractmethod
     def about(self, objects: Objects) -> dict[str, str]:
         """Attributes that say which objects there are."""
@@ -131,23 +138,25 @@ class LayeredExr(PictureSequence):
                 name = object_name(tracked.label, tracked.track_id)
                 known[tracked.track_id] = Named(name, tracked.label)
         plate = self.plate(strip, frame)
-        self.do(partial(self._write, strip, scene, dict(known), plate, numbers))
+        task = partial(self._write, strip, scene, dict(known), plate, numbers)
+        self._do_as_memory_allows(task, strip, self.channel_count(scene))
 
     def complete(self, strip: Strip) -> None:
         """Give all files the channels of the last one."""
         layout = self._layouts[strip.info.stream]
         wanted = (len(layout.objects), len(layout.channels))
-        pixels = strip.info.width * strip.info.height
-        size = len(layout.channels) * pixels * np.dtype(self.sample).itemsize
-        # With hundreds of objects a file for each thread would not fit into memory.
-        in_threads = size * (self.threads or usual_threads()) <= MOST_READ
         for number, found in sorted(layout.of.items()):
             if found != wanted:
                 task = partial(self._write_again, strip, layout, number)
-                if in_threads:
-                    self.do(task)
-                else:
-                    task()
+                self._do_as_memory_allows(task, strip, len(layout.channels))
+
+    def _do_as_memory_allows(self, task: partial[None], strip: Strip, channels: int) -> None:
+        """Hand over a task; with hundreds of objects one for each thread would not fit."""
+        size = channels * strip.info.width * strip.info.height * np.dtype(self.sample).itemsize
+        if size * (self.threads or usual_threads()) <= MOST_HELD:
+            self.do(task)
+        else:
+            task()
 
     def _write(
         self,

@@ -104,13 +104,15 @@ class Measurements:
         file, self._file = self._file, None
         if file is None:
             return
-        with writing(self._folder / _FRAMES):
-            file.close()
-        if complete:
-            with writing(self._folder / _TRACKS), _opened(self._folder / _TRACKS) as tracks:
-                csv.writer(tracks).writerows(self._tracks())
-        for stream in self._streams.values():
-            stream.close()
+        try:
+            with writing(self._folder / _FRAMES):
+                file.close()
+            if complete:
+                with writing(self._folder / _TRACKS), _opened(self._folder / _TRACKS) as tracks:
+                    csv.writer(tracks).writerows(self._tracks())
+        finally:
+            for stream in self._streams.values():
+                stream.close()
 
     def _counted(self, scene: Scene | None = None) -> list[str]:
         """The last column or its heading, where a stream has a timecode."""
