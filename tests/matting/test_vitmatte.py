@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.support.torch_models import save, tiny_vitmatte
 from videoseg.config.run_config import load
 from videoseg.edges.soft_edges import signed_distance
 from videoseg.errors import MissingDependencyError
-from videoseg.matting.vitmatte import DIVISOR, VitMatte, padded
+from videoseg.matting.vitmatte import DIVISOR, WEIGHTS, VitMatte, padded
 from videoseg.types import EdgeWindow
 
 torch = pytest.importorskip("torch")
@@ -111,3 +112,8 @@ def test_settings_of_the_run_reach_the_engine(caplog: pytest.LogCaptureFixture) 
     assert (engine.device, engine.offline) == ("cpu", True)
     config.part("matting", "guided")
     assert not caplog.records
+
+
+def test_the_weights_are_of_one_revision() -> None:
+    """A branch may move, and with it every matte."""
+    assert re.fullmatch(r"[\w-]+/[\w.-]+@[0-9a-f]{40}", WEIGHTS)

@@ -25,8 +25,8 @@ from videoseg.types import EdgeWindow
 if TYPE_CHECKING:
     import torch
 
-WEIGHTS = "hustvl/vitmatte-small-composition-1k@main"
-"""The smaller of the published networks, 26 million parameters, Apache-2.0."""
+WEIGHTS = "hustvl/vitmatte-small-composition-1k@6a58ad7646403c1df626fbd746900aec7361ea1d"
+"""The smaller of the published networks, 26 million parameters, Apache-2.0; 103,294,572 bytes."""
 DIVISOR = 32
 """Rows and columns come in multiples of it: of a patch (16), and of the steps of the decoder."""
 
