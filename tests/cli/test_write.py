@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.support.commandline import captured
@@ -121,3 +124,38 @@ def test_a_picture_that_is_gone_is_one_line(finished: Path, tmp_path: Path, what
         f"videoseg: {picture} is not there, or is a link; write frames again\n",
     )
     assert not (finished / "yolo-seg").exists()
+
+
+def test_motion_blur_softens_edges_along_the_motion_alone(tmp_path: Path) -> None:
+    film, out = str(clip(frames=6, width=192, height=128)), tmp_path / "out"
+    made = ("segment", film, "red", "--model", "colours", "-o", str(out), "--set")
+    assert run(*made, "edges.engine=none", "--write", "matte-png")[0] == 0
+    hard = last_matte(out)
+    assert set(np.unique(hard)) == {0, 255}
+    blurred = ("rerun", str(out), "--motion-blur-edges", "-o", str(tmp_path / "blurred"))
+    assert run(*blurred)[0] == 0
+    soft = last_matte(tmp_path / "blurred")
+    inside = np.argwhere(hard)
+    (top, left), (bottom, right) = inside.min(axis=0), inside.max(axis=0)
+    rows, columns = np.nonzero((soft > 10) & (soft < 245))
+    assert set(columns) == {left - 1, left, right, right + 1}
+    assert set(rows) == set(range(top, bottom + 1))
+
+
+def test_hard_edges_stay_hard_when_a_run_is_taken_up_again(tmp_path: Path) -> None:
+    film, out = str(clip(frames=3, width=96, height=64)), tmp_path / "out"
+    made = ("segment", film, "red", "--model", "colours", "--write", "matte-png", "-o", str(out))
+    assert run(*made, "--edge-softness", "0")[0] == 0
+    assert run("rerun", str(out), "-o", str(tmp_path / "again"))[0] == 0
+    assert run("write", str(out), "--write", "cutout-png")[0] == 0
+    *_, cutout = sorted((out / "cutouts").rglob("*.png"))
+    hard = last_matte(out)
+    assert set(np.unique(hard)) == {0, 255}
+    assert (last_matte(tmp_path / "again") == hard).all()
+    assert (np.asarray(cv2.imread(str(cutout), cv2.IMREAD_UNCHANGED))[..., 3] == hard).all()
+
+
+def last_matte(out: Path) -> Any:
+    """The last picture of the only object."""
+    *_, path = sorted((out / "mattes").rglob("*.png"))
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)

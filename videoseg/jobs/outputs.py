@@ -55,17 +55,32 @@ def exporters_of(outputs: Mapping[str, Writer | Exporter]) -> dict[str, Exporter
 
 def soft_edges_for(outputs: Mapping[str, Writer | Exporter], config: RunConfig) -> SoftEdges | None:
     """The step that gives objects soft edges, where an output takes them and the settings ask."""
-    wanted = any(isinstance(part, TakesMattes) and part.needs_alpha for part in outputs.values())
     edges = config.edges
-    if not wanted or not edges.changes_masks:
+    if not _take_mattes(outputs) or not edges.changes_masks:
         return None
     return SoftEdges(edges, None if edges.engine == HARD else config.part("matting", edges.engine))
 
 
-def edge_settings(edges: SoftEdges) -> dict[str, Any]:
-    """What a run that makes soft edges notes of their settings."""
-    engine = {} if edges.engine is None else {"matting": {edges.settings.engine: edges.engine}}
-    return {"edges": edges.settings, **engine}
+def edge_settings(
+    outputs: Mapping[str, Writer | Exporter], config: RunConfig, edges: SoftEdges | None
+) -> dict[str, Any]:
+    """What a run notes of the edges of its mattes, also that they are hard; empty without mattes.
+
+    Args:
+        outputs: Its outputs.
+        config: Its settings.
+        edges: As ``soft_edges_for`` has made it.
+    """
+    if not _take_mattes(outputs):
+        return {}
+    engine = None if edges is None else edges.engine
+    matting = {} if engine is None else {"matting": {config.edges.engine: engine}}
+    return {"edges": config.edges, **matting}
+
+
+def _take_mattes(outputs: Mapping[str, Writer | Exporter]) -> bool:
+    """Whether an object's soft edge matters to an output."""
+    return any(isinstance(part, TakesMattes) and part.needs_alpha for part in outputs.values())
 
 
 def made_by(

@@ -29,8 +29,7 @@ def plan_of(parts: Assembly) -> Plan:
     }
     for name, part in parts.outputs.items():
         settings.setdefault(output_kind(name), {})[name] = part
-    if parts.edges is not None:
-        settings |= edge_settings(parts.edges)
+    settings |= edge_settings(parts.outputs, parts.config, parts.edges)
     beside = (run.ignore_mask, *opened.beside)
     inputs = [opened.location] + [str(path) for path in beside if path is not None]
     return Plan(

@@ -236,8 +236,7 @@ class Finished:
         settings = {name: dict(table) for name, table in self._manifest["settings"].items()}
         for name, part in parts.items():
             settings.setdefault(output_kind(name), {})[name] = plain(part)
-        if edges is not None:
-            settings |= plain(edge_settings(edges))
+        settings |= plain(edge_settings(parts, self.config, edges))
         # The log and the manifest come last in the list, as in every run.
         last = [name for name in ("run", MANIFEST) if outputs.pop(name, 0) is None]
         return {**self._manifest, "settings": settings, "outputs": [*outputs, *last]}

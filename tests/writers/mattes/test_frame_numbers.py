@@ -11,14 +11,18 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.support import mattes, media, scenes
+from tests.support import films, mattes, media, scenes
 from videoseg.cli._app import run
 from videoseg.sources.video import VideoSource
 from videoseg.types import Frame, Scene, StreamInfo
+from videoseg.writers.cryptomatte import Cryptomatte
 from videoseg.writers.cutout_png import CutoutPng
 from videoseg.writers.exr import Exr
+from videoseg.writers.matte_png import MattePng
 
 FILM, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
+UNEVEN = {1001: 0, 1002: 1, 1003: 1, 1004: 1, 1005: 2, 1006: 3, 1007: 5}
+"""Of each number the frame that is nearest, of frames at 0, 40, 150, 200, 210 and 240 ms."""
 
 
 def opened(path: Path, start: int = 0, **settings: Any) -> tuple[StreamInfo, list[Frame]]:
@@ -74,15 +78,7 @@ def test_uneven_times_have_the_nearest_number(tmp_path: Path) -> None:
     times = (0, 40, 150, 200, 210, 240)
     info, frames = opened(media.clip(name="uneven.mkv", pts=times, rate=Fraction(25)))
     assert info.frame_rate == 25
-    assert shown(tmp_path, info, frames) == {
-        1001: 0,
-        1002: 1,
-        1003: 1,
-        1004: 1,
-        1005: 2,
-        1006: 3,
-        1007: 5,
-    }
+    assert shown(tmp_path, info, frames) == UNEVEN
 
 
 def test_fields_have_a_number_each(tmp_path: Path) -> None:
@@ -144,3 +140,60 @@ def test_a_run_by_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> 
         == 2
     )
     assert "there is no field 'x'" in capfd.readouterr().err
+
+
+def squares(info: StreamInfo, frames: list[Frame]) -> list[Scene]:
+    """Scenes with a matte of the square that the pictures show."""
+    made = []
+    for each in frames:
+        box = media.square_box(each.index, info.width, info.height)
+        mask = scenes.rectangle(*box, width=info.width, height=info.height)
+        made.append(films.scene_of(each, scenes.tracked(mask)))
+    return made
+
+
+def columns(matte: Any) -> tuple[int, int]:
+    found = np.flatnonzero(np.asarray(matte > 0).any(axis=0))
+    return int(found[0]), int(found[-1]) + 1
+
+
+@pytest.mark.parametrize("name", ["exr", "cryptomatte", "matte-png"])
+@pytest.mark.parametrize("case", ["23.976", "29.97", "uneven"])
+def test_the_matte_of_a_number_is_that_of_its_frame(name: str, case: str, tmp_path: Path) -> None:
+    exr: Any = None
+    if name != "matte-png":
+        exr = pytest.importorskip("OpenEXR", reason="OpenEXR is not installed")
+        pytest.importorskip("mmh3", reason="mmh3 is not installed")
+    if case == "uneven":
+        times = (0, 40, 150, 200, 210, 240)
+        path = media.clip(name="uneven.mkv", pts=times, rate=Fraction(25))
+        wanted = UNEVEN
+    else:
+        path = media.clip(rate=FILM if case == "23.976" else NTSC, frames=12)
+        wanted = {1001 + n: n for n in range(12)}
+    info, frames = opened(path)
+    writer = {"exr": Exr, "cryptomatte": Cryptomatte, "matte-png": MattePng}[name]()
+    found = {}
+    for each in mattes.write(writer, tmp_path, squares(info, frames), info, frames=frames):
+        number = int(each.split(".")[-2])
+        if exr is None:
+            found[number] = columns(cv2.imread(str(tmp_path / each), cv2.IMREAD_UNCHANGED))
+            continue
+        channels = exr.File(str(tmp_path / each), separate_channels=True).channels()
+        channel = "A" if name == "exr" else "uCryptoObject00.G"
+        found[number] = columns(channels[channel].pixels)
+    boxes = {n: media.square_box(index, info.width, info.height) for n, index in wanted.items()}
+    assert found == {number: (box[0], box[2]) for number, box in boxes.items()}
+
+
+def test_the_exr_of_a_number_shows_its_frame(tmp_path: Path) -> None:
+    exr = pytest.importorskip("OpenEXR", reason="OpenEXR is not installed")
+    times = (0, 40, 150, 200, 210, 240)
+    info, frames = opened(media.clip(name="uneven.mkv", pts=times, rate=Fraction(25)))
+    made, found = covered(info, frames), {}
+    for name in mattes.write(Exr(cutout=True), tmp_path, made, info, frames=frames):
+        channels = exr.File(str(tmp_path / name), separate_channels=True).channels()
+        light = np.dstack([channels[each].pixels for each in "RGB"]).astype(np.float64)
+        coded = np.asarray(255 * np.clip(light, 0, 1) ** (1 / 2.4), np.uint8)
+        found[int(name.split(".")[-2])] = media.read_index(coded)
+    assert found == UNEVEN
