@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support.commandline import captured
 from tests.support.fakes import Colours
+from tests.support.limits import limited
 from tests.support.mattes import contents
 from tests.support.media import clip
 
@@ -36,17 +34,6 @@ def run(*arguments: str) -> tuple[int, list[str]]:
     """One command's exit code, and the lines that it wrote to standard error."""
     code, _, said = captured(arguments, {"models": {"colours": Colours}})
     return code, said.splitlines()
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """No file may get longer than this: as on a full disk, its last writes fail."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +65,7 @@ def test_one_line_and_nothing_half(
     assert run("write", str(tmp_path / "enough"), *asked)[0] == 0
     made = contents(tmp_path / "enough")
     own = [len(data) for file, data in made.items() if file not in before or name == "frames"]
-    with room_for(max(own) // 2):
+    with limited("bytes of a file", max(own) // 2):
         code, lines = run("write", str(tmp_path / "full"), *asked)
     assert code == 1, lines
     assert len(lines) == 1, lines
@@ -93,7 +80,7 @@ def test_one_line_and_nothing_half(
 def test_a_disk_without_room_for_a_lock(tmp_path: Path) -> None:
     out, film = tmp_path / "out", str(clip(frames=3, width=192, height=128))
     asked = ("segment", film, "red", "--model", "colours", "--write", "edl", "-o", str(out))
-    with room_for(20):
+    with limited("bytes of a file", 20):
         code, lines = run(*asked)
     assert code == 1
     assert lines == [f"videoseg: cannot write to {out}: File too large"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from tests.support import films, labels, mattes, scenes
 from tests.support.films import WRITERS
+from tests.support.limits import limited
 from videoseg.errors import OutputError
 from videoseg.types import Scene
 from videoseg.writers._matte_films import writer as matte_films
@@ -33,10 +33,8 @@ def crowded(count: int, frames: int = 2) -> list[Scene]:
 @pytest.fixture
 def few_files() -> Iterator[None]:
     """As few open files as a small machine allows."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (96, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    with limited("open files", 96):
+        yield
 
 
 @pytest.mark.parametrize("content", ["cutout", "matte"])
@@ -91,7 +89,6 @@ def test_a_disk_that_is_full_for_what_waits(
     monkeypatch.setattr(matte_films, "MOST_OPEN", 0)
     writer = films.writer("ffv1", objects="each")
     writer.open(tmp_path, scenes.streams(), ())
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     made = crowded(10, 40)
 
     def work() -> None:
@@ -99,11 +96,10 @@ def test_a_disk_that_is_full_for_what_waits(
             writer.write(scene, scenes.frame_of(scene))
         writer.close(complete=True)
 
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
-    try:
-        with pytest.raises(OutputError, match=r"^cannot write .*File too large"):
-            work()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with (
+        limited("bytes of a file", 2000),
+        pytest.raises(OutputError, match=r"^cannot write .*File too large"),
+    ):
+        work()
     writer.close(complete=False)
     assert mattes.files(tmp_path) == []

@@ -49,9 +49,6 @@ class WaitingPictures:
     Args:
         folder: On which disk the file is.
         pictures: What makes them.
-
-    Attributes:
-        objects: Those that wait, by track id, each with its label.
     """
 
     def __init__(self, folder: Path, pictures: Pictures) -> None:
@@ -61,9 +58,11 @@ class WaitingPictures:
         with writing(folder):
             self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - kept open
 
-    @property
-    def objects(self) -> dict[int, str]:
-        """Labels by track id."""
+    def __contains__(self, track_id: int) -> bool:
+        return track_id in self._kept
+
+    def labels(self) -> dict[int, str]:
+        """The objects that wait, by track id."""
         return {track_id: kept.label for track_id, kept in self._kept.items()}
 
     def begin(self, track_id: int, label: str) -> None:

@@ -98,7 +98,7 @@ class _Reel:
 
     def waits(self, track_id: int) -> bool:
         """Whether an object's pictures wait."""
-        return self.waiting is not None and track_id in self.waiting.objects
+        return self.waiting is not None and track_id in self.waiting
 
 
 @dataclass
@@ -242,8 +242,13 @@ class MatteFilms(ABC):
         waiting, pictures = reel.waiting, reel.pictures
         if waiting is None or pictures is None:
             return
-        for track_id, label in waiting.objects.items():
-            self._begun(reel, pictures, track_id, label, waiting.of(track_id)).finish()
+        for track_id, label in waiting.labels().items():
+            film = self._begun(reel, pictures, track_id, label, waiting.of(track_id))
+            try:
+                film.finish()
+            except BaseException:
+                film.discard()
+                raise
 
     def _begin(self, reel: _Reel, pictures: Pictures, track_id: int, label: str) -> None:
         """Begin an object's film, or let its pictures wait."""
