@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import media
-from videoseg.errors import UsageError
+from videoseg.errors import SourceError, UsageError
 from videoseg.formats.timecode import by_fields, frame_number, timecode_of
 from videoseg.jobs.positions import Position, frame_index, parse_position
 from videoseg.sources.video import VideoSource
@@ -113,6 +113,19 @@ def test_a_timecode_before_the_start() -> None:
         frame_index(parse_position("00:59:00:00"), replace(INFO, timecode="01:00:00:00"), Steady())
     with pytest.raises(UsageError, match="no frame rate"):
         frame_index(parse_position("00:59:00:00"), replace(INFO, frame_rate=None), Steady())
+
+
+class Pipe:
+    """A source that is read once, so that nothing can be looked up in it."""
+
+    def index_at(self, seconds: Fraction) -> int:
+        raise SourceError("a pipe is read once")
+
+
+@pytest.mark.parametrize("source", [Pipe(), object()], ids=["a pipe", "one without times"])
+def test_timecodes_are_counted_where_nothing_can_be_looked_up(source: object) -> None:
+    info = replace(INFO, timecode="01:00:00;00")
+    assert frame_index(parse_position("01:01:00;02"), info, source) == 1800
 
 
 def test_seconds_count_from_the_first_frame() -> None:

@@ -3,7 +3,8 @@
 ``overlay.mp4`` is H.264 in yuv420p with its index in front. Frames keep the times of the source
 (a source that starts before 0 is moved to 0 as a whole), its colour tags and the shape of its
 pixels; rotation has been applied. A width or height that is odd gains one column or row, a copy of
-the last (below 4 pixels, as many as make 4). The timecode is that of the first frame written.
+the last (below 4 pixels, as many as make 4). The timecode is that of the film's time 0, which under
+``--start`` is before its first picture.
 
 Sound is copied packet by packet where browsers play it in MP4 (AAC, MP3, Opus, FLAC) and the
 container takes it; of a part of the source only the packets that begin in that part are kept.
