@@ -291,6 +291,7 @@ class Made:
         self.prompts: Sequence[Prompt] = (Prompt("object", text="object"),)
         self.review: Sequence[ReviewItem] = ()
         self.made_with: Mapping[str, str] = {}
+        self.frames_in: Path | None = None
         self.made = scenes
 
     def detections(self) -> Iterator[tuple[str, int, None]]:

@@ -93,8 +93,9 @@ class LabelStudio:
             last = dict.fromkeys(run.streams, -1)
             for scene in run.scenes():
                 for tracked in scene.instances:
-                    record = [last[scene.stream], scene.index, float(scene.seconds)]
-                    record += [labels[tracked.label], *tracked.instance.mask.box]
+                    label = labels[tracked.label]
+                    record = [last[scene.stream], scene.index, float(scene.seconds), label]
+                    record += tracked.instance.mask.box
                     spools[scene.stream].append(tracked.track_id, record)
                 last[scene.stream] = scene.index
             for stream, info in run.streams.items():

@@ -113,7 +113,7 @@ def _packed(plane: AnyPlane, empty: AnyPlane) -> bytes:
     if not rows.size:
         return _HEAD.pack(0, 0, 0, 0, 0)
     box = (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
-    data = zlib.compress(np.ascontiguousarray(plane[box[0] : box[1], box[2] : box[3]]), _LEVEL)
+    data = zlib.compress(plane[box[0] : box[1], box[2] : box[3]].tobytes(), _LEVEL)
     return _HEAD.pack(*box, len(data)) + data
 
 
