@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -58,6 +57,8 @@ def _small(
     bitmap: npt.NDArray[np.bool_], most: float, open_sides: tuple[bool, bool, bool, bool]
 ) -> npt.NDArray[np.bool_]:
     """Pieces of at most so many pixels, without those that go on beyond an open side."""
+    import cv2
+
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
         bitmap.view(np.uint8), connectivity=_CONNECTED
     )
