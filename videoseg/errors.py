@@ -11,6 +11,7 @@ Each is also the Python builtin that fits, so ``except FileNotFoundError`` works
     |   +-- SourceNotFoundError (FileNotFoundError)
     +-- OutputError (OSError)                the output cannot be written
     |   +-- OutputExistsError (FileExistsError)
+    +-- ServerError (OSError)                a server cannot listen where it should
     +-- ModelError (RuntimeError)            a model failed while it worked
     |   +-- OutOfMemoryError (MemoryError)   memory ran out; fewer frames at once may fit
     +-- LimitReachedError (RuntimeError)     the user's limit on calls or cost ends the work
@@ -128,6 +129,10 @@ class OutputError(VideosegError, OSError):
 
 class OutputExistsError(OutputError, FileExistsError):
     """The output exists and nobody asked to replace it."""
+
+
+class ServerError(VideosegError, OSError):
+    """A server cannot listen on its address, or does not start."""
 
 
 class ModelError(VideosegError, RuntimeError):

@@ -1,0 +1,70 @@
+"""Servers of the extra ``web``, run for a test, and clients that behave badly."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+
+from videoseg.server.asgi import App
+from videoseg.server.running import Running, listen
+
+PACKAGES = ("starlette", "uvicorn", "python_multipart")
+
+
+def need_web() -> None:
+    """Skip a test, or a module of tests, where the extra is not installed."""
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"needs {package} (videoseg[web])", allow_module_level=True)
+
+
+@contextmanager
+def running(app: App) -> Iterator[str]:
+    """An application on a free port of this machine; gives ``host:port``."""
+    with Running(app, listen("127.0.0.1", 0)) as server:
+        yield server.url.removeprefix("http://")
+
+
+def send(
+    place: str, method: str, path: str, body: bytes | None = None, **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    """One request on a connection of its own."""
+    with closing(http.client.HTTPConnection(place, timeout=120)) as connection:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body=body, headers=named)
+        answer = connection.getresponse()
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        return answer.status, found, answer.read()
+
+
+def post_json(place: str, path: str, value: Any, **headers: str) -> tuple[int, Any]:
+    """Post JSON and read JSON."""
+    given = {"content_type": "application/json", **headers}
+    status, _, body = send(place, "POST", path, json.dumps(value).encode(), **given)
+    return status, json.loads(body)
+
+
+@contextmanager
+def raw(place: str) -> Iterator[socket.socket]:
+    """A connection without any manners."""
+    host, port = place.split(":")
+    with closing(socket.create_connection((host, int(port)), timeout=120)) as client:
+        yield client
+
+
+def all_of(client: socket.socket) -> bytes:
+    """Everything until the other side ends."""
+    found = b""
+    try:
+        while piece := client.recv(65536):
+            found += piece
+    except ConnectionResetError:
+        pass
+    return found

@@ -1,0 +1,1 @@
+"""Servers: what stands between a browser or a program and videoseg, and what is served."""
