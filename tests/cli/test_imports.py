@@ -17,8 +17,10 @@ HEAVY = (
     "onnxruntime",
     "scipy",
     "shapely",
+    "starlette",
     "torch",
     "tqdm",
+    "uvicorn",
     "videoseg.jobs.job",
     "videoseg.config.run_config",
     "videoseg.registry",
@@ -26,7 +28,7 @@ HEAVY = (
 )
 VERBS = (
     *("segment", "preview", "replay", "rerun", "write", "info", "models", "show", "bench"),
-    "doctor",
+    *("doctor", "serve"),
     *("config", "config show", "config presets", "config schema", "config trust"),
     *("eval", "eval run", "eval compare", "eval suite"),
 )

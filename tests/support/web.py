@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import importlib.util
 import json
@@ -10,10 +11,17 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+import cv2
 import pytest
 
+from videoseg.protocols import Segmenter
+from videoseg.server.access import Access
 from videoseg.server.asgi import App
+from videoseg.server.guard import Limits
+from videoseg.server.metrics import Metrics
+from videoseg.server.model_thread import ModelThread
 from videoseg.server.running import Running, listen
+from videoseg.types import RgbImage
 
 PACKAGES = ("starlette", "uvicorn", "python_multipart")
 
@@ -68,3 +76,36 @@ def all_of(client: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return found
+
+
+@contextmanager
+def answering(
+    model: Segmenter,
+    access: Access | None = None,
+    *,
+    seconds: float = 120.0,
+    limits: Limits | None = None,
+    **load: Any,
+) -> Iterator[str]:
+    """The skills of a model behind a guard; ``load`` as ``ModelThread`` takes it."""
+    from videoseg.outlines.vectorizer import Vectorizer
+    from videoseg.server.application import Service
+    from videoseg.server.skills import Skills
+
+    metrics = Metrics()
+    thread = ModelThread(model, on_batch=metrics.batch, **load)
+    service = Service(Skills(thread, Vectorizer(), seconds), metrics)
+    app = service.app(access or Access.at("127.0.0.1"), limits or Limits())
+    thread.start()
+    try:
+        with running(app) as place:
+            yield place
+    finally:
+        thread.close()
+
+
+def data_uri(image: RgbImage, kind: str = "png") -> str:
+    """A picture as requests hold it."""
+    done, data = cv2.imencode(f".{kind}", image[..., ::-1])
+    assert done
+    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode()}"

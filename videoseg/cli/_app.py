@@ -25,6 +25,7 @@ from videoseg.cli import (
     replay,
     rerun,
     segment,
+    serve,
     show,
     write,
 )
@@ -64,6 +65,7 @@ show.register(app)
 config.register(app)
 evaluate.register(app)
 bench.register(app)
+serve.register(app)
 doctor.register(app)
 
 

@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from videoseg.cli._terminal import tell_event, visible
 
+_REMEMBERED = 1000
+"""Lines that are said once."""
+
 
 class LogFormat(StrEnum):
     """What ``--log-format`` takes."""
@@ -43,6 +46,8 @@ class _Once(logging.Filter):
         text = record.getMessage()
         if text in self._said:
             return False
+        if len(self._said) >= _REMEMBERED:  # a server goes on for weeks
+            self._said.clear()
         self._said.add(text)
         return True
 

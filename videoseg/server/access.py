@@ -80,16 +80,25 @@ class Access:
         loopback: Whether it listens on the loopback interface alone.
         names: Further names that ``Host`` may say, in lower case.
         token: What opens it; None = nothing is asked for.
+        open_paths: Paths that need no token, such as one for probes.
         attempts: Wrong tokens so far.
     """
 
     loopback: bool = True
     names: frozenset[str] = frozenset()
     token: str | None = field(default=None, repr=False)
+    open_paths: frozenset[str] = frozenset()
     attempts: Attempts = field(default_factory=Attempts)
 
     @classmethod
-    def at(cls, host: str, *, names: Iterable[str] = (), token: bool = False) -> Access:
+    def at(
+        cls,
+        host: str,
+        *,
+        names: Iterable[str] = (),
+        token: bool = False,
+        open_paths: Iterable[str] = (),
+    ) -> Access:
         """Access to a server that listens on an address.
 
         Args:
@@ -97,11 +106,13 @@ class Access:
             names: Further names by which it is reached.
             token: Whether a token is asked for on the loopback interface, too; anywhere else it
                 always is.
+            open_paths: Paths that need no token.
         """
         here = is_loopback(host)
         wanted = token or not here
         every = frozenset(name.lower().rstrip(".") for name in (host, *names))
-        return cls(here, every, secrets.token_urlsafe(32) if wanted else None)
+        made = secrets.token_urlsafe(32) if wanted else None
+        return cls(here, every, made, frozenset(open_paths))
 
     def check(self, scope: Scope) -> Refusal | None:
         """Why a request is not met; None where nothing speaks against it."""
@@ -146,7 +157,7 @@ class Access:
         return None
 
     def _check_token(self, scope: Scope) -> Refusal | None:
-        if self.token is None:
+        if self.token is None or scope["path"] in self.open_paths:
             return None
         given = _tokens(scope)
         if not given:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 
 from videoseg.server.access import Access
 from videoseg.server.asgi import (
@@ -109,23 +111,30 @@ class Guard:
             await self._app(scope, exchange.receive, exchange.send)
         except RefusedError as error:
             refusal = error.refusal
-        except Exception:
-            if exchange.started:  # the answer cannot be taken back; the connection ends
-                raise
+        except Exception as error:
             if exchange.refused is None:
                 # Nothing of the request is named, for a token may stand in it.
-                _log.exception("a request failed")
+                _log.exception("a request failed: %s", _fault(error))
+            if exchange.started and not exchange.ended:  # it cannot be taken back: break it off
+                raise
             refusal = Refusal(500, "the server failed; its log says more")
         refusal = exchange.refused or refusal
         if refusal is not None and not exchange.started:
             await refusal.send(exchange.deliver)
 
 
+def _fault(error: Exception) -> str:
+    """An error with its place, on one line."""
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" ({Path(each.filename).name}:{each.lineno})" for each in place)
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
+
+
 class _Exchange:
     """One request and its answer, watched on their way."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
-        self.started = False
+        self.started = self.ended = False
         self.refused: Refusal | None = None
         self._receive, self._send, self._limits = receive, send, limits
         self._most = limits.most(scope["path"])
@@ -176,6 +185,8 @@ class _Exchange:
                 kept.append(_NO_STORE)
             added = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
             message = {**message, "headers": [*kept, *added]}
+        elif message["type"] == "http.response.body":
+            self.ended = not message.get("more_body", False)
         await self._send(message)
 
     def _too_many_bytes(self) -> Refusal:
