@@ -9,11 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.support import web
+from tests.support.media import clip
 from videoseg.cli._app import run
 from videoseg.server.running import listen
 
@@ -109,3 +111,25 @@ def test_a_service_is_asked_for_consent_first(capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr().err
     assert "all frames of this server's clients" in said
     assert "--yes allows it" in said
+
+
+def test_folders_without_a_place_for_results_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["serve", "--allow", str(tmp_path)]) == 2
+    assert "say with -o where their results go" in capsys.readouterr().err
+    assert run(["serve", "--allow", str(tmp_path / "none"), "-o", str(tmp_path / "out")]) == 2
+    assert "there is no such folder" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_it_takes_a_video(tmp_path: Path) -> None:
+    film = clip(name="film.mp4", width=64, height=48, frames=4)
+    with served("-o", str(tmp_path), "--allow", str(film.parent)) as (_, (line,)):
+        place = line.partition("http://")[2].partition("/")[0]
+        asked = {"path": film.name, "box": ["10,10,40,40"], "write": ["masks"]}
+        status, job = web.post_json(place, "/jobs", asked)
+        assert status == 202, job
+        events = web.send(place, "GET", f"/jobs/{job['id']}/events")[2].decode()
+        assert '"state": "done"' in events
+    assert (tmp_path / job["id"] / "masks.json").exists()

@@ -229,6 +229,15 @@ def test_further_requests_are_sent_away() -> None:
     assert asyncio.run(run()) == [503, 200, 200]
 
 
+def test_bodies_together_take_bounded_memory() -> None:
+    app = guarded(body_bytes=100, held_bytes=50)
+    assert ask(app, request("POST"), b"x" * 51).status == 503
+    for _ in range(3):  # what was held is given back
+        assert ask(app, request("POST"), b"x" * 50).status == 200
+    uploading = Guard(echo, HERE, Limits(held_bytes=50, uploads=("/jobs",)))
+    assert ask(uploading, request("POST", "/jobs"), b"x" * 99).status == 200
+
+
 def test_a_fault_is_one_sentence_and_names_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
         raise RuntimeError("the inner state")

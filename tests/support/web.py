@@ -9,7 +9,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import pytest
@@ -22,6 +22,9 @@ from videoseg.server.metrics import Metrics
 from videoseg.server.model_thread import ModelThread
 from videoseg.server.running import Running, listen
 from videoseg.types import RgbImage
+
+if TYPE_CHECKING:
+    from videoseg.server.job_skills import JobSkills
 
 PACKAGES = ("starlette", "uvicorn", "python_multipart")
 
@@ -85,16 +88,17 @@ def answering(
     *,
     seconds: float = 120.0,
     limits: Limits | None = None,
+    jobs: JobSkills | None = None,
     **load: Any,
 ) -> Iterator[str]:
-    """The skills of a model behind a guard; ``load`` as ``ModelThread`` takes it."""
+    """The skills of a model, and jobs, behind a guard; ``load`` as ``ModelThread`` takes it."""
     from videoseg.outlines.vectorizer import Vectorizer
     from videoseg.server.application import Service
     from videoseg.server.skills import Skills
 
     metrics = Metrics()
     thread = ModelThread(model, on_batch=metrics.batch, **load)
-    service = Service(Skills(thread, Vectorizer(), seconds), metrics)
+    service = Service(Skills(thread, Vectorizer(), seconds), metrics, jobs)
     app = service.app(access or Access.at("127.0.0.1"), limits or Limits())
     thread.start()
     try:

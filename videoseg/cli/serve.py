@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,12 +15,15 @@ from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.hosted import ServiceOptions, ask_consent
 from videoseg.cli.options.model import ModelOptions
 from videoseg.cli.options.report import MessageOptions
-from videoseg.cli.options.settings import SettingOptions, note_origins
+from videoseg.cli.options.settings import RunOptions, SettingOptions, note_origins
+from videoseg.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from videoseg.config.run_config import RunConfig
     from videoseg.server.access import Access
-    from videoseg.server.running import Listening
+    from videoseg.server.application import Service
+    from videoseg.server.job_requests import Settings
+    from videoseg.server.job_skills import JobSkills
 
 EPILOG = """
 It answers POST /v1/detect, /v1/point and /v1/segment as Moondream's service
@@ -32,6 +37,8 @@ Examples:
 videoseg serve
 
 videoseg serve --model sam3 --host 0.0.0.0 --port 9000
+
+videoseg serve -o results/ --allow videos/
 """
 
 
@@ -72,6 +79,49 @@ class LoadOptions:
     ] = 120.0
 
 
+@dataclass(frozen=True)
+class JobOptions:
+    """Whole videos: where they are, and where results go."""
+
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FOLDER", help="Take jobs; results go here."),
+    ] = None
+    allow: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="Jobs may name files below it; repeatable."),
+    ] = None
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Jobs at the same time.")] = 1
+    max_upload: Annotated[
+        int, typer.Option(min=0, metavar="MIB", help="Largest file that may be uploaded.")
+    ] = 4096
+
+    def check(self) -> None:
+        """Refuse folders without a place for results.
+
+        Raises:
+            UsageError: Some were given.
+        """
+        if self.allow and self.out is None:
+            raise UsageError("--allow is for jobs; say with -o where their results go")
+
+
+@dataclass(frozen=True)
+class _Wishes(RunOptions):
+    """What the request for a job says."""
+
+    given_flags: Mapping[str, Any]
+    given_assignments: Sequence[str]
+
+    def flags(self) -> dict[str, Any]:
+        """Settings of ``[run]``."""
+        return dict(self.given_flags)
+
+    def assignments(self) -> list[str]:
+        """Settings of parts."""
+        return list(self.given_assignments)
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb to the application."""
     app.command("serve", epilog=EPILOG)(serve)
@@ -82,6 +132,7 @@ def serve(
     *,
     address: AddressOptions,
     load: LoadOptions,
+    jobs: JobOptions,
     model: ModelOptions,
     given: SettingOptions,
     messages: MessageOptions,
@@ -89,28 +140,47 @@ def serve(
 ) -> None:
     """Answer requests over HTTP with a model, until Ctrl-C."""
     from videoseg.config.model_choice import chosen
-    from videoseg.server.running import check_installed, listen
+    from videoseg.server.running import Running, check_installed, listen
 
     messages.set_up()
     check_installed("videoseg serve")
-    settings = chosen(service.limited(given.in_force(model)), ())
+    jobs.check()
+    from videoseg.server.access import Access
+    from videoseg.server.application import HEALTH
+    from videoseg.server.guard import Limits
+    from videoseg.server.job_skills import JOBS
+
+    def settings_of(flags: Mapping[str, Any], assignments: Sequence[str]) -> RunConfig:
+        config = given.in_force(model, _Wishes(flags, assignments))
+        return chosen(service.limited(config), ())
+
+    settings = settings_of({}, [])
     note_origins(settings)
     ask_consent(settings, "this server's clients", lambda: None, yes=service.yes)
+    access = Access.at(
+        address.host, names=address.name or (), token=address.token, open_paths=[HEALTH]
+    )
+    served = _service(settings, settings_of, load, jobs)
+    app = served.app(access, Limits(upload_bytes=jobs.max_upload << 20, uploads=(JOBS,)))
     listening = listen(address.host, address.port)
+    thread = served.skills.thread
     with listening.socket:
-        _serve(settings, address, load, listening)
+        thread.start()
+        try:
+            with Running(app, listening) as server:
+                _say(server.url, access, settings.run.model)
+                server.wait()
+        finally:
+            thread.close()
 
 
-def _serve(
-    settings: RunConfig, address: AddressOptions, load: LoadOptions, listening: Listening
-) -> None:
-    """Load the model, then answer until told to end."""
-    from videoseg.server.access import Access
-    from videoseg.server.application import HEALTH, Service
-    from videoseg.server.guard import Limits
+def _service(
+    settings: RunConfig, settings_of: Settings, load: LoadOptions, jobs: JobOptions
+) -> Service:
+    """What is served, before anything is loaded."""
+    from videoseg.server.application import Service
     from videoseg.server.metrics import Metrics
     from videoseg.server.model_thread import ModelThread
-    from videoseg.server.running import Running
     from videoseg.server.skills import Skills
 
     metrics = Metrics()
@@ -121,21 +191,26 @@ def _serve(
         most_waiting=load.queue,
         on_batch=metrics.batch,
     )
-    metrics.gauges.append(
-        ("videoseg_queue_length", "Questions that wait for the model.", lambda: thread.waiting)
-    )
-    service = Service(Skills(thread, settings.outlines, load.timeout), metrics)
-    access = Access.at(
-        address.host, names=address.name or (), token=address.token, open_paths=[HEALTH]
-    )
-    app = service.app(access, Limits())
-    thread.start()
+    skills = Skills(thread, settings.outlines, load.timeout)
+    return Service(skills, metrics, _job_skills(jobs, settings_of))
+
+
+def _job_skills(jobs: JobOptions, settings_of: Settings) -> JobSkills | None:
+    """The jobs, where there is a place for results."""
+    from videoseg.server.job_queue import JobQueue
+    from videoseg.server.job_requests import JobMaker
+    from videoseg.server.job_skills import JobSkills
+    from videoseg.server.paths import Folders
+
+    if jobs.out is None:
+        return None
+    folders = Folders.of(jobs.allow or ())
     try:
-        with Running(app, listening) as server:
-            _say(server.url, access, settings.run.model)
-            server.wait()
-    finally:
-        thread.close()
+        jobs.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"-o {jobs.out}: {error.strerror}; choose another folder") from error
+    queue = JobQueue(jobs.out, at_once=jobs.jobs)
+    return JobSkills(queue, JobMaker(folders, settings_of))
 
 
 def _say(url: str, access: Access, model: str) -> None:

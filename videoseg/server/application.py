@@ -19,6 +19,7 @@ from videoseg.errors import VideosegError
 from videoseg.server.access import Access
 from videoseg.server.asgi import App, Refusal, RefusedError
 from videoseg.server.guard import Guard, Limits
+from videoseg.server.job_skills import JobSkills
 from videoseg.server.metrics import CONTENT_TYPE, Measured, Metrics
 from videoseg.server.operations import Operation, as_json, document, routes_of
 from videoseg.server.skills import Skills, refusal_of
@@ -49,10 +50,24 @@ class Service:
     Attributes:
         skills: A model's skills.
         metrics: What is counted.
+        jobs: Runs over whole videos; None = there are none.
     """
 
     skills: Skills
     metrics: Metrics
+    jobs: JobSkills | None = None
+
+    def __post_init__(self) -> None:
+        thread = self.skills.thread
+        self.metrics.gauges.append(
+            ("videoseg_queue_length", "Questions that wait for the model.", lambda: thread.waiting)
+        )
+        if self.jobs is not None:
+            queue = self.jobs.queue
+            self.metrics.gauges += [
+                ("videoseg_jobs_queued", "Jobs that wait.", lambda: queue.count("queued")),
+                ("videoseg_jobs_running", "Jobs at work.", lambda: queue.count("running")),
+            ]
 
     def operations(self) -> list[Operation]:
         """All that can be asked."""
@@ -67,7 +82,8 @@ class Service:
             ),
             Operation("GET", "/openapi.json", self.described, "This document.", ApiDocument),
         ]
-        return [*self.skills.operations(), *own]
+        jobs = [] if self.jobs is None else self.jobs.operations()
+        return [*self.skills.operations(), *jobs, *own]
 
     def app(self, access: Access, limits: Limits) -> App:
         """All of it behind its guard."""
@@ -103,9 +119,13 @@ class Service:
 
     @asynccontextmanager
     async def _lifespan(self, _: Any) -> AsyncIterator[None]:
+        if self.jobs is not None:
+            self.jobs.queue.start()
         try:
             yield
         finally:
+            if self.jobs is not None:
+                self.jobs.queue.close()
             self.skills.close()
 
 

@@ -39,6 +39,7 @@ SECURITY_HEADERS = {
     "x-frame-options": "DENY",
 }
 """No inline script, nothing of other servers, in nobody's frame; applications cannot loosen it."""
+_BUSY = Refusal(503, "the server is busy; ask again later", {"retry-after": "1"})
 _NO_STORE = (b"cache-control", b"no-store")
 
 
@@ -53,6 +54,7 @@ class Limits:
         grace_seconds: For a body, before its rate counts.
         least_rate: Bytes a second, on average, with which a body must come after that.
         requests: That are worked on at once; further ones are sent away.
+        held_bytes: Of all bodies together that are in memory; uploads are not.
     """
 
     body_bytes: int = 32 << 20
@@ -61,6 +63,7 @@ class Limits:
     grace_seconds: float = 20.0
     least_rate: float = 50_000.0
     requests: int = 256
+    held_bytes: int = 512 << 20
 
     def most(self, path: str) -> int:
         """Bytes that a body may have."""
@@ -79,7 +82,7 @@ class Guard:
     def __init__(self, app: App, access: Access, limits: Limits | None = None) -> None:
         self._app, self._access = app, access
         self._limits = limits or Limits()
-        self._at_work = 0
+        self._load = _Load()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI says."""
@@ -89,21 +92,20 @@ class Guard:
         if scope["type"] != "http":  # websockets
             await send({"type": "websocket.close", "code": 1008})
             return
-        exchange = _Exchange(scope, receive, send, self._limits)
+        exchange = _Exchange(scope, receive, send, self._limits, self._load)
         refusal = self._access.check(scope) or exchange.too_large() or self._busy()
         if refusal is not None:
             await refusal.send(exchange.send)
             return
-        self._at_work += 1
+        self._load.requests += 1
         try:
             await self._answer(scope, exchange)
         finally:
-            self._at_work -= 1
+            self._load.requests -= 1
+            self._load.held -= exchange.held
 
     def _busy(self) -> Refusal | None:
-        if self._at_work < self._limits.requests:
-            return None
-        return Refusal(503, "the server is busy; ask again later", {"retry-after": "1"})
+        return _BUSY if self._load.requests >= self._limits.requests else None
 
     async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
         refusal: Refusal | None = None
@@ -130,10 +132,22 @@ def _fault(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
 
 
+@dataclass(slots=True)
+class _Load:
+    """What a server is at work on: requests, and bytes of their bodies in memory."""
+
+    requests: int = 0
+    held: int = 0
+
+
 class _Exchange:
     """One request and its answer, watched on their way."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, limits: Limits, load: _Load
+    ) -> None:
+        self.held = 0
+        self._load, self._is_upload = load, scope["path"] in limits.uploads
         self.started = self.ended = False
         self.refused: Refusal | None = None
         self._receive, self._send, self._limits = receive, send, limits
@@ -164,8 +178,12 @@ class _Exchange:
             )
             raise RefusedError(self.refused) from None
         self._bytes += len(message.get("body", b""))
+        self._hold(len(message.get("body", b"")))
         if self._bytes > self._most:
             self.refused = self._too_many_bytes()
+        elif self._load.held > self._limits.held_bytes:
+            self.refused = _BUSY
+        if self.refused is not None:
             raise RefusedError(self.refused)
         self._whole = not message.get("more_body", False)
         return message
@@ -188,6 +206,12 @@ class _Exchange:
         elif message["type"] == "http.response.body":
             self.ended = not message.get("more_body", False)
         await self._send(message)
+
+    def _hold(self, count: int) -> None:
+        """Count bytes that stay in memory until the answer is sent."""
+        if not self._is_upload:
+            self.held += count
+            self._load.held += count
 
     def _too_many_bytes(self) -> Refusal:
         most = f"{self._most >> 20} MiB" if self._most >> 20 else f"{self._most} bytes"

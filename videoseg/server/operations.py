@@ -39,6 +39,7 @@ _PROBLEMS = {
     502: "The model failed.",
     503: "The server is busy; Retry-After says when to ask again.",
     504: "The model did not answer in time.",
+    507: "There is no room for the file.",
 }
 
 
@@ -57,6 +58,7 @@ class Operation:
         status: Of an answer that is none of a problem.
         problems: Further statuses that it may answer with.
         uploads: Whether it may also be posted as a form with a file.
+        parameters: What varies in the path, and what it is.
     """
 
     method: str
@@ -82,7 +84,10 @@ class Operation:
 
 def routes_of(operations: Sequence[Operation]) -> list[Route]:
     """The routes of a server."""
-    return [Route(one.path, one.endpoint, methods=[one.method]) for one in operations]
+    return [
+        Route(one.path.replace("{path}", "{path:path}"), one.endpoint, methods=[one.method])
+        for one in operations
+    ]
 
 
 async def read(request: Request, form: type[Asked]) -> Asked:

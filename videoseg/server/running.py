@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -121,7 +121,7 @@ def _why_not(host: str, port: int, error: OSError) -> str:
 
 
 class Running(AbstractContextManager["Running"]):
-    """An application that answers while the context is open.
+    """An application that answers while the context is open; Ctrl-C only ends ``wait``.
 
     Args:
         app: The application, its guard before it.
@@ -164,8 +164,12 @@ class Running(AbstractContextManager["Running"]):
         # On a thread of its own it leaves signals to us.
         self._thread = threading.Thread(target=self._work, name="videoseg-server", daemon=True)
         self._failed: BaseException | None = None
+        self._told_to_end = threading.Event()
+        self._signals = ExitStack()
 
     def __enter__(self) -> Self:
+        # From here on, so that no Ctrl-C falls between the start and ``wait``.
+        self._signals.enter_context(_on_signals(self._told_to_end.set))
         self._thread.start()
         left = _START_SECONDS
         while not self._server.started and self._thread.is_alive() and left > 0:
@@ -178,6 +182,7 @@ class Running(AbstractContextManager["Running"]):
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
+        self._signals.close()
         with _on_signals(self._force):
             while self._thread.is_alive():
                 self._thread.join(_POLL_SECONDS)
@@ -185,10 +190,8 @@ class Running(AbstractContextManager["Running"]):
 
     def wait(self) -> None:
         """Return when Ctrl-C or a signal to end has come, or the server has ended by itself."""
-        ended = threading.Event()
-        with _on_signals(ended.set):
-            while self._thread.is_alive() and not ended.wait(_POLL_SECONDS):
-                pass
+        while self._thread.is_alive() and not self._told_to_end.wait(_POLL_SECONDS):
+            pass
 
     def _work(self) -> None:
         try:
