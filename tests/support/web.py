@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import pytest
 
+from tests.support.waiting import PATIENCE
 from videoseg.protocols import Segmenter
 from videoseg.server.access import Access
 from videoseg.server.asgi import App
@@ -47,7 +48,7 @@ def send(
     place: str, method: str, path: str, body: bytes | None = None, **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
     """One request on a connection of its own."""
-    with closing(http.client.HTTPConnection(place, timeout=120)) as connection:
+    with closing(http.client.HTTPConnection(place, timeout=PATIENCE)) as connection:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body=body, headers=named)
         answer = connection.getresponse()
@@ -66,7 +67,7 @@ def post_json(place: str, path: str, value: Any, **headers: str) -> tuple[int, A
 def raw(place: str) -> Iterator[socket.socket]:
     """A connection without any manners."""
     host, port = place.split(":")
-    with closing(socket.create_connection((host, int(port)), timeout=120)) as client:
+    with closing(socket.create_connection((host, int(port)), timeout=PATIENCE)) as client:
         yield client
 
 

@@ -63,7 +63,7 @@ class Limits:
     grace_seconds: float = 20.0
     least_rate: float = 50_000.0
     requests: int = 256
-    held_bytes: int = 512 << 20
+    held_bytes: int = 256 << 20
 
     def most(self, path: str) -> int:
         """Bytes that a body may have."""

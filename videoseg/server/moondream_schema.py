@@ -10,6 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 _LONGEST = 1000
 """Letters of a phrase."""
 _MOST_REFS = 64
+_PICTURE = (
+    "data:image/png;base64,"
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFUlEQVQI12M8ceIEAzbAxIADDE4JANcn"
+    "Ami1Pw5IAAAAAElFTkSuQmCC"
+)
+"""A grey picture of 8 x 8 pixels."""
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -34,10 +40,17 @@ class Located(BaseModel):
             min_length=1,
             description="JPEG, PNG or WebP as a data URI: data:image/jpeg;base64,... Addresses are "
             "not fetched.",
+            examples=[_PICTURE],
         ),
     ]
     object: Annotated[
-        str, Field(min_length=1, max_length=_LONGEST, description="What is looked for, in words.")
+        str,
+        Field(
+            min_length=1,
+            max_length=_LONGEST,
+            description="What is looked for, in words.",
+            examples=["cat"],
+        ),
     ]
     settings: Annotated[Settings | None, Field(description="Further wishes.")] = None
     model: Annotated[
