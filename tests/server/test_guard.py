@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 import pytest
 
@@ -136,8 +137,19 @@ def test_guessing_is_slowed() -> None:
 def test_one_request_is_one_guess() -> None:
     many = tuple(f"Bearer {number}" for number in range(100))
     app = guarded(Access(loopback=False, token=RIGHT))
-    assert ask(app, request(authorization=(*many, f"Bearer {RIGHT}"))).status == 401
-    assert ask(app, request(x_moondream_auth=RIGHT)).status == 429
+    client = "10.0.0.1"
+    guesses = request(authorization=(*many, f"Bearer {RIGHT}"), client=client)
+    assert ask(app, guesses).status == 401
+    assert ask(app, request(x_moondream_auth=RIGHT, client=client)).status == 429
+
+
+def test_whoever_shares_a_proxy_is_not_shut_out_with_others() -> None:
+    app = guarded(Access(loopback=False, token=RIGHT))
+    begun = time.monotonic()
+    for _ in range(3):
+        assert ask(app, request(x_moondream_auth="wrong")).status == 401
+    assert time.monotonic() - begun >= 1.5, "but guessing is slow"
+    assert ask(app, request(x_moondream_auth=RIGHT)).status == 200
 
 
 def test_guesses_of_many_addresses_take_bounded_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -22,11 +23,13 @@ class Refusal:
         status: The HTTP status.
         sentence: What was wrong, and what to do.
         headers: Further headers, by name in lower case.
+        after: Seconds until it is sent, for those who must not ask quickly.
     """
 
     status: int
     sentence: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    after: float = 0.0
 
     @property
     def body(self) -> bytes:
@@ -35,6 +38,8 @@ class Refusal:
 
     async def send(self, send: Send) -> None:
         """Answer with it."""
+        if self.after:
+            await asyncio.sleep(self.after)
         body = self.body
         fields = {"content-type": "application/json", "content-length": str(len(body))}
         start = {
