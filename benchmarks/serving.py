@@ -148,12 +148,13 @@ def asked(place: str, image: RgbImage, phrase: str) -> Callable[[int], float]:
     """One request, told by the seconds it took; raises where it is not answered."""
     body = json.dumps({"image_url": as_sent(image)[0], "object": phrase}).encode()
 
-    def ask(_: int) -> float:
+    def ask(number: int) -> float:
+        del number
         begun = time.perf_counter()
         kind = "application/json"
-        status, _, answer = web.send(place, "POST", "/v1/detect", body, content_type=kind)
+        status, _, said = web.send(place, "POST", "/v1/detect", body, content_type=kind)
         if status != 200:
-            raise RuntimeError(f"{status}: {answer[:200]!r}")
+            raise RuntimeError(f"{status}: {said!r}")
         return time.perf_counter() - begun
 
     return ask

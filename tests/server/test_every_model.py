@@ -26,6 +26,7 @@ def direct(model: Any, prompt: Prompt) -> Mask | None:
     return None if best is None else best.mask
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("marked", [False, True])
 def test_it_answers_as_the_model_does(name: str, marked: bool, tmp_path: Path) -> None:

@@ -147,6 +147,7 @@ def test_nonsense_is_refused_in_json() -> None:
             assert b"Traceback" not in answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["Content-Length: 1073741824", "Transfer-Encoding: chunked"])
 def test_a_gigabyte_is_refused_and_takes_no_memory(how: str) -> None:
     piece = b"x" * (1 << 20)
