@@ -24,7 +24,6 @@ from videoseg.server.metrics import CONTENT_TYPE, Measured, Metrics
 from videoseg.server.operations import Operation, as_json, document, routes_of
 from videoseg.server.skills import Skills, refusal_of
 
-_log = logging.getLogger(__name__)
 HEALTH = "/healthz"
 _TITLE = "videoseg"
 _ABOUT = "Outlines of what words, points and boxes name, in pictures and in videos."
@@ -58,6 +57,8 @@ class Service:
     jobs: JobSkills | None = None
 
     def __post_init__(self) -> None:
+        # It writes of what clients send into the log, line after line.
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)
         thread = self.skills.thread
         self.metrics.gauges.append(
             ("videoseg_queue_length", "Questions that wait for the model.", lambda: thread.waiting)
