@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ import pytest
 
 from tests.support import web
 from tests.support.fakes import Colours
-from tests.support.hosted_servers import pieces
+from tests.support.hosted_servers import KEY, answer, pieces, serving
 from videoseg.errors import LimitReachedError, ModelError
 from videoseg.geometry import masks
 from videoseg.models._hosted.reading import Limits as ReadingLimits
@@ -374,6 +375,24 @@ def test_what_waits_is_bounded() -> None:
             answers = list(clients.map(once, range(12)))
     assert {status for status, _ in answers} == {200, 503}
     assert all("retry-after" in headers for status, headers in answers if status == 503)
+
+
+def test_a_services_key_is_in_no_answer_and_no_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("httpx2")
+    monkeypatch.setenv("THE_KEY", KEY)
+    refused = answer({"error": f"the key {KEY} is not known"}, 401)
+    with (
+        caplog.at_level(logging.DEBUG),
+        serving(lambda _: refused) as service,
+        web.answering(Moondream(url=service.url, cache="off", key_from="THE_KEY")) as place,
+    ):
+        status, said = ask(place, "detect", picture(), "red")
+    assert service.requests[0].headers["x-moondream-auth"] == KEY
+    assert 500 <= status < 600
+    assert KEY not in str(said)
+    assert KEY not in caplog.text
 
 
 def test_a_token_opens_it_as_moondreams_clients_send_it(capfd: pytest.CaptureFixture[str]) -> None:

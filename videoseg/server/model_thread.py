@@ -177,7 +177,10 @@ class ModelThread:
     def _most(self) -> int:
         if self._batch:
             return self._batch
-        return self.model.batch_size() if isinstance(self.model, AsyncSegmenter) else 1
+        try:
+            return self.model.batch_size() if isinstance(self.model, AsyncSegmenter) else 1
+        except Exception:  # it will fail again when it is asked, where somebody hears it
+            return 1
 
     def _answer(self, batch: Sequence[_Question]) -> None:
         known = []
