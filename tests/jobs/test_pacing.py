@@ -56,6 +56,20 @@ def test_the_pace_begins_with_the_first_frame() -> None:
     assert not clock.slept
 
 
+def test_where_frames_are_waited_for_a_late_one_delays_all_that_follow() -> None:
+    clock = HandClock()
+    pacer = Pacer(1, clock, waits=True)
+    assert pacer.due(Fraction(5)) == 1000
+    assert pacer.due(Fraction(6)) == 1001, "it is there before its time"
+    clock.time = 1010
+    assert pacer.due(Fraction(7)) == 1010, "it was not there in time"
+    assert pacer.due(Fraction(8)) == 1011
+    assert pacer.due(Fraction(15, 2)) == 1010.5
+    clock.time = 1010.75
+    assert pacer.due(Fraction(15, 2)) == 1010.75, "of another camera, and a little late"
+    assert pacer.due(Fraction(9)) == 1012, "which delays nothing"
+
+
 def test_without_a_rate_every_frame_is_due_at_once() -> None:
     clock = HandClock()
     pacer = Pacer(0, clock)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -18,8 +17,9 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from tests.support import media
+from tests.support import media, processes
 from tests.support.commandline import Blind
+from tests.support.processes import posix
 from tests.support.waiting import PATIENCE, until
 from videoseg.config.run_config import RunConfig, load
 from videoseg.errors import UsageError
@@ -224,18 +224,10 @@ def test_an_interrupt_before_the_first_scene_publishes_nothing(tmp_path: Path) -
 # Interrupts, in processes of their own -----------------------------------------------------------
 
 BOX = ["--box", "4,4,60,60", "--write", "svg", "--json"]
-PROGRAM = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    "import runpy; runpy.run_module('videoseg', run_name='__main__')"
-)
 
 
 def started(*arguments: str, stdin: int | None = None) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", PROGRAM, "replay", *arguments]
-    return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+    return processes.started("replay", *arguments, stdin=stdin)
 
 
 @posix

@@ -200,3 +200,55 @@ def as_json(stamp: int, **fields: Any) -> bytes:
     seconds, nanoseconds = divmod(stamp, 10**9)
     time = {"sec": seconds, "nsec": nanoseconds}
     return json.dumps({"timestamp": time, "frame_id": "camera", **fields}).encode()
+
+
+class Recorder:
+    """Writes a log bit by bit, as a recorder does: every message is on the disk at once.
+
+    Args:
+        path: Of the file.
+        chunked: Whether messages come in chunks, here of one message each.
+    """
+
+    def __init__(self, path: Path, *, chunked: bool = True) -> None:
+        self.path, self._chunked = path, chunked
+        self._file = path.open("wb")
+        self._writer: Any = None
+        self._channels: dict[str, int] = {}
+
+    def start(self) -> None:
+        """Write what a file begins with."""
+        writing = pytest.importorskip("mcap.writer")
+        self._writer = writing.Writer(self._file, chunk_size=1, use_chunking=self._chunked)
+        self._writer.start()
+        self._file.flush()
+
+    def add(self, each: Written, schema: str = "foxglove.CompressedImage") -> None:
+        """Write a message."""
+        if each.topic not in self._channels:
+            number = self._writer.register_schema(schema, "protobuf", b"")
+            self._channels[each.topic] = self._writer.register_channel(
+                each.topic, "protobuf", number
+            )
+        channel = self._channels[each.topic]
+        self._writer.add_message(channel, each.log_time, each.data, each.stamp)
+        self._file.flush()
+
+    def add_square(self, index: int, topic: str = "/cam") -> None:
+        """Write one picture of ``media.moving_square``."""
+        stamp, image = START + index * STEP, media.moving_square(index, 192, 128)
+        self.add(Written(topic, stamp, stamp + LATENCY, compressed(stamp, png(image))))
+
+    def write(self, data: bytes) -> None:
+        """Write bytes as they are."""
+        self._file.write(data)
+        self._file.flush()
+
+    def finish(self) -> None:
+        """Write the summary and the end."""
+        self._writer.finish()
+        self._file.close()
+
+    def crash(self) -> None:
+        """Write no end."""
+        self._file.close()

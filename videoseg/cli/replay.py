@@ -22,7 +22,7 @@ from videoseg.cli.options.model import ModelOptions
 from videoseg.cli.options.outputs import OutputOptions, Overwrite
 from videoseg.cli.options.prompts import PromptOptions, Text
 from videoseg.cli.options.report import MessageOptions, ReportOptions
-from videoseg.cli.options.settings import SettingOptions, note_origins
+from videoseg.cli.options.settings import RunOptions, SettingOptions, note_origins
 from videoseg.cli.options.view import DecodingOptions, RangeOptions, TopicOptions, ViewOptions
 from videoseg.errors import PromptError, UsageError
 
@@ -39,6 +39,9 @@ the moment a frame is due until its outlines are there; of a camera, a live
 address or a pipe from the moment the frame is decoded, and at --rate 0 from
 the moment the model takes it.
 
+With --follow, an MCAP that is still recorded is read until the recorder
+writes its end. A frame that comes later than it is due is due when it comes.
+
 Ctrl-C ends the input: with -o, what was found until then is completed and
 published, and the exit code is 130. Pressed twice, nothing is published.
 
@@ -53,6 +56,8 @@ videoseg replay clip.mp4 "the dog" --rate 0 --json
 videoseg replay rtsp://camera/stream "the person" --drop oldest --queue 1
 
 videoseg replay camera:0 "the cup" -o out/
+
+videoseg replay run.mcap "the block" --follow --idle 10
 """
 
 
@@ -95,6 +100,50 @@ class PaceOptions:
         return Pace(self.rate, self.drop, self.queue or QUEUE)
 
 
+@dataclass(frozen=True)
+class FollowOptions(RunOptions):
+    """Whether an input is read while it is written."""
+
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on reading an MCAP that is still recorded.")
+    ] = False
+    idle: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="With --follow, end when nothing was added for so long (default: wait).",
+        ),
+    ] = None
+
+    def assignments(self) -> list[str]:
+        """What the source of MCAP is told.
+
+        Raises:
+            UsageError: A time is given for nothing.
+        """
+        if self.idle is not None and not self.follow:
+            raise UsageError("--idle goes with --follow; add it, or leave --idle out")
+        idle = [] if self.idle is None else [f"sources.mcap.idle={self.idle}"]
+        return ["sources.mcap.follow=true", *idle] if self.follow else []
+
+    def check(self, location: str, settings: RunConfig) -> None:
+        """Refuse to follow what is no MCAP.
+
+        Raises:
+            UsageError: It is none.
+        """
+        from videoseg.jobs.inputs import location_of, source_name
+        from videoseg.system.addresses import without_secrets
+
+        kind = source_name(location_of(location), settings)
+        if self.follow and kind != "mcap":
+            raise UsageError(
+                f"--follow is for MCAP files, and {without_secrets(location)} is read as {kind}; "
+                "leave it out, or give the .mcap file itself"
+            )
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb to the application."""
     app.command("replay", epilog=EPILOG)(replay)
@@ -109,6 +158,7 @@ def replay(
     ] = None,
     text: Text = None,
     pacing: PaceOptions,
+    following: FollowOptions,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Output folder (default: write nothing).")
     ] = None,
@@ -132,12 +182,14 @@ def replay(
 
     messages.set_up()
     _check(view, model, outputs, out)
-    settings = given.in_force(marks, part, view, decoding, topics, model, outputs, edges)
+    groups = (marks, part, view, decoding, topics, following, model, outputs, edges)
+    settings = given.in_force(*groups)
     settings = service.limited(settings)
     note_origins(settings)
     outputs.check(settings)
     location, prompts = _asked(words or (), text or (), marks, settings)
     topics.check([location], settings)
+    following.check(location, settings)
     ask_consent(settings, location, frames_of([location], prompts, settings), yes=service.yes)
     mode = Mode.NONE if messages.quiet else report.progress
     files = [str(path) for path in (marks.prompts, given.config) if path]

@@ -56,10 +56,13 @@ class Pacer:
     Attributes:
         rate: Seconds of the input in a second; 0 = every frame is due as soon as it is there.
         clock: The time.
+        waits: Whether frames may be asked about only once they are there, as of what is still
+            recorded: one that comes too late is due when it comes, and all after it are later, too.
     """
 
     rate: float
     clock: Clock
+    waits: bool = False
     _begun: tuple[Fraction, float] | None = field(init=False, repr=False, default=None)
     _latest: tuple[Fraction, float] = field(init=False, repr=False, default=(Fraction(0), 0.0))
 
@@ -81,6 +84,10 @@ class Pacer:
             self._begun = self._latest = seconds, self._latest[1]
         first, begun = self._begun
         due = begun + float((seconds - first) / Fraction(self.rate))
+        if self.waits and (late := self.clock.now() - due) > 0:
+            if seconds >= self._latest[0]:  # one that is out of order delays no others
+                self._begun = first, begun + late
+            due += late
         self._latest = max(self._latest, (seconds, due))
         return due
 

@@ -18,7 +18,7 @@ from videoseg.jobs.pacing import Clock, Drop, FrameQueue, Pacer, SystemClock
 from videoseg.jobs.planning import plan_of
 from videoseg.jobs.running import OnAnswer, Steps, follow, run_once
 from videoseg.pipeline import FRAMES_AHEAD, Tally
-from videoseg.protocols import LooksAhead, TwoPassTracker
+from videoseg.protocols import Growing, LooksAhead, Stoppable, TwoPassTracker
 from videoseg.runlog.manifest import Ended
 from videoseg.runlog.summary import Summary
 from videoseg.stages.budget import Budget
@@ -243,10 +243,14 @@ class _Player:
                 yield frame
         finally:
             self.queue.leave()
+            if isinstance(self.parts.input.source, Stoppable):
+                self.parts.input.source.stop()
             thread.join(_GRACE_SECONDS)  # one that is blocked in a read ends with the process
 
     def _feed(self) -> None:
-        pacer, decoded = Pacer(self.pace.rate or 0.0, self.clock), self._decoded()
+        source, decoded = self.parts.input.source, self._decoded()
+        waits = isinstance(source, Growing) and source.is_growing
+        pacer = Pacer(self.pace.rate or 0.0, self.clock, waits)
         try:
             with closing(read_ahead(decoded, FRAMES_AHEAD)) as ready:
                 for frame in ready:

@@ -36,9 +36,11 @@ from videoseg.protocols.sources import Accepts as Accepts
 from videoseg.protocols.sources import CountsLosses as CountsLosses
 from videoseg.protocols.sources import Describes as Describes
 from videoseg.protocols.sources import FrameSource as FrameSource
+from videoseg.protocols.sources import Growing as Growing
 from videoseg.protocols.sources import HasNotes as HasNotes
 from videoseg.protocols.sources import ReadsBeside as ReadsBeside
 from videoseg.protocols.sources import Sparse as Sparse
+from videoseg.protocols.sources import Stoppable as Stoppable
 from videoseg.protocols.sources import Timed as Timed
 from videoseg.protocols.stages import LooksAhead as LooksAhead
 from videoseg.protocols.stages import Resumable as Resumable

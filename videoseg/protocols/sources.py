@@ -84,6 +84,25 @@ class Sparse(Protocol):
 
 
 @runtime_checkable
+class Growing(Protocol):
+    """A source that may read what is still being written."""
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether frames come as they are written; their times say how far apart they are."""
+        ...
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """A source that can be told, while another thread waits in it, that no more is wanted."""
+
+    def stop(self) -> None:
+        """End every reading as if the medium had ended. A signal's handler may call it."""
+        ...
+
+
+@runtime_checkable
 class HasNotes(Protocol):
     """A source that has something to say about its input."""
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from annotated_types import Ge
+from typing_extensions import Doc
+
+from videoseg.sources._logs.growth import Growth
 from videoseg.sources._logs.mcap_log import McapLog
 from videoseg.sources._logs.mcap_records import MAGIC
 from videoseg.sources._logs.source import LogSource
@@ -16,8 +21,14 @@ class McapSource(LogSource):
     """The topics of an MCAP file that hold pictures; see ``LogSource``.
 
     Files that a recorder left without an end or a summary are read as far as they go, chunks that
-    are damaged are passed. Needs the extra ``robotics``.
+    are damaged are passed. One that a recorder still writes can be followed: its frames come as
+    whole records do, until the recorder writes the end. Needs the extra ``robotics``.
     """
+
+    follow: Annotated[bool, Doc("go on reading a log that is still written, until its end")] = False
+    idle: Annotated[
+        float, Ge(0), Doc("seconds without growth that end following; 0 = wait for the end")
+    ] = 0.0
 
     @classmethod
     def accepts(cls, location: str) -> float:
@@ -38,6 +49,10 @@ class McapSource(LogSource):
     def log_at(self, path: Path) -> McapLog:
         """The log in a file."""
         return McapLog(path)
+
+    def growth_of(self, path: Path) -> Growth | None:
+        """Waits for more, where the log is to be followed."""
+        return Growth(path, self.idle) if self.follow else None
 
 
 PARTS = {"mcap": McapSource}

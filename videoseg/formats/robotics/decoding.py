@@ -26,6 +26,19 @@ class TopicDecoder:
         self._video = VideoStream(shown.background) if kind is ImageKind.VIDEO else None
         self._reader = reader
 
+    @property
+    def needs_key(self) -> bool:
+        """Whether decoding begins with a key frame."""
+        return self._video is not None
+
+    def is_key(self, message: ImageMessage) -> bool:
+        """Whether decoding can begin with a message.
+
+        Raises:
+            MessageError: Its format is not known.
+        """
+        return self._video is None or self._video.is_key(message)
+
     def read(self, data: bytes | memoryview) -> ImageMessage:
         """What is in a message.
 

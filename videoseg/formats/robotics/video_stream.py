@@ -45,6 +45,14 @@ class VideoStream:
         self._codec = ""
         self._passed: list[bytes] = []
 
+    def is_key(self, message: ImageMessage) -> bool:
+        """Whether decoding can begin with a message.
+
+        Raises:
+            MessageError: Its format is not known.
+        """
+        return is_key(bytes(message.data), self._codec_of(message))
+
     def skip(self, message: ImageMessage) -> None:
         """Pass a message whose picture is not wanted; a later one may need it."""
         data, codec = bytes(message.data), self._codec_of(message)

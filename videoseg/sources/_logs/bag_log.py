@@ -11,7 +11,8 @@ from typing import Any
 
 from videoseg.errors import MissingDependencyError, SourceError, VideosegError
 from videoseg.formats.robotics.topics import printable
-from videoseg.sources._logs.log import Damage, Entry, Topic
+from videoseg.sources._logs.growth import Growth
+from videoseg.sources._logs.log import Damage, Entrance, Entry, Topic
 
 METADATA = "metadata.yaml"
 """File in a folder that ``ros2 bag record`` has made."""
@@ -36,9 +37,15 @@ class BagLog:
                 self._topics = _topics(bag, "cdr" if self.path.is_dir() else "ros1")
         return self._topics
 
-    def messages(self, topics: Set[str], damage: Damage) -> Generator[Entry]:
+    def messages(
+        self,
+        topics: Set[str],
+        damage: Damage,
+        begin: Entrance | None = None,
+        growth: Growth | None = None,
+    ) -> Generator[Entry]:
         """The messages of some topics by the time of writing; see ``Log``."""
-        del damage  # what cannot be read ends the reading
+        del damage, begin, growth  # what cannot be read ends the reading, and a bag is whole
         known = {topic.name: topic.schema for topic in self.topics()}
         with self._opened() as bag:
             names = {each.id: printable(each.topic) for each in bag.connections}
@@ -51,6 +58,11 @@ class BagLog:
                 return
             for connection, time, data in bag.messages(connections):
                 yield Entry(names[connection.id], time, time, data)
+
+    def entrances(self, topics: Set[str]) -> Sequence[Entrance]:
+        """None: bags are read from their beginning."""
+        del topics
+        return ()
 
     @contextmanager
     def _opened(self) -> Generator[Any]:

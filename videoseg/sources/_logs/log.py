@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence, Set
+from collections.abc import Generator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from videoseg.formats.robotics.messages import ImageKind
 from videoseg.formats.robotics.schemas import image_kind
+from videoseg.sources._logs.growth import Growth
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Topic:
     def kind(self) -> ImageKind | None:
         """What pictures it holds; None if it holds none."""
         return image_kind(self.schema)
+
+    def is_like(self, other: Topic) -> bool:
+        """Whether messages of both are read in the same way."""
+        return (self.schema, self.encoding) == (other.schema, other.encoding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,19 @@ class Damage:
     truncated: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A place in a log where reading can begin.
+
+    Attributes:
+        place: Where it is, as the log counts.
+        before: Messages of each topic that lie before it.
+    """
+
+    place: int
+    before: Mapping[str, int]
+
+
 class Log(Protocol):
     """A log of some format."""
 
@@ -78,10 +96,30 @@ class Log(Protocol):
         """
         ...
 
-    def messages(self, topics: Set[str], damage: Damage) -> Generator[Entry]:
+    def messages(
+        self,
+        topics: Set[str],
+        damage: Damage,
+        begin: Entrance | None = None,
+        growth: Growth | None = None,
+    ) -> Generator[Entry]:
         """The messages of some topics in the order of the log.
+
+        Args:
+            topics: Their names.
+            damage: Takes what is wrong with the log.
+            begin: Where to begin, one of ``entrances``; None = with the first message.
+            growth: Waits for more where the log is still written; None = read what is there.
 
         Raises:
             SourceError: It cannot be read any further, and it cannot be told as ``damage``.
+        """
+        ...
+
+    def entrances(self, topics: Set[str]) -> Sequence[Entrance]:
+        """Places where reading some topics can begin, in order; none where the log does not say.
+
+        Raises:
+            SourceError: It cannot be read.
         """
         ...

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import struct
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence, Set
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from videoseg.errors import MissingDependencyError, SourceError
 from videoseg.formats.robotics.topics import printable
-from videoseg.sources._logs.log import Damage, Entry, Topic
+from videoseg.sources._logs.growth import Growth
+from videoseg.sources._logs.log import Damage, Entrance, Entry, Topic
 from videoseg.sources._logs.mcap_records import (
     CHANNEL,
     CHUNK,
@@ -60,15 +61,23 @@ class McapLog:
                 )
         return self._topics
 
-    def messages(self, topics: Set[str], damage: Damage) -> Generator[Entry]:
+    def messages(
+        self,
+        topics: Set[str],
+        damage: Damage,
+        begin: Entrance | None = None,
+        growth: Growth | None = None,
+    ) -> Generator[Entry]:
         """The messages of some topics in the order of the file; see ``Log``."""
-        known = {topic.name: (topic.schema, topic.encoding) for topic in self.topics()}
+        known = {topic.name: topic for topic in self.topics()}
         with self._opened() as file:
             channels = _Channels()
             if self._summary is not None:
                 channels.add_all(self._summary)
             wanted = channels.ids(topics) if self._chunks else None
-            for kind, content in self._flat(file, damage, wanted):
+            place = len(MAGIC) if begin is None else begin.place
+            found = records(file, damage, place, _no_more if growth is None else growth.beyond)
+            for kind, content in self._flat(found, damage, wanted):
                 if kind == MESSAGE:
                     if len(content) < _MESSAGE.size:
                         damage.counts["messages that are cut off"] += 1
@@ -77,11 +86,34 @@ class McapLog:
                     topic = channels.topics.get(number)
                     if topic is None or topic.name not in topics:
                         continue
-                    if (topic.schema, topic.encoding) == known.get(topic.name):
+                    if topic.is_like(known[topic.name]):
                         data = content[_MESSAGE.size :]
                         yield Entry(topic.name, log_time, publish_time, data)
                 else:
                     channels.add(kind, content)
+
+    def entrances(self, topics: Set[str]) -> Sequence[Entrance]:
+        """Chunks, where the index says how many messages of each topic they hold; see ``Log``."""
+        known = {topic.name: topic for topic in self.topics()}
+        if not self._chunks:
+            return ()
+        declared = _Channels()
+        declared.add_all(self._summary)
+        wanted = {
+            number: topic.name
+            for number, topic in declared.topics.items()
+            if topic.name in topics and topic.is_like(known[topic.name])
+        }
+        before = dict.fromkeys(topics, 0)
+        found: list[Entrance] = []
+        with self._opened() as file:
+            for chunk in sorted(self._summary.chunk_indexes, key=_place_of):
+                found.append(Entrance(chunk.chunk_start_offset, dict(before)))
+                for number, place in chunk.message_index_offsets.items():
+                    if number in wanted:
+                        before[wanted[number]] += len(_indexed_times(file, place, number))
+        # Messages outside of chunks, and those of a damaged index, are in no count.
+        return found if all(before[name] == known[name].count for name in topics) else ()
 
     def _opened(self) -> BinaryIO:
         try:
@@ -94,10 +126,13 @@ class McapLog:
         return file
 
     def _flat(
-        self, file: BinaryIO, damage: Damage, wanted: Set[int] | None = None
+        self,
+        found: Iterable[tuple[int, int, memoryview]],
+        damage: Damage,
+        wanted: Set[int] | None = None,
     ) -> Iterator[tuple[int, memoryview]]:
         """All records, those in chunks too; chunks without any wanted channel are passed."""
-        for kind, place, content in records(file, damage):
+        for kind, place, content in found:
             if kind != CHUNK:
                 yield kind, content
             elif wanted is None or not wanted.isdisjoint(self._chunks.get(place, wanted)):
@@ -107,7 +142,7 @@ class McapLog:
         """Topics of a file without a summary, with what was counted."""
         channels, counts, damage = _Channels(), Counter[int](), Damage()
         spans: dict[int, tuple[int, int]] = {}
-        for kind, content in self._flat(file, damage):
+        for kind, content in self._flat(records(file, damage), damage):
             if kind != MESSAGE:
                 channels.add(kind, content)
             elif len(content) >= _MESSAGE.size:
@@ -149,7 +184,12 @@ def _from_summary(summary: Any, file: BinaryIO) -> tuple[Topic, ...]:
 
 def _times(file: BinaryIO, chunk: Any, channel: int) -> list[int]:
     """Times of a channel's messages in a chunk, by its index; of the chunk where it is damaged."""
-    place = chunk.message_index_offsets[channel]
+    found = _indexed_times(file, chunk.message_index_offsets[channel], channel)
+    return found or [chunk.message_start_time, chunk.message_end_time]
+
+
+def _indexed_times(file: BinaryIO, place: int, channel: int) -> list[int]:
+    """Times in an index of a channel's messages; none where it is damaged."""
     head = b""
     if place < file.seek(0, os.SEEK_END):
         file.seek(place)
@@ -158,13 +198,18 @@ def _times(file: BinaryIO, chunk: Any, channel: int) -> list[int]:
         kind, _, number, size = _INDEX.unpack(head)
         if (kind, number) == (MESSAGE_INDEX, channel) and 0 < size <= _LARGEST_IN_SUMMARY:
             pairs = file.read(size - size % _PAIR.size)
-            found = [
-                time
-                for time, _ in _PAIR.iter_unpack(pairs[: len(pairs) // _PAIR.size * _PAIR.size])
-            ]
-            if found:
-                return found
-    return [chunk.message_start_time, chunk.message_end_time]
+            pairs = pairs[: len(pairs) // _PAIR.size * _PAIR.size]
+            return [time for time, _ in _PAIR.iter_unpack(pairs)]
+    return []
+
+
+def _place_of(chunk: Any) -> int:
+    return int(chunk.chunk_start_offset)
+
+
+def _no_more(_: int) -> int | None:
+    """A file that is read as far as it goes."""
+    return None
 
 
 def _merged(
@@ -174,7 +219,7 @@ def _merged(
     found: dict[str, Topic] = {}
     for number, topic in sorted(channels.topics.items(), key=lambda item: (item[1].name, item[0])):
         first = found.get(topic.name, replace(topic, count=None if counts is None else 0))
-        if (first.schema, first.encoding) != (topic.schema, topic.encoding):
+        if not topic.is_like(first):
             continue
         count = (
             None if first.count is None or counts is None else (first.count + counts.get(number, 0))

@@ -6,11 +6,10 @@ chunk that is damaged and believes every size that it is told.
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from videoseg.errors import MissingDependencyError
@@ -32,30 +31,42 @@ class _ChunkError(ValueError):
     """A chunk cannot be unpacked; says why."""
 
 
-def records(file: BinaryIO, damage: Damage) -> Iterator[tuple[int, int, memoryview]]:
+def records(
+    file: BinaryIO,
+    damage: Damage,
+    place: int = len(MAGIC),
+    beyond: Callable[[int], int | None] = lambda _: None,
+) -> Iterator[tuple[int, int, memoryview]]:
     """Kind, place in the file and content of the records that matter, up to the end of the data.
 
     A chunk comes packed. What ends too early is told as ``damage.truncated``.
+
+    Args:
+        file: The file.
+        damage: Takes what is wrong with it.
+        place: Where a record begins, to read from there on.
+        beyond: Waits until a file that is still written has more bytes than some, and says how
+            many; None where no more will come.
     """
     size = file.seek(0, os.SEEK_END)
-    place = file.seek(len(MAGIC))
     while True:
+        file.seek(place)  # the caller may have looked elsewhere
         head = file.read(_HEAD.size)
-        if len(head) < _HEAD.size:
-            break
-        kind, length = _HEAD.unpack(head)
+        kind, length = _HEAD.unpack(head) if len(head) == _HEAD.size else (None, 0)
         if kind in (DATA_END, FOOTER):
             return
-        if kind == 0 or length > size - place - _HEAD.size:
+        if kind == 0:
             break
-        if kind not in _WANTED:
-            file.seek(length, io.SEEK_CUR)
-        elif length > LARGEST:
+        if kind is None or length > size - place - _HEAD.size:
+            grown = beyond(size)
+            if grown is None:
+                break
+            size = grown
+            continue
+        if kind in _WANTED and length > LARGEST:
             damage.counts["too large"] += 1
-            file.seek(length, io.SEEK_CUR)
-        else:
+        elif kind in _WANTED:
             yield kind, place, memoryview(file.read(length))
-            file.seek(place + _HEAD.size + length)  # the caller may have looked elsewhere
         place += _HEAD.size + length
     damage.truncated = f"it breaks off after {place:,} bytes"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -23,8 +25,10 @@ from videoseg.formats.robotics.topics import chosen_topics, globs_of, stream_nam
 from videoseg.geometry.sizes import check_pixels
 from videoseg.sources._av.decoding import OnTruncation
 from videoseg.sources._logs.clock import Stamp, TopicClock, rate_of, usual_distance
-from videoseg.sources._logs.log import Damage, Log, Topic
+from videoseg.sources._logs.growth import Growth
+from videoseg.sources._logs.log import Damage, Entrance, Log, Topic
 from videoseg.sources._logs.sample import Sample
+from videoseg.sources._logs.seeking import Sought, entrance_for_index, entrance_for_time
 from videoseg.sources._logs.topic_reader import TIME_BASE, TopicReader
 from videoseg.types import Frame, StreamInfo, TopicInfo
 
@@ -38,12 +42,14 @@ class _Opened:
         info: Its stream.
         stamp: Which times are taken.
         usual: Usual distance of two pictures, ns.
+        lag: Log time of its first message minus its stamp, ns.
     """
 
     topic: Topic
     info: StreamInfo
     stamp: Stamp
     usual: int | None
+    lag: int
 
 
 @dataclass
@@ -84,6 +90,7 @@ class LogSource(ABC):
     _found: tuple[str, ...] = field(init=False, repr=False, default=())
     _readers: Sequence[TopicReader] = field(init=False, repr=False, default=())
     _damage: Damage = field(init=False, repr=False, default_factory=Damage)
+    _growth: Growth | None = field(init=False, repr=False, default=None)
     _running: weakref.WeakSet[Generator[Frame]] = field(
         init=False, repr=False, default_factory=weakref.WeakSet
     )
@@ -95,6 +102,21 @@ class LogSource(ABC):
         Raises:
             SourceError: It is none of this kind.
         """
+
+    def growth_of(self, path: Path) -> Growth | None:
+        """Who waits for more of a log that is still written; None to read what is there."""
+        del path
+        return None
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether frames come as the log is written; see ``Growing``."""
+        return self._growth is not None
+
+    def stop(self) -> None:
+        """Wait for no more; see ``Stoppable``."""
+        if self._growth is not None:
+            self._growth.stopped = True
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -138,6 +160,9 @@ class LogSource(ABC):
         """
         self.close()
         log = self._log_of(location)
+        self._growth = growth = self.growth_of(Path(location))
+        if growth is not None and growth.until(lambda: self._is_begun(location)):
+            log = self._log_of(location)
         topics = [topic for topic in log.topics() if topic.kind is not None]
         names = self._chosen(location, [topic.name for topic in topics])
         if not names:
@@ -175,16 +200,18 @@ class LogSource(ABC):
     def index_at(self, seconds: Fraction) -> int:
         """Index of the first frame of the first topic at this time or later; their number if none.
 
-        Reads the log up to there.
+        Reads the log up to there, where it has an index from a little before.
 
         Raises:
             SourceError: No log is open.
         """
         if self._log is None:
             raise SourceError("no log is open; call open() with a file or folder first")
-        first = self._opened[0]
-        reader, wanted = self._reader(first, 0, None), seconds / TIME_BASE
-        entries = self._log.messages({first.topic.name}, Damage())
+        first, wanted = self._opened[0], seconds / TIME_BASE
+        name = first.topic.name
+        begin = entrance_for_time(self._log, name, self._sought(first), math.ceil(wanted))
+        reader = self._reader(first, 0, None, begin)
+        entries = self._log.messages({name}, Damage(), begin)
         try:
             for entry in entries:
                 time = reader.time(entry)
@@ -196,11 +223,26 @@ class LogSource(ABC):
 
     def close(self) -> None:
         """Let go of the log. A second call does nothing."""
+        self.stop()
         for frames in tuple(self._running):
-            frames.close()
+            if inspect.getgeneratorstate(frames) != inspect.GEN_RUNNING:
+                frames.close()
         self._running.clear()
         self._log, self._opened, self._found, self._readers = None, (), (), ()
+        self._growth = None
         self._damage = Damage()
+
+    def _is_begun(self, location: str) -> bool:
+        """Whether a log that is still written has a picture of each topic that it tells of."""
+        if not Path(location).stat().st_size:
+            return False
+        log = self._log_of(location)
+        try:
+            topics = {topic.name: topic for topic in log.topics() if topic.kind is not None}
+            names = self._chosen(location, list(topics))
+        except SourceError:
+            return False  # so far
+        return bool(names) and all(self._size(log, topics[name]) is not None for name in names)
 
     def _chosen(self, location: str, names: list[str]) -> list[str]:
         """Those of some topics that are asked for.
@@ -227,12 +269,14 @@ class LogSource(ABC):
         return self.log_at(path)
 
     def _frames(self, log: Log, start: int, stop: int | None) -> Generator[Frame]:
-        readers = {each.topic.name: self._reader(each, start, stop) for each in self._opened}
+        sought = {each.topic.name: self._sought(each) for each in self._opened}
+        begin = entrance_for_index(log, sought, start)
+        readers = {each.topic.name: self._reader(each, start, stop, begin) for each in self._opened}
         damage = Damage()
         self._readers, self._damage = tuple(readers.values()), damage
         if all(reader.is_done for reader in self._readers):
             return
-        entries = log.messages(readers.keys(), damage)
+        entries = log.messages(readers.keys(), damage, begin, self._growth)
         try:
             for entry in entries:
                 reader = readers[entry.topic]
@@ -245,13 +289,26 @@ class LogSource(ABC):
                     return
         finally:
             entries.close()
+        self._note_end_of_growth(damage)
         if damage.truncated and self.on_truncation == "fail":
             raise SourceError(
                 f"{self._location}: is incomplete: {damage.truncated}; record or copy it again, or "
                 "take what is there (on_truncation=accept)"
             )
 
-    def _reader(self, opened: _Opened, start: int, stop: int | None) -> TopicReader:
+    def _note_end_of_growth(self, damage: Damage) -> None:
+        """Of a log that was followed the recorder says the end; else nobody waits any longer."""
+        if damage.truncated and self._growth is not None:
+            idle = f"nothing was added for {self._growth.idle:g} s, and {damage.truncated}"
+            damage.truncated = None if self._growth.stopped else idle
+
+    def _sought(self, opened: _Opened) -> Sought:
+        by_stamp = opened.stamp == "header"
+        return Sought(lambda: self._decoder(opened.topic), opened.lag if by_stamp else None)
+
+    def _reader(
+        self, opened: _Opened, start: int, stop: int | None, begin: Entrance | None
+    ) -> TopicReader:
         return TopicReader(
             info=opened.info,
             decoder=self._decoder(opened.topic),
@@ -259,6 +316,7 @@ class LogSource(ABC):
             start=start,
             stop=stop,
             every=self.every,
+            index=0 if begin is None else begin.before[opened.topic.name],
         )
 
     def _decoder(self, topic: Topic) -> TopicDecoder:
@@ -294,8 +352,9 @@ class LogSource(ABC):
             height=height,
             time_base=TIME_BASE,
             frame_rate=rate_of(usual),
-            frame_count=topic.count,
+            frame_count=None if self.is_growing else topic.count,
             start_pts=times[sample.first],
             location=location,
         )
-        return _Opened(topic, info, stamp, usual)
+        lag = sample.times["log"][0] - sample.times["header"][0]
+        return _Opened(topic, info, stamp, usual, lag)
