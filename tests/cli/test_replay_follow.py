@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.support import media, processes, robot_logs
 from tests.support.commandline import command
-from tests.support.processes import posix
+from tests.support.processes import Process, posix
 from tests.support.robot_logs import Recorder
 from tests.support.waiting import PATIENCE, until
 from videoseg.runlog.reader import read_run
@@ -24,7 +24,7 @@ for package in ("mcap", "foxglove_schemas_protobuf"):
 BOX = ("--box", "4,4,60,60", "--json", "--write", "svg")
 
 
-def started(path: Path, out: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def started(path: Path, out: Path, *arguments: str) -> AbstractContextManager[Process]:
     told = ["replay", str(path), *BOX, "--follow", "--drop", "none", "-o", str(out), *arguments]
     return processes.started(*told)
 

@@ -13,28 +13,14 @@ import pytest
 
 from tests.support import labels, recordings, scenes
 from tests.support.labels import export
+from tests.support.rrd import columns
 from videoseg.formats.palette import colour_of
 from videoseg.types import Scene
 
-reading = pytest.importorskip("rerun.chunk")
+pytest.importorskip("rerun.chunk")
 
 CAT = Path(__file__).parents[2] / "sample_media" / "cat.mp4"
 RUNS = labels.hard_runs()
-
-
-def columns(path: Path) -> dict[str, dict[str, list[Any]]]:
-    """Values of each column by entity, in the order of the file."""
-    found: dict[str, dict[str, list[Any]]] = {}
-    for chunk in reading.RrdReader(path).stream():
-        batch = chunk.to_record_batch()
-        entity = found.setdefault(chunk.entity_path, {})
-        for name in batch.schema.names:
-            values = batch.column(name)
-            plain = name in ("stamp", "video_time")
-            entity.setdefault(name, []).extend(
-                values.cast("int64").to_pylist() if plain else values.to_pylist()
-            )
-    return found
 
 
 @pytest.mark.parametrize("kind", RUNS)

@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 
 from tests.support import media, processes
 from tests.support.commandline import Blind
-from tests.support.processes import posix
+from tests.support.processes import Process, posix
 from tests.support.waiting import PATIENCE, until
 from videoseg.config.run_config import RunConfig, load
 from videoseg.errors import UsageError
@@ -226,7 +227,7 @@ def test_an_interrupt_before_the_first_scene_publishes_nothing(tmp_path: Path) -
 BOX = ["--box", "4,4,60,60", "--write", "svg", "--json"]
 
 
-def started(*arguments: str, stdin: int | None = None) -> subprocess.Popen[bytes]:
+def started(*arguments: str, stdin: int | None = None) -> AbstractContextManager[Process]:
     return processes.started("replay", *arguments, stdin=stdin)
 
 
@@ -281,7 +282,7 @@ def test_a_pipe_that_ends_ends_the_replay(tmp_path: Path) -> None:
     assert (report["shown"], report["dropped"], report["out"]) == (30, 0, None)
 
 
-def _until_begun(process: subprocess.Popen[bytes], log: Path) -> None:
+def _until_begun(process: Process, log: Path) -> None:
     def begun() -> bool:
         assert process.poll() is None, process.communicate()[1]
         return log.exists() and log.read_bytes().count(b"\n") > 1

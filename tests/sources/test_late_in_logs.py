@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import media, robot_logs
 from tests.support.robot_logs import LATENCY, START, STEP, Written
-from videoseg.sources._logs import mcap_log
+from videoseg.sources._logs import mcap_log, mcap_records
 from videoseg.sources.mcap import McapSource
 from videoseg.types import Frame
 
@@ -45,7 +45,7 @@ class Counted:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.chunks = self.bytes = 0
-        unpacked, opened = mcap_log.unpacked, mcap_log.McapLog._opened
+        unpacked, opened = mcap_records.unpacked, mcap_log.McapLog._opened
 
         def one_more(*arguments: Any) -> Any:
             self.chunks += 1
@@ -165,17 +165,16 @@ def test_messages_that_were_overtaken_stay_late(tmp_path: Path) -> None:
         late(source, start, start + 3)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"use_chunking": False}, {"use_statistics": False}, {"use_message_indexes": False}],
-)
+@pytest.mark.parametrize("missing", ["chunks", "statistics", "indexes"])
 def test_where_the_index_does_not_say_enough_the_whole_is_read(
-    tmp_path: Path, options: dict[str, bool]
+    tmp_path: Path, missing: str
 ) -> None:
-    from mcap.writer import IndexType
-
-    if options.pop("use_message_indexes", True) is False:
-        options |= {"index_types": IndexType.CHUNK}  # type: ignore[dict-item]
+    writer = pytest.importorskip("mcap.writer")
+    options: dict[str, Any] = {
+        "chunks": {"use_chunking": False},
+        "statistics": {"use_statistics": False},
+        "indexes": {"index_types": writer.IndexType.CHUNK},
+    }[missing]
     source = opened(log(tmp_path / "log.mcap", **options))
     late(source, 100, 103)
     assert source.index_at(Fraction(STAMPS[100], 10**9)) == 100

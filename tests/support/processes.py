@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
 
 import pytest
 
@@ -13,10 +16,18 @@ _PROGRAM = (
 )
 """A shell gives what it starts in the background a handler that ignores Ctrl-C; this does not."""
 
+Process: TypeAlias = subprocess.Popen[bytes]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
 
 
-def started(*arguments: str, stdin: int | None = None) -> subprocess.Popen[bytes]:
-    """``videoseg`` with its output and errors in pipes."""
+@contextmanager
+def started(*arguments: str, stdin: int | None = None) -> Iterator[Process]:
+    """``videoseg`` with its output and errors in pipes; ended where a test fails."""
     command = [sys.executable, "-c", _PROGRAM, *arguments]
-    return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=stdin, stdout=pipe, stderr=pipe) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,14 +20,15 @@ from videoseg.cli.options.hosted import ServiceOptions, ask_consent, frames_of
 from videoseg.cli.options.model import ModelOptions
 from videoseg.cli.options.outputs import OutputOptions, Overwrite
 from videoseg.cli.options.prompts import PromptOptions, Text
+from videoseg.cli.options.replay import FollowOptions, PaceOptions, ViewerOptions
 from videoseg.cli.options.report import MessageOptions, ReportOptions
-from videoseg.cli.options.settings import RunOptions, SettingOptions, note_origins
+from videoseg.cli.options.settings import SettingOptions, note_origins
 from videoseg.cli.options.view import DecodingOptions, RangeOptions, TopicOptions, ViewOptions
 from videoseg.errors import PromptError, UsageError
 
 if TYPE_CHECKING:
     from videoseg.config.run_config import RunConfig
-    from videoseg.jobs.replay import Pace, Played
+    from videoseg.jobs.replay import Played
     from videoseg.types import Prompt
 
 EPILOG = """
@@ -58,90 +58,9 @@ videoseg replay rtsp://camera/stream "the person" --drop oldest --queue 1
 videoseg replay camera:0 "the cup" -o out/
 
 videoseg replay run.mcap "the block" --follow --idle 10
+
+videoseg replay run.mcap "the block" --serve 8765
 """
-
-
-@dataclass(frozen=True)
-class PaceOptions:
-    """How an input is played."""
-
-    rate: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            metavar="FACTOR",
-            help="Speed, 1 = the input's own (default); 0 = as fast as possible.",
-        ),
-    ] = None
-    drop: Annotated[
-        Literal["oldest", "newest", "none"] | None,
-        typer.Option(
-            help="Frame to drop when too many wait: oldest (default), newest, or none; at --rate "
-            "0, none is the default."
-        ),
-    ] = None
-    queue: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Frames of a stream that may wait (default: 1)."),
-    ] = None
-
-    def pace(self) -> Pace:
-        """The same as the run takes it.
-
-        Raises:
-            UsageError: The rate is no number.
-        """
-        from math import isfinite
-
-        from videoseg.jobs.replay import QUEUE, Pace
-
-        if self.rate is not None and not isfinite(self.rate):
-            raise UsageError(f"--rate takes a number from 0, got {self.rate}")
-        return Pace(self.rate, self.drop, self.queue or QUEUE)
-
-
-@dataclass(frozen=True)
-class FollowOptions(RunOptions):
-    """Whether an input is read while it is written."""
-
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Go on reading an MCAP that is still recorded.")
-    ] = False
-    idle: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            metavar="SECONDS",
-            help="With --follow, end when nothing was added for so long (default: wait).",
-        ),
-    ] = None
-
-    def assignments(self) -> list[str]:
-        """What the source of MCAP is told.
-
-        Raises:
-            UsageError: A time is given for nothing.
-        """
-        if self.idle is not None and not self.follow:
-            raise UsageError("--idle goes with --follow; add it, or leave --idle out")
-        idle = [] if self.idle is None else [f"sources.mcap.idle={self.idle}"]
-        return ["sources.mcap.follow=true", *idle] if self.follow else []
-
-    def check(self, location: str, settings: RunConfig) -> None:
-        """Refuse to follow what is no MCAP.
-
-        Raises:
-            UsageError: It is none.
-        """
-        from videoseg.jobs.inputs import location_of, source_name
-        from videoseg.system.addresses import without_secrets
-
-        kind = source_name(location_of(location), settings)
-        if self.follow and kind != "mcap":
-            raise UsageError(
-                f"--follow is for MCAP files, and {without_secrets(location)} is read as {kind}; "
-                "leave it out, or give the .mcap file itself"
-            )
 
 
 def register(app: typer.Typer) -> None:
@@ -159,6 +78,7 @@ def replay(
     text: Text = None,
     pacing: PaceOptions,
     following: FollowOptions,
+    looking: ViewerOptions,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Output folder (default: write nothing).")
     ] = None,
@@ -198,8 +118,16 @@ def replay(
         Progress(
             job.frame_count, job.clock, quiet=mode is Mode.NONE, name=location, mode=mode
         ) as shown,
+        looking.opened(job, quiet=messages.quiet) as viewers,
     ):
-        played = job.play(pacing.pace(), out, overwrite=overwrite, on_frame=shown.show, reads=files)
+        played = job.play(
+            pacing.pace(),
+            out,
+            overwrite=overwrite,
+            on_frame=shown.show,
+            reads=files,
+            viewers=viewers,
+        )
         plain = _as_plain(played, location, [prompt.label for prompt in job.prompts])
         is_partial = bool(job.refused or (played.summary is not None and played.summary.stopped))
         notes = job.notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from videoseg.formats.coco import json_text
@@ -13,8 +13,7 @@ from videoseg.formats.label_classes import one_line, utf8_text
 from videoseg.formats.robotics.labelled import (
     LabelledImage,
     class_table,
-    recorded_of,
-    topics_of,
+    labeller,
 )
 from videoseg.protocols import RunReader
 from videoseg.system.addresses import is_address
@@ -54,10 +53,7 @@ def tracked_in(run: RunReader) -> Tracked:
 
 def labelled_images(run: RunReader) -> Iterator[LabelledImage]:
     """The frames of a run in its order."""
-    names = {stream: PurePath(topic).name for stream, topic in topics_of(run.streams).items()}
-    for scene in run.scenes():
-        recorded = recorded_of(scene, names[scene.stream])
-        yield LabelledImage(scene, run.streams[scene.stream], recorded)
+    yield from map(labeller(run.streams), run.scenes())
 
 
 def facts_of(run: RunReader, tracks: Tracked, encoding: str) -> dict[str, dict[str, str]]:

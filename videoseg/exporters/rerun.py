@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from typing_extensions import Doc
 
 from videoseg.errors import OutputError
@@ -19,10 +18,14 @@ from videoseg.exporters._labelled_images import (
     tracked_in,
 )
 from videoseg.exporters._needs import check_installed
-from videoseg.formats.images.label_png import LARGEST, labels_of
-from videoseg.formats.outline_polygons import polygons_of
-from videoseg.formats.palette import colour_of
-from videoseg.formats.robotics.labelled import LabelledImage, caption_of, topics_of
+from videoseg.formats.images.label_png import LARGEST
+from videoseg.formats.robotics.rerun_content import (
+    class_context,
+    frame_content,
+    new_recording,
+    set_time,
+    stream_names_of,
+)
 from videoseg.protocols import RunReader
 from videoseg.system.output_files import writing
 from videoseg.types import StreamInfo
@@ -60,59 +63,22 @@ class Rerun:
         path = folder / self.produces(run.streams)[0]
         tracks = tracked_in(run)
         numbers = _numbers_of(tracks)
-        names = {stream: PurePath(topic).name for stream, topic in topics_of(run.streams).items()}
+        names = stream_names_of(run.streams)
         with writing(path), _recording(path) as recording:
-            recording.log("/", _classes(numbers, tracks.labels), static=True)
+            recording.log("/", class_context(numbers, tracks.labels), static=True)
             for stream, info in run.streams.items():
                 if self.video and _is_shown(info):
                     _log_video(recording, names[stream], info)
             for image in labelled_images(run):
-                _set_time(recording, image)
-                for part, content in self._frame(image, numbers):
+                set_time(recording, image)
+                for part, content in frame_content(image, numbers, masks=self.masks):
                     recording.log(f"{names[image.scene.stream]}/{part}", content)
-
-    def _frame(self, image: LabelledImage, numbers: Mapping[int, int]) -> Iterator[tuple[str, Any]]:
-        """What is shown of a frame, by the last part of its path."""
-        import rerun
-
-        found = image.scene.instances
-        rings = [
-            (np.concatenate([ring, ring[:1]]), numbers[tracked.track_id])
-            for tracked in found
-            for outer, holes in polygons_of(tracked)
-            for ring in (outer, *holes)
-        ]
-        yield (
-            "outlines",
-            rerun.LineStrips2D([ring for ring, _ in rings], class_ids=[n for _, n in rings]),
-        )
-        boxes = np.array([tracked.instance.mask.box for tracked in found], np.float32)
-        boxes = boxes.reshape(-1, 4)
-        yield (
-            "boxes",
-            rerun.Boxes2D(
-                mins=boxes[:, :2],
-                sizes=boxes[:, 2:] - boxes[:, :2],
-                labels=[caption_of(tracked) for tracked in found],
-                class_ids=[numbers[tracked.track_id] for tracked in found],
-            ),
-        )
-        if self.masks:
-            numbered = [(tracked, numbers[tracked.track_id]) for tracked in found]
-            wide = max(numbers.values(), default=0) > np.iinfo(np.uint8).max
-            info = image.info
-            mask = labels_of(numbered, info.width, info.height, wide=wide)
-            yield "mask", rerun.SegmentationImage(mask)
 
 
 @contextmanager
 def _recording(path: Path) -> Iterator[Any]:
     """A recording without the times of its writing."""
-    import rerun
-
-    made = rerun.RecordingStream("videoseg", recording_id=path.stem, send_properties=False)
-    made.set_log_time_enabled(False)
-    made.set_log_tick_enabled(False)
+    made = new_recording(path.stem)
     made.save(path)
     try:
         yield made
@@ -132,26 +98,6 @@ def _numbers_of(tracks: Tracked) -> dict[int, int]:
     if len(tracks.labels) > LARGEST:
         raise OutputError(f"Rerun has {LARGEST} classes, the run {len(tracks.labels)} tracks")
     return {track: place for place, track in enumerate(tracks.labels, 1)}
-
-
-def _classes(numbers: Mapping[int, int], labels: Mapping[int, str]) -> Any:
-    """Name and colour of each track; 0 is nothing and not drawn."""
-    import rerun
-
-    nothing = rerun.AnnotationInfo(0, "", (0, 0, 0, 0))
-    shown = (
-        rerun.AnnotationInfo(number, f"{labels[track]} #{track}", colour_of(track))
-        for track, number in numbers.items()
-    )
-    return rerun.AnnotationContext([nothing, *shown])
-
-
-def _set_time(recording: Any, image: LabelledImage) -> None:
-    time = image.recorded.stamp
-    if image.recorded.topic:
-        recording.set_time("stamp", timestamp=np.datetime64(time, "ns"))
-    else:
-        recording.set_time("video_time", duration=np.timedelta64(time, "ns"))
 
 
 def _is_shown(info: StreamInfo) -> bool:

@@ -20,7 +20,7 @@ from videoseg.jobs.outputs import complete_run, folder_of
 from videoseg.jobs.planning import plan_of
 from videoseg.pipeline import Tally
 from videoseg.prompts import Refused
-from videoseg.protocols import Segmenter
+from videoseg.protocols import Segmenter, Viewer
 from videoseg.runlog.manifest import Ended
 from videoseg.runlog.plan import Plan
 from videoseg.runlog.summary import Summary
@@ -237,6 +237,7 @@ class Job(AbstractContextManager["Job"]):
         overwrite: bool = False,
         on_frame: Callable[[Tally], None] = lambda _: None,
         reads: Sequence[str] = (),
+        viewers: Sequence[Viewer] = (),
     ) -> replaying.Played:
         """Play the input at a pace, and write outputs below ``out`` if there is one.
 
@@ -249,13 +250,20 @@ class Job(AbstractContextManager["Job"]):
             overwrite: Whether earlier results of the same names are replaced.
             on_frame: Called after each frame.
             reads: Files beside the input that must not be replaced.
+            viewers: Programs that look on; the caller opens and closes them.
 
         Raises:
             UsageError: The tracker or the input does not go with it.
         """
         folder = None if out is None else folder_of(out)
         return replaying.play(
-            self._parts, pace, folder, overwrite=overwrite, on_frame=on_frame, reads=tuple(reads)
+            self._parts,
+            pace,
+            folder,
+            overwrite=overwrite,
+            on_frame=on_frame,
+            reads=tuple(reads),
+            viewers=viewers,
         )
 
     def replay(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,8 +17,9 @@ from videoseg.jobs.inputs import Input
 from videoseg.jobs.pacing import Clock, Drop, FrameQueue, Pacer, SystemClock
 from videoseg.jobs.planning import plan_of
 from videoseg.jobs.running import OnAnswer, Steps, follow, run_once
+from videoseg.jobs.viewing import shown_by
 from videoseg.pipeline import FRAMES_AHEAD, Tally
-from videoseg.protocols import Growing, LooksAhead, Stoppable, TwoPassTracker
+from videoseg.protocols import Growing, LooksAhead, Stoppable, TwoPassTracker, Viewer
 from videoseg.runlog.manifest import Ended
 from videoseg.runlog.summary import Summary
 from videoseg.stages.budget import Budget
@@ -122,10 +123,12 @@ def play(
     on_frame: Callable[[Tally], None] = lambda _: None,
     reads: tuple[str, ...] = (),
     clock: Clock | None = None,
+    viewers: Sequence[Viewer] = (),
 ) -> Played:
     """Play an input and, with ``out``, write outputs as their Scenes come.
 
-    Ctrl-C ends the input: outputs are completed and published. A second one interrupts.
+    Ctrl-C ends the input: outputs are completed and published. A second one interrupts. Viewers,
+    which are open, are shown every Scene.
 
     Raises:
         UsageError: The tracker looks at the whole input first, or the pace does not fit.
@@ -141,7 +144,9 @@ def play(
     pace = pace.settled(parts.input)
     plan = None if out is None else plan_of(parts)
     load_model(parts)
-    player = _Player(parts, pace, clock or SystemClock(), Tally.of(parts.questions.prompts))
+    player = _Player(
+        parts, pace, clock or SystemClock(), Tally.of(parts.questions.prompts), viewers
+    )
     with first_interrupt(player.queue.stop):
         if out is None or plan is None:
             for step in player.steps():
@@ -174,6 +179,7 @@ class _Player:
     pace: Pace
     clock: Clock
     tally: Tally
+    viewers: Sequence[Viewer]
     queue: FrameQueue[tuple[Frame, float]] = field(init=False)
     _budget: Budget = field(init=False)
     _due: dict[tuple[str, int], float] = field(init=False, default_factory=dict)
@@ -196,11 +202,12 @@ class _Player:
     def steps(self, on_answer: OnAnswer = lambda _, __: None) -> Steps:
         """Every frame that is shown, with what became of it."""
         steps = follow(self.parts, self._budget, on_answer, self._frames(), ahead=0)
-        with closing(steps), self.queue:
+        with closing(steps), self.queue, shown_by(self.viewers) as show:
             for step in steps:
                 self._ended = self.clock.now()
                 due = self._due.pop((step.scene.stream, step.scene.index))
                 self._latencies.append(self._ended - due)
+                show(step)
                 yield step
         if self.queue.stopped and not self._latencies:
             raise KeyboardInterrupt

@@ -31,6 +31,7 @@ from videoseg.protocols.outputs import NamesFrames as NamesFrames
 from videoseg.protocols.outputs import ReviewItem as ReviewItem
 from videoseg.protocols.outputs import RunReader as RunReader
 from videoseg.protocols.outputs import TakesMattes as TakesMattes
+from videoseg.protocols.outputs import Viewer as Viewer
 from videoseg.protocols.outputs import Writer as Writer
 from videoseg.protocols.sources import Accepts as Accepts
 from videoseg.protocols.sources import CountsLosses as CountsLosses

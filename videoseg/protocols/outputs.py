@@ -56,6 +56,28 @@ class Writer(Protocol):
 
 
 @runtime_checkable
+class Viewer(Protocol):
+    """A program that looks on: it is shown each Scene as soon as it is found."""
+
+    def open(self, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]) -> str:
+        """Begin, and say in a line where people find it.
+
+        Raises:
+            MissingDependencyError: A package is not installed.
+            OutputError: There is no way to the program, or from it to here.
+        """
+        ...
+
+    def show(self, scene: Scene, frame: Frame) -> None:
+        """Show a Scene and its frame. Always called by one thread."""
+        ...
+
+    def close(self) -> None:
+        """End. A second call does nothing."""
+        ...
+
+
+@runtime_checkable
 class TakesMattes(Protocol):
     """A Writer to whom an object's soft edge matters: ``TrackedInstance.alpha``.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from videoseg.formats.coco import json_text
+from videoseg.formats.images.jpeg import jpeg
 from videoseg.formats.label_classes import utf8_text
 from videoseg.formats.outline_polygons import DECIMALS, polygons_of
 from videoseg.formats.palette import colour_of
@@ -19,7 +20,7 @@ from videoseg.formats.robotics.labelled import (
     tracks_json,
 )
 from videoseg.formats.robotics.recordings import Channel
-from videoseg.types import TrackedInstance
+from videoseg.types import RgbImage, TrackedInstance
 
 _THICKNESS = 2.0
 _SMALLEST_TEXT = 10.0
@@ -36,6 +37,7 @@ class FoxgloveTypes:
     def __init__(self) -> None:
         from foxglove_schemas_protobuf import (
             Color_pb2,
+            CompressedImage_pb2,
             ImageAnnotations_pb2,
             KeyValuePair_pb2,
             Point2_pb2,
@@ -52,6 +54,7 @@ class FoxgloveTypes:
         self._note = KeyValuePair_pb2.KeyValuePair
         self._colour = Color_pb2.Color
         self._image = RawImage_pb2.RawImage
+        self._coded = CompressedImage_pb2.CompressedImage
         self._time = Timestamp
 
     def channels(self, topic: str) -> Mapping[str, Channel]:
@@ -64,6 +67,20 @@ class FoxgloveTypes:
                 f"{topic}/tracks", TRACKS_SCHEMA["title"], "jsonschema", schema, "json"
             ),
         }
+
+    def image_channel(self, topic: str) -> Channel:
+        """The channel of a stream's pictures, where there is no log that has them."""
+        return _protobuf_channel(f"{topic}/image", self._coded)
+
+    def image_message(self, image: LabelledImage, picture: RgbImage) -> bytes:
+        """The picture of a frame, uint8 (H, W, 3), as JPEG."""
+        made = self._coded(
+            timestamp=self._stamp(image),
+            frame_id=utf8_text(image.recorded.frame_id),
+            format="jpeg",
+            data=jpeg(picture),
+        )
+        return bytes(made.SerializeToString(deterministic=True))
 
     def messages(self, image: LabelledImage, encoding: str) -> Iterator[tuple[str, bytes]]:
         """The messages of a frame: the name of the channel, and the message."""

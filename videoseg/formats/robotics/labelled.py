@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,17 @@ def topics_of(streams: Iterable[str]) -> dict[str, str]:
         taken.add(name.lower())
         names[stream] = f"/videoseg/{name}"
     return names
+
+
+def labeller(streams: Mapping[str, StreamInfo]) -> Callable[[Scene], LabelledImage]:
+    """Makes a ``LabelledImage`` of each Scene of some streams."""
+    names = {stream: PurePath(topic).name for stream, topic in topics_of(streams).items()}
+
+    def labelled(scene: Scene) -> LabelledImage:
+        recorded = recorded_of(scene, names[scene.stream])
+        return LabelledImage(scene, streams[scene.stream], recorded)
+
+    return labelled
 
 
 def caption_of(tracked: TrackedInstance) -> str:
