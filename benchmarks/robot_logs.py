@@ -1,12 +1,13 @@
 """What reading logs of robots costs, beside bare reading of the same log, and how much memory.
 
-    python -m benchmarks.robot_logs [--rounds N] [--images N]
+    python -m benchmarks.robot_logs [--rounds N] [--images N] [--late N]
 
 Logs are written with the reference libraries: raw, JPEG and H.264 pictures in MCAP with zstd, and
 raw and JPEG in a bag of ROS 2 (SQLite). Bare reading is what these libraries' documentation shows:
 iterate, decode the message, and make an RGB array of it with OpenCV or PyAV. Both are timed in
 turn, and told as messages a second (median of the rounds) and our speed over the bare one. Memory
-is the growth of the process over a log of many small pictures, from the 1,000th on.
+is the growth of the process over a log of many small pictures, from the 1,000th on. With --late
+only that is measured: CPU time for the last 10 of N pictures, beside all of them.
 """
 
 from __future__ import annotations
@@ -164,13 +165,48 @@ def growth(folder: Path, images: int) -> tuple[float, float]:
     return first, most
 
 
+def late(folder: Path, count: int) -> Iterator[str]:
+    """A line for pictures and for video: CPU seconds for the last 10 frames, and for all."""
+    images = list(pictures(COUNT, WIDTH, HEIGHT))
+    units, coded = robot_logs.access_units(images, every=30), [jpeg(image) for image in images]
+    for kind in (CODED, VIDEO):
+        path = robot_logs.mcap_file(
+            folder / f"late-{kind}.mcap",
+            {"/camera": f"foxglove.{kind}"},
+            (
+                Written(
+                    "/camera",
+                    stamp,
+                    stamp,
+                    robot_logs.video(stamp, units[index % COUNT])
+                    if kind == VIDEO
+                    else robot_logs.compressed(stamp, coded[index % COUNT], "jpeg"),
+                )
+                for index, stamp in enumerate(robot_logs.stamps(count))
+            ),
+        )
+        source: Any = registry.find("sources", "mcap").make()
+        source.open(str(path))
+        took = []
+        for start in (count - 10, 0):
+            before = time.process_time()
+            assert sum(1 for _ in source.frames(start)) == count - start
+            took.append(time.process_time() - before)
+        size = path.stat().st_size / 1e6
+        yield f"{kind}, {size:.0f} MB: last 10 {took[0]:.3f} s, all {count:,} {took[1]:.2f} s"
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--late", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        if options.late:
+            print(*late(Path(folder), options.late), sep="\n")
+            return
         print(f"{'log':28} {'bare':>8} {'ours':>8}  ratio   messages a second, {WIDTH} x {HEIGHT}")
         for name, (path, bare) in written(Path(folder)).items():
             pairs = [(seconds(bare(path)), seconds(ours(path))) for _ in range(options.rounds)]
