@@ -136,7 +136,16 @@ def test_closing_lets_go_of_the_port_and_of_who_looks_on() -> None:
 
 
 def test_it_listens_on_this_machine_alone() -> None:
-    assert FoxgloveServer().host == "127.0.0.1"
+    server = FoxgloveServer(port=0)
+    where = server.open(scenes.streams(scenes.stream()), scenes.prompts())
+    port = int(where.rpartition(":")[2])
+    try:
+        assert where.endswith(f"ws://127.0.0.1:{port}")
+        socket.create_connection(("127.0.0.1", port)).close()
+        with pytest.raises(OSError):  # noqa: PT011 (refused, or there is no such address)
+            socket.create_connection(("127.0.0.2", port), timeout=5).close()
+    finally:
+        server.close()
 
 
 @pytest.mark.parametrize(
