@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from videoseg.types import RgbImage
@@ -12,5 +11,7 @@ _QUALITY = 85
 
 def jpeg(picture: RgbImage) -> bytes:
     """A picture, uint8 (H, W, 3), as a file that looks the same and loses a little."""
+    import cv2
+
     bgr = np.ascontiguousarray(picture[..., ::-1])
     return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1])
