@@ -18,7 +18,7 @@ from videoseg.formats.robotics.labelled import (
     id_mask,
     tracks_json,
 )
-from videoseg.formats.robotics.recordings import Channel
+from videoseg.formats.robotics.log_messages import Channel
 from videoseg.types import TrackedInstance
 
 _THICKNESS = 2.0

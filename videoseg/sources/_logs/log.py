@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Generator, Sequence, Set
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
+from videoseg.formats.robotics.log_messages import Channel, ChannelCount, Damage, LogReader
 from videoseg.formats.robotics.messages import ImageKind
 from videoseg.formats.robotics.schemas import image_kind
+from videoseg.formats.robotics.topics import printable
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,29 @@ class Topic:
     count: int | None = None
     span: tuple[int, int] | None = None
 
+    @classmethod
+    def of(cls, said: ChannelCount) -> Topic:
+        """The topic of a channel."""
+        channel = said.channel
+        is_text = channel.schema_encoding in ("ros1msg", "ros2msg")
+        return cls(
+            name=printable(channel.topic),
+            schema=printable(channel.schema),
+            encoding=printable(channel.encoding),
+            definition=channel.definition.decode("utf-8", "replace") if is_text else "",
+            count=said.count,
+            span=said.span,
+        )
+
     @property
     def kind(self) -> ImageKind | None:
         """What pictures it holds; None if it holds none."""
         return image_kind(self.schema)
+
+    @property
+    def written_as(self) -> tuple[str, str]:
+        """What all its messages have in common."""
+        return self.schema, self.encoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +74,14 @@ class Entry:
 
 
 @dataclass
-class Damage:
-    """What reading came upon.
+class Log:
+    """A log of some format, by topics instead of channels.
 
-    Attributes:
-        counts: Pieces of the log that were left out, by what is wrong with them.
-        truncated: How the log breaks off, if it does.
+    Messages of another type than the first channel of their topic are no part of it.
     """
 
-    counts: Counter[str] = field(default_factory=Counter)
-    truncated: str | None = None
-
-
-class Log(Protocol):
-    """A log of some format."""
+    reader: LogReader
+    _topics: tuple[Topic, ...] | None = field(init=False, repr=False, default=None)
 
     def topics(self) -> Sequence[Topic]:
         """Its topics, by name.
@@ -76,7 +89,9 @@ class Log(Protocol):
         Raises:
             SourceError: It cannot be read.
         """
-        ...
+        if self._topics is None:
+            self._topics = _merged([Topic.of(each) for each in self.reader.channels()])
+        return self._topics
 
     def messages(self, topics: Set[str], damage: Damage) -> Generator[Entry]:
         """The messages of some topics in the order of the log.
@@ -84,4 +99,33 @@ class Log(Protocol):
         Raises:
             SourceError: It cannot be read any further, and it cannot be told as ``damage``.
         """
-        ...
+        known = {topic.name: topic.written_as for topic in self.topics()}
+        names: dict[int, str] = {}
+
+        def wanted(channel: Channel) -> bool:
+            topic = Topic.of(ChannelCount(channel))
+            names[id(channel)] = topic.name
+            return topic.name in topics and topic.written_as == known.get(topic.name)
+
+        messages = self.reader.messages(wanted, damage)
+        try:
+            for each in messages:
+                yield Entry(names[id(each.channel)], each.log_time, each.publish_time, each.data)
+        finally:
+            messages.close()
+
+
+def _merged(found: Sequence[Topic]) -> tuple[Topic, ...]:
+    """One topic for all channels of a name, by name."""
+    merged: dict[str, Topic] = {}
+    for topic in sorted(found, key=lambda topic: topic.name):
+        first = merged.get(topic.name)
+        if first is None:
+            merged[topic.name] = topic
+        elif first.written_as == topic.written_as:
+            both = [span for span in (first.span, topic.span) if span is not None]
+            span = (min(a for a, _ in both), max(b for _, b in both)) if both else None
+            known = first.count is not None and topic.count is not None
+            count = (first.count or 0) + (topic.count or 0) if known else None
+            merged[topic.name] = replace(first, count=count, span=span)
+    return tuple(merged.values())

@@ -16,6 +16,7 @@ from typing_extensions import Doc
 from videoseg.errors import SourceError, SourceNotFoundError
 from videoseg.formats.images.colour import Background
 from videoseg.formats.robotics.decoding import TopicDecoder
+from videoseg.formats.robotics.log_messages import Damage, LogReader
 from videoseg.formats.robotics.messages import MessageError
 from videoseg.formats.robotics.pixels import Shown
 from videoseg.formats.robotics.schemas import image_reader
@@ -23,7 +24,7 @@ from videoseg.formats.robotics.topics import chosen_topics, globs_of, stream_nam
 from videoseg.geometry.sizes import check_pixels
 from videoseg.sources._av.decoding import OnTruncation
 from videoseg.sources._logs.clock import Stamp, TopicClock, rate_of, usual_distance
-from videoseg.sources._logs.log import Damage, Log, Topic
+from videoseg.sources._logs.log import Log, Topic
 from videoseg.sources._logs.sample import Sample
 from videoseg.sources._logs.topic_reader import TIME_BASE, TopicReader
 from videoseg.types import Frame, StreamInfo, TopicInfo
@@ -89,8 +90,8 @@ class LogSource(ABC):
     )
 
     @abstractmethod
-    def log_at(self, path: Path) -> Log:
-        """The log in a file or folder that exists.
+    def reader_at(self, path: Path) -> LogReader:
+        """Who reads the log in a file or folder that exists.
 
         Raises:
             SourceError: It is none of this kind.
@@ -224,7 +225,7 @@ class LogSource(ABC):
         path = Path(location)
         if not path.exists():
             raise SourceNotFoundError(f"{location}: no such file or folder; check the path")
-        return self.log_at(path)
+        return Log(self.reader_at(path))
 
     def _frames(self, log: Log, start: int, stop: int | None) -> Generator[Frame]:
         readers = {each.topic.name: self._reader(each, start, stop) for each in self._opened}
