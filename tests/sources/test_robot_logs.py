@@ -370,7 +370,7 @@ def test_a_bag_of_ros_1_whose_recorder_crashed_is_read_as_far_as_it_goes(tmp_pat
     path = robot_logs.ros_bag(tmp_path / "log.bag", written, "ros1")
     whole = robot_logs.without_index(path)
     path = path.rename(tmp_path / "log.bag.active")
-    for share, end in ((1, "has no index, as where a recorder crashed"), (0.7, "breaks off after")):
+    for share, end in ((1, "as where a recorder crashed"), (0.7, "breaks off after")):
         path.write_bytes(whole[: int(share * len(whole))])
         assert registry.source_for(str(path)) == "rosbag"
         source, frames = read(path)

@@ -163,6 +163,19 @@ def test_a_bag_of_ros_1_without_an_index_is_read_as_far_as_it_goes(
         assert (len(found) == len(whole)) == (share == 1)
 
 
+def test_a_bag_of_ros_1_whose_index_is_damaged_is_read_without_it(tmp_path: Path) -> None:
+    path = robot_logs.ros_bag(
+        tmp_path / "a.bag", [Written("/a", t, t, b"picture") for t in STAMPS], "ros1"
+    )
+    data = path.read_bytes()
+    end = len(robot_logs.without_index(path))
+    path.write_bytes(data[:end] + b"\xff" * (len(data) - end))
+    damage = Damage()
+    found = bag_reader(path).messages(every_channel, damage)
+    assert [each.log_time for each in found] == STAMPS
+    assert damage.truncated is not None
+
+
 def test_a_bag_of_ros_1_without_one_whole_message_is_refused(tmp_path: Path) -> None:
     path = robot_logs.ros_bag(tmp_path / "a.bag", [Written("/a", 1, 1, b"picture")], "ros1")
     path.write_bytes(robot_logs.without_index(path)[:4200])

@@ -18,21 +18,30 @@ from videoseg.formats.robotics.log_messages import (
     LogReader,
     Wanted,
 )
-from videoseg.formats.robotics.ros1_scan import Ros1Scan, has_index
+from videoseg.formats.robotics.ros1_scan import Ros1Scan, has_index, is_ros1
 from videoseg.formats.robotics.topics import ros1_name
 
 METADATA = "metadata.yaml"
 """File in a folder that ``ros2 bag record`` has made."""
-ROS1_MAGIC = b"#ROSBAG V2.0\n"
 
 
 def bag_reader(path: Path) -> LogReader:
-    """Who reads a bag: one of ROS 1 whose recorder has left no index is gone through.
+    """Who reads a bag: one of ROS 1 without an index that can be read is gone through.
 
     Raises:
         SourceError: It cannot be read.
+        MissingDependencyError: The package is not installed.
     """
-    return BagReader(path) if path.is_dir() or has_index(path) else Ros1Scan(path)
+    reader = BagReader(path)
+    if path.is_dir() or not is_ros1(path):
+        return reader
+    try:
+        if has_index(path):
+            reader.channels()
+            return reader
+    except SourceError:  # the index is damaged
+        pass
+    return Ros1Scan(path)
 
 
 @dataclass

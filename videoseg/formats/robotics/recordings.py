@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from videoseg.formats.robotics.bag_reader import METADATA, ROS1_MAGIC, bag_reader
+from videoseg.formats.robotics.bag_reader import METADATA, bag_reader
 from videoseg.formats.robotics.log_messages import Channel, Damage, LogMessage, LogReader
 from videoseg.formats.robotics.mcap_reader import McapReader
 from videoseg.formats.robotics.mcap_records import MAGIC
+from videoseg.formats.robotics.ros1_scan import ROS1_MAGIC
 from videoseg.formats.robotics.topics import printable
 
 

@@ -21,7 +21,7 @@ from videoseg.formats.robotics.log_messages import (
     every_channel,
 )
 
-_MAGIC = b"#ROSBAG V2.0\n"
+ROS1_MAGIC = b"#ROSBAG V2.0\n"
 _MESSAGE, _BAG, _INDEX, _CHUNK, _CHUNK_INFO, _CONNECTION = 2, 3, 4, 5, 6, 7
 _KINDS = frozenset({_MESSAGE, _BAG, _INDEX, _CHUNK, _CHUNK_INFO, _CONNECTION})
 _LARGEST = 1 << 30
@@ -38,18 +38,29 @@ class _DamagedError(ValueError):
     """A record is none."""
 
 
-def has_index(path: Path) -> bool:
-    """Whether a bag of ROS 1 says where its index lies, within the file; so does what is no bag.
+def is_ros1(path: Path) -> bool:
+    """Whether a file begins as a bag of ROS 1 does.
 
     Raises:
         SourceError: The file cannot be read.
     """
     try:
         with path.open("rb") as file:
-            if file.read(len(_MAGIC)) != _MAGIC:
-                return True
+            return file.read(len(ROS1_MAGIC)) == ROS1_MAGIC
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def has_index(path: Path) -> bool:
+    """Whether a bag of ROS 1 says where its index lies, within the file.
+
+    Raises:
+        SourceError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(len(_MAGIC))
+            file.seek(len(ROS1_MAGIC))
             fields, _ = _head(file, size)
             place = int(struct.unpack("<Q", fields[b"index_pos"])[0])
     except OSError as error:
@@ -124,7 +135,7 @@ class Ros1Scan:
 def _records(file: BinaryIO, damage: Damage) -> Iterator[_Record]:
     """Connections and messages, in chunks or not, up to the end or where the file breaks off."""
     size = file.seek(0, os.SEEK_END)
-    place = file.seek(len(_MAGIC))
+    place = file.seek(len(ROS1_MAGIC))
     while place < size:
         try:
             fields, length = _head(file, size)
@@ -141,9 +152,9 @@ def _records(file: BinaryIO, damage: Damage) -> Iterator[_Record]:
             break
         place = file.seek(begin + length)
     else:
-        damage.truncated = "it has no index, as where a recorder crashed"
+        damage.truncated = "it has no index that can be read, as where a recorder crashed"
         return
-    damage.truncated = f"it has no index and breaks off after {place:,} bytes"
+    damage.truncated = f"it has no index that can be read and breaks off after {place:,} bytes"
 
 
 def _inside(kind: int, fields: _Fields, data: bytes, damage: Damage) -> Iterator[_Record]:
