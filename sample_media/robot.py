@@ -2,7 +2,8 @@
 
 Two cameras of a robot look at a cat: the head camera sends H.264, the wrist camera the raw mosaic
 of its sensor. Stamps are not even, the log is written some milliseconds after them, and the head
-camera pauses once. Needs the extra ``robotics``.
+camera pauses once. Two topics have no pictures: how the wrist turns, and where its joints are.
+Needs the extra ``robotics``.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _CHUNK = 1 << 17
 """Bytes of a chunk; small, so that a part of the file has several."""
 _JOINTS = 50
 """Messages of the robot's joints a second."""
+_TURN = 40
+"""Messages of joints until the wrist has turned by one more radian."""
 
 
 @dataclass(frozen=True)
@@ -124,15 +127,20 @@ def write(path: Path) -> None:
 
 
 def _joints() -> Iterator[tuple[int, int, str, Any]]:
-    """A topic without pictures: how the wrist turns."""
+    """Topics without pictures: how the wrist turns, and where all joints are."""
     from foxglove_schemas_protobuf.FrameTransform_pb2 import FrameTransform
+    from foxglove_schemas_protobuf.JointState_pb2 import JointState
+    from foxglove_schemas_protobuf.JointStates_pb2 import JointStates
 
-    for number in range(3 * _JOINTS):
+    for number in range(3 * _JOINTS + 2):  # up to the last picture
         stamp = _START + number * _NS // _JOINTS
         turned = FrameTransform(parent_frame_id="arm", child_frame_id="wrist_camera")
-        turned.rotation.z = float(np.sin(number / 40))
-        turned.rotation.w = float(np.cos(number / 40))
+        turned.rotation.z = float(np.sin(number / _TURN))
+        turned.rotation.w = float(np.cos(number / _TURN))
         yield stamp + _LATENCY[0], stamp, "/tf", turned
+        positions = {"head_pan": float(np.sin(number / _JOINTS)), "wrist_roll": 2 * number / _TURN}
+        joints = [JointState(name=name, position=at) for name, at in positions.items()]
+        yield stamp + _LATENCY[0], stamp, "/joint_states", JointStates(joints=joints)
 
 
 def _logged(stamp: int, random: np.random.Generator) -> int:

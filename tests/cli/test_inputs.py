@@ -38,6 +38,7 @@ WORDS = [
     (["a.mp4", "clips/*.mp4"], ["a.mp4", "clips/*.mp4"], None),
     (["a.mp4", "what is this?"], ["a.mp4"], "what is this?"),
     (["a.mp4", "*"], ["a.mp4", "*"], None),
+    (["a.mp4", "gone.mcap"], ["a.mp4", "gone.mcap"], None),
     (["a.mp4", "rtsp://camera"], ["a.mp4", "rtsp://camera"], None),
     (["a.mp4", "-"], ["a.mp4", "-"], None),
     (["-", "dog: brown"], ["-"], "dog: brown"),
@@ -79,6 +80,25 @@ def test_a_folder_of_videos_is_many_inputs_and_one_of_pictures_a_sequence() -> N
     assert expand(["clips"], "images") == Inputs(("clips",), several=False)
     with pytest.raises(UsageError, match="holds 1 videos and 1 pictures"):
         expand(["mixed"], "auto")
+
+
+def test_a_folder_of_logs_is_many_inputs_and_a_bag_of_ros_2_is_one() -> None:
+    for name in ("logs/run10.mcap", "logs/run2.mcap", "logs/a.bag", "logs/c.mp4", "bag/bag_0.mcap"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    Path("bag/metadata.yaml").write_text("rosbag2_bagfile_information: {}\n")
+    Path("logs/notes.yaml").touch()
+    logs = ("logs/a.bag", "logs/c.mp4", "logs/run2.mcap", "logs/run10.mcap")
+    assert expand(["logs"], "auto") == Inputs(logs, several=True)
+    assert expand(["logs"], "mcap").locations == ("logs/a.bag", *logs[2:])
+    assert expand(["bag"], "auto") == expand(["bag"], "rosbag") == Inputs(("bag",), several=False)
+    assert expand(["bag"], "mcap").locations == ("bag/bag_0.mcap",)
+    Path("bag/bag_0.mcap").rename("bag/bag_0.db3")
+    assert expand(["[bl]*g*"], "auto").locations == ("bag", *logs)
+    Path("logs/a.jpg").touch()
+    Path("logs/c.mp4").unlink()
+    with pytest.raises(UsageError, match=r"3 logs and 1 pictures; give 'logs/\*\.bag' for the"):
+        expand(["logs"], "auto")
 
 
 def test_wildcards_find_media_in_natural_order_but_no_results() -> None:

@@ -127,6 +127,22 @@ def test_the_option_reaches_either_source(log: Path, tmp_path: Path) -> None:
     assert list(open_source(bag, config)[1]) == ["rear_image"]
 
 
+def test_info_of_a_hole_of_ten_gigabytes_behind_a_log_without_an_end(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where a recorder has taken room in advance and crashed."""
+    data = log.read_bytes()
+    (start,) = struct.unpack_from("<Q", data, len(data) - 8 - 20)
+    end = data.rindex(struct.pack("<BQ", 0x0F, 4), 0, start)
+    with log.open("wb") as file:
+        file.write(data[:end])
+        file.truncate(10 << 30)
+    before = time.monotonic()
+    assert run(["info", str(log)]) == 0
+    assert time.monotonic() - before < 5
+    assert "96 x 64 pixels, 12 messages" in capsys.readouterr().out
+
+
 def test_info_of_ten_gigabytes_reads_the_summary_alone(
     log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

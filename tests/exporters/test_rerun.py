@@ -15,7 +15,7 @@ from tests.support import labels, recordings, scenes
 from tests.support.labels import export
 from tests.support.rrd import columns
 from videoseg.formats.palette import colour_of
-from videoseg.types import Scene
+from videoseg.types import Recorded, Scene
 
 pytest.importorskip("rerun.chunk")
 
@@ -41,7 +41,8 @@ def test_each_picture_of_a_log_has_its_objects_at_its_stamp(tmp_path: Path) -> N
         stamps = [scene.pts for scene in made]
         masks, boxes = found[f"/{name}/mask"], found[f"/{name}/boxes"]
         outlines = found[f"/{name}/outlines"]
-        assert masks["stamp"] == boxes["stamp"] == outlines["stamp"] == stamps
+        assert masks["stamp"] == boxes["stamp"] == outlines["stamp"] == masks["time"] == stamps
+        assert masks["frame"] == boxes["frame"] == [scene.index for scene in made]
         for scene, buffer, captions, ids, rings in zip(
             made,
             masks["SegmentationImage:buffer"],
@@ -60,6 +61,24 @@ def test_each_picture_of_a_log_has_its_objects_at_its_stamp(tmp_path: Path) -> N
                 ]
                 mask = tracked.instance.mask.to_array()
                 assert labels.iou(labels.filled(own), mask) > 0.95
+
+
+@pytest.mark.parametrize("kind", ["all the same", "backwards", "none"])
+def test_where_stamps_do_not_rise_there_are_timelines_that_do(kind: str, tmp_path: Path) -> None:
+    made = []
+    for scene in labels.mixed():
+        stamp = {"all the same": 7 * 10**9, "backwards": (99 - scene.index) * 10**9, "none": 0}
+        said = Recorded("/cam", "lens", stamp[kind], scene.pts, scene.pts)
+        made.append(replace(scene, recorded=said))
+    found = columns(export("rerun", labels.run_of(made), tmp_path) / "clip.segmented.rrd")
+    times = [round(scene.seconds * 10**9) for scene in made]
+    for part in ("mask", "boxes", "outlines"):
+        entity = found[f"/clip/{part}"]
+        shown = sorted(zip(entity["frame"], entity["time"], entity["stamp"], strict=True))
+        assert [frame for frame, _, _ in shown] == [scene.index for scene in made]
+        assert [time for _, time, _ in shown] == times == sorted(set(times))
+        expected = [each.recorded.stamp for each in made if each.recorded]
+        assert [stamp for _, _, stamp in shown] == (times if kind == "none" else expected)
 
 
 def labels_in(scene: Scene) -> Any:
@@ -88,6 +107,7 @@ def test_a_video_is_shown_at_the_times_of_its_frames(tmp_path: Path) -> None:
     assert len(found["/clip/video"]["AssetVideo:blob"][0][0]) == CAT.stat().st_size
     times = found["/clip/video"]["video_time"]
     assert times[0] == 0
+    assert found["/clip/video"]["frame"] == list(range(60))
     assert np.diff(times) == pytest.approx(1e9 / 24, abs=1)
     assert found["/clip/boxes"]["video_time"][1] == 40_000_000
     plain = export("rerun", run, tmp_path / "b", video=False, masks=False) / "cat.segmented.rrd"

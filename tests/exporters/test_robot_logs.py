@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
@@ -327,6 +328,38 @@ def test_a_log_that_is_cut_off_is_copied_as_far_as_it_goes(tmp_path: Path) -> No
     found = Counter(c.topic for _, c, _ in raw_messages(out / "cut.segmented.mcap"))
     assert 3 < found[recordings.OTHER] < 12
     assert found["/videoseg/cam_left_image/mask"] == 6
+
+
+def test_large_messages_are_copied_in_little_memory(tmp_path: Path) -> None:
+    """Also where the recorder has put all of them into one chunk."""
+    writing = pytest.importorskip("mcap.writer")
+    size = 2_000_000
+
+    def copy(count: int) -> None:
+        with (tmp_path / "large.mcap").open("wb") as file:
+            log = writing.Writer(file, chunk_size=count * size + 1000)
+            log.start("", "test")
+            channel = log.register_channel("/large", "json", 0)
+            for number in range(count):
+                log.add_message(channel, number, bytes([number]) * size, number)
+            log.finish()
+        run = recordings.run_over(tmp_path / "large.mcap")
+        tracemalloc.start()
+        try:
+            out = export("mcap", run, tmp_path / f"{count}", passthrough="all")
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        copied = [
+            m.data for _, c, m in raw_messages(out / "large.segmented.mcap") if c.topic == "/large"
+        ]
+        assert [(data[0], len(data)) for data in copied] == [(n, size) for n in range(count)]
+
+    peaks: list[int] = []
+    copy(20)
+    copy(40)
+    assert peaks[1] < peaks[0] + size
+    assert peaks[1] < 16 * size
 
 
 def test_a_log_that_is_gone_leaves_all_but_its_own_messages(

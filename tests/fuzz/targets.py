@@ -14,6 +14,7 @@ from datetime import date
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from videoseg.errors import SourceError, VideosegError
 from videoseg.formats.lerobot import DataSet
 from videoseg.formats.lerobot.episodes import read_episodes
 from videoseg.formats.lerobot.info import read_info
+from videoseg.formats.robotics import mcap_chunks
 from videoseg.formats.robotics.decoding import TopicDecoder
 from videoseg.formats.robotics.messages import MessageError
 from videoseg.formats.robotics.pixels import Shown
@@ -59,7 +61,9 @@ from videoseg.runlog.reader import read_run
 from videoseg.runlog.staging import STAGING, settle
 from videoseg.runlog.summary import Summary
 from videoseg.settings import settings_of
+from videoseg.sources._logs.source import LogSource
 from videoseg.sources.mcap import McapSource
+from videoseg.sources.rosbag import RosbagSource
 from videoseg.types import Bezier, Frame, Instance, Part, Prompt, RgbImage, Shape, StreamInfo
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -247,10 +251,25 @@ def answer_agent(data: bytes) -> None:
 
 def mcap_log(data: bytes) -> None:
     """A robot's log: what is read are frames of one size for each topic, times rising."""
-    source = McapSource()
+    _read(McapSource(), _file("log.mcap", data))
+
+
+def mcap_pieces(data: bytes) -> None:
+    """The same where chunks are too large to be unpacked at once."""
+    with mock.patch.object(mcap_chunks, "AT_ONCE", 0), mock.patch.object(mcap_chunks, "_PIECE", 99):
+        _read(McapSource(), _file("log.mcap", data))
+
+
+def ros1_bag(data: bytes) -> None:
+    """A bag of ROS 1, also one that has no index."""
+    _read(RosbagSource(), _file("log.bag", data))
+
+
+def _read(source: LogSource, path: Path) -> None:
+    """All frames of a log."""
     last: dict[str, int] = {}
     try:
-        streams = source.open(str(_file("log.mcap", data)))
+        streams = source.open(str(path))
         for frame in source.frames():
             info = streams[frame.stream]
             assert (frame.width, frame.height) == (info.width, info.height)
@@ -296,6 +315,8 @@ TARGETS: Mapping[str, Target] = {
         answer_gemini,
         answer_agent,
         mcap_log,
+        mcap_pieces,
+        ros1_bag,
         log_message,
     )
 }

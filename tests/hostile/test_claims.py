@@ -227,6 +227,10 @@ DURATIONS = ("foo", "1:2:1e999999999", "9" * 20, "-1:-1:-1", "1:2:3:4", "nan:0:0
 CASES: Mapping[str, tuple[Callable[[], bytes], str | None]] = {
     "empty.png": (lambda: png(LARGE, LARGE, TINY), TOO_LARGE),
     "one-colour.png": (lambda: png(LARGE, LARGE, packed(1 << 25), depth=1, kind=0), TOO_LARGE),
+    "long-chunk.png": (
+        lambda: png(8, 8, bytes(36)).replace(b"\0\0\0\x24IDAT", b"\xff\xfc\0\x24IDAT"),
+        "claims to have 4,294,705,188 bytes, but",
+    ),
     "header.jpg": (lambda: jpeg(LARGE, LARGE), TOO_LARGE),
     "header.tif": (lambda: tiff(LARGE, LARGE, bytes(64)), TOO_LARGE),
     "packed.tif": (lambda: tiff(LARGE, LARGE, packed(LARGE * LARGE), method=8), TOO_LARGE),
@@ -315,6 +319,11 @@ def test_what_a_small_file_claims_costs_little(name: str, openings: Mapping[str,
 def test_what_people_have_is_read(width: int, height: int, stored: int) -> None:
     check_pixels(width, height, stored)
     assert width * height <= most_pixels(stored)
+
+
+def test_a_png_that_is_cut_off_claims_no_more_than_it_had() -> None:
+    whole = png(2000, 2000, bytes(1 << 20))
+    check_claims(memoryview(whole[: len(whole) // 2]))
 
 
 def test_profiles_and_texts_that_people_have_are_read() -> None:

@@ -12,12 +12,17 @@ from nbclient import NotebookClient
 from tests.support.places import ROOT
 from tests.support.waiting import PATIENCE
 
+NEEDS = {"robot_log": ("mcap", "mcap_protobuf")}
+"""What a notebook needs beside the extra dev."""
+
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the kernel's event loop warns there")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
 def test_it_runs(path: Path) -> None:
+    for package in NEEDS.get(path.stem, ()):
+        pytest.importorskip(package)
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         notebook, timeout=PATIENCE, kernel_name="python3", resources={"metadata": {"path": ROOT}}

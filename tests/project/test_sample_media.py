@@ -124,6 +124,8 @@ def test_the_log_of_a_robot_shows_what_its_recipe_draws() -> None:
             assert frame.pts == stamp
             assert np.abs(frame.image.astype(int) - image).mean() < 5
     assert source.dropped == 0
+    others = [topic for topic in source.describe(str(robot.LOG)) if not topic.has_pictures]
+    assert [(topic.name, topic.count) for topic in others] == [("/joint_states", 152), ("/tf", 152)]
     assert any("missing in 1 places, about 10 in all" in note for note in source.notes)
 
 
@@ -131,10 +133,10 @@ def test_the_log_of_a_robot_shows_what_its_recipe_draws() -> None:
 def test_the_cat_of_the_log_is_found_by_both_cameras_and_kept_over_the_pause(
     tmp_path: Path,
 ) -> None:
-    pytest.importorskip("mcap")
-    assert (
-        run(["segment", str(robot.LOG), robot.PHRASE, "--write", "masks", "-o", str(tmp_path)]) == 0
-    )
+    reading = pytest.importorskip("mcap.reader")
+    decoding = pytest.importorskip("mcap_protobuf.decoder")
+    command = ["segment", str(robot.LOG), robot.PHRASE, "--write", "mcap", "-o", str(tmp_path)]
+    assert run([*command, "--set", "exporters.mcap.passthrough=images"]) == 0
     truth = {
         (camera.topic.strip("/").replace("/", "_"), stamp): covered
         for camera in robot.cameras()
@@ -148,4 +150,12 @@ def test_the_cat_of_the_log_is_found_by_both_cameras_and_kept_over_the_pause(
         assert (found & covered).sum() / (found | covered).sum() > 0.85
         ids.setdefault(scene.stream, set()).add(item.track_id)
     assert not truth
+    for camera in robot.cameras():
+        name = camera.topic.strip("/").replace("/", "_")
+        for topic in (camera.topic, f"/videoseg/{name}/annotations", f"/videoseg/{name}/mask"):
+            with (tmp_path / "robot.segmented.mcap").open("rb") as file:
+                reader = reading.make_reader(file, decoder_factories=[decoding.DecoderFactory()])
+                messages = [each[-1] for each in reader.iter_decoded_messages(topics=[topic])]
+            stamps = [message.timestamp.ToNanoseconds() for message in messages]
+            assert stamps == [stamp for stamp, _, _ in camera.frames()]
     assert sorted(ids.values(), key=min) == [{1}, {2}]

@@ -11,7 +11,10 @@ import pytest
 
 from tests.support import media, robot_logs
 from tests.support.robot_logs import LATENCY, START, STEP, Written
-from videoseg.sources._logs import mcap_log, mcap_records
+from videoseg.formats.robotics import mcap_records
+from videoseg.formats.robotics.mcap_chunks import chunk_records
+from videoseg.formats.robotics.mcap_reader import McapReader
+from videoseg.sources._logs.log import Log
 from videoseg.sources.mcap import McapSource
 from videoseg.types import Frame
 
@@ -45,17 +48,17 @@ class Counted:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.chunks = self.bytes = 0
-        unpacked, opened = mcap_records.unpacked, mcap_log.McapLog._opened
+        unpacked, opened = chunk_records, McapReader._opened
 
         def one_more(*arguments: Any) -> Any:
             self.chunks += 1
             return unpacked(*arguments)
 
-        def counting(log: mcap_log.McapLog) -> Any:
+        def counting(log: McapReader) -> Any:
             return _Counting(opened(log), self)
 
-        patch.setattr(mcap_log, "unpacked", one_more)
-        patch.setattr(mcap_log.McapLog, "_opened", counting)
+        patch.setattr(mcap_records, "chunk_records", one_more)
+        patch.setattr(McapReader, "_opened", counting)
 
 
 class _Counting:
@@ -122,13 +125,13 @@ def test_video_begins_with_the_key_frame_before(
 ) -> None:
     source = opened(log(tmp_path / "log.mcap"), topics="/video")
     begun: list[int] = []
-    messages = mcap_log.McapLog.messages
+    messages = Log.messages
 
     def noted(log: Any, topics: Any, damage: Any, begin: Any = None, growth: Any = None) -> Any:
         begun.append(0 if begin is None else begin.before["/video"])
         return messages(log, topics, damage, begin, growth)
 
-    monkeypatch.setattr(mcap_log.McapLog, "messages", noted)
+    monkeypatch.setattr(Log, "messages", noted)
     (frame,) = source.frames(119, 120)
     assert (frame.index, media.read_index(frame.image)) == (119, 119)
     assert 80 < begun[-1] <= 90, "keys are at 0, 30, 60 and 90"

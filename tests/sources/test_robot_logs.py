@@ -363,6 +363,28 @@ def test_a_log_whose_recorder_crashed_is_read_as_far_as_it_goes(tmp_path: Path) 
         read(path)
 
 
+def test_a_bag_of_ros_1_whose_recorder_crashed_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    written = [
+        Written("/cam", t, t, robot_logs.png(i)) for t, i in zip(STAMPS, IMAGES, strict=True)
+    ]
+    path = robot_logs.ros_bag(tmp_path / "log.bag", written, "ros1")
+    whole = robot_logs.without_index(path)
+    path = path.rename(tmp_path / "log.bag.active")
+    for share, end in ((1, "as where a recorder crashed"), (0.7, "breaks off after")):
+        path.write_bytes(whole[: int(share * len(whole))])
+        assert registry.source_for(str(path)) == "rosbag"
+        source, frames = read(path)
+        assert numbers(frames) == list(range(len(frames)))
+        assert (len(frames) == COUNT) == (share == 1)
+        (note,) = source.notes
+        assert note.startswith("the log is incomplete: it has no index")
+        assert end in note
+        (topic,) = source.describe(str(path))
+        assert topic.count == len(frames)
+    with pytest.raises(SourceError, match=r"log\.bag\.active: is incomplete: it has no index"):
+        read(path, on_truncation="fail")
+
+
 def test_a_damaged_chunk_is_passed_and_counted(tmp_path: Path) -> None:
     path = robot_logs.squares_mcap(tmp_path / "a.mcap", chunk_size=2000)
     data = bytearray(path.read_bytes())

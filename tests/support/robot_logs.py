@@ -196,6 +196,14 @@ def _ros_message(store: Any, each: Written, *, is_old: bool) -> tuple[str, Any]:
     )  # fmt: skip
 
 
+def without_index(path: Path) -> bytes:
+    """What a recorder of ROS 1 leaves that crashed: chunks, and a header that knows no index."""
+    data = path.read_bytes()
+    at = data.index(b"index_pos=") + len(b"index_pos=")
+    end = int.from_bytes(data[at : at + 8], "little")
+    return data[:at] + bytes(8) + data[at + 8 : end]
+
+
 def as_json(stamp: int, **fields: Any) -> bytes:
     seconds, nanoseconds = divmod(stamp, 10**9)
     time = {"sec": seconds, "nsec": nanoseconds}

@@ -17,7 +17,7 @@ def columns(path: Path) -> dict[str, dict[str, list[Any]]]:
         entity = found.setdefault(chunk.entity_path, {})
         for name in batch.schema.names:
             values = batch.column(name)
-            plain = name in ("stamp", "video_time")
+            plain = name in ("frame", "stamp", "time", "video_time")
             entity.setdefault(name, []).extend(
                 values.cast("int64").to_pylist() if plain else values.to_pylist()
             )

@@ -21,7 +21,7 @@ from tests.support.media import clip
 from videoseg.cli._app import run
 from videoseg.cli.options.scale import scale_setting
 from videoseg.errors import UsageError
-from videoseg.types import Bezier, Part, Polygon, Ring, Scene, Shape, StreamInfo
+from videoseg.types import Bezier, Part, Polygon, Recorded, Ring, Scene, Shape, StreamInfo
 from videoseg.writers.measurements import Measurements
 from videoseg.writers.measurements.geometry import Measure, measured
 
@@ -44,6 +44,36 @@ def test_a_source_with_a_timecode_has_a_column_for_it(tmp_path: Path) -> None:
             rows = list(csv.DictReader(file))
         assert list(rows[0])[-1] == ("timecode" if timecode else "source")
         assert [row.get("timecode") for row in rows] == column
+
+
+def test_a_log_has_columns_to_join_with_its_other_topics(tmp_path: Path) -> None:
+    writer, info = Measurements(), replace(scenes.stream(), time_base=Fraction(1, 10**9))
+    writer.open(tmp_path, {info.stream: info}, ())
+    stamps = (1_772_000_000_000_000_001, 1_772_000_000_050_000_002)
+    for index, stamp in enumerate(stamps):
+        found = scenes.tracked(scenes.rectangle(20, 25, 60, 55))
+        said = Recorded("/cam", "=lens", stamp, stamp + 5, stamp + 3)
+        made = replace(scenes.scene(found, index=index, pts=stamp), recorded=said)
+        writer.write(made, None)
+    writer.close(complete=True)
+    with (tmp_path / "measurements.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[-4:] == ["source", "stamp", "topic", "frame_id"]
+    assert [int(row["stamp"]) for row in rows] == list(stamps)
+    assert {(row["topic"], row["frame_id"]) for row in rows} == {("/cam", "'=lens")}
+    with (tmp_path / "tracks.csv").open(newline="") as file:
+        (track,) = csv.DictReader(file)
+    assert list(track)[-4:] == ["first_stamp", "last_stamp", "topic", "frame_id"]
+    assert (int(track["first_stamp"]), int(track["last_stamp"])) == stamps
+    assert (track["topic"], track["frame_id"]) == ("/cam", "'=lens")
+
+
+def test_a_run_without_frames_has_headings(tmp_path: Path) -> None:
+    writer, info = Measurements(), scenes.stream()
+    writer.open(tmp_path, {info.stream: info}, ())
+    writer.close(complete=True)
+    (heading,) = (tmp_path / "measurements.csv").read_text().splitlines()
+    assert heading.endswith(",in_view_s,source")
 
 
 def polygon(*points: Sequence[float]) -> Polygon:

@@ -19,7 +19,16 @@ from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from videoseg.errors import SourceError, SourceNotFoundError, UsageError
-from videoseg.formats.file_names import COUNTER, PICTURES, VIDEOS, is_picture, is_video, natural
+from videoseg.formats.file_names import (
+    COUNTER,
+    LOGS,
+    PICTURES,
+    VIDEOS,
+    is_log,
+    is_picture,
+    is_video,
+    natural,
+)
 from videoseg.system.addresses import is_address, local_path
 from videoseg.system.text_files import decoded, read_text
 
@@ -28,8 +37,13 @@ DEFAULT_OUT = "{stem}.videoseg"
 _LONGEST = 255
 """Bytes that a name in a folder may have on the usual file systems."""
 _FIELDS = ("stem", "name", "parent", "index", "model")
-_SOURCES_OF_FILES = ("video", "decord")
-"""Settings of ``source``, beside ``auto``, under which a folder of videos is many inputs."""
+_FILES_OF = {
+    "video": is_video,
+    "decord": is_video,
+    "mcap": is_log,
+    "rosbag": is_log,
+}
+"""Which files of a folder are inputs of their own, by the setting ``source``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +104,8 @@ def tell_apart(
 def expand(inputs: Sequence[str], source: str) -> Inputs:
     """Find what folders and wildcards stand for.
 
-    A folder of videos stands for each of them, in natural order and without folders in it; a folder
-    of pictures is one sequence. A wildcard stands for the media that fit it.
+    A folder of videos or logs stands for each of them, in natural order and without folders in it;
+    a folder of pictures is one sequence. A wildcard stands for the media that fit it.
 
     Args:
         inputs: As they were written.
@@ -100,7 +114,7 @@ def expand(inputs: Sequence[str], source: str) -> Inputs:
     Raises:
         SourceNotFoundError: Something does not exist; names all that do not.
         SourceError: A folder cannot be read.
-        UsageError: A folder holds videos and pictures.
+        UsageError: A folder holds videos or logs, and pictures.
     """
     found: list[str] = []
     missing: list[str] = []
@@ -202,7 +216,7 @@ def _looks_like_input(word: str) -> bool:
         _is_address(word)
         or os.sep in word
         or "/" in word
-        or Path(word).suffix.lower() in PICTURES | VIDEOS
+        or Path(word).suffix.lower() in PICTURES | VIDEOS | LOGS
         or (glob.has_magic(word) and not os.path.lexists(word) and any(glob.iglob(word)))
     )
 
@@ -221,21 +235,23 @@ def _is_address(word: str) -> bool:
 
 
 def _in_folder(folder: str, source: str) -> list[str]:
-    """The folder itself, or the videos in it."""
+    """The folder itself, or the videos and logs in it."""
     from videoseg.config.run_settings import AUTO
 
-    if _has_own_source(folder) if source == AUTO else source not in _SOURCES_OF_FILES:
+    fits = _is_video_or_log if source == AUTO else _FILES_OF.get(source)
+    if fits is None or (source in (AUTO, "rosbag") and _has_own_source(folder)):
         return [folder]
     inside = _listing(folder)
-    videos = sorted(filter(is_video, inside), key=lambda path: natural(path.name))
+    files = sorted(filter(fits, inside), key=lambda path: natural(path.name))
     pictures = sum(map(is_picture, inside))
-    if videos and pictures:
+    if files and pictures:
+        kind = "logs" if all(map(is_log, files)) else "videos"
         raise UsageError(
-            f"{folder} holds {len(videos)} videos and {pictures} pictures; give "
-            f"{os.path.join(folder, '*' + videos[0].suffix)!r} for the videos, or "
+            f"{folder} holds {len(files)} {kind} and {pictures} pictures; give "
+            f"{os.path.join(folder, '*' + files[0].suffix)!r} for the {kind}, or "
             "--set run.source=images for the pictures as one sequence"
         )
-    return [str(path) for path in videos] or [folder]
+    return [str(path) for path in files] or [folder]
 
 
 def _listing(folder: str) -> list[Path]:
@@ -254,19 +270,26 @@ def _has_own_source(folder: str) -> bool:
 
 def _fitting(pattern: str, source: str) -> Iterator[str]:
     """The inputs that fit a wildcard: whatever has the pattern's own ending, or else media."""
+    from videoseg.formats.robotics.recordings import is_recording
+
     ending = Path(pattern).suffix
     for found in sorted(glob.iglob(pattern, recursive=True), key=natural):
         path = Path(found)
         if path.is_dir():
             inside = _listing(found)
-            if not (path / "run.json").exists() and any(map(_is_medium, inside)):
+            is_input = any(map(_is_medium, inside)) or is_recording(found)
+            if is_input and not (path / "run.json").exists():
                 yield from _in_folder(found, source)
         elif _is_medium(path) or (ending and not glob.has_magic(ending)):
             yield found
 
 
 def _is_medium(path: Path) -> bool:
-    return is_video(path) or is_picture(path)
+    return _is_video_or_log(path) or is_picture(path)
+
+
+def _is_video_or_log(path: Path) -> bool:
+    return is_video(path) or is_log(path)
 
 
 def _not_there(missing: Sequence[str]) -> str:

@@ -15,8 +15,9 @@ from videoseg.exporters._labelled_images import facts_of, labelled_images, stem_
 from videoseg.exporters._needs import check_installed
 from videoseg.formats.robotics.foxglove_types import FoxgloveTypes
 from videoseg.formats.robotics.labelled import mask_encoding, topics_of
+from videoseg.formats.robotics.log_messages import LogMessage
 from videoseg.formats.robotics.mcap_file import McapFile
-from videoseg.formats.robotics.recordings import LogMessage, channels_of, is_recording, recorded
+from videoseg.formats.robotics.recordings import channels_of, is_recording, recorded
 from videoseg.formats.robotics.ros2_types import Ros2Types
 from videoseg.protocols import RunReader
 from videoseg.system.output_files import writing

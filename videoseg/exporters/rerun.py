@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from typing_extensions import Doc
 
 from videoseg.errors import OutputError
@@ -39,9 +40,11 @@ class Rerun:
     """Writes outlines, boxes and masks over time; needs ``videoseg[rerun]``.
 
     Each stream has ``STREAM/outlines``, ``STREAM/boxes`` and ``STREAM/mask``. A class is a track:
-    its number is the track id, or where ids pass 65535 its place among the tracks. The timeline of
-    a robot's log is ``stamp``, that of a video ``video_time``. A video is put into the file where
-    the viewer can show it: H.264 in MP4, up to 1 GiB. Pictures of a log are opened beside it.
+    its number is the track id, or where ids pass 65535 its place among the tracks. The timelines of
+    a robot's log are ``stamp``, as headers say, and ``time``, which rises also where stamps are all
+    the same or run backwards; that of a video is ``video_time``. Both have ``frame``, the number of
+    the frame in its stream. A video is put into the file where the viewer can show it: H.264 in
+    MP4, up to 1 GiB. Pictures of a log are opened beside it.
 
     Such a file is a view, not a record: a later viewer may not read it, and it holds random ids.
     """
@@ -122,7 +125,10 @@ def _log_video(recording: Any, name: str, info: StreamInfo) -> None:
     shown = times + round(info.start_pts * info.time_base * 10**9) - times[0]
     recording.send_columns(
         f"{name}/video",
-        indexes=[rerun.TimeColumn("video_time", duration=shown.astype("timedelta64[ns]"))],
+        indexes=[
+            rerun.TimeColumn("video_time", duration=shown.astype("timedelta64[ns]")),
+            rerun.TimeColumn("frame", sequence=np.arange(len(times))),
+        ],
         columns=rerun.VideoFrameReference.columns_nanos(times),
     )
 

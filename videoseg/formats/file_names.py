@@ -1,4 +1,4 @@
-"""What file names say: which are videos, which are pictures, and in which order they are read."""
+"""What file names say: videos, pictures and logs of robots, and in which order they are read."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ VIDEOS = frozenset({
     ".mts", ".mxf", ".nut", ".obu", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 })  # fmt: skip
 """Endings by which a file in a folder is taken for a video; a file that is named may have any."""
+LOGS = frozenset({".bag", ".mcap"})
+"""Endings by which a file in a folder is taken for the log of a robot."""
 COUNTER = re.compile(r"%(?:0(\d+))?d|(#+)")
 """``%d``, ``%04d`` or ``####`` in a file name."""
 _DIGITS = re.compile(r"(\d+)")
@@ -28,6 +30,11 @@ def is_picture(path: Path) -> bool:
 def is_video(path: Path) -> bool:
     """Whether a path ends like a video and is not hidden."""
     return path.suffix.lower() in VIDEOS and not path.name.startswith(".")
+
+
+def is_log(path: Path) -> bool:
+    """Whether a path ends like the log of a robot and is not hidden."""
+    return path.suffix.lower() in LOGS and not path.name.startswith(".")
 
 
 def natural(name: str) -> list[tuple[int, str]]:

@@ -9,9 +9,9 @@ from typing import Annotated
 from annotated_types import Ge
 from typing_extensions import Doc
 
+from videoseg.formats.robotics.mcap_reader import McapReader
+from videoseg.formats.robotics.recordings import is_mcap
 from videoseg.sources._logs.growth import Growth
-from videoseg.sources._logs.mcap_log import McapLog
-from videoseg.sources._logs.mcap_records import MAGIC
 from videoseg.sources._logs.source import LogSource
 from videoseg.system.addresses import is_address
 
@@ -37,18 +37,14 @@ class McapSource(LogSource):
             return 0
         if location.lower().endswith(".mcap"):
             return 1
-        path = Path(location)
         try:
-            if not path.is_file():  # opening a pipe would wait for whoever writes to it
-                return 0
-            with path.open("rb") as file:
-                return float(file.read(len(MAGIC)) == MAGIC)
+            return float(is_mcap(Path(location)))
         except (OSError, ValueError):
             return 0
 
-    def log_at(self, path: Path) -> McapLog:
-        """The log in a file."""
-        return McapLog(path)
+    def reader_at(self, path: Path) -> McapReader:
+        """Who reads a file."""
+        return McapReader(path)
 
     def growth_of(self, path: Path) -> Growth | None:
         """Waits for more, where the log is to be followed."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from videoseg.sources._logs.bag_log import METADATA, BagLog
+from videoseg.formats.robotics.bag_reader import bag_reader
+from videoseg.formats.robotics.log_messages import LogReader
+from videoseg.formats.robotics.recordings import is_bag
 from videoseg.sources._logs.source import LogSource
 from videoseg.system.addresses import is_address
-
-_MAGIC = b"#ROSBAG V2.0"
 
 
 @dataclass
@@ -27,28 +27,14 @@ class RosbagSource(LogSource):
             return 0
         path = Path(location)
         try:
-            if path.is_dir():
-                return float(_is_bag(path / METADATA))
-            if location.lower().endswith(".bag"):
-                return 1
-            if not path.is_file():
-                return 0
-            with path.open("rb") as file:
-                return float(file.read(len(_MAGIC)) == _MAGIC)
+            named = location.lower().endswith(".bag") and not path.is_dir()
+            return float(named or is_bag(path))
         except (OSError, ValueError):
             return 0
 
-    def log_at(self, path: Path) -> BagLog:
-        """The bag in a file or folder."""
-        return BagLog(path)
+    def reader_at(self, path: Path) -> LogReader:
+        """Who reads the bag in a file or folder."""
+        return bag_reader(path)
 
 
 PARTS = {"rosbag": RosbagSource}
-
-
-def _is_bag(metadata: Path) -> bool:
-    """Whether a file says what is in a bag: other programs have a ``metadata.yaml``, too."""
-    if not metadata.is_file():
-        return False
-    with metadata.open("rb") as file:
-        return b"rosbag2_bagfile_information" in file.read(1 << 12)

@@ -15,7 +15,7 @@ from videoseg.formats.robotics.labelled import (
     mask_encoding,
     topics_of,
 )
-from videoseg.formats.robotics.recordings import Channel
+from videoseg.formats.robotics.log_messages import Channel
 from videoseg.types import Frame, Prompt, Scene, StreamInfo
 
 PORT = 8765

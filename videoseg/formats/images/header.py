@@ -31,6 +31,8 @@ _MOST_OF_ALL = 1 << 28
 _LOOKED_THROUGH = 1 << 26
 """Bytes of a file in which PNG are looked for."""
 _MOST_CHUNKS = 1 << 18
+_LONGEST_CHUNK = 1 << 26
+"""Bytes that a chunk of a PNG may claim beyond the end of its file, as where that is cut off."""
 
 
 def check_claims(data: memoryview) -> None:
@@ -46,6 +48,22 @@ def check_claims(data: memoryview) -> None:
     if size is not None:
         check_pixels(*size, len(data))
     check_packed(data)
+    _check_chunks(data)
+
+
+def _check_chunks(data: memoryview) -> None:
+    """Refuse a PNG with a chunk that is far longer than the file: OpenCV takes the memory first."""
+    if data[:8] != SIGNATURE:
+        return
+    at = 8
+    for _ in range(_MOST_CHUNKS):
+        left = len(data) - at - 8
+        if left < 0:
+            return
+        length = _two(data, at, 4, "big")[0]
+        if length > max(left, _LONGEST_CHUNK):
+            raise ValueError(f"a part of it claims to have {length:,} bytes, but {left:,} are left")
+        at += 12 + length
 
 
 def check_packed_inside(file: BinaryIO, stored: int) -> None:

@@ -19,7 +19,7 @@ from videoseg.formats.robotics.labelled import (
     id_mask,
     tracks_json,
 )
-from videoseg.formats.robotics.recordings import Channel
+from videoseg.formats.robotics.log_messages import Channel
 from videoseg.types import RgbImage, TrackedInstance
 
 _THICKNESS = 2.0

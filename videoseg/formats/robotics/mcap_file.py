@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import IO, Any
 
-from videoseg.formats.robotics.recordings import Channel, LogMessage
+from videoseg.formats.robotics.log_messages import Channel, LogMessage
 
 _LIBRARY = "videoseg"
 

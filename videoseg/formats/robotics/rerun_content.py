@@ -51,10 +51,16 @@ def class_context(numbers: Mapping[int, int], labels: Mapping[int, str]) -> Any:
 
 
 def set_time(recording: Any, image: LabelledImage) -> None:
-    """Say when what follows was taken: on the timeline ``stamp``, of a video ``video_time``."""
-    time = image.recorded.stamp
+    """Say when what follows was taken.
+
+    The timelines are ``frame``, of a log ``stamp`` and ``time``, which rises where stamps do not,
+    and of a video ``video_time``.
+    """
+    stamp, time = image.recorded.stamp, round(image.scene.seconds * 10**9)
+    recording.set_time("frame", sequence=image.scene.index)
     if image.recorded.topic:
-        recording.set_time("stamp", timestamp=np.datetime64(time, "ns"))
+        recording.set_time("stamp", timestamp=np.datetime64(stamp, "ns"))
+        recording.set_time("time", timestamp=np.datetime64(time, "ns"))
     else:
         recording.set_time("video_time", duration=np.timedelta64(time, "ns"))
 

@@ -13,7 +13,7 @@ import numpy as np
 from videoseg.formats.coco import json_text
 from videoseg.formats.label_classes import utf8_text
 from videoseg.formats.robotics.labelled import LabelledImage, id_mask, tracks_json
-from videoseg.formats.robotics.recordings import Channel
+from videoseg.formats.robotics.log_messages import Channel
 from videoseg.types import TrackedInstance
 
 _VISION = {

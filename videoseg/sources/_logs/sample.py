@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from videoseg.errors import SourceError
 from videoseg.formats.robotics.decoding import TopicDecoder
+from videoseg.formats.robotics.log_messages import Damage
 from videoseg.formats.robotics.messages import MessageError
-from videoseg.sources._logs.log import Damage, Log
+from videoseg.sources._logs.log import Log
 
 USUAL = 12
 """Messages of a topic that are looked at to learn its rate and whether it has stamps."""

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from videoseg.formats.robotics.decoding import TopicDecoder
+from videoseg.formats.robotics.log_messages import Damage, Entrance
 from videoseg.formats.robotics.messages import MessageError
-from videoseg.sources._logs.log import Damage, Entrance, Log
+from videoseg.sources._logs.log import Log
 
 _SETTLED = 12
 """Messages of a topic after which its clock knows which are late."""

@@ -18,6 +18,7 @@ from typing_extensions import Doc
 from videoseg.errors import SourceError, SourceNotFoundError
 from videoseg.formats.images.colour import Background
 from videoseg.formats.robotics.decoding import TopicDecoder
+from videoseg.formats.robotics.log_messages import Damage, Entrance, LogReader
 from videoseg.formats.robotics.messages import MessageError
 from videoseg.formats.robotics.pixels import Shown
 from videoseg.formats.robotics.schemas import image_reader
@@ -26,7 +27,7 @@ from videoseg.geometry.sizes import check_pixels
 from videoseg.sources._av.decoding import OnTruncation
 from videoseg.sources._logs.clock import Stamp, TopicClock, rate_of, usual_distance
 from videoseg.sources._logs.growth import Growth
-from videoseg.sources._logs.log import Damage, Entrance, Log, Topic
+from videoseg.sources._logs.log import Log, Topic
 from videoseg.sources._logs.sample import Sample
 from videoseg.sources._logs.seeking import Sought, entrance_for_index, entrance_for_time
 from videoseg.sources._logs.topic_reader import TIME_BASE, TopicReader
@@ -96,8 +97,8 @@ class LogSource(ABC):
     )
 
     @abstractmethod
-    def log_at(self, path: Path) -> Log:
-        """The log in a file or folder that exists.
+    def reader_at(self, path: Path) -> LogReader:
+        """Who reads the log in a file or folder that exists.
 
         Raises:
             SourceError: It is none of this kind.
@@ -266,7 +267,7 @@ class LogSource(ABC):
         path = Path(location)
         if not path.exists():
             raise SourceNotFoundError(f"{location}: no such file or folder; check the path")
-        return self.log_at(path)
+        return Log(self.reader_at(path))
 
     def _frames(self, log: Log, start: int, stop: int | None) -> Generator[Frame]:
         sought = {each.topic.name: self._sought(each) for each in self._opened}

@@ -32,6 +32,9 @@ _PLACES = (
 _SIZES = (("area", 2), ("perimeter", 1), ("diameter", 1), ("major_axis", 1), ("minor_axis", 1))
 """Columns that come in pixels and in millimetres, and the power of the unit."""
 _LAST = ("in_view_s", "source")
+_RECORDED = ("stamp", "topic", "frame_id")
+"""Columns of what comes from the log of a robot."""
+_RECORDED_TRACK = ("first_stamp", "last_stamp", "topic", "frame_id")
 _FORMULA = frozenset("=+-@\t\r＝＋－＠'")
 """First characters of what spreadsheets run, or take for a mark of their own."""
 
@@ -54,6 +57,9 @@ class Measurements:
     picture, empty for videos.
 
     Where the source has a start timecode, ``timecode`` is that of the frame, in the last column.
+    Where it is the log of a robot, the last columns are ``stamp``, when the frame was taken as the
+    header of its message says (ns; 0 where it says nothing), ``topic`` and ``frame_id``; in
+    ``tracks.csv`` they are ``first_stamp``, ``last_stamp``, ``topic`` and ``frame_id``.
 
     Comma-separated UTF-8 as in RFC 4180, with a decimal point. A text that a spreadsheet would run
     as a formula (``=``, ``+``, ``-``, ``@``), or that begins with an apostrophe, has one apostrophe
@@ -67,6 +73,8 @@ class Measurements:
     _streams: dict[str, _Stream] = field(init=False, repr=False, default_factory=dict)
     _folder: Path = field(init=False, repr=False, default=Path())
     _file: IO[str] | None = field(init=False, repr=False, default=None)
+    _recorded: bool | None = field(init=False, repr=False, default=None)
+    """Whether Scenes come from a log; None before the first, which the heading waits for."""
 
     def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
         """Two tables."""
@@ -81,13 +89,8 @@ class Measurements:
         self._folder = folder
         with writing(folder / _FRAMES):
             self._file = _opened(folder / _FRAMES)
-            self._streams = {name: _Stream(info) for name, info in streams.items()}
-            header = (*_IDENTITY, "frame", "pts", "seconds", "state", "score")
-            sizes = self._headings(*_SIZES)
-            speeds = self._headings(("speed", 1), suffix="_per_s")
-            csv.writer(self._file).writerow(
-                (*header, *_PLACES, *sizes, *speeds, *_LAST, *self._counted())
-            )
+        self._streams = {name: _Stream(info) for name, info in streams.items()}
+        self._recorded = None
 
     def write(self, scene: Scene, frame: Frame | None) -> None:
         """Write a row for each outline."""
@@ -95,8 +98,10 @@ class Measurements:
         if self._file is None:
             raise OutputError(f"{self._folder / _FRAMES} is not open")
         with writing(self._folder / _FRAMES):
+            if self._recorded is None:
+                self._begin(self._file, recorded=scene.recorded is not None)
             seen = self._streams[scene.stream].see(scene)
-            rows = ([*self._row(scene, *each), *self._counted(scene)] for each in seen)
+            rows = ([*self._row(scene, *each), *self._last(scene)] for each in seen)
             csv.writer(self._file).writerows(rows)
 
     def close(self, *, complete: bool) -> None:
@@ -105,8 +110,9 @@ class Measurements:
         if file is None:
             return
         try:
-            with writing(self._folder / _FRAMES):
-                file.close()
+            with writing(self._folder / _FRAMES), file:
+                if self._recorded is None:
+                    self._begin(file, recorded=False)
             if complete:
                 with writing(self._folder / _TRACKS), _opened(self._folder / _TRACKS) as tracks:
                     csv.writer(tracks).writerows(self._tracks())
@@ -114,15 +120,27 @@ class Measurements:
             for stream in self._streams.values():
                 stream.close()
 
-    def _counted(self, scene: Scene | None = None) -> list[str]:
-        """The last column or its heading, where a stream has a timecode."""
-        infos = {name: stream.info for name, stream in self._streams.items()}
-        if not any(info.timecode for info in infos.values()):
-            return []
-        if scene is None:
-            return ["timecode"]
-        info = infos[scene.stream]
-        return [timecode_at(number_of(scene, info, 0), info) or ""]
+    def _begin(self, file: IO[str], *, recorded: bool) -> None:
+        """Write the heading of ``measurements.csv``."""
+        self._recorded = recorded
+        header = (*_IDENTITY, "frame", "pts", "seconds", "state", "score")
+        sizes = self._headings(*_SIZES)
+        speeds = self._headings(("speed", 1), suffix="_per_s")
+        last = (*(_RECORDED if recorded else ()), *(["timecode"] if self._is_counted() else ()))
+        csv.writer(file).writerow((*header, *_PLACES, *sizes, *speeds, *_LAST, *last))
+
+    def _is_counted(self) -> bool:
+        """Whether a stream has a timecode."""
+        return any(stream.info.timecode for stream in self._streams.values())
+
+    def _last(self, scene: Scene) -> Iterator[object]:
+        """The columns that not every source has."""
+        if self._recorded:
+            said = scene.recorded
+            yield from (said.stamp, _safe(said.topic), _safe(said.frame_id)) if said else [""] * 3
+        if self._is_counted():
+            info = self._streams[scene.stream].info
+            yield timecode_at(number_of(scene, info, 0), info) or ""
 
     def _row(
         self,
@@ -152,9 +170,11 @@ class Measurements:
     def _tracks(self) -> Iterator[list[object]]:
         sizes = self._headings(("mean_area", 2), ("max_area", 2), ("path_length", 1))
         spans = ("frames", "first_frame", "last_frame", "first_s", "last_s", "in_view_s")
-        yield [*_IDENTITY, *spans, *sizes]
+        yield [*_IDENTITY, *spans, *sizes, *(_RECORDED_TRACK if self._recorded else ())]
         for stream in self._streams.values():
             name, unit = _safe(stream.info.stream), stream.info.time_base
+            said = stream.latest and stream.latest.recorded
+            place = [_safe(said.topic), _safe(said.frame_id)] if said else []
             for number, track in stream.ended():
                 mean = track.area / track.frames
                 times = (track.first_pts, track.last_pts, track.in_view)
@@ -163,6 +183,8 @@ class Measurements:
                     *(track.first_index, track.last_index),
                     *(_seconds(units * unit) for units in times),
                     *self._values((mean, 2), (track.most, 2), (track.way, 1)),
+                    *((track.first_stamp, track.last_stamp) if place else ()),
+                    *place,
                 ]
 
     def _headings(self, *columns: tuple[str, int], suffix: str = "") -> list[str]:
@@ -197,6 +219,8 @@ class _Track:
         shot: and its shot.
         frames: How many there were.
         in_view: For how long it was seen, in units of the stream's time base.
+        first_stamp: Stamp of the message that its first frame was in, ns; 0 without,
+        last_stamp: and of that of its latest.
         x: Where its centroid was on the latest, not a number where it had no area.
         y: Likewise.
         area: Sum of its areas; lengths are as in ``Measure``.
@@ -212,6 +236,8 @@ class _Track:
     shot: int
     frames: int = 0
     in_view: int = 0
+    first_stamp: int = 0
+    last_stamp: int = 0
     x: float = math.nan
     y: float = math.nan
     area: float = 0.0
@@ -231,11 +257,14 @@ class _Track:
             self.most = max(self.most, found.area)
         self.x, self.y = x, y
         self.last_index, self.last_pts, self.shot = scene.index, scene.pts, scene.shot
+        self.last_stamp = scene.recorded.stamp if scene.recorded else 0
+        if not self.frames:
+            self.first_stamp = self.last_stamp
         self.frames += 1
         return step / float(passed) if moved and passed > 0 else None
 
 
-_ROW = "8q5d"
+_ROW = "10q5d"
 """A track as a row of the ledger."""
 
 
