@@ -32,6 +32,7 @@ class TrackedInstance:
         state: ``matched`` (seen), ``interpolated`` (between two sightings) or ``held`` (no
             evidence on this frame; not written unless asked).
         alpha: Its soft edge, where an output that is written asks for it; not kept in the log.
+        hidden: Whether the user has hidden it: it is drawn nowhere; not kept in the log.
     """
 
     track_id: int
@@ -40,6 +41,7 @@ class TrackedInstance:
     label: str
     state: TrackState = "matched"
     alpha: Alpha | None = None
+    hidden: bool = False
 
     def __post_init__(self) -> None:
         if self.track_id < 1:
