@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from videoseg import registry
 from videoseg.config.run_config import RunConfig
+from videoseg.errors import UsageError, nearest
+from videoseg.jobs.edits import RunEdits
+from videoseg.jobs.finished_run import shown_run
 from videoseg.jobs.inputs import Location, checked_config, location_of, open_source
 from videoseg.jobs.job import Job
 from videoseg.jobs.model_session import given_model
 from videoseg.jobs.outputs import folder_of
 from videoseg.prompts import Marks, as_prompts
 from videoseg.protocols import Segmenter
+from videoseg.runlog.edits import KINDS, Operation
 from videoseg.runlog.reader import RunFolder
-from videoseg.runlog.reader import read_run as open_run
 from videoseg.types import Frame, Prompt, Scene, StreamInfo
 
 Row: TypeAlias = dict[str, Any]
@@ -102,7 +107,8 @@ def read_run(out: Location) -> Run:
     Example:
         >>> pandas.DataFrame(videoseg.read_run("out/cat").tracks())  # doctest: +SKIP
     """
-    return Run(open_run(folder_of(out)))
+    folder = folder_of(out)
+    return Run(shown_run(folder), folder)
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,7 @@ class Run:
     """
 
     _log: RunFolder
+    _folder: Path
 
     @property
     def streams(self) -> Mapping[str, StreamInfo]:
@@ -124,6 +131,38 @@ class Run:
     def prompts(self) -> tuple[Prompt, ...]:
         """What was asked."""
         return tuple(self._log.prompts)
+
+    @property
+    def edits(self) -> tuple[Operation, ...]:
+        """What was corrected about its tracks and holds now, in its order."""
+        return RunEdits(self._folder).log.active()
+
+    def edit(self, kind: str, *arguments: Any, **named: Any) -> Run:
+        """Correct a track; give the run as it is then.
+
+        Args:
+            kind: ``rename`` (track, label), ``merge`` (track, other), ``split`` (track, at),
+                ``delete`` or ``hide`` (track, start, stop), ``outline`` (track, at, path or mask),
+                ``undo`` or ``redo``.
+            arguments: What it takes; frames are indices, ``stop`` is behind the last.
+            named: The same by name.
+
+        Raises:
+            UsageError: It does not fit the run; says why.
+            OutputError: The folder cannot be written, or somebody else is editing it.
+
+        Example:
+            >>> videoseg.read_run("out/cat").edit("delete", 3, start=40)  # doctest: +SKIP
+        """
+        if kind not in KINDS:
+            raise UsageError(f"no edit is called {kind!r}; {nearest(kind, KINDS)}")
+        method = getattr(RunEdits(self._folder), kind)
+        try:
+            inspect.signature(method).bind(*arguments, **named)
+        except TypeError as error:
+            raise UsageError(f"{kind}: {error}") from error
+        method(*arguments, **named)
+        return read_run(self._folder)
 
     def scenes(self) -> Iterator[Scene]:
         """Every frame's objects with outlines and masks, in the order of the run.
@@ -137,8 +176,9 @@ class Run:
         """A row for every outline, in the order of the run.
 
         ``stream``, ``frame``, ``seconds``, ``track``, ``label``, ``prompt`` (its index),
-        ``state`` (``matched``, ``interpolated`` or ``held``), ``score`` (0 to 1), ``area`` of the
-        mask in pixels, and ``x1``, ``y1``, ``x2``, ``y2``, its box in pixels.
+        ``state`` (``matched``, ``interpolated`` or ``held``), ``hidden`` (by ``edit``), ``score``
+        (0 to 1), ``area`` of the mask in pixels, and ``x1``, ``y1``, ``x2``, ``y2``, its box in
+        pixels.
 
         Raises:
             RunLogError: The log is damaged; the message names the line.
@@ -154,6 +194,7 @@ class Run:
                     "label": tracked.label,
                     "prompt": tracked.instance.prompt,
                     "state": tracked.state,
+                    "hidden": tracked.hidden,
                     "score": float(tracked.instance.score),
                     "area": mask.area,
                     **dict(zip(("x1", "y1", "x2", "y2"), mask.box, strict=True)),

@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TypeAlias
 
 from videoseg.geometry.masks import rounded
-from videoseg.protocols import Exporter, Log, RunReader, Stage, TakesMattes, Tracker, Writer
+from videoseg.protocols import (
+    Exporter,
+    HasHidden,
+    Log,
+    RunReader,
+    Stage,
+    TakesHidden,
+    TakesMattes,
+    Tracker,
+    Writer,
+)
 from videoseg.runlog.validation import refusing
 from videoseg.system.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
 from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
@@ -23,6 +33,8 @@ SCENES_BEHIND = 4
 
 Drawn: TypeAlias = tuple[Scene, Frame | None]
 """A finished Scene, with its frame where a writer needs the image."""
+_Edited: TypeAlias = tuple[Scene, Scene, Frame | None]
+"""A Scene as it is kept and as it is written, with its frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +136,7 @@ def write(
     prompts: Sequence[Prompt],
     writers: Mapping[str, Writer],
     soften: Callable[[Scene, Frame], Scene] | None = None,
+    edit: Callable[[Scene], Scene] = lambda scene: scene,
     log: Log | None,
     folder: Path,
     clock: Stopwatch,
@@ -133,8 +146,8 @@ def write(
 
     Each writer has a thread of its own, which hands it Scenes in order; it is opened and closed by
     the caller's. The frame of a Scene may be missing where no writer needs its image. ``soften``
-    gives instances their mattes, for those writers that take them. Whatever raises, every writer is
-    closed and no thread is left.
+    gives instances their mattes, for those writers that take them. ``edit`` makes what is written of
+    what is kept. Whatever raises, every writer is closed and no thread is left.
     """
     tally = Tally.of(prompts)
     opened: list[Writer] = []
@@ -144,9 +157,10 @@ def write(
             opened.append(writer)
             writer.open(folder, streams, prompts)
         with opencv_unthreaded(), _handing_on(writers, soften, log, clock) as hand_on:
-            for item in drawn:
-                hand_on(item)
-                tally.add(item[0])
+            for scene, frame in drawn:
+                edited = edit(scene)
+                hand_on((scene, edited, frame))
+                tally.add(edited)
                 on_step(tally)
         for name, writer in writers.items():
             with clock.measure(name):
@@ -163,7 +177,7 @@ def _handing_on(
     soften: Callable[[Scene, Frame], Scene] | None,
     log: Log | None,
     clock: Stopwatch,
-) -> Iterator[Callable[[Drawn], None]]:
+) -> Iterator[Callable[[_Edited], None]]:
     """Hands Scenes to a thread that logs them, and on to a thread for each writer.
 
     Leaving it waits until all is written; leaving it with an error drops what is waiting.
@@ -177,12 +191,12 @@ def _handing_on(
             for name, writer in writers.items()
         ]
 
-        def consume(item: Drawn) -> None:
-            scene, frame = item
+        def consume(item: _Edited) -> None:
+            tracked, edited, frame = item
             if log is not None:
                 with clock.measure("log"):
-                    log.append_scene(scene)
-            soft = scene
+                    log.append_scene(tracked)
+            soft = scene = edited.without_hidden()
             if soften is not None and frame is not None:
                 with clock.measure("edges"):
                     soft = soften(scene, frame)
@@ -207,10 +221,12 @@ def _line(name: str, writer: Writer, clock: Stopwatch) -> Callable[[Drawn], None
 def export(
     run: RunReader, exporters: Mapping[str, Exporter], folder: Path, clock: Stopwatch
 ) -> None:
-    """Run every exporter over a finished run."""
+    """Run every exporter over a finished run; hidden tracks go to those alone that take them."""
     for name, exporter in exporters.items():
+        takes = isinstance(exporter, TakesHidden) and exporter.takes_hidden
+        given = run.with_hidden() if takes and isinstance(run, HasHidden) else run
         with clock.measure(name):
-            exporter.export(run, folder)
+            exporter.export(given, folder)
 
 
 def _close_all(writers: Iterable[Writer], log: Log | None) -> None:

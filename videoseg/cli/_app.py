@@ -18,6 +18,7 @@ from videoseg.cli import (
     bench,
     config,
     doctor,
+    edit,
     evaluate,
     info,
     models,
@@ -59,6 +60,7 @@ preview.register(app)
 replay.register(app)
 rerun.register(app)
 write.register(app)
+edit.register(app)
 info.register(app)
 models.register(app)
 show.register(app)

@@ -1,4 +1,4 @@
-"""``videoseg info``: what an input holds, as videoseg sees it."""
+"""``videoseg info``: what an input holds, as videoseg sees it, or what a finished run has found."""
 
 from __future__ import annotations
 
@@ -36,9 +36,11 @@ def info(
 ) -> None:
     """Show size, duration, rates, codecs, colour, sound and rotation of an input.
 
-    Of a robot's log it shows the topics: type, encoding, size, number, rate and time.
+    Of a robot's log it shows the topics: type, encoding, size, number, rate and time; of the folder
+    of a finished run its tracks, its edits, and which outputs are older than these.
     """
     from videoseg import api
+    from videoseg.cli._finished import is_finished, show_finished
     from videoseg.cli._media import rows
     from videoseg.cli._topics import show_topics
     from videoseg.config.run_config import load
@@ -48,6 +50,9 @@ def info(
     assigned = [*decoding.assignments(), *topics.assignments(), *(assign or ())]
     flags = {} if decoding.kind is None else decoding.flags()
     settings = load(flags=flags, assignments=assigned)
+    if is_finished(source, decoding.kind):
+        show_finished(source, as_json=as_json)
+        return
     listed = topics_of(source, settings)
     if listed is not None:
         show_topics(source, listed, as_json=as_json)

@@ -38,6 +38,7 @@ def rows(run: RunReader, shape: RowShape) -> Iterator[dict[str, Any]]:
                 "label": tracked.label,
                 "score": score_of(tracked),
                 "state": tracked.state,
+                "hidden": tracked.hidden,
                 "box": box_of(tracked.instance.mask),
                 "area": masks.area(tracked.instance.mask),
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from videoseg.exporters._rows import RowShape, rows
 from videoseg.formats.coco import json_text
@@ -21,11 +22,13 @@ class Jsonl:
 
     ``stream``, ``frame``, ``pts``, ``seconds``; ``stamp`` (ns), ``topic`` and ``frame_id`` where
     the source is a robot's log, else null; ``shot``, ``source`` (the picture's file name),
-    ``track_id``, ``label``, ``score``, ``state`` (``matched``, ``interpolated``, ``held``), ``box``
-    (left, top, width, height, pixels), ``area`` (pixels), and ``rle`` (as in COCO) or ``polygon``:
-    for each part its outer ring and then its holes, each as x, y, x, y.
+    ``track_id``, ``label``, ``score``, ``state`` (``matched``, ``interpolated``, ``held``),
+    ``hidden`` (by ``videoseg edit``), ``box`` (left, top, width, height, pixels), ``area``
+    (pixels), and ``rle`` (as in COCO) or ``polygon``: for each part its outer ring and then its
+    holes, each as x, y, x, y.
     """
 
+    takes_hidden: ClassVar[bool] = True
     shape: RowShape = "rle"
 
     def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from videoseg.exporters._needs import check_installed
 from videoseg.exporters._rows import RowShape, rows
@@ -27,6 +27,7 @@ class Parquet:
     The columns are the names of ``jsonl``; ``rle`` is a record of ``size`` and ``counts``.
     """
 
+    takes_hidden: ClassVar[bool] = True
     shape: RowShape = "rle"
 
     def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
@@ -69,6 +70,7 @@ class Parquet:
             "label": text,
             "score": pa.float64(),
             "state": text,
+            "hidden": pa.bool_(),
             "box": pa.list_(whole, 4),
             "area": whole,
         }

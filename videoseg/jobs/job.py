@@ -14,6 +14,7 @@ from videoseg.errors import UnknownPhraseWarning
 from videoseg.jobs import asking, running
 from videoseg.jobs import replay as replaying
 from videoseg.jobs.assembly import assemble
+from videoseg.jobs.carried_edits import CarriedEdits
 from videoseg.jobs.frame_range import index_of
 from videoseg.jobs.inputs import Location
 from videoseg.jobs.outputs import complete_run, folder_of
@@ -274,13 +275,21 @@ class Job(AbstractContextManager["Job"]):
         overwrite: bool = False,
         on_frame: Callable[[Tally], None] = lambda _: None,
         ended: Ended | None = None,
+        edits: CarriedEdits | None = None,
     ) -> Summary:
         """As ``run``, with known answers (``stream, index, answer``) in place of the model.
 
         A tracker that studies the whole run first goes over frames and answers twice. ``ended``
         says how the run ended that the answers are of, and why there are fewer than frames.
+        ``edits`` are taken over from there.
         """
-        parts, folder, plan, end = self._parts, folder_of(out), self.plan(), ended or Ended()
         return running.replay(
-            parts, answers, folder, plan, overwrite=overwrite, on_frame=on_frame, end=end
+            self._parts,
+            answers,
+            folder_of(out),
+            self.plan(),
+            overwrite=overwrite,
+            on_frame=on_frame,
+            end=ended or Ended(),
+            edits=edits,
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,11 @@ from pathlib import Path
 from videoseg import pipeline
 from videoseg.errors import UsageError
 from videoseg.jobs.assembly import Assembly
+from videoseg.jobs.carried_edits import CarriedEdits
 from videoseg.jobs.outputs import exporters_of, writers_of
 from videoseg.pipeline import Tally
+from videoseg.runlog.edited import Edited
+from videoseg.runlog.edits import NAME as EDITS
 from videoseg.runlog.findings import Finding
 from videoseg.runlog.log import RunLog
 from videoseg.runlog.manifest import Counts, Ended, Manifest, StageTime
@@ -21,7 +25,10 @@ from videoseg.runlog.reader import read_run
 from videoseg.runlog.review import Limits, Reviewer
 from videoseg.runlog.staging import Staging
 from videoseg.runlog.summary import Summary
-from videoseg.types import Frame, Scene
+from videoseg.system.threads import Stopwatch
+from videoseg.types import Scene
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,12 +40,14 @@ class Publisher:
         staging: Its folder until all is complete.
         plan: Its plan.
         on_frame: Called after each frame.
+        edits: Corrections of an earlier run that are taken over.
     """
 
     parts: Assembly
     staging: Staging
     plan: Plan
     on_frame: Callable[[Tally], None]
+    edits: CarriedEdits | None = None
 
     def publish(
         self,
@@ -62,7 +71,9 @@ class Publisher:
         limits = Limits(run.review_gap, run.review_shrink, run.review_jump, run.review_score)
         reviewer = Reviewer(parts.questions.prompts, limits)
         folder = self.staging.folder
-        tally = write_outputs(parts, folder, steps, log, self.on_frame, reviewer)
+        edit = None if self.edits is None else self.edits.edited(parts.config.outlines)
+        shown = _Shown(edit, reviewer, self.edits, parts.clock)
+        tally = write_outputs(parts, folder, steps, log, self.on_frame, shown)
         tracks = tuple(len(ids) for ids in tally.tracks)
         counts = Counts(tally.frames, tracks, tuple(tally.instances), *parts.input.lost)
         end = ended()
@@ -70,16 +81,54 @@ class Publisher:
             raise UsageError(f"{run.start} is after the last frame")
         review = reviewer.finish([each.prompt for each in end.refused])
         end = dataclasses.replace(end, review=review, review_left_out=reviewer.left_out)
-        export_outputs(parts, folder, review, made_with(self.plan.to_json()))
+        export_outputs(parts, folder, review, made_with(self.plan.to_json()), edit)
         stages = {
             name: StageTime(seconds, tally.frames) for name, seconds in parts.clock.seconds.items()
         }
+        made, edited = self._with_edits(folder)
         earlier = self.staging.earlier()
-        manifest = Manifest(self.plan, stages, counts, parts.produces, end, earlier)
+        manifest = Manifest(self.plan, stages, counts, made, end, earlier, edited)
         manifest.write(folder)
         self.staging.publish()
         done = Summary.of(self.staging.out, parts.questions.prompts, manifest.to_json(), known)
         return dataclasses.replace(done, idle=parts.load.idle)
+
+    def _with_edits(self, folder: Path) -> tuple[Sequence[str], Mapping[str, int]]:
+        """Write the edits; give what is made then, and which edits are in each output."""
+        made = self.parts.produces
+        if self.edits is None:
+            return made, {}
+        for note in self.edits.notes():
+            _log.warning(note)
+        self.edits.write(folder, self.plan)
+        return (*made, EDITS), dict.fromkeys(self.parts.outputs, self.edits.log.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What is written of each Scene; on the way it is looked at.
+
+    Attributes:
+        edit: What was corrected, or None.
+        reviewer: Looks for what should be looked at again, or None.
+        edits: Compares tracks with those that were corrected, or None.
+        clock: Measures it.
+    """
+
+    edit: Edited | None
+    reviewer: Reviewer
+    edits: CarriedEdits | None
+    clock: Stopwatch
+
+    def __call__(self, scene: Scene) -> Scene:
+        shown = scene
+        if self.edit is not None and self.edits is not None:
+            with self.clock.measure("edit"):
+                self.edits.watch(scene)
+                shown = self.edit(scene)
+        with self.clock.measure("review"):
+            self.reviewer.add(shown.without_hidden())
+        return shown
 
 
 def write_outputs(
@@ -88,26 +137,19 @@ def write_outputs(
     steps: Generator[pipeline.Step, None, None],
     log: RunLog,
     on_frame: Callable[[Tally], None] = lambda _: None,
-    reviewer: Reviewer | None = None,
+    edit: Callable[[Scene], Scene] = lambda scene: scene,
 ) -> Tally:
     """Write the outputs that are written frame by frame, and the log into ``run``."""
-
-    def drawn() -> Iterator[tuple[Scene, Frame]]:
-        for step in steps:
-            if reviewer is not None:
-                with parts.clock.measure("review"):
-                    reviewer.add(step.scene)
-            yield step.scene, step.frame
-
     if parts.edges is not None:
         parts.edges.start()
     with closing(steps):
         return pipeline.write(
-            drawn(),
+            ((step.scene, step.frame) for step in steps),
             streams=parts.input.streams,
             prompts=parts.questions.prompts,
             writers=writers_of(parts.outputs),
             soften=None if parts.edges is None else parts.edges.softened,
+            edit=edit,
             log=log,
             folder=folder,
             clock=parts.clock,
@@ -120,7 +162,8 @@ def export_outputs(
     folder: Path,
     review: Sequence[Finding] = (),
     maker: Mapping[str, str] | None = None,
+    edit: Edited | None = None,
 ) -> None:
     """Write the outputs that need the whole run into its folder."""
-    run = read_run(folder / "run", review, maker)
+    run = read_run(folder / "run", review, maker, edit)
     pipeline.export(run, exporters_of(parts.outputs), folder, parts.clock)

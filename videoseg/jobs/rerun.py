@@ -13,17 +13,20 @@ from videoseg.config.run_config import RunConfig, load
 from videoseg.config.tables import output_kind
 from videoseg.edges.soft_edges import SoftEdges
 from videoseg.errors import SourceError, UsageError
+from videoseg.jobs.carried_edits import CarriedEdits
+from videoseg.jobs.finished_run import run_of
 from videoseg.jobs.job import Job
 from videoseg.jobs.outputs import edge_settings, exporters_of, made_by, soft_edges_for, writers_of
 from videoseg.pipeline import Tally
 from videoseg.protocols import NamesFrames
-from videoseg.runlog.findings import Finding
+from videoseg.runlog.edits import NAME as EDITS
+from videoseg.runlog.edits import EditLog
 from videoseg.runlog.fingerprint import plain
 from videoseg.runlog.lost_inputs import refuse_losing
 from videoseg.runlog.manifest import NAME as MANIFEST
 from videoseg.runlog.manifest import Ended, read_manifest, write_json
-from videoseg.runlog.plan import Plan, made_with, settings_difference
-from videoseg.runlog.reader import RunFolder, read_run
+from videoseg.runlog.plan import Plan, settings_difference
+from videoseg.runlog.reader import RunFolder
 from videoseg.runlog.staging import Staging, settle
 from videoseg.runlog.summary import Summary
 from videoseg.system.addresses import is_address
@@ -56,7 +59,8 @@ class Finished:
 
     Attributes:
         config: The settings.
-        run: Its log.
+        edits: What was corrected about its tracks.
+        run: Its log, with that.
 
     Raises:
         RunLogError: The folder holds no finished run, or a damaged one.
@@ -75,17 +79,17 @@ class Finished:
         settle(folder)
         self.folder = folder
         self._manifest = read_manifest(folder)
-        review = map(Finding.from_json, self._manifest.get("review", ()))
-        self.run: RunFolder = read_run(folder, tuple(review), made_with(self._manifest))
+        self.edits = EditLog.load(folder)
         recorded = self._manifest["settings"]
         if two_pass:
             recorded, flags = (
                 _with_two_passes(recorded),
                 {**(flags or {}), "tracker": OFFLINE_TRACKER},
             )
+        self.config: RunConfig = load(recorded=recorded, flags=flags, assignments=assignments)
+        self.run: RunFolder = run_of(folder, self._manifest, self.edits, self.config.outlines)
         if FRAMES in self._manifest["outputs"]:
             self.run.frames_in = folder
-        self.config: RunConfig = load(recorded=recorded, flags=flags, assignments=assignments)
         self._moved = location is not None
         self._location = location if location is not None else self._manifest["inputs"][0]["name"]
 
@@ -146,12 +150,15 @@ class Finished:
                 yield names[stream], index, found and replace(found, stream=names[stream])
 
         before = Summary.of(self.folder, self.run.prompts, self._manifest)
+        there = {name: stream for stream, name in names.items()}
+        edits = CarriedEdits(self.edits, self.run, there) if self.edits.entries else None
         return job.replay(
             answers,
             out,
             overwrite=overwrite,
             on_frame=on_frame,
             ended=Ended(before.stopped, notes=before.notes, refused=before.refused),
+            edits=edits,
         )
 
     def write(
@@ -192,7 +199,8 @@ class Finished:
             refuse_losing([self._location], self.folder, made)
             staging = Staging(self.folder, [*made, MANIFEST], overwrite, replaces=[MANIFEST])
             ends.enter_context(staging)
-            pipeline.write(
+            self.edits.check_unchanged()
+            tally = pipeline.write(
                 drawn,
                 streams=streams,
                 prompts=self.run.prompts,
@@ -208,6 +216,9 @@ class Finished:
             write_json(staging.folder / MANIFEST, manifest)
             staging.publish()
         found = Summary.of(self.folder, self.run.prompts, manifest)
+        if self.edits.active():
+            tracks = tuple(len(ids) for ids in tally.tracks)
+            found = replace(found, tracks=tracks, instances=tuple(tally.instances))
         return found.only(made, clock.seconds)
 
     def _check_shapes_stay(self) -> None:
@@ -238,8 +249,12 @@ class Finished:
             settings.setdefault(output_kind(name), {})[name] = plain(part)
         settings |= plain(edge_settings(parts, self.config, edges))
         # The log and the manifest come last in the list, as in every run.
-        last = [name for name in ("run", MANIFEST) if outputs.pop(name, 0) is None]
-        return {**self._manifest, "settings": settings, "outputs": [*outputs, *last]}
+        last = [name for name in ("run", MANIFEST, EDITS) if outputs.pop(name, 0) is None]
+        made = {**self._manifest, "settings": settings, "outputs": [*outputs, *last]}
+        if self.edits.entries:
+            edited = dict.fromkeys(parts, self.edits.generation)
+            made["edited"] = {**self._manifest.get("edited", {}), **edited}
+        return made
 
 
 def _with_two_passes(recorded: Mapping[str, Any]) -> dict[str, Any]:

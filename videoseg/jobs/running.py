@@ -12,11 +12,13 @@ from typing import TypeAlias
 from videoseg import pipeline
 from videoseg.jobs.asking import load_model, run_stage
 from videoseg.jobs.assembly import Assembly
+from videoseg.jobs.carried_edits import CarriedEdits
 from videoseg.jobs.outputs import finished_run
 from videoseg.jobs.publishing import Publisher, export_outputs, write_outputs
 from videoseg.pipeline import Tally
 from videoseg.protocols import Resumable, Stage, TwoPassTracker
 from videoseg.runlog.checkpoint import Notes
+from videoseg.runlog.edits import NAME as EDITS
 from videoseg.runlog.log import RunLog
 from videoseg.runlog.lost_inputs import refuse_losing
 from videoseg.runlog.manifest import Ended
@@ -105,6 +107,7 @@ def replay(
     overwrite: bool,
     on_frame: Callable[[Tally], None],
     end: Ended,
+    edits: CarriedEdits | None = None,
 ) -> Summary:
     """Write all outputs below ``out`` from known answers, as ``Job.replay`` says."""
 
@@ -117,7 +120,14 @@ def replay(
         return follow(parts, known(answers()), on_answer)
 
     return run_once(
-        parts, steps, out, plan, overwrite=overwrite, on_frame=on_frame, ended=lambda: end
+        parts,
+        steps,
+        out,
+        plan,
+        overwrite=overwrite,
+        on_frame=on_frame,
+        ended=lambda: end,
+        edits=edits,
     )
 
 
@@ -131,6 +141,7 @@ def run_once(
     on_frame: Callable[[Tally], None],
     ended: Callable[[], Ended],
     reads: Sequence[str] = (),
+    edits: CarriedEdits | None = None,
 ) -> Summary:
     """Write all outputs below ``out``; an interrupted run leaves nothing to go on with.
 
@@ -144,12 +155,15 @@ def run_once(
         on_frame: Called after each frame.
         ended: Says how the run ended; asked after the last frame.
         reads: Files beside the input that must not be replaced.
+        edits: Corrections of an earlier run that are taken over.
     """
     _refuse_losing(parts, out, reads)
-    staging = Staging(out, parts.produces, overwrite)
+    staging = Staging(out, _pieces(parts, edits), overwrite)
     with staging, ExitStack() as ends:
+        if edits is not None:
+            edits.check_unchanged()
         log = ends.enter_context(_run_log(parts, staging.folder))
-        publisher = Publisher(parts, staging, plan, on_frame)
+        publisher = Publisher(parts, staging, plan, on_frame, edits)
         return publisher.publish(steps(log.append_answer), log, ended)
 
 
@@ -161,6 +175,11 @@ def try_out(parts: Assembly, folder: Path, frames: Iterable[Frame]) -> Tally:
         tally = write_outputs(parts, folder, steps, log)
         export_outputs(parts, folder)
         return tally
+
+
+def _pieces(parts: Assembly, edits: CarriedEdits | None) -> tuple[str, ...]:
+    """Names of what a run makes in its output folder."""
+    return parts.produces if edits is None else (*parts.produces, EDITS)
 
 
 def _run_log(

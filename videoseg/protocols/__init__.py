@@ -25,11 +25,13 @@ from videoseg.protocols.models import Grounder as Grounder
 from videoseg.protocols.models import Segmenter as Segmenter
 from videoseg.protocols.models import VideoSegmenter as VideoSegmenter
 from videoseg.protocols.outputs import Exporter as Exporter
+from videoseg.protocols.outputs import HasHidden as HasHidden
 from videoseg.protocols.outputs import Log as Log
 from videoseg.protocols.outputs import Matter as Matter
 from videoseg.protocols.outputs import NamesFrames as NamesFrames
 from videoseg.protocols.outputs import ReviewItem as ReviewItem
 from videoseg.protocols.outputs import RunReader as RunReader
+from videoseg.protocols.outputs import TakesHidden as TakesHidden
 from videoseg.protocols.outputs import TakesMattes as TakesMattes
 from videoseg.protocols.outputs import Viewer as Viewer
 from videoseg.protocols.outputs import Writer as Writer

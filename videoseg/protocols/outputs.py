@@ -200,6 +200,22 @@ class RunReader(Protocol):
 
 
 @runtime_checkable
+class HasHidden(Protocol):
+    """A ``RunReader`` that leaves out tracks that the user has hidden, and knows them."""
+
+    def with_hidden(self) -> RunReader:
+        """The same run with them; their ``TrackedInstance.hidden`` is True."""
+        ...
+
+
+@runtime_checkable
+class TakesHidden(Protocol):
+    """An Exporter that, where ``takes_hidden`` is True, also writes hidden tracks and says so."""
+
+    takes_hidden: bool
+
+
+@runtime_checkable
 class Exporter(Protocol):
     """Writes files that need the whole run at once, after its last frame."""
 

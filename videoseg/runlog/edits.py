@@ -176,6 +176,18 @@ class EditLog:
             raise UsageError(f"{self.folder}: there is no undone edit to redo")
         return self._with(Redo(undone[-1].id))
 
+    def check_unchanged(self) -> None:
+        """Refuse to go on where something was added since the edits were read.
+
+        Raises:
+            OutputError: It is so.
+        """
+        if EditLog.load(self.folder).entries != self.entries:
+            raise OutputError(
+                f"{self.folder / NAME} was changed by somebody else meanwhile; look at it "
+                f"(videoseg edit {self.folder} list) and try again"
+            )
+
     def moved(self, folder: Path, run: str) -> EditLog:
         """The same edits for another run; not written yet."""
         return EditLog(folder, run, self.entries)
@@ -195,11 +207,7 @@ class EditLog:
             raise UsageError(f"{self.folder}: this edit is refused: {error}") from error
         made = dataclasses.replace(self, entries=(*self.entries, entry))
         with Staging(self.folder, (), resume=True):
-            if EditLog.load(self.folder).entries != self.entries:
-                raise OutputError(
-                    f"{self.folder / NAME} was changed by somebody else meanwhile; look at it "
-                    f"(videoseg edit {self.folder} list) and edit again"
-                )
+            self.check_unchanged()
             try:
                 with FolderHandle.at(self.folder) as out:
                     out.write(NAME, [made.to_bytes()])

@@ -99,6 +99,7 @@ class Manifest:
         ended: Whether it came to the end, and what that took.
         earlier: Names that an earlier run, which this one replaces, made there and this one did
             not: they are left as they are, and may be replaced later.
+        edited: For each output that was made with edits the id of the last one (``edits.py``).
     """
 
     plan: Plan
@@ -107,6 +108,7 @@ class Manifest:
     outputs: Sequence[str]
     ended: Ended = field(default_factory=lambda: Ended())
     earlier: Sequence[str] = ()
+    edited: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         asked, found = len(self.plan.prompts), len(self.counts.instances)
@@ -142,6 +144,7 @@ class Manifest:
             },
             "outputs": list(self.outputs),
             **({"earlier_outputs": list(self.earlier)} if self.earlier else {}),
+            **({"edited": dict(self.edited)} if self.edited else {}),
             **self.ended.to_json(),
         }
 
@@ -231,6 +234,7 @@ class _Made(TypedDict):
     counts: _Counts
     outputs: list[str]
     earlier_outputs: NotRequired[list[str]]
+    edited: NotRequired[dict[str, int]]
     notes: NotRequired[list[str]]
     refused: NotRequired[list[_Refused]]
     review: NotRequired[list[_Finding]]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
+
+import numpy as np
 
 from videoseg.errors import RunLogError
 from videoseg.protocols import ReviewItem
@@ -23,13 +26,27 @@ from videoseg.runlog.codec import (
 from videoseg.runlog.findings import Finding
 from videoseg.runlog.log import DETECTIONS, FORMAT, SCENES, VERSION, prompts_of, streams_of
 from videoseg.runlog.validation import check_instance, stream_of
-from videoseg.types import Detections, Prompt, RotoLayer, RotoShape, Scene, StreamInfo
+from videoseg.types import (
+    Detections,
+    Instance,
+    Mask,
+    Prompt,
+    RotoLayer,
+    RotoShape,
+    Scene,
+    StreamInfo,
+)
 
 T = TypeVar("T")
+Edit: TypeAlias = Callable[[Scene], Scene]
+"""What is shown of a Scene as it was tracked."""
 
 
 def read_run(
-    folder: Path, review: Sequence[Finding] = (), made_with: Mapping[str, str] | None = None
+    folder: Path,
+    review: Sequence[Finding] = (),
+    made_with: Mapping[str, str] | None = None,
+    edit: Edit | None = None,
 ) -> RunFolder:
     """Open a run folder, or the output folder that holds one as ``run``.
 
@@ -37,13 +54,14 @@ def read_run(
         folder: The folder.
         review: What should be looked at again, which ``run.json`` has and not the log.
         made_with: What made it, likewise.
+        edit: What users have corrected, likewise (``edits.py``).
 
     Raises:
         RunLogError: It is neither, its header is damaged, or a newer videoseg wrote it.
     """
     for candidate in (folder, folder / "run"):
         if (candidate / DETECTIONS).is_file() and (candidate / SCENES).is_file():
-            return RunFolder(candidate, review=review, made_with=made_with)
+            return RunFolder(candidate, review=review, made_with=made_with, edit=edit)
     raise RunLogError(f"{folder} is not a run folder: it has no {DETECTIONS} and {SCENES}")
 
 
@@ -58,6 +76,7 @@ class RunFolder:
         answers: Where the Detections are, if not in the folder: of a run that is not finished.
         review: What should be looked at again.
         made_with: What made it.
+        edit: What users have corrected; None = nothing.
 
     Attributes:
         folder: The run folder.
@@ -74,8 +93,11 @@ class RunFolder:
         answers: Path | None = None,
         review: Sequence[Finding] = (),
         made_with: Mapping[str, str] | None = None,
+        edit: Edit | None = None,
     ) -> None:
         self.folder = folder
+        self._edit = edit
+        self._hides = True
         self.review: Sequence[ReviewItem] = tuple(review)
         self.made_with: Mapping[str, str] = dict(made_with or {})
         self.frames_in: Path | None = None
@@ -103,11 +125,54 @@ class RunFolder:
             yield self._build(DETECTIONS, number, detections_from_json, record)
 
     def scenes(self) -> Iterator[Scene]:
-        """Yield Scenes in the order of the run.
+        """Yield Scenes in the order of the run, as users have corrected them.
 
         Raises:
             RunLogError: A line that is not the last is damaged; the message names it.
         """
+        if self._edit is None:
+            return self.tracked()
+        edited = map(self._edit, self.tracked())
+        return (scene.without_hidden() for scene in edited) if self._hides else edited
+
+    def with_hidden(self) -> RunFolder:
+        """The same run with the tracks that users have hidden."""
+        made = copy.copy(self)
+        made._hides = False
+        return made
+
+    def tracked(self) -> Iterator[Scene]:
+        """Yield Scenes in the order of the run as they were tracked, without corrections.
+
+        Raises:
+            RunLogError: A line that is not the last is damaged; the message names it.
+        """
+        for number, record, line, instances in self._paired():
+            # Most of what is drawn has been steadied and has a mask of its own: no need for both.
+            named = self._build(SCENES, number, named_places, record)
+            found = [
+                self._build(DETECTIONS, line, instance_from_json, made) if place in named else None
+                for place, made in enumerate(instances)
+            ]
+            build = functools.partial(scene_from_json, found=found)
+            yield self._build(SCENES, number, build, record)
+
+    def sightings(self) -> Iterator[Scene]:
+        """Yield Scenes as they were tracked with ids, labels and prompts alone, which is quick.
+
+        Each mask is the first pixel of the frame, and shapes are empty.
+
+        Raises:
+            RunLogError: A line that is not the last is damaged; the message names it.
+        """
+        for number, record, _, instances in self._paired():
+            info = stream_of(record["stream"], self.streams)
+            mask = Mask(0, 0, info.width, info.height, np.ones((1, 1), np.bool_))
+            build = functools.partial(_sighting, found=instances, mask=mask)
+            yield self._build(SCENES, number, build, record)
+
+    def _paired(self) -> Iterator[tuple[int, Json, int, Sequence[Json]]]:
+        """Yield line and content of each Scene with line and instances of its Detections."""
         answers = self._records(DETECTIONS)
         waiting: dict[tuple[str, int], tuple[int, Sequence[Json]]] = {}
         for number, record in self._records(SCENES):
@@ -118,15 +183,7 @@ class RunFolder:
                     raise self._damage(SCENES, number, f"no answer of the model for {key}")
                 answered, instances = self._build(DETECTIONS, line, _found, answer)
                 waiting[answered] = line, instances
-            line, instances = waiting.pop(key)
-            # Most of what is drawn has been steadied and has a mask of its own: no need for both.
-            named = self._build(SCENES, number, named_places, record)
-            found = [
-                self._build(DETECTIONS, line, instance_from_json, made) if place in named else None
-                for place, made in enumerate(instances)
-            ]
-            build = functools.partial(scene_from_json, found=found)
-            yield self._build(SCENES, number, build, record)
+            yield number, record, *waiting.pop(key)
 
     def tracks(self, tolerance: float = 1.0) -> Iterator[RotoShape]:
         """Yield tracks as keyed shapes, as their spans end.
@@ -216,3 +273,12 @@ class RunFolder:
 
 def _found(made: Json) -> tuple[tuple[str, int], Sequence[Json]]:
     return place_from_json(made), made["instances"] or ()
+
+
+def _sighting(made: Json, found: Sequence[Json], mask: Mask) -> Scene:
+    """The Scene of one line, with this mask and no shape in place of each one's own."""
+    named = [each["instance"] for each in made["instances"]]
+    logged = [found[each] if isinstance(each, int) else each for each in named]
+    seen = [Instance(mask, each["score"], each["prompt"]) for each in logged]
+    bare = [{**each, "shape": [], "instance": n} for n, each in enumerate(made["instances"])]
+    return scene_from_json({**made, "instances": bare}, seen)

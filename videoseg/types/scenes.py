@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
@@ -78,6 +78,12 @@ class Scene:
     def seconds(self) -> Fraction:
         """Presentation time in seconds, exact."""
         return self.pts * self.time_base
+
+    def without_hidden(self) -> Scene:
+        """The same without what the user has hidden; itself where nothing is."""
+        if not any(tracked.hidden for tracked in self.instances):
+            return self
+        return replace(self, instances=tuple(each for each in self.instances if not each.hidden))
 
     def to_supervision(self) -> Any:
         """The objects as ``supervision.Detections``, of the package supervision.
