@@ -468,7 +468,8 @@ def test_a_finished_run_as_rows(film: Path, tmp_path: Path) -> None:
         "mean_area": pytest.approx(np.mean([row["area"] for row in rows])),
         "max_area": max(row["area"] for row in rows),
     }
-    assert {type(value) for row in (*rows, track) for value in row.values()} <= {str, int, float}
+    kinds = {type(value) for row in (*rows, track) for value in row.values()}
+    assert kinds <= {str, int, float, bool}
     assert run.prompts == (Prompt(text="red"),)
     assert list(run.streams) == [rows[0]["stream"]]
 
