@@ -13,7 +13,8 @@ from videoseg.stages.backwards import first_mark, mark_notes
 from videoseg.stages.batched import USUAL
 from videoseg.stages.every_nth import batch_within
 from videoseg.stages.known_phrases import known_only
-from videoseg.stages.propagated import Propagated, ask
+from videoseg.stages.mask_cues import ask
+from videoseg.stages.propagated import Propagated
 from videoseg.stages.select import stage_for
 from videoseg.stages.view import view_of
 from videoseg.types import Detections, Frame

@@ -92,6 +92,10 @@ class CutDetector:
         """Give the verdicts on the frames still open; the stream ends."""
         return self._decide(0)
 
+    def judges_like(self, other: CutDetector) -> bool:
+        """Whether both will judge all frames to come alike, if the last one was the same."""
+        return self._residuals == other._residuals and not (self._suspected or other._suspected)
+
     def _decide(self, patience: int) -> list[bool]:
         """Close suspected cuts that are older than ``patience`` frames."""
         verdicts: list[bool] = []

@@ -14,8 +14,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import IO
+from typing import IO, Protocol
 
+from videoseg.motion.shot_cuts import CutDetector
 from videoseg.protocols import FrameSource, Sparse, Stage
 from videoseg.types import Detections, Frame, Instance, Prompt
 
@@ -23,6 +24,25 @@ _MOST_BYTES = 256 << 20
 """Pictures that are held in memory at once, bytes."""
 _LEAST = 8
 """Frames of a piece, however large they are."""
+
+
+class KnownBefore(Protocol):
+    """What is known of objects before their first marks (``known_answers.py``)."""
+
+    back_anew: frozenset[int]
+    """Prompts of which it turned out not to hold."""
+
+    def holds_back(self, number: int) -> bool:
+        """Whether what is known of a prompt before its first mark holds, unless cuts differ."""
+        ...
+
+    def latest_mark(self, behind: int) -> int | None:
+        """The frame from which objects were followed back to a frame; None where none was."""
+        ...
+
+    def count_back(self, stream: str, index: int) -> None:
+        """The model is asked about a frame before its turn."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +62,11 @@ class Backwards:
     also: frozenset[int] = frozenset()
 
     def before(
-        self, frame: Frame, prompts: Sequence[Prompt], stage: Callable[[Sequence[Prompt]], Stage]
+        self,
+        frame: Frame,
+        prompts: Sequence[Prompt],
+        stage: Callable[[Sequence[Prompt]], Stage],
+        known: KnownBefore | None = None,
     ) -> Earlier:
         """What is found from the marks back to a frame; the caller closes it.
 
@@ -50,6 +74,7 @@ class Backwards:
             frame: The first frame that is wanted.
             prompts: All prompts of the run.
             stage: Makes what follows some prompts from their marks on.
+            known: What is known of objects before their marks, or None.
 
         Raises:
             SourceError: The input cannot be read again.
@@ -57,10 +82,12 @@ class Backwards:
         """
         found = Earlier()
         places = [n for n, each in enumerate(prompts) if (first_mark(each) or 0) > frame.index]
+        marks = {place: first_mark(prompts[place]) or 0 for place in places}
+        last = max(marks.values(), default=0)
+        if known is not None:
+            places = self._anew(frame, places, last, known)
         if not places:
             return found
-        marks = {place: first_mark(prompts[place]) or 0 for place in places}
-        last = max(marks.values())
         mirrored = [_mirrored_prompt(prompts[place], marks[place], last) for place in places]
         try:
             with self.again() as source:
@@ -72,10 +99,47 @@ class Backwards:
                         if index < marks[places[one.prompt]]
                     ]
                     found.keep(shown.stream, index, kept)
+                    if known is not None and index <= max(marks[place] for place in places):
+                        known.count_back(shown.stream, index)
         except BaseException:
             found.close()
             raise
         return found
+
+    def _anew(
+        self, frame: Frame, places: Sequence[int], last: int, known: KnownBefore
+    ) -> list[int]:
+        """Those of some prompts that must be followed back, since not all of it is known."""
+        held = [place for place in places if known.holds_back(place)]
+        before = known.latest_mark(frame.index)
+        if held and before is not None and not self._cuts_agree(frame, last, before):
+            known.back_anew = frozenset(held)
+            held = []
+        return [place for place in places if place not in held]
+
+    def _cuts_agree(self, frame: Frame, last: int, before: int) -> bool:
+        """Whether the same cuts are seen on the way back from either of two frames.
+
+        How much changes from frame to frame in a shot is known only of frames that were seen, so a
+        cut may be one for who comes from further away alone.
+        """
+        if last == before:
+            return True
+        detectors: dict[str, tuple[CutDetector, CutDetector]] = {}
+        with self.again() as source:
+            for shown in self._down(source, frame, max(last, before)):
+                index = max(last, before) - shown.index
+                far, near = detectors.setdefault(
+                    shown.stream, (CutDetector(patience=0), CutDetector(patience=0))
+                )
+                is_cut = any(far.push(shown.image))
+                if index > min(last, before):
+                    continue
+                if any(near.push(shown.image)) != is_cut and index < min(last, before):
+                    return False
+                if len(detectors) == 1 and far.judges_like(near):
+                    return True
+        return True
 
     def _down(self, source: FrameSource, to: Frame, last: int) -> Iterator[Frame]:
         """Frames that are asked, from the last down to a first one, in mirrored time."""
