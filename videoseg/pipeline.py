@@ -146,8 +146,8 @@ def write(
 
     Each writer has a thread of its own, which hands it Scenes in order; it is opened and closed by
     the caller's. The frame of a Scene may be missing where no writer needs its image. ``soften``
-    gives instances their mattes, for those writers that take them. ``edit`` makes what is written of
-    what is kept. Whatever raises, every writer is closed and no thread is left.
+    gives instances their mattes, for those writers that take them. ``edit`` makes what is written
+    of what is kept. Whatever raises, every writer is closed and no thread is left.
     """
     tally = Tally.of(prompts)
     opened: list[Writer] = []

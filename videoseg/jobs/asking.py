@@ -12,6 +12,7 @@ from videoseg.protocols import Segmenter, Stage
 from videoseg.stages.backwards import first_mark, mark_notes
 from videoseg.stages.batched import USUAL
 from videoseg.stages.every_nth import batch_within
+from videoseg.stages.known_answers import KnownAnswers
 from videoseg.stages.known_phrases import known_only
 from videoseg.stages.mask_cues import ask
 from videoseg.stages.propagated import Propagated
@@ -33,26 +34,34 @@ def load_model(parts: Assembly, log: Callable[[str], None] = _log.warning) -> No
     parts.session.note(mark_notes(known, parts.range.start, goes_back=_goes_back(parts)))
 
 
-def run_stage(parts: Assembly, *, backwards: bool = True, one_by_one: bool = False) -> Stage:
+def run_stage(
+    parts: Assembly,
+    *,
+    backwards: bool = True,
+    one_by_one: bool = False,
+    known: KnownAnswers | None = None,
+) -> Stage:
     """What asks the model over the frames of the run; it is loaded already.
 
     Args:
         parts: The run.
         backwards: Whether marks may be followed back, where the settings and the input allow it.
         one_by_one: Whether each frame is answered before the next one is taken.
+        known: Answers of an earlier run with fewer cues, which are not asked again.
     """
-    run, known = parts.config.run, parts.known
+    run, asked = parts.config.run, parts.known
     stage = stage_for(
         _view(parts),
-        tuple(known.values()),
+        tuple(asked.values()),
         batch=run.batch,
         every=run.every,
         first=parts.range.start,
         load=parts.load,
         again=parts.input.again if backwards and _goes_back(parts) else None,
         one_by_one=one_by_one,
+        known=known,
     )
-    return known_only(stage, tuple(known), len(parts.questions.prompts))
+    return known_only(stage, tuple(asked), len(parts.questions.prompts))
 
 
 def batch_of(parts: Assembly) -> int | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from videoseg.errors import PathDataError, UsageError
 from videoseg.geometry import masks
+from videoseg.jobs.logged_times import LoggedTimes
 from videoseg.jobs.mask_files import read_mask
 from videoseg.jobs.positions import frame_index, parse_position
 from videoseg.runlog.codec import Json
@@ -115,7 +115,7 @@ class RunEdits:
             UsageError: It is no place, lies behind the end, or there is no such track.
         """
         info = self._run.streams[self._track(track).stream]
-        index = frame_index(parse_position(place), info, _Times(self._run, info))
+        index = frame_index(parse_position(place), info, LoggedTimes(self._run, info))
         if not ends and index > (last := max(each.index for each in self._of(info.stream))):
             hint = f"; write {place}f for the frame {place}" if place.isdecimal() else ""
             raise UsageError(f"{place} is after the last frame, {last}{hint}")
@@ -240,24 +240,6 @@ class RunEdits:
         given = [each.track_id for scene in self._run.sightings() for each in scene.instances]
         split = [one.change.new for one in self.log.entries if isinstance(one.change, Split)]
         return 1 + max([*given, *(each for each in split if each is not None)], default=0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Times:
-    """When the frames of a stream are shown, as the log of a run has it (``Timed``)."""
-
-    run: RunFolder
-    info: StreamInfo
-
-    def index_at(self, seconds: Fraction) -> int:
-        """The first frame that begins at a time or later; behind the last where none does."""
-        index = -1
-        for scene in self.run.sightings():
-            if scene.stream == self.info.stream:
-                index = scene.index
-                if scene.seconds >= seconds:
-                    return index
-        return index + 1
 
 
 def _mask(given: Any, info: StreamInfo) -> Mask:

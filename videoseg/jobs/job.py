@@ -15,6 +15,7 @@ from videoseg.jobs import asking, running
 from videoseg.jobs import replay as replaying
 from videoseg.jobs.assembly import assemble
 from videoseg.jobs.carried_edits import CarriedEdits
+from videoseg.jobs.earlier_answers import EarlierAnswers
 from videoseg.jobs.frame_range import index_of
 from videoseg.jobs.inputs import Location
 from videoseg.jobs.outputs import complete_run, folder_of
@@ -208,6 +209,8 @@ class Job(AbstractContextManager["Job"]):
         resume: bool = False,
         on_frame: Callable[[Tally], None] = lambda _: None,
         reads: Sequence[str] = (),
+        earlier: EarlierAnswers | None = None,
+        edits: CarriedEdits | None = None,
     ) -> Summary:
         """Write all outputs below ``out``; they appear there together, once all are complete.
 
@@ -218,6 +221,8 @@ class Job(AbstractContextManager["Job"]):
                 ``out``; a finished one is left as it is.
             on_frame: Called after each frame.
             reads: Files beside the input that must not be replaced.
+            earlier: Answers of a run with fewer prompts, which are not asked again.
+            edits: Corrections of that run, which are taken over.
 
         Raises:
             UsageError: An output would replace the input.
@@ -225,9 +230,16 @@ class Job(AbstractContextManager["Job"]):
                 or it is of another kind than this run.
             OutputError: The folder cannot be written.
         """
-        parts, folder, plan = self._parts, folder_of(out), self.plan()
         return running.run(
-            parts, folder, plan, overwrite=overwrite, resume=resume, on_frame=on_frame, reads=reads
+            self._parts,
+            folder_of(out),
+            self.plan(),
+            overwrite=overwrite,
+            resume=resume,
+            on_frame=on_frame,
+            reads=reads,
+            earlier=earlier,
+            edits=edits,
         )
 
     def play(

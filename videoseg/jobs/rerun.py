@@ -14,11 +14,15 @@ from videoseg.config.tables import output_kind
 from videoseg.edges.soft_edges import SoftEdges
 from videoseg.errors import SourceError, UsageError
 from videoseg.jobs.carried_edits import CarriedEdits
+from videoseg.jobs.earlier_answers import EarlierAnswers
 from videoseg.jobs.finished_run import run_of
 from videoseg.jobs.job import Job
+from videoseg.jobs.logged_times import LoggedTimes
 from videoseg.jobs.outputs import edge_settings, exporters_of, made_by, soft_edges_for, writers_of
+from videoseg.jobs.positions import frame_index, parse_position
 from videoseg.pipeline import Tally
-from videoseg.protocols import NamesFrames
+from videoseg.prompts import with_added
+from videoseg.protocols import NamesFrames, TwoPassTracker
 from videoseg.runlog.edits import NAME as EDITS
 from videoseg.runlog.edits import EditLog
 from videoseg.runlog.fingerprint import plain
@@ -32,7 +36,7 @@ from videoseg.runlog.summary import Summary
 from videoseg.system.addresses import is_address
 from videoseg.system.output_files import FRAMES
 from videoseg.system.threads import Stopwatch
-from videoseg.types import Detections, Frame, Scene
+from videoseg.types import Detections, Frame, Prompt, Scene
 
 ONLINE_TRACKER = "iou"
 """The tracker that goes through a run once."""
@@ -59,6 +63,7 @@ class Finished:
 
     Attributes:
         config: The settings.
+        prompts: What is asked: what it was asked, and what is added.
         edits: What was corrected about its tracks.
         run: Its log, with that.
 
@@ -90,6 +95,7 @@ class Finished:
         self.run: RunFolder = run_of(folder, self._manifest, self.edits, self.config.outlines)
         if FRAMES in self._manifest["outputs"]:
             self.run.frames_in = folder
+        self.prompts: tuple[Prompt, ...] = tuple(self.run.prompts)
         self._moved = location is not None
         self._location = location if location is not None else self._manifest["inputs"][0]["name"]
 
@@ -108,7 +114,7 @@ class Finished:
                 "name it with --input"
             )
         try:
-            job = Job(self._location, self.run.prompts, self.config)
+            job = Job(self._location, self.prompts, self.config)
         except SourceError as error:
             error.add_note("--input says where the input is now")
             raise
@@ -117,6 +123,29 @@ class Finished:
             self._check(job.plan())
             on_failure.pop_all()
         return job
+
+    def index_of(self, place: str) -> int:
+        """The frame of the first stream at a place (``jobs.positions``), by the log.
+
+        Raises:
+            UsageError: It is no place.
+        """
+        info = next(iter(self.run.streams.values()))
+        return frame_index(parse_position(place), info, LoggedTimes(self.run, info))
+
+    def add(self, prompts: Sequence[Prompt]) -> None:
+        """Ask for more than it was asked: other objects, or other cues of the same ones.
+
+        Raises:
+            PromptError: It is not clear what is meant, or nothing of it is new.
+            UsageError: Its tracker studies the whole run first, for which answers must be known.
+        """
+        if isinstance(self.config.part("tracking", self.config.run.tracker), TwoPassTracker):
+            raise UsageError(
+                "new prompts and two passes do not go together; add the prompts with "
+                f"--set run.tracker={ONLINE_TRACKER}, and then `videoseg rerun --two-pass`"
+            )
+        self.prompts = with_added(self.prompts, prompts)
 
     @property
     def frame_count(self) -> int:
@@ -129,15 +158,22 @@ class Finished:
         out: Path,
         *,
         overwrite: bool = False,
+        resume: bool = False,
         on_frame: Callable[[Tally], None] = lambda _: None,
+        reads: Sequence[str] = (),
     ) -> Summary:
         """Track, smooth and write anew what the model has found, below ``out``.
+
+        Where prompts were added, the model is asked about what is not known of them.
 
         Args:
             job: What ``job`` has given.
             out: The output folder; may be the run's own.
             overwrite: Whether earlier results of the same names are replaced.
+            resume: Whether to go on with what an interrupted run like this one has left; only
+                where the model is asked.
             on_frame: Called after each frame.
+            reads: Files beside the input that must not be replaced.
 
         Raises:
             OutputExistsError: A result exists there and ``overwrite`` is False.
@@ -152,6 +188,18 @@ class Finished:
         before = Summary.of(self.folder, self.run.prompts, self._manifest)
         there = {name: stream for stream, name in names.items()}
         edits = CarriedEdits(self.edits, self.run, there) if self.edits.entries else None
+        if self.prompts != tuple(self.run.prompts):
+            return job.run(
+                out,
+                overwrite=overwrite,
+                resume=resume,
+                on_frame=on_frame,
+                reads=reads,
+                earlier=EarlierAnswers(self._manifest, self.run.prompts, answers),
+                edits=edits,
+            )
+        if resume:
+            raise UsageError("--resume is for reruns that ask the model; this one does not")
         return job.replay(
             answers,
             out,

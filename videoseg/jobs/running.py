@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import logging
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from itertools import islice
@@ -13,6 +15,7 @@ from videoseg import pipeline
 from videoseg.jobs.asking import load_model, run_stage
 from videoseg.jobs.assembly import Assembly
 from videoseg.jobs.carried_edits import CarriedEdits
+from videoseg.jobs.earlier_answers import EarlierAnswers
 from videoseg.jobs.outputs import finished_run
 from videoseg.jobs.publishing import Publisher, export_outputs, write_outputs
 from videoseg.pipeline import Tally
@@ -27,9 +30,12 @@ from videoseg.runlog.reader import RunFolder
 from videoseg.runlog.staging import Staging
 from videoseg.runlog.summary import Summary
 from videoseg.stages.budget import Budget
+from videoseg.stages.known_answers import KnownAnswers
 from videoseg.stages.replayed import Replayed
 from videoseg.tracking.region import Confined
 from videoseg.types import Detections, Frame
+
+_log = logging.getLogger(__name__)
 
 OnAnswer: TypeAlias = Callable[[Frame, Detections | None], object]
 """Called with a frame and what the model answered about it."""
@@ -65,16 +71,22 @@ def run(
     resume: bool,
     on_frame: Callable[[Tally], None],
     reads: Sequence[str],
+    earlier: EarlierAnswers | None = None,
+    edits: CarriedEdits | None = None,
 ) -> Summary:
     """Ask the model and write all outputs below ``out``, as ``Job.run`` says."""
     if resume and (done := finished_run(out, plan, overwrite=overwrite)) is not None:
         return done
     _refuse_losing(parts, out, reads)
-    staging = Staging(out, parts.produces, overwrite, resume=resume)
+    staging = Staging(out, _pieces(parts, edits), overwrite, resume=resume)
     with staging, ExitStack() as ends:
+        if edits is not None:
+            edits.check_unchanged()
         before = parts.session.usage
         load_model(parts)
-        notes, stage = Notes(staging.notes), run_stage(parts)
+        reused = _reused(parts, plan, earlier)
+        notes = Notes(staging.notes, None if earlier is None else earlier.origin)
+        stage = run_stage(parts, known=reused)
         memory = stage if isinstance(stage, Resumable) else None
         known, state = notes.left(plan, with_state=memory is not None)
         log = ends.enter_context(
@@ -85,8 +97,8 @@ def run(
             if log.append_answer(frame, detections):
                 notes.note(plan, log.answers, memory)
 
-        earlier = RunFolder(staging.folder / "run", notes.answers).detections()
-        limited = Budget(Replayed(islice(earlier, known), stage, state))
+        left = RunFolder(staging.folder / "run", notes.answers).detections()
+        limited = Budget(Replayed(islice(left, known), stage, state))
         steps = follow(parts, limited, keep)
 
         def ended() -> Ended:
@@ -95,7 +107,21 @@ def run(
             spent = used and used.since(before)
             return Ended(limited.reached, spent, said, parts.session.refused)
 
-        return Publisher(parts, staging, plan, on_frame).publish(steps, log, ended, known)
+        publisher = Publisher(parts, staging, plan, on_frame, edits)
+        done = publisher.publish(steps, log, ended, known)
+        if reused is None:
+            return done
+        return dataclasses.replace(done, known=max(known, done.frames - reused.frames))
+
+
+def _reused(parts: Assembly, plan: Plan, earlier: EarlierAnswers | None) -> KnownAnswers | None:
+    """What need not be asked of a run whose model is loaded, since an earlier one has answered."""
+    if earlier is None:
+        return None
+    why = earlier.prepare(parts, plan)
+    if why is not None:
+        _log.warning("all frames are asked anew: %s", why)
+    return earlier.known
 
 
 def replay(

@@ -23,6 +23,7 @@ an object is corrected on several frames::
 
 from __future__ import annotations
 
+from videoseg.prompts.added import with_added as with_added
 from videoseg.prompts.asked import Refused as Refused
 from videoseg.prompts.asked import as_prompts as as_prompts
 from videoseg.prompts.asked import is_carried as is_carried

@@ -33,6 +33,8 @@ from videoseg.system.held_folders import FolderHandle, NotOursError
 from videoseg.types.snapshot import Snapshot
 
 _STATE = "state"
+_ORIGIN = "answers_of"
+"""What the plan says beside itself, where some answers are of an earlier run."""
 _KIND = re.compile(r"[<>|=][biufcSU][0-9]{1,6}")
 """Arrays of numbers and text, as numpy writes their types; it takes much else for one."""
 
@@ -42,12 +44,14 @@ class Notes:
 
     Args:
         folder: The folder that outlives the run, which exists.
+        origin: Which earlier run some of the answers are of; None where all are its own.
 
     Raises:
         OutputError: It is a link, or cannot be opened.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, origin: str | None = None) -> None:
+        self._origin = origin
         self.answers = folder / DETECTIONS
         self._plan = folder / PLAN
         self._noted = False
@@ -89,7 +93,8 @@ class Notes:
             self._note_state(memory.snapshot(), answers)
         if not self._noted:
             with _using(self._plan):
-                self._folder.write(PLAN, [json_bytes(plan.to_json())])
+                of = {} if self._origin is None else {_ORIGIN: self._origin}
+                self._folder.write(PLAN, [json_bytes({**plan.to_json(), **of})])
             self._noted = True
 
     def _check(self, plan: Plan) -> None:
@@ -100,6 +105,8 @@ class Notes:
         if not isinstance(before, dict):
             raise RunLogError(f"{self._plan} is not the plan of a run")
         found = difference(before, plan)
+        if found is None and before.get(_ORIGIN) != self._origin:
+            found = "it takes answers of another finished run, or of none"
         if found is not None:
             raise OutputExistsError(
                 f"the unfinished run cannot be gone on with: {found}; run it as before, or begin "

@@ -89,6 +89,11 @@ class KnownAnswers:
             return (ALWAYS,)
         return (first,) if remembers else tuple(dict.fromkeys(frames))
 
+    def asked_everywhere(self) -> tuple[int, ...]:
+        """The prompts of which nothing is known."""
+        numbers = range(len(self.prompts))
+        return tuple(n for n in numbers if self.starts(n, remembers=True) == (ALWAYS,))
+
     def holds_back(self, number: int) -> bool:
         """Whether what is known of a prompt before its first mark holds, unless cuts differ."""
         return self.starts(number, remembers=True) != (ALWAYS,)

@@ -10,7 +10,9 @@ from videoseg.stages.backwards import Backwards
 from videoseg.stages.batched import Batched, Load
 from videoseg.stages.concurrent import Concurrent, most_ahead
 from videoseg.stages.every_nth import batch_within, every_nth
+from videoseg.stages.joined import Joined
 from videoseg.stages.keyframed import Keyframes
+from videoseg.stages.known_answers import KnownAnswers
 from videoseg.stages.propagated import Propagated
 from videoseg.types import Prompt
 
@@ -25,6 +27,7 @@ def stage_for(
     load: Load,
     again: Callable[[], AbstractContextManager[FrameSource]] | None = None,
     one_by_one: bool = False,
+    known: KnownAnswers | None = None,
 ) -> Stage:
     """The stage for some prompts: what was marked on a frame is carried from there.
 
@@ -39,16 +42,21 @@ def stage_for(
             followed forward alone.
         one_by_one: Whether each frame is answered before the next one is taken; ``batch`` and
             ``every`` are 1 then.
+        known: Answers of an earlier run with fewer cues, which are not asked again.
     """
     marked = frozenset(
         cue.frame for prompt in prompts for cue in prompt.cues if cue.frame is not None
     )
+    numbers = range(len(prompts)) if known is None else known.asked_everywhere()
+    asked = [prompts[number] for number in numbers]
     stage: Stage = Batched(
-        model, prompts, batch_within(batch, every), load, ahead=0 if one_by_one else 1
+        model, asked, batch_within(batch, every), load, ahead=0 if one_by_one else 1
     )
     if marked:
         backwards = None if again is None else Backwards(again, every, first, marked)
-        stage = Propagated(model, prompts, backwards)
+        stage = Propagated(model, prompts, backwards, known)
+    elif known is not None:
+        stage = Joined(stage, tuple(numbers), known)
     elif isinstance(model, Keyframed) and model.keyframe_every > 1:
         stage = Keyframes(model, prompts, model.keyframe_every)
     elif isinstance(model, RemoteSegmenter):

@@ -29,6 +29,8 @@ class ModelCard:
         sends_frames_away: True when frames leave this machine.
         grounds: True for a ``Grounder``, which finds boxes and is asked together with a segmenter:
             ``grounder+segmenter``.
+        independent: Whether it answers a prompt, and follows its object, alike to the last bit
+            whatever else is asked beside it, and gives instances in the order of the prompts.
         about: File of the package, in the folder of the model's module, that tells more: what it
             learned from, what it knows, where it fails, figures.
     """
@@ -46,6 +48,7 @@ class ModelCard:
     memory: float = 0
     rank: int = 0
     grounds: bool = False
+    independent: bool = False
     about: str = ""
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ Box: TypeAlias = Annotated[
 
 
 @dataclass(frozen=True)
-class PromptOptions(RunOptions):
+class MarkOptions(RunOptions):
     """What to look for, beside phrases."""
 
     box: Box = None
@@ -48,21 +48,17 @@ class PromptOptions(RunOptions):
     prompts: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Read prompts from a JSON file.")
     ] = None
-    repeat_prompt: Annotated[
-        bool,
-        typer.Option("--repeat-prompt", help="Use the same boxes and points on every frame."),
-    ] = False
-
-    def flags(self) -> dict[str, Any]:
-        """Whether prompts are repeated."""
-        return {"repeat_prompt": self.repeat_prompt}
 
     def any_given(self) -> bool:
         """Whether something to look for was given."""
-        return self._marked() or bool(self.prompt or self.prompts)
+        return self.marked or bool(self.prompt or self.prompts)
 
-    def with_texts(self, texts: Sequence[str]) -> tuple[Prompt, ...]:
+    def with_texts(self, texts: Sequence[str], at: int = 0) -> tuple[Prompt, ...]:
         """The prompts of one command line; bare boxes, points and masks belong to the bare text.
+
+        Args:
+            texts: The bare texts.
+            at: Index of the frame that bare boxes, points and masks were made on.
 
         Raises:
             PromptError: A mark cannot be read, or there are bare marks and several bare texts.
@@ -75,16 +71,33 @@ class PromptOptions(RunOptions):
             point=numbers(self.point, 2, "--point"),
             not_point=numbers(self.not_point, 2, "--not-point"),
             mask=self.mask,
+            at=at,
         )
-        found = list(as_prompts(texts, marks)) if texts or self._marked() else []
+        found = list(as_prompts(texts, marks)) if texts or self.marked else []
         for item in self.prompt or ():
             found += listed(parse_prompt(item))
         if self.prompts is not None:
             found += load_prompts(self.prompts)
         return tuple(found)
 
-    def _marked(self) -> bool:
+    @property
+    def marked(self) -> bool:
+        """Whether there are bare boxes, points or masks."""
         return any((self.box, self.not_box, self.point, self.not_point, self.mask))
+
+
+@dataclass(frozen=True)
+class PromptOptions(MarkOptions):
+    """What to look for, beside phrases, and how it is meant."""
+
+    repeat_prompt: Annotated[
+        bool,
+        typer.Option("--repeat-prompt", help="Use the same boxes and points on every frame."),
+    ] = False
+
+    def flags(self) -> dict[str, Any]:
+        """Whether prompts are repeated."""
+        return {"repeat_prompt": self.repeat_prompt}
 
 
 def numbers(values: Sequence[str] | None, count: int, flag: str) -> list[tuple[float, ...]]:

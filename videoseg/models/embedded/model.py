@@ -77,6 +77,7 @@ class Embedded:
             "weights/salience.onnx",
             "weights/words.json.gz",
         ),
+        independent=True,
         about="CARD.md",
     )
 
