@@ -328,7 +328,7 @@ def test_python_edits_too(out: Path) -> None:
         (("outline", 1, 0, None, mask[:50]), "the mask is 160 x 50"),
     ):
         with pytest.raises(UsageError, match=said):
-            found.edit(*wrong)  # type: ignore[arg-type]
+            found.edit(*wrong)
     old = videoseg.read_run(out)
     found.edit("hide", 1)
     assert old.edit("undo").edits == EditLog.load(out).active()

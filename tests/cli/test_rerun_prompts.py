@@ -81,20 +81,10 @@ def segment(film: str, out: Path, *prompts: str, model: str = "alone") -> str:
 
 def test_another_cue_is_asked_about_from_its_frame_on(film: str, tmp_path: Path) -> None:
     segment(film, tmp_path / "less", FIRST)
-    segment(film, tmp_path / "whole", FIRST, LATER.replace("label=a;", "label=a;"))
-    prompts = [
-        {"label": "a", "cues": [{"box": [4, 32, 36, 64]}, {"at": 15, "box": [10, 30, 50, 70]}]}
-    ]
-    (tmp_path / "all.json").write_text(json.dumps(prompts))
-    whole = (
-        "--prompts",
-        str(tmp_path / "all.json"),
-        "--model",
-        "alone",
-        "--write",
-        "svg,masks,jsonl",
-    )
-    said_by("segment", film, *whole, "-o", str(tmp_path / "both"))
+    cues = [{"box": [4, 32, 36, 64]}, {"at": 15, "box": [10, 30, 50, 70]}]
+    (tmp_path / "all.json").write_text(json.dumps([{"label": "a", "cues": cues}]))
+    options = ("--model", "alone", "--write", "svg,masks,jsonl", "-o", str(tmp_path / "both"))
+    said_by("segment", film, "--prompts", str(tmp_path / "all.json"), *options)
     Alone.asked.clear()
     more = tmp_path / "more"
     said = said_by("rerun", str(tmp_path / "less"), "--prompt", LATER, "-o", str(more))
@@ -135,10 +125,8 @@ def test_marks_stand_on_the_frame_of_at(film: str, tmp_path: Path) -> None:
     mask = np.zeros((96, 160), np.uint8)
     mask[30:60, 10:60] = 255
     Image.fromarray(mask).save(tmp_path / "m.png")
-    for at, more in (
-        ("15f", ("--box", "10,30,50,70")),
-        ("0.6", ("--mask", str(tmp_path / "m.png"))),
-    ):
+    drawn = ("--mask", str(tmp_path / "m.png"))
+    for at, more in (("15f", ("--box", "10,30,50,70")), ("0.6", drawn)):
         out = tmp_path / f"at-{at}"
         said_by("rerun", str(tmp_path / "o"), *more, "--at", at, "-o", str(out))
         (asked,) = json.loads((out / "run.json").read_text())["prompts"]
