@@ -84,6 +84,16 @@ def asked_for(command: str) -> list[str]:
     return [*named, *(name for preset in presets for name in load(preset=preset).run.write)]
 
 
+def before(verb: str, words: list[str], command: str) -> list[str]:
+    """The commands that have made what another one takes up."""
+    folder = words[0] if words else ""
+    if verb not in ("rerun", "write", "edit", "info") or not folder.startswith("out/"):
+        return []
+    (made,) = (each for each in COMMANDS if each.endswith(f"-o {folder}"))
+    edits = [each for each in COMMANDS if each.startswith(f"videoseg edit {folder} ")]
+    return [made, *(edits[: edits.index(command)] if verb == "edit" else ())]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command(
@@ -95,8 +105,7 @@ def test_command(
     (tmp_path / "sample_media").symlink_to(samples)
     need_packages_of(asked_for(command))
     verb, *rest = shlex.split(command)[1:]
-    if verb in ("rerun", "write"):  # what an earlier command has made
-        (earlier,) = (each for each in COMMANDS if each.endswith(f"-o {rest[0]}"))
+    for earlier in before(verb, rest, command):
         assert run(shlex.split(earlier)[1:]) == 0
     assert run(shlex.split(command)[1:]) == 0
     out = re.search(r"-o (\S+)", command)
