@@ -167,6 +167,8 @@ class Run:
     def scenes(self) -> Iterator[Scene]:
         """Every frame's objects with outlines and masks, in the order of the run.
 
+        They are as edits have made them; what was hidden is there, with ``hidden``.
+
         Raises:
             RunLogError: The log is damaged; the message names the line.
         """

@@ -20,6 +20,8 @@ import numpy as np
 
 from tests.support.fakes import Colours
 from tests.support.hosted_servers import things
+from tests.support.scenes import disc, tracked
+from tests.support.scenes import scene as scene_of
 from videoseg.config.guards import guards_of
 from videoseg.config.run_config import load
 from videoseg.errors import SourceError, VideosegError
@@ -44,6 +46,7 @@ from videoseg.models._hosted.wire import Reply
 from videoseg.models.agent import Agent
 from videoseg.models.gemini import Gemini
 from videoseg.models.moondream import Moondream
+from videoseg.outlines.vectorize import outline_of
 from videoseg.prompts import check_prompts, listed, load_prompts, parse_prompt
 from videoseg.registry import find
 from videoseg.runlog.checkpoint import Notes
@@ -54,6 +57,8 @@ from videoseg.runlog.codec import (
     prompt_to_json,
     scene_to_text,
 )
+from videoseg.runlog.edited import Edited
+from videoseg.runlog.edits import EditLog
 from videoseg.runlog.log import DETECTIONS, SCENES
 from videoseg.runlog.manifest import read_manifest
 from videoseg.runlog.plan import Plan, difference
@@ -77,6 +82,17 @@ _FRAME = Frame(
     "clip", 0, 0, Fraction(1, 25), things((10, 8, 40, 30), (50, 20, 90, 60), width=96, height=64)
 )
 _RED = (Prompt("red", text="red"),)
+_EDITED = {
+    "format": "videoseg-manifest",
+    "version": 1,
+    "inputs": [{"name": "clip.mp4", "size": 5, "sha256": "ab"}],
+    "streams": [{"width": 96, "height": 64}],
+    "settings": {"run": {}},
+    "stages": {},
+    "counts": {"frames": 3, "instances": [{"count": 6, "tracks": 2}]},
+    "outputs": [],
+}
+"""``run.json`` of a run of three frames."""
 _PRICE = Price(date(2026, 1, 2), "nowhere", input=10.0, output=10.0)
 _FAR = 1e12
 """Beyond this ``format_path`` writes nothing; an arc may bulge that far."""
@@ -156,6 +172,19 @@ def manifest(data: bytes) -> None:
     assert made["inputs"][0]["name"] is not None
     difference(made, _plan())
     load(recorded=made["settings"])
+
+
+def edits(data: bytes) -> None:
+    """``edits.json``: what is read can be written again, and makes Scenes that can be logged."""
+    folder = _file("edited/edits.json", data).parent
+    (folder / "run.json").write_text(json.dumps(_EDITED))
+    found = EditLog.load(folder)
+    (folder / "edits.json").write_bytes(found.to_bytes())
+    assert EditLog.load(folder) == found
+    edited = Edited(found.active(), lambda one: one.outline or outline_of(one.mask))
+    for index in range(3):
+        made = edited(scene_of(*(tracked(disc(20 + 9 * n, 30, 9), n) for n in (1, 2)), index=index))
+        json.loads(scene_to_text(made, ()).encode("ascii"))
 
 
 def notes(data: bytes) -> None:
@@ -306,6 +335,7 @@ TARGETS: Mapping[str, Target] = {
         environment,
         run_log,
         manifest,
+        edits,
         notes,
         staging,
         project,

@@ -21,7 +21,7 @@ MANIFEST: dict[str, Any] = {
     "streams": [{"width": 96, "height": 64}],
     "settings": {"run": {"write": ["svg"]}, "tracking": {"iou": {}}},
     "stages": {},
-    "counts": {"frames": 5, "instances": []},
+    "counts": {"frames": 5, "instances": [{"count": 5, "tracks": 1}]},
     "outputs": [],
 }
 ALL: list[Operation] = [
@@ -185,6 +185,7 @@ def test_edits_hold_for_the_run_whose_tracks_they_name(
         (("undo", {"of": 1}), r"entry 1 \(undo\) cannot be of entry 1"),
         (("outline", {"track": 1, "at": 0, "size": [96, 64], "path": "M0"}), "entry 1: "),
         (("outline", {"track": 1, "at": 0, "size": [96, 64], "counts": "~"}), "entry 1: "),
+        (("merge", {"track": 1, "other": 2, "prompt": 1}), "entry 1: the run has no prompt 1"),
         (("outline", {"track": 1, "at": 0, "size": [10**9, 9], "path": "M0 0Z"}), "no frame of"),
     ],
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, TypeAlias
 
 import numpy as np
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Lt, MinLen
 
 from videoseg.formats.svg_path import parse_path
 from videoseg.geometry import masks
@@ -30,9 +30,10 @@ from videoseg.types import (
 )
 from videoseg.types.shapes import corners_of
 
-Id: TypeAlias = Annotated[int, Ge(1)]
+_MOST = 1 << 31
+Id: TypeAlias = Annotated[int, Ge(1), Lt(_MOST)]
 """Of a track."""
-Index: TypeAlias = Annotated[int, Ge(0)]
+Index: TypeAlias = Annotated[int, Ge(0), Lt(_MOST)]
 """Of a frame."""
 Label: TypeAlias = Annotated[str, MinLen(1)]
 
@@ -148,9 +149,9 @@ class Outline:
             mask = masks.decode_rle(self.counts or "", width=width, height=height)
             return None if mask is None else (mask, None)
         rings = parse_path(self.path, most=MOST_COMMANDS)
+        if sum(corners_of(ring, 0.001) for ring in rings) > MOST_CORNERS:
+            raise ValueError("its curves bend far beyond the frame; simplify it first")
         shape = Shape(tuple(Part(_clockwise(ring)) for ring in rings))
-        if sum(corners_of(ring, 0.02) for ring in shape.rings) > MOST_CORNERS:
-            raise ValueError("its curves bend far beyond the frame")
         mask = rasterise(shape, width, height)
         if mask is None:
             return None
@@ -159,7 +160,7 @@ class Outline:
 
 MOST_COMMANDS = 100_000
 """Of the path of an outline."""
-MOST_CORNERS = 1_000_000
+MOST_CORNERS = 200_000
 """Of an outline whose curves are made straight."""
 Operation: TypeAlias = Rename | Merge | Split | Delete | Hide | Outline
 

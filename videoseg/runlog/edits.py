@@ -120,7 +120,7 @@ class EditLog:
         if text is None:
             return cls(folder, mark)
         entries = _entries(folder / NAME, text, mark)
-        _check_sizes(folder / NAME, entries, manifest)
+        _check_fit(folder / NAME, entries, manifest)
         return cls(folder, mark, entries)
 
     @property
@@ -298,16 +298,25 @@ def _entries(path: Path, text: bytes, mark: str) -> tuple[Entry, ...]:
     return entries
 
 
-def _check_sizes(path: Path, entries: Sequence[Entry], manifest: Json) -> None:
-    """Refuse outlines of frames of a size that the run has none of, or that are none."""
+def _check_fit(path: Path, entries: Sequence[Entry], manifest: Json) -> None:
+    """Refuse what speaks of prompts or frames that the run has none of, and outlines that are none.
+
+    Raises:
+        RunLogError: There is such an entry.
+    """
     sizes = {(each["width"], each["height"]) for each in manifest.get("streams", ())}
+    prompts = len(manifest["counts"]["instances"])
     for entry in entries:
-        if not isinstance(entry.change, Outline):
+        change = entry.change
+        if not isinstance(change, Merge | Outline):
             continue
         try:
-            if entry.change.size not in sizes:
-                raise ValueError(f"no frame of the run is {entry.change.size}")
-            entry.change.drawn()
+            if change.prompt is not None and change.prompt >= prompts:
+                raise ValueError(f"the run has no prompt {change.prompt}")
+            if isinstance(change, Outline) and change.size not in sizes:
+                raise ValueError(f"no frame of the run is {change.size}")
+            if isinstance(change, Outline):
+                change.drawn()
         except ValueError as error:
             raise RunLogError(f"{path} is damaged: entry {entry.id}: {_said(error)}") from error
 
