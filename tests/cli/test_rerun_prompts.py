@@ -215,3 +215,18 @@ def test_which_of_two_objects_is_meant_must_be_clear(film: str, tmp_path: Path) 
     code, _, said = run("rerun", str(tmp_path / "out"), "--box", "1,1,9,9", "--at", "3f")
     assert code == 2
     assert "2 objects of the run are called 'object'" in said
+
+
+def test_an_edit_leaves_an_unfinished_rerun_as_it_is(film: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    segment(film, out, FIRST)
+    segment(film, tmp_path / "both", FIRST, OTHER)
+    more = ("rerun", str(out), "--prompt", OTHER, "--overwrite")
+    Alone.breaks_at = 18
+    assert run(*more)[0] == 1
+    Alone.breaks_at = None
+    said_by("edit", str(out), "rename", "1", "hand")
+    said = said_by(*more, "--resume")
+    assert "from an earlier run" in said
+    said_by("edit", str(out), "undo", "--renew")
+    assert {**contents(out), NAME: ""} == {**contents(tmp_path / "both"), NAME: ""}

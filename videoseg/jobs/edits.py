@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from videoseg.runlog.edits import (
 from videoseg.runlog.manifest import read_manifest
 from videoseg.runlog.reader import RunFolder, read_run
 from videoseg.runlog.staging import settle
-from videoseg.types import Mask, Scene, StreamInfo
+from videoseg.types import Mask, Scene, StreamInfo, TrackedInstance
 from videoseg.types.values import whole
 
 _LISTED = 8
@@ -61,6 +62,21 @@ class Track:
     hidden: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """What one reading of a run's log tells.
+
+    Attributes:
+        tracks: The tracks by id, in ascending order, as the edits leave them.
+        last: For each stream the index of its last frame.
+        highest: The highest id that the tracker gave.
+    """
+
+    tracks: dict[int, Track]
+    last: dict[str, int]
+    highest: int
+
+
 class RunEdits:
     """The corrections of one finished run.
 
@@ -87,21 +103,23 @@ class RunEdits:
         self.log = EditLog.load(folder) if log is None else log
         self._run: RunFolder = read_run(folder)
 
-    def tracks(self) -> dict[int, Track]:
+    def tracks(self) -> Mapping[int, Track]:
         """The tracks of the run by id, in ascending order, as the edits leave them."""
+        return self._survey.tracks
+
+    @functools.cached_property
+    def _survey(self) -> _Survey:
+        """What the log tells; it is read once."""
         found: dict[int, Track] = {}
-        for scene in self._scenes():
-            for each in scene.instances:
-                known = found.get(each.track_id)
-                if known is None:
-                    of = (each.track_id, each.label, each.instance.prompt, scene.stream)
-                    found[each.track_id] = Track(*of, scene.index, scene.index, 1, each.hidden)
-                    continue
-                hidden = known.hidden and each.hidden
-                found[each.track_id] = replace(
-                    known, last=scene.index, frames=known.frames + 1, hidden=hidden
-                )
-        return {track: found[track] for track in sorted(found)}
+        last: dict[str, int] = {}
+        highest = 0
+        operations = self.log.active()
+        for tracked in self._run.sightings():
+            last[tracked.stream] = tracked.index
+            highest = max(highest, *(each.track_id for each in tracked.instances), 0)
+            for each in apply(tracked, operations).instances:
+                found[each.track_id] = _seen(found.get(each.track_id), each, tracked)
+        return _Survey({track: found[track] for track in sorted(found)}, last, highest)
 
     def index_of(self, place: str, track: int, *, ends: bool = False) -> int:
         """The frame at a place (``jobs.positions``) of the stream that a track is in.
@@ -116,7 +134,7 @@ class RunEdits:
         """
         info = self._run.streams[self._track(track).stream]
         index = frame_index(parse_position(place), info, LoggedTimes(self._run, info))
-        if not ends and index > (last := max(each.index for each in self._of(info.stream))):
+        if not ends and index > (last := self._survey.last[info.stream]):
             hint = f"; write {place}f for the frame {place}" if place.isdecimal() else ""
             raise UsageError(f"{place} is after the last frame, {last}{hint}")
         return index
@@ -164,7 +182,8 @@ class RunEdits:
         """
         known, at = self._track(track), whole(at, "at")
         info = self._run.streams[known.stream]
-        if not any(each.index == at for each in self._of(info.stream)):
+        scenes = self._run.sightings()
+        if not any(each.index == at and each.stream == info.stream for each in scenes):
             raise UsageError(f"{info.stream} has no frame {at}")
         if (path is None) == (mask is None):
             raise UsageError("an outline is a path or a mask; give one of the two")
@@ -199,14 +218,6 @@ class RunEdits:
     def _made(self, operation: Operation) -> RunEdits:
         return RunEdits(self.folder, self.log.append(operation))
 
-    def _scenes(self) -> Iterator[Scene]:
-        """Every Scene as the edits leave it, without pixels."""
-        operations = self.log.active()
-        return (apply(scene, operations) for scene in self._run.sightings())
-
-    def _of(self, stream: str) -> Iterator[Scene]:
-        return (scene for scene in self._run.sightings() if scene.stream == stream)
-
     def _track(self, track: int) -> Track:
         """A track by its id.
 
@@ -228,18 +239,30 @@ class RunEdits:
         behind = None if stop is None else whole(stop, "stop")
         if behind is not None and behind <= (first or 0):
             raise UsageError(f"there are no frames from {first or 0} to {behind}")
-        for scene in self._scenes():
+        if first is None and behind is None:
+            return None, None
+        operations = self.log.active()
+        for scene in self._run.sightings():
             inside = scene.index >= (first or 0) and (behind is None or scene.index < behind)
-            if inside and any(each.track_id == track for each in scene.instances):
+            shown = apply(scene, operations).instances if inside else ()
+            if any(each.track_id == track for each in shown):
                 return first, behind
         end = "the end" if behind is None else f"before {behind}"
         raise UsageError(f"track {track} is on no frame from {first or 0} to {end}")
 
     def _free_id(self) -> int:
         """The least id above all that the run and its edits have ever given."""
-        given = [each.track_id for scene in self._run.sightings() for each in scene.instances]
         split = [one.change.new for one in self.log.entries if isinstance(one.change, Split)]
-        return 1 + max([*given, *(each for each in split if each is not None)], default=0)
+        return 1 + max([self._survey.highest, *(each for each in split if each is not None)])
+
+
+def _seen(known: Track | None, item: TrackedInstance, scene: Scene) -> Track:
+    """A track with what is seen of it on one more frame."""
+    if known is None:
+        of = (item.track_id, item.label, item.instance.prompt, scene.stream)
+        return Track(*of, scene.index, scene.index, 1, item.hidden)
+    hidden = known.hidden and item.hidden
+    return replace(known, last=scene.index, frames=known.frames + 1, hidden=hidden)
 
 
 def _mask(given: Any, info: StreamInfo) -> Mask:
