@@ -31,6 +31,7 @@ VERBS = (
     *("doctor", "serve"),
     *("config", "config show", "config presets", "config schema", "config trust"),
     *("eval", "eval run", "eval compare", "eval suite"),
+    *("edit", "edit out rename", "edit out outline", "edit out list"),
 )
 TELL = """
 import atexit, json, sys
