@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,13 +15,12 @@ from videoseg.cli.options.edges import EdgeOptions
 from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.hosted import Yes, ask_consent, end_if_stopped
 from videoseg.cli.options.outputs import Moved, Outputs, Overwrite
-from videoseg.cli.options.prompts import MarkOptions, Text
+from videoseg.cli.options.prompts import AddedOptions
 from videoseg.cli.options.report import MessageOptions, ReportOptions
 from videoseg.cli.options.settings import Assign
-from videoseg.errors import UsageError
 
 if TYPE_CHECKING:
-    from videoseg.jobs.rerun import Finished
+    from videoseg.runlog.summary import Summary
 
 EPILOG = """
 Examples:
@@ -54,21 +52,13 @@ def rerun(
     write: Outputs = None,
     edges: EdgeOptions,
     assign: Assign = None,
-    text: Text = None,
-    marks: MarkOptions,
-    at: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Frame of boxes, points and masks: 12.5 or 250f."),
-    ] = None,
+    added: AddedOptions,
     source: Moved = None,
     two_pass: Annotated[
         bool,
         typer.Option("--two-pass", help="Look at the whole run first, then follow the objects."),
     ] = False,
     overwrite: Overwrite = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted rerun with new prompts.")
-    ] = False,
     yes: Yes = False,
     report: ReportOptions,
     messages: MessageOptions,
@@ -78,7 +68,7 @@ def rerun(
     With new prompts the model is asked about what they change: a box, point or mask that has the
     label of an object corrects it, any other one is a new object.
     """
-    from videoseg.cli._summary import count, print_summary
+    from videoseg.cli._summary import print_summary
     from videoseg.jobs.rerun import Finished
 
     begun = time.perf_counter()
@@ -86,11 +76,9 @@ def rerun(
     messages.set_up()
     settings = [*edges.assignments(), *(assign or ())]
     run = Finished(folder, flags=flags, assignments=settings, location=source, two_pass=two_pass)
-    asks = _add(run, text or (), marks, at)
-    if asks:
+    if asks := added.add_to(run):
         ask_consent(run.config, str(folder), lambda: run.frame_count, yes=yes)
     quiet, mode = messages.quiet, report.progress
-    reads = [] if marks.prompts is None else [str(marks.prompts)]
     with (
         run.job() as job,
         Progress(job.frame_count, job.clock, quiet=quiet, name=str(folder), mode=mode) as shown,
@@ -99,28 +87,21 @@ def rerun(
             job,
             out or folder,
             overwrite=overwrite,
-            resume=resume,
+            resume=added.resume,
             on_frame=shown.show,
-            reads=reads,
+            reads=[] if added.prompts is None else [str(added.prompts)],
         )
-    if asks and not quiet and not speaks_json():
-        asked = summary.frames - summary.known
-        tell(f"the model was asked about {asked} of {count(summary.frames, 'frame')}", err=True)
+    if asks and not quiet:
+        _say_asked(summary)
     print_summary(summary, time.perf_counter() - begun, as_json=report.as_json, quiet=quiet)
     if asks:
         end_if_stopped(summary)
 
 
-def _add(run: Finished, texts: Sequence[str], marks: MarkOptions, at: str | None) -> bool:
-    """Add prompts to a run; whether there are any.
+def _say_asked(summary: Summary) -> None:
+    """Say about how many frames the model was asked; JSON says it as ``known``."""
+    from videoseg.cli._summary import count
 
-    Raises:
-        PromptError: One does not fit.
-        UsageError: There is a place and nothing that lies there.
-    """
-    if at is not None and not marks.marked:
-        raise UsageError("--at says on which frame --box, --point or --mask lies; give one of them")
-    if not texts and not marks.any_given():
-        return False
-    run.add(marks.with_texts(texts, 0 if at is None else run.index_of(at)))
-    return True
+    if not speaks_json():
+        asked = summary.frames - summary.known
+        tell(f"the model was asked about {asked} of {count(summary.frames, 'frame')}", err=True)

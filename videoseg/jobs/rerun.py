@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -181,13 +182,8 @@ class Finished:
         # A file that was renamed gives its stream another name.
         names = dict(zip(self.run.streams, job.streams, strict=True))
 
-        def answers() -> Iterator[tuple[str, int, Detections | None]]:
-            for stream, index, found in self.run.detections():
-                yield names[stream], index, found and replace(found, stream=names[stream])
-
-        before = Summary.of(self.folder, self.run.prompts, self._manifest)
-        there = {name: stream for stream, name in names.items()}
-        edits = CarriedEdits(self.edits, self.run, there) if self.edits.entries else None
+        answers = functools.partial(self._answers, names)
+        edits = self._carried(names)
         if self.prompts != tuple(self.run.prompts):
             return job.run(
                 out,
@@ -200,14 +196,21 @@ class Finished:
             )
         if resume:
             raise UsageError("--resume is for reruns that ask the model; this one does not")
+        before = Summary.of(self.folder, self.run.prompts, self._manifest)
+        ended = Ended(before.stopped, notes=before.notes, refused=before.refused)
         return job.replay(
-            answers,
-            out,
-            overwrite=overwrite,
-            on_frame=on_frame,
-            ended=Ended(before.stopped, notes=before.notes, refused=before.refused),
-            edits=edits,
+            answers, out, overwrite=overwrite, on_frame=on_frame, ended=ended, edits=edits
         )
+
+    def _carried(self, names: Mapping[str, str]) -> CarriedEdits | None:
+        """The edits on their way to a run whose streams have these names; None without any."""
+        there = {name: stream for stream, name in names.items()}
+        return CarriedEdits(self.edits, self.run, there) if self.edits.entries else None
+
+    def _answers(self, names: Mapping[str, str]) -> Iterator[tuple[str, int, Detections | None]]:
+        """What the model has found, its streams renamed."""
+        for stream, index, found in self.run.detections():
+            yield names[stream], index, found and replace(found, stream=names[stream])
 
     def write(
         self,
@@ -263,11 +266,15 @@ class Finished:
             manifest = self._with_outputs(made, parts, edges)
             write_json(staging.folder / MANIFEST, manifest)
             staging.publish()
+        return self._written(manifest, tally).only(made, clock.seconds)
+
+    def _written(self, manifest: Mapping[str, Any], tally: Tally) -> Summary:
+        """What the run has found, and what is left of it by edits."""
         found = Summary.of(self.folder, self.run.prompts, manifest)
-        if self.edits.active():
-            tracks = tuple(len(ids) for ids in tally.tracks)
-            found = replace(found, tracks=tracks, instances=tuple(tally.instances))
-        return found.only(made, clock.seconds)
+        if not self.edits.active():
+            return found
+        tracks = tuple(len(ids) for ids in tally.tracks)
+        return replace(found, tracks=tracks, instances=tuple(tally.instances))
 
     def _check_shapes_stay(self) -> None:
         origins = self.config.origins.items()

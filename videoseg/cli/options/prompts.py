@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from videoseg.cli.options.settings import RunOptions
+from videoseg.errors import UsageError
 
 if TYPE_CHECKING:
+    from videoseg.jobs.rerun import Finished
     from videoseg.types import Prompt
 
 Text: TypeAlias = Annotated[
@@ -98,6 +100,36 @@ class PromptOptions(MarkOptions):
     def flags(self) -> dict[str, Any]:
         """Whether prompts are repeated."""
         return {"repeat_prompt": self.repeat_prompt}
+
+
+@dataclass(frozen=True)
+class AddedOptions(MarkOptions):
+    """What to look for besides, in a finished run."""
+
+    text: Text = None
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Frame of boxes, points and masks: 12.5 or 250f."),
+    ] = None
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted rerun with new prompts.")
+    ] = False
+
+    def add_to(self, run: Finished) -> bool:
+        """Add the prompts to a run; whether there are any.
+
+        Raises:
+            PromptError: One does not fit.
+            UsageError: There is a place and nothing that lies there.
+        """
+        if self.at is not None and not self.marked:
+            raise UsageError(
+                "--at says on which frame --box, --point or --mask lies; give one of them"
+            )
+        if not self.text and not self.any_given():
+            return False
+        run.add(self.with_texts(self.text or (), 0 if self.at is None else run.index_of(self.at)))
+        return True
 
 
 def numbers(values: Sequence[str] | None, count: int, flag: str) -> list[tuple[float, ...]]:
