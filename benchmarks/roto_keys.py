@@ -34,9 +34,9 @@ from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
 from videoseg.roto.correspondence import TargetRing, evenly
 from videoseg.roto.interpolation import mask_on, shapes_on
-from videoseg.roto.layers import PLACEMENT_COST, roto_layers
-from videoseg.roto.ring_tracks import RingTrack, ring_tracks, roto_shapes, unseen_area
-from videoseg.types import RotoLayer, RotoShape, Scene
+from videoseg.roto.layers import PLACEMENT_COST, roto_layers, roto_shapes
+from videoseg.roto.ring_tracks import RingTrack, ring_tracks
+from videoseg.types import RotoLayer, Scene
 
 SPACING = 1.0
 """Pixels between points of outlines whose distances are looked at."""
@@ -110,7 +110,7 @@ def counted(found: Masks, tolerance: float, overlaps: list[float]) -> Counts:
     layers = list(roto_layers(scenes, tolerance))
     seconds = time.process_time() - began
     shapes = list(roto_shapes(scenes, tolerance))
-    tracks = [each for _, each in ring_tracks(scenes, ignored=unseen_area(tolerance))]
+    tracks = [each for _, each in ring_tracks(scenes, tolerance)]
     rings = [ring for each in tracks for ring in (each, *each.holes)]
     over = 0
     for scene, mask in zip(scenes, found, strict=True):
@@ -120,7 +120,7 @@ def counted(found: Masks, tolerance: float, overlaps: list[float]) -> Counts:
             over += distance(layers[0], scene, tracks) > tolerance
     return Counts(
         sum(len(ring.rings) for ring in rings),
-        sum(naive_keys(ring.rings, knots_of(shapes, ring), tolerance) for ring in rings),
+        sum(naive_keys(ring, tolerance) for ring in rings),
         sum(len(shape.keys) for shape in shapes),
         sum(len(shape.keys) for layer in layers for shape in layer.shapes),
         sum(len(layer.placements) for layer in layers),
@@ -128,13 +128,6 @@ def counted(found: Masks, tolerance: float, overlaps: list[float]) -> Counts:
         len(found),
         seconds,
     )
-
-
-def knots_of(shapes: Sequence[RotoShape], ring: RingTrack) -> int:
-    """Knots that a ring has as a keyed shape."""
-    span = ring.scenes[0][0], ring.scenes[-1][0]
-    same = (shape for shape in shapes if (shape.part, shape.visible) == (ring.number, span))
-    return len(next(iter(next(same).keys.values())))
 
 
 def distance(layer: RotoLayer, scene: Scene, tracks: Sequence[RingTrack]) -> float:

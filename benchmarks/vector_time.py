@@ -34,15 +34,16 @@ from videoseg.outlines.vectorize import outline_of
 from videoseg.protocols import ReviewItem
 from videoseg.roto.correspondence import TargetRing, corresponding_points, evenly
 from videoseg.roto.keyframes import KeyedRing
-from videoseg.roto.layers import roto_layers
-from videoseg.roto.ring_tracks import RingTrack, ring_tracks, roto_shapes, unseen_area
+from videoseg.roto.knotted_rings import CURVE_SHARES
+from videoseg.roto.layers import roto_layers, roto_shapes
+from videoseg.roto.ring_tracks import RingTrack, ring_tracks
 from videoseg.roto.shared_knots import shared_curves
+from videoseg.roto.tolerance import Tolerance
 from videoseg.types import (
     Instance,
     Mask,
     Part,
     Prompt,
-    Ring,
     RotoLayer,
     RotoShape,
     Scene,
@@ -171,18 +172,15 @@ def report_keys(name: str, sequences: dict[str, Masks]) -> None:
         scenes = scenes_of(found)
         texts = []
         for tolerance in TOLERANCES:
-            parts = [part for _, part in ring_tracks(scenes, ignored=unseen_area(tolerance))]
-            made = [part.keyed(tolerance) for part in parts]
+            parts = [part for _, part in ring_tracks(scenes, tolerance)]
+            made = [each for part in parts for each in part.keyed(Tolerance(tolerance))]
             frames = sum(len(part.rings) for part in parts)
-            keys = sum(len(each.keys) for each in made)
-            naive = sum(
-                naive_keys(part.rings, each.control.shape[1] // 3, tolerance)
-                for part, each in zip(parts, made, strict=True)
-            )
+            keys = sum(len(each.keys) for _, each in made)
+            naive = sum(naive_keys(part, tolerance) for part in parts)
             shares[tolerance].append((keys / frames, naive / frames))
             texts.append(f"{keys} ({naive}) of {frames}")
             if tolerance == TOLERANCES[0]:
-                overlaps.extend(drawn_overlaps(parts, made, found))
+                overlaps.extend(drawn_overlaps(made, found))
         print(f"  {sequence:18} {'; '.join(texts)}", flush=True)
     for tolerance, rows in shares.items():
         ours, naive_share = np.mean(rows, axis=0)
@@ -196,13 +194,11 @@ def report_keys(name: str, sequences: dict[str, Masks]) -> None:
     )
 
 
-def drawn_overlaps(
-    parts: Sequence[RingTrack], made: Sequence[KeyedRing], found: Masks
-) -> Iterator[float]:
+def drawn_overlaps(made: Sequence[tuple[RingTrack, KeyedRing]], found: Masks) -> Iterator[float]:
     """IoU of keyed parts, without their holes, with those of the outlines, frame by frame."""
     size = next((mask.frame_width, mask.frame_height) for mask in found if mask is not None)
     for frame in range(len(found)):
-        there = [(part, each) for part, each in zip(parts, made, strict=True) if part.spans(frame)]
+        there = [(part, each) for part, each in made if part.spans(frame)]
         if there:
             drawn, real = (
                 rasterise(Shape(tuple(map(Part, rings))), *size)
@@ -223,9 +219,10 @@ def uniform(rings: Sequence[Points], targets: Sequence[TargetRing], count: int) 
     return np.stack(made)
 
 
-def naive_keys(found: Sequence[Ring], knots: int, tolerance: float) -> int:
-    """How many keys evenly spaced knots take."""
-    rings = [flatten(ring) for ring in found]
+def naive_keys(found: RingTrack, tolerance: float) -> int:
+    """How many keys evenly spaced knots take, as many as the keyed shape has."""
+    knots = shared_curves(found.followed.points, CURVE_SHARES[0] * tolerance).knots
+    rings = [flatten(ring) for ring in found.rings]
     targets = [TargetRing.of(ring) for ring in rings]
     points = uniform(rings, targets, 8 * knots)
     chosen = points[:, ::8]

@@ -12,8 +12,7 @@ import numpy as np
 from videoseg.geometry import masks
 from videoseg.outlines.vectorize import outline_of
 from videoseg.protocols import ReviewItem
-from videoseg.roto.layers import roto_layers
-from videoseg.roto.ring_tracks import roto_shapes
+from videoseg.roto.layers import roto_layers, roto_shapes
 from videoseg.types import (
     Bitmap,
     Detections,

@@ -38,7 +38,8 @@ from videoseg.formats.svg_markup import (
 from videoseg.formats.svg_path import format_path
 from videoseg.protocols import RunReader
 from videoseg.roto.keyframes import KeyedRing
-from videoseg.roto.ring_tracks import LONGEST, RingTrack, ring_tracks, unseen_area
+from videoseg.roto.ring_tracks import LONGEST, RingTrack, ring_tracks
+from videoseg.roto.tolerance import Tolerance
 from videoseg.system.output_files import stream_names, writing
 from videoseg.types import Part, Scene, Shape, StreamInfo, TrackedInstance
 
@@ -101,7 +102,7 @@ class AnimatedSvg:
             if self.tolerance == 0:
                 deque(noted(), maxlen=0)
             else:
-                for stream, ring_track in ring_tracks(noted(), ignored=unseen_area(self.tolerance)):
+                for stream, ring_track in ring_tracks(noted(), self.tolerance):
                     timelines[stream].add_parts(ring_track)
             for stream, stretch in stretches.left():
                 timelines[stream].add_steps(stretch)
@@ -220,7 +221,7 @@ class _Timeline:
 
     def _moving(self, ring_track: RingTrack) -> Iterator[tuple[int, int, Moves]]:
         """For each stretch over which the same holes are there, its bounds and what moves."""
-        rings = ring_track.keyed_together(self.tolerance, in_seconds=True)
+        rings = ring_track.keyed_together(Tolerance(self.tolerance), in_seconds=True)
         bounds = [ring_track.place(each.scenes[0][0]) for each, _ in rings]
         bounds += [ring_track.place(each.scenes[-1][0]) + 1 for each, _ in rings]
         for first, after in itertools.pairwise(sorted(set(bounds))):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.geometry.arrays import Points, Values
+from videoseg.geometry.arrays import Indices, Points, Values
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -34,6 +34,8 @@ _MOST_IN_GAPS = 0.08
 """Largest share of a ring that may lie between points far apart."""
 _PIXELS_PER_RADIAN = 6.0
 """Pixels that a place is further away for each radian, about, that the ring runs differently."""
+_LOOKED_AROUND = 12
+"""Places of a ring before and after one that are looked at to find a nearer one."""
 _ROUNDS = 6
 """Rounds of finding a motion; the first finds a shift only."""
 _ALONG_WEIGHT = 0.05
@@ -95,38 +97,67 @@ class TargetRing:
         made: Points = (1 - share) * self.places[before] + share * self.places[(before + 1) % count]
         return made
 
-    def distances(self, points: Points) -> Values:
-        """How far points are from the ring, and not only from its places."""
-        return _distances(points, self.places, self.tree)
+    def distances(self, points: Points, most: float = np.inf) -> Values:
+        """How far points are from the ring, and not only from its places.
+
+        Args:
+            points: float64 (N, 2).
+            most: What is further off than this, pixels, may be infinitely far.
+        """
+        return _distances(points, self.places, self.tree, most)
 
     def nearest(self, points: Points, along: Points) -> tuple[Values, npt.NDArray[np.int64]]:
         """Distance to, and number of, the nearest place that runs the same way."""
         _, found = self.directed.query(np.hstack([points, _PIXELS_PER_RADIAN * along]))
         return np.linalg.norm(self.places[found] - points, axis=1), found
 
+    def nearest_around(self, places: Indices, points: Points) -> tuple[Values, Indices]:
+        """As ``nearest``, for a ring's points; only places near these are looked at."""
+        around = (places[:, None] + np.arange(-_LOOKED_AROUND, _LOOKED_AROUND + 1)) % len(
+            self.places
+        )
+        offset = self.places[around] - points[:, None]
+        turned = self.directions[around] - directions(points)[:, None]
+        square = np.einsum("nkc,nkc->nk", offset, offset)
+        turn = np.einsum("nkc,nkc->nk", turned, turned)
+        best = np.argmin(square + _PIXELS_PER_RADIAN**2 * turn, axis=1)
+        rows = np.arange(len(points))
+        return np.sqrt(square[rows, best]), around[rows, best]
 
-def distances_to(ring: Points, points: Points) -> Values:
+
+def distances_to(ring: Points, points: Points, most: float = np.inf) -> Values:
     """How far points are from a closed polygon, float64 (P, 2), whose corners lie close together.
 
     Edges are looked at that end in the corner nearest to a point.
+
+    Args:
+        ring: The polygon.
+        points: float64 (N, 2).
+        most: What is further off than this, pixels, may be infinitely far.
     """
     from scipy.spatial import cKDTree
 
-    return _distances(points, ring, cKDTree(ring))
+    return _distances(points, ring, cKDTree(ring), most)
 
 
-def _distances(points: Points, ring: Points, corners: cKDTree) -> Values:
-    _, found = corners.query(points)
+def _distances(points: Points, ring: Points, corners: cKDTree, most: float) -> Values:
     count = len(ring)
-    offset = points - ring[found]
+    before, after = np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0)
+    # A point on an edge is as far as half of it from a corner.
+    longest = float(np.sqrt(((after - ring) ** 2).sum(axis=1).max()))
+    _, found = corners.query(points, distance_upper_bound=most + longest / 2)
+    away = np.full(len(points), np.inf)
+    close = found < count
+    found = found[close]
+    offset = points[close] - ring[found]
     best = (offset * offset).sum(axis=1)
-    for other in (ring[(found + 1) % count], ring[found - 1]):
+    for other in (after[found], before[found]):
         way = other - ring[found]
         length = np.maximum((way * way).sum(axis=1), 1e-12)
         share = np.clip((offset * way).sum(axis=1) / length, 0, 1)
         off = offset - share[:, None] * way
         best = np.minimum(best, (off * off).sum(axis=1))
-    away: Values = np.sqrt(best)
+    away[close] = np.sqrt(best)
     return away
 
 
@@ -179,28 +210,20 @@ class FollowedRing:
     """A ring on frame after frame, and points of it that correspond.
 
     Attributes:
-        rings: Its polygon, float64 (P, 2), on each frame.
+        targets: Its polygon on each frame.
         points: float64 (F, N, 2), on these.
     """
 
-    rings: Sequence[Points]
+    targets: Sequence[TargetRing]
     points: Points
 
     @classmethod
     def of(cls, rings: Sequence[Points]) -> FollowedRing:
-        """Of polygons, wound alike."""
+        """Of polygons, float64 (P, 2), wound alike."""
         targets = [TargetRing.of(ring) for ring in rings]
         length = float(np.median([target.length for target in targets]))
         count = int(np.clip(round(length / _FOLLOWED_SPACING), *_FOLLOWED_COUNTS))
-        return cls(rings, corresponding_points(rings, targets, count))
-
-    def moved(self, turns: Points, shifts: Points) -> FollowedRing:
-        """Each frame's points times a matrix, float64 (F, 2, 2), and shifted, float64 (F, 2)."""
-        rings = [
-            ring @ turn.T + shift
-            for ring, turn, shift in zip(self.rings, turns, shifts, strict=True)
-        ]
-        return FollowedRing(rings, self.points @ turns.transpose(0, 2, 1) + shifts[:, None])
+        return cls(targets, corresponding_points(rings, targets, count))
 
 
 def _anchored(anchor: Points, lengths: Values, target: TargetRing) -> Values:

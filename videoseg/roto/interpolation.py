@@ -70,17 +70,23 @@ def mask_on(layer: RotoLayer, frame: int, width: int, height: int) -> Mask | Non
         width: Of the frame, pixels.
         height: Of the frame, pixels.
     """
+    rings = sorted(shapes_on(layer, frame), key=lambda ring: ring.op == "subtract")
+    filled = [(ring, rasterise(_polygon(ring.points), width, height)) for ring in rings]
+    crops = [mask.crop for _, mask in filled if mask is not None]
+    if not crops:
+        return None
+    left, top = (min(crop[side] for crop in crops) for side in (0, 1))
+    right, bottom = (max(crop[side] for crop in crops) for side in (2, 3))
     parts: dict[int, Bitmap] = {}
-    for ring in sorted(shapes_on(layer, frame), key=lambda ring: ring.op == "subtract"):
-        found = rasterise(_polygon(ring.points), width, height)
-        if found is None:
-            continue
-        pixels = parts.setdefault(ring.part, np.zeros((height, width), np.bool_))
-        x1, y1, x2, y2 = found.crop
-        pixels[y1:y2, x1:x2] &= ~found.bitmap
-        if ring.op == "add":
-            pixels[y1:y2, x1:x2] |= found.bitmap
-    return from_bitmap(np.logical_or.reduce(list(parts.values()))) if parts else None
+    for ring, mask in filled:
+        if mask is not None:
+            pixels = parts.setdefault(ring.part, np.zeros((bottom - top, right - left), np.bool_))
+            x1, y1, x2, y2 = mask.crop
+            pixels[y1 - top : y2 - top, x1 - left : x2 - left] &= ~mask.bitmap
+            if ring.op == "add":
+                pixels[y1 - top : y2 - top, x1 - left : x2 - left] |= mask.bitmap
+    found = from_bitmap(np.logical_or.reduce(list(parts.values())))
+    return found and Mask(left + found.x, top + found.y, width, height, found.bitmap)
 
 
 def placement_on(layer: RotoLayer, frame: float) -> Placement:

@@ -8,32 +8,25 @@ not ask for keys. Along the ring, points are free: they come to where they move 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from videoseg.geometry.arrays import Indices, Points, Values
-from videoseg.roto.correspondence import FollowedRing, TargetRing, directions, distances_to, evenly
+from videoseg.roto.knotted_rings import PERCENTILE, KnottedRing, RingSpan, distances_apart
+from videoseg.roto.layer_maps import LayerMaps
 from videoseg.roto.piecewise_linear import fewest, fitted, hats
-from videoseg.roto.shared_knots import SharedCurves, shared_curves
 from videoseg.types import Bezier, Knot
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-
-_CURVE_SHARE = 0.4
-"""Share of the tolerance that curves may take; the rest is for in-betweens."""
 _ROUNDS = 4
 """Rounds of letting points slide along their rings."""
 _MAX_SLIDE = 6.0
 """Pixels from its ring up to which what is drawn tells where a point ought to be."""
 _KEYS_AROUND = 2
 """Keys on either side of one that goes, between which points may slide."""
-_STRIDE = 3
-"""Every third place of a ring is looked at when a drawn one is judged."""
-_PERCENTILE = 95
-"""Percentage of the boundary that the tolerance holds for."""
+_KEYS_BEYOND = 4
+"""Keys beyond these that are fitted with them; those further off hardly tell."""
+_HOPELESS = 2.5
+"""Where a frame is so many times as far off as it may be, no sliding brings it close enough."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +52,7 @@ class KeyedRing:
 
     def ring(self, frame: int) -> Bezier:
         """The ring on a frame of the span."""
-        shares = hats(self.times, self.keys)[[frame]]
+        shares = hats(self.times, self.keys)[frame]
         knots = (shares @ self.control.reshape(len(self.keys), -1)).reshape(-1, 3, 2)
         ends = np.roll(knots[:, 0], -1, axis=0)
         segments = np.stack([knots[:, 1], knots[:, 2], ends], axis=1)
@@ -67,24 +60,35 @@ class KeyedRing:
 
 
 def keyed(
-    ring: FollowedRing,
+    knotted: KnottedRing,
     times: Values,
-    tolerance: float | Values,
+    bounds: Values,
     given: Indices | None = None,
+    maps: LayerMaps | None = None,
 ) -> KeyedRing:
     """A ring over a span by as few keys as it takes.
 
     Args:
-        ring: The ring.
+        knotted: The ring.
         times: float64 (F,), rising; in between keys, knots move evenly in these.
-        tolerance: On each frame 95 % of the boundary is no further off, either way, pixels; one
-            number, or one for each frame.
+        bounds: float64 (F,); on each frame 95 % of the boundary is no further off, either way,
+            pixels.
         given: Frames that are to be keys; others are added where these are not enough.
+        maps: Of the layer whose coordinates the keys are in.
     """
-    search = _Search.of(ring, times, np.broadcast_to(tolerance, times.shape))
+    search = _Search.of(knotted, times, bounds, maps or LayerMaps.still(len(times)))
     kept = np.array([], np.int64) if given is None else given
     keys = search.completed(fewest(len(times), kept, search.enough))
-    return KeyedRing(keys, search.control(hats(times, keys)).reshape(len(keys), -1, 2), times)
+    return KeyedRing(keys, search.control(keys), times)
+
+
+def keyed_span(
+    span: RingSpan, times: Values, bounds: Values, given: Indices, maps: LayerMaps
+) -> KeyedRing:
+    """A span of a ring by as few keys as it takes; arguments are those of ``keyed``."""
+    if not isinstance(span.shown, KnottedRing):
+        return KeyedRing(np.array([0]), maps.into_layer(0, span.shown)[None], times)
+    return keyed(span.shown, times, bounds, given, maps)
 
 
 @dataclass(slots=True, eq=False)
@@ -92,91 +96,114 @@ class _Search:
     """Looks for the keys of a ring.
 
     Attributes:
-        points: float64 (F, N, 2), points that correspond, on the ring; they slide along it.
-        targets: The ring as it is.
-        curves: Between points and control points.
+        points: float64 (F, N, 2), points that correspond, on the ring, in the layer's coordinates;
+            they slide along it.
+        places: int64 (F, N), the places of the ring that they are nearest to.
+        knotted: The ring as it is, and its curves.
+        maps: Of the layer.
         times: float64 (F,).
-        tolerance: float64 (F,), pixels.
-        least: float64 (F,), how far off the curves are where every frame is a key.
+        bounds: float64 (F,), pixels; no smaller than what the curves reach.
     """
 
     points: Points
-    targets: list[TargetRing]
-    curves: SharedCurves
+    places: Indices
+    knotted: KnottedRing
+    maps: LayerMaps
     times: Values
-    tolerance: Values
-    least: Values
+    bounds: Values
 
     @classmethod
-    def of(cls, ring: FollowedRing, times: Values, tolerance: Values) -> _Search:
-        targets = [TargetRing.of(polygon) for polygon in ring.rings]
-        curves = shared_curves(ring.points, _CURVE_SHARE * float(np.median(tolerance)))
-        made = cls(
-            points=ring.points.copy(),
-            targets=targets,
-            curves=curves,
+    def of(cls, knotted: KnottedRing, times: Values, bounds: Values, maps: LayerMaps) -> _Search:
+        ring = knotted.ring
+        points = [maps.into_layer(frame, each) for frame, each in enumerate(ring.points)]
+        places = [
+            target.tree.query(each)[1]
+            for target, each in zip(ring.targets, ring.points, strict=True)
+        ]
+        return cls(
+            points=np.stack(points),
+            places=np.stack(places),
+            knotted=knotted,
+            maps=maps,
             times=times,
-            tolerance=tolerance,
-            least=np.zeros(len(times)),
+            bounds=np.maximum(bounds, knotted.least),
         )
-        every = np.arange(len(times))
-        made.least = made._errors(hats(times, every), every)
-        return made
 
-    def control(self, shares: csr_array) -> Points:
-        """Control points at the keys that bring all frames closest, float64 (K, 6 S)."""
-        keys = fitted(shares, self.points.reshape(len(self.points), -1))
-        return self.curves.control(keys.reshape(len(keys), -1, 2)).reshape(len(keys), -1)
+    def control(self, keys: Indices) -> Points:
+        """Control points at the keys that bring all frames closest, float64 (K, 3 S, 2)."""
+        found = fitted(hats(self.times, keys), self.points.reshape(len(self.points), -1))
+        return self.knotted.curves.control(found.reshape(len(keys), -1, 2))
 
-    def _slide(self, frames: Indices, control: Points) -> None:
+    def _drawn(self, keys: Indices, frames: Indices) -> list[Points]:
+        """What keys show on some frames in a row, in pixels of each."""
+        first, last = np.searchsorted(keys, [frames[0], frames[-1]], side="right") - 1
+        low = max(int(first) - _KEYS_BEYOND, 0)
+        window = keys[low : int(last) + 2 + _KEYS_BEYOND]
+        inside = slice(window[0], window[-1] + 1)
+        shares = hats(self.times[inside], window - window[0])
+        found = fitted(shares, self.points[inside].reshape(window[-1] + 1 - window[0], -1))
+        shown = shares[frames - window[0]]
+        needed = shown.any(axis=0)
+        points = found[needed].reshape(int(needed.sum()), -1, 2)
+        drawn = np.tensordot(
+            shown[:, needed], self.knotted.curves.drawn(self.knotted.curves.control(points)), 1
+        )
+        return [
+            self.maps.onto_frame(frame, ring)
+            for frame, ring in zip(frames.tolist(), drawn, strict=True)
+        ]
+
+    def _slide(self, keys: Indices, frames: Indices) -> None:
         """Bring points of some frames to where their ring is closest to what is drawn there."""
-        drawn = self.curves.drawn(control.reshape(len(frames), -1, 2))
-        for frame, ring in zip(frames.tolist(), drawn, strict=True):
-            target = self.targets[frame]
-            distance, found = target.nearest(ring, directions(ring))
+        for frame, ring in zip(frames.tolist(), self._drawn(keys, frames), strict=True):
+            target = self.knotted.ring.targets[frame]
+            distance, found = target.nearest_around(self.places[frame], ring)
             near = distance < _MAX_SLIDE
-            self.points[frame, near] = target.places[found[near]]
-
-    def _distances(self, frame: int, control: Values) -> Values:
-        """How far a drawn ring is from the real one, at points evenly along either."""
-        drawn = self.curves.drawn(control.reshape(1, -1, 2))[0]
-        target = self.targets[frame]
-        count = max(len(target.places) // _STRIDE, 1)
-        there = target.distances(evenly(drawn, count))
-        back = distances_to(drawn, target.places[::_STRIDE])
-        return np.concatenate([there, back])
+            self.places[frame, near] = found[near]
+            self.points[frame, near] = self.maps.into_layer(frame, target.places[found[near]])
 
     def enough(self, keys: Indices, place: int) -> bool:
         """Whether keys are enough near one that follows a gap; if not, points stay as they were."""
         low = keys[max(place - _KEYS_AROUND, 0)]
         high = keys[min(place + _KEYS_AROUND - 1, len(keys) - 1)]
         frames = np.arange(low, high + 1)
-        points = self.points[frames]
-        shares = hats(self.times, keys)
+        gap = int(keys[place - 1] + keys[place]) / 2
+        if not self._near(keys, frames, gap, _HOPELESS):
+            return False
+        points, places = self.points[frames], self.places[frames]
         for _ in range(_ROUNDS):
-            self._slide(frames, shares[frames] @ self.control(shares))
-        if (self._errors(shares, frames) <= np.maximum(self.tolerance, self.least)[frames]).all():
+            self._slide(keys, frames)
+        if self._near(keys, frames, gap, 1):
             return True
-        self.points[frames] = points
+        self.points[frames], self.places[frames] = points, places
         return False
+
+    def _near(self, keys: Indices, frames: Indices, gap: float, times: float) -> bool:
+        """Whether some frames are all no further off than so many times what they may be.
+
+        Those close to a gap, where the worst is, are looked at first.
+        """
+        drawn = self._drawn(keys, frames)
+        for place in np.argsort(np.abs(frames - gap), kind="stable").tolist():
+            bound = times * self.bounds[frames[place]]
+            target = self.knotted.ring.targets[frames[place]]
+            away = distances_apart(drawn[place], target, bound)
+            if 100 * int((away > bound).sum()) > (100 - PERCENTILE) * (len(away) - 1):
+                return False
+        return True
 
     def completed(self, keys: Indices) -> Indices:
         """Keys and those that it still takes: what goes later can move what was enough."""
         every = np.arange(len(self.times))
-        bounds = np.maximum(self.tolerance, self.least)
         while True:
-            over = self._errors(hats(self.times, keys), every) / bounds
-            over[keys] = 0
-            if over.max() <= 1:
+            apart = [
+                np.percentile(distances_apart(ring, target), PERCENTILE)
+                for ring, target in zip(
+                    self._drawn(keys, every), self.knotted.ring.targets, strict=True
+                )
+            ]
+            over = np.array(apart) / self.bounds
+            if over.max() <= 1 or len(keys) == len(every):
                 return keys
-            keys = np.union1d(keys, np.argmax(over))
-
-    def _errors(self, shares: csr_array, frames: Indices) -> Values:
-        """On each of some frames, how far all but a few points of the boundary are off."""
-        apart = [
-            self._distances(frame, control)
-            for frame, control in zip(
-                frames.tolist(), shares[frames] @ self.control(shares), strict=True
-            )
-        ]
-        return np.array([np.percentile(each, _PERCENTILE) for each in apart])
+            others = np.setdiff1d(every, keys)
+            keys = np.union1d(keys, others[np.argmin(np.abs(others - np.argmax(over)))])

@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from videoseg.geometry.arrays import Points
+from videoseg.roto.agreement import GroupKeys
 from videoseg.roto.placements import LayerMotion, Motion, motion_of
-from videoseg.roto.ring_tracks import RingTrack, ring_groups, unseen_area
+from videoseg.roto.ring_tracks import RingTrack, ring_groups
+from videoseg.roto.tolerance import Tolerance
 from videoseg.types import Placement, RotoLayer, RotoShape, Scene
 
 PLACEMENT_COST = 0.1
@@ -36,11 +38,22 @@ def roto_layers(scenes: Iterable[Scene], tolerance: float) -> Iterator[RotoLayer
         tolerance: On each frame 95 % of the boundary is no further off, pixels.
     """
     tracks: dict[tuple[str, int], _Track] = {}
-    for stream, group in ring_groups(scenes, ignored=unseen_area(tolerance)):
+    for stream, group in ring_groups(scenes, tolerance):
         key = stream, group[0].tracked.track_id
         tracks.setdefault(key, _Track(*key)).add(group, tolerance)
     for _, track in sorted(tracks.items()):
         yield track.layer()
+
+
+def roto_shapes(scenes: Iterable[Scene], tolerance: float) -> Iterator[RotoShape]:
+    """Tracks of Scenes as keyed shapes on the frame, each as its span ends.
+
+    Args:
+        scenes: Of one or more streams, each in order.
+        tolerance: On each frame 95 % of the boundary is no further off, pixels.
+    """
+    for stream, group in ring_groups(scenes, tolerance):
+        yield from GroupKeys(stream, group).agreeing_shapes(tolerance)
 
 
 @dataclass(slots=True, eq=False)
@@ -61,43 +74,38 @@ class _Track:
     spans: list[tuple[int, int, Mapping[int, Placement]]] = field(default_factory=list)
     pivot: tuple[float, float] | None = None
 
-    def add(self, group: Sequence[RingTrack], tolerance: float) -> None:
+    def add(self, group: Sequence[RingTrack], pixels: float) -> None:
         """Take all rings of a span by the way that costs least.
 
         Args:
             group: The outer rings.
-            tolerance: As in ``roto_layers``.
+            pixels: As in ``roto_layers``.
         """
         frames = sorted({frame for ring_track in group for frame, _ in ring_track.scenes})
-        best = self._keyed(group, tolerance, {})
+        tolerance = Tolerance(pixels)
+        best = GroupKeys(self.stream, group)
+        least = _cost(best.shapes(tolerance), {})
         chosen: Mapping[int, Placement] = {}
-        if len(frames) >= _MIN_FRAMES and _cost(best, {}) > _least_cost(group):
-            for placements in self._placements(group, frames, tolerance):
-                made = self._keyed(group, tolerance, placements)
-                if _cost(made, placements) < _cost(best, chosen):
-                    best, chosen = made, placements
-        self.shapes += best
+        if len(frames) >= _MIN_FRAMES and least > _least_cost(group):
+            for motion in self._motions(group, frames, pixels):
+                placements = motion.placements
+                moved = GroupKeys(self.stream, group, motion)
+                cost = _cost(moved.shapes(tolerance), placements)
+                if cost < least:
+                    best, least, chosen = moved, cost, placements
+        self.shapes += best.agreeing_shapes(pixels)
         self.spans.append((frames[0], frames[-1], chosen))
 
-    def _placements(
-        self, group: Sequence[RingTrack], frames: Sequence[int], tolerance: float
-    ) -> Iterator[Mapping[int, Placement]]:
+    def _motions(
+        self, group: Sequence[RingTrack], frames: Sequence[int], pixels: float
+    ) -> Iterator[LayerMotion]:
         """Ways of following the motion of a span."""
         motion = _motion(group, frames)
         if self.pivot is None:
             self.pivot = (float(motion.centres[0, 0]), float(motion.centres[0, 1]))
         for closeness in _CLOSENESS:
-            yield motion.placements(np.array(self.pivot), closeness * tolerance)
-
-    def _keyed(
-        self, group: Sequence[RingTrack], tolerance: float, placements: Mapping[int, Placement]
-    ) -> list[RotoShape]:
-        motion = LayerMotion(self.pivot, placements) if placements and self.pivot else None
-        return [
-            shape
-            for ring_track in group
-            for shape in ring_track.shapes(self.stream, tolerance, motion)
-        ]
+            placements = motion.placements(np.array(self.pivot), closeness * pixels)
+            yield LayerMotion(self.pivot, placements)
 
     def layer(self) -> RotoLayer:
         """All of it."""

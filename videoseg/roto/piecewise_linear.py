@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from videoseg.geometry.arrays import Indices, Values
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
-
-def hats(times: Values, keys: Indices) -> csr_array:
-    """The share that each key has in each frame, (F, K).
+def hats(times: Values, keys: Indices) -> Values:
+    """The share that each key has in each frame, float64 (F, K).
 
     Args:
         times: float64 (F,), rising, of the frames.
         keys: int64 (K,), places of frames, rising, the first and the last among them.
     """
-    from scipy.sparse import csr_array
-
     frames = np.arange(len(times))
     if len(times) == 1:
-        return csr_array(np.ones((1, 1)))
+        return np.ones((1, 1))
     place = np.clip(np.searchsorted(keys, frames, side="right") - 1, 0, len(keys) - 2)
     begin, end = times[keys[place]], times[keys[place + 1]]
     share = (times - begin) / (end - begin)
-    columns = np.stack([place, place + 1], axis=1).ravel()
-    values = np.stack([1 - share, share], axis=1).ravel()
-    return csr_array((values, columns, 2 * np.arange(len(times) + 1)), (len(times), len(keys)))
+    shares = np.zeros((len(times), len(keys)))
+    shares[frames, place] = 1 - share
+    shares[frames, place + 1] = share
+    return shares
 
 
-def fitted(shares: csr_array, values: Values) -> Values:
+def fitted(shares: Values, values: Values) -> Values:
     """Values at the keys, float64 (K, V), that bring all frames closest to theirs, (F, V)."""
     from scipy.linalg import solve_banded
 

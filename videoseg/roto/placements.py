@@ -14,6 +14,7 @@ import numpy as np
 
 from videoseg.geometry.arrays import Complex, Indices, Points, Values
 from videoseg.roto.interpolation import placement_between, turned
+from videoseg.roto.layer_maps import LayerMaps
 from videoseg.roto.piecewise_linear import fewest, fitted, hats
 from videoseg.types import Placement
 
@@ -80,20 +81,12 @@ class LayerMotion:
     pivot: tuple[float, float]
     placements: Mapping[int, Placement]
 
-    def into_layer(self, frames: Sequence[int]) -> tuple[Points, Points, Values]:
-        """For each of some frames, what takes its points into the layer's coordinates.
-
-        Returns:
-            A matrix, float64 (F, 2, 2), a shift, float64 (F, 2), and the scale of the placement.
-        """
-        turns, shifts, scales = [], [], []
-        for frame in frames:
-            placement = placement_between(self.placements, frame)
-            back = np.linalg.inv(turned(placement))
-            turns.append(back)
-            shifts.append(self.pivot - back @ np.add(self.pivot, placement[:2]))
-            scales.append(placement.scale)
-        return np.array(turns), np.array(shifts), np.array(scales)
+    def maps(self, frames: Sequence[int]) -> LayerMaps:
+        """Where the layer's points are on some frames."""
+        found = [placement_between(self.placements, frame) for frame in frames]
+        turns = np.array([turned(placement) for placement in found])
+        moves = np.array([placement[:2] for placement in found])
+        return LayerMaps(turns, moves + self.pivot - turns @ np.array(self.pivot))
 
 
 def motion_of(frames: Sequence[int], steps: Sequence[tuple[Points, Points]]) -> Motion:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
-from videoseg.geometry.arrays import Points
+from videoseg.geometry import masks
+from videoseg.geometry.arrays import Points, Values
 from videoseg.geometry.rings import flatten, signed_area
+from videoseg.outlines.raster import rasterise
 from videoseg.roto.correspondence import FollowedRing
-from videoseg.roto.keyframes import KeyedRing, keyed
+from videoseg.roto.keyframes import KeyedRing, keyed_span
+from videoseg.roto.knotted_rings import RingSpan, ring_spans
+from videoseg.roto.layer_maps import LayerMaps
 from videoseg.roto.placements import LayerMotion
-from videoseg.types import Part, Ring, RotoShape, Scene, TrackedInstance
+from videoseg.roto.tolerance import Tolerance
+from videoseg.types import Part, Ring, RotoShape, Scene, Shape, TrackedInstance
 
 LONGEST = 240
 """Frames after which all rings of a track are cut, so that memory stays bounded."""
@@ -29,6 +33,9 @@ One of them is moved as its track is, or not: what is larger counts.
 """
 _MIN_AREA_RATIO = 0.5
 """A ring on the next frame is the same one only if the ratio of their areas is at least this."""
+
+_IGNORED_SHARE = 1 / 3
+"""Share of what may be missing to an IoU of 1 that parts and holes take which are left out."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +48,9 @@ class RingTrack:
         scenes: Frame index and seconds from the start of the stream's time, of each frame.
         rings: The ring on each.
         holes: Of an outer ring, those that were in it on some of its frames.
+        hole: Whether it is one.
+        missing: By frame, what is missing to an IoU of 1 of the whole track's outline, as it is
+            kept, with its mask; with the largest part alone, and only where it is asked for.
     """
 
     tracked: TrackedInstance
@@ -48,7 +58,10 @@ class RingTrack:
     scenes: list[tuple[int, float]] = field(default_factory=list)
     rings: list[Ring] = field(default_factory=list)
     holes: list[RingTrack] = field(default_factory=list)
+    hole: bool = False
+    missing: dict[int, float] = field(default_factory=dict)
     _followed: FollowedRing | None = None
+    _spans: tuple[Values, list[RingSpan]] | None = None
 
     def append(self, scene: Scene, ring: Ring) -> None:
         """Go on with the ring on a Scene."""
@@ -74,46 +87,67 @@ class RingTrack:
 
     def keyed(
         self,
-        tolerance: float,
+        tolerance: Tolerance,
         *,
         in_seconds: bool = False,
-        given: Sequence[int] | None = None,
+        given: Sequence[int] = (),
         motion: LayerMotion | None = None,
-    ) -> KeyedRing:
-        """The ring by keys, evenly moving in frames or in seconds.
+    ) -> list[tuple[RingTrack, KeyedRing]]:
+        """The ring by keys, evenly moving in frames or in seconds; one span after the other.
 
         Args:
-            tolerance: As in ``roto_shapes``.
+            tolerance: How far it may be off.
             in_seconds: Whether it moves evenly in seconds.
             given: Frames of the stream that are keys, as far as the ring is there, beside others.
             motion: Of the layer that the ring is to lie on, in its coordinates.
         """
-        times = [seconds if in_seconds else index for index, seconds in self.scenes]
-        wanted = None
-        if given is not None:
-            wanted = np.array([self.place(frame) for frame in given if self.spans(frame)], np.int64)
-        ring, bounds = self.followed, np.full(len(times), tolerance)
-        if motion is not None:
-            turns, shifts, scales = motion.into_layer([index for index, _ in self.scenes])
-            ring, bounds = ring.moved(turns, shifts), bounds / scales
-        return keyed(ring, np.array(times, dtype=np.float64), bounds, wanted)
+        frames = [index for index, _ in self.scenes]
+        bounds = tolerance.on(frames)
+        maps = motion.maps(frames) if motion else LayerMaps.still(len(frames))
+        times = np.array([seconds if in_seconds else index for index, seconds in self.scenes])
+        kept = np.isin(frames, given)
+        return [
+            (
+                self._part(span),
+                keyed_span(
+                    span,
+                    times[span.first : span.after].astype(np.float64),
+                    bounds[span.first : span.after],
+                    np.flatnonzero(kept[span.first : span.after]),
+                    maps.part(span.first, span.after),
+                ),
+            )
+            for span in self._spans_for(bounds)
+        ]
+
+    def _spans_for(self, bounds: Values) -> list[RingSpan]:
+        """The spans, found once for the same bounds."""
+        if not (self._spans and np.array_equal(self._spans[0], bounds)):
+            self._spans = bounds, ring_spans(self.rings, self.followed, bounds)
+        return self._spans[1]
+
+    def _part(self, span: RingSpan) -> RingTrack:
+        """The ring over a span, without its holes."""
+        frames = slice(span.first, span.after)
+        return RingTrack(self.tracked, self.number, self.scenes[frames], self.rings[frames])
 
     @property
     def followed(self) -> FollowedRing:
         """The ring with points that correspond, found once for all frames."""
-        if self._followed is None or len(self._followed.rings) < len(self.rings):
+        if self._followed is None or len(self._followed.targets) < len(self.rings):
             self._followed = FollowedRing.of([flatten(ring) for ring in self.rings])
         return self._followed
 
     def keyed_together(
-        self, tolerance: float, *, in_seconds: bool = False, motion: LayerMotion | None = None
+        self, tolerance: Tolerance, *, in_seconds: bool = False
     ) -> list[tuple[RingTrack, KeyedRing]]:
         """The ring, and then its holes, by keys; a hole has those of the ring among its own."""
-        outer = self.keyed(tolerance, in_seconds=in_seconds, motion=motion)
-        given = self.frames(outer)
-        return [(self, outer)] + [
-            (hole, hole.keyed(tolerance, in_seconds=in_seconds, given=given, motion=motion))
+        outer = self.keyed(tolerance, in_seconds=in_seconds)
+        given = [frame for part, made in outer for frame in part.frames(made)]
+        return outer + [
+            each
             for hole in self.holes
+            for each in hole.keyed(tolerance, in_seconds=in_seconds, given=given)
         ]
 
     def frames(self, made: KeyedRing) -> list[int]:
@@ -121,71 +155,52 @@ class RingTrack:
         return [self.scenes[place][0] for place in made.keys.tolist()]
 
     def shapes(
-        self, stream: str, tolerance: float, motion: LayerMotion | None = None
+        self, stream: str, tolerance: Tolerance, motion: LayerMotion | None = None
     ) -> Iterator[RotoShape]:
-        """The ring, and then its holes, as keyed shapes on the frame or on a layer."""
-        (_, outer), *holes = self.keyed_together(tolerance, motion=motion)
-        yield self._shape(stream, outer, "add")
-        for hole, made in holes:
-            yield hole._shape(stream, made, "subtract")
-
-    def _shape(self, stream: str, made: KeyedRing, op: Literal["add", "subtract"]) -> RotoShape:
-        return RotoShape(
-            stream=stream,
-            track_id=self.tracked.track_id,
-            label=self.tracked.label,
-            op=op,
-            part=self.number,
-            visible=(self.scenes[0][0], self.scenes[-1][0]),
-            keys={frame: made.knots(key) for key, frame in enumerate(self.frames(made))},
-        )
+        """The ring, without its holes, as keyed shapes on the frame or on a layer."""
+        for part, made in self.keyed(tolerance, motion=motion):
+            yield RotoShape(
+                stream=stream,
+                track_id=self.tracked.track_id,
+                label=self.tracked.label,
+                op="subtract" if self.hole else "add",
+                part=self.number,
+                visible=(part.scenes[0][0], part.scenes[-1][0]),
+                keys={frame: made.knots(key) for key, frame in enumerate(part.frames(made))},
+            )
 
 
-def roto_shapes(scenes: Iterable[Scene], tolerance: float) -> Iterator[RotoShape]:
-    """Tracks of Scenes as keyed shapes, each as its span ends.
-
-    Args:
-        scenes: Of one or more streams, each in order.
-        tolerance: On each frame 95 % of the boundary is no further off, pixels.
-    """
-    for stream, ring_track in ring_tracks(scenes, ignored=unseen_area(tolerance)):
-        yield from ring_track.shapes(stream, tolerance)
-
-
-def unseen_area(tolerance: float) -> float:
-    """Area of specks and holes, square pixels, that do not matter at a tolerance in pixels."""
-    return (2 * tolerance + 2) ** 2 if tolerance > 0 else 0
-
-
-def ring_tracks(scenes: Iterable[Scene], *, ignored: float = 0) -> Iterator[tuple[str, RingTrack]]:
+def ring_tracks(scenes: Iterable[Scene], tolerance: float = 0) -> Iterator[tuple[str, RingTrack]]:
     """Stream and outer ring with its holes, as each ends.
 
     Args:
         scenes: Of one or more streams, each in order.
-        ignored: Holes of a smaller area, square pixels, are taken for filled, and parts are left
-            out; the largest part always stays.
+        tolerance: Pixels. Holes that are too small to matter beside it are taken for filled, and
+            parts are left out; the largest part always stays.
     """
     streams: dict[str, _StreamRings] = {}
     for scene in scenes:
-        rings = streams.setdefault(scene.stream, _StreamRings(ignored))
+        rings = streams.setdefault(scene.stream, _StreamRings(Tolerance(tolerance)))
         yield from ((scene.stream, ring_track) for ring_track in rings.add(scene))
     for stream, rings in streams.items():
         yield from ((stream, ring_track) for ring_track in rings.going)
 
 
 def ring_groups(
-    scenes: Iterable[Scene], *, ignored: float = 0
+    scenes: Iterable[Scene], tolerance: float = 0
 ) -> Iterator[tuple[str, list[RingTrack]]]:
     """Stream and all outer rings of a track between frames over which none of them goes on.
 
+    What outlines miss of their masks is measured.
+
     Args:
         scenes: As in ``ring_tracks``.
-        ignored: As in ``ring_tracks``.
+        tolerance: As in ``ring_tracks``.
     """
     streams: dict[str, _StreamRings] = {}
     ended: dict[tuple[str, int], list[RingTrack]] = {}
     for scene in scenes:
-        rings = streams.setdefault(scene.stream, _StreamRings(ignored))
+        rings = streams.setdefault(scene.stream, _StreamRings(Tolerance(tolerance), measured=True))
         for ring_track in rings.add(scene):
             ended.setdefault((scene.stream, ring_track.tracked.track_id), []).append(ring_track)
         for stream, track_id in [key for key in ended if key[0] == scene.stream]:
@@ -202,14 +217,16 @@ class _StreamRings:
     """The parts of one stream that are going on.
 
     Attributes:
-        ignored: As in ``ring_tracks``.
+        tolerance: As in ``ring_tracks``.
+        measured: Whether outlines are compared with their masks.
         going: They.
         counts: Parts of each track so far.
         middles: Of the largest part of each track on the latest frame, float64 (2,).
         lengths: Of each track, frames over which some part of it has gone on; then all are cut.
     """
 
-    ignored: float
+    tolerance: Tolerance
+    measured: bool = False
     going: list[RingTrack] = field(default_factory=list)
     counts: dict[int, int] = field(default_factory=dict)
     middles: dict[int, Points] = field(default_factory=dict)
@@ -235,15 +252,33 @@ class _StreamRings:
             parts = sorted(tracked.shape.parts, key=lambda part: -_area(part.outer))
             if not parts:
                 continue
+            ignored = self._ignored(parts)
             middle = _box(parts[0].outer).mean(axis=0)
             shift = middle - middles.get(track_id, middle)
             self.middles[track_id] = middle
             for rank, part in enumerate(parts):
-                if rank == 0 or _area(part.outer) >= self.ignored:
-                    self._go_on(waiting, scene, tracked, part, shift)
+                if rank == 0 or _area(part.outer) >= ignored:
+                    self._go_on(waiting, scene, tracked, part, shift, ignored)
+            if self.measured:
+                self._measure(scene, tracked)
             goes_on = self.continue_a_ring(track_id, scene.index)
             self.lengths[track_id] = length + 1 if goes_on else 1
         return rest
+
+    def _measure(self, scene: Scene, tracked: TrackedInstance) -> None:
+        rings = [each for each in self.going if each.tracked.track_id == tracked.track_id]
+        mask = tracked.instance.mask
+        kept = Shape(tuple(each.part(scene.index) for each in rings))
+        drawn = rasterise(kept, mask.frame_width, mask.frame_height)
+        rings[0].missing[scene.index] = 1 - (masks.iou(drawn, mask) if drawn else 0.0)
+
+    def _ignored(self, parts: Sequence[Part]) -> float:
+        """The area, square pixels, below which rings of an object on a frame are left out."""
+        areas = np.array([_area(ring) for part in parts for ring in (part.outer, *part.holes)])
+        small = np.sort(areas[areas < self.tolerance.unseen_area])
+        most = _IGNORED_SHARE * self.tolerance.missing_iou * sum(_area(p.outer) for p in parts)
+        kept = small[np.cumsum(small) > most]
+        return float(kept[0]) if len(kept) else self.tolerance.unseen_area
 
     def _go_on(
         self,
@@ -252,6 +287,7 @@ class _StreamRings:
         tracked: TrackedInstance,
         part: Part,
         shift: Points,
+        ignored: float,
     ) -> None:
         """Add a part to the ring track it continues, which then no longer waits, or begin one."""
         same = (each for each in waiting if each.tracked.track_id == tracked.track_id)
@@ -264,11 +300,11 @@ class _StreamRings:
             waiting.remove(ring_track)
         there = [hole for hole in ring_track.holes if hole.spans(ring_track.scenes[-1][0])]
         for ring in part.holes:
-            if _area(ring) < self.ignored:
+            if _area(ring) < ignored:
                 continue
             hole = _continued(there, ring, shift)
             if hole is None:
-                hole = RingTrack(tracked, ring_track.number)
+                hole = RingTrack(tracked, ring_track.number, hole=True)
                 ring_track.holes.append(hole)
             else:
                 there.remove(hole)

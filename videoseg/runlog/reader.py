@@ -13,8 +13,7 @@ import numpy as np
 
 from videoseg.errors import RunLogError
 from videoseg.protocols import ReviewItem
-from videoseg.roto.layers import roto_layers
-from videoseg.roto.ring_tracks import roto_shapes
+from videoseg.roto.layers import roto_layers, roto_shapes
 from videoseg.runlog.codec import (
     Json,
     detections_from_json,
