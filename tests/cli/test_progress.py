@@ -21,7 +21,10 @@ from videoseg.pipeline import Tally
 from videoseg.system.threads import Stopwatch
 
 FRAMES = 12
-FIELDS = {"event", "input", "frames", "total", "rate", "eta", "elapsed", "objects", "slowest"}
+FIELDS = {
+    *("event", "input", "frames", "total", "rate", "eta", "elapsed", "objects", "slowest"),
+    "writing",
+}
 Said = Callable[[], list[str]]
 
 
@@ -68,10 +71,30 @@ def test_json_lines(said: Said) -> None:
         "elapsed": 2.0,
         "objects": 2,
         "slowest": "model",
+        "writing": None,
     }
     assert second["frames"] == 50
     assert last.pop("status") == "done"
     assert last == {**second, "event": "end"}
+
+
+@pytest.mark.parametrize("mode", [Mode.JSON, Mode.PLAIN])
+def test_what_is_written_after_the_last_frame_is_named_while_it_is(mode: Mode, said: Said) -> None:
+    """It may take as long as all frames, during which nothing else is said."""
+    clock = Stopwatch()
+    clock.seconds["model"] = 5.0
+    with Progress(9, clock, quiet=False, name="clip.mp4", mode=mode) as progress:
+        progress.show(Tally(9, ({1},), [9]))
+        with clock.measure_alone("nuke"):
+            (line,) = said()
+        assert clock.alone is None
+    (end,) = said()
+    if mode is Mode.JSON:
+        assert json.loads(line)["writing"] == "nuke"
+        assert json.loads(end)["writing"] is None
+    else:
+        assert line.endswith("1 object, writing nuke")
+        assert "writing" not in end
 
 
 def test_the_rate_is_that_of_late(said: Said) -> None:

@@ -25,10 +25,12 @@ def test_tracks_look_as_they_are_on_every_frame(tmp_path: Path) -> None:
     roto_runs.check(run, pasted(run, tmp_path).matte, first=0)
 
 
-def test_motion_is_in_the_points(tmp_path: Path) -> None:
+def test_where_an_object_goes_is_on_the_centre_and_turns_are_in_the_points(tmp_path: Path) -> None:
     run = roto_runs.placed(Fraction(64, 45))
     fusion = pasted(run, tmp_path, start_frame=1001)
     roto_runs.check(run, fusion.matte)
+    assert list(fusion.keys("turning_1PathX")) == [1003, 1009, 1017]
+    assert fusion.tools["nested_7"].Inputs.Center is None
     aspect = fusion.tools["turning_1"].Inputs.PixelAspect.Value
     assert aspect[1] / aspect[2] == pytest.approx(64 / 45, abs=1e-6)
 

@@ -22,9 +22,22 @@ def test_tracks_look_as_they_are_on_every_frame(tmp_path: Path) -> None:
     roto_runs.check(run, ran(run, tmp_path).matte)
 
 
-def test_motion_is_in_the_points(tmp_path: Path) -> None:
+def test_motion_is_on_the_shapes(tmp_path: Path) -> None:
+    run = roto_runs.placed()
+    natron = ran(run, tmp_path)
+    roto_runs.check(run, natron.matte)
+    for name in ("turning_1", "turning_1_holes"):
+        (shape,) = natron.nodes[name].shapes
+        assert len(shape.keys) == 2
+        assert list(shape.params["rotate"].keys[0]) == list(range(1003, 1018))
+
+
+def test_motion_is_in_the_points_where_pixels_are_not_square(tmp_path: Path) -> None:
     run = roto_runs.placed(Fraction(64, 45))
-    roto_runs.check(run, ran(run, tmp_path).matte)
+    natron = ran(run, tmp_path)
+    roto_runs.check(run, natron.matte)
+    (shape,) = natron.nodes["turning_1"].shapes
+    assert not shape.params["rotate"].keys
 
 
 def test_labels_and_keys(tmp_path: Path) -> None:

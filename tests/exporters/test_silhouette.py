@@ -27,7 +27,7 @@ def value(shape: etree._Element, name: str) -> str:
 
 def keys(shape: etree._Element, name: str, interp: str) -> dict[int, etree._Element]:
     found = shape.findall(f"Properties/Property[@id='{name}']/Key")
-    assert {key.attrib["interp"] for key in found} == {interp}
+    assert {key.attrib["interp"] for key in found} <= {interp}
     return {int(key.attrib["frame"]): key for key in found}
 
 
@@ -52,12 +52,22 @@ def points(shape: etree._Element, frame: int) -> Any:
     return np.tensordot(shares, stacked, 1)
 
 
-def segments(shape: etree._Element, frame: int, root: etree._Element) -> Any:
+def matrix(layer: etree._Element, frame: int) -> Any:
+    """How a layer lies on a frame, float64 (4, 4); at rest outside its keys, of every frame."""
+    found = {
+        at: np.array(_pairs(str(key.text))[0]).reshape(4, 4).T
+        for at, key in keys(layer, "transform.matrix", "linear").items()
+    }
+    return found[min(max(frame, min(found)), max(found))] if found else np.eye(4)
+
+
+def segments(shape: etree._Element, frame: int, root: etree._Element, layer: etree._Element) -> Any:
     """Bézier segments in pixels."""
     width, height, aspect = (
         float(root.attrib[name]) for name in ("width", "height", "pixelAspect")
     )
-    found = points(shape, frame) * height
+    inner, moving = points(shape, frame), matrix(layer, frame)
+    found = (inner @ moving[:2, :2].T + moving[:2, 3]) * height
     found[..., 0] /= aspect
     found += (width / 2, height / 2)
     if shape.attrib["shape_type"] == "Bezier":
@@ -88,7 +98,7 @@ def matte_of(root: etree._Element) -> roto_runs.Matte:
             shapes = layer.findall("Properties/Property[@id='objects']/Object")
             if str(shapes[0].attrib["label"]).rpartition("_part")[0] == name:
                 rings = [
-                    (value(shape, "mode") == "Add", segments(shape, frame, root))
+                    (value(shape, "mode") == "Add", segments(shape, frame, root, layer))
                     for shape in reversed(shapes)
                     if there(shape, frame)
                 ]
@@ -104,9 +114,23 @@ def test_tracks_look_as_they_are_on_every_frame(bezier: bool, tmp_path: Path) ->
     roto_runs.check(run, matte_of(root_of(run, tmp_path, bezier=bezier)))
 
 
-def test_motion_is_in_the_points(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bezier", [False, True])
+def test_motion_is_on_the_layer(bezier: bool, tmp_path: Path) -> None:
+    run = roto_runs.placed()
+    root = root_of(run, tmp_path, start_frame=1001, bezier=bezier)
+    roto_runs.check(run, matte_of(root), least=0.98)
+    turning = root.find("Layer[@label='turning 1']")
+    assert turning is not None
+    assert list(keys(turning, "transform.matrix", "linear")) == list(range(2, 17))
+    for shape in turning.findall("Properties/Property[@id='objects']/Object"):
+        assert len(keys(shape, "path", "linear")) == 2
+
+
+def test_motion_is_in_the_points_where_pixels_are_not_square(tmp_path: Path) -> None:
     run = roto_runs.placed(Fraction(64, 45))
-    roto_runs.check(run, matte_of(root_of(run, tmp_path, start_frame=1001)), least=0.98)
+    root = root_of(run, tmp_path, start_frame=1001)
+    roto_runs.check(run, matte_of(root), least=0.98)
+    assert root.find(".//Property[@id='transform.matrix']") is None
 
 
 def test_frames_count_from_the_session_start(tmp_path: Path) -> None:

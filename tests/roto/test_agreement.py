@@ -82,6 +82,34 @@ def test_an_object_that_changes_its_outline_at_once_is_shown() -> None:
     assert min(overlaps([*one, *other], 1)) >= LEAST_IOU
 
 
+def test_a_ring_is_divided_with_its_holes() -> None:
+    """Programs take a hole from one shape, so a part has one, also where its outline changes."""
+    speck = masks.to_bitmap(scenes.rectangle(52, 38, 60, 46, **SIZE))
+    round_one = masks.to_bitmap(scenes.disc(55, 45, 25, **SIZE))
+    comb = np.zeros_like(round_one)
+    comb[20:60, 30:80] = True
+    for x in range(34, 80, 8):
+        comb[50:86, x : x + 4] = True
+    found = [masks.from_bitmap(each & ~speck) for each in [round_one] * 4 + [comb] * 4]
+    (layer,) = roto_layers(run_of([each for each in found if each]), 0.5)
+    parts = sorted({shape.part for shape in layer.shapes})
+    assert len(parts) > 1
+    assert parts == list(range(len(parts)))
+    for part in parts:
+        outer, *holes = [shape for shape in layer.shapes if shape.part == part]
+        assert outer.op == "add"
+        for hole in holes:
+            assert hole.op == "subtract"
+            assert outer.visible[0] <= hole.visible[0] <= hole.visible[1] <= outer.visible[1]
+    seen = [
+        frame
+        for shape in layer.shapes
+        if shape.op == "subtract"
+        for frame in (range(shape.visible[0], shape.visible[1] + 1))
+    ]
+    assert sorted(seen) == list(range(8))
+
+
 def test_what_outlines_miss_of_masks_is_measured() -> None:
     mask = scenes.disc(60, 45, 20, **SIZE)
     wrong = scenes.disc(60, 45, 18, **SIZE)
@@ -91,13 +119,31 @@ def test_what_outlines_miss_of_masks_is_measured() -> None:
     assert ring_track.missing == pytest.approx({4: expected}, abs=0.01)
 
 
+def test_outlines_that_miss_their_masks_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    """Shapes are made of outlines, and so are no closer."""
+    mask, wrong = (scenes.disc(60, 45, radius, **SIZE) for radius in (20, 18))
+    good, bad = (
+        TrackedInstance(3, Instance(mask, 1, 0), outline_of(each), "the cat")
+        for each in (mask, wrong)
+    )
+    found = [scenes.scene(each, index=n) for n, each in enumerate((good, bad, good, bad))]
+    list(roto_layers(found, 1))
+    (record,) = caplog.records
+    assert "track 3 (the cat): on 2 frames" in record.getMessage()
+    assert "outlines.tolerance" in record.getMessage()
+    caplog.clear()
+    list(roto_layers(found[:1], 1))
+    assert not caplog.records
+
+
 def test_a_tolerance_shrinks_to_nothing_where_it_is_too_much() -> None:
     tolerance = Tolerance(2.0)
     found = []
     while not tolerance.exact(7):
         found.append(tolerance.on([6, 7]).tolist())
-        tolerance = tolerance.tighter([7])
+        tolerance = tolerance.tighter({7: 0.9})
     assert found[0] == [2, 2]
     assert [one for one, _ in found] == [2] * len(found)
     assert [other for _, other in found] == sorted({other for _, other in found}, reverse=True)
-    assert tolerance.tighter([7]).on([6, 7]).tolist() == [2, 0]
+    assert tolerance.tighter({7: 0.5}).on([6, 7]).tolist() == [2, 0]
+    assert Tolerance(2.0).tighter({7: 0.5}).on([7]).tolist() == [1]

@@ -53,6 +53,30 @@ def test_motion_without_turning_needs_no_more_keys() -> None:
     assert sorted(baked(still, 0.01, FRAMES).shapes[0].keys) == [4, 8, 14]
 
 
+def test_shifts_may_stay_on_the_layer() -> None:
+    moving = next(roto_runs.placed().layers())
+    made = baked(moving, 0.01, FRAMES, shifts=True)
+    assert {at: each[:2] for at, each in made.placements.items()} == {
+        at: each[:2] for at, each in moving.placements.items()
+    }
+    assert {each[2:] for each in made.placements.values()} == {(0, 1)}
+    for before, after in zip(moving.shapes, made.shapes, strict=True):
+        for frame in range(before.visible[0], before.visible[1] + 1):
+            one, other = (
+                placed(knots_on(shape, frame), placement_on(layer, frame), layer.pivot)
+                for layer, shape in ((moving, before), (made, after))
+            )
+            assert np.linalg.norm(ends(one) - ends(other), axis=-1).max() <= 0.011
+
+
+def test_an_object_that_only_shifts_takes_no_keys_when_shifts_stay() -> None:
+    moving = next(roto_runs.placed().layers())
+    shifts = {at: each._replace(rotation=0.0, scale=1.0) for at, each in moving.placements.items()}
+    layer = RotoLayer("clip", 1, "x", moving.shapes, moving.pivot, shifts)
+    made = baked(layer, 0.01, FRAMES, shifts=True)
+    assert [list(shape.keys) for shape in made.shapes] == [[2, 16], [4, 14]]
+
+
 def test_keys_lie_on_frames_of_the_run_alone() -> None:
     layer = next(roto_runs.placed().layers())
     known = range(0, roto_runs.FRAMES, 2)

@@ -16,6 +16,7 @@ local function made(kind)
 end
 Input, Polyline, FuID, OperatorInfo = made("Input"), made("Polyline"), made("FuID"), made("Info")
 PolylineMask, BezierSpline = made("PolylineMask"), made("BezierSpline")
+XYPath = made("XYPath")
 function ordered() return function(values) return values end end
 return """
 
@@ -78,8 +79,17 @@ class Fusion:
         high = min(low + 1, len(keys) - 1)
         rows = (lines[low] + (place - low) * (lines[high] - lines[low])).reshape(-1, 3, 2)
         rows = rows * (size[0], -size[1])
-        rows[:, 0] += (size[0] / 2, size[1] / 2)
+        rows[:, 0] += self._centre(inputs, number) * size
         return segments_of(rows[:, 0], rows[:, 1], rows[:, 2])
+
+    def _centre(self, inputs: Any, number: int) -> Any:
+        """The middle of a mask in shares of the frame, y down."""
+        if inputs.Center is None:
+            return np.array([0.5, 0.5])
+        path = self.tools[inputs.Center.SourceOp]
+        assert path.kind == "XYPath"
+        x, y = (self._level(path.Inputs[axis].SourceOp, number) for axis in ("X", "Y"))
+        return np.array([x, 1 - y])
 
 
 def _rows(line: Any) -> list[list[float]]:

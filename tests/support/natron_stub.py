@@ -14,6 +14,29 @@ from videoseg.types import Bitmap
 
 
 @dataclass
+class Param:
+    """``DoubleParam``: values of each dimension, keys by dimension and time."""
+
+    values: list[float]
+    keys: dict[int, dict[int, float]] = field(default_factory=dict)
+
+    def setValue(self, value: float, dimension: int = 0) -> None:  # noqa: N802
+        self.values[dimension] = value
+
+    def setValueAtTime(self, value: float, time: int, dimension: int = 0) -> None:  # noqa: N802
+        assert dimension < len(self.values)
+        self.keys.setdefault(dimension, {})[time] = value
+
+    def at(self, time: int) -> Any:
+        """The values at a time, at rest outside keys; in between keys are smooth, so none is."""
+        found = list(self.values)
+        for dimension, keys in self.keys.items():
+            assert sorted(keys) == list(range(min(keys), max(keys) + 1))
+            found[dimension] = keys[min(max(time, min(keys)), max(keys))]
+        return np.array(found)
+
+
+@dataclass
 class Bezier:
     """``BezierCurve``: points by time, linear in between."""
 
@@ -22,6 +45,17 @@ class Bezier:
     name: str = ""
     keys: dict[int, dict[int, tuple[float, ...]]] = field(default_factory=dict)
     activated: dict[int, bool] = field(default_factory=dict)
+    params: dict[str, Param] = field(
+        default_factory=lambda: {
+            "translate": Param([0, 0]),
+            "center": Param([0, 0]),
+            "scale": Param([1, 1]),
+            "rotate": Param([0]),
+        }
+    )
+
+    def getParam(self, name: str) -> Param:  # noqa: N802
+        return self.params[name]
 
     def addControlPoint(self, x: float, y: float) -> None:  # noqa: N802
         assert not self.finished
@@ -40,6 +74,7 @@ class Bezier:
         assert self.finished
         assert index < self.count
         assert len(values) == 6
+        assert not self.params["rotate"].keys, "points are set where they are without a transform"
         self.keys.setdefault(time, {})[index] = values
 
     def setActivated(self, time: int, there: bool) -> None:  # noqa: N802
@@ -53,7 +88,14 @@ class Bezier:
         times = sorted(self.keys)
         lines = np.array([[self.keys[at][index] for index in range(self.count)] for at in times])
         shares = [np.interp(time, times, row) for row in np.eye(len(times))]
-        return np.tensordot(shares, lines, 1)
+        places = np.tensordot(shares, lines, 1).reshape(-1, 3, 2)
+        # A positive angle turns to the left, as y counts upwards.
+        centre, move, scale = (
+            self.params[name].at(time) for name in ("center", "translate", "scale")
+        )
+        angle = np.deg2rad(self.params["rotate"].at(time)[0])
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        return ((places - centre) * scale) @ turn.T + centre + move
 
 
 class Node:
@@ -87,7 +129,7 @@ class Node:
         rings = []
         for shape in self.shapes:
             if shape.there(time):
-                rows = shape.rows(time).reshape(-1, 3, 2)
+                rows = shape.rows(time)
                 rows[..., 1] = height - rows[..., 1]
                 place = rows[:, 0]
                 rings.append((True, segments_of(place, rows[:, 1] - place, rows[:, 2] - place)))

@@ -13,6 +13,7 @@ eta       seconds to go at that rate, or null
 elapsed   seconds since the run began
 objects   objects followed so far
 slowest   the stage that has taken most time, or null: ``decode``, ``model``, ``track``, a writer
+writing   the output of the whole run that is written now, after the last frame, or null
 ========  ==========================================================================
 """
 
@@ -66,6 +67,7 @@ class Report:
     elapsed: float
     objects: int
     slowest: str | None
+    writing: str | None = None
 
 
 class _Display(Protocol):
@@ -109,6 +111,7 @@ class Progress(AbstractContextManager["Progress"]):
         self._frames = self._objects = 0
         self._begin = self._last = now()
         self._lately = deque([(self._begin, 0)])
+        clock.on_alone = self._begin_writing
 
     def __enter__(self) -> Self:
         return self
@@ -124,6 +127,13 @@ class Progress(AbstractContextManager["Progress"]):
         self._frames = tally.frames
         self._objects = sum(len(ids) for ids in tally.tracks)
         if self._now() - self._last >= self._every:
+            self._last = self._now()
+            self._display.show(self._report())
+
+    def _begin_writing(self) -> None:
+        """Say what is written after the last frame, which may take as long as all before."""
+        asked = self._every < _LOG_SECONDS
+        if asked or self._now() - self._last >= self._every:
             self._last = self._now()
             self._display.show(self._report())
 
@@ -143,6 +153,7 @@ class Progress(AbstractContextManager["Progress"]):
             elapsed=now - self._begin,
             objects=self._objects,
             slowest=slowest(self._clock),
+            writing=self._clock.alone,
         )
 
 
@@ -180,7 +191,10 @@ class _Bar:
         self._bar = tqdm(total=total, unit=" frames", dynamic_ncols=True)
 
     def show(self, report: Report) -> None:
-        said = f"{report.objects} objects, slowest: {report.slowest or '-'}"
+        now = f"slowest: {report.slowest or '-'}"
+        if report.writing is not None:
+            now = f"writing {report.writing}"
+        said = f"{report.objects} objects, {now}"
         remark(self._bar, said, refresh=False)
         self._bar.update(report.frames - self._bar.n)
 
@@ -230,6 +244,8 @@ def _words(report: Report) -> str:
     left = "" if not report.eta else f", {_span(report.eta)} to go"
     objects = f", {report.objects} object{'' if report.objects == 1 else 's'}"
     slow = "" if report.slowest is None else f", slowest: {report.slowest}"
+    if report.writing is not None:
+        slow = f", writing {report.writing}"
     return f"{report.frames}{of} frames after {_span(report.elapsed)}{rate}{left}{objects}{slow}"
 
 

@@ -44,6 +44,8 @@ class KeyedShapes:
     _endings: ClassVar[tuple[str, ...]]
     _moves_layers: ClassVar[bool] = False
     """Whether the format has layers that move; else shapes take the motion over."""
+    _shifts_layers: ClassVar[bool] = False
+    """Whether it has layers that move without turning; then shapes take over the rest alone."""
 
     def produces(self, streams: Mapping[str, StreamInfo]) -> Sequence[str]:
         """For each stream a file of each ending."""
@@ -104,7 +106,9 @@ class KeyedShapes:
         moves = self._moves_layers and timeline.info.sample_aspect_ratio == 1
         frames, tolerance = tuple(timeline.numbers), _BAKING_SHARE * self.tolerance
         for layer in layers:
-            yield numbered(layer if moves else baked(layer, tolerance, frames), timeline)
+            if not moves:
+                layer = baked(layer, tolerance, frames, shifts=self._shifts_layers)
+            yield numbered(layer, timeline)
 
     def _write(self, files: Sequence[IO[str]], clip: Clip, layers: Iterator[NumberedLayer]) -> None:
         """Write one stream, into a file for each ending."""

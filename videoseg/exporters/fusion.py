@@ -1,12 +1,13 @@
 """Fusion and DaVinci Resolve: mask tools to paste into the node graph, ``shapes.setting``.
 
 Each track is a chain of Polygon masks, whose last has the track's name. x and y are shares of the
-frame's width and height from its centre, y up; a key is a polyline.
+frame's width and height from its centre, y up; a key is a polyline. Where the object goes is on the
+centre of its masks, which all share a path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Annotated, ClassVar
 
@@ -30,7 +31,7 @@ _ROW = 33
 class Fusion(NumberedShapes):
     """Writes Polygon masks for Fusion and the Fusion page of DaVinci Resolve.
 
-    Points take the motion of the object over.
+    Where the object goes is on the centre of the masks; points take its turns over.
     """
 
     start_frame: Annotated[
@@ -39,6 +40,7 @@ class Fusion(NumberedShapes):
     ] = 0
 
     _endings: ClassVar[tuple[str, ...]] = (".setting",)
+    _shifts_layers: ClassVar[bool] = True
 
     def _write(self, files: Sequence[IO[str]], clip: Clip, layers: Iterator[NumberedLayer]) -> None:
         (file,) = files
@@ -51,6 +53,8 @@ class Fusion(NumberedShapes):
 def _write_track(file: IO[str], layer: NumberedLayer, clip: Clip, column: int) -> None:
     shapes = [shape for group in layer.groups for shape in group]
     before = None
+    if layer.placements:
+        _write_path(file, layer, clip)
     for row, shape in enumerate(shapes):
         name = layer.name if row == len(shapes) - 1 else shape.name
         place = column * _COLUMN, row * _ROW
@@ -84,6 +88,8 @@ def _write_mask(
         "Polyline2": "Value = Polyline { }, Disabled = true",
         "Comments": f"Value = {lua_literal(plain(f'{layer.label} {layer.track_id}'))}",
     }
+    if layer.placements:
+        inputs["Center"] = f'SourceOp = "{layer.name}Path", Source = "Value"'
     if before is not None:
         inputs["EffectMask"] = f'SourceOp = "{before}", Source = "Mask"'
     file.write(
@@ -100,10 +106,32 @@ def _write_mask(
     )
 
 
+def _write_path(file: IO[str], layer: NumberedLayer, clip: Clip) -> None:
+    """Where the middle of the masks is: shares of the frame from its lower left corner."""
+    name, info = f"{layer.name}Path", clip.info
+    places = {
+        "X": {number: 0.5 + each.x / info.width for number, each in layer.placements.items()},
+        "Y": {number: 0.5 - each.y / info.height for number, each in layer.placements.items()},
+    }
+    file.write(f"\t\t{name} = XYPath {{\n\t\t\tNameSet = true,\n\t\t\tInputs = {{\n")
+    for axis in places:
+        file.write(f'\t\t\t\t{axis} = Input {{ SourceOp = "{name}{axis}", Source = "Value", }},\n')
+    file.write("\t\t\t},\n\t\t},\n")
+    for axis, keys in places.items():
+        _write_spline(
+            file, f"{name}{axis}", {at: decimal(value, _DIGITS) for at, value in keys.items()}
+        )
+
+
 def _write_presence(file: IO[str], name: str, shape: NumberedShape, clip: Clip) -> None:
-    file.write(f"\t\t{name}Level = BezierSpline {{\n\t\t\tNameSet = true,\n\t\t\tKeyFrames = {{\n")
-    for number, there in shape.presence(clip.first):
-        file.write(f"\t\t\t\t[{number}] = {{ {int(there)}, Flags = {{ Linear = true }} }},\n")
+    keys = {number: str(int(there)) for number, there in shape.presence(clip.first)}
+    _write_spline(file, f"{name}Level", keys)
+
+
+def _write_spline(file: IO[str], name: str, keys: Mapping[int, str]) -> None:
+    file.write(f"\t\t{name} = BezierSpline {{\n\t\t\tNameSet = true,\n\t\t\tKeyFrames = {{\n")
+    for number, value in keys.items():
+        file.write(f"\t\t\t\t[{number}] = {{ {value}, Flags = {{ Linear = true }} }},\n")
     file.write("\t\t\t},\n\t\t},\n")
 
 

@@ -15,6 +15,7 @@ from videoseg.exporters._python_scripts import write_groups
 from videoseg.formats.literals import python_literal
 from videoseg.formats.svg_markup import decimal, plain
 from videoseg.geometry.arrays import Values
+from videoseg.roto.interpolation import placement_between
 from videoseg.roto.numbered import Clip, NumberedLayer
 from videoseg.types import Knot
 
@@ -24,7 +25,18 @@ _HEAD = '''\
 project = globals().get("app") or natron.getGuiInstance(0)
 
 
-def add_shape(context, colour, name, presence, keys):
+def move(bezier, centre, placements):
+    """Have a shape move as a whole, by values of every frame, so that nothing lies in between."""
+    for dimension in (0, 1):
+        bezier.getParam("center").setValue(centre[dimension], dimension)
+        for time, x, y, rotation, scale in placements:
+            bezier.getParam("translate").setValueAtTime((x, y)[dimension], time, dimension)
+            bezier.getParam("scale").setValueAtTime(scale, time, dimension)
+    for time, x, y, rotation, scale in placements:
+        bezier.getParam("rotate").setValueAtTime(rotation, time)
+
+
+def add_shape(context, colour, motion, name, presence, keys):
     """Add a shape; the numbers of a key are each point and the ends of its handles."""
     values = [(time, [float(value) for value in text.split()]) for time, text in keys]
     first, start = values[0]
@@ -39,14 +51,16 @@ def add_shape(context, colour, name, presence, keys):
             bezier.setPointAtIndex(index, time, *row[6 * index : 6 * index + 6])
     for time, there in presence:
         bezier.setActivated(time, there)
+    if motion[1]:
+        move(bezier, *motion)
 
 
-def add_roto(name, label, colour, shapes):
+def add_roto(name, label, colour, motion, shapes):
     node = project.createNode("fr.inria.built-in.Roto")
     node.setScriptName(name)
     node.setLabel(label)
     for shape in shapes:
-        add_shape(node.getRotoContext(), colour, *shape)
+        add_shape(node.getRotoContext(), colour, motion, *shape)
     return node
 
 
@@ -60,13 +74,13 @@ def add_merge(name, operation, below, above):
     return merge
 
 
-def add_track(label, colour, groups):
+def add_track(label, colour, motion, groups):
     """Make the nodes of a track: its groups together, each its parts without its holes."""
     whole = None
     for name, parts, holes in groups:
-        node = add_roto(name, label, colour, parts)
+        node = add_roto(name, label, colour, motion, parts)
         if holes:
-            cut = add_roto(name + "_holes", label + " holes", colour, holes)
+            cut = add_roto(name + "_holes", label + " holes", colour, motion, holes)
             node = add_merge(name + "_matte", "stencil", node, cut)
         whole = add_merge(name + "_joined", "max", whole, node) if whole else node
 
@@ -78,10 +92,12 @@ def add_track(label, colour, groups):
 class Natron(NumberedShapes):
     """Writes a Python script that makes animated Roto nodes in Natron.
 
-    Points take the motion of the object over.
+    Shapes move as a whole by their translation, rotation and scale; where pixels are not square,
+    points move.
     """
 
     _endings: ClassVar[tuple[str, ...]] = (".natron.py",)
+    _moves_layers: ClassVar[bool] = True
 
     def _write(self, files: Sequence[IO[str]], clip: Clip, layers: Iterator[NumberedLayer]) -> None:
         (file,) = files
@@ -93,9 +109,21 @@ class Natron(NumberedShapes):
 def _write_track(file: IO[str], layer: NumberedLayer, clip: Clip) -> None:
     label = python_literal(plain(f"{layer.label} {layer.track_id}"))
     colour = ", ".join(decimal(value / 255, 4) for value in layer.colour)
-    file.write(f"add_track({label}, ({colour}), [\n")
+    file.write(f"add_track({label}, ({colour}),\n    {_motion(layer, clip)}, [\n")
     write_groups(file, layer, clip, _rows)
     file.write("])\n")
+
+
+def _motion(layer: NumberedLayer, clip: Clip) -> str:
+    """The centre, and the translation, rotation and scale on every frame."""
+    numbers = range(min(layer.placements), max(layer.placements) + 1) if layer.placements else ()
+    rows = []
+    for number in numbers:
+        each = placement_between(layer.placements, number)
+        values = (each.x, -each.y, -each.rotation, each.scale)
+        rows.append(f"({number}, {', '.join(decimal(value, 6) for value in values)})")
+    x, y = layer.pivot[0], clip.info.height - layer.pivot[1]
+    return f"(({decimal(x, 3)}, {decimal(y, 3)}), [{', '.join(rows)}])"
 
 
 def _rows(knots: Sequence[Knot], clip: Clip) -> Values:

@@ -1,8 +1,8 @@
 """Silhouette: shapes in its XML, ``shapes.fxs``.
 
-Each track is a layer of shapes; what is higher in the list, and so takes from what is below it,
-comes first. Coordinates are from the frame's centre in shares of its height, y down; frames count
-from the start of the session.
+Each track is a layer of shapes, whose matrix carries the motion. What is higher in the list, and so
+takes from what is below it, comes first. Coordinates are from the frame's centre in shares of its
+height, y down; frames count from the start of the session.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from videoseg.formats.literals import xml_attribute
 from videoseg.formats.svg_markup import decimal
 from videoseg.geometry.arrays import Points
 from videoseg.roto.b_splines import b_splines
+from videoseg.roto.interpolation import placement_between, turned
 from videoseg.roto.numbered import Clip, NumberedLayer, NumberedShape
 
 _SPLINE_SHARE = 0.25
@@ -29,8 +30,9 @@ _SPLINE_SHARE = 0.25
 class Silhouette(NumberedShapes):
     """Writes shapes for Silhouette.
 
-    Points take the motion of the object over. B-splines are what is known to be read; the order in
-    which Silhouette reads the handles of Bézier points is not.
+    A layer moves by a matrix for every frame; where pixels are not square, points move. B-splines
+    are what is known to be read; the order in which Silhouette reads the handles of Bézier points
+    is not.
     """
 
     bezier: Annotated[
@@ -38,6 +40,7 @@ class Silhouette(NumberedShapes):
     ] = False
 
     _endings: ClassVar[tuple[str, ...]] = (".fxs",)
+    _moves_layers: ClassVar[bool] = True
 
     def _write(self, files: Sequence[IO[str]], clip: Clip, layers: Iterator[NumberedLayer]) -> None:
         (file,) = files
@@ -60,6 +63,7 @@ class Silhouette(NumberedShapes):
         file.write(f'<Layer type="Layer" label={label} expanded="True">\n<Properties>\n')
         _write_constant(file, "mode", "Add")
         _write_constant(file, "invert", "false")
+        _write_matrices(file, layer, clip)
         file.write('<Property id="objects" constant="True" expanded="True">\n')
         for shape in reversed(layer.groups[group]):
             self._write_shape(file, shape, layer, clip)
@@ -105,6 +109,24 @@ def _image_space(points: Points, clip: Clip) -> list[list[list[float]]]:
     made[..., 0] *= float(info.sample_aspect_ratio)
     rows: list[list[list[float]]] = (np.round(made, 6) + 0.0).tolist()
     return rows
+
+
+def _write_matrices(file: IO[str], layer: NumberedLayer, clip: Clip) -> None:
+    """The motion of a layer, column by column, on every frame: in between nothing is known."""
+    if not layer.placements:
+        return
+    info = clip.info
+    pivot = (np.array(layer.pivot) - (info.width / 2, info.height / 2)) / info.height
+    file.write('<Property id="transform.matrix">\n')
+    for number in range(min(layer.placements), max(layer.placements) + 1):
+        placement = placement_between(layer.placements, number)
+        turn = turned(placement)
+        shift = pivot + np.array(placement[:2]) / info.height - turn @ pivot
+        matrix = np.eye(4)
+        matrix[:2, :2], matrix[:2, 3] = turn, shift
+        values = ",".join(f"{value:f}" for value in (matrix.T.ravel() + 0.0).tolist())
+        file.write(f'<Key frame="{number - clip.first}" interp="linear">({values})</Key>\n')
+    file.write("</Property>\n")
 
 
 def _write_constant(file: IO[str], name: str, value: str) -> None:

@@ -9,7 +9,7 @@ outline, and of outline and mask.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -28,6 +28,8 @@ from videoseg.types import Mask, RotoLayer, RotoShape, Shape
 
 _CLOSEST = 0.002
 """What may be missing to an IoU of 1 where the outline itself leaves no more."""
+_SPARE = 0.9
+"""Share of the tolerance that seems enough that is tried next."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,63 +45,69 @@ class GroupKeys:
     stream: str
     group: Sequence[RingTrack]
     motion: LayerMotion | None = None
-    _made: dict[int, tuple[Values, list[RotoShape]]] = field(default_factory=dict)
+    _made: dict[int, tuple[Values, list[list[RotoShape]]]] = field(default_factory=dict)
     _outlines: dict[int, tuple[list[TargetRing], Mask | None]] = field(default_factory=dict)
 
-    def shapes(self, tolerance: Tolerance) -> list[RotoShape]:
-        """The shapes; a hole after its part.
+    def parts(self, tolerance: Tolerance) -> list[list[RotoShape]]:
+        """The shapes of each part over each of its spans, one that is added and then its holes.
 
         Args:
             tolerance: How far they may be off.
         """
-        found: list[RotoShape] = []
-        for outer in self.group:
-            for ring in (outer, *outer.holes):
-                bounds = tolerance.on([frame for frame, _ in ring.scenes])
-                known = self._made.get(id(ring))
-                if known is None or (known[0] != bounds).any():
-                    shapes = list(ring.shapes(self.stream, tolerance, self.motion))
-                    known = self._made[id(ring)] = bounds, shapes
-                found += known[1]
+        found: list[list[RotoShape]] = []
+        for place, outer in enumerate(self.group):
+            bounds = tolerance.on([frame for frame, _ in outer.scenes])
+            known = self._made.get(place)
+            if known is None or (known[0] != bounds).any():
+                parts = [
+                    [
+                        shape
+                        for ring in (part, *part.holes)
+                        for shape in ring.shapes(self.stream, tolerance, self.motion)
+                    ]
+                    for part in outer.divided(tolerance)
+                ]
+                known = self._made[place] = bounds, parts
+            found += known[1]
         return found
 
-    def agreeing_shapes(self, pixels: float) -> list[RotoShape]:
-        """The shapes, close enough to the masks on every frame on which the outlines are.
+    @property
+    def missing(self) -> Mapping[int, float]:
+        """By frame, what outlines miss of their masks, to an IoU of 1."""
+        return {frame: lost for each in self.group for frame, lost in each.missing.items()}
+
+    def agreeing_parts(self, pixels: float) -> list[list[RotoShape]]:
+        """The shapes of each part, as close to the masks on every frame as they should be.
 
         Args:
             pixels: 95 % of the boundary is no further off.
         """
         tolerance = Tolerance(pixels)
         while True:
-            shapes = self.shapes(tolerance)
-            apart = self._apart(shapes, tolerance)
+            parts = self.parts(tolerance)
+            apart = self._apart([shape for part in parts for shape in part], tolerance)
             if not apart:
-                return shapes
+                return parts
             tolerance = tolerance.tighter(apart)
 
-    def _apart(self, shapes: Sequence[RotoShape], tolerance: Tolerance) -> list[int]:
-        """Frames on which shapes are too far from outlines or masks, and might be closer."""
+    def _apart(self, shapes: Sequence[RotoShape], tolerance: Tolerance) -> dict[int, float]:
+        """Frames on which shapes are too far off, and might be closer, and how much closer."""
         layer = RotoLayer(self.stream, 0, "", tuple(shapes))
         if self.motion:
             layer = replace(layer, pivot=self.motion.pivot, placements=self.motion.placements)
-        missing = {frame: lost for each in self.group for frame, lost in each.missing.items()}
-        found = []
-        for frame, lost in missing.items():
-            left = tolerance.missing_iou - lost
-            most = max(left, _CLOSEST) if left > 0 else tolerance.missing_iou
-            if not tolerance.exact(frame) and not self._agrees(layer, frame, tolerance, most):
-                found.append(frame)
+        found = {}
+        for frame, lost in self.missing.items():
+            if not tolerance.exact(frame):
+                left = tolerance.missing_iou - lost
+                most = max(left, _CLOSEST) if left > 0 else tolerance.missing_iou
+                missing, distance = self._compare(layer, frame)
+                closer = min(most / max(missing, 1e-9), tolerance.pixels / max(distance, 1e-9))
+                if closer < 1:
+                    found[frame] = _SPARE * closer
         return found
 
-    def _agrees(self, layer: RotoLayer, frame: int, tolerance: Tolerance, most: float) -> bool:
-        """Whether a layer shows the outline on a frame.
-
-        Args:
-            layer: The layer.
-            frame: Index of the frame.
-            tolerance: How far the boundary may be off.
-            most: What may be missing to an IoU of 1.
-        """
+    def _compare(self, layer: RotoLayer, frame: int) -> tuple[float, float]:
+        """What is missing to an IoU of 1 of a layer with the outline, and their distance."""
         mask = self.group[0].tracked.instance.mask
         size = mask.frame_width, mask.frame_height
         if frame not in self._outlines:
@@ -111,10 +119,8 @@ class GroupKeys:
         targets, outline = self._outlines[frame]
         drawn = mask_on(layer, frame, *size)
         if outline is None or drawn is None:
-            return outline is drawn
-        if 1 - masks.iou(outline, drawn) > most:
-            return False
-        return _boundary_distance(targets, shapes_on(layer, frame)) <= tolerance.pixels
+            return float(outline is not drawn), 0.0
+        return 1 - masks.iou(outline, drawn), _boundary_distance(targets, shapes_on(layer, frame))
 
 
 def _boundary_distance(real: Sequence[TargetRing], rings: Sequence[RingOnFrame]) -> float:

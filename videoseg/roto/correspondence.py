@@ -113,16 +113,13 @@ class TargetRing:
 
     def nearest_around(self, places: Indices, points: Points) -> tuple[Values, Indices]:
         """As ``nearest``, for a ring's points; only places near these are looked at."""
-        around = (places[:, None] + np.arange(-_LOOKED_AROUND, _LOOKED_AROUND + 1)) % len(
-            self.places
-        )
-        offset = self.places[around] - points[:, None]
-        turned = self.directions[around] - directions(points)[:, None]
-        square = np.einsum("nkc,nkc->nk", offset, offset)
-        turn = np.einsum("nkc,nkc->nk", turned, turned)
-        best = np.argmin(square + _PIXELS_PER_RADIAN**2 * turn, axis=1)
+        looked = np.arange(-_LOOKED_AROUND, _LOOKED_AROUND + 1)
+        around = (places[:, None] + looked) % len(self.places)
+        directed = np.hstack([points, _PIXELS_PER_RADIAN * directions(points)])
+        offset = self.directed.data[around] - directed[:, None]
+        best = np.argmin(np.einsum("nkc,nkc->nk", offset, offset), axis=1)
         rows = np.arange(len(points))
-        return np.sqrt(square[rows, best]), around[rows, best]
+        return np.hypot(*offset[rows, best, :2].T), around[rows, best]
 
 
 def distances_to(ring: Points, points: Points, most: float = np.inf) -> Values:
@@ -142,16 +139,15 @@ def distances_to(ring: Points, points: Points, most: float = np.inf) -> Values:
 
 def _distances(points: Points, ring: Points, corners: cKDTree, most: float) -> Values:
     count = len(ring)
-    before, after = np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0)
     # A point on an edge is as far as half of it from a corner.
-    longest = float(np.sqrt(((after - ring) ** 2).sum(axis=1).max()))
+    longest = float(_steps(ring).max())
     _, found = corners.query(points, distance_upper_bound=most + longest / 2)
     away = np.full(len(points), np.inf)
     close = found < count
     found = found[close]
     offset = points[close] - ring[found]
     best = (offset * offset).sum(axis=1)
-    for other in (after[found], before[found]):
+    for other in (ring[(found + 1) % count], ring[found - 1]):
         way = other - ring[found]
         length = np.maximum((way * way).sum(axis=1), 1e-12)
         share = np.clip((offset * way).sum(axis=1) / length, 0, 1)
@@ -344,12 +340,15 @@ def _rising(values: Values, least: Values) -> Values:
 
 def directions(points: Points) -> Points:
     """Unit vectors along a ring, at each of its points."""
-    way = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
-    along: Points = way / np.maximum(np.linalg.norm(way, axis=1), 1e-9)[:, None]
+    # Faster than ``np.roll``.
+    around = np.concatenate([points[-1:], points, points[:1]])
+    way = around[2:] - around[:-2]
+    along: Points = way / np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-9)[:, None]
     return along
 
 
 def _steps(ring: Points) -> Values:
     """Length of each edge of a polygon."""
-    steps: Values = np.linalg.norm(np.roll(ring, -1, axis=0) - ring, axis=1)
+    way = np.diff(ring, axis=0, append=ring[:1])
+    steps: Values = np.hypot(way[:, 0], way[:, 1])
     return steps

@@ -17,16 +17,19 @@ from videoseg.roto.layer_maps import LayerMaps
 from videoseg.roto.piecewise_linear import fewest, fitted, hats
 from videoseg.types import Bezier, Knot
 
-_ROUNDS = 4
-"""Rounds of letting points slide along their rings."""
+_ROUNDS = 2
+"""Rounds of letting points slide along their rings before frames are looked at again."""
 _MAX_SLIDE = 6.0
 """Pixels from its ring up to which what is drawn tells where a point ought to be."""
 _KEYS_AROUND = 2
 """Keys on either side of one that goes, between which points may slide."""
 _KEYS_BEYOND = 4
 """Keys beyond these that are fitted with them; those further off hardly tell."""
-_HOPELESS = 2.5
-"""Where a frame is so many times as far off as it may be, no sliding brings it close enough."""
+_FRAMES_TRIED = 2
+"""Frames of a gap that are looked at to tell whether it is worth more rounds."""
+_HOPELESS = (2.5, 1.5)
+"""Where a frame is so many times as far off as it may be, sliding brings it no longer close enough:
+before any, and after some."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,24 +170,31 @@ class _Search:
         low = keys[max(place - _KEYS_AROUND, 0)]
         high = keys[min(place + _KEYS_AROUND - 1, len(keys) - 1)]
         frames = np.arange(low, high + 1)
+        # Those in the gap, where the worst is, come first.
         gap = int(keys[place - 1] + keys[place]) / 2
-        if not self._near(keys, frames, gap, _HOPELESS):
-            return False
+        ranks = np.argsort(np.abs(frames - gap), kind="stable")
         points, places = self.points[frames], self.places[frames]
-        for _ in range(_ROUNDS):
-            self._slide(keys, frames)
-        if self._near(keys, frames, gap, 1):
-            return True
+        for hopeless in _HOPELESS:
+            if not self._near(keys, frames, ranks[:_FRAMES_TRIED], hopeless):
+                break
+            for _ in range(_ROUNDS):
+                self._slide(keys, frames)
+            if self._near(keys, frames, ranks, 1):
+                return True
         self.points[frames], self.places[frames] = points, places
         return False
 
-    def _near(self, keys: Indices, frames: Indices, gap: float, times: float) -> bool:
-        """Whether some frames are all no further off than so many times what they may be.
+    def _near(self, keys: Indices, frames: Indices, ranks: Indices, times: float) -> bool:
+        """Whether frames in a row are no further off than so many times what they may be.
 
-        Those close to a gap, where the worst is, are looked at first.
+        Args:
+            keys: The keys.
+            frames: The frames.
+            ranks: Places of those that are looked at, in this order.
+            times: Factor.
         """
         drawn = self._drawn(keys, frames)
-        for place in np.argsort(np.abs(frames - gap), kind="stable").tolist():
+        for place in ranks.tolist():
             bound = times * self.bounds[frames[place]]
             target = self.knotted.ring.targets[frames[place]]
             away = distances_apart(drawn[place], target, bound)

@@ -7,12 +7,15 @@ close, and the cheapest is taken.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from videoseg.formats.svg_markup import plain
 from videoseg.geometry.arrays import Points
 from videoseg.roto.agreement import GroupKeys
 from videoseg.roto.placements import LayerMotion, Motion, motion_of
@@ -20,10 +23,15 @@ from videoseg.roto.ring_tracks import RingTrack, ring_groups
 from videoseg.roto.tolerance import Tolerance
 from videoseg.types import Placement, RotoLayer, RotoShape, Scene
 
+_log = logging.getLogger(__name__)
+
 PLACEMENT_COST = 0.1
 """Keys of a shape that one of a placement counts for: four numbers beside six for each knot."""
-_CLOSENESS = (0.5, 0.25, 0.125)
-"""Shares of the tolerance within which placements follow the motion: each is tried."""
+_CLOSENESS = (0.25, 0.5, 0.125)
+"""Shares of the tolerance within which placements follow the motion.
+
+Each is tried, but where the first saves nothing, limbs move or the outline changes, and none does.
+"""
 _MIN_FRAMES = 3
 """Frames below which there is no key to be saved."""
 
@@ -52,8 +60,13 @@ def roto_shapes(scenes: Iterable[Scene], tolerance: float) -> Iterator[RotoShape
         scenes: Of one or more streams, each in order.
         tolerance: On each frame 95 % of the boundary is no further off, pixels.
     """
+    counts: dict[tuple[str, int], int] = {}
     for stream, group in ring_groups(scenes, tolerance):
-        yield from GroupKeys(stream, group).agreeing_shapes(tolerance)
+        key = stream, group[0].tracked.track_id
+        for part in GroupKeys(stream, group).agreeing_parts(tolerance):
+            number = counts.get(key, 0)
+            counts[key] = number + 1
+            yield from (dataclasses.replace(shape, part=number) for shape in part)
 
 
 @dataclass(slots=True, eq=False)
@@ -63,16 +76,18 @@ class _Track:
     Attributes:
         stream: Name of its stream.
         track_id: Its id.
-        shapes: Of all spans so far.
+        parts: Shapes of all spans so far, those of a part together.
         spans: First and last frame of each, and its placements; none where it lies still.
         pivot: The middle of the object when it was first seen.
+        short: What the outline misses of its mask on frames on which that is too much.
     """
 
     stream: str
     track_id: int
-    shapes: list[RotoShape] = field(default_factory=list)
+    parts: list[list[RotoShape]] = field(default_factory=list)
     spans: list[tuple[int, int, Mapping[int, Placement]]] = field(default_factory=list)
     pivot: tuple[float, float] | None = None
+    short: dict[int, float] = field(default_factory=dict)
 
     def add(self, group: Sequence[RingTrack], pixels: float) -> None:
         """Take all rings of a span by the way that costs least.
@@ -84,16 +99,21 @@ class _Track:
         frames = sorted({frame for ring_track in group for frame, _ in ring_track.scenes})
         tolerance = Tolerance(pixels)
         best = GroupKeys(self.stream, group)
-        least = _cost(best.shapes(tolerance), {})
+        least = _cost(best.parts(tolerance), {})
         chosen: Mapping[int, Placement] = {}
         if len(frames) >= _MIN_FRAMES and least > _least_cost(group):
             for motion in self._motions(group, frames, pixels):
                 placements = motion.placements
                 moved = GroupKeys(self.stream, group, motion)
-                cost = _cost(moved.shapes(tolerance), placements)
+                cost = _cost(moved.parts(tolerance), placements)
                 if cost < least:
                     best, least, chosen = moved, cost, placements
-        self.shapes += best.agreeing_shapes(pixels)
+                elif not chosen:
+                    break
+        self.parts += best.agreeing_parts(pixels)
+        for frame, lost in best.missing.items():
+            if lost > tolerance.missing_iou:
+                self.short[frame] = lost
         self.spans.append((frames[0], frames[-1], chosen))
 
     def _motions(
@@ -109,9 +129,13 @@ class _Track:
 
     def layer(self) -> RotoLayer:
         """All of it."""
-        shapes = sorted(
-            self.shapes, key=lambda shape: (shape.part, shape.op == "subtract", shape.visible)
-        )
+        self._warn()
+        ordered = sorted(self.parts, key=lambda part: (part[0].part, part[0].visible))
+        shapes = [
+            dataclasses.replace(shape, part=number)
+            for number, part in enumerate(ordered)
+            for shape in part
+        ]
         placements: dict[int, Placement] = {}
         if any(found for _, _, found in self.spans):
             still = Placement()
@@ -125,6 +149,22 @@ class _Track:
             self.pivot if placements and self.pivot else (0.0, 0.0),
             placements,
         )
+
+    def _warn(self) -> None:
+        """Say where outlines are so far from their masks that shapes cannot be closer."""
+        if self.short:
+            frame = max(self.short, key=lambda each: self.short[each])
+            _log.warning(
+                "%s: track %d (%s): on %d frames the outline itself misses its mask by more than "
+                "shapes may, most on frame %d (IoU %.3f), and shapes are no closer; a smaller "
+                "outlines.tolerance may help",
+                self.stream,
+                self.track_id,
+                plain(self.parts[0][0].label),
+                len(self.short),
+                frame,
+                1 - self.short[frame],
+            )
 
 
 def _motion(group: Sequence[RingTrack], frames: Sequence[int]) -> Motion:
@@ -140,8 +180,9 @@ def _motion(group: Sequence[RingTrack], frames: Sequence[int]) -> Motion:
     return motion_of(frames, steps)
 
 
-def _cost(shapes: Sequence[RotoShape], placements: Mapping[int, Placement]) -> float:
-    return sum(len(shape.keys) for shape in shapes) + PLACEMENT_COST * len(placements)
+def _cost(parts: Sequence[Sequence[RotoShape]], placements: Mapping[int, Placement]) -> float:
+    keys = sum(len(shape.keys) for part in parts for shape in part)
+    return keys + PLACEMENT_COST * len(placements)
 
 
 def _least_cost(group: Sequence[RingTrack]) -> float:

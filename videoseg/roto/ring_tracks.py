@@ -128,8 +128,31 @@ class RingTrack:
 
     def _part(self, span: RingSpan) -> RingTrack:
         """The ring over a span, without its holes."""
-        frames = slice(span.first, span.after)
-        return RingTrack(self.tracked, self.number, self.scenes[frames], self.rings[frames])
+        return self._between(span.first, span.after)
+
+    def _between(self, first: int, after: int) -> RingTrack:
+        """The ring from one place on, before another, without its holes."""
+        scenes, rings = self.scenes[first:after], self.rings[first:after]
+        return RingTrack(self.tracked, self.number, scenes, rings, hole=self.hole)
+
+    def divided(self, tolerance: Tolerance) -> list[RingTrack]:
+        """The outer ring over each of its spans, with the holes that are in it there."""
+        bounds = tolerance.on([index for index, _ in self.scenes])
+        spans = self._spans_for(bounds)
+        return [self] if len(spans) == 1 else [self._divided(span, bounds) for span in spans]
+
+    def _divided(self, span: RingSpan, bounds: Values) -> RingTrack:
+        part = self._part(span)
+        whole = RingSpan(0, len(part.rings), span.shown)
+        part._spans = bounds[span.first : span.after], [whole]
+        first, last = part.scenes[0][0], part.scenes[-1][0]
+        for hole in self.holes:
+            here, after = (bisect.bisect_left(hole.scenes, (frame,)) for frame in (first, last + 1))
+            if (here, after) == (0, len(hole.rings)):
+                part.holes.append(hole)
+            elif here < after:
+                part.holes.append(hole._between(here, after))
+        return part
 
     @property
     def followed(self) -> FollowedRing:

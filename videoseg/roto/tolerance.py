@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,9 +14,10 @@ LEAST_IOU = 0.97
 
 At more pixels what is missing to 1 may be as many times as much.
 """
-_TIGHTER = (0.75, 0.5, 0.25, 0.12, 0.0)
-"""Shares of the tolerance that are tried in turn where IoU is too small; at 0 the shape is the
-outline."""
+_STEPS = (0.3, 0.75)
+"""Least and largest share that is left of a tolerance when it was too much."""
+_LEAST_SHARE = 0.1
+"""Share of the tolerance below which none is left: there the shape is the outline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +26,31 @@ class Tolerance:
 
     Attributes:
         pixels: On all frames.
-        tightened: Frames on which it is less, and how many times that was found too much.
+        shares: Frames on which it is less, and the share of it that is left.
     """
 
     pixels: float
-    tightened: Mapping[int, int] = field(default_factory=dict)
+    shares: Mapping[int, float] = field(default_factory=dict)
 
     def on(self, frames: Sequence[int]) -> Values:
         """Pixels on each of some frames."""
-        shares = (1.0, *_TIGHTER)
-        return np.array([self.pixels * shares[self.tightened.get(each, 0)] for each in frames])
+        return self.pixels * np.array([self.shares.get(each, 1.0) for each in frames])
 
-    def tighter(self, frames: Iterable[int]) -> Tolerance:
-        """With less on some frames, where less is left to be tried."""
-        counts = {each: self.tightened.get(each, 0) + 1 for each in frames}
-        most = len(_TIGHTER)
-        return Tolerance(
-            self.pixels,
-            {**self.tightened, **{each: min(count, most) for each, count in counts.items()}},
-        )
+    def tighter(self, wanted: Mapping[int, float]) -> Tolerance:
+        """With less on some frames.
+
+        Args:
+            wanted: The share of what is there that may be enough, by frame.
+        """
+        shares = dict(self.shares)
+        for frame, share in wanted.items():
+            left = shares.get(frame, 1.0) * float(np.clip(share, *_STEPS))
+            shares[frame] = left if left >= _LEAST_SHARE else 0.0
+        return Tolerance(self.pixels, shares)
 
     def exact(self, frame: int) -> bool:
         """Whether nothing less is left to be tried on a frame."""
-        return self.tightened.get(frame, 0) == len(_TIGHTER)
+        return self.shares.get(frame) == 0
 
     @property
     def missing_iou(self) -> float:

@@ -67,8 +67,9 @@ def read_run(
 class RunFolder:
     """A run as its log holds it (see ``protocols.RunReader``).
 
-    Every call reads the files afresh and holds no more than the tracker's look-ahead in memory. A
-    last line that a crash has torn is left out.
+    Every call reads the files afresh and holds no more than the tracker's look-ahead in memory; but
+    keyed layers, which take long to find, are kept for the exporters that follow with the same
+    tolerance. A last line that a crash has torn is left out.
 
     Args:
         folder: The run folder.
@@ -104,6 +105,7 @@ class RunFolder:
             SCENES: folder / SCENES,
             DETECTIONS: folder / DETECTIONS if answers is None else answers,
         }
+        self._layers: tuple[float, tuple[RotoLayer, ...]] | None = None
         self._check_header(SCENES, "scenes")
         header = self._check_header(DETECTIONS, "detections")
         self.streams: Mapping[str, StreamInfo] = self._build(DETECTIONS, 1, streams_of, header)
@@ -138,6 +140,7 @@ class RunFolder:
         """The same run with the tracks that users have hidden."""
         made = copy.copy(self)
         made._hides = False
+        made._layers = None
         return made
 
     def tracked(self) -> Iterator[Scene]:
@@ -206,7 +209,9 @@ class RunFolder:
         Raises:
             RunLogError: A line that is not the last is damaged; the message names it.
         """
-        return roto_layers(self.scenes(), tolerance)
+        if self._layers is None or self._layers[0] != tolerance:
+            self._layers = tolerance, tuple(roto_layers(self.scenes(), tolerance))
+        yield from self._layers[1]
 
     def _check_header(self, name: str, records: str) -> Json:
         line = next(self._lines(name), None)

@@ -211,10 +211,17 @@ class Stopwatch:
 
     A stage inside another is counted for the inner one only, so the sums of one thread add up to
     the time it worked.
+
+    Attributes:
+        seconds: Spent so far, by stage.
+        alone: The stage that has the whole run to itself at this time, or None.
+        on_alone: Called when one begins.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.alone: str | None = None
+        self.on_alone: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._open = threading.local()
 
@@ -235,6 +242,17 @@ class Stopwatch:
             self._add(stage, end - since)
             if stack:
                 stack[-1] = (stack[-1][0], end)
+
+    @contextmanager
+    def measure_alone(self, stage: str) -> Iterator[None]:
+        """As ``measure``, for a stage beside which nothing else of the run is done."""
+        self.alone = stage
+        self.on_alone()
+        try:
+            with self.measure(stage):
+                yield
+        finally:
+            self.alone = None
 
     def each(self, stage: str, items: Iterable[T]) -> Iterator[T]:
         """Yield ``items``, counting the time it takes to get each for ``stage``."""

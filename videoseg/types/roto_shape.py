@@ -31,8 +31,8 @@ class Knot(NamedTuple):
 class RotoShape:
     """One ring of a track over a span of frames, by keys; in between, knots move evenly.
 
-    A track is the shapes that are added, without those that are subtracted from them. A hole has
-    the ``part`` that it is in, and, while it is there, the key frames of that part among its own.
+    A track is the shapes that are added, without those that are subtracted from them. Each part has
+    one that is added, and a hole the ``part`` that it is in.
 
     Attributes:
         stream: Name of the stream.
