@@ -10,9 +10,11 @@ import numpy as np
 from videoseg.geometry.arrays import Values
 
 LEAST_IOU = 0.97
-"""IoU of shapes with the run's mask at a tolerance of up to a pixel, on every frame.
+"""IoU of shapes with the run's mask at a tolerance of up to a pixel, on every frame."""
+_LOOSENING = 1.5
+"""Power of a tolerance beyond a pixel that what may be missing to an IoU of 1 grows with.
 
-At more pixels what is missing to 1 may be as many times as much.
+Whoever asks for more pixels asks for fewer keys, of small objects, too.
 """
 _STEPS = (0.3, 0.75)
 """Least and largest share that is left of a tolerance when it was too much."""
@@ -55,7 +57,7 @@ class Tolerance:
     @property
     def missing_iou(self) -> float:
         """What may be missing to an IoU of 1."""
-        return (1 - LEAST_IOU) * max(self.pixels, 1)
+        return float((1 - LEAST_IOU) * max(self.pixels, 1) ** _LOOSENING)
 
     @property
     def unseen_area(self) -> float:
