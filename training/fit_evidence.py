@@ -5,7 +5,7 @@
 Prints, for things and for stuff: mean IoU of the cells over shifts of the evidence, for stuff with
 several weights of its rivals (``_THING_BIAS``, ``_STUFF_BIAS`` and ``_STUFF_RIVAL`` of
 ``videoseg/models/embedded/grounding/evidence.py``), and the logistic regression of presence on
-strength (``_THING_PRESENCE`` and ``_STUFF_PRESENCE`` of ``ground.py``), in which names that are
+strength (``THING_PRESENCE`` and ``STUFF_PRESENCE`` of ``kinds.py``), in which names that are
 there and names that are not weigh the same.
 """
 
@@ -23,6 +23,7 @@ import numpy.typing as npt
 from training import classes
 from training.samples import INDEX, SOURCES, held_out, photographs
 from videoseg.models.embedded.features import Backbone
+from videoseg.models.embedded.frame_view import near_side
 from videoseg.models.embedded.grounding.candidates import candidates
 from videoseg.models.embedded.grounding.evidence import (
     OUTPUTS,
@@ -32,7 +33,6 @@ from videoseg.models.embedded.grounding.evidence import (
     thing_evidence,
 )
 from videoseg.models.embedded.language.vocabulary import Target, vocabulary
-from videoseg.models.embedded.model import near_side
 
 _ABSENT = 5
 """Names asked on each photograph that are not there."""

@@ -89,7 +89,7 @@ SENSES: Mapping[str, tuple[str, ...]] = {
 """WordNet nouns, with the number of the sense where it is not the first, that a class stands for;
 a class that is not listed stands for the first sense of its name."""
 
-IMAGENET_SYNONYMS: Mapping[str, tuple[str, ...]] = {
+IMAGENET_SYNONYMS: dict[str, tuple[str, ...]] = {
     "swan": ("black swan",),
     "camel": ("arabian camel",),
     "dromedary camel": ("arabian camel",),
@@ -105,6 +105,24 @@ IMAGENET_SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "wristwatch": ("digital watch",),
 }
 """Everyday names and the ImageNet classes that they mean."""
+
+IMAGENET_KINDS: dict[str, tuple[str, ...]] = {
+    "cushion": ("pillow",),
+    "blanket": ("quilt",),
+    "kettle": ("teapot", "coffeepot", "caldron"),
+    "pencil": ("ballpoint", "fountain pen"),
+    "deer": ("hartebeest", "impala", "gazelle"),
+    "bolt": ("screw",),
+    "beer": ("beer glass", "beer bottle"),
+}
+"""Everyday names and the ImageNet classes that are as near to them as any; a run says so."""
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "plant": ("potted plant", "tree", "flower"),
+    "pet": ("cat", "dog"),
+    "drink": ("cup", "wine glass", "bottle"),
+}
+"""Everyday names of several classes, any of which is found; a run says so."""
 
 NOT_MEANT = frozenset(
     {"plant", "head", "plate", "stick", "ear", "spring", "block", "part", "piece", "one", "cloth"}
@@ -214,11 +232,14 @@ def build(wordnet: WordNet, groups: npt.NDArray[np.float32]) -> dict[str, Any]:
         alone = builder.target(synset) or Target((), (index,))
         for name in wordnet.lemmas[synset]:
             nouns.setdefault(name, (alone, False))
-    for word, names in IMAGENET_SYNONYMS.items():
+    for word, names in (IMAGENET_SYNONYMS | IMAGENET_KINDS).items():
         shown = [
             i for i, synset in enumerate(IMAGENET_SYNSETS) if wordnet.lemmas[synset][0] in names
         ]
-        nouns[word] = (builder.only(tuple(shown)), False)
+        nouns[word] = (builder.only(tuple(shown)), word in IMAGENET_KINDS)
+    for word, names in GROUPS.items():
+        heads = tuple(sorted(map(classes.NAMES.index, names)))
+        nouns[word] = (Target(heads, ()), True)
     synonyms = _synonyms()
     for head, name in enumerate(classes.NAMES):
         for word in (*synonyms.get(name, ()), name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from videoseg.models.embedded.grounding.candidates import Region
-from videoseg.models.embedded.grounding.ground import _without_false_alarms
+from videoseg.models.embedded.grounding.selection import without_false_alarms
 from videoseg.models.embedded.grounding.similarity import CellSimilarity
 
 
@@ -34,19 +34,17 @@ def test_similarity_is_one_of_a_thing_with_itself_and_tells_looks_apart() -> Non
 
 def test_an_unsure_thing_counts_beside_one_that_it_looks_like() -> None:
     appearance, (first, similar, other) = _scene()
-    assert _without_false_alarms([first, similar, other], appearance) == [first, similar]
+    assert without_false_alarms([first, similar, other], appearance) == [first, similar]
     sure = Region(other.cells, 0.5)
-    assert _without_false_alarms([first, sure], appearance) == [first, sure]
-    assert _without_false_alarms([], appearance) == []
+    assert without_false_alarms([first, sure], appearance) == [first, sure]
+    assert without_false_alarms([], appearance) == []
 
 
 def test_a_scrap_far_weaker_than_the_first_does_not_count_however_similar() -> None:
     appearance, (first, similar, _) = _scene()
     few = np.zeros_like(similar.cells)
     few[2:4, 10] = True
-    assert (
-        _without_false_alarms([Region(first.cells, 3.0), Region(few, -1.0)], appearance)[1:] == []
-    )
+    assert without_false_alarms([Region(first.cells, 3.0), Region(few, -1.0)], appearance)[1:] == []
 
 
 def test_a_grid_finer_than_the_features_is_read_at_its_own_cells() -> None:

@@ -64,13 +64,19 @@ def fit(image: RgbImage, long_side: int) -> RgbImage:
     """Resize a frame so that its sides are multiples of ``CELL`` and the longer about long_side."""
     import cv2
 
+    height, width = fitted_size(image, long_side)
+    smaller = width < image.shape[1]
+    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    resized = cv2.resize(image, (width, height), interpolation=how)
+    return np.asarray(resized, dtype=np.uint8)
+
+
+def fitted_size(image: RgbImage, long_side: int) -> tuple[int, int]:
+    """Height and width, pixels, of a frame that is resized so."""
     height, width = image.shape[:2]
     scale = long_side / max(height, width)
-    size = [max(round(side * scale / CELL), 1) * CELL for side in (width, height)]
-    smaller = size[0] < width
-    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    resized = cv2.resize(image, (size[0], size[1]), interpolation=how)
-    return np.asarray(resized, dtype=np.uint8)
+    rows, columns = (max(round(side * scale / CELL), 1) for side in (height, width))
+    return rows * CELL, columns * CELL
 
 
 def onnx_runtime() -> Any:

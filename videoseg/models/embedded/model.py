@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
@@ -13,47 +12,21 @@ from typing_extensions import Doc
 
 from videoseg.errors import PromptError
 from videoseg.geometry import masks
-from videoseg.models.embedded.features import Backbone
-from videoseg.models.embedded.grounding.evidence import OUTPUTS, Maps, averaged
+from videoseg.models.embedded.frame_view import FrameView, Networks
+from videoseg.models.embedded.grounding.evidence import Maps
 from videoseg.models.embedded.grounding.ground import GroundedThing, ground
 from videoseg.models.embedded.language.parser import Query, meaning, parse
 from videoseg.models.embedded.language.vocabulary import vocabulary
 from videoseg.models.embedded.memory.tracker import Memory
 from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
-from videoseg.models.embedded.promptable.segmenter import PromptableSegmenter
 from videoseg.models.embedded.promptable.stuff_mask import ScoredMask, stuff_mask
 from videoseg.protocols import VideoSegmenter
-from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt, RgbImage
+from videoseg.types import Cue, Detections, Frame, Instance, Mask, ModelCard, Prompt
 
 _LARGE_SHARE = 0.2
 """A thing that covers more than this share of the frame is looked at again from further away."""
-_DETAIL = 0.8
-"""Frames are looked at with this share of their own resolution: compressed video holds no more."""
-_MIN_SIDE = 320
-"""The network sees no frame at a shorter longer side than this, pixels."""
 _MIN_REFOUND = 0.25
 """The second look must find again so much of the thing, by area, or the two contradict."""
-_FAR_SIDE = 320
-"""Longer side of the frame for that second look, pixels."""
-
-
-class _FrameMaps:
-    """The network's maps of a frame at its usual size and, where asked for, at a smaller one."""
-
-    def __init__(self, network: Backbone, image: RgbImage, long_side: int) -> None:
-        self._network, self._image, self._long_side = network, image, long_side
-
-    @functools.cached_property
-    def near(self) -> Maps:
-        """Maps at the network's usual size."""
-        side = near_side(self._image, self._long_side)
-        return self._network.run(self._image, OUTPUTS, long_side=side)
-
-    @functools.cached_property
-    def both(self) -> Maps:
-        """Maps of both sizes averaged: a thing that fills the frame is better known from afar."""
-        far = self._network.run(self._image, OUTPUTS, long_side=_FAR_SIDE)
-        return averaged(self.near, far)
 
 
 @dataclass
@@ -70,8 +43,9 @@ class Embedded:
         kinds=frozenset({"text", "point", "negative", "box", "mask"}),
         open_vocabulary=False,
         licence="Apache-2.0",
-        megabytes=18.9,
+        megabytes=22.7,
         weights=(
+            "weights/detector.onnx",
             "weights/network.onnx",
             "weights/outliner.onnx",
             "weights/salience.onnx",
@@ -94,8 +68,7 @@ class Embedded:
         int, Doc("CPU threads of the network, 0 = as OMP_NUM_THREADS says, or one per core"), Ge(0)
     ] = 0
 
-    _backbone: Backbone | None = field(init=False, repr=False, default=None)
-    _segmenter: PromptableSegmenter | None = field(init=False, repr=False, default=None)
+    _loaded: Networks | None = field(init=False, repr=False, default=None)
     _queries: dict[str, Query] = field(init=False, repr=False, default_factory=dict)
 
     def prepare(self, prompts: Sequence[Prompt]) -> None:
@@ -146,7 +119,7 @@ class Embedded:
 
     def close(self) -> None:
         """Let go of the network."""
-        self._backbone = self._segmenter = None
+        self._loaded = None
         self._queries.clear()
 
     def _query(self, phrase: str) -> Query:
@@ -155,7 +128,7 @@ class Embedded:
         return self._queries[phrase]
 
     def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
-        frame_maps: _FrameMaps | None = None
+        view = FrameView(self._networks(), frame.image)
         instances: list[Instance] = []
         present: list[float | None] = []
         for index, prompt in enumerate(prompts):
@@ -163,12 +136,7 @@ class Embedded:
                 shown = self._by_hand(frame, prompt, ())
                 present.append(None)
             else:
-                frame_maps = (
-                    frame_maps
-                    if frame_maps is not None
-                    else _FrameMaps(self._network(), frame.image, self.long_side)
-                )
-                shown, probability = self._by_text(frame, prompt, frame_maps)
+                shown, probability = self._by_text(frame, prompt, view)
                 present.append(probability)
             shown.sort(key=lambda item: -item.score)
             instances += [
@@ -176,29 +144,22 @@ class Embedded:
             ]
         return Detections(frame.stream, frame.index, tuple(instances), tuple(present))
 
-    def _network(self) -> Backbone:
-        if self._backbone is None:
-            self._backbone = Backbone(self.threads, self.long_side)
-        return self._backbone
-
-    def _promptable(self) -> PromptableSegmenter:
-        if self._segmenter is None:
-            self._segmenter = PromptableSegmenter(self.threads)
-        return self._segmenter
+    def _networks(self) -> Networks:
+        if self._loaded is None:
+            self._loaded = Networks(self.threads, self.long_side)
+        return self._loaded
 
     def _by_text(
-        self, frame: Frame, prompt: Prompt, frame_maps: _FrameMaps
+        self, frame: Frame, prompt: Prompt, view: FrameView
     ) -> tuple[list[ScoredMask], float]:
         assert prompt.text is not None  # noqa: S101
         query = self._query(prompt.text)
-        found, presence = ground(
-            frame.image, frame_maps.near, query, vocabulary(), least=self.present
-        )
-        large = [item for item in found if item.cells.mean() > _LARGE_SHARE]
+        found, presence = self._grounded(frame, view.near, view, query)
+        large = [
+            item for item in found if item.evidence is not None and item.cells.mean() > _LARGE_SHARE
+        ]
         if large:
-            found, presence = ground(
-                frame.image, frame_maps.both, query, vocabulary(), least=self.present
-            )
+            found, presence = self._grounded(frame, view.both, view, query)
             seen = sum(int((item.cells & large[0].cells).sum()) for item in found)
             if seen < _MIN_REFOUND * int(large[0].cells.sum()):
                 # Looks that find different things contradict each other: this one counts half.
@@ -206,16 +167,29 @@ class Embedded:
                 found = [item for item in found if item.presence / 2 >= self.present]
         if prompt.cues:
             return self._by_hand(frame, prompt, found), presence
-        masks_found = []
-        for item in found:
-            if item.whole:
-                result = stuff_mask(frame.image, item.evidence)
-            else:
-                object_prompts = ObjectPrompts(frame.width, frame.height, item.evidence)
-                result = self._promptable().segment(frame.image, object_prompts)
-            if result is not None:
-                masks_found.append(ScoredMask(result.mask, item.presence))
-        return masks_found, presence
+        shown = [(self._mask(frame, view, item), item.presence) for item in found]
+        return [ScoredMask(mask, score) for mask, score in shown if mask is not None], presence
+
+    def _grounded(
+        self, frame: Frame, maps: Callable[[], Maps], view: FrameView, query: Query
+    ) -> tuple[list[GroundedThing], float]:
+        words = vocabulary()
+        return ground(frame.image, maps, view.objects, query, words, least=self.present)
+
+    def _mask(self, frame: Frame, view: FrameView, item: GroundedThing) -> Mask | None:
+        """The pixels of something that a phrase means."""
+        if item.parts:
+            parts = [self._mask(frame, view, part) for part in item.parts]
+            return masks.union([part for part in parts if part is not None])
+        if item.seen is not None:
+            return view.objects.mask(item.seen)
+        assert item.evidence is not None  # noqa: S101
+        if item.whole:
+            found = stuff_mask(frame.image, item.evidence)
+        else:
+            object_prompts = ObjectPrompts(frame.width, frame.height, item.evidence)
+            found = self._networks().promptable.segment(frame.image, object_prompts)
+        return None if found is None else found.mask
 
     def _by_hand(
         self, frame: Frame, prompt: Prompt, found: Sequence[GroundedThing]
@@ -228,16 +202,14 @@ class Embedded:
             return [ScoredMask(prior, 1.0)]  # nothing says that it should be otherwise
         hits = [_hits(frame, item, points, boxes) for item in found]
         best = max(range(len(found)), key=hits.__getitem__, default=None)
-        evidence = found[best].evidence if best is not None and hits[best] > 0 else None
+        meant = found[best] if best is not None and hits[best] > 0 else None
+        evidence = None if meant is None else meant.evidence
+        if meant is not None and meant.seen is not None and not any(box[4] for box in boxes):
+            x1, y1, x2, y2 = meant.seen.box_in(frame.width, frame.height)
+            boxes = (*boxes, (x1, y1, x2, y2, True))
         object_prompts = ObjectPrompts(frame.width, frame.height, evidence, points, boxes, prior)
-        result = self._promptable().segment(frame.image, object_prompts)
+        result = self._networks().promptable.segment(frame.image, object_prompts)
         return [] if result is None else [result]
-
-
-def near_side(image: RgbImage, most: int) -> int:
-    """Longer side that the network sees a frame at, pixels, at most ``most``."""
-    height, width = image.shape[:2]
-    return int(min(max(_MIN_SIDE, round(_DETAIL * max(height, width))), most))
 
 
 def _positive(cue: Cue) -> bool:

@@ -29,20 +29,34 @@ class Region:
 
     Attributes:
         cells: bool (rows, columns) over the whole frame.
-        strength: Mean log-odds of its strongest cells.
+        strength: Mean log-odds of its strongest cells; with a box, log-odds of its presence.
+        box: Where the detector saw it, ``x1, y1, x2, y2`` as shares of the frame, or None.
     """
 
     cells: npt.NDArray[np.bool_]
     strength: float
+    box: tuple[float, float, float, float] | None = None
+
+    def box_in(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """Its box in the pixels of a frame; it must have one."""
+        assert self.box is not None  # noqa: S101
+        x1, y1, x2, y2 = self.box
+        return x1 * width, y1 * height, x2 * width, y2 * height
 
     @property
-    def area(self) -> int:
-        """Number of cells."""
-        return int(np.count_nonzero(self.cells))
+    def area(self) -> float:
+        """Number of cells; of a box also parts of cells."""
+        if self.box is not None:
+            x1, y1, x2, y2 = self.box
+            return (x2 - x1) * (y2 - y1) * self.cells.size
+        return float(np.count_nonzero(self.cells))
 
     @property
     def centre(self) -> tuple[float, float]:
-        """Mean x and y of its cells, as shares of the frame."""
+        """Middle of its box, or mean x and y of its cells, as shares of the frame."""
+        if self.box is not None:
+            x1, y1, x2, y2 = self.box
+            return ((x1 + x2) / 2, (y1 + y2) / 2)
         rows, columns = self.cells.shape
         y, x = np.nonzero(self.cells)
         return (float(x.mean() + 0.5) / columns, float(y.mean() + 0.5) / rows)

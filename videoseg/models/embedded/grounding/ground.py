@@ -1,28 +1,33 @@
-"""Grounds a phrase in a frame: evidence, candidates, and the choice among them."""
+"""Grounds a phrase in a frame: what the detector sees, evidence, and the choice among them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry.arrays import FloatMap
-from videoseg.models.embedded.features import fit
 from videoseg.models.embedded.grounding.candidates import Region, candidates
-from videoseg.models.embedded.grounding.evidence import (
-    Maps,
-    noun_evidence,
-    object_evidence,
-    stuff_evidence,
-    thing_evidence,
+from videoseg.models.embedded.grounding.evidence import Maps, object_evidence, strength
+from videoseg.models.embedded.grounding.frame_objects import (
+    FrameObjects,
+    detector_names,
+    knows_all,
 )
-from videoseg.models.embedded.grounding.relations import related, touch
+from videoseg.models.embedded.grounding.kinds import (
+    KindEvidence,
+    colour_kind,
+    colour_map,
+    noun_kind,
+    presence,
+)
+from videoseg.models.embedded.grounding.relations import fitted, related, touch
+from videoseg.models.embedded.grounding.selection import by_rank, of_size, without_false_alarms
 from videoseg.models.embedded.grounding.similarity import CellSimilarity
-from videoseg.models.embedded.language.colours import colour_log_odds
-from videoseg.models.embedded.language.parser import Pick, Query, Things
-from videoseg.models.embedded.language.vocabulary import Noun, Vocabulary
+from videoseg.models.embedded.language.parser import Query, Things
+from videoseg.models.embedded.language.vocabulary import Target, Vocabulary
 from videoseg.types import RgbImage
 
 _DENIED = -6.0
@@ -31,35 +36,31 @@ _MIN_COLOURED = 0.3
 """A thing has a colour where more than this share of its cells has it."""
 _COLOUR_BONUS = 1.8
 """So much surer is a noun where an object has the colour that the phrase gives it."""
-# Presence is the logistic function of gain * strength + bias; all but the last pair are fitted by
-# ``training/fit_evidence.py``.
-_THING_PRESENCE = (0.67, 1.24)
-"""Gain and bias of trained things; the bias is lower than fitted, since what is not in a video is
-asked of many frames."""
-_PEOPLE_PRESENCE = (0.71, 0.2)
-"""Gain and bias of people, whom most photographs show."""
-_STUFF_PRESENCE = (0.64, 0.5)
-"""Gain and bias of stuff: sky, grass."""
-_OTHER_PRESENCE = (1.0, 0.3)
-"""Gain and bias of colours and of ImageNet's classes; not fitted."""
-_LARGE_SHARE = 0.5
-"""A large thing has more than this share of the largest one's area."""
-_SMALL_SHARE = 0.5
-"""A small thing has less than this share of the largest one's area."""
-_FALSE_ALARM_ODDS = 2.0
-"""A small thing whose log-odds are this far below those of the surest one is a false alarm."""
-_FALSE_ALARM_AREA = 0.15
-"""Only things up to this share of the surest one's area can be false alarms."""
-_SURE_ODDS = -0.3
-"""A thing of higher log-odds than this counts without looking like the surest one."""
-_MIN_SIMILARITY = 0.5
-"""A thing of a higher cosine similarity to the surest one need not be sure by itself."""
 _REACH = 0.15
 """How far a thing may reach beyond its cells, in square roots of its area."""
 _FALL = 2.0
 """By so much a cell the evidence falls further out, in log-odds."""
-_COLOUR_GRID = 2
-"""Colour alone is looked at on a grid so many times finer than the network's cells."""
+# What follows was chosen on training photographs.
+_ONE_OF_SEVERAL = 0.52
+"""Log-odds from which things beside the surest one count: a score of 0.3."""
+_SURE_BOX = 2.72
+"""Log-odds from which the surest thing is believed whatever evidence says: a score of 0.5."""
+_DOUBTED_BOX = 1.67
+"""Log-odds below which things are doubtful, and leave room for a heap: a score of 0.4."""
+_LESS_EVIDENT = 4.0
+"""Doubtful things have evidence within this many log-odds of that for the surest one."""
+_FILLING_BOX = 0.65
+"""A box of this share of the frame says little of where the thing ends."""
+_LARGE_BOX = 0.05
+"""Boxes of this share of the frame are compared with evidence."""
+_AGREEMENT = 0.5
+"""Cells of outlines and of evidence with a lower IoU contradict each other."""
+_SURE_EVIDENCE = 0.86
+"""Presence from which evidence is sure."""
+_HEAP_BEYOND = 0.2
+"""So much of a heap's sure cells lies beyond all boxes."""
+_SEEN_SHARE = 0.3
+"""What evidence finds counts where boxes hold less than this share of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,29 +70,42 @@ class GroundedThing:
     Attributes:
         cells: bool (rows, columns) over the whole frame, where it was found.
         evidence: Log-odds over the whole frame for this thing against everything else.
+        evidence: Log-odds over the whole frame for this thing against everything else; None where
+            the detector found it.
         presence: Probability that it is what the phrase names.
         whole: It is all there is of something without a shape of its own: sky, grass.
+        seen: What the detector found, or None.
+        parts: Things that touch and are one object together, or none.
     """
 
     cells: npt.NDArray[np.bool_]
-    evidence: FloatMap
+    evidence: FloatMap | None
     presence: float
     whole: bool = False
+    seen: Region | None = None
+    parts: tuple[GroundedThing, ...] = ()
 
 
 def ground(
-    image: RgbImage, maps: Maps, query: Query, vocabulary: Vocabulary, *, least: float
+    image: RgbImage,
+    maps: Callable[[], Maps],
+    objects: FrameObjects,
+    query: Query,
+    vocabulary: Vocabulary,
+    *,
+    least: float,
 ) -> tuple[list[GroundedThing], float]:
     """Everything in the frame that the phrase means, and how likely the phrase is in it at all.
 
     Args:
         image: uint8 (H, W, 3).
-        maps: The network's outputs on that image.
+        maps: Gives the network's outputs on that image; not asked where the detector suffices.
+        objects: What the detector sees on that image.
         query: The phrase, read.
         vocabulary: The nouns that it was read with.
         least: Presence from which a thing counts.
     """
-    scene = _Scene(image, maps, vocabulary, least)
+    scene = _Scene(image, maps, objects, vocabulary, least)
     groups = [scene.find(things) for things in query.things]
     presence = min(probability for _, probability in groups)
     if len(groups) == 1:
@@ -102,106 +116,185 @@ def ground(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _KindEvidence:
-    """Evidence for things of one kind.
+class _Group:
+    """Candidates for things of one kind.
 
     Attributes:
-        shape: Log-odds that say which cells belong to such things.
-        kind: Log-odds that say how sure it is what they are.
-        offsets: Where each cell's thing has its centre, or None where it is not known.
-        whole: All of it is one thing: sky, grass.
-        scale: Gain and bias of its presence.
+        every: All of them.
+        kept: Those that may be meant, the surest first.
+        evidence: What speaks for those that the detector did not see; None where it saw all.
     """
 
-    shape: FloatMap
-    kind: FloatMap
-    offsets: FloatMap | None = None
-    whole: bool = False
-    scale: tuple[float, float] = _OTHER_PRESENCE
+    every: list[Region]
+    kept: list[Region]
+    evidence: KindEvidence | None = None
 
-    def presence(self, strength: float) -> float:
-        """Probability that something of this strength is what it looks like."""
-        gain, bias = self.scale
-        return float(1 / (1 + np.exp(-(gain * strength + bias))))
+    def presence(self, item: Region) -> float:
+        """Probability that one of them is what it looks like."""
+        if item.box is not None:
+            return presence((1.0, 0.0), item.strength)
+        assert self.evidence is not None  # noqa: S101
+        return self.evidence.presence(item.strength)
+
+    @property
+    def likely(self) -> float:
+        """Probability that there is any."""
+        return max(map(self.presence, self.every), default=0.0)
+
+    def thing(self, item: Region) -> GroundedThing:
+        """One of them, as it is handed on."""
+        if item.box is not None or self.evidence is None:
+            return GroundedThing(item.cells, None, self.presence(item), seen=item)
+        whole, shape = self.evidence.whole, self.evidence.shape
+        own = shape if whole else _evidence_of_one(shape, item, self.every)
+        return GroundedThing(item.cells, own, self.presence(item), whole)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scene:
     image: RgbImage
-    maps: Maps
+    maps: Callable[[], Maps]
+    objects: FrameObjects
     vocabulary: Vocabulary
     least: float
 
-    def find(self, things: Things) -> tuple[list[GroundedThing], float]:
-        """Things of one kind, and the probability that the frame shows any."""
-        evidence = self._kind_evidence(things)
+    def find(self, things: Things, *, outlined: bool = False) -> tuple[list[GroundedThing], float]:
+        """Things of one kind, and the probability that the frame shows any.
+
+        ``outlined`` asks for the cells of what is seen itself instead of those of its box.
+        """
+        group = self._seen(things, outlined or bool(things.related)) or self._evident(things)
+        kept, likely = group.kept, group.likely
+        for relation, partner in things.related:
+            others, chance = self.find(partner, outlined=True)
+            likely = min(likely, chance)
+            kept = [i for i in kept if any(related(i.cells, relation, o.cells) for o in others)]
+        kept = of_size(kept, things)
+        for pick in things.picks:
+            kept = by_rank(kept, pick)
+        return [group.thing(item) for item in kept[: things.count]], likely
+
+    def _seen(self, things: Things, outlined: bool) -> _Group | None:
+        """What the detector sees of them; None where only evidence can say."""
+        if things.noun is None:
+            return None
+        target = things.noun.target
+        every = self.objects.things(detector_names(target, self.vocabulary))
+        if every and not target.heads:
+            every = self._of_kind(every, target)
+        if things.colour is not None:
+            every = self._seen_coloured(every, things.colour)
+        every = [item for item in every if presence((1.0, 0.0), item.strength) >= self.least]
+        if not every:
+            return None
+        kept = every[:1] + [item for item in every[1:] if item.strength >= _ONE_OF_SEVERAL]
+        kept = self._without_doubtful(kept, target)
+        if target.heads and (group := self._evidence_instead(things, kept)):
+            return group
+        if outlined:
+            kept = [self.objects.outlined(item) for item in kept]
+        if knows_all(target, self.vocabulary):
+            return _Group(kept, kept)
+        more = self._evident(things)
+        seen = np.logical_or.reduce([item.cells for item in kept])
+        more.kept[:] = [i for i in more.kept if seen[i.cells].mean() < _SEEN_SHARE]
+        return _Group([*kept, *more.every], [*kept, *more.kept], more.evidence)
+
+    def _of_kind(self, every: list[Region], target: Target) -> list[Region]:
+        """Things of a class, no surer than that they are the kind of it that is asked for."""
+        evidence = noun_kind(self.maps(), target, self.vocabulary)
+        found = []
+        for item in every:
+            gain, bias = evidence.scale
+            odds = gain * strength(evidence.kind, item.cells) + bias
+            found.append(replace(item, strength=min(item.strength, odds)))
+        return sorted(found, key=lambda item: -item.strength)
+
+    def _seen_coloured(self, every: list[Region], colour: str) -> list[Region]:
+        """Those of the things that have a colour, and the surer for it."""
+        surer = [replace(item, strength=item.strength + _COLOUR_BONUS) for item in every]
+        surer = [item for item in surer if presence((1.0, 0.0), item.strength) >= self.least]
+        outlined = [self.objects.outlined(item) for item in surer]
+        if not outlined:
+            return []
+        odds = colour_map(self.image, outlined[0].cells.shape, colour)
+        return [item for item in outlined if (odds[item.cells] > 0).mean() > _MIN_COLOURED]
+
+    def _without_doubtful(self, kept: list[Region], target: Target) -> list[Region]:
+        """The surest thing, and those beside it that are sure or that evidence speaks for too.
+
+        Evidence counts where it is not in the surest one's box.
+        """
+        first = kept[0]
+        if all(item.strength >= _DOUBTED_BOX for item in kept[1:]):
+            return kept
+        kind = noun_kind(self.maps(), target, self.vocabulary).kind
+        least = strength(kind, first.cells) - _LESS_EVIDENT
+
+        def evident(item: Region) -> bool:
+            beyond = item.cells & ~first.cells
+            return strength(kind, beyond if beyond.any() else item.cells) >= least
+
+        return [
+            item for item in kept if item is first or item.strength >= _DOUBTED_BOX or evident(item)
+        ]
+
+    def _evidence_instead(self, things: Things, kept: Sequence[Region]) -> _Group | None:
+        """Sure evidence of what fills the frame, and where boxes are unsure.
+
+        Of those it decides about heaps, and where the two contradict each other.
+        """
+        largest = max(item.area / item.cells.size for item in kept)
+        if kept[0].strength >= _SURE_BOX and largest < _FILLING_BOX:
+            return None
+        group = self._evident(things)
+        if group.evidence is None or group.likely < _SURE_EVIDENCE:
+            return None
+        if largest >= _FILLING_BOX:
+            return group
+        if kept[0].strength < _DOUBTED_BOX:
+            seen = np.logical_or.reduce([item.cells for item in kept])
+            sure = group.evidence.kind > 0
+            if (sure & ~seen).sum() >= _HEAP_BEYOND * sure.sum() > 0:
+                return group
+        if largest < _LARGE_BOX:
+            return None
+        outlines = np.logical_or.reduce([self.objects.outlined(item).cells for item in kept])
+        evident = np.logical_or.reduce([item.cells for item in group.kept])
+        agreement = (outlines & evident).sum() / (outlines | evident).sum()
+        return group if agreement < _AGREEMENT else None
+
+    def _evident(self, things: Things) -> _Group:
+        """What the network for phrases and the colours say of them."""
+        evidence = self._evidence(things)
         every = candidates(evidence.shape, evidence.kind, evidence.offsets)
         if evidence.whole and every:
             cells = np.logical_or.reduce([candidate.cells for candidate in every])
             every = [Region(cells, every[0].strength)]
         if things.colour is not None and things.noun is not None:
             evidence, every = self._with_colour(evidence, every, things.colour)
-        chance = {id(item): evidence.presence(item.strength) for item in every}
-        presence = max(chance.values(), default=0.0)
-        kept = [item for item in every if chance[id(item)] >= self.least]
-        kept = _without_false_alarms(kept, CellSimilarity(self.maps["stride16"], evidence.kind))
-        for relation, partner in things.related:
-            others, likely = self.find(partner)
-            presence = min(presence, likely)
-            kept = [i for i in kept if any(related(i.cells, relation, o.cells) for o in others)]
-        kept = _of_size(kept, things)
-        for pick in things.picks:
-            kept = _by_rank(kept, pick)
-        kept = kept[: things.count]
-        found = [
-            GroundedThing(
-                i.cells,
-                evidence.shape if evidence.whole else _evidence_of_one(evidence.shape, i, every),
-                chance[id(i)],
-                evidence.whole,
-            )
-            for i in kept
-        ]
-        return found, presence
+        kept = [item for item in every if evidence.presence(item.strength) >= self.least]
+        looks = CellSimilarity(self.maps()["stride16"], evidence.kind)
+        return _Group(every, without_false_alarms(kept, looks), evidence)
 
-    def _kind_evidence(self, things: Things) -> _KindEvidence:
-        """What the network and the colours say about things of one kind."""
-        import cv2
-
-        objects = object_evidence(self.maps, self.vocabulary)
+    def _evidence(self, things: Things) -> KindEvidence:
         if things.noun is None:
-            odds = self._coloured(objects, things.colour or "", _COLOUR_GRID)
-            # A hand is no red block, however red it is.
-            skin = self.maps["classes"][self.vocabulary.head("skin")]
-            size = (odds.shape[1], odds.shape[0])
-            odds = odds - np.maximum(cv2.resize(skin, size, interpolation=cv2.INTER_LINEAR), 0)
-            return _KindEvidence(odds, odds)
-        kind = noun_evidence(self.maps, things.noun.target, self.vocabulary)
+            return colour_kind(self.image, self.maps(), things.colour or "", self.vocabulary)
         target = things.noun.target
-        if target.heads and _names_only(things.noun, self.vocabulary.stuff):
-            shape = stuff_evidence(self.maps, kind, target, self.vocabulary)
-            return _KindEvidence(shape, kind, whole=True, scale=_STUFF_PRESENCE)
-        if not _names_only(things.noun, self.vocabulary.things):
-            return _KindEvidence(kind, kind)
-        shape = thing_evidence(self.maps, kind, target, self.vocabulary)
-        if not target.heads:  # the offsets were learned from trained things alone
-            return _KindEvidence(shape, kind)
-        people = target.heads == (self.vocabulary.head("person"),)
-        scale = (
-            _OTHER_PRESENCE if target.imagenet else _PEOPLE_PRESENCE if people else _THING_PRESENCE
-        )
-        return _KindEvidence(shape, kind, self.maps["offsets"], scale=scale)
+        evidence = noun_kind(self.maps(), target, self.vocabulary)
+        doubted = target.heads and knows_all(target, self.vocabulary)
+        return evidence.doubted() if doubted else evidence
 
     def _with_colour(
-        self, evidence: _KindEvidence, every: list[Region], name: str
-    ) -> tuple[_KindEvidence, list[Region]]:
+        self, evidence: KindEvidence, every: list[Region], name: str
+    ) -> tuple[KindEvidence, list[Region]]:
         """Those of the things that have the colour; without any things, coloured objects.
 
         A thing of an unusual make is known less by its parts than by the colour that the phrase
         gives it: then all of one coloured object is one thing.
         """
-        objects = object_evidence(self.maps, self.vocabulary)
-        colour = self._coloured(objects, name, 1)
+        objects = object_evidence(self.maps(), self.vocabulary)
+        colour = colour_map(self.image, objects.shape, name)
         kept = [
             Region(item.cells, item.strength + _COLOUR_BONUS)
             for item in every
@@ -212,23 +305,7 @@ class _Scene:
         shape = np.minimum(colour, objects)
         every = candidates(shape, evidence.kind, None)
         kept = [Region(item.cells, item.strength + _COLOUR_BONUS) for item in every]
-        return _KindEvidence(shape, evidence.kind), kept
-
-    def _coloured(self, objects: FloatMap, colour: str, finer: int) -> FloatMap:
-        """Mean log-odds of the colour on a grid ``finer`` than the network's cells."""
-        import cv2
-
-        rows, columns = objects.shape
-        small = fit(self.image, 8 * max(rows, columns))
-        size = (columns * finer, rows * finer)
-        odds = colour_log_odds(small, colour)
-        resized = cv2.resize(odds, size, interpolation=cv2.INTER_AREA)
-        return np.asarray(resized, dtype=np.float32)
-
-
-def _names_only(noun: Noun, heads: frozenset[int]) -> bool:
-    """Whether a noun names nothing but these trained classes; ImageNet's are all things."""
-    return all(head in heads for head in noun.target.heads)
+        return KindEvidence(shape, evidence.kind), kept
 
 
 def _evidence_of_one(evidence: FloatMap, item: Region, every: Sequence[Region]) -> FloatMap:
@@ -240,51 +317,6 @@ def _evidence_of_one(evidence: FloatMap, item: Region, every: Sequence[Region]) 
     beyond = np.maximum(away - 1 - _REACH * np.sqrt(item.area), 0)
     near = evidence - np.minimum(_FALL * beyond, -_DENIED)
     return np.where(others, _DENIED, near).astype(np.float32)
-
-
-def _without_false_alarms(kept: list[Region], appearance: CellSimilarity) -> list[Region]:
-    """The surest of them, which comes first, and those that are sure or similar to it."""
-    if len(kept) < 2:
-        return kept
-    first, clear = kept[0], kept[:1]
-    for item in kept[1:]:
-        scrap = (
-            item.strength <= first.strength - _FALSE_ALARM_ODDS
-            and item.area <= _FALSE_ALARM_AREA * first.area
-        )
-        if not scrap and (
-            item.strength > _SURE_ODDS
-            or appearance.similarity(item.cells, first.cells) > _MIN_SIMILARITY
-        ):
-            clear.append(item)
-    return clear
-
-
-def _of_size(kept: list[Region], things: Things) -> list[Region]:
-    if things.size is None or len(kept) < 2:
-        return kept
-    largest = max(item.area for item in kept)
-    if things.size == "large":
-        return [item for item in kept if item.area > _LARGE_SHARE * largest]
-    return [item for item in kept if item.area < _SMALL_SHARE * largest]
-
-
-def _by_rank(kept: list[Region], pick: Pick) -> list[Region]:
-    """The one of several that is meant, as a list of at most one."""
-    if pick.key == "middle":
-        across = sorted(kept, key=lambda item: item.centre[0])
-        if len(across) >= 3 and len(across) % 2:
-            return [across[len(across) // 2]]
-        return sorted(kept, key=lambda i: np.hypot(i.centre[0] - 0.5, i.centre[1] - 0.5))[:1]
-    order = {
-        "left": lambda item: item.centre[0],
-        "right": lambda item: -item.centre[0],
-        "top": lambda item: item.centre[1],
-        "bottom": lambda item: -item.centre[1],
-        "large": lambda item: -item.area,
-        "small": lambda item: item.area,
-    }[pick.key]
-    return sorted(kept, key=order)[pick.rank : pick.rank + 1]
 
 
 def _touching_as_one(found: list[GroundedThing]) -> list[GroundedThing]:
@@ -300,7 +332,10 @@ def _touching_as_one(found: list[GroundedThing]) -> list[GroundedThing]:
 def _union(group: list[GroundedThing]) -> GroundedThing:
     if len(group) == 1:
         return group[0]
-    cells = np.logical_or.reduce([item.cells for item in group])
-    evidence = np.maximum.reduce([item.evidence for item in group])
+    cells = np.logical_or.reduce([fitted(item.cells, group[0].cells.shape) for item in group])
+    likely = min(item.presence for item in group)
+    maps = [item.evidence for item in group if item.evidence is not None]
+    if len(maps) < len(group) or len({each.shape for each in maps}) > 1:
+        return GroundedThing(cells, None, likely, parts=tuple(group))
     whole = all(item.whole for item in group)
-    return GroundedThing(cells, evidence, min(item.presence for item in group), whole)
+    return GroundedThing(cells, np.maximum.reduce(maps), likely, whole)

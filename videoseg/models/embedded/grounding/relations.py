@@ -30,7 +30,7 @@ def related(one: Cells, relation: Relation, other: Cells) -> bool:
     Both are bool (rows, columns) over the whole frame and may have different grids. A thing is
     in no relation to itself.
     """
-    other = _fitted(other, one.shape)
+    other = fitted(other, one.shape)
     if not one.any() or not other.any() or (one == other).all():
         return False
     if relation == "touching":
@@ -53,7 +53,7 @@ def touch(one: Cells, other: Cells) -> bool:
 
     kernel = np.ones((2 * _TOUCH + 1, 2 * _TOUCH + 1), dtype=np.uint8)
     grown = cv2.dilate(one.astype(np.uint8), kernel) > 0
-    return bool((grown & _fitted(other, one.shape)).any())
+    return bool((grown & fitted(other, one.shape)).any())
 
 
 def _near(one: Cells, other: Cells) -> bool:
@@ -64,7 +64,8 @@ def _near(one: Cells, other: Cells) -> bool:
     return bool(away[other].min() <= max(_NEAR * size, _TOUCH))
 
 
-def _fitted(cells: Cells, shape: tuple[int, ...]) -> Cells:
+def fitted(cells: Cells, shape: tuple[int, ...]) -> Cells:
+    """Cells on a grid of another shape, each as the nearest one."""
     import cv2
 
     if cells.shape == shape:

@@ -105,9 +105,11 @@ RELATIONS = {
 """How one thing lies to another, by its words; ``grounding/relations.py`` says what each means."""
 MAX_RELATION_WORDS = max(map(len, RELATIONS))
 """The longest relation has this many words."""
+UNJUDGED_NOUNS = _words("toy letter cardboard rubber steel paper glass")
+"""Nouns that say of a noun right behind them what it is made of or stands for: "toy car"."""
 UNJUDGED_ATTRIBUTES = _words(
     "wood wooden brick stone tile tiled metal metallic plastic leather concrete marble rubber"
     " woolen ceramic striped spotted checked checkered patterned plain fluffy furry hairy shiny"
-    " dirty clean old new young tall short long round square"
+    " dirty clean old new young tall short long round square front back rear"
 )
 """Make, texture and shape, which the network does not tell apart: read and said so."""

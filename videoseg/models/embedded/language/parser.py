@@ -35,6 +35,7 @@ from videoseg.models.embedded.language.lexicon import (
     STOP_WORDS,
     SUPERLATIVES,
     UNJUDGED_ATTRIBUTES,
+    UNJUDGED_NOUNS,
     Key,
     Relation,
 )
@@ -152,7 +153,7 @@ def parse(phrase: str, vocabulary: Vocabulary) -> Query:
 
 
 def _parse(phrase: str, tokens: list[str], vocabulary: Vocabulary) -> Query:
-    reader = _TokenReader(vocabulary, _ordinals_joined(tokens))
+    reader = _TokenReader(vocabulary, _ordinals_joined(_owners_behind(tokens)))
     groups = []
     while reader.left:
         if reader.word in CONJUNCTIONS:
@@ -169,6 +170,20 @@ def _parse(phrase: str, tokens: list[str], vocabulary: Vocabulary) -> Query:
             "ask for several things one by one"
         )
     return Query(phrase, tuple(groups), tuple(notes))
+
+
+def _owners_behind(tokens: list[str]) -> list[str]:
+    """Tokens with an owner moved behind what it owns: "the man's hat", "the hat of the man"."""
+    for place, token in enumerate(tokens):
+        if token.endswith("'s"):
+            start = max((n + 1 for n in range(place) if tokens[n] in CONJUNCTIONS), default=0)
+            rest = range(place + 1, len(tokens))
+            end = next((n for n in rest if tokens[n] in CONJUNCTIONS), len(tokens))
+            owner, owned = tokens[start:place], tokens[place + 1 : end]
+            if owned:
+                behind = ["of", *owner, token.removesuffix("'s")]
+                return [*tokens[:start], *owned, *behind, *tokens[end:]]
+    return tokens
 
 
 def _ordinals_joined(tokens: list[str]) -> list[str]:
@@ -210,6 +225,8 @@ def _things(reader: _TokenReader) -> Things:
             named = True
         elif (described := _describe(reader, things)) is not None:
             things = described
+        elif reader.unknown and (reader.word,) in RELATIONS:
+            reader.skip()  # what it stands behind is said to be unknown already
         else:
             reader.refuse()
     return things
@@ -288,9 +305,13 @@ def _relation(reader: _TokenReader) -> tuple[str, ...]:
 
 def _is_unjudged(reader: _TokenReader, named: bool) -> bool:
     """Whether the next word only says what a noun further on is made of or looks like."""
-    if named or reader.word not in UNJUDGED_ATTRIBUTES or reader.left < 2 or _noun(reader)[0] > 1:
+    if named or reader.left < 2 or _noun(reader)[0] > 1:
         return False
-    return reader.tokens[reader.place + 1] not in CONJUNCTIONS
+    following = reader.tokens[reader.place + 1]
+    if reader.word in UNJUDGED_NOUNS:
+        generic = GENERIC_NOUNS.intersection(singulars([following]))
+        return bool(generic) or reader.vocabulary.find([following]) is not None
+    return reader.word in UNJUDGED_ATTRIBUTES and following not in CONJUNCTIONS
 
 
 def _quoted(phrase: str) -> str:
@@ -300,15 +321,15 @@ def _quoted(phrase: str) -> str:
 def _refusal(phrase: str, reader: _TokenReader) -> str:
     if not reader.unknown:
         return (
-            f"{_quoted(phrase)} is too general for the embedded model; "
-            "name a colour, or mark it with --box or --point"
+            f"{_quoted(phrase)} could be any object for the embedded model; "
+            "mark it with --box or --point, or name its colour"
         )
     unknown = ", ".join(map(repr, reader.unknown[:_MAX_WORDS_QUOTED]))
     known = list(dict.fromkeys(map(repr, filter(None, reader.understood))))[:_MAX_WORDS_QUOTED]
     where = f" in {_quoted(phrase)}" if known else ""
     return (
         f"the embedded model does not know {unknown}{where}; "
-        "use other words, or mark it with --box or --point"
+        "mark it with --box or --point, or use another word"
     )
 
 
@@ -336,9 +357,10 @@ def _class_note(noun: Noun, vocabulary: Vocabulary) -> str:
     known = " or ".join(map(repr, kinds[:_MAX_CLASSES_NAMED]))
     if noun.narrow:
         return f"{noun.word!r} is looked for as {known} only; this model knows no other kind"
+    one = repr(kinds[0]) if len(kinds) == 1 else "thing"
     return (
-        f"{noun.word!r} is looked for as any {known}; this model cannot tell them apart. "
-        "Use --box or --point, or another model."
+        f"{noun.word!r} is looked for as any {known}; "
+        f"to follow one {one}, mark it with --box or --point"
     )
 
 

@@ -55,15 +55,21 @@ class PromptableSegmenter:
         self._salience = Salience(threads)
 
     def segment(
-        self, image: RgbImage, prompts: ObjectPrompts, *, fine: bool = True
+        self,
+        image: RgbImage,
+        prompts: ObjectPrompts,
+        *,
+        fine: bool = True,
+        second_opinion: bool = True,
     ) -> ScoredMask | None:
         """Segment the one object that the prompts mean; None where they leave nothing.
 
         Args:
             image: uint8 (H, W, 3).
             prompts: What is known of the object.
-            fine: Look at large objects more closely the second time, and without evidence also at
-                what stands out, for three times the work.
+            fine: Look at large objects more closely the second time.
+            second_opinion: Then look also at what stands out, for several times the work, unless
+                there is evidence.
 
         Raises:
             ValueError: There is no prompt at all.
@@ -77,7 +83,11 @@ class PromptableSegmenter:
         )
         if first is None:
             return None
-        found = self._predict_around(image, prompts.given(first.mask), fine=fine) or first
+        again = prompts.given(first.mask)
+        found = (
+            self._predict_around(image, again, fine=fine, second_opinion=fine and second_opinion)
+            or first
+        )
         bitmap = cut_by_scribbles(image, prompts, found.mask)
         if bitmap is None:
             return found
@@ -87,7 +97,12 @@ class PromptableSegmenter:
         )
 
     def _predict_around(
-        self, image: RgbImage, prompts: ObjectPrompts, *, fine: bool = False
+        self,
+        image: RgbImage,
+        prompts: ObjectPrompts,
+        *,
+        fine: bool = False,
+        second_opinion: bool = False,
     ) -> ScoredMask | None:
         """The answer to all prompts, seen around the object."""
         crop = prompts.window()
@@ -98,7 +113,9 @@ class PromptableSegmenter:
         if box is None:
             return None
         odds = crop.to_frame(logits[0, 0], box)
-        if fine and prompts.evidence is None:  # Evidence says itself how far the object goes.
+        if (
+            second_opinion and prompts.evidence is None
+        ):  # Evidence says itself how far the object goes.
             span = _span(odds, box, prompts)
             if span is not None:
                 odds = self._salience.fused(image, odds, box, span)
