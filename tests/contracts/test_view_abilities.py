@@ -48,6 +48,7 @@ OF_OTHER_PARTS = {
     "videoseg.protocols.outputs": {"Writer", "RunReader", "Exporter", "Matter", "TakesMattes"},
     "videoseg.system.closing": {"Closes"},
     "videoseg.evaluate.tasks": {"WithCurve"},
+    "videoseg.server.page.asking": {"Drafts"},  # the page asks the model itself, through no view
 }
 """Protocols that say what a part is, or that are none of a model's."""
 

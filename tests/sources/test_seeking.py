@@ -16,6 +16,7 @@ from tests.sources.test_damage import joined, scratched
 from tests.support import media
 from videoseg.errors import SourceError
 from videoseg.sources._av.decoding import Decoding
+from videoseg.sources._av.index import read_index
 from videoseg.sources.video import VideoSource
 from videoseg.types import Frame
 
@@ -230,3 +231,21 @@ def test_a_start_that_is_damaged_is_left_out() -> None:
     source.open(str(scratched()))
     assert [frame.index for frame in source.frames(20, 23)] == [21, 22]
     assert source.dropped == 1
+
+
+def test_packets_that_were_read_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = list[int]()
+
+    def counting(*given: Any) -> Any:
+        read.append(given[-1].number)
+        return read_index(*given)
+
+    monkeypatch.setattr("videoseg.sources.video.read_index", counting)
+    path = media.film(name="b.mp4", times=tuple(range(400)), options=GROUPS, width=96, height=64)
+    source = VideoSource()
+    source.open(str(path))
+    order = [30, 12, 25, 390, 100, 399, 0]
+    found = [next(iter(source.frames(index))).index for index in order]
+    source.close()
+    assert found == order
+    assert len(read) == 2

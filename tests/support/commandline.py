@@ -8,8 +8,8 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -105,19 +105,22 @@ def captured(
         arguments: Of ``videoseg``.
         ours: Parts to add, by kind and name.
     """
+    out, err = io.StringIO(), io.StringIO()
+    with parts(ours), redirect_stdout(out), redirect_stderr(err):
+        code = run(arguments)
+    return code, out.getvalue(), err.getvalue()
+
+
+@contextmanager
+def parts(ours: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    """Within, there are parts beside those of the package, by kind and name."""
     real = registry._built_in
 
     def with_ours(kind: registry.Kind) -> dict[str, Any]:
         return {**real(kind), **ours.get(kind, {})}
 
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.object(registry, "_built_in", with_ours),
-        redirect_stdout(out),
-        redirect_stderr(err),
-    ):
-        code = run(arguments)
-    return code, out.getvalue(), err.getvalue()
+    with mock.patch.object(registry, "_built_in", with_ours):
+        yield
 
 
 def command(*arguments: str) -> Ran:

@@ -30,6 +30,7 @@ from videoseg.cli import (
     show,
     write,
 )
+from videoseg.cli import open as open_verb
 from videoseg.cli._exit_codes import FAILED, INTERRUPTED, MISSING, USAGE
 from videoseg.cli._logging import LogFormat, set_up, speaks_json, write_event
 from videoseg.cli._running import EndedByInterruptError
@@ -57,6 +58,7 @@ app = typer.Typer(
 )
 segment.register(app)
 preview.register(app)
+open_verb.register(app)
 replay.register(app)
 rerun.register(app)
 write.register(app)

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from videoseg.pipeline import Tally
     from videoseg.system.threads import Stopwatch
 
-NOT_WORK = frozenset({"wait", "load model"})
-"""Stages of a stopwatch that do nothing for a frame."""
 _LATELY_SECONDS = 30.0
 _BAR_SECONDS = 0.1
 """Time between two moves of the bar."""
@@ -152,15 +150,9 @@ class Progress(AbstractContextManager["Progress"]):
             eta=None if rate is None or left is None else left / rate,
             elapsed=now - self._begin,
             objects=self._objects,
-            slowest=slowest(self._clock),
+            slowest=self._clock.slowest,
             writing=self._clock.alone,
         )
-
-
-def slowest(clock: Stopwatch) -> str | None:
-    """Name of the stage that has taken most time."""
-    work = {name: spent for name, spent in clock.seconds.copy().items() if name not in NOT_WORK}
-    return max(work, key=lambda name: work[name], default=None)
 
 
 def _display(mode: Mode, total: int | None, name: str) -> tuple[_Display, float]:

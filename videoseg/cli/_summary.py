@@ -6,10 +6,10 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from videoseg.cli._logging import speaks_json, write_event
-from videoseg.cli._progress import NOT_WORK
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
 from videoseg.cli.options.hosted import usage_lines
+from videoseg.system.threads import NOT_WORK
 
 if TYPE_CHECKING:
     from videoseg.runlog.summary import Summary

@@ -34,6 +34,7 @@ from videoseg.prompts.checks import check_kinds as check_kinds
 from videoseg.prompts.checks import check_prompts as check_prompts
 from videoseg.prompts.file import load_prompts as load_prompts
 from videoseg.prompts.file import parse_prompt as parse_prompt
+from videoseg.prompts.file import prompts_of as prompts_of
 from videoseg.prompts.marks import Marks as Marks
 from videoseg.prompts.marks import Numbers as Numbers
 from videoseg.prompts.marks import ShareCue as ShareCue

@@ -55,11 +55,23 @@ def load_prompts(path: Path) -> tuple[Prompt, ...]:
         entries = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise PromptError(f"{path} is not JSON: {error}") from error
+    return prompts_of(entries, str(path), path.parent)
+
+
+def prompts_of(entries: object, where: str, folder: Path) -> tuple[Prompt, ...]:
+    """The prompts of what ``prompts.json`` holds.
+
+    Args:
+        entries: Its content.
+        where: What to call it in messages.
+        folder: Where the names of masks lead from.
+
+    Raises:
+        PromptError: It is no list, or an entry does not fit.
+    """
     if not isinstance(entries, list) or not entries:
-        raise PromptError(f"{path} must hold a list of prompts with at least one entry")
-    made = (
-        _prompt(entry, f"{path}, prompt {n}", path.parent) for n, entry in enumerate(entries, 1)
-    )
+        raise PromptError(f"{where} must hold a list of prompts with at least one entry")
+    made = (_prompt(entry, f"{where}, prompt {n}", folder) for n, entry in enumerate(entries, 1))
     return tuple(itertools.chain.from_iterable(map(listed, made)))
 
 

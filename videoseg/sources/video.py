@@ -81,6 +81,7 @@ class VideoSource:
     _ready: Decoding | None = field(init=False, repr=False, default=None)
     _first: VideoFrame | None = field(init=False, repr=False, default=None)
     _latest: Decoding | None = field(init=False, repr=False, default=None)
+    _known: Index | None = field(init=False, repr=False, default=None)
     _running: weakref.WeakSet[Generator[Frame]] = field(
         init=False, repr=False, default_factory=weakref.WeakSet
     )
@@ -188,7 +189,7 @@ class VideoSource:
         self._running.clear()
         if self._ready is not None:
             self._ready.close()
-        self._info = self._place = self._ready = self._first = None
+        self._info = self._place = self._ready = self._first = self._known = None
 
     def _decoding(self, place: Place, jump: Jump | None = None) -> Decoding:
         """A new pass.
@@ -217,7 +218,13 @@ class VideoSource:
         """The index of a file as far as it is wanted; None where frames have to be decoded."""
         if place.is_read_once or self._fields or self._first is None:
             return None
-        return read_index(place, self.stream, self.timeout, self._first, until)
+        known = self._known
+        if known is None or not known.covers(until):
+            if known is not None:  # who jumps about soon jumps further
+                until = Until(max(until.number, 2 * len(known.times)), until.pts)
+            known = read_index(place, self.stream, self.timeout, self._first, until)
+            self._known = known
+        return known
 
     def _begun(self, place: Place, start: int) -> tuple[Decoding, int]:
         """A pass that begins with a frame or before it, and the number of its first frame."""

@@ -206,6 +206,10 @@ def granted_threads() -> int:
     return int(first) if first.isdecimal() else 0
 
 
+NOT_WORK = frozenset({"wait", "load model"})
+"""Stages of a stopwatch that do nothing for a frame."""
+
+
 class Stopwatch:
     """Adds up the seconds spent in named stages, each thread for itself.
 
@@ -267,6 +271,12 @@ class Stopwatch:
                 yield item
         finally:
             close_if_able(iterator)
+
+    @property
+    def slowest(self) -> str | None:
+        """Name of the stage that has taken most time for frames; None before any."""
+        spent = {name: each for name, each in self.seconds.copy().items() if name not in NOT_WORK}
+        return max(spent, key=lambda name: spent[name], default=None)
 
     def _add(self, stage: str, seconds: float) -> None:
         with self._lock:

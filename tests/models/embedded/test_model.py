@@ -186,6 +186,19 @@ def test_a_batch_is_answered_like_single_frames(model: Embedded) -> None:
             assert np.array_equal(to_bitmap(one.mask), to_bitmap(other.mask))
 
 
+def test_a_draft_of_a_click_finds_about_the_same(model: Embedded) -> None:
+    image = _squares((200, 40, 40), (40, 40, 200))
+    frame, asked = _frame(image), [Prompt("it", cues=[Cue(points=(50.0, 80.0))])]
+    model.prepare(asked)
+    model.look_ahead(frame)
+    (draft,) = model.draft(frame, asked).instances
+    (whole,) = model.segment([frame], [asked])[0].instances
+    truth = np.zeros(image.shape[:2], np.bool_)
+    truth[50:110, 20:80] = True
+    for found in (draft, whole):
+        assert _iou(found.mask.to_array(), truth) > 0.9
+
+
 def test_no_frames_and_no_prompts(model: Embedded) -> None:
     assert list(model.segment([], [])) == []
     (answer,) = model.segment([_frame(np.zeros((9, 9, 3), np.uint8))], [()])

@@ -71,10 +71,19 @@ class Index:
     Attributes:
         times: ``pts`` of each frame, rising.
         keys: Packets that decoding may begin with, in the order of the file.
+        reaches: Frames of which it is certain: what is stored later is shown later.
+        complete: Whether the file has no more.
     """
 
     times: Sequence[int]
     keys: Sequence[Key]
+    reaches: int
+    complete: bool
+
+    def covers(self, until: Until) -> bool:
+        """Whether it has been read so far."""
+        sure = self.reaches
+        return self.complete or (sure > 0 and until.covers(sure, self.times[sure - 1]))
 
     def jump_to(self, number: int) -> Jump | None:
         """The shortest way to a frame; None where it begins with the file, or there is none.
@@ -145,7 +154,7 @@ def read_index(
 def _index(packets: Iterator[Packet[VideoStream]], start: int, until: Until) -> Index | None:
     times: list[int] = []
     keys: list[Key] = []
-    left = _DEEPEST
+    left, complete = _DEEPEST, True
     for before, packet in enumerate(packets):
         if packet.pts is None or packet.is_corrupt:
             return None
@@ -155,8 +164,9 @@ def _index(packets: Iterator[Packet[VideoStream]], start: int, until: Until) -> 
             times.append(packet.pts)
             left -= until.covers(len(times), packet.pts)
             if not left:
+                complete = False
                 break
     times.sort()
     if any(earlier == later for earlier, later in itertools.pairwise(times)):
         return None
-    return Index(times, keys)
+    return Index(times, keys, max(0, len(times) - (0 if complete else _DEEPEST)), complete)

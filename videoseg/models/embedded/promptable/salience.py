@@ -49,23 +49,29 @@ class Salience:
     def salient_object(self, image: RgbImage, clicks: Sequence[tuple[float, float]]) -> Mask | None:
         """The one thing that stands out on a frame and holds all clicks, or None.
 
-        Asked again about the same frame, it does not look again.
-
         Args:
             image: uint8 (H, W, 3).
             clicks: ``(x, y)`` on the object, at least one.
         """
-        import cv2
-
         height, width = image.shape[:2]
-        if self._last is None or self._last[0] is not image:
-            salient = self.probabilities(image, (0, 0, width, height)) > _SALIENT
-            _, labels = cv2.connectedComponents(salient.astype(np.uint8))
-            self._last = image, np.asarray(labels, dtype=np.int32)
-        pieces = self._last[1]
+        pieces = self.pieces(image)
         xs, ys = np.asarray(clicks, dtype=np.float64).T.astype(np.int64)
         hit = np.unique(pieces[ys.clip(0, height - 1), xs.clip(0, width - 1)])
         return from_bitmap(pieces == hit[0]) if len(hit) == 1 and hit[0] > 0 else None
+
+    def pieces(self, image: RgbImage) -> npt.NDArray[np.int32]:
+        """A number for each thing that stands out on a frame, int32 (H, W); 0 where none does.
+
+        Asked again about the same frame, it does not look again.
+        """
+        import cv2
+
+        if self._last is None or self._last[0] is not image:
+            height, width = image.shape[:2]
+            salient = self.probabilities(image, (0, 0, width, height)) > _SALIENT
+            _, labels = cv2.connectedComponents(salient.astype(np.uint8))
+            self._last = image, np.asarray(labels, dtype=np.int32)
+        return self._last[1]
 
     def fused(self, image: RgbImage, odds: FloatMap, box: Box, span: Box) -> FloatMap:
         """The log odds of both networks as one, where they see the same object.

@@ -96,6 +96,10 @@ class PromptableSegmenter:
             or found
         )
 
+    def look_ahead(self, image: RgbImage) -> None:
+        """Find what stands out on a frame, which every click on it asks for."""
+        self._salience.pieces(image)
+
     def _predict_around(
         self,
         image: RgbImage,

@@ -1,0 +1,144 @@
+"""Outlines of one frame while somebody marks it: a draft at once, then what a run would find."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from videoseg import registry
+from videoseg.config.model_choice import chosen
+from videoseg.config.run_config import RunConfig
+from videoseg.errors import UnknownPhraseError, UsageError
+from videoseg.formats.svg_path import format_path
+from videoseg.prompts import check_kinds, check_prompts, in_pixels, prompt_on
+from videoseg.protocols import Segmenter, destinations_of
+from videoseg.stages.known_phrases import prepare_known
+from videoseg.stages.mask_cues import ask
+from videoseg.types import Detections, Frame, Prompt, StreamInfo
+
+
+@runtime_checkable
+class Drafts(Protocol):
+    """A model that can answer somebody who waits sooner, and less exactly."""
+
+    def draft(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
+        """As ``Segmenter.segment`` of one frame."""
+        ...
+
+    def look_ahead(self, frame: Frame) -> None:
+        """Do what every click on a frame needs once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What was found on a frame.
+
+    Attributes:
+        found: For each outline its prompt, score, box and path in pixels of the frame.
+        refused: By place of the prompt, why the model does not know it.
+        is_draft: Whether a better answer can be had.
+        seconds: What it took.
+    """
+
+    found: list[dict[str, Any]]
+    refused: dict[int, str]
+    is_draft: bool
+    seconds: float
+
+
+class Asker(AbstractContextManager["Asker"]):
+    """A model that is loaded once and asked about one frame at a time.
+
+    Args:
+        config: The settings.
+        info: The stream that is shown.
+    """
+
+    def __init__(self, config: RunConfig, info: StreamInfo) -> None:
+        self._config = chosen(config, ())
+        self._info = info
+        self._lock = threading.Lock()
+        self._model: Segmenter = self._config.part("models", self._config.run.model)
+        self.card = registry.card(self._config.run.model)
+
+    def __exit__(self, *_: object) -> None:
+        registry.release(self._model, "the model")
+
+    def check_stays_here(self) -> None:
+        """Refuse to go on with a model that is a service.
+
+        Raises:
+            UsageError: It is one.
+        """
+        check_stays_here(self._model)
+
+    def look_ahead(self, frame: Frame) -> None:
+        """Get ready for clicks on a frame; while the model is at work nothing is done."""
+        model = self._model
+        if isinstance(model, Drafts) and self._lock.acquire(blocking=False):
+            try:
+                model.look_ahead(frame)
+            finally:
+                self._lock.release()
+
+    def answer(self, frame: Frame, prompts: Sequence[Prompt], *, draft: bool) -> Answer:
+        """What the model finds on a frame by itself; marks count on their own frame alone.
+
+        Raises:
+            PromptError: A prompt does not fit the model or the frame.
+            UsageError: The model is a service, which is paid for every question.
+        """
+        check_kinds(prompts, self.card)
+        shown = in_pixels(prompts, self._info)
+        check_prompts(shown, self._info)
+        asked = {n: p for n, each in enumerate(shown) if (p := prompt_on(each, frame.index))}
+        begun = time.perf_counter()
+        with self._lock:
+            model = self._model
+            check_stays_here(model)
+            refused = _refused(model, shown)
+            known = {n: prompt for n, prompt in asked.items() if n not in refused}
+            is_draft = draft and isinstance(model, Drafts)
+            if is_draft and isinstance(model, Drafts):
+                answered = model.draft(frame, list(known.values()))
+                places = list(known)
+            else:
+                answered = ask(model, frame, known, len(shown))
+                places = list(range(len(shown)))
+            outlines = self._config.outlines.shapes(answered.instances)
+            found = [
+                {
+                    "prompt": places[instance.prompt],
+                    "score": round(instance.score, 3),
+                    "box": instance.mask.box,
+                    "path": format_path(shape),
+                }
+                for instance, shape in zip(answered.instances, outlines, strict=True)
+            ]
+        return Answer(found, refused, is_draft, time.perf_counter() - begun)
+
+
+def _refused(model: Segmenter, prompts: Sequence[Prompt]) -> dict[int, str]:
+    """By place of the prompt, why the model does not know it; it is ready for the others."""
+    try:
+        return {each.prompt: each.reason for each in prepare_known(model, prompts)}
+    except UnknownPhraseError as error:  # it knows none
+        return dict.fromkeys(range(len(prompts)), str(error))
+
+
+def check_stays_here(model: Segmenter) -> None:
+    """Refuse a model that sends frames away: the page cannot ask whether that is wanted.
+
+    Raises:
+        UsageError: It does.
+    """
+    if destinations_of(model):
+        raise UsageError(
+            f"{model.card.name} is a service, to which frames are sent and which may be paid for "
+            "each; the page asks models on this machine alone: use the command line"
+        )
