@@ -38,14 +38,17 @@ from videoseg.types.usage import Destination, Usage
 OF_OTHER_PARTS = {
     "videoseg.protocols.sources": {
         *("FrameSource", "Accepts", "Timed", "Sparse", "HasNotes", "CountsLosses", "ReadsBeside"),
-        "Describes",
+        *("Describes", "Growing", "Stoppable"),
     },
     "videoseg.protocols.models": {"Segmenter", "Grounder", "VideoSegmenter"},
     "videoseg.protocols.abilities": {"RemoteSegmenter"},  # a Segmenter that is Remote
     "videoseg.protocols.stages": {
         *("Stage", "Resumable", "Tracker", "TwoPassTracker", "LooksAhead"),
     },
-    "videoseg.protocols.outputs": {"Writer", "RunReader", "Exporter", "Matter", "TakesMattes"},
+    "videoseg.protocols.outputs": {
+        *("Writer", "RunReader", "Exporter", "Matter", "TakesMattes", "Viewer", "NamesFrames"),
+        *("TakesHidden", "HasHidden"),
+    },
     "videoseg.system.closing": {"Closes"},
     "videoseg.evaluate.tasks": {"WithCurve"},
     "videoseg.server.page.asking": {"Drafts"},  # the page asks the model itself, through no view
