@@ -96,10 +96,8 @@ def test_a_disk_that_is_full_for_what_waits(
             writer.write(scene, scenes.frame_of(scene))
         writer.close(complete=True)
 
-    with (
-        limited("bytes of a file", 2000),
-        pytest.raises(OutputError, match=r"^cannot write .*File too large"),
-    ):
-        work()
-    writer.close(complete=False)
+    with limited("bytes of a file", 2000):
+        with pytest.raises(OutputError, match=r"^cannot write .*File too large"):
+            work()
+        writer.close(complete=False)  # the disk is still full
     assert mattes.files(tmp_path) == []

@@ -7,6 +7,7 @@ import tempfile
 import zlib
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -100,7 +101,9 @@ class WaitingPictures:
     def close(self) -> None:
         """Forget all."""
         self._kept.clear()
-        self._file.close()
+        # On a full disk what is still in memory cannot be written, and nobody wants it any more.
+        with suppress(OSError):
+            self._file.close()
 
 
 def _pairs(one: VideoFrame, other: VideoFrame) -> Iterator[tuple[AnyPlane, AnyPlane]]:
