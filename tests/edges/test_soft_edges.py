@@ -241,6 +241,14 @@ def test_feathering_keeps_what_is_covered_in_all() -> None:
     assert 0.3 < soft[45, 80] < 0.7
 
 
+@pytest.mark.parametrize("deviation", [1.5, 8.0, 15.0])
+def test_a_feather_ends_where_it_would_on_the_whole_frame(deviation: float) -> None:
+    truth = coverage(60, 45, 9) > 0.5
+    found = ask(edges(softness=0.0, feather=deviation), mask_of(truth), picture(truth))
+    whole = feathered(truth.astype(np.float32), deviation)
+    assert np.array_equal(found.to_array(), np.rint(whole * WHOLE))
+
+
 @pytest.mark.parametrize(("x", "y"), [(0.0, 0.0), (9.0, 0.0), (-3.5, 7.2)])
 def test_motion_blur_moves_nothing(x: float, y: float) -> None:
     values = coverage(60, 45, 15).astype(np.float32)

@@ -40,10 +40,10 @@ EDGE_BLUR = 1.0
 """Standard deviation, pixels, by which distances are blurred, so that edges have no stairs."""
 SAME_COLOUR = 12.0
 """Difference of a pixel to where it was, levels of 255, at which its earlier matte counts less."""
-FEATHER_REACH = 3
-"""Standard deviations after which a blur has no effect that 16 bits show."""
+FEATHER_REACH = 4
+"""Standard deviations after which OpenCV's blur ends."""
 STILL = 0.5
-"""Motion, pixels a frame, below which nothing is blurred."""
+"""Length of a blur along a motion, pixels, up to which there is none."""
 
 
 @dataclass(slots=True)
