@@ -111,6 +111,26 @@ def test_numbered_pictures_are_a_sequence(location: str, tmp_path: Path) -> None
     assert clip.media_reference.end_frame() == 1010
 
 
+@pytest.mark.parametrize("made", ["clip.mov", "plates/x.1001.png"])
+def test_what_is_there_is_named_from_the_root_on(
+    made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Programs look for what is not beside the timeline, not where the command was given."""
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / made
+    place.parent.mkdir(exist_ok=True)
+    place.touch()
+    (tmp_path / "out").mkdir()
+    pictures = made.startswith("plates")
+    found = [replace(s, name=f"x.{1001 + s.index:04d}.png") if pictures else s for s in two_shots()]
+    changes = {"location": "plates" if pictures else made, "start_number": 1001 * pictures}
+    export("otio", labels.run_of(found, **changes), tmp_path / "out")
+    clip, *_ = read(tmp_path / "out" / "timeline.otio").find_clips()
+    media = clip.media_reference
+    named = media.target_url_for_image_number(0) if pictures else media.target_url
+    assert Path(named) == place
+
+
 def test_pictures_in_no_row_are_a_folder(tmp_path: Path) -> None:
     made = [replace(s, name=f"x{s.index * 2}.png") for s in two_shots()]
     export("otio", labels.run_of(made, location="plates/a"), tmp_path)
@@ -204,6 +224,36 @@ def test_an_edl_without_a_timecode_begins_at_0(tmp_path: Path) -> None:
         "002  CLIP     V     C        00:00:00:06 00:00:00:10 00:00:00:06 00:00:00:10",
         "* FROM CLIP NAME:  clip",
     ]
+
+
+@pytest.mark.parametrize(
+    ("location", "wanted"),
+    [
+        ("film/clip.mov", "clip.mov"),
+        ("film/robot.mcap", "clip"),
+        ("https://example.org/clip.mp4?***", "clip"),
+        ("-", "clip"),
+        (None, "clip"),
+    ],
+)
+def test_an_edl_names_the_file_of_its_clips(
+    location: str | None, wanted: str, tmp_path: Path
+) -> None:
+    export("edl", run(location=location), tmp_path)
+    assert f"* FROM CLIP NAME:  {wanted}" in lines(tmp_path)
+
+
+def test_an_edl_names_numbered_pictures_by_their_span(tmp_path: Path) -> None:
+    made = [replace(s, name=f"x.{997 + s.index:04d}.png") for s in two_shots()]
+    changes = {"start_number": 997, "location": "plates/a", "frame_count": 12}
+    export("edl", labels.run_of(made, **changes), tmp_path)
+    assert "* FROM CLIP NAME:  x.[0997-1008].png" in lines(tmp_path)
+
+
+def test_an_edl_leaves_accents_out(tmp_path: Path) -> None:
+    ring = scenes.tracked(scenes.disc(60, 36, 20), 1, label="Gänschen é 猫")
+    export("edl", labels.run_of([scenes.scene(ring)], "Gänschen é 猫"), tmp_path)
+    assert lines(tmp_path)[-1].endswith("GREEN   Ganschen e ? 1")
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import PurePath
 
 from videoseg.formats.frame_numbers import frames_in, number_of, rate_of
 from videoseg.formats.timecode import frame_number, timecode_of
 from videoseg.protocols import RunReader
+from videoseg.system.addresses import is_address
 from videoseg.types import Scene, StreamInfo
 
 _NUMBERED = re.compile(r"(.*?)([0-9]{1,18})(\.[^.]*)", re.DOTALL)
@@ -93,6 +95,22 @@ class StreamShots:
     def rate(self) -> Fraction:
         """Frames per second."""
         return rate_of(self.info)
+
+    @property
+    def file_name(self) -> str:
+        """What programs that edit call the source: ``a.mov``, ``a.[1001-1100].exr``; or the stream.
+
+        The stream's own name stands where it is not that of a file, as with addresses and logs.
+        """
+        row, info = self.pictures, self.info
+        if row is not None:
+            last = info.start_number + max(info.frame_count or 0, self.shots[-1].last + 1) - 1
+            span = "-".join(f"{number:0{row.digits}d}" for number in (info.start_number, last))
+            return f"{row.prefix}[{span}]{row.suffix}"
+        location = info.location or ""
+        name = PurePath(location).name
+        known = PurePath(name).stem == info.stream and not is_address(location)
+        return name if known else info.stream
 
     @property
     def start(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ class Edl:
 
     Sources without a timecode begin at 00:00:00:00. The record side has the times of the source.
     ``* LOC`` lines mark each object where it appears in its shot for the first time, in green, and
-    the review list in red; they are ASCII, everything else becomes ``?``. Frames are counted at
+    the review list in red; they are ASCII without accents, other letters become ``?``. Frames are counted at
     the nominal rate, drop-frame where the source's timecode is. Several streams get a file each:
     ``timeline-NAME.edl``.
     """
@@ -61,7 +62,7 @@ class Edl:
             span = f"{found.timecode(shot.first)} {found.timecode(shot.last + 1)}"
             yield ""
             yield f"{number:03d}  {reel:<8} V     C        {span} {span}"
-            yield f"* FROM CLIP NAME:  {name}"
+            yield f"* FROM CLIP NAME:  {_ascii(found.file_name)}"
             if self.markers:
                 yield from _markers(found, shot, review)
 
@@ -77,8 +78,10 @@ def _markers(found: StreamShots, shot: Shot, review: Sequence[tuple[int, str]]) 
 
 
 def _ascii(text: str) -> str:
-    """One line that every program reads."""
-    return one_line(text).encode("ascii", "replace").decode("ascii")
+    """One line that every program reads: accents are left out, other letters become ``?``."""
+    parted = unicodedata.normalize("NFKD", one_line(text))
+    kept = "".join(each for each in parted if not unicodedata.combining(each))
+    return kept.encode("ascii", "replace").decode("ascii")
 
 
 PARTS = {"edl": Edl}

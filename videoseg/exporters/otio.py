@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated, Any
 
 from typing_extensions import Doc
@@ -82,10 +83,10 @@ class Otio:
         length = max(found.info.frame_count or 0, after)
         location = found.info.location or found.info.stream
         if found.pictures is None:
-            return otio.schema.ExternalReference(plain(location), at.range(0, length))
-        folder = PurePath(location).parent if is_picture(Path(location)) else PurePath(location)
+            return otio.schema.ExternalReference(plain(_whole(location)), at.range(0, length))
+        folder = Path(location).parent if is_picture(Path(location)) else Path(location)
         return otio.schema.ImageSequenceReference(
-            target_url_base=plain(folder.as_posix()),
+            target_url_base=plain(Path(_whole(folder)).as_posix()),
             name_prefix=plain(found.pictures.prefix),
             name_suffix=plain(found.pictures.suffix),
             start_frame=found.info.start_number,
@@ -117,6 +118,14 @@ class Otio:
                 color=colours.RED,
                 metadata={_OWN: {"review": item.kind, "track_id": item.track}},
             )
+
+
+def _whole(location: str | Path) -> str:
+    """A path from the root on: programs look for others beside the timeline.
+
+    It is no ``file:`` address, which Resolve does not take. What is not there stays as it is.
+    """
+    return os.path.abspath(location) if os.path.exists(location) else str(location)
 
 
 @dataclass(frozen=True)
