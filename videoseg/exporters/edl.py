@@ -29,9 +29,9 @@ class Edl:
 
     Sources without a timecode begin at 00:00:00:00. The record side has the times of the source.
     ``* LOC`` lines mark each object where it appears in its shot for the first time, in green, and
-    the review list in red; they are ASCII without accents, other letters become ``?``. Frames are counted at
-    the nominal rate, drop-frame where the source's timecode is. Several streams get a file each:
-    ``timeline-NAME.edl``.
+    the review list in red; they are ASCII without accents, other letters become ``?``. Frames are
+    counted at the nominal rate, drop-frame where the source's timecode is. Several streams get a
+    file each: ``timeline-NAME.edl``.
     """
 
     markers: Annotated[bool, Doc("mark objects and what is to be looked at again")] = True
