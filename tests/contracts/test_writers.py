@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -125,6 +126,25 @@ def test_a_writer_closes_incomplete_and_twice(tmp_path: Path, name: str, count: 
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_writer_that_was_never_opened_closes(name: str) -> None:
     make(name).close(complete=False)
+
+
+@pytest.mark.parametrize("name", [*WRITERS, *EXPORTERS])
+def test_what_waits_is_not_in_the_systems_folder_for_temporary_files(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is memory on many machines."""
+    run = run_for(name, 6, tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    if name in WRITERS:
+        write(make(name), tmp_path / "out", run.streams, run.prompts, list(run.scenes()))
+        return
+    exporter = registry.find("exporters", name).make()
+    try:
+        exporter.produces(run.streams)
+    except MissingDependencyError as error:
+        pytest.skip(str(error))
+    (tmp_path / "out").mkdir()
+    exporter.export(run, tmp_path / "out")
 
 
 @pytest.mark.parametrize("count", FRAMES)

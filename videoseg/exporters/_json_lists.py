@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any
 
 from videoseg.formats.coco import json_item, json_text
-from videoseg.system.output_files import writing
+from videoseg.system.output_files import unnamed_file, writing
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ def json_lists(
     """
     with writing(path), ExitStack() as files:
         lists = [
-            JsonList(files.enter_context(tempfile.TemporaryFile("w+", encoding="ascii")))
+            JsonList(files.enter_context(TextIOWrapper(unnamed_file(path.parent), "ascii")))
             for _ in names
         ]
         yield tuple(lists)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -40,7 +39,7 @@ from videoseg.protocols import RunReader
 from videoseg.roto.keyframes import KeyedRing
 from videoseg.roto.ring_tracks import LONGEST, RingTrack, ring_tracks
 from videoseg.roto.tolerance import Tolerance
-from videoseg.system.output_files import stream_names, writing
+from videoseg.system.output_files import stream_names, unnamed_file, writing
 from videoseg.types import Part, Scene, Shape, StreamInfo, TrackedInstance
 
 _log = logging.getLogger(__name__)
@@ -83,7 +82,7 @@ class AnimatedSvg:
             timelines = {
                 stream: _Timeline(
                     info,
-                    Spool(files.enter_context(tempfile.TemporaryFile())),
+                    Spool(files.enter_context(unnamed_file(folder))),
                     self.precision,
                     self.tolerance,
                 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from videoseg.formats.palette import hex_of
 from videoseg.formats.svg_markup import decimal, plain
 from videoseg.geometry import masks
 from videoseg.protocols import RunReader
-from videoseg.system.output_files import writing
+from videoseg.system.output_files import unnamed_file, writing
 from videoseg.types import Mask, StreamInfo, TrackedInstance
 
 
@@ -48,7 +47,7 @@ class Cvat:
         """Write the files from one pass over the run's Scenes; shapes wait in temporary files."""
         with writing(folder), ExitStack() as ends:
             spools = {
-                stream: TrackRecords(ends.enter_context(tempfile.TemporaryFile()))
+                stream: TrackRecords(ends.enter_context(unnamed_file(folder)))
                 for stream in run.streams
             }
             last, labels = dict.fromkeys(run.streams, -1), class_names(run.prompts)

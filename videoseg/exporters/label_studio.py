@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from videoseg.formats.frame_numbers import rate_of
 from videoseg.formats.label_classes import class_names
 from videoseg.formats.palette import hex_of
 from videoseg.protocols import RunReader
-from videoseg.system.output_files import writing
+from videoseg.system.output_files import unnamed_file, writing
 from videoseg.types import StreamInfo, TrackedInstance
 
 _TASKS = "label-studio.json"
@@ -62,7 +61,7 @@ class LabelStudio:
                 for number, each in enumerate(labelled_frames(run, folder), 1):
                     file.write(json_item(self._image(each, labels), number))
             else:
-                for number, text in enumerate(self._videos(run, labels), 1):
+                for number, text in enumerate(self._videos(run, folder, labels), 1):
                     file.write("\n" if number == 1 else ",\n")
                     file.writelines(text)
             file.write("]\n")
@@ -83,11 +82,13 @@ class LabelStudio:
         }
         return {"data": data, "predictions": [prediction]}
 
-    def _videos(self, run: RunReader, labels: Mapping[str, str]) -> Iterator[Iterator[str]]:
+    def _videos(
+        self, run: RunReader, folder: Path, labels: Mapping[str, str]
+    ) -> Iterator[Iterator[str]]:
         """The task of each stream, in pieces."""
         with ExitStack() as ends:
             spools = {
-                stream: TrackRecords(ends.enter_context(tempfile.TemporaryFile()))
+                stream: TrackRecords(ends.enter_context(unnamed_file(folder)))
                 for stream in run.streams
             }
             last = dict.fromkeys(run.streams, -1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from videoseg.formats.coco import RleForm, box_of, json_text, rle_of, score_of
 from videoseg.formats.label_classes import class_names, classes_of
 from videoseg.geometry import masks
 from videoseg.protocols import RunReader
-from videoseg.system.output_files import Naming, stream_names
+from videoseg.system.output_files import Naming, stream_names, unnamed_file
 from videoseg.types import StreamInfo
 
 _FOLDER = "youtube-vis"
@@ -59,9 +58,7 @@ class YoutubeVis:
         head = {"info": about, "licenses": [], "categories": categories}
         with json_lists(top / _NAME, head, _LISTS) as (videos, annotations), ExitStack() as ends:
             found = {
-                stream: _Video(
-                    number, name, TrackRecords(ends.enter_context(tempfile.TemporaryFile()))
-                )
+                stream: _Video(number, name, TrackRecords(ends.enter_context(unnamed_file(folder))))
                 for number, (stream, name) in enumerate(stream_names(run.streams).items(), 1)
             }
             for each in labelled_frames(run, folder, self.names):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import Annotated, Literal, TypeAlias
+from typing import IO, Annotated, Literal, TypeAlias
 
 from typing_extensions import Doc
 
@@ -47,6 +48,18 @@ def writing(path: Path | str) -> Iterator[None]:
         raise
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def unnamed_file(folder: Path) -> IO[bytes]:
+    """A file for what has to wait, on the disk of the outputs; it is gone once it is closed.
+
+    The system's own folder for such files is memory on many machines, and memory must not grow with
+    the clip.
+
+    Raises:
+        OSError: There can be none in this folder.
+    """
+    return tempfile.TemporaryFile(dir=folder)
 
 
 def stream_names(streams: Mapping[str, StreamInfo]) -> dict[str, str]:

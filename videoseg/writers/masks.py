@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal, TypeAlias
 
@@ -22,7 +22,13 @@ from videoseg.formats.images.label_png import (
     labels_of,
     widen_files,
 )
-from videoseg.system.output_files import FrameNames, Naming, make_frame_folders, writing
+from videoseg.system.output_files import (
+    FrameNames,
+    Naming,
+    make_frame_folders,
+    unnamed_file,
+    writing,
+)
 from videoseg.types import Frame, Prompt, Scene, StreamInfo, TrackedInstance
 
 _FOLDER = "masks"
@@ -93,7 +99,7 @@ class Masks:
         with writing(folder / _INDEX):
             self._index = (folder / _INDEX).open("w", encoding="ascii", newline="\n")
             # Annotations go straight to the file; images, one line a frame, wait beside it.
-            self._images = tempfile.TemporaryFile("w+", encoding="ascii", newline="\n")  # noqa: SIM115
+            self._images = TextIOWrapper(unnamed_file(folder), "ascii", newline="\n")
             self._index.write(
                 f'{{"info":{json_text(_INFO)},\n"licenses":[],\n"categories":{json_text(categories)},\n'
                 '"annotations":['

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -32,7 +31,7 @@ from videoseg.formats.lerobot.episodes import tables_of_episodes
 from videoseg.formats.lerobot.info import INFO
 from videoseg.protocols import RunReader
 from videoseg.settings import Guarded
-from videoseg.system.output_files import writing
+from videoseg.system.output_files import unnamed_file, writing
 from videoseg.types import StreamInfo
 
 Place: TypeAlias = dict[str, str | int]
@@ -96,7 +95,7 @@ class LeRobot:
             OutputError: The copy cannot be written.
         """
         data, top = self._data_set(run.streams), folder / _FOLDER
-        with tempfile.TemporaryFile() as file:
+        with writing(top), unnamed_file(folder) as file:
             found = found_by(run, file, self.pixels)
             added = _added(data, run.streams, found)
             copy = _Copy(data, top, added, found, self.pixels)

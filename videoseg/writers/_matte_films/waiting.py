@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import tempfile
 import zlib
 from array import array
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from videoseg.system.output_files import writing
+from videoseg.system.output_files import unnamed_file, writing
 from videoseg.writers._matte_films.pictures import Pictures
 from videoseg.writers._video.planes import AnyPlane, planes_of
 
@@ -57,7 +56,7 @@ class WaitingPictures:
         self._pictures = pictures
         self._kept: dict[int, _Kept] = {}
         with writing(folder):
-            self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - kept open
+            self._file = unnamed_file(folder)
 
     def __contains__(self, track_id: int) -> bool:
         return track_id in self._kept

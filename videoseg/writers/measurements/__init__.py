@@ -89,7 +89,9 @@ class Measurements:
         self._folder = folder
         with writing(folder / _FRAMES):
             self._file = _opened(folder / _FRAMES)
-        self._streams = {name: _Stream(info) for name, info in streams.items()}
+            self._streams = {
+                name: _Stream(info, Ledger(_ROW, folder)) for name, info in streams.items()
+            }
         self._recorded = None
 
     def write(self, scene: Scene, frame: Frame | None) -> None:
@@ -274,16 +276,16 @@ class _Stream:
 
     Attributes:
         info: The stream.
+        away: Tracks that were seen before the latest Scene.
         labels: Of its tracks.
         in_sight: Those of the latest Scene.
-        away: Those that were seen before.
         latest: That Scene, without its outlines.
     """
 
     info: StreamInfo
+    away: Ledger
     labels: list[str] = field(default_factory=list)
     in_sight: dict[int, _Track] = field(default_factory=dict)
-    away: Ledger = field(default_factory=lambda: Ledger(_ROW))
     latest: Scene | None = None
 
     def see(

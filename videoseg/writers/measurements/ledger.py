@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import struct
-import tempfile
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+
+from videoseg.system.output_files import unnamed_file
 
 
 class Ledger:
     """Rows of one layout by a whole number each; in memory are 16 bytes for each.
 
-    Every call may raise an ``OSError``: the disk of temporary files is full.
+    Every call but ``close`` may raise an ``OSError``: the disk is full.
 
     Args:
         layout: What a row holds, as ``struct`` writes it.
+        folder: On which disk the file is.
     """
 
-    def __init__(self, layout: str) -> None:
+    def __init__(self, layout: str, folder: Path) -> None:
         self._row = struct.Struct(layout)
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - close() does it
+        self._file = unnamed_file(folder)
         self._keys = array("q")
         self._places = array("q")
 
@@ -50,7 +54,9 @@ class Ledger:
 
     def close(self) -> None:
         """Forget all. A second call does nothing."""
-        self._file.close()
+        # What a full disk does not take any more is not wanted, either.
+        with suppress(OSError):
+            self._file.close()
 
     def _read(self, place: int) -> tuple[Any, ...]:
         self._file.seek(place * self._row.size)
