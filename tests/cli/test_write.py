@@ -155,6 +155,29 @@ def test_hard_edges_stay_hard_when_a_run_is_taken_up_again(tmp_path: Path) -> No
     assert (np.asarray(cv2.imread(str(cutout), cv2.IMREAD_UNCHANGED))[..., 3] == hard).all()
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            ("--edge-softness", "900"),
+            "'--edge-softness': Input should be less than or equal to 100",
+        ),
+        (("--expand", "-51"), "'--expand': Input should be greater than or equal to -50"),
+        (("--feather", "-1"), "'--feather': Input should be greater than or equal to 0"),
+        (("--set", "edges.engine=non"), "no matting engine is called 'non'; did you mean 'none'?"),
+        (
+            ("--set", "edges.engine=x"),
+            "called 'x'; there are: closed-form, guided, vitmatte, none",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_edges_that_cannot_be(given: tuple[str, ...], said: str, finished: Path) -> None:
+    code, lines = run("write", str(finished), "--write", "matte-png", *given)
+    assert code == 2
+    assert said in lines
+
+
 def last_matte(out: Path) -> Any:
     """The last picture of the only object."""
     *_, path = sorted((out / "mattes").rglob("*.png"))

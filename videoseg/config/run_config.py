@@ -270,11 +270,23 @@ def _checked(
     return {name: getattr(model, name) for name in settings}
 
 
+def _check_engine(name: str) -> None:
+    """Whether there is a matting engine of this name; hard edges need none."""
+    if name == HARD:
+        return
+    try:
+        registry.find("matting", name)
+    except ConfigError as error:
+        engines = [*registry.names("matting"), HARD]
+        said = f"no matting engine is called {name!r}; {nearest(name, engines)}"
+        raise ConfigError(said) from error
+
+
 def _check_names(table: str, settings: Table, origin: str) -> None:
     """Whether all parts exist that a table of a layer names."""
     try:
-        if table == "edges" and settings.get("engine", HARD) != HARD:
-            registry.find("matting", settings["engine"])
+        if table == "edges":
+            _check_engine(settings.get("engine", HARD))
         if table != "run":
             return
         run = RunSettings(**settings)

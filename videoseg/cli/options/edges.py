@@ -19,14 +19,20 @@ class EdgeOptions(RunOptions):
 
     edge_softness: Annotated[
         float | None,
-        typer.Option(metavar="PX", help="Mattes: half width of the soft band; 0 = hard edges."),
+        typer.Option(
+            min=0,
+            max=100,
+            metavar="PX",
+            help="Mattes: half width of the soft band; 0 = hard edges.",
+        ),
     ] = None
     expand: Annotated[
-        float | None, typer.Option(metavar="PX", help="Mattes: grow, or shrink if below 0.")
+        float | None,
+        typer.Option(min=-50, max=50, metavar="PX", help="Mattes: grow, or shrink if below 0."),
     ] = None
-    feather: Annotated[float | None, typer.Option(metavar="PX", help="Mattes: blur the edge.")] = (
-        None
-    )
+    feather: Annotated[
+        float | None, typer.Option(min=0, max=100, metavar="PX", help="Mattes: blur the edge.")
+    ] = None
     motion_blur_edges: Annotated[
         bool, typer.Option("--motion-blur-edges", help="Mattes: blur edges along their motion.")
     ] = False
