@@ -13,7 +13,7 @@ import numpy.typing as npt
 from typing_extensions import Doc
 
 from videoseg.formats.exr import Channel, Compression
-from videoseg.formats.images.transfer import CHROMATICITIES, linear_light
+from videoseg.formats.images.transfer import CHROMATICITIES, SRGB, linear_light
 from videoseg.geometry.alphas import alpha_of, bounds, united
 from videoseg.types import WHOLE, Alpha, Frame, Scene
 from videoseg.writers._mattes.layered import LayeredExr, Objects
@@ -89,8 +89,14 @@ class Exr(LayeredExr):
             found[f"{objects[track_id].name}.A"] = layer
         found["A"] = whole
         if plate is not None:
-            found |= _cut_out(plate.rgb(), strip.colour.transfer, alphas.values())
+            found |= _cut_out(plate.rgb(), _transfer(strip, scene), alphas.values())
         return found
+
+
+def _transfer(strip: Strip, scene: Scene) -> int | None:
+    """As the source says; pictures that say nothing are sRGB to every program, films BT.709."""
+    is_picture = scene.name is not None or strip.info.still
+    return SRGB if strip.colour.transfer is None and is_picture else strip.colour.transfer
 
 
 def _cut_out(

@@ -197,6 +197,22 @@ def test_a_cut_out_is_linear_and_premultiplied(
         assert header["chromaticities"][0] == pytest.approx(0.708)
 
 
+@pytest.mark.parametrize(
+    ("name", "still", "wanted"),
+    [(None, False, 0.2598), ("a.0001.png", False, 0.2140), (None, True, 0.2140)],
+    ids=["film", "sequence of pictures", "photograph"],
+)
+def test_pictures_that_say_no_colours_are_srgb(
+    tmp_path: Path, exr: Any, name: str | None, still: bool, wanted: float
+) -> None:
+    info = replace(scenes.stream(), colour=Colour(), still=still)
+    scene = replace(scenes.scene(scenes.tracked(scenes.rectangle(0, 0, 96, 64))), name=name)
+    given = scenes.frame_of(scene)
+    frame = replace(given, image=np.full((64, 96, 3), 128, np.uint8))
+    (made,) = mattes.write(Exr(cutout=True), tmp_path, [scene], info, frames=[frame])
+    assert channels(exr, tmp_path / made)["G"] == pytest.approx(wanted, abs=3e-3)
+
+
 @pytest.mark.parametrize(("transfer", "white"), [(16, 0.58), (18, 0.75)])
 def test_hdr_s_reference_white_is_one(
     tmp_path: Path, exr: Any, transfer: int, white: float

@@ -12,7 +12,7 @@ from videoseg.formats.images.hdr import HLG, PQ, hlg_light, pq_light
 
 _LINEAR = 8
 """Transfer characteristics of H.273: linear."""
-_SRGB = 13
+SRGB = 13
 """Transfer characteristics of H.273: sRGB."""
 _GAMMA = {4: 2.2, 5: 2.8}
 _WHITE = 203.0
@@ -34,8 +34,8 @@ def linear_light(rgb: npt.NDArray[Any], transfer: int | None) -> npt.NDArray[np.
     """Linear light of full-range samples, uint8 or uint16; white is 1.0.
 
     What was made for a camera's curve (BT.709 and those like it) is undone by that curve, as
-    compositing programs do; so their way back gives the samples again. Unknown ones are taken for
-    BT.709. Of HDR, 203 cd/m2 are 1.0; HLG is taken as shown on a screen of 1000 cd/m2.
+    compositing programs do; so their way back gives the samples again. So are unknown ones. Of HDR,
+    203 cd/m2 are 1.0; HLG is taken as shown on a screen of 1000 cd/m2.
     """
     table = _table(transfer)
     return table[rgb.astype(np.uint16) * 257 if rgb.dtype == np.uint8 else rgb]
@@ -51,7 +51,7 @@ def _table(transfer: int | None) -> npt.NDArray[np.float32]:
         light = hlg_light(code) / _WHITE
     elif transfer == _LINEAR:
         light = code
-    elif transfer == _SRGB:
+    elif transfer == SRGB:
         light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
     elif transfer in _GAMMA:
         light = code ** _GAMMA[transfer]
