@@ -5,17 +5,21 @@ from __future__ import annotations
 import itertools
 import threading
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from videoseg.edges import soft_edges
 from videoseg.edges.finish import expanded, feathered, motion_blurred
 from videoseg.edges.soft_edges import EdgeSettings, SoftEdges, signed_distance
 from videoseg.errors import ModelError
 from videoseg.geometry import masks
 from videoseg.matting.closed_form import ClosedForm
 from videoseg.matting.guided import Guided, guided_filter
+from videoseg.motion import flow
+from videoseg.motion.flow import Flow
 from videoseg.protocols import Matter
 from videoseg.types import (
     WHOLE,
@@ -239,6 +243,37 @@ def test_feathering_keeps_what_is_covered_in_all() -> None:
     soft = feathered(values, 3.0)
     assert soft.sum() == pytest.approx(values.sum(), rel=1e-3)
     assert 0.3 < soft[45, 80] < 0.7
+
+
+@pytest.mark.parametrize(
+    ("changes", "engine", "count"),
+    [
+        ({}, Guided(), 1),
+        ({"shutter": 0.5}, None, 1),
+        ({"feather": 2.0}, None, 0),
+        ({"softness": 0.0, "expand": 1.0}, Guided(), 0),
+        ({"steadiness": 0.0}, Guided(), 0),
+    ],
+    ids=["soft", "blurred", "hard and feathered", "hard and grown", "each frame by itself"],
+)
+def test_motion_is_looked_for_only_where_it_counts(
+    changes: dict[str, Any],
+    engine: Matter | None,
+    count: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+
+    def flow_between(before: np.ndarray, after: np.ndarray) -> Flow:
+        asked.append(before)
+        return flow.flow_between(before, after)
+
+    monkeypatch.setattr(soft_edges, "flow_between", flow_between)
+    step, truth = SoftEdges(EdgeSettings(**changes), engine, threads=1), coverage(60, 45, 20)
+    for n in range(2):
+        ask(step, mask_of(truth), picture(truth), n)
+    step.close()
+    assert len(asked) == count
 
 
 @pytest.mark.parametrize("deviation", [1.5, 8.0, 15.0])

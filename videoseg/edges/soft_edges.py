@@ -166,9 +166,8 @@ class SoftEdges:
     def _change(self, scene: Scene, frame: Frame) -> _Change | None:
         """What has changed since the last frame; None where that is not known or not needed."""
         before = self._streams.get(scene.stream)
-        wants_flow = self.settings.shutter > 0 or (
-            self.settings.steadiness > 0 and self.settings.softness > 0
-        )
+        is_soft = self.engine is not None and self.settings.softness > 0
+        wants_flow = self.settings.shutter > 0 or (is_soft and self.settings.steadiness > 0)
         if before is None or before.shot != scene.shot or not wants_flow:
             return None
         flow = flow_between(before.image, frame.image)
