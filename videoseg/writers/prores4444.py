@@ -22,7 +22,7 @@ _BLOCK = 16
 
 @dataclass
 class Prores4444(MatteFilms):
-    """Writes QuickTime films in ProRes 4444: 10 bits, with an alpha channel of 16 bits.
+    """Writes QuickTime films in ProRes 4444: 10 bits, alpha too, in a channel that holds 16.
 
     The decoder's samples are taken as they are, HDR too, in their own matrix, with the source's
     tags; full range becomes limited range, since ProRes cannot say it. Straight cut-outs show all
