@@ -286,6 +286,7 @@ class Made:
     def __init__(self, info: StreamInfo, scenes: Sequence[Scene]) -> None:
         self.streams: Mapping[str, StreamInfo] = {info.stream: info}
         self.prompts: Sequence[Prompt] = (Prompt("object", text="object"),)
+        self.labels: Sequence[str] = ("object",)
         self.review: Sequence[ReviewItem] = ()
         self.made_with: Mapping[str, str] = {}
         self.frames_in: Path | None = None

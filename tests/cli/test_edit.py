@@ -365,3 +365,18 @@ def test_what_to_look_at_again_follows_the_edits(out: Path) -> None:
     edit(out, "merge", "2", "1")
     found = [(each.track, each.label, each.frame) for each in shown_run(out).review]
     assert found == [(2, "arm", 2), (2, "arm", 5)]
+
+
+def test_a_new_label_is_a_class_of_every_data_set(made: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(made, out)
+    edit(out, "rename", "1", "pilot")
+    formats = "coco,youtube-vis,davis,mots,mot,yolo-seg,pascal-voc,cvat,labelme,label-studio"
+    code, _, said = run("write", str(out), "--write", formats)
+    assert code == 0, said
+    coco = json.loads((out / "coco.json").read_text())
+    assert [each["name"] for each in coco["categories"]] == ["red", "blue", "pilot"]
+    assert 3 in {each["category_id"] for each in coco["annotations"]}
+    assert (out / "mots/instances/labels.txt").read_text().split() == ["red", "blue", "pilot"]
+    named = re.findall("<name>(.*)</name>", (out / "pascal-voc/Annotations/000007.xml").read_text())
+    assert "pilot" in named

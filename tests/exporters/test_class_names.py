@@ -134,8 +134,8 @@ def test_two_objects_with_one_label_are_one_class(name: str, tmp_path: Path) -> 
 
 
 def test_names_that_are_taken() -> None:
-    prompts = asked("background", "background 2", "a\nb", "a b", "")
-    assert class_names(prompts, reserved=["background"]) == {
+    given = ["background", "background 2", "a\nb", "a b", ""]
+    assert class_names(given, reserved=["background"]) == {
         "background": "background 2",
         "background 2": "background 2 2",
         "a\nb": "a b",

@@ -105,7 +105,7 @@ def test_mots_refuses_what_it_cannot_hold(tmp_path: Path) -> None:
 
 
 def test_classes_are_the_labels_each_once() -> None:
-    assert classes_of(scenes.prompts("b", "a", "b", "c")) == {"b": 0, "a": 1, "c": 2}
+    assert classes_of(["b", "a", "b", "c"]) == {"b": 0, "a": 1, "c": 2}
     assert one_line(labels.CLIMBING, ":#") == "../../cat/.. __\\,"
     assert one_line("\n\x00") == "object"
     assert unlike(["a", "b", "a", "a"]) == ["a", "b", "a 2", "a 3"]

@@ -173,6 +173,10 @@ class Run:
     made_with: Mapping[str, str] = field(default_factory=dict)
     frames_in: Path | None = None
 
+    @property
+    def labels(self) -> Sequence[str]:
+        return [prompt.label for prompt in self.prompts]
+
     def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
         for made in self.made:
             instances = tuple(tracked.instance for tracked in made.instances)

@@ -69,7 +69,7 @@ def facts_of(run: RunReader, tracks: Tracked, encoding: str) -> dict[str, dict[s
             "mask_encoding": encoding,
             "mask_pixels": "track_id, 0 where there is nothing",
         },
-        "videoseg.classes": class_table(run.prompts),
+        "videoseg.classes": class_table(run.labels),
         "videoseg.tracks": {str(number): label for number, label in tracks.labels.items()},
     }
 

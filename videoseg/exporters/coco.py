@@ -46,8 +46,8 @@ class Coco:
 
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the file from one pass over the run's Scenes."""
-        classes = classes_of(run.prompts)
-        named = class_names(run.prompts).values()
+        classes = classes_of(run.labels)
+        named = class_names(run.labels).values()
         categories = [{"id": number, "name": name} for number, name in enumerate(named, 1)]
         about = {"description": "Instances by videoseg"}
         head = {"info": about, "licenses": [], "categories": categories}

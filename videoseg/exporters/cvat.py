@@ -50,7 +50,7 @@ class Cvat:
                 stream: TrackRecords(ends.enter_context(unnamed_file(folder)))
                 for stream in run.streams
             }
-            last, labels = dict.fromkeys(run.streams, -1), class_names(run.prompts)
+            last, labels = dict.fromkeys(run.streams, -1), class_names(run.labels)
             for scene in run.scenes():
                 for tracked in scene.instances:
                     attributes = self._attributes(tracked)

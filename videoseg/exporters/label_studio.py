@@ -53,7 +53,7 @@ class LabelStudio:
 
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the files from one pass over the run's Scenes."""
-        path, labels = folder / _TASKS, class_names(run.prompts)
+        path, labels = folder / _TASKS, class_names(run.labels)
         with writing(path), path.open("w", encoding="ascii", newline="\n") as file:
             (folder / _CONFIG).write_bytes(self._config(labels.values()))
             file.write("[")

@@ -41,7 +41,7 @@ class Labelme:
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the files from one pass over the run's Scenes."""
         folders = make_frame_folders(folder, run.streams, _FOLDER)
-        labels = class_names(run.prompts)
+        labels = class_names(run.labels)
         for each in labelled_frames(run, folder, self.names):
             place = folders[each.scene.stream]
             path = f"{folder}/{place}/{each.stem}.json"

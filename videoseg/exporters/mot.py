@@ -45,13 +45,13 @@ class Mot:
 
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the files from one pass over the run's Scenes."""
-        top, classes = folder / _FOLDER, classes_of(run.prompts)
+        top, classes = folder / _FOLDER, classes_of(run.labels)
         with writing(top), ExitStack() as ends:
             sequences = {}
             for stream, name in stream_names(run.streams).items():
                 place = top / name / self.table
                 place.mkdir(parents=True, exist_ok=True)
-                names = "".join(f"{name}\n" for name in class_names(run.prompts).values())
+                names = "".join(f"{name}\n" for name in class_names(run.labels).values())
                 (place / "labels.txt").write_text(names, "utf-8", newline="\n")
                 opened = (place / f"{self.table}.txt").open("w", encoding="ascii", newline="\n")
                 sequences[stream] = _Sequence(top / name, ends.enter_context(opened))

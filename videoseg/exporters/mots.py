@@ -13,7 +13,7 @@ from videoseg.formats.label_classes import class_names, classes_of
 from videoseg.geometry import masks
 from videoseg.protocols import RunReader
 from videoseg.system.output_files import frame_folders, stream_names, writing
-from videoseg.types import Mask, Prompt, StreamInfo, TrackedInstance
+from videoseg.types import Mask, StreamInfo, TrackedInstance
 
 _FOLDER = "mots"
 _MASKS = "instances"
@@ -56,7 +56,7 @@ class Mots:
         top, texts = folder / _FOLDER, folder / _FOLDER / _TEXTS
         folders = frame_folders(run.streams, _MASKS)
         images = frame_folders(run.streams, _PICTURES)
-        classes = classes_of(run.prompts)
+        classes = classes_of(run.labels)
         if len(classes) > _MOST_CLASSES:
             raise OutputError(
                 f"{top}: the form mots holds {_MOST_CLASSES} classes, got {len(classes)}; write "
@@ -65,9 +65,7 @@ class Mots:
         with writing(top):
             for name in (_TEXTS, _MASKS, *folders.values()):
                 (top / name).mkdir(parents=True, exist_ok=True)
-            (top / _MASKS / "labels.txt").write_text(
-                _label_list(run.prompts), "utf-8", newline="\n"
-            )
+            (top / _MASKS / "labels.txt").write_text(_label_list(run.labels), "utf-8", newline="\n")
             names = stream_names(run.streams)
             for name in names.values():
                 (texts / f"{name}.txt").write_text("", "ascii", newline="\n")
@@ -126,10 +124,10 @@ def _class_number(place: int) -> int:
     return place + 1 if place + 1 < _IGNORED else place + 2
 
 
-def _label_list(prompts: Sequence[Prompt]) -> str:
+def _label_list(labels: Sequence[str]) -> str:
     """A class a line, in the order of their numbers."""
     other = "ignored"
-    names = list(class_names(prompts, reserved=[other]).values())
+    names = list(class_names(labels, reserved=[other]).values())
     if len(names) >= _IGNORED:
         names.insert(_IGNORED - 1, other)
     return "".join(f"{name}\n" for name in names)

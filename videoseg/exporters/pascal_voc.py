@@ -55,10 +55,10 @@ class PascalVoc:
 
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the files from one pass over the run's Scenes."""
-        top, classes = folder / _FOLDER, classes_of(run.prompts)
+        top, classes = folder / _FOLDER, classes_of(run.labels)
         if len(classes) > LARGEST:
             raise OutputError(f"{top}: a PNG holds {LARGEST} classes, got {len(classes)}")
-        names = class_names(run.prompts, ":#", reserved=[_NOTHING])
+        names = class_names(run.labels, ":#", reserved=[_NOTHING])
         streams = stream_names(run.streams) if len(run.streams) > 1 else {}
         with writing(top):
             for name in (_BOXES, _CLASSES, _OBJECTS):

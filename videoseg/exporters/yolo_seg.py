@@ -47,13 +47,13 @@ class YoloSeg:
 
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the files from one pass over the run's Scenes."""
-        top, classes = folder / _FOLDER, classes_of(run.prompts)
+        top, classes = folder / _FOLDER, classes_of(run.labels)
         images, labels = (frame_folders(run.streams, name) for name in ("images", "labels"))
         with writing(top):
             for name in (*images.values(), *labels.values()):
                 (top / name).mkdir(parents=True, exist_ok=True)
             (top / "data.yaml").write_text(
-                _data(class_names(run.prompts).values()), "ascii", newline="\n"
+                _data(class_names(run.labels).values()), "ascii", newline="\n"
             )
             for each in labelled_frames(run, folder, self.names):
                 size = each.info.width, each.info.height

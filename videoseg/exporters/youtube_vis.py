@@ -50,9 +50,9 @@ class YoutubeVis:
 
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the files from one pass over the run's Scenes; masks wait in temporary files."""
-        top, classes = folder / _FOLDER, classes_of(run.prompts)
+        top, classes = folder / _FOLDER, classes_of(run.labels)
         top.mkdir(exist_ok=True)
-        named = class_names(run.prompts).values()
+        named = class_names(run.labels).values()
         categories = [{"id": number, "name": name} for number, name in enumerate(named, 1)]
         about = {"description": "Tracks by videoseg"}
         head = {"info": about, "licenses": [], "categories": categories}

@@ -1,36 +1,34 @@
-"""Labels as the classes of a data set: numbered in the order of the prompts, each name once."""
+"""Labels as the classes of a data set: numbered in the order of a run's labels, each name once."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from videoseg.types import Prompt
-
 _BREAKS = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
 """What ends a line somewhere, shows nothing, or is no character."""
 
 
-def classes_of(prompts: Sequence[Prompt]) -> dict[str, int]:
-    """The place of each label, from 0; prompts with one label are one class."""
-    return {label: place for place, label in enumerate(dict.fromkeys(p.label for p in prompts))}
+def classes_of(labels: Sequence[str]) -> dict[str, int]:
+    """The place of each label, from 0; the same label again is the same class."""
+    return {label: place for place, label in enumerate(dict.fromkeys(labels))}
 
 
 def class_names(
-    prompts: Sequence[Prompt], forbidden: str = "", reserved: Collection[str] = ()
+    labels: Sequence[str], forbidden: str = "", reserved: Collection[str] = ()
 ) -> dict[str, str]:
     """What each label is called where classes need names: in the order of ``classes_of``.
 
     One line each that is not empty, and no two alike.
 
     Args:
-        prompts: The prompts.
+        labels: The labels of the run.
         forbidden: As ``one_line`` takes it.
         reserved: Names that mean something else in the format.
     """
-    labels = classes_of(prompts)
-    plain = (one_line(label, forbidden) for label in labels)
-    return dict(zip(labels, unlike(plain, reserved), strict=True))
+    classes = classes_of(labels)
+    plain = (one_line(label, forbidden) for label in classes)
+    return dict(zip(classes, unlike(plain, reserved), strict=True))
 
 
 def one_line(label: str, forbidden: str = "") -> str:

@@ -182,6 +182,11 @@ class RunReader(Protocol):
     made_with: Mapping[str, str]
     frames_in: Path | None
 
+    @property
+    def labels(self) -> Sequence[str]:
+        """Those of the prompts in their order, and then those that users gave to tracks."""
+        ...
+
     def detections(self) -> Iterator[tuple[str, int, Detections | None]]:
         """Yield ``stream, index, detections`` in the order of the run."""
         ...

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from videoseg.runlog.edits import Operation, Outline, apply, with_shapes
+from videoseg.runlog.edits import Operation, Outline, Rename, apply, with_shapes
 from videoseg.runlog.findings import Finding
 from videoseg.types import Instance, Mask, Scene, Shape, TrackedInstance
 
@@ -24,6 +24,11 @@ class Edited:
 
     operations: Sequence[Operation]
     outline: Callable[[Instance], Shape]
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Those that tracks were given, in the order in which they were."""
+        return [each.label for each in self.operations if isinstance(each, Rename)]
 
     def __call__(self, scene: Scene) -> Scene:
         """A Scene with all corrections."""

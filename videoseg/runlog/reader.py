@@ -7,7 +7,7 @@ import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -37,8 +37,17 @@ from videoseg.types import (
 )
 
 T = TypeVar("T")
-Edit: TypeAlias = Callable[[Scene], Scene]
-"""What is shown of a Scene as it was tracked."""
+
+
+class Edit(Protocol):
+    """What users have corrected."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Those that they gave to tracks."""
+
+    def __call__(self, scene: Scene) -> Scene:
+        """What is shown of a Scene as it was tracked."""
 
 
 def read_run(
@@ -110,6 +119,12 @@ class RunFolder:
         header = self._check_header(DETECTIONS, "detections")
         self.streams: Mapping[str, StreamInfo] = self._build(DETECTIONS, 1, streams_of, header)
         self.prompts: Sequence[Prompt] = self._build(DETECTIONS, 1, prompts_of, header)
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """See ``protocols.RunReader``."""
+        given = () if self._edit is None else self._edit.labels
+        return (*(prompt.label for prompt in self.prompts), *given)
 
     def count(self) -> tuple[int, int]:
         """How many whole records of Detections and of Scenes there are."""

@@ -16,7 +16,7 @@ from videoseg.formats.coco import box_of, score_of
 from videoseg.formats.images.label_png import LARGEST, LARGEST_NARROW, labels_of
 from videoseg.formats.label_classes import classes_of, one_line, utf8_text
 from videoseg.geometry import masks
-from videoseg.types import Prompt, Recorded, Scene, StreamInfo, TrackedInstance
+from videoseg.types import Recorded, Scene, StreamInfo, TrackedInstance
 
 _NS = 10**9
 _LARGEST_EXACT = 2**24
@@ -190,6 +190,6 @@ def tracks_json(image: LabelledImage) -> dict[str, Any]:
     }
 
 
-def class_table(prompts: Sequence[Prompt]) -> dict[str, str]:
+def class_table(labels: Sequence[str]) -> dict[str, str]:
     """Number of each class, from 1, and its label."""
-    return {str(place + 1): one_line(label) for label, place in classes_of(prompts).items()}
+    return {str(place + 1): one_line(label) for label, place in classes_of(labels).items()}
