@@ -323,8 +323,8 @@ def test_compiling_is_done_first_and_reported(
     part = model(name, weights, compile=True)
     with caplog.at_level("WARNING"):
         part.prepare(prompts_for(part)[:1])
-    # SAM 3's backbone serves two networks, each with a neck of its own.
-    assert len(asked) == (2 if name in ("sam3", "sam3-litetext-s0") else 1)
+    # SAM 3's backbone serves two networks, each with a neck of its own; one has words alone.
+    assert len(asked) == {"sam3": 3, "sam3-litetext-s0": 2}.get(name, 1)
     assert f"{part.card.name} compiled and warmed up in" in caplog.text
     monkeypatch.setattr(type(part), "_look", _raises(RuntimeError("no compiler")))
     with pytest.raises(ModelError, match="cannot be compiled here: no compiler; leave --compile"):
