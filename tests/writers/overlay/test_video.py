@@ -17,7 +17,7 @@ from tests.support import media, scenes
 from videoseg.errors import OutputError, UsageError
 from videoseg.formats.palette import colour_of
 from videoseg.sources.video import VideoSource
-from videoseg.types import Colour, Frame, RgbImage, Scene, StreamInfo
+from videoseg.types import Colour, Frame, Recorded, RgbImage, Scene, StreamInfo
 from videoseg.writers.overlay import Overlay, OverlayPng
 
 Objects = Callable[[Frame], Scene]
@@ -163,6 +163,23 @@ def test_a_source_that_starts_before_zero_is_moved_as_a_whole(tmp_path: Path) ->
     info = scenes.stream()
     path = overlay_of([grey(info)] * 3, tmp_path, info, (-30, 0, 24))
     assert times(frames_of(path)) == [0, Fraction(30, 600), Fraction(54, 600)]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [{"recorded": Recorded("/cam", "cam", 0, 0, 0)}, {"name": "1772000000050141859.png"}],
+    ids=["message of a log", "file of its own"],
+)
+def test_stamps_that_count_from_1970_begin_at_zero(origin: dict[str, Any], tmp_path: Path) -> None:
+    first = 1_772_000_000_050_141_859
+    info = replace(scenes.stream(), time_base=Fraction(1, 10**9), start_pts=first)
+    writer = Overlay()
+    writer.open(tmp_path, {info.stream: info}, ())
+    for index, pts in enumerate((first, first + 40_000_000)):
+        frame = Frame(info.stream, index, pts, info.time_base, grey(info), **origin)
+        writer.write(empty(frame), frame)
+    writer.close(complete=True)
+    assert times(frames_of(tmp_path / "overlay.mp4")) == [0, Fraction(4, 100)]
 
 
 def test_a_time_base_finer_than_the_container_is_rounded(tmp_path: Path) -> None:

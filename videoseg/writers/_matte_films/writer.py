@@ -52,14 +52,14 @@ _TOGETHER = 0
 class _Moments:
     """When each picture so far is shown, kept small since runs are long."""
 
-    named: bool = False
+    stamped: bool = False
     _numbers: array[int] = field(default_factory=lambda: array("q"))
 
     def add(self, moment: Moment) -> None:
         """Keep one."""
         duration = -1 if moment.duration is None else moment.duration
         self._numbers.extend((moment.index, moment.pts, duration))
-        self.named = moment.named
+        self.stamped = moment.stamped
 
     def __len__(self) -> int:
         return len(self._numbers) // 3
@@ -67,7 +67,7 @@ class _Moments:
     def __iter__(self) -> Iterator[Moment]:
         numbers = iter(self._numbers)
         for index, pts, duration in zip(numbers, numbers, numbers, strict=True):
-            yield Moment(index, pts, None if duration < 0 else duration, self.named)
+            yield Moment(index, pts, None if duration < 0 else duration, self.stamped)
 
 
 @dataclass(slots=True)

@@ -80,18 +80,20 @@ class Moment:
         index: The frame's index.
         pts: Its time in units of its stream's ``time_base``.
         duration: How long it is shown, in the same units, or None.
-        named: Whether it was a file of its own.
+        stamped: Whether its time may be a stamp, which counts from 1970: a picture that was a file
+            of its own, or a message of a log.
     """
 
     index: int
     pts: int
     duration: int | None
-    named: bool
+    stamped: bool
 
     @classmethod
     def of(cls, frame: Frame | Scene) -> Moment:
         """That of a frame."""
-        return cls(frame.index, frame.pts, frame.duration, frame.name is not None)
+        stamped = frame.name is not None or frame.recorded is not None
+        return cls(frame.index, frame.pts, frame.duration, stamped)
 
 
 class Film:
@@ -215,8 +217,8 @@ class Film:
         if self._coding.from_zero:
             shift, late = -pts, late or begin > 0
         else:
-            # Stamps of pictures may count from 1970: no player would wait for the first.
-            start = -self._time(self._info.start_pts) if moment.named else 0
+            # No player would wait from 1970 on for the first picture.
+            start = -self._time(self._info.start_pts) if moment.stamped else 0
             shift = start if start < 0 else max(start, -pts)
         self._begin_timecode(moment.index, begin, (pts + shift) * self._time_base)
         if self._sound is not None:
