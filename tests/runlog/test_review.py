@@ -19,7 +19,7 @@ from tests.support.media import clip
 from videoseg import Prompt, registry
 from videoseg.cli._app import run
 from videoseg.geometry import masks
-from videoseg.runlog.findings import Finding, clock_text
+from videoseg.runlog.findings import Finding
 from videoseg.runlog.review import MOST, Limits, Reviewer
 from videoseg.runlog.summary import Summary
 from videoseg.types import (
@@ -227,21 +227,6 @@ def test_json_holds_all_of_it() -> None:
     assert Finding.from_json(made) == finding
     nothing = Finding("never_found", 0, "dog")
     assert Finding.from_json(nothing.to_json()) == nothing
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (Fraction(177, 25), "0:07.08"),
-        (Fraction(0), "0:00.00"),
-        (Fraction(599999, 10000), "0:59.99"),
-        (Fraction(60), "1:00.00"),
-        (Fraction(3661), "1:01:01.00"),
-        (Fraction(-3, 2), "-0:01.50"),
-    ],
-)
-def test_times_as_people_write_them(seconds: Fraction, text: str) -> None:
-    assert clock_text(seconds) == text
 
 
 # Whole runs ------------------------------------------------------------------------------------

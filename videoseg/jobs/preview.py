@@ -18,6 +18,7 @@ from videoseg.drawing.outlines import Painter
 from videoseg.drawing.planes import RGB
 from videoseg.drawing.ruler import with_ruler
 from videoseg.errors import SourceError
+from videoseg.formats.clock import clock_text
 from videoseg.geometry.rings import scaled
 from videoseg.jobs.job import Job
 from videoseg.outlines.vectorizer import Vectorizer
@@ -240,7 +241,8 @@ def _tile(
     planes = [np.array(small[..., channel], np.uint8) for channel in range(3)]
     painter = Painter(RGB, *size, _OPACITY, labels=True, caption=_caption)
     painter.paint(planes, _scene(look, prompts, size, vectorizer))
-    lines = [(" + ".join(look.reasons) + f"   frame {look.frame.index}   {_clock(look)}", INK)]
+    time = clock_text(look.frame.seconds, decimals=3)
+    lines = [(" + ".join(look.reasons) + f"   frame {look.frame.index}   {time}", INK)]
     lines += [
         (f"{p.label}: not known to the model" if n in refused else _found(look, n, p), _PALE)
         for n, p in enumerate(prompts)
@@ -283,15 +285,6 @@ def _found(look: PreviewedFrame, number: int, prompt: Prompt) -> str:
     if not look.followed:
         return f"{prompt.label}: marked on frame {max(m for m in marks if m < here)}, not followed"
     return f"{prompt.label}: followed, {scores}"
-
-
-def _clock(look: PreviewedFrame) -> str:
-    """Hours, minutes and seconds, cut to milliseconds."""
-    whole, thousandths = divmod(int(abs(look.frame.seconds) * 1000), 1000)
-    minutes, seconds = divmod(whole, 60)
-    hours = f"{minutes // 60}:{minutes % 60:02d}" if minutes >= 60 else f"{minutes}"
-    sign = "-" if look.frame.seconds < 0 else ""
-    return f"{sign}{hours}:{seconds:02d}.{thousandths:03d}"
 
 
 def _line(text: str, width: int, ink: int) -> RgbImage:

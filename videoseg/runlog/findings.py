@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
+from videoseg.formats.clock import clock_text
 from videoseg.runlog.codec import Json, fraction_text
 
 Kind: TypeAlias = Literal["never_found", "ended", "shrank", "grew", "jumped", "low_score"]
@@ -93,13 +94,3 @@ class Finding:
 def is_exact_time(text: str) -> bool:
     """Whether this is a time as ``Finding.to_json`` writes it."""
     return _EXACT_TIME.fullmatch(text) is not None
-
-
-def clock_text(seconds: Fraction) -> str:
-    """Minutes, seconds and hundredths (``0:07.08``), with hours where there are any."""
-    sign = "-" if seconds < 0 else ""
-    whole, hundredths = divmod(int(abs(seconds) * 100), 100)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    head = f"{hours}:{minutes:02}" if hours else f"{minutes}"
-    return f"{sign}{head}:{rest:02}.{hundredths:02}"
