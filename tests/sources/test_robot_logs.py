@@ -162,10 +162,19 @@ def test_bags(tmp_path: Path, storage: robot_logs.Storage) -> None:
         assert [frame.pts for frame in own] == [stamp + offset for stamp in STAMPS]
     topics = RosbagSource().describe(str(path))
     assert [(each.name, each.count) for each in topics] == [("/a/raw", COUNT), ("/b/coded", COUNT)]
-    if storage == "mcap":  # its file by itself, as after a crash
-        (inside,) = path.glob("*.mcap")
-        assert registry.source_for(str(inside)) == "mcap"
+    if storage != "ros1":  # its file by itself, as after a crash
+        (inside,) = (each for each in path.iterdir() if each.suffix != ".yaml")
+        assert registry.source_for(str(inside)) == ("mcap" if storage == "mcap" else "rosbag")
         assert [frame.pts for frame in read(inside)[1]] == [frame.pts for frame in frames]
+
+
+@pytest.mark.parametrize("name", ["run #3", "50%25?", "a b&c"])
+def test_a_database_is_read_whatever_its_name(tmp_path: Path, name: str) -> None:
+    written = [Written("/cam", START, START, IMAGES[0])]
+    path = robot_logs.ros_bag(tmp_path / "log", written, "sqlite3").rename(tmp_path / name)
+    assert len(read(path)[1]) == 1
+    (inside,) = path.glob("*.db3")
+    assert len(read(inside)[1]) == 1
 
 
 def test_json_and_ros1_in_mcap(tmp_path: Path) -> None:
@@ -416,7 +425,12 @@ def test_a_chunk_that_claims_to_be_huge_takes_no_memory(tmp_path: Path) -> None:
 
 
 def test_what_is_no_log_says_so(tmp_path: Path) -> None:
-    for name, data in (("a.mcap", b""), ("b.mcap", b"RIFF" * 9), ("c.bag", b"#ROSBAG V2.0\n")):
+    for name, data in (
+        ("a.mcap", b""),
+        ("b.mcap", b"RIFF" * 9),
+        ("c.bag", b"#ROSBAG V2.0\n"),
+        ("d.db3", b"SQLite"),
+    ):
         path = tmp_path / name
         path.write_bytes(data)
         with pytest.raises(SourceError) as caught:

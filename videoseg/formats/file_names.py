@@ -15,7 +15,7 @@ VIDEOS = frozenset({
     ".mts", ".mxf", ".nut", ".obu", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 })  # fmt: skip
 """Endings by which a file in a folder is taken for a video; a file that is named may have any."""
-LOGS = frozenset({".bag", ".mcap"})
+LOGS = frozenset({".bag", ".db3", ".mcap"})
 """Endings by which a file in a folder is taken for the log of a robot."""
 COUNTER = re.compile(r"%(?:0(\d+))?d|(#+)")
 """``%d``, ``%04d`` or ``####`` in a file name."""

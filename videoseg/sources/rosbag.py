@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from videoseg.formats.robotics.bag_reader import bag_reader
+from videoseg.formats.robotics.bag_reader import DATABASE, bag_reader
 from videoseg.formats.robotics.log_messages import LogReader
 from videoseg.formats.robotics.recordings import is_bag
 from videoseg.sources._logs.source import LogSource
@@ -22,12 +22,12 @@ class RosbagSource(LogSource):
 
     @classmethod
     def accepts(cls, location: str) -> float:
-        """How well it fits: best for ``.bag`` files and folders that a recorder of ROS 2 made."""
+        """How well it fits: best for ``.bag`` and ``.db3`` files and folders of ROS 2."""
         if is_address(location):
             return 0
         path = Path(location)
         try:
-            named = location.lower().endswith(".bag") and not path.is_dir()
+            named = location.lower().endswith((".bag", DATABASE)) and not path.is_dir()
             return float(named or is_bag(path))
         except (OSError, ValueError):
             return 0

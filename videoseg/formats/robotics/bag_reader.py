@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from videoseg.errors import MissingDependencyError, SourceError, VideosegError
 from videoseg.formats.robotics.log_messages import (
@@ -26,6 +27,9 @@ from videoseg.formats.robotics.topics import ros1_name
 
 METADATA = "metadata.yaml"
 """File in a folder that ``ros2 bag record`` has made."""
+DATABASE = ".db3"
+"""Ending of a file of SQLite in such a folder; a recorder that crashed leaves it by itself."""
+SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 def bag_reader(path: Path) -> LogReader:
@@ -36,7 +40,7 @@ def bag_reader(path: Path) -> LogReader:
         MissingDependencyError: The package is not installed.
     """
     reader = BagReader(path)
-    if path.is_dir() or not is_ros1(path):
+    if _is_ros2(path) or not is_ros1(path):
         return reader
     try:
         if has_index(path):
@@ -95,21 +99,22 @@ class BagReader:
     @contextmanager
     def _opened(self) -> Generator[Any]:
         """An open reader; whatever is wrong with the bag becomes a ``SourceError``."""
-        module = _package("rosbag2" if self.path.is_dir() else "rosbag1")
+        two = _is_ros2(self.path)
+        module = _package("rosbag2" if two else "rosbag1")
         try:
-            with module.Reader(self.path) as bag:
+            with module.Reader(_AddressedPath(self.path) if two else self.path) as bag:
                 yield bag
         except (VideosegError, GeneratorExit):
             raise
         except Exception as error:  # the package and those below it have errors of many kinds
-            advice = "ros2 bag reindex" if self.path.is_dir() else "rosbag reindex"
+            advice = "ros2 bag reindex" if two else "rosbag reindex"
             why = " ".join(str(error).split()).rstrip(".")
             raise SourceError(
                 f"{self.path}: is damaged or incomplete as a bag ({why}); '{advice}' may mend it"
             ) from error
 
     def _channel(self, connection: Any) -> Channel:
-        two, found = self.path.is_dir(), connection.msgdef
+        two, found = _is_ros2(self.path), connection.msgdef
         version = 2 if two else 1
         text = found.data
         if found.format.name == "NONE":
@@ -123,6 +128,20 @@ class BagReader:
             encoding=getattr(connection.ext, "serialization_format", "")
             or ("cdr" if two else "ros1"),
         )
+
+
+class _AddressedPath(type(Path())):  # type: ignore[misc]  # the kind of this machine
+    """A path whose ``#``, ``?`` and ``%`` stand for themselves in a database's address.
+
+    The package puts it into one as it is.
+    """
+
+    def __format__(self, form: str) -> str:
+        return quote(super().__format__(form), safe="/:\\")
+
+
+def _is_ros2(path: Path) -> bool:
+    return path.is_dir() or path.suffix == DATABASE
 
 
 def _package(name: str) -> Any:

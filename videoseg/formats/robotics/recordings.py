@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from videoseg.formats.robotics.bag_reader import METADATA, bag_reader
+from videoseg.formats.robotics.bag_reader import (
+    DATABASE,
+    METADATA,
+    SQLITE_MAGIC,
+    bag_reader,
+)
 from videoseg.formats.robotics.log_messages import Channel, Damage, LogMessage, LogReader
 from videoseg.formats.robotics.mcap_reader import McapReader
 from videoseg.formats.robotics.mcap_records import MAGIC
@@ -19,12 +24,13 @@ def is_mcap(path: Path) -> bool:
 
 
 def is_bag(path: Path) -> bool:
-    """Whether a file is a bag of ROS 1, or a folder one of ROS 2.
+    """Whether a file is a bag of ROS 1, or a folder or a database one of ROS 2.
 
     Other programs have a ``metadata.yaml``, too, in which something else stands.
     """
     if not path.is_dir():
-        return _begin(path).startswith(ROS1_MAGIC)
+        is_database = path.suffix == DATABASE and _begin(path).startswith(SQLITE_MAGIC)
+        return is_database or _begin(path).startswith(ROS1_MAGIC)
     metadata = path / METADATA
     if not metadata.is_file():
         return False
@@ -46,7 +52,7 @@ def _begin(path: Path) -> bytes:
     if not path.is_file():
         return b""
     with path.open("rb") as file:
-        return file.read(len(ROS1_MAGIC))
+        return file.read(len(SQLITE_MAGIC))
 
 
 def reader_of(location: str) -> LogReader:
