@@ -72,7 +72,11 @@ def test_a_topic_that_is_not_there_names_the_nearest(
     log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["info", str(log), "--topic", "/frond/image"]) == 1
-    assert "no topic fits '/frond/image'; did you mean /front/image" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no topic fits '/frond/image'; did you mean /front/image" in said
+    # A topic that is there, but has no pictures.
+    assert run(["segment", str(log), "dog", "--topic", "/tf", "--dry-run"]) == 1
+    assert "no topic with pictures fits '/tf'; there are /front/image" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

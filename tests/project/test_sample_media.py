@@ -126,7 +126,7 @@ def test_the_log_of_a_robot_shows_what_its_recipe_draws() -> None:
     assert source.dropped == 0
     others = [topic for topic in source.describe(str(robot.LOG)) if not topic.has_pictures]
     assert [(topic.name, topic.count) for topic in others] == [("/joint_states", 152), ("/tf", 152)]
-    assert any("missing in 1 places, about 10 in all" in note for note in source.notes)
+    assert any("pictures are missing: 1 (about 10 in all)" in note for note in source.notes)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from videoseg.cli._media import duration_text
 from videoseg.cli._plan import in_bytes
 from videoseg.cli._streams import print_json
+from videoseg.cli._summary import count
 from videoseg.cli._terminal import tell
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def show_topics(location: str, topics: Sequence[TopicInfo], *, as_json: bool) ->
     if as_json:
         print_json({"bytes": stored, "topics": [_plain(topic) for topic in topics]})
         return
-    tell(f"{Path(location).name}: {len(topics)} topics, {in_bytes(stored)}")
+    tell(f"{Path(location).name}: {count(len(topics), 'topic')}, {in_bytes(stored)}")
     for topic in sorted(topics, key=lambda topic: not topic.has_pictures):
         tell(f"  {topic.name}")
         tell(f"    {', '.join(_said(topic))}")
@@ -35,7 +36,7 @@ def _said(topic: TopicInfo) -> Iterator[str]:
     elif topic.has_pictures:
         yield "no picture that can be read"
     if topic.count is not None:
-        yield f"{topic.count} messages"
+        yield count(topic.count, "message")
     if topic.rate is not None:
         yield f"about {topic.rate:.4g} a second"
     if topic.seconds is not None:

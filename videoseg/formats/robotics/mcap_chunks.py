@@ -195,7 +195,7 @@ def _streamed(chunk: _Chunk, damage: Damage) -> Iterator[tuple[int, memoryview]]
         if left < 0:
             raise _ChunkError("damaged")
         if length > LARGEST:
-            damage.counts["too large"] += 1
+            damage.counts["records that are too large"] += 1
             content.skip(length)
         else:
             yield kind, memoryview(content.take(length))

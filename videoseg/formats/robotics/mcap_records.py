@@ -63,7 +63,7 @@ def records(
             if wants_chunk(place):
                 yield from chunk_records(file, begin, length, damage)
         elif kind in _WANTED and length > LARGEST:
-            damage.counts["too large"] += 1
+            damage.counts["records that are too large"] += 1
         elif kind in _WANTED:
             yield kind, memoryview(file.read(length))
         place = begin + length

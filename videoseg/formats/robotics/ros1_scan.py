@@ -142,7 +142,7 @@ class Ros1Scan:
                             time = _time(fields)
                             yield LogMessage(known[number], time, time, 0, data)
                     except _DamagedError:
-                        damage.counts["damaged records"] += 1
+                        damage.counts["records that are damaged"] += 1
         except OSError as error:
             raise SourceError(f"{self.path}: cannot be read ({error.strerror})") from error
 

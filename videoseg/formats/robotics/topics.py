@@ -32,17 +32,18 @@ def stream_names(topics: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def chosen_topics(topics: Sequence[str], globs: Sequence[str]) -> list[str]:
+def chosen_topics(topics: Sequence[str], globs: Sequence[str], what: str = "topic") -> list[str]:
     """The topics that one of some patterns fits, in their own order; all where there is no pattern.
 
     ``*`` stands for any letters, also for slashes, ``?`` for one; ``camera/*`` fits ``/camera/a``.
+    ``what`` says what each of the topics is.
 
     Raises:
         ValueError: A pattern fits none; says which topics there are, the nearest first.
     """
     for glob in globs:
         if not any(_fits(topic, glob) for topic in topics):
-            raise ValueError(f"no topic fits {glob!r}; {_there_are(topics, glob)}")
+            raise ValueError(f"no {what} fits {glob!r}; {_there_are(topics, glob)}")
     return [topic for topic in topics if not globs or any(_fits(topic, each) for each in globs)]
 
 

@@ -17,7 +17,7 @@ simulation begins anew, and a smaller step that messages have overtaken each oth
 _GAP = 1.5
 """Usual distances of two pictures from which one is missing between them."""
 LATE = "with a stamp that is not later than the one before"
-NO_STAMP = "without a stamp, whose times go on as the log does"
+NO_STAMP = "messages without a stamp, whose times go on as the log does"
 NUDGED = "times moved by 1 ns, to be later than the one before"
 SET_BACK = "places where the clock went back, from where on times go on as the log does"
 

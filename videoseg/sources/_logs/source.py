@@ -123,7 +123,7 @@ class LogSource(ABC):
     def notes(self) -> tuple[str, ...]:
         """What people should know about this input; see the class."""
         read = [note for reader in self._readers for note in reader.notes()]
-        damage = [f"{count} {what} were left out" for what, count in self._damage.counts.items()]
+        damage = [f"{what} and were left out: {n}" for what, n in self._damage.counts.items()]
         ends = (
             [f"the log is incomplete: {self._damage.truncated}"] if self._damage.truncated else []
         )
@@ -148,7 +148,7 @@ class LogSource(ABC):
                 has_pictures=topic.kind is not None,
                 size=self._size(log, topic),
             )
-            for name in self._chosen(location, list(topics))
+            for name in self._chosen(location, list(topics), "topic")
         ]
 
     def open(self, location: str) -> Mapping[str, StreamInfo]:
@@ -181,7 +181,7 @@ class LogSource(ABC):
         ]
         self._opened = tuple(each for each in opened if each is not None)
         if not self._opened:
-            raise SourceError(f"{location}: no picture can be read: {'; '.join(found)}")
+            raise SourceError(f"{location}: no picture can be read; {'; '.join(found)}")
         self._log, self._location, self._found = log, location, tuple(found)
         return {each.info.stream: each.info for each in self._opened}
 
@@ -245,14 +245,16 @@ class LogSource(ABC):
             return False  # so far
         return bool(names) and all(self._size(log, topics[name]) is not None for name in names)
 
-    def _chosen(self, location: str, names: list[str]) -> list[str]:
-        """Those of some topics that are asked for.
+    def _chosen(
+        self, location: str, names: list[str], what: str = "topic with pictures"
+    ) -> list[str]:
+        """Those of some topics that are asked for; ``what`` is said of one.
 
         Raises:
             SourceError: A pattern fits none.
         """
         try:
-            return chosen_topics(names, globs_of(self.topics))
+            return chosen_topics(names, globs_of(self.topics), what)
         except ValueError as error:
             raise SourceError(f"{location}: {error}; videoseg info lists all topics") from error
 
@@ -337,7 +339,7 @@ class LogSource(ABC):
             return None
         if sample.size is None:
             why = ", ".join(f"{count} {reason}" for reason, count in sample.lost.items())
-            found.append(f"{topic.name}: no picture can be read: {why or 'it is empty'}")
+            found.append(f"{topic.name} has no picture that can be read: {why or 'it is empty'}")
             return None
         stamp = self.stamp
         if stamp == "header" and not sample.has_stamps:

@@ -99,12 +99,12 @@ class TopicReader:
         name = self.info.stream
         if self.lost.total():
             reasons = ", ".join(f"{count} {why}" for why, count in self.lost.items() if count)
-            yield f"{name}: {self.lost.total()} messages were left out: {reasons}"
+            yield f"{name}: messages left out: {self.lost.total()} ({reasons})"
         for what, count in self.clock.counts.items():
             if what != LATE:
-                yield f"{name}: {count} {what}"
+                yield f"{name}: {what}: {count}"
         if self.clock.gaps:
             yield (
-                f"{name}: pictures are missing in {self.clock.gaps} places, about "
-                f"{self.clock.missing} in all"
+                f"{name}: places where pictures are missing: {self.clock.gaps} (about "
+                f"{self.clock.missing} in all)"
             )
