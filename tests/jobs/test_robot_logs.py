@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.kill_resume import contents
-from tests.support import robot_logs
+from tests.support import media, robot_logs
 from tests.support.fakes import Colours
 from tests.support.robot_logs import LATENCY, Written
 from videoseg import Job, Prompt, __version__, load_config, registry
@@ -106,8 +106,21 @@ def test_the_file_says_what_made_it(log: Path, tmp_path: Path) -> None:
         found = {note.name: note.metadata for note in reading.make_reader(file).iter_metadata()}
     said = found["videoseg"]
     assert (said["model"], said["videoseg"]) == ("colours", __version__)
+    recorded = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert json.loads(said["settings"]) == recorded["settings"]
     assert len(said["settings_sha256"]) == 64
     assert found["videoseg.classes"] == {"1": "square"}
+
+
+def test_a_log_becomes_a_log_where_no_outputs_are_named(log: Path, tmp_path: Path) -> None:
+    with Job(log, (Prompt("square", "red"),), load_config(flags={"model": "orange"})) as made:
+        done = made.run(tmp_path / "log")
+    assert "run.segmented.mcap" in done.outputs
+    assert any(name.endswith(".svg") for name in done.outputs)
+    with Job(
+        media.film(), (Prompt("square", "red"),), load_config(flags={"model": "orange"})
+    ) as made:
+        assert not [name for name in made.run(tmp_path / "film").outputs if ".mcap" in name]
 
 
 def test_a_run_that_is_gone_on_with_makes_the_same_bytes(log: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from videoseg.config.run_settings import AUTO
 from videoseg.config.tables import output_kind
 from videoseg.edges.soft_edges import HARD, SoftEdges
 from videoseg.errors import OutputExistsError, UsageError, shown
+from videoseg.formats.robotics.recordings import is_recording
 from videoseg.jobs.inputs import Location
 from videoseg.protocols import Exporter, TakesMattes, Writer
 from videoseg.runlog.manifest import NAME as MANIFEST
@@ -23,6 +24,8 @@ from videoseg.types import StreamInfo
 
 VIDEO_OUTPUTS = ("svg", "animated-svg", "overlay", "masks")
 """What a run makes of a video where the settings say ``auto``."""
+LOG_OUTPUTS = (*VIDEO_OUTPUTS, "mcap")
+"""What a run makes of a robot's log likewise: the log's own readers want a log."""
 STILL_OUTPUTS = ("svg", "overlay-png", "masks")
 """What a run makes of a photograph where the settings say ``auto``."""
 FOR_STILLS = {"overlay": "overlay-png"}
@@ -36,11 +39,16 @@ def outputs_of(
     names = config.run.write
     still = all(info.still for info in streams.values())
     if AUTO in names:
-        fitting = STILL_OUTPUTS if still else VIDEO_OUTPUTS
+        fitting = STILL_OUTPUTS if still else _fitting(streams)
         names = (*fitting, *(name for name in names if name != AUTO))
     if still:
         names = tuple(FOR_STILLS.get(name, name) for name in names)
     return {name: config.part(output_kind(name), name) for name in dict.fromkeys(names)}
+
+
+def _fitting(streams: Mapping[str, StreamInfo]) -> tuple[str, ...]:
+    places = {info.location for info in streams.values() if info.location is not None}
+    return LOG_OUTPUTS if any(map(is_recording, places)) else VIDEO_OUTPUTS
 
 
 def writers_of(outputs: Mapping[str, Writer | Exporter]) -> dict[str, Writer]:

@@ -62,7 +62,7 @@ class Plan:
 
 
 def made_with(plan: Mapping[str, Json]) -> dict[str, str]:
-    """What made a run, in a few words for outputs that say so: model, version, settings.
+    """What made a run, for outputs that say so: model, version, and the settings as JSON.
 
     Args:
         plan: As ``Plan.to_json`` gives it, or ``run.json`` holds it.
@@ -71,6 +71,7 @@ def made_with(plan: Mapping[str, Json]) -> dict[str, str]:
     return {
         "model": str(plan["model"]["name"]),
         "videoseg": str(plan["versions"].get("videoseg", "")),
+        "settings": settings,
         "settings_sha256": hashlib.sha256(settings.encode()).hexdigest(),
     }
 
