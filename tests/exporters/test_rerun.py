@@ -33,6 +33,21 @@ def test_it_writes_one_file_that_is_sound(kind: str, tmp_path: Path) -> None:
     assert "1 file verified without error" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("types", ["foxglove", "ros2"])
+def test_it_finds_nothing_wrong_with_an_mcap_of_ours(types: str, tmp_path: Path) -> None:
+    run = recordings.run_over(recordings.mcap_log(tmp_path / "drive.mcap"))
+    folder = export("mcap", run, tmp_path / "out", types=types, passthrough="all")
+    done = subprocess.run(
+        [sys.executable, "-m", "rerun", "mcap", "check", folder / "drive.segmented.mcap"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if "/videoseg/" in line]
+    assert len(rows) == 3 * len(recordings.STREAMS)
+    assert {(row[0], row[-1]) for row in rows} == {("ok", "\N{EM DASH}")}
+
+
 def test_each_picture_of_a_log_has_its_objects_at_its_stamp(tmp_path: Path) -> None:
     run = recordings.run_over(recordings.mcap_log(tmp_path / "drive.mcap"))
     found = columns(export("rerun", run, tmp_path / "out") / "drive.segmented.rrd")

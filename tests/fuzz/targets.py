@@ -67,6 +67,7 @@ from videoseg.runlog.staging import STAGING, settle
 from videoseg.runlog.summary import Summary
 from videoseg.settings import settings_of
 from videoseg.sources._logs.source import LogSource
+from videoseg.sources.images.stamps import AUTO, stamps_of
 from videoseg.sources.mcap import McapSource
 from videoseg.sources.rosbag import RosbagSource
 from videoseg.types import Bezier, Frame, Instance, Part, Prompt, RgbImage, Shape, StreamInfo
@@ -308,6 +309,16 @@ def _read(source: LogSource, path: Path) -> None:
         source.close()
 
 
+def times_of_pictures(data: bytes) -> None:
+    """A list of times beside two pictures: those that are taken rise and fit 64 bits."""
+    listed = _file("pictures/timestamps.txt", data)
+    pictures = [listed.with_name(name) for name in ("a.png", "b.png")]
+    found, _ = stamps_of(pictures, AUTO)
+    if found is not None:
+        assert len(found.paths) == len(found.times) == 2
+        assert -(2**63) <= found.times[0] < found.times[1] < 2**63
+
+
 def log_message(data: bytes) -> None:
     """A message with a picture: its schema and encoding in a line, then its bytes."""
     said, _, content = data.partition(b"\n")
@@ -348,6 +359,7 @@ TARGETS: Mapping[str, Target] = {
         mcap_pieces,
         ros1_bag,
         log_message,
+        times_of_pictures,
     )
 }
 
