@@ -240,6 +240,13 @@ def test_half_a_jpeg_with_a_thumbnail_is_none(tmp_path: Path) -> None:
         ImageSource().open(str(path))
 
 
+@pytest.mark.parametrize("name", ["drive_0.db3", "clip.mp4"])
+def test_a_folder_of_other_inputs_names_one_of_them(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(SourceError, match=rf"holds no image; give a file in it, such as {name}"):
+        ImageSource().open(str(tmp_path))
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="holds no image"):
         ImageSource().open(str(tmp_path))

@@ -17,7 +17,7 @@ from annotated_types import Ge, Gt
 from typing_extensions import Doc
 
 from videoseg.errors import SourceError, SourceNotFoundError
-from videoseg.formats.file_names import COUNTER, PICTURES, is_picture, natural
+from videoseg.formats.file_names import COUNTER, PICTURES, is_log, is_picture, is_video, natural
 from videoseg.formats.images.colour import Background
 from videoseg.formats.images.picture import decoded_image, is_film, rgb8
 from videoseg.settings import Guarded
@@ -270,6 +270,9 @@ def _folder(folder: Path) -> Sequenced:
     """Its images in natural order, and the first one's number where all are numbered in a row."""
     paths = sorted(filter(is_picture, folder.iterdir()), key=lambda path: natural(path.name))
     if not paths:
+        other = next((each for each in folder.iterdir() if is_video(each) or is_log(each)), None)
+        if other is not None:
+            raise SourceError(f"{folder}: holds no image; give a file in it, such as {other.name}")
         raise SourceError(
             f"{folder}: holds no image; give a folder of {', '.join(sorted(PICTURES))}"
         )
