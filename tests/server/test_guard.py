@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,9 @@ def test_other_addresses_are_reached_by_number_and_by_their_names() -> None:
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "http://127.0.0.1:9999"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
+        ({"origin": "http://[a]:8000"}, 403),
+        ({"origin": ""}, 403),
         ({"origin": f"http://{HOST}@evil.example"}, 403),
         ({"origin": (f"http://{HOST}", "http://evil.example")}, 403),
         ({"sec_fetch_site": "same-origin", "sec_fetch_mode": "cors"}, 200),
@@ -193,8 +197,15 @@ def test_a_body_that_grows_too_large_is_cut_off() -> None:
 def test_only_uploads_may_be_large() -> None:
     limits = Limits(body_bytes=10, upload_bytes=100, uploads=("/jobs",))
     app = Guard(echo, HERE, limits)
-    assert ask(app, request("POST", "/jobs"), b"x" * 50).status == 200
-    assert ask(app, request("POST", "/v1/point"), b"x" * 50).status == 413
+    kind = "multipart/form-data; boundary=x"
+    assert ask(app, request("POST", "/jobs", content_type=kind), b"x" * 50).status == 200
+    assert ask(app, request("POST", "/v1/point", content_type=kind), b"x" * 50).status == 413
+
+
+@pytest.mark.parametrize("kind", ["application/json", (), ("multipart/form-data", "text/plain")])
+def test_what_is_read_into_memory_is_no_upload(kind: Any) -> None:
+    app = Guard(echo, HERE, Limits(body_bytes=10, upload_bytes=100, uploads=("/jobs",)))
+    assert ask(app, request("POST", "/jobs", content_type=kind), b"x" * 50).status == 413
 
 
 def test_a_body_that_comes_too_slowly_is_ended() -> None:
@@ -247,7 +258,8 @@ def test_bodies_together_take_bounded_memory() -> None:
     for _ in range(3):  # what was held is given back
         assert ask(app, request("POST"), b"x" * 50).status == 200
     uploading = Guard(echo, HERE, Limits(held_bytes=50, uploads=("/jobs",)))
-    assert ask(uploading, request("POST", "/jobs"), b"x" * 99).status == 200
+    form = request("POST", "/jobs", content_type="multipart/form-data; boundary=x")
+    assert ask(uploading, form, b"x" * 99).status == 200
 
 
 def test_a_fault_is_one_sentence_and_names_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,12 +14,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from videoseg.errors import shown
 from videoseg.server.asgi import Refusal, Scope, values_of
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
+_ORIGIN = re.compile(r"https?://([^/?#@\\\s]+)")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER = "bearer "
 _KEYS = 4096
@@ -149,7 +150,7 @@ class Access:
         """Pages of other servers can neither ask nor embed; links from them can be followed."""
         host = values_of(scope, "host")[0].lower()
         origins = values_of(scope, "origin")
-        if any(urlsplit(origin.lower()).netloc != host for origin in map(_plain, origins)):
+        if any(_host_of(origin) != host for origin in origins):
             return Refusal(403, "pages of other servers may not ask this one")
         site = values_of(scope, "sec-fetch-site")
         foreign = any(each in ("cross-site", "same-site") for each in site)
@@ -201,9 +202,10 @@ class Access:
         return Refusal(303, "go on without the token", {"location": location, "set-cookie": cookie})
 
 
-def _plain(origin: str) -> str:
-    """An origin that has a host, or one that no server has (``null``, or nonsense)."""
-    return origin if re.fullmatch(r"https?://[^/?#@\\\s]+", origin, re.IGNORECASE) else "none://?"
+def _host_of(origin: str) -> str | None:
+    """Host and port of an origin; None where it has none (``null``, or nonsense)."""
+    found = _ORIGIN.fullmatch(origin.lower())
+    return None if found is None else found[1]
 
 
 def _tokens(scope: Scope) -> list[str]:

@@ -63,3 +63,9 @@ def values_of(scope: Scope, name: str) -> list[str]:
     """All values of a header of a request, by its name in lower case."""
     wanted = name.encode()
     return [value.decode("latin-1") for key, value in scope["headers"] if key == wanted]
+
+
+def is_form(scope: Scope) -> bool:
+    """Whether a request is a form, whose files go to the disk and not into memory."""
+    kinds = [kind.partition(";")[0].strip().lower() for kind in values_of(scope, "content-type")]
+    return kinds == ["multipart/form-data"]

@@ -21,6 +21,7 @@ from videoseg.server.asgi import (
     RefusedError,
     Scope,
     Send,
+    is_form,
     values_of,
 )
 
@@ -49,8 +50,8 @@ class Limits:
 
     Attributes:
         body_bytes: Of one request.
-        upload_bytes: Of one request to a path of ``uploads``.
-        uploads: Paths that take more.
+        upload_bytes: Of one form that is sent to a path of ``uploads``.
+        uploads: Paths that take more in forms, whose files go to the disk.
         grace_seconds: For a body, before its rate counts.
         least_rate: Bytes a second, on average, with which a body must come after that.
         requests: That are worked on at once; further ones are sent away.
@@ -65,9 +66,9 @@ class Limits:
     requests: int = 256
     held_bytes: int = 256 << 20
 
-    def most(self, path: str) -> int:
-        """Bytes that a body may have."""
-        return self.upload_bytes if path in self.uploads else self.body_bytes
+    def is_upload(self, scope: Scope) -> bool:
+        """Whether a request may bring a file."""
+        return scope["path"] in self.uploads and is_form(scope)
 
 
 class Guard:
@@ -147,11 +148,11 @@ class _Exchange:
         self, scope: Scope, receive: Receive, send: Send, limits: Limits, load: _Load
     ) -> None:
         self.held = 0
-        self._load, self._is_upload = load, scope["path"] in limits.uploads
+        self._load, self._is_upload = load, limits.is_upload(scope)
         self.started = self.ended = False
         self.refused: Refusal | None = None
         self._receive, self._send, self._limits = receive, send, limits
-        self._most = limits.most(scope["path"])
+        self._most = limits.upload_bytes if self._is_upload else limits.body_bytes
         self._claimed = values_of(scope, "content-length")
         self._bytes, self._whole = 0, False
         self._clock = asyncio.get_running_loop().time
