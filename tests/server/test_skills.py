@@ -23,6 +23,8 @@ from videoseg.geometry import masks
 from videoseg.models._hosted.reading import Limits as ReadingLimits
 from videoseg.models.moondream import Moondream, outlined
 from videoseg.server.access import Access
+from videoseg.server.asgi import RefusedError
+from videoseg.server.model_thread import ModelThread
 from videoseg.types import Cue, Detections, Frame, Instance, ModelCard, Prompt, RgbImage
 
 web.need_web()
@@ -375,6 +377,26 @@ def test_what_waits_is_bounded() -> None:
             answers = list(clients.map(once, range(12)))
     assert {status for status, _ in answers} == {200, 503}
     assert all("retry-after" in headers for status, headers in answers if status == 503)
+
+
+def test_many_values_in_a_small_request_take_no_memory() -> None:
+    body = b'{"image_url": "data:", "object": "a", "more": [' + b"[]," * 100_001 + b"[]]}"
+    with web.answering(Pieces()) as place:
+        status, _, said = web.send(
+            place, "POST", "/v1/detect", body, content_type="application/json"
+        )
+    assert status == 413
+    assert b"more than 100,000 values" in said
+
+
+def test_the_end_comes_where_nobody_waits_for_an_answer_any_more() -> None:
+    thread = ModelThread(Pieces())
+    left = thread.ask(picture(), Prompt(text="red"))
+    asked = thread.ask(picture(), Prompt(text="red"))
+    assert left.cancel()
+    thread.close()
+    with pytest.raises(RefusedError, match="the server ends"):
+        asked.result(0)
 
 
 def test_a_services_key_is_in_no_answer_and_no_log(

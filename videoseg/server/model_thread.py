@@ -118,9 +118,11 @@ class ModelThread:
                 thread.join(_LAST_SECONDS)
         while not self._waiting.empty():
             try:
-                self._waiting.get_nowait().fail(_ended())
+                question = self._waiting.get_nowait()
             except queue.Empty:
                 break
+            if question.answer.set_running_or_notify_cancel():  # else nobody waits for it any more
+                question.fail(_ended())
         if not any(thread.is_alive() for thread in self._threads):
             self.model.close()
 

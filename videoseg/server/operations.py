@@ -23,6 +23,8 @@ _JSON = "application/json"
 _REFERENCE = "#/components/schemas/{model}"
 _LONGEST = 300
 """Letters of a message about a request."""
+_MOST_VALUES = 100_000
+"""In the JSON of a request: as many bytes of empty lists take 40 times their room in memory."""
 _PROBLEMS = {
     400: "It is no request to this server.",
     401: "A token is asked for, or the one that came is wrong.",
@@ -109,6 +111,11 @@ def checked(body: bytes | str, form: type[Asked]) -> Asked:
         RefusedError: It does not fit; says where and why.
     """
     try:
+        text = body.encode() if isinstance(body, str) else body
+        if sum(text.count(mark) for mark in (b"[", b"{", b",")) > _MOST_VALUES:
+            raise RefusedError(
+                Refusal(413, f"the request holds more than {_MOST_VALUES:,} values; send fewer")
+            )
         return form.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
