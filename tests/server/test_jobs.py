@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -212,6 +213,78 @@ def test_a_broken_form_is_refused(body: bytes, tmp_path: Path) -> None:
             code, _, answer = web.send(place, "POST", JOBS, body, content_type=content_type)
             assert code in (400, 422)
             assert set(json.loads(answer)) == {"error"}
+
+
+@pytest.mark.parametrize("charset", ["punycode", "undefined", "idna", "latin-1"])
+def test_a_form_is_in_utf_8(charset: str, tmp_path: Path) -> None:
+    with serving(tmp_path) as place:
+        body, kind = form(b"\x1aE\xdf\xa3", {"text": ["red"]})
+        code, _, answer = web.send(
+            place, "POST", JOBS, body, content_type=f"{kind}; charset={charset}"
+        )
+        assert (code, json.loads(answer)) == (415, {"error": "send the form in UTF-8"})
+        code, _, _ = web.send(place, "POST", JOBS, body, content_type=f"{kind}; charset=UTF-8")
+        assert code == 202
+
+
+@pytest.mark.parametrize("where", ["on its way", "in its place", "no folder"])
+def test_a_full_disk_is_said(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with serving(tmp_path) as place:
+        body, kind = form(b"\x1aE\xdf\xa3" + b"x" * 999, {"text": ["red"]})
+        if where == "on its way":
+            monkeypatch.setattr("starlette.datastructures.UploadFile.write", full)
+        elif where == "in its place":
+            monkeypatch.setattr("videoseg.server.uploads.shutil.copyfileobj", full)
+        else:
+            (tmp_path / "out").write_text("no folder")
+        code, _, answer = web.send(place, "POST", JOBS, body, content_type=kind)
+    assert code == 507
+    assert "cannot be kept" in json.loads(answer)["error"]
+    assert not list(tmp_path.glob(f"out/{UPLOADS}/*"))
+
+
+def test_an_upload_that_finds_no_place_is_not_read(tmp_path: Path) -> None:
+    with serving(tmp_path, "held", most_waiting=1) as place:
+        _, first = begin(place)
+        until(lambda: status(place, first["id"])["state"] == "running")
+        assert begin(place)[0] == 202
+        with web.raw(place) as client:
+            _, kind = form(b"", {})
+            head = (
+                f"POST {JOBS} HTTP/1.1\r\nHost: {place}\r\nContent-Type: {kind}\r\n"
+                "Content-Length: 999999\r\n\r\n"
+            )
+            client.sendall(head.encode())  # and nothing of the body
+            assert client.recv(65536).startswith(b"HTTP/1.1 503 ")
+        HELD.set()
+
+
+def test_a_job_that_is_cancelled_gives_up_its_place_and_its_file(tmp_path: Path) -> None:
+    with serving(tmp_path, "held", most_waiting=1) as place:
+        _, first = begin(place)
+        until(lambda: status(place, first["id"])["state"] == "running")
+        body, kind = form(b"\x1aE\xdf\xa3", {"text": ["red"]})
+        _, _, answer = web.send(place, "POST", JOBS, body, content_type=kind)
+        assert list((tmp_path / "out" / UPLOADS).iterdir())
+        web.send(place, "DELETE", f"{JOBS}/{json.loads(answer)['id']}")
+        assert not list((tmp_path / "out" / UPLOADS).iterdir())
+        assert begin(place)[0] == 202, "there is a place again"
+        HELD.set()
+
+
+def test_messages_say_no_path_of_the_server(tmp_path: Path) -> None:
+    with serving(tmp_path) as place:
+        body, kind = form(b"\x1aE\xdf\xa3" + b"x" * 999, {"text": ["red"]}, "mine.mkv")
+        _, _, answer = web.send(place, "POST", JOBS, body, content_type=kind)
+        said = ended(place, json.loads(answer)["id"])["error"]
+        assert said.startswith("mine.mkv")
+        assert str(tmp_path) not in said
+        _, job = begin(place, path=".")
+        said = ended(place, job["id"])["error"]
+        assert str(tmp_path) not in said
 
 
 def test_a_job_is_cancelled_while_it_runs_and_before(tmp_path: Path) -> None:

@@ -26,7 +26,6 @@ _IDLE_SECONDS = 60.0
 """After which the model of the jobs is let go of."""
 _LAST_SECONDS = 10.0
 """For the frame at hand, when the server ends."""
-_ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 
 
 class JobCancelledError(BaseException):
@@ -69,7 +68,7 @@ class QueuedJob:
     @property
     def has_ended(self) -> bool:
         """Whether nothing more will come of it."""
-        return self._status.state in _ENDED
+        return self._status.has_ended
 
     def cancel(self) -> None:
         """End it before it begins, or after the frame at hand."""
@@ -93,6 +92,12 @@ class QueuedJob:
         changed = {"state": state, "error": error, "notes": list(notes), "seconds": spent}
         with self._lock:
             self._status = self._status.model_copy(update=changed)
+
+    def as_named(self, text: str) -> str:
+        """A message on one line that says no path of this machine."""
+        for path, name in ((self.task.location, self.name), (str(self.task.out), self.id)):
+            text = text.replace(path, name)
+        return " ".join(text.split())
 
     @contextmanager
     def watch(self, job: Job) -> Iterator[OnFrame]:
@@ -174,9 +179,7 @@ class JobQueue:
             try:
                 self._waiting.put_nowait(job)
             except queue.Full:
-                raise RefusedError(
-                    Refusal(503, "too many jobs wait; ask again later", {"retry-after": "10"})
-                ) from None
+                raise _full() from None
             self._jobs[job.id] = job
             ended = [each for each in self._jobs.values() if each.has_ended]
             for each in ended[: max(0, len(self._jobs) - self._remembered)]:
@@ -203,10 +206,31 @@ class JobQueue:
         """Cancel a job; forget one that has ended, with its results."""
         if not job.has_ended:
             job.cancel()
+            self._give_up_place(job)
             return
         with self._lock:
             self._jobs.pop(job.id, None)
         shutil.rmtree(job.task.out, ignore_errors=True)
+
+    def check_room(self, coming: int) -> None:
+        """Refuse a further job before its file has come.
+
+        Args:
+            coming: Jobs whose files are on their way.
+
+        Raises:
+            RefusedError: There will be no place for it.
+        """
+        if self._waiting.qsize() + coming >= self._waiting.maxsize:
+            raise _full()
+
+    def _give_up_place(self, job: QueuedJob) -> None:
+        """Let others have the place of a job that was cancelled before its turn."""
+        with self._waiting.mutex:
+            if job not in self._waiting.queue:
+                return
+            self._waiting.queue.remove(job)
+        _remove_upload(job)
 
     def count(self, state: State) -> int:
         """Jobs in a state."""
@@ -240,13 +264,13 @@ class JobQueue:
         except JobCancelledError:
             job.end("cancelled")
         except VideosegError as error:
-            job.end("failed", " ".join(str(error).split()))
+            job.end("failed", job.as_named(str(error)))
         except BaseException as error:
             _log.exception("a job failed: %s: %s", type(error).__name__, error)
             job.end("failed", "the server failed; its log says more")
         else:
             if outcome.state == "failed":
-                job.end("failed", outcome.reason)
+                job.end("failed", job.as_named(outcome.reason or ""))
             else:
                 said = () if outcome.summary is None else outcome.summary.notes
                 job.end("done", notes=(*said, *outcome.notes))
@@ -254,6 +278,10 @@ class JobQueue:
             if job.status.state != "done":  # what is left to go on with is of no use to anybody
                 shutil.rmtree(job.task.out, ignore_errors=True)
             _remove_upload(job)
+
+
+def _full() -> RefusedError:
+    return RefusedError(Refusal(503, "too many jobs wait; ask again later", {"retry-after": "10"}))
 
 
 def _remove_upload(job: QueuedJob) -> None:

@@ -65,6 +65,11 @@ class JobStatus(BaseModel):
     error: Annotated[str | None, Field(description="Why it failed, in one sentence.")] = None
     notes: Annotated[list[str], Field(description="What there is to say about it.")] = []
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.state in ("done", "failed", "cancelled")
+
 
 class JobList(BaseModel):
     """All jobs that the server remembers, the oldest first."""

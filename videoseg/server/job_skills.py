@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -17,7 +18,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 
 from videoseg.errors import UsageError
 from videoseg.runlog.staging import STAGING
-from videoseg.server.asgi import Refusal, RefusedError
+from videoseg.server.asgi import Refusal, RefusedError, is_form
 from videoseg.server.job_queue import JobQueue, QueuedJob
 from videoseg.server.job_requests import JobMaker
 from videoseg.server.job_schema import (
@@ -29,7 +30,7 @@ from videoseg.server.job_schema import (
 )
 from videoseg.server.operations import Operation, as_json, checked, read
 from videoseg.server.paths import Folders
-from videoseg.server.uploads import keep
+from videoseg.server.uploads import keep, no_room
 
 JOBS = "/jobs"
 UPLOADS = ".uploads"
@@ -58,6 +59,7 @@ class JobSkills:
     queue: JobQueue
     maker: JobMaker
     _followed: int = field(init=False, default=0)
+    _coming: int = field(init=False, default=0)
 
     def operations(self) -> list[Operation]:
         """What can be asked."""
@@ -107,9 +109,7 @@ class JobSkills:
 
     async def begin(self, request: Request) -> Response:
         """Let a job wait for its turn."""
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        is_form = kind == "multipart/form-data"
-        job = await (self._uploaded(request) if is_form else self._named(request))
+        job = await (self._uploaded(request) if is_form(request.scope) else self._named(request))
         try:
             self.queue.add(job)
         except RefusedError:
@@ -169,6 +169,17 @@ class JobSkills:
         return QueuedJob(job, task, str(asked.path))
 
     async def _uploaded(self, request: Request) -> QueuedJob:
+        _check_letters(request)
+        self.queue.check_room(self._coming)
+        self._coming += 1
+        try:
+            return await self._received(request)
+        except OSError as error:  # on its way it is in the system's temporary folder
+            raise RefusedError(no_room(error)) from error
+        finally:
+            self._coming -= 1
+
+    async def _received(self, request: Request) -> QueuedJob:
         job = self.queue.new_id()
         async with request.form(max_files=1, max_fields=1, max_part_size=1 << 20) as form:
             file, asked = form.get("file"), form.get("job")
@@ -204,19 +215,30 @@ class JobSkills:
                 status = job.status
                 told = status.model_copy(update={"seconds": 0.0})
                 if told != last:
-                    kind = "end" if job.has_ended else "progress"
+                    kind = "end" if status.has_ended else "progress"
                     data = json.dumps(status.model_dump(exclude_none=True))
                     yield f"event: {kind}\ndata: {data}\n\n"
                     last, silent = told, 0.0
                 elif silent >= _HEARTBEAT:
                     yield ": still at work\n\n"
                     silent = 0.0
-                if status.state in ("done", "failed", "cancelled"):
+                if status.has_ended:
                     return
                 await asyncio.sleep(_EVERY)
                 silent += _EVERY
         finally:
             self._followed -= 1
+
+
+def _check_letters(request: Request) -> None:
+    """Refuse a form in anything but UTF-8: decoders of Python's for hosts are slow, and fail.
+
+    Raises:
+        RefusedError: It is in another encoding.
+    """
+    _, said = parse_options_header(request.headers["content-type"])
+    if said.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
+        raise RefusedError(Refusal(415, "send the form in UTF-8"))
 
 
 def _listed(folder: Path) -> ResultList:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -60,13 +61,18 @@ def keep(file: BinaryIO, to: Callable[[str], Path]) -> Path:
         )
     file.seek(0)
     path = to(suffix)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with path.open("xb") as copy:
             shutil.copyfileobj(file, copy, 1 << 20)
     except OSError as error:
-        path.unlink(missing_ok=True)
-        raise RefusedError(
-            Refusal(507, f"the file cannot be kept: {error.strerror}; make room and try again")
-        ) from error
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise RefusedError(no_room(error)) from error
     return path
+
+
+def no_room(error: OSError) -> Refusal:
+    """What is said of a file that cannot be kept."""
+    why = error.strerror or type(error).__name__
+    return Refusal(507, f"the file cannot be kept: {why}; make room and try again")
