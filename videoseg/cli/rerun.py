@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,9 @@ from videoseg.cli.options.report import MessageOptions, ReportOptions
 from videoseg.cli.options.settings import Assign
 
 if TYPE_CHECKING:
+    from videoseg.jobs.job import Job
+    from videoseg.jobs.rerun import Finished
+    from videoseg.pipeline import Tally
     from videoseg.runlog.summary import Summary
 
 EPILOG = """
@@ -68,34 +72,53 @@ def rerun(
     With new prompts the model is asked about what they change: a box, point or mask that has the
     label of an object corrects it, any other one is a new object.
     """
-    from videoseg.cli._summary import print_summary
     from videoseg.jobs.rerun import Finished
 
-    begun = time.perf_counter()
     flags = {"write": write} if write else {}
     messages.set_up()
     settings = [*edges.assignments(), *(assign or ())]
     run = Finished(folder, flags=flags, assignments=settings, location=source, two_pass=two_pass)
     if asks := added.add_to(run):
         ask_consent(run.config, str(folder), lambda: run.frame_count, yes=yes)
-    quiet, mode = messages.quiet, report.progress
-    with (
-        run.job() as job,
-        Progress(job.frame_count, job.clock, quiet=quiet, name=str(folder), mode=mode) as shown,
-    ):
-        summary = run.rerun(
+    reads = [] if added.prompts is None else [str(added.prompts)]
+
+    def go_on(job: Job, on_frame: Callable[[Tally], None]) -> Summary:
+        return run.rerun(
             job,
             out or folder,
             overwrite=overwrite,
             resume=added.resume,
-            on_frame=shown.show,
-            reads=[] if added.prompts is None else [str(added.prompts)],
+            on_frame=on_frame,
+            reads=reads,
         )
+
+    summary = _followed(run, go_on, report, messages, asks=bool(asks))
+    if asks:
+        end_if_stopped(summary)
+
+
+def _followed(
+    run: Finished,
+    go_on: Callable[[Job, Callable[[Tally], None]], Summary],
+    report: ReportOptions,
+    messages: MessageOptions,
+    *,
+    asks: bool,
+) -> Summary:
+    """Go on with a run, show how far it is, and say what became of it."""
+    from videoseg.cli._summary import print_summary
+
+    begun, quiet = time.perf_counter(), messages.quiet
+    name, mode = str(run.folder), report.progress
+    with (
+        run.job() as job,
+        Progress(job.frame_count, job.clock, quiet=quiet, name=name, mode=mode) as shown,
+    ):
+        summary = go_on(job, shown.show)
     if asks and not quiet:
         _say_asked(summary)
     print_summary(summary, time.perf_counter() - begun, as_json=report.as_json, quiet=quiet)
-    if asks:
-        end_if_stopped(summary)
+    return summary
 
 
 def _say_asked(summary: Summary) -> None:

@@ -37,7 +37,7 @@ from videoseg.runlog.summary import Summary
 from videoseg.system.addresses import is_address
 from videoseg.system.output_files import FRAMES
 from videoseg.system.threads import Stopwatch
-from videoseg.types import Detections, Frame, Prompt, Scene
+from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
 
 ONLINE_TRACKER = "iou"
 """The tracker that goes through a run once."""
@@ -235,17 +235,9 @@ class Finished:
         with ExitStack() as ends:
             if edges is not None:
                 ends.callback(edges.close)
-            streams, scenes = self.run.streams, self.run.scenes()
-            drawn: Iterator[tuple[Scene, Frame | None]] = ((scene, None) for scene in scenes)
-            if edges is not None or any(writer.needs_image for writer in writers.values()):
-                job = ends.enter_context(self.job())
-                named = dict(zip(job.streams, self.run.streams, strict=True))
-                streams = {
-                    named[name]: replace(info, stream=named[name])
-                    for name, info in job.streams.items()
-                }
-                frames = (replace(frame, stream=named[frame.stream]) for frame in job.frames())
-                drawn = _with_frames(scenes, clock.each("decode", frames))
+            has_frames = edges is not None or any(each.needs_image for each in writers.values())
+            job = ends.enter_context(self.job()) if has_frames else None
+            streams, drawn = self._drawn(job, clock)
             made = made_by(parts, streams)
             refuse_losing([self._location], self.folder, made)
             staging = Staging(self.folder, [*made, MANIFEST], overwrite, replaces=[MANIFEST])
@@ -267,6 +259,21 @@ class Finished:
             write_json(staging.folder / MANIFEST, manifest)
             staging.publish()
         return self._written(manifest, tally).only(made, clock.seconds)
+
+    def _drawn(
+        self, job: Job | None, clock: Stopwatch
+    ) -> tuple[Mapping[str, StreamInfo], Iterator[tuple[Scene, Frame | None]]]:
+        """The run's streams and Scenes, with frames where the input is open."""
+        scenes = self.run.scenes()
+        if job is None:
+            return self.run.streams, ((scene, None) for scene in scenes)
+        # A file that was renamed gives its stream another name.
+        named = dict(zip(job.streams, self.run.streams, strict=True))
+        streams = {
+            named[name]: replace(info, stream=named[name]) for name, info in job.streams.items()
+        }
+        frames = (replace(frame, stream=named[frame.stream]) for frame in job.frames())
+        return streams, _with_frames(scenes, clock.each("decode", frames))
 
     def _written(self, manifest: Mapping[str, Any], tally: Tally) -> Summary:
         """What the run has found, and what is left of it by edits."""
