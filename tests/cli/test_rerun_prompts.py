@@ -21,6 +21,7 @@ from videoseg.types import ModelCard
 
 FRAMES = 24
 FIRST = "label=a;box=4,32,36,64"
+IN_SHARES = "label=a;box=5%,33.3%,22.5%,66.7%"
 LATER = "label=a;box=10,30,50,70;at=15"
 OTHER = "label=b;box=60,20,120,80;at=9"
 
@@ -118,6 +119,25 @@ def test_another_phrase_is_asked_about_alone(film: str, tmp_path: Path) -> None:
     assert contents(more) == contents(tmp_path / "both")
     assert Alone.asked == [*range(FRAMES)]
     assert "the model was asked about 24 of 24 frames" in said
+
+
+def test_a_cue_in_shares_of_the_frame_is_known_again(film: str, tmp_path: Path) -> None:
+    segment(film, tmp_path / "out", IN_SHARES)
+    code, _, told = run("rerun", str(tmp_path / "out"), "--prompt", IN_SHARES)
+    assert code == 2
+    assert "nothing of these prompts is new" in told
+
+
+def test_an_object_that_gets_the_id_of_a_split_is_not_lost(film: str, tmp_path: Path) -> None:
+    out, more = tmp_path / "less", tmp_path / "more"
+    segment(film, out, FIRST)
+    said_by("edit", str(out), "split", "1", "--at", "12f")
+    said = said_by("rerun", str(out), "--prompt", OTHER, "-o", str(more))
+    assert "a split gave the id 2, which this run has given to a track of its own" in said
+    rows = [json.loads(line) for line in (more / "tracks.jsonl").read_text().splitlines()]
+    segment(film, tmp_path / "both", FIRST, OTHER)
+    both = (tmp_path / "both" / "tracks.jsonl").read_text().splitlines()
+    assert [row["area"] for row in rows] == [json.loads(line)["area"] for line in both]
 
 
 def test_marks_stand_on_the_frame_of_at(film: str, tmp_path: Path) -> None:

@@ -79,6 +79,11 @@ def test_a_split_track_has_the_new_id_from_the_frame_on() -> None:
     assert all(a.track_id < b.track_id for a, b in pairwise(made.instances))
 
 
+def test_a_split_takes_no_id_and_no_frame_of_another_track() -> None:
+    before = two(2)
+    assert apply(before, [Split(3, at=2, new=7)]) is before
+
+
 @pytest.mark.parametrize(
     ("start", "stop", "left"),
     [(None, None, ""), (2, None, "01"), (None, 2, "23"), (1, 3, "03")],

@@ -81,7 +81,7 @@ class CarriedEdits:
         for track in sorted(self._met):
             yield (
                 f"edits: a split gave the id {track}, which this run has given to a track of its "
-                "own; take the split back (undo) and split again"
+                "own; where both are, nothing is split: take the split back (undo) and split again"
             )
 
     def write(self, folder: Path, plan: Plan) -> None:

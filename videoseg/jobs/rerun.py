@@ -22,7 +22,7 @@ from videoseg.jobs.logged_times import LoggedTimes
 from videoseg.jobs.outputs import edge_settings, exporters_of, made_by, soft_edges_for, writers_of
 from videoseg.jobs.positions import frame_index, parse_position
 from videoseg.pipeline import Tally
-from videoseg.prompts import with_added
+from videoseg.prompts import in_pixels, with_added
 from videoseg.protocols import NamesFrames, TwoPassTracker
 from videoseg.runlog.edits import NAME as EDITS
 from videoseg.runlog.edits import EditLog
@@ -146,7 +146,8 @@ class Finished:
                 "new prompts and two passes do not go together; add the prompts with "
                 f"--set run.tracker={ONLINE_TRACKER}, and then `videoseg rerun --two-pass`"
             )
-        self.prompts = with_added(self.prompts, prompts)
+        info = next(iter(self.run.streams.values()))
+        self.prompts = with_added(self.prompts, in_pixels(prompts, info))
 
     @property
     def frame_count(self) -> int:

@@ -72,7 +72,10 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """From frame ``at`` on, a track has the id ``new``; None until it is appended to a log."""
+    """From frame ``at`` on, a track has the id ``new``; None until it is appended to a log.
+
+    Where another track has that id, nothing is split, so that neither is lost.
+    """
 
     track: Id
     at: Index
@@ -215,7 +218,9 @@ def _merge(found: _Found, made: Merge, _: Scene) -> None:
 
 
 def _split(found: _Found, made: Split, scene: Scene) -> None:
-    if made.new is not None and scene.index >= made.at and made.track in found:
+    if made.new is None or made.new in found:  # in a run made anew, another object may have it
+        return
+    if scene.index >= made.at and made.track in found:
         found[made.new] = replace(found.pop(made.track), track_id=made.new)
 
 
