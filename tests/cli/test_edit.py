@@ -211,6 +211,8 @@ def test_a_run_without_edits_has_none(out: Path) -> None:
     [
         (("rename", "9", "x"), "has no track 9; it has 1, 2"),
         (("rename", "1", "  "), "a label is text that is not empty"),
+        (("rename", "1", "\udcff"), "a label is text in UTF-8 of at most 1000 letters"),
+        (("rename", "1", "a" * 1001), "a label is text in UTF-8 of at most 1000 letters"),
         (("merge", "1", "1"), "track 1 cannot be merged with itself"),
         (("merge", "1", "7"), "has no track 7"),
         (("split", "1", "--at", "0f"), "can be split at a frame after the first of them, not at 0"),

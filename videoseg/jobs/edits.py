@@ -31,6 +31,8 @@ from videoseg.runlog.staging import settle
 from videoseg.types import Mask, Scene, StreamInfo, TrackedInstance
 from videoseg.types.values import whole
 
+_LONGEST = 1000
+"""Letters of a label that is given by hand."""
 _LISTED = 8
 """A message names at most so many tracks."""
 _OUTPUTS = ("writers", "exporters")
@@ -144,6 +146,8 @@ class RunEdits:
         label = label.strip()
         if not label:
             raise UsageError("a label is text that is not empty")
+        if label != _text(label) or len(label) > _LONGEST:
+            raise UsageError(f"a label is text in UTF-8 of at most {_LONGEST} letters")
         return self._made(Rename(self._track(track).id, label))
 
     def merge(self, track: int, other: int) -> RunEdits:
