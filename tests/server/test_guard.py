@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.asgi import HOST, ask, echo, request
 from videoseg.server.access import Access, Attempts
-from videoseg.server.asgi import Receive, Scope, Send
+from videoseg.server.asgi import Message, Receive, Scope, Send
 from videoseg.server.guard import SECURITY_HEADERS, Guard, Limits
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound
@@ -273,6 +273,21 @@ def test_a_fault_is_one_sentence_and_names_nothing(caplog: pytest.LogCaptureFixt
     assert answer.json == {"error": "the server failed; its log says more"}
     assert SECRET not in caplog.text
     assert "the inner state" in caplog.text
+
+
+def test_a_client_that_leaves_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    async def reading(_: Scope, receive: Receive, __: Send) -> None:
+        if (await receive())["type"] == "http.disconnect":
+            raise RuntimeError("the client has left")
+
+    async def leaves() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def never(message: Message) -> None:
+        raise AssertionError(message)
+
+    asyncio.run(Guard(reading, HERE)(request("POST"), leaves, never))
+    assert not caplog.records
 
 
 def test_what_is_no_request_is_closed() -> None:

@@ -115,6 +115,8 @@ class Guard:
         except RefusedError as error:
             refusal = error.refusal
         except Exception as error:
+            if exchange.left:  # nobody waits for an answer, and it is no fault
+                return
             if exchange.refused is None:
                 # Nothing of the request is named, for a token may stand in it.
                 _log.exception("a request failed: %s", _fault(error))
@@ -149,7 +151,7 @@ class _Exchange:
     ) -> None:
         self.held = 0
         self._load, self._is_upload = load, limits.is_upload(scope)
-        self.started = self.ended = False
+        self.started = self.ended = self.left = False
         self.refused: Refusal | None = None
         self._receive, self._send, self._limits = receive, send, limits
         self._most = limits.upload_bytes if self._is_upload else limits.body_bytes
@@ -178,6 +180,7 @@ class _Exchange:
                 HTTPStatus.REQUEST_TIMEOUT, "the request came too slowly; send it faster"
             )
             raise RefusedError(self.refused) from None
+        self.left = message["type"] == "http.disconnect"
         self._bytes += len(message.get("body", b""))
         self._hold(len(message.get("body", b"")))
         if self._bytes > self._most:
