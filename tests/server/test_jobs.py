@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.support import media, web
 from tests.support.fakes import Colours, Slow
@@ -377,6 +379,42 @@ def test_only_files_of_the_result_are_given(path: str, tmp_path: Path) -> None:
         if os.name != "nt":
             (tmp_path / "out" / job["id"] / "out").symlink_to("/etc/hostname")
         assert web.send(place, "GET", f"{JOBS}/{job['id']}/files/{path}")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile {}\n",
+        '<?xml version="1.0"?><MPD profiles="x"><BaseURL>{}</BaseURL></MPD>',
+    ],
+)
+def test_a_list_of_files_leads_nowhere(text: str, tmp_path: Path) -> None:
+    with serving(tmp_path) as place:
+        own = tmp_path / "own.mp4"
+        shutil.copy(tmp_path / "open" / "film.mp4", own)
+        (tmp_path / "open" / "list.mp4").write_text(text.format(own))
+        code, answer = begin(place, path="list.mp4")
+        assert code == 422
+        assert "is a list of files" in answer["error"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_folder_of_links_that_lead_outside_is_refused(tmp_path: Path) -> None:
+    HELD.set()
+    with serving(tmp_path) as place:
+        pictures = tmp_path / "open" / "pictures"
+        pictures.mkdir()
+        Image.fromarray(red_square(0, 64, 48)).save(tmp_path / "own.png")
+        shutil.copy(tmp_path / "own.png", pictures / "1.png")
+        (pictures / "2.png").symlink_to(pictures / "1.png")
+        code, job = begin(place, path="pictures")
+        assert code == 202
+        assert ended(place, job["id"])["state"] == "done"
+        (pictures / "3.png").symlink_to(tmp_path / "own.png")
+        code, answer = begin(place, path="pictures")
+        assert code == 422
+        assert "is no file in a folder that is open to requests" in answer["error"]
 
 
 def test_a_job_that_fails_says_why_and_others_go_on(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any, TypeAlias
 from videoseg.config.guards import guarded
 from videoseg.config.layers import assignment_layer
 from videoseg.config.run_config import RunConfig
-from videoseg.errors import PromptError, UsageError
+from videoseg.errors import PromptError, UsageError, shown
 from videoseg.jobs.batch import Task
 from videoseg.prompts import Marks, as_prompts, listed, parse_numbers, parse_prompt
 from videoseg.server.job_schema import JobRequest
 from videoseg.server.paths import Folders
+from videoseg.server.uploads import names_files
 from videoseg.types import Prompt
 
 Settings: TypeAlias = Callable[[Mapping[str, Any], Sequence[str]], RunConfig]
@@ -51,11 +53,31 @@ class JobMaker:
         """
         if (asked.path is None) == (upload is None):
             raise UsageError("give either the path of an input, or a file")
-        location = upload if asked.path is None else self.folders.inside(asked.path)
+        location = upload if asked.path is None else self._input(asked.path)
         prompts = self._prompts(asked)
         check_settings(asked.set)
         config = self.settings(asked.flags(), asked.set)
         return Task(str(location), out, prompts, config)
+
+    def _input(self, path: str) -> Path:
+        """An input in the open folders; pictures of a folder may be links, which count as well."""
+        found = self.folders.inside(path)
+        if found.is_dir():
+            with os.scandir(found) as entries:
+                for entry in entries:
+                    if entry.is_symlink():
+                        self.folders.inside(entry.path)
+        elif self._names_files(found):
+            raise UsageError(
+                f"{shown(path)} is a list of files, which may be anywhere; name a film or a picture"
+            )
+        return found
+
+    def _names_files(self, path: Path) -> bool:
+        try:
+            return names_files(path)
+        except OSError as error:
+            raise UsageError(f"{path.name} cannot be read: {error.strerror}") from error
 
     def _prompts(self, asked: JobRequest) -> tuple[Prompt, ...]:
         """The prompts; files of masks are looked for in the open folders."""

@@ -111,8 +111,8 @@ def checked(body: bytes | str, form: type[Asked]) -> Asked:
         RefusedError: It does not fit; says where and why.
     """
     try:
-        text = body.encode() if isinstance(body, str) else body
-        if sum(text.count(mark) for mark in (b"[", b"{", b",")) > _MOST_VALUES:
+        data = body.encode() if isinstance(body, str) else body
+        if sum(data.count(mark) for mark in (b"[", b"{", b",")) > _MOST_VALUES:
             raise RefusedError(
                 Refusal(413, f"the request holds more than {_MOST_VALUES:,} values; send fewer")
             )

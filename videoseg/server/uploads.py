@@ -15,6 +15,10 @@ from typing import BinaryIO
 from videoseg.server.asgi import Refusal, RefusedError
 
 _HEAD = 512
+_TEXT = 1 << 16
+"""Bytes in which a list says what it is."""
+_LISTS = (b"#EXTM3U", b"ffconcat", b"v=0", b"[Reference]")
+_LISTS_IN_XML = (b"<mpd", b"<compositionplaylist", b"<assetmap")
 _PACKET = 188
 """Bytes of a packet of MPEG-TS; each begins with 0x47."""
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
@@ -41,6 +45,19 @@ def suffix_of(head: bytes) -> str | None:
     if len(head) > _PACKET and head[0] == head[_PACKET] == 0x47:
         return ".ts"
     return next((suffix for start, suffix in _STARTS if head.startswith(start)), None)
+
+
+def names_files(path: Path) -> bool:
+    """Whether a file is a list of other files, which a decoder would open wherever they are.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        begin = file.read(_TEXT)
+    if begin.startswith(_LISTS):
+        return True
+    return b"\0" not in begin and any(mark in begin.lower() for mark in _LISTS_IN_XML)
 
 
 def keep(file: BinaryIO, to: Callable[[str], Path]) -> Path:
