@@ -13,7 +13,7 @@ from tests.support import media, robot_logs
 from tests.support.commandline import command
 from tests.support.robot_logs import LATENCY, Written
 from videoseg.cli._app import run
-from videoseg.cli.options.view import TopicOptions
+from videoseg.cli.options.view import RecordingOptions
 from videoseg.config.run_config import load
 from videoseg.jobs.inputs import open_source
 
@@ -115,7 +115,7 @@ def test_a_topic_of_a_log_is_played(log: Path) -> None:
 
 
 def test_the_option_reaches_either_source(log: Path, tmp_path: Path) -> None:
-    config = load(assignments=TopicOptions(["/rear/*"]).assignments())
+    config = load(assignments=RecordingOptions(["/rear/*"]).assignments())
     assert list(open_source(log, config)[1]) == ["rear_image"]
     bag = robot_logs.ros_bag(
         tmp_path / "bag",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -270,3 +271,17 @@ def test_a_film_of_stamped_pictures_begins_at_zero(tmp_path: Path) -> None:
             shown = [frame.time for frame in film.decode(video=0)]
         expected = [gap / 10**9 for gap in GAPS if gap >= begins]
         assert shown == pytest.approx(expected, abs=1e-7)
+
+
+def test_stamps_are_an_option_of_the_command_line(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "cam0", [f"{START + gap}.png" for gap in GAPS])
+    listed = tmp_path / "mine.csv"
+    listed.write_text("".join(f"{START + gap}.png,{n}\n" for n, gap in enumerate(GAPS)))
+    for given, rate in (("names", "20/1"), ("none", "25/1"), (str(listed), "1/1")):
+        ran = command("info", str(folder), "--stamps", given, "--json")
+        assert ran.code == 0
+        (stream,) = json.loads(ran.out).values()
+        assert stream["frame_rate"] == rate
+    refused = command("info", str(media.film()), "--stamps", "names")
+    assert refused.code == 2
+    assert "--stamps is for folders and patterns of pictures" in refused.lines[-1]

@@ -13,7 +13,7 @@ from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
 from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.settings import Assign
-from videoseg.cli.options.view import Input, SourceOptions, TopicOptions
+from videoseg.cli.options.view import Input, RecordingOptions, SourceOptions
 from videoseg.system.addresses import without_secrets
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def info(
     *,
     source: Input,
     decoding: SourceOptions,
-    topics: TopicOptions,
+    recording: RecordingOptions,
     assign: Assign = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -47,7 +47,7 @@ def info(
     from videoseg.jobs.inputs import topics_of
     from videoseg.sources._av.details import details
 
-    assigned = [*decoding.assignments(), *topics.assignments(), *(assign or ())]
+    assigned = [*decoding.assignments(), *recording.assignments(), *(assign or ())]
     flags = {} if decoding.kind is None else decoding.flags()
     settings = load(flags=flags, assignments=assigned)
     if is_finished(source, decoding.kind):
@@ -58,7 +58,7 @@ def info(
         show_topics(source, listed, as_json=as_json)
         return
     streams = api.info(source, settings)
-    topics.check([source], settings)
+    recording.check([source], settings)
     number = settings.tables.get("sources", {}).get("video", {}).get("stream")
     about = details(source, number if isinstance(number, int) else None)
     if as_json:

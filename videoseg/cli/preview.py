@@ -21,7 +21,7 @@ from videoseg.cli.options.outputs import Overwrite
 from videoseg.cli.options.prompts import PromptOptions, Text
 from videoseg.cli.options.report import AsJson, MessageOptions
 from videoseg.cli.options.settings import SettingOptions, note_origins
-from videoseg.cli.options.view import RangeOptions, TopicOptions
+from videoseg.cli.options.view import RangeOptions, RecordingOptions
 from videoseg.errors import OutputExistsError, PromptError, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def preview(
         typer.Option("--grid", help="Draw lines and a ruler to read coordinates; needs no prompt."),
     ] = False,
     part: RangeOptions,
-    topics: TopicOptions,
+    recording: RecordingOptions,
     model: Model = None,
     width: Annotated[
         int,
@@ -91,10 +91,10 @@ def preview(
     from videoseg.jobs.job import Job
 
     messages.set_up()
-    settings = given.in_force(marks, part, topics, model=model or None)
+    settings = given.in_force(marks, part, recording, model=model or None)
     note_origins(settings)
     location, prompts = _input_and_prompts(words or (), text or (), marks, settings)
-    topics.check([location], settings)
+    recording.check([location], settings)
     if not (prompts or ruler):
         raise PromptError(NOTHING_ASKED)
     path = _free_path(out, location, overwrite=overwrite)

@@ -23,7 +23,7 @@ from videoseg.cli.options.prompts import PromptOptions, Text
 from videoseg.cli.options.replay import FollowOptions, PaceOptions, ViewerOptions
 from videoseg.cli.options.report import MessageOptions, ReportOptions
 from videoseg.cli.options.settings import SettingOptions, note_origins
-from videoseg.cli.options.view import DecodingOptions, RangeOptions, TopicOptions, ViewOptions
+from videoseg.cli.options.view import DecodingOptions, RangeOptions, RecordingOptions, ViewOptions
 from videoseg.errors import PromptError, UsageError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def replay(
     part: RangeOptions,
     view: ViewOptions,
     decoding: DecodingOptions,
-    topics: TopicOptions,
+    recording: RecordingOptions,
     model: ModelOptions,
     outputs: OutputOptions,
     edges: EdgeOptions,
@@ -102,13 +102,13 @@ def replay(
 
     messages.set_up()
     _check(view, model, outputs, out)
-    groups = (marks, part, view, decoding, topics, following, model, outputs, edges)
+    groups = (marks, part, view, decoding, recording, following, model, outputs, edges)
     settings = given.in_force(*groups)
     settings = service.limited(settings)
     note_origins(settings)
     outputs.check(settings)
     location, prompts = _asked(words or (), text or (), marks, settings)
-    topics.check([location], settings)
+    recording.check([location], settings)
     following.check(location, settings)
     ask_consent(settings, location, frames_of([location], prompts, settings), yes=service.yes)
     mode = Mode.NONE if messages.quiet else report.progress

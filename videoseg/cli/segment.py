@@ -21,7 +21,7 @@ from videoseg.cli.options.outputs import OutputOptions
 from videoseg.cli.options.prompts import PromptOptions, Text
 from videoseg.cli.options.report import MessageOptions, ReportOptions
 from videoseg.cli.options.settings import SettingOptions, note_origins
-from videoseg.cli.options.view import DecodingOptions, RangeOptions, TopicOptions, ViewOptions
+from videoseg.cli.options.view import DecodingOptions, RangeOptions, RecordingOptions, ViewOptions
 from videoseg.errors import PromptError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def segment(
     part: RangeOptions,
     view: ViewOptions,
     decoding: DecodingOptions,
-    topics: TopicOptions,
+    recording: RecordingOptions,
     model: ModelOptions,
     outputs: OutputOptions,
     edges: EdgeOptions,
@@ -98,12 +98,12 @@ def segment(
 ) -> None:
     """Find the objects on every frame of the inputs and write their outlines."""
     messages.set_up()
-    settings = given.in_force(marks, part, view, decoding, topics, model, outputs, edges)
+    settings = given.in_force(marks, part, view, decoding, recording, model, outputs, edges)
     settings = service.limited(settings, jobs=batch.jobs)
     note_origins(settings)
     outputs.check(settings)
     inputs, prompts = _inputs_and_prompts(words or (), text or (), marks, batch, settings)
-    topics.check(inputs.locations, settings)
+    recording.check(inputs.locations, settings)
     folders = _inputs.output_folders(inputs, out, settings.run.model)
     files = [str(path) for path in (marks.prompts, given.config, batch.input_list) if path]
     tasks = _tasks(inputs, folders, prompts, settings, batch, files)

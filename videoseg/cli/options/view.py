@@ -85,8 +85,8 @@ class ViewOptions(RunOptions):
 
 
 @dataclass(frozen=True)
-class TopicOptions(RunOptions):
-    """What is read of a log."""
+class RecordingOptions(RunOptions):
+    """What is read of a recording: topics of a log, and where times of pictures come from."""
 
     topic: Annotated[
         list[str] | None,
@@ -94,17 +94,28 @@ class TopicOptions(RunOptions):
             metavar="GLOB", help="Read these topics of a robot's log ('/camera/*'); repeat."
         ),
     ] = None
+    stamps: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="Where times of a folder of pictures come from: names, none, or a FILE with a "
+            "name and a time on each line.",
+        ),
+    ] = None
 
     def assignments(self) -> list[str]:
-        """What the sources of logs are told."""
+        """What the sources of logs and of pictures are told."""
         import json
 
-        if not self.topic:
-            return []
-        return [f"sources.{name}.topics={json.dumps(self.topic)}" for name in _LOGS]
+        made = []
+        if self.topic:
+            made += [f"sources.{name}.topics={json.dumps(self.topic)}" for name in _LOGS]
+        if self.stamps is not None:
+            made.append(f"sources.images.times={json.dumps(self.stamps)}")
+        return made
 
     def check(self, locations: Sequence[str], settings: RunConfig) -> None:
-        """Refuse topics of inputs that are read as something else than a log.
+        """Refuse topics of inputs that are no logs, and stamps of those that are no pictures.
 
         Raises:
             UsageError: One is.
@@ -112,15 +123,24 @@ class TopicOptions(RunOptions):
         from videoseg.jobs.inputs import location_of, source_name
         from videoseg.system.addresses import without_secrets
 
-        if not self.topic:
+        wanted = [
+            (option, kinds, what)
+            for option, given, kinds, what in (
+                ("--topic", self.topic, _LOGS, f"logs of robots ({', '.join(_LOGS)})"),
+                ("--stamps", self.stamps, ("images",), "folders and patterns of pictures"),
+            )
+            if given
+        ]
+        if not wanted:
             return
         for location in locations:
             kind = source_name(location_of(location), settings)
-            if kind not in _LOGS:
-                raise UsageError(
-                    f"--topic is for logs of robots ({', '.join(_LOGS)}), and "
-                    f"{without_secrets(location)} is read as {kind}; leave it out"
-                )
+            for option, kinds, what in wanted:
+                if kind not in kinds:
+                    raise UsageError(
+                        f"{option} is for {what}, and {without_secrets(location)} is read as "
+                        f"{kind}; leave it out"
+                    )
 
 
 @dataclass(frozen=True)
