@@ -109,6 +109,16 @@ def test_outputs_are_renewed_at_once_if_that_is_wished(out: Path) -> None:
     assert "red: 1 object, 5 outlines" in said
 
 
+def test_masks_keep_the_new_label_beside_the_category(out: Path) -> None:
+    """A category stands for a prompt; what an edit has named says so itself."""
+    edit(out, "rename", "1", "left hand", "--renew")
+    found = json.loads((out / "masks.json").read_text())
+    labels = {each["track_id"]: each.get("label") for each in found["annotations"]}
+    assert labels[1] == "left hand"
+    assert all(label is None for track, label in labels.items() if track != 1)
+    assert [each["name"] for each in found["categories"]] == ["red", "blue"]
+
+
 def test_a_split_gets_the_next_free_id_for_ever(out: Path) -> None:
     assert "from there on it is 3" in edit(out, "split", "1", "--at", "3f")
     edit(out, "undo")

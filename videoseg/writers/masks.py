@@ -48,7 +48,8 @@ class Masks:
     overlap the higher score lies on top, at the same score the higher id.
 
     ``masks.json`` holds every whole mask: ``images`` with their time, ``annotations`` with their
-    ``segmentation``, and one of the ``categories`` for each prompt, numbered from 1. An image's
+    ``segmentation``, and one of the ``categories`` for each prompt, numbered from 1; an object that
+    was given another name than its prompt's has that as ``label``. An image's
     ``file_name`` is the picture itself: the file that ``frames`` has written, relative
     to ``masks.json``; else the source's own, relative to its folder; else, for a video, the file
     that ``frames`` would write. ``mask_file_name`` is the PNG, ``source`` the source's own picture.
@@ -72,6 +73,7 @@ class Masks:
     _folder: Path = field(init=False, repr=False, default=Path())
     _naming: FrameNames = field(init=False, repr=False, default=FrameNames("number"))
     _pictures: FramePictures | None = field(init=False, repr=False, default=None)
+    _names: Sequence[str] = field(init=False, repr=False, default=())
     _wide: bool = field(init=False, repr=False, default=False)
     _index: IO[str] | None = field(init=False, repr=False, default=None)
     _images: IO[str] | None = field(init=False, repr=False, default=None)
@@ -92,9 +94,10 @@ class Masks:
         self._naming, self._pictures = FrameNames(self.names), None
         self._image_count = self._annotation_count = 0
         self._wide = False
+        self._names = [prompt.label for prompt in prompts]
         categories = [
-            {"id": number, "name": prompt.label, "supercategory": ""}
-            for number, prompt in enumerate(prompts, start=1)
+            {"id": number, "name": name, "supercategory": ""}
+            for number, name in enumerate(self._names, start=1)
         ]
         with writing(folder / _INDEX):
             self._index = (folder / _INDEX).open("w", encoding="ascii", newline="\n")
@@ -172,6 +175,8 @@ class Masks:
                 tracked.instance.prompt + 1,
                 _segmentation(tracked, self.segmentation),
             )
+            if tracked.label != self._names[tracked.instance.prompt]:
+                annotation["label"] = tracked.label
             self._index.write(json_item(annotation, self._annotation_count))
 
     def _finished(self, images: IO[str]) -> Iterator[dict[str, Any]]:

@@ -82,7 +82,7 @@ def write_about(
                     "slot": slot,
                     "track_id": track_id,
                     "prompt": prompt,
-                    "label": run.prompts[prompt - 1].label,
+                    "label": each.labels[track_id],
                 }
                 for slot, (track_id, prompt) in enumerate(each.objects.items())
             ],

@@ -52,12 +52,14 @@ class FoundStream:
     """What was found on one stream.
 
     Attributes:
-        objects: Track id and prompt, from 1, of each object, in the order of appearance.
         records: The frames.
+        objects: Track id and prompt, from 1, of each object, in the order of appearance.
+        labels: What each object is called, by track id.
     """
 
     records: Records
     objects: dict[int, int] = field(default_factory=dict)
+    labels: dict[int, str] = field(default_factory=dict)
     _places: array[int] = field(default_factory=lambda: array("q"))
 
     def add(self, scene: Scene, place: int, pixels: Pixels) -> None:
@@ -69,6 +71,7 @@ class FoundStream:
         order = sorted(scene.instances, key=lambda each: (each.instance.score, each.track_id))
         for tracked in scene.instances:
             self.objects.setdefault(tracked.track_id, tracked.instance.prompt + 1)
+            self.labels.setdefault(tracked.track_id, tracked.label)
         numbers = self.objects.values() if pixels == "prompt" else [len(self.objects)]
         if max(numbers, default=0) > MOST:
             raise OutputError(
