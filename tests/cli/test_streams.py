@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.support import media
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shells and users of POSIX")
 PROGRAM = f"{sys.executable} -m videoseg"
 RUN = "segment in.png --box 10,10,40,30 --write svg -o out"
@@ -167,22 +169,33 @@ def test_several_inputs_with_one_name_that_is_too_long() -> None:
     assert b"unexpected" not in done.stderr
 
 
-def test_no_folder_for_temporary_files() -> None:
-    """As where nothing but the output folder can be written, and it is elsewhere."""
+def without_temporary_folder(arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
+    """The command, where nothing but the output folder can be written, and it is elsewhere."""
     start = (
         "import sys, tempfile; tempfile._candidate_tempdir_list = lambda: ['/proc/nowhere'];"
         "from videoseg.cli import main; main()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", start, *RUN.split(), "--write", "masks"],
-        capture_output=True,
-        check=False,
-        timeout=300,
-    )
+    command = [sys.executable, "-c", start, *arguments]
+    return subprocess.run(command, capture_output=True, check=False, timeout=300)
+
+
+def test_outputs_need_no_folder_for_temporary_files() -> None:
+    """What waits until it is written lies beside the outputs."""
+    done = without_temporary_folder([*RUN.split(), "--write", "masks"])
+    assert done.returncode == 0, done.stderr
+    assert Path("out/masks.json").is_file()
+
+
+def test_no_folder_for_temporary_files() -> None:
+    """What is followed back from a later mark waits in one."""
+    film = str(media.film())
+    marked = ["segment", film, "--prompt", "label=it;box=10,10,40,30;at=3"]
+    marked += ["--write", "svg", "-o", "out"]
+    done = without_temporary_folder(marked)
     assert done.returncode == 1
     assert b"No usable temporary directory" in done.stderr, done.stderr
     assert b"unexpected" not in done.stderr
-    assert done.stderr.count(b"\n") == 1, done.stderr
+    assert done.stderr.splitlines()[-1].startswith(b"videoseg: ")
 
 
 @pytest.mark.slow
