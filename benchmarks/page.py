@@ -9,7 +9,7 @@ latter says what one thread would take by itself (set OMP_NUM_THREADS=1).
 from __future__ import annotations
 
 import math
-import os
+import mmap
 import random
 import statistics
 import sys
@@ -78,7 +78,7 @@ def _click(frames: FrameService, asker: Asker, clicks: int) -> None:
 def _resident() -> int:
     """Bytes of this process in memory now; Linux alone."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return pages * mmap.PAGESIZE
 
 
 def _timed(do: Callable[[], object]) -> tuple[float, float]:

@@ -46,7 +46,8 @@ def saved(path: Path) -> Iterator[str]:
             assert viewer.poll() is None
             yield PORTLESS.format(port)
         finally:
-            os.killpg(viewer.pid, signal.SIGTERM)
+            if sys.platform != "win32":
+                os.killpg(viewer.pid, signal.SIGTERM)
 
 
 @posix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -111,8 +112,8 @@ def _show(url: str) -> None:
     """Show a page in the browser, where there is one on a screen."""
     import webbrowser
 
-    on_screen = os.name == "nt" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if on_screen or os.uname().sysname == "Darwin":
+    always = sys.platform in ("win32", "darwin")
+    if always or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(url)
 
 
