@@ -20,8 +20,9 @@ from videoseg import Job, Prompt, load_config, registry
 from videoseg.cli._app import run
 from videoseg.errors import OutputExistsError, RunLogError, UsageError, VideosegError
 from videoseg.runlog.findings import Finding
+from videoseg.runlog.leftover import LOCK
 from videoseg.runlog.manifest import read_manifest
-from videoseg.runlog.staging import STAGING
+from videoseg.runlog.staging import STAGING, Staging
 from videoseg.settings import MOVED, RENAMED
 from videoseg.types import Cue
 
@@ -126,6 +127,21 @@ def test_a_finished_run_is_left_as_it_is(film: Path, tmp_path: Path) -> None:
     assert Breaking.asked == []
     assert (again.tracks, again.instances, again.known) == (first.tracks, first.instances, FRAMES)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
+def test_a_lock_that_a_killed_run_has_left_goes_with_the_next(film: Path, tmp_path: Path) -> None:
+    """As where it was killed after all else of its end was done."""
+    out = tmp_path / "out"
+    with job(film) as made:
+        made.run(out)
+    before = sorted(path.name for path in out.iterdir())
+    with Staging(out, (), resume=True):
+        lock = (out / STAGING / LOCK).read_bytes()
+    (out / STAGING).mkdir()
+    (out / STAGING / LOCK).write_bytes(lock)
+    with job(film) as made:
+        assert made.run(out, resume=True).known == FRAMES
+    assert sorted(path.name for path in out.iterdir()) == before
 
 
 def _other_film(film: Path) -> Job:

@@ -27,7 +27,7 @@ from videoseg.runlog.lost_inputs import refuse_losing
 from videoseg.runlog.manifest import Ended
 from videoseg.runlog.plan import Plan
 from videoseg.runlog.reader import RunFolder
-from videoseg.runlog.staging import Staging
+from videoseg.runlog.staging import Staging, forget_leftover
 from videoseg.runlog.summary import Summary
 from videoseg.stages.budget import Budget
 from videoseg.stages.known_answers import KnownAnswers
@@ -76,6 +76,7 @@ def run(
 ) -> Summary:
     """Ask the model and write all outputs below ``out``, as ``Job.run`` says."""
     if resume and (done := finished_run(out, plan, overwrite=overwrite)) is not None:
+        forget_leftover(out)
         return done
     _refuse_losing(parts, out, reads)
     staging = Staging(out, _pieces(parts, edits), overwrite, resume=resume)

@@ -394,3 +394,14 @@ def _lock(file: BinaryIO) -> bool:
     except OSError as error:
         return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
     return True
+
+
+def forget_leftover(out: Path) -> None:
+    """Remove the lock that a run has left which was killed after all else was done; else nothing.
+
+    One that another run holds stays.
+    """
+    with contextlib.suppress(OSError):  # an OutputError is one
+        if os.listdir(out / STAGING) == [LOCK]:
+            with Staging(out, (), resume=True):
+                pass
