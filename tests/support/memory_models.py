@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.torch_models import SIDE, register_maps, seeded
+from tests.support.torch_models import (
+    SIDE,
+    register_maps,
+    seeded,
+    tiny_hiera,
+    tiny_sam3_vision,
+)
 
 WIDE = 128
 """Numbers a cell; the memory attention wants more than the 64 of a memory."""
@@ -52,17 +58,7 @@ def _maps() -> dict[str, Any]:
 def sam2_with_memory() -> Any:
     """Sam2VideoModel with a backbone of five blocks."""
     transformers = pytest.importorskip("transformers")
-    backbone = transformers.Sam2HieraDetConfig(
-        hidden_size=8,
-        image_size=[SIDE, SIDE],
-        blocks_per_stage=[1, 1, 2, 1],
-        embed_dim_per_stage=[8, 16, 32, 64],
-        num_attention_heads_per_stage=[1, 2, 4, 8],
-        window_size_per_stage=[4, 4, 4, 4],
-        global_attention_blocks=[3],
-        window_positional_embedding_background_size=[4, 4],
-    )
-    vision = transformers.Sam2VisionConfig(backbone_config=backbone, **_maps())
+    vision = transformers.Sam2VisionConfig(backbone_config=tiny_hiera(), **_maps())
     config = transformers.Sam2VideoConfig(vision_config=vision, **_common())
     return seeded(transformers.Sam2VideoModel, config)
 
@@ -89,25 +85,7 @@ def edgetam_with_memory() -> Any:
 def sam3_with_memory() -> Any:
     """Sam3TrackerVideoModel."""
     transformers = pytest.importorskip("transformers")
-    cells = SIDE // 16
     config = transformers.Sam3TrackerVideoConfig(
-        vision_config={
-            "model_type": "sam3_vision_model",
-            "backbone_config": {
-                "model_type": "sam3_vit_model",
-                "hidden_size": 32,
-                "intermediate_size": 32,
-                "num_hidden_layers": 2,
-                "num_attention_heads": 2,
-                "image_size": SIDE,
-                "patch_size": 16,
-                "window_size": 4,
-                "global_attn_indexes": [1],
-                "pretrain_image_size": SIDE,
-            },
-            "fpn_hidden_size": WIDE,
-            "backbone_feature_sizes": [[4 * cells] * 2, [2 * cells] * 2, [cells] * 2],
-        },
-        **_common(),
+        vision_config={"model_type": "sam3_vision_model", **tiny_sam3_vision(WIDE)}, **_common()
     )
     return seeded(transformers.Sam3TrackerVideoModel, config)

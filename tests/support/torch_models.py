@@ -53,10 +53,10 @@ def _tiny_prompting() -> dict[str, Any]:
     }
 
 
-def tiny_sam2() -> Any:
-    """Sam2Model with a backbone of five blocks."""
+def tiny_hiera() -> Any:
+    """The settings of SAM 2's backbone with five blocks."""
     transformers = pytest.importorskip("transformers")
-    backbone = transformers.Sam2HieraDetConfig(
+    return transformers.Sam2HieraDetConfig(
         hidden_size=8,
         image_size=[SIDE, SIDE],
         blocks_per_stage=[1, 1, 2, 1],
@@ -66,10 +66,15 @@ def tiny_sam2() -> Any:
         global_attention_blocks=[3],
         window_positional_embedding_background_size=[4, 4],
     )
+
+
+def tiny_sam2() -> Any:
+    """Sam2Model with a backbone of five blocks."""
+    transformers = pytest.importorskip("transformers")
     cells = SIDE // 16
     config = transformers.Sam2Config(
         vision_config=transformers.Sam2VisionConfig(
-            backbone_config=backbone,
+            backbone_config=tiny_hiera(),
             backbone_channel_list=[64, 32, 16, 8],
             backbone_feature_sizes=[[4 * cells] * 2, [2 * cells] * 2, [cells] * 2],
             fpn_hidden_size=32,
@@ -79,7 +84,8 @@ def tiny_sam2() -> Any:
     return seeded(transformers.Sam2Model, config)
 
 
-def _tiny_sam3_vision() -> dict[str, Any]:
+def tiny_sam3_vision(wide: int = 32) -> dict[str, Any]:
+    """The settings of SAM 3's backbone and of a neck that gives so many numbers a cell."""
     cells = SIDE // 16
     return {
         "backbone_config": {
@@ -94,7 +100,7 @@ def _tiny_sam3_vision() -> dict[str, Any]:
             "global_attn_indexes": [1],
             "pretrain_image_size": SIDE,
         },
-        "fpn_hidden_size": 32,
+        "fpn_hidden_size": wide,
         "backbone_feature_sizes": [[4 * cells] * 2, [2 * cells] * 2, [cells] * 2],
     }
 
@@ -119,7 +125,7 @@ def tiny_sam3() -> Any:
     """Sam3Model with six queries."""
     transformers = pytest.importorskip("transformers")
     config = transformers.Sam3Config(
-        vision_config={"model_type": "sam3_vision_model", **_tiny_sam3_vision()},
+        vision_config={"model_type": "sam3_vision_model", **tiny_sam3_vision()},
         text_config={
             "model_type": "clip_text_model",
             "vocab_size": VOCABULARY,
@@ -141,7 +147,7 @@ def tiny_sam3_lite_text() -> Any:
     """Sam3LiteTextModel with six queries."""
     transformers = pytest.importorskip("transformers")
     config = transformers.Sam3LiteTextConfig(
-        vision_config={"model_type": "sam3_vision_model", **_tiny_sam3_vision()},
+        vision_config={"model_type": "sam3_vision_model", **tiny_sam3_vision()},
         text_config={
             "vocab_size": VOCABULARY,
             "hidden_size": 32,
@@ -160,7 +166,7 @@ def tiny_sam3_tracker() -> Any:
     """Sam3TrackerModel on the backbone of ``tiny_sam3``."""
     transformers = pytest.importorskip("transformers")
     config = transformers.Sam3TrackerConfig(
-        vision_config={"model_type": "sam3_vision_model", **_tiny_sam3_vision()},
+        vision_config={"model_type": "sam3_vision_model", **tiny_sam3_vision()},
         **_tiny_prompting(),
     )
     return seeded(transformers.Sam3TrackerModel, config)
