@@ -60,6 +60,7 @@ def test_files_are_the_same_each_time(name: str, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_five_hundred_objects_one_at_a_time(name: str, tmp_path: Path) -> None:
     """Memory is that of the layers themselves and of one as it is written."""

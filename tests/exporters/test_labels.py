@@ -99,6 +99,7 @@ def test_a_package_that_is_missing_is_missed_before_the_work(
         registry.find("exporters", name).make().produces(scenes.streams())
 
 
+@pytest.mark.slow
 def test_mots_refuses_what_it_cannot_hold(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="999 objects of a class"):
         export("mots", labels.run_of([labels.crowd(2001)]), tmp_path)

@@ -58,6 +58,7 @@ def test_each_scene_is_shown_with_its_frame_to_all(tmp_path: Path, writes: bool)
     assert one.threads != {threading.current_thread().name}
 
 
+@pytest.mark.slow
 def test_what_a_viewer_takes_is_no_latency() -> None:
     viewer = Looking(seconds=0.5)
     end = played([viewer])

@@ -336,6 +336,7 @@ def test_an_object_is_followed_back_anew_where_cuts_are_seen_otherwise(
     assert 5 in frames_asked(model, "a") or 14 in frames_asked(model, "a")
 
 
+@pytest.mark.slow
 def test_the_built_in_model_answers_each_prompt_for_itself() -> None:
     assert Embedded.card.independent
     rng = np.random.default_rng(3)
