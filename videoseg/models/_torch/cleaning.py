@@ -59,7 +59,7 @@ def _small(
     """Pieces of at most so many pixels, without those that go on beyond an open side."""
     import cv2
 
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
         bitmap.view(np.uint8), connectivity=_CONNECTED
     )
     small = stats[:, cv2.CC_STAT_AREA] <= most
@@ -68,7 +68,5 @@ def _small(
     for line, is_open in zip(lines, open_sides, strict=True):
         if is_open:
             small[line] = False
-    if count == 1 or not small.any():
-        return np.zeros_like(bitmap)
     found: npt.NDArray[np.bool_] = small[labels]
     return found

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from videoseg.geometry import masks
 from videoseg.models._torch.answers import Answer, Candidates, Group
 from videoseg.models._torch.images import Colours, Placement, Uploader, squeezed
-from videoseg.models._torch.precision import keep_precise, precise_positions
+from videoseg.models._torch.precision import precise_prompts
+from videoseg.models._torch.promptable import GONE, coverage
 from videoseg.networks import weights
 from videoseg.networks.device import Device, memory_errors
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt
@@ -33,8 +33,6 @@ MEMORY = "memory_attention"
 """The part of a network without which it follows nothing."""
 _LAST_CONDITIONING = 3
 """Conditioning frames of an object that are kept beside its first one."""
-_GONE = -1.0
-"""Score of an object that is not visible, below all that count."""
 _KINDS = ("cond_frame_outputs", "non_cond_frame_outputs")
 """Where a session keeps what it found: on conditioning frames, and on the others."""
 _KEPT = ("maskmem_features", "object_pointer", "object_score_logits")
@@ -51,9 +49,7 @@ def load_memory(name: str, folder: Path, device: Device) -> Any:
     import transformers
 
     network = weights.load(getattr(transformers, name), folder, device)
-    for part in (network.prompt_encoder, network.shared_image_embedding):
-        keep_precise(part, device.dtype)
-    precise_positions(network)
+    precise_prompts(network, device.dtype)
     network._use_mask_as_output = _with_whole_scores(network._use_mask_as_output)
     return network
 
@@ -206,14 +202,7 @@ class NetworkMemory:
         """A mask as the network takes it: (1, 1, side, side) of zeros and ones."""
         import torch
 
-        whole = self.uploader.lanes.device.put(masks.to_bitmap(mask))[None, None]
-        covered = torch.nn.functional.interpolate(
-            whole.to(torch.float32),
-            (side, side),
-            mode="bilinear",
-            align_corners=False,
-            antialias=True,
-        )
+        covered = coverage(mask, (side, side), self.uploader.lanes.device)
         # One that is too thin for the network's own pixels is still there.
         least = torch.minimum(covered.amax(), covered.new_tensor(0.5))
         return (covered >= least).to(torch.float32)
@@ -269,7 +258,7 @@ def _candidates(made: Any, wanted: Sequence[int], placement: Placement) -> Itera
         yield Candidates(
             place,
             made.pred_masks[place][None],
-            score.sigmoid().where(score > 0, _GONE),
+            score.sigmoid().where(score > 0, GONE),
             placement,
         )
 

@@ -62,6 +62,18 @@ def precise_positions(network: Any) -> None:
             module.forward = _in_full(module.forward, torch.float32)
 
 
+def precise_prompts(network: Any, dtype: torch.dtype) -> None:
+    """Let a network of the SAM 2 kind see places, of prompts and on maps, in float32.
+
+    Args:
+        network: The network, which is changed.
+        dtype: What the rest of it computes in.
+    """
+    keep_precise(network.prompt_encoder, dtype)
+    keep_precise(network.shared_image_embedding, dtype)
+    precise_positions(network)
+
+
 def _in_full(forward: Any, full: torch.dtype) -> Any:
     def precise(shape: Any, device: Any, dtype: Any, mask: Any = None) -> torch.Tensor:
         code: torch.Tensor = forward(shape, device, full, mask)

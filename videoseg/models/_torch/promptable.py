@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from videoseg.geometry import masks
 from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.images import Colours, Images, Placement, squeezed
-from videoseg.models._torch.precision import keep_precise, precise_positions
+from videoseg.models._torch.precision import precise_prompts
 from videoseg.networks import weights
 from videoseg.networks.device import Device
 from videoseg.types import Mask, Prompt, PromptKind
@@ -35,7 +35,7 @@ _BOTTOM_RIGHT = 3
 _SURE = 10.0
 """Logit of a pixel inside a mask that is given."""
 
-_GONE = -1.0
+GONE = -1.0
 """Score of an object that is not visible, below all that count."""
 
 Embedded: TypeAlias = "tuple[list[torch.Tensor], Placement]"
@@ -123,9 +123,7 @@ class Promptable:
         import transformers
 
         network = weights.load(getattr(transformers, name), folder, device)
-        keep_precise(network.prompt_encoder, device.dtype)
-        keep_precise(network.shared_image_embedding, device.dtype)
-        precise_positions(network)
+        precise_prompts(network, device.dtype)
         return cls(network, device, colours)
 
     @property
@@ -154,7 +152,7 @@ class Promptable:
                 if asked[place].mask is not None:
                     # What was seen on another frame may be gone. Video predictors of the
                     # reference give no mask then; what is pointed at on the frame is there.
-                    scores = scores.where(visible > 0, _GONE)
+                    scores = scores.where(visible > 0, GONE)
                 answers.append(
                     Candidates(
                         prompts[place][0],
@@ -198,16 +196,26 @@ class Promptable:
 
     def _dense(self, mask: Mask | None, frames: int) -> torch.Tensor | None:
         """A given mask as logits of the network's own size, (F, 1, h, w)."""
-        import torch
-
         if mask is None:
             return None
-        size = self.network.prompt_encoder.mask_input_size
-        whole = self.device.put(masks.to_bitmap(mask)).to(torch.float32)[None, None]
-        covered = torch.nn.functional.interpolate(
-            whole, size, mode="bilinear", align_corners=False, antialias=True
-        )
-        return ((2 * covered - 1) * _SURE).expand(frames, -1, -1, -1)
+        share = coverage(mask, self.network.prompt_encoder.mask_input_size, self.device)
+        return ((2 * share - 1) * _SURE).expand(frames, -1, -1, -1)
+
+
+def coverage(mask: Mask, size: tuple[int, int], device: Device) -> torch.Tensor:
+    """How much of each pixel of the network an object covers: float32 (1, 1, h, w), 0 to 1.
+
+    Args:
+        mask: The object in its frame.
+        size: Height and width that the frame is squeezed to.
+        device: Where to compute.
+    """
+    import torch
+
+    whole = device.put(masks.to_bitmap(mask)).to(torch.float32)[None, None]
+    return torch.nn.functional.interpolate(
+        whole, size, mode="bilinear", align_corners=False, antialias=True
+    )
 
 
 def _together(asked: Sequence[Asked]) -> list[list[int]]:
