@@ -194,7 +194,7 @@ def test_a_model_that_breaks_ends_it() -> None:
 
     with pytest.raises(RuntimeError, match="the model broke"):
         played(Broken(), Pace())
-    until(lambda: not any("replay" in each.name for each in threading.enumerate()))
+    until(lambda: not any(each.name == "videoseg-replay" for each in threading.enumerate()))
 
 
 def test_the_first_ctrl_c_asks_and_the_second_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,6 +229,9 @@ def _decoder(stream: VideoStream) -> CodecContext:
     if name is None or tags.get("alpha_mode") != "1":
         return stream.codec_context
     try:
-        return CodecContext.create(name, "r")
+        context = CodecContext.create(name, "r")
+        if name == "libvpx":
+            context.thread_count = 1  # its threads spin: on busy cores more of them take longer
+        return context
     except (FFmpegError, ValueError):  # built without it: opaque is better than nothing
         return stream.codec_context
