@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.media import clip
 from tests.support.places import ROOT
+from tests.support.plug_ins import install_models
 from tests.support.waiting import PATIENCE, until
 from videoseg import registry
 from videoseg.cli._app import run
@@ -26,17 +27,9 @@ COLOURS = ("--model", "colours", "--write", "svg")
 
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that makes the models of the tests known to every process that has it on its path.
-
-    As an installed package does: through entry points.
-    """
+    """A folder that makes the models of the tests known to processes."""
     folder = tmp_path_factory.mktemp("plugin")
-    info = folder / "videoseg_tests-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: videoseg-tests\nVersion: 1.0\n")
-    models = {"colours": "Colours", "slow": "Slow", "killed": "Killed"}
-    lines = [f"{name} = tests.support.fakes:{cls}" for name, cls in models.items()]
-    (info / "entry_points.txt").write_text("\n".join(["[videoseg.models]", *lines, ""]))
+    install_models(folder)
     return folder
 
 

@@ -123,7 +123,7 @@ def test_a_run_that_goes_on_begins_within_a_range() -> None:
         elsewhere = AtOnce(answerer, ahead=0)
         rest = FromRanges(elsewhere, Grid.of(parts)).run(parts.input.source.frames(40))
         assert text_of(rest) == expected[40:]
-    assert elsewhere.begun == [AnswerRange(40, 64), AnswerRange(64, 96)]
+    assert elsewhere.begun == [AnswerRange(40, 48), AnswerRange(48, 64), AnswerRange(64, 80)]
     parts.close()
 
 
@@ -133,10 +133,10 @@ def test_no_more_ranges_are_under_way_than_wanted() -> None:
         elsewhere = AtOnce(answerer, ahead=1)
         found = FromRanges(elsewhere, Grid.of(parts)).run(parts.range.frames())
         next(found)
-        assert elsewhere.begun == [AnswerRange(0, 32), AnswerRange(32, 64)]
-        for _ in range(32):
+        assert elsewhere.begun == [AnswerRange(0, 16), AnswerRange(16, 32)]
+        for _ in range(16):
             next(found)
-        assert elsewhere.begun[2:] == [AnswerRange(64, 96)]
+        assert elsewhere.begun[2:] == [AnswerRange(32, 48)]
     parts.close()
 
 

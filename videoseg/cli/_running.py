@@ -24,11 +24,11 @@ class EndedByInterruptError(Exception):
     """Ctrl-C ended a run as it is meant to, and what became of it has been said."""
 
 
-def run_one(task: Task, mode: Mode, *, quiet: bool) -> Outcome:
-    """Do one task; what is wrong with it is raised."""
+def run_one(task: Task, jobs: int, mode: Mode, *, quiet: bool) -> Outcome:
+    """Do one task, with up to ``jobs`` processes; what is wrong with it is raised."""
     from videoseg.jobs.batch import attempt
 
-    outcome = attempt(task, _watched(mode))
+    outcome = attempt(task, _watched(mode), jobs=jobs)
     if not quiet:
         _report.print_outcome(outcome)
     return outcome

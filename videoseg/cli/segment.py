@@ -116,7 +116,7 @@ def segment(
     if inputs.several:
         _run_several(tasks, batch.jobs, report, quiet=messages.quiet)
     else:
-        _run_one(tasks[0], report, quiet=messages.quiet)
+        _run_one(tasks[0], batch.jobs, report, quiet=messages.quiet)
 
 
 def _inputs_and_prompts(
@@ -169,10 +169,10 @@ def _tasks(
     ]
 
 
-def _run_one(task: Task, report: ReportOptions, *, quiet: bool) -> None:
+def _run_one(task: Task, jobs: int, report: ReportOptions, *, quiet: bool) -> None:
     from videoseg.cli._running import exit_code, run_one
 
-    outcome = run_one(task, Mode.NONE if quiet else report.progress, quiet=quiet)
+    outcome = run_one(task, jobs, Mode.NONE if quiet else report.progress, quiet=quiet)
     if report.as_json:
         print_json(_report.as_json(outcome))
     end_if_stopped(outcome.summary)

@@ -83,8 +83,8 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def attempt(task: Task, watch: Watch, model: Segmenter | None = None) -> Outcome:
-    """Do one task.
+def attempt(task: Task, watch: Watch, model: Segmenter | None = None, *, jobs: int = 1) -> Outcome:
+    """Do one task, with up to ``jobs`` processes that answer its frames.
 
     Raises:
         VideosegError: Whatever is wrong with it.
@@ -102,6 +102,7 @@ def attempt(task: Task, watch: Watch, model: Segmenter | None = None) -> Outcome
                 resume=task.resume,
                 on_frame=on_frame,
                 reads=task.reads,
+                jobs=jobs,
             )
         return Outcome(task, "done", time.perf_counter() - begun, summary, notes=job.notes)
 

@@ -211,6 +211,7 @@ class Job(AbstractContextManager["Job"]):
         reads: Sequence[str] = (),
         earlier: EarlierAnswers | None = None,
         edits: CarriedEdits | None = None,
+        jobs: int = 1,
     ) -> Summary:
         """Write all outputs below ``out``; they appear there together, once all are complete.
 
@@ -223,6 +224,10 @@ class Job(AbstractContextManager["Job"]):
             reads: Files beside the input that must not be replaced.
             earlier: Answers of a run with fewer prompts, which are not asked again.
             edits: Corrections of that run, which are taken over.
+            jobs: Processes that answer frames, each with a model of its own, where the model
+                answers each frame for itself; else there is none but this one, and a warning says
+                why. The result is the same. A script that runs on import starts them in
+                ``if __name__ == "__main__":`` alone.
 
         Raises:
             UsageError: An output would replace the input.
@@ -240,6 +245,7 @@ class Job(AbstractContextManager["Job"]):
             reads=reads,
             earlier=earlier,
             edits=edits,
+            jobs=jobs,
         )
 
     def play(

@@ -62,6 +62,10 @@ class ModelSession:
         self.notes = ()
         self.note(self.model.explain(known) if isinstance(self.model, Explains) else ())
 
+    def loaded_elsewhere(self, refused: tuple[Refused, ...], notes: tuple[str, ...]) -> None:
+        """Take over what the same model says of the prompts in another process, which tells it."""
+        self.refused, self.notes = refused, notes
+
     def note(self, lines: Iterable[str]) -> None:
         """Add lines to what there is to say about the prompts."""
         added = tuple(lines)

@@ -20,6 +20,7 @@ byte, whoever has answered which range:
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -32,7 +33,7 @@ from videoseg.errors import RunLogError
 from videoseg.jobs.asking import load_model, run_stage
 from videoseg.jobs.assembly import Assembly, assemble
 from videoseg.prompts import Refused
-from videoseg.protocols import Keyframed, Remote
+from videoseg.protocols import Keyframed, Metered, Remote
 from videoseg.runlog.codec import detections_from_json, detections_to_text
 from videoseg.runlog.validation import refusing
 from videoseg.stages.batched import USUAL
@@ -41,9 +42,11 @@ from videoseg.system.closing import close_if_able
 from videoseg.system.threads import opencv_unthreaded
 from videoseg.types import Detections, Frame, Prompt
 
-ASKED = 32
-"""Frames of a range that the model is asked about: enough to be worth a jump to a key frame, and
-few enough that a clip of ten seconds is shared out evenly."""
+_log = logging.getLogger(__name__)
+
+ASKED = 16
+"""Frames of a range that the model is asked about, at least: enough to be worth a jump to a key
+frame, and few enough that a clip of some seconds is shared out evenly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +145,22 @@ class Loaded:
     notes: tuple[str, ...]
 
 
+def can_share(parts: Assembly, jobs: int) -> int:
+    """How many of ``jobs`` there is work for; 1 where a run is answered in one go, and says why."""
+    most = Grid.of(parts).count() if jobs > 1 else 1
+    reason = why_serial(parts) if most is None or most > 1 else None
+    if reason is not None:
+        _log.warning("one process answers all frames, whatever --jobs says: %s", reason)
+        return 1
+    return jobs if most is None else min(jobs, most)
+
+
 def why_serial(parts: Assembly) -> str | None:
     """Why a run must be answered in one go, as a clause; None where ranges can be."""
     model, name = parts.session.model, parts.session.card.name
     if parts.session.is_given:
         return "its model was handed over, and is in one process"
-    if isinstance(model, Remote):
+    if isinstance(model, Remote | Metered):
         return f"{name} is a service, which is asked about several frames at once as it is"
     if parts.questions.has_marked_frames:
         return "what is marked on a frame is followed from there, frame by frame"

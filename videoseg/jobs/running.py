@@ -18,6 +18,8 @@ from videoseg.jobs.carried_edits import CarriedEdits
 from videoseg.jobs.earlier_answers import EarlierAnswers
 from videoseg.jobs.outputs import finished_run
 from videoseg.jobs.publishing import Publisher, export_outputs, write_outputs
+from videoseg.jobs.range_workers import RangeWorkers
+from videoseg.jobs.ranges import AskedRun, FromRanges, Grid, can_share
 from videoseg.pipeline import Tally
 from videoseg.protocols import Resumable, Stage, TwoPassTracker
 from videoseg.runlog.checkpoint import Notes
@@ -73,6 +75,7 @@ def run(
     reads: Sequence[str],
     earlier: EarlierAnswers | None = None,
     edits: CarriedEdits | None = None,
+    jobs: int = 1,
 ) -> Summary:
     """Ask the model and write all outputs below ``out``, as ``Job.run`` says."""
     if resume and (done := finished_run(out, plan, overwrite=overwrite)) is not None:
@@ -84,10 +87,8 @@ def run(
         if edits is not None:
             edits.check_unchanged()
         before = parts.session.usage
-        load_model(parts)
-        reused = _reused(parts, plan, earlier)
+        stage, reused = _loaded_stage(parts, plan, earlier, jobs, ends)
         notes = Notes(staging.notes, None if earlier is None else earlier.origin)
-        stage = run_stage(parts, known=reused)
         memory = stage if isinstance(stage, Resumable) else None
         known, state = notes.left(plan, with_state=memory is not None)
         log = ends.enter_context(
@@ -113,6 +114,25 @@ def run(
         if reused is None:
             return done
         return dataclasses.replace(done, known=max(known, done.frames - reused.frames))
+
+
+def _loaded_stage(
+    parts: Assembly, plan: Plan, earlier: EarlierAnswers | None, jobs: int, ends: ExitStack
+) -> tuple[Stage, KnownAnswers | None]:
+    """What answers the frames, with its model loaded, and what it need not ask.
+
+    Up to ``jobs`` processes do it, which ``ends`` ends, where that makes no difference.
+    """
+    jobs = can_share(parts, jobs) if earlier is None else 1
+    if jobs == 1:
+        load_model(parts)
+        reused = _reused(parts, plan, earlier)
+        return run_stage(parts, known=reused), reused
+    workers = ends.enter_context(RangeWorkers(AskedRun.of(parts), jobs))
+    with parts.clock.measure("load model"):
+        loaded = workers.loaded()
+    parts.session.loaded_elsewhere(loaded.refused, loaded.notes)
+    return FromRanges(workers, Grid.of(parts)), None
 
 
 def _reused(parts: Assembly, plan: Plan, earlier: EarlierAnswers | None) -> KnownAnswers | None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from videoseg.errors import ConfigError, MissingDependencyError, nearest, shown
 from videoseg.registry.faults import fault_of, lacking
-from videoseg.registry.plug_ins import blamed, plug_ins
+from videoseg.registry.plug_ins import blame_on, blamed, plug_ins
 from videoseg.registry.records import (
     KINDS,
     ONE_OF,
@@ -45,6 +45,7 @@ __all__ = [
     "Factory",
     "Kind",
     "Part",
+    "blame_on",
     "blamed",
     "broken",
     "card",

@@ -11,6 +11,9 @@ from typing import Any
 from videoseg.registry.faults import fault_of, fault_of_plug_in
 from videoseg.registry.records import KINDS, Broken, Factories, Kind
 
+_BLAMED = "videoseg_blamed"
+"""Attribute of an error whose traceback is in another process."""
+
 
 def plug_ins(kind: Kind, taken: Iterable[str]) -> Factories:
     """The parts of a kind that other packages add; ``taken`` are names that they may not have."""
@@ -28,6 +31,9 @@ def blamed(error: BaseException) -> str | None:
 
     Such as ``plug-in 'tiny' (package tiny-model 1.0, videoseg.models: tiny:Tiny)``.
     """
+    known: str | None = error.__dict__.get(_BLAMED)
+    if known is not None:
+        return known
     roots = {
         entry.module.partition(".")[0]: entry
         for kind in KINDS
@@ -40,6 +46,12 @@ def blamed(error: BaseException) -> str | None:
         found = roots.get(module.partition(".")[0], found)
         trace = trace.tb_next
     return None if found is None else f"plug-in {found.name!r} ({_origin(found)})"
+
+
+def blame_on(error: BaseException, part: str | None) -> None:
+    """Note on an error what ``blamed`` says of it, for another process, which sees no traceback."""
+    if part is not None:
+        error.__dict__[_BLAMED] = part
 
 
 def _loaded(entry: EntryPoint) -> tuple[Any, str | None]:

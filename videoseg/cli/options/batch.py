@@ -22,7 +22,12 @@ class BatchOptions:
         ),
     ] = None
     jobs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Inputs to process at the same time.")
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Processes: for several inputs, so many at a time; for one, parts of it.",
+        ),
     ] = 1
     overwrite: Overwrite = False
     resume: Annotated[
