@@ -45,6 +45,7 @@ def shell(command: str, **environment: str) -> subprocess.CompletedProcess[bytes
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_cost_no_run_and_reach_no_file(closed: str) -> None:
     assert shell(f"videoseg {RUN} --json {closed}").returncode == 0
@@ -65,6 +66,7 @@ def test_output_on_a_full_disk_is_one_line(command: str) -> None:
     assert b"Exception ignored" not in done.stderr
 
 
+@pytest.mark.slow
 def test_messages_that_cannot_be_written_cost_no_run() -> None:
     done = shell(f"videoseg {RUN} --json 2>/dev/full")
     assert done.returncode == 0
@@ -186,6 +188,7 @@ def test_outputs_need_no_folder_for_temporary_files() -> None:
     assert Path("out/masks.json").is_file()
 
 
+@pytest.mark.slow
 def test_no_folder_for_temporary_files() -> None:
     """What is followed back from a later mark waits in one."""
     film = str(media.film())

@@ -243,6 +243,7 @@ def test_a_hostile_label_is_only_text(tmp_path: Path) -> None:
     assert found[1].findtext("s:title", namespaces=NAMESPACE) == label
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_run(tmp_path: Path) -> None:
     def run(frames: int) -> None:
         made = scenes.Run(scenes.streams(), scenes.prompts(), memory.passing(frames))

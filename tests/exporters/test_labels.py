@@ -47,6 +47,7 @@ def test_it_writes_what_it_says_and_nothing_else(name: str, kind: str, tmp_path:
     assert len({each.lower() for each in files(out)}) == len(files(out))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
     [*((name, {}) for name in NAMES), ("label-studio", {"task": "video"}), ("cvat", MASKS)],

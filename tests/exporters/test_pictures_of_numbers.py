@@ -50,7 +50,13 @@ def test_davis_numbers_objects_as_they_appear(tmp_path: Path) -> None:
         assert (read(path) == shown(scene, {1: 1, 2: 2, 3: 3})).all()
 
 
-@pytest.mark.parametrize(("kind", "depth"), [("high ids", np.uint8), ("500 objects", np.uint16)])
+@pytest.mark.parametrize(
+    ("kind", "depth"),
+    [
+        ("high ids", np.uint8),
+        pytest.param("500 objects", np.uint16, marks=pytest.mark.slow),
+    ],
+)
 def test_davis_with_many_objects_and_with_high_ids(kind: str, depth: Any, tmp_path: Path) -> None:
     run = labels.hard_runs()[kind]()
     top = export("davis", run, tmp_path) / "davis"

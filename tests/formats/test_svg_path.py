@@ -249,6 +249,7 @@ def test_any_text_at_all(data: str) -> None:
     assert "\n" not in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", ["L1 2", " ", "1", "M1 2", "1 ", "z", "a1 1 0 001 1", "0.", "1e", "-", ","]
 )

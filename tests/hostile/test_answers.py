@@ -214,6 +214,7 @@ def measured() -> dict[str, tuple[str, int, float]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux counts it")
 @pytest.mark.parametrize("name", CASES)
 def test_no_answer_takes_much(measured: dict[str, tuple[str, int, float]], name: str) -> None:
@@ -295,6 +296,7 @@ def sorted_before(given_rings: tuple[Ring, ...]) -> list[list[int]] | None:
 boxes = st.tuples(*[st.integers(0, 12)] * 4).filter(lambda b: b[0] < b[2] and b[1] < b[3])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.lists(boxes, min_size=1, max_size=6))
 def test_rings_are_sorted_as_before(given_boxes: list[tuple[int, int, int, int]]) -> None:

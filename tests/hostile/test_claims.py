@@ -294,6 +294,7 @@ def openings(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Opening]:
     return {path.name: opening for path, opening in found.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_what_a_small_file_claims_costs_little(name: str, openings: Mapping[str, Opening]) -> None:
     opening, says = openings[name], CASES[name][1]
