@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from fractions import Fraction
@@ -242,28 +243,65 @@ def test_a_call_under_way_ends_when_the_model_is_closed() -> None:
     assert "ended" in str(errors[0])  # by closing, not by the time limit
 
 
-def test_calls_that_begin_while_the_wire_closes_end_too() -> None:
+@dataclass
+class Callers:
+    """Threads that each wait for an answer of a wire, and what they were told instead."""
+
+    wire: Wire
+    url: str
+    threads: list[threading.Thread] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    def begin(self, calls: int) -> None:
+        self.threads += [threading.Thread(target=self._call) for _ in range(calls)]
+        for thread in self.threads[-calls:]:
+            thread.start()
+
+    def end(self) -> None:
+        for thread in self.threads:
+            thread.join(PATIENCE)
+        assert len(self.told) == len(self.threads)
+        assert all("ended before its answer" in said for said in self.told)
+
+    def _call(self) -> None:
+        try:
+            self.wire.post(self.url, b"{}")
+        except ModelError as error:
+            self.told.append(str(error))
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """An address that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/segment"
+
+
+def test_calls_that_begin_while_the_wire_closes_end_too(silent: str) -> None:
     """A call that slipped in behind the end would wait for ever."""
-    with serving(servers.moondream) as server:
-        for _ in range(20):
-            wire = Wire(server.url, {}, timeout=PATIENCE, calls=4, local=True, most_bytes=2**20)
-            server.faults.extend([Answer(fault="slow")] * 4)
-            ended: list[str] = []
+    for _ in range(20):
+        wire = Wire(silent, {}, timeout=PATIENCE, calls=4, local=True, most_bytes=2**20)
+        callers = Callers(wire, silent)
+        callers.begin(4)
+        wire.close()
+        callers.end()
 
-            def call(wire: Wire = wire, ended: list[str] = ended) -> None:
-                try:
-                    wire.post(f"{server.url}/segment", b"{}")
-                except ModelError as error:
-                    ended.append(str(error))
 
-            threads = [threading.Thread(target=call) for _ in range(4)]
-            for thread in threads:
-                thread.start()
-            wire.close()
-            for thread in threads:
-                thread.join(10)
-            assert len(ended) == 4
-            server.faults.clear()
+def test_calls_end_with_the_wire_however_slow_its_thread_is(
+    silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("videoseg.models._hosted.wire._CLOSING_SECONDS", 0.01)
+    wire = Wire(silent, {}, timeout=PATIENCE, calls=4, local=True, most_bytes=2**20)
+    callers, stuck, go_on = Callers(wire, silent), threading.Event(), threading.Event()
+    callers.begin(2)  # these reach the thread
+    wire._loop.call_soon_threadsafe(lambda: (stuck.set(), go_on.wait(PATIENCE)))
+    assert stuck.wait(PATIENCE)
+    callers.begin(2)  # these wait before it
+    until(lambda: len(wire._waiting) == 4)
+    wire.close()
+    callers.begin(2)  # and these come too late
+    callers.end()
+    go_on.set()  # what it has left is shut then
 
 
 def test_answers_are_kept_and_not_asked_for_twice(tmp_path: Path) -> None:

@@ -24,6 +24,11 @@ T = TypeVar("T")
 _PACKED = "gzip"
 """How an answer may be packed."""
 
+_CLOSING_SECONDS = 5.0
+"""How long ``close`` waits until connections are shut; the thread goes on after it."""
+
+_ENDED = "the call was ended before its answer came"
+
 
 class CallFailedError(Exception):
     """A call that got no whole answer.
@@ -84,11 +89,10 @@ class Wire:
             raise missing_package("a model that is a service", "httpx2", extra="hosted") from error
         self._timeout, self._most_bytes = timeout, most_bytes
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="videoseg-wire", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name="videoseg-wire", daemon=True)
         self._closed = False
         self._closing = threading.Lock()
+        self._waiting: set[Future[Any]] = set()
         self._calls: set[asyncio.Task[Any] | None] = set()
         limits = httpx2.Limits(max_connections=calls, max_keepalive_connections=calls)
         self._client = httpx2.AsyncClient(
@@ -117,26 +121,36 @@ class Wire:
             if self._closed:
                 return
             self._closed = True
-        with suppress(Exception):
-            asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(timeout=5)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
-        self._loop.close()
+            # Who waits for an answer goes on here: the loop may be slow to get to its end.
+            for future in self._waiting:
+                future.cancel()
+            asyncio.run_coroutine_threadsafe(self._shut(), self._loop)
+        self._thread.join(_CLOSING_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         # Whatever begins before the end is known to it, and is ended.
         with self._closing:
             if self._closed:
                 work.close()
-                raise ModelError("the call was ended before its answer came")
+                raise ModelError(_ENDED)
             future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+            self._waiting.add(future)
         try:
             return future.result()
         except CancelledError as error:
-            raise ModelError("the call was ended before its answer came") from error
+            raise ModelError(_ENDED) from error
         except BaseException:
             future.cancel()
             raise
+        finally:
+            with self._closing:
+                self._waiting.discard(future)
 
     async def _post(self, url: str, body: bytes) -> Reply:
         import httpx2
@@ -163,11 +177,15 @@ class Wire:
     async def _shut(self) -> None:
         # The calls alone: what they have started is theirs to end.
         calls = [call for call in self._calls if call is not None]
-        for call in calls:
-            call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
-        await self._client.aclose()
-        await self._loop.shutdown_asyncgens()
+        try:
+            with suppress(Exception):
+                for call in calls:
+                    call.cancel()
+                await asyncio.gather(*calls, return_exceptions=True)
+                await self._client.aclose()
+                await self._loop.shutdown_asyncgens()
+        finally:
+            self._loop.stop()
 
 
 async def _whole(response: httpx2.Response, most: int) -> Reply:
