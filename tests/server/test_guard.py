@@ -116,6 +116,32 @@ def test_a_token_in_an_address_becomes_a_cookie() -> None:
     assert ask(guarded(access), posted, b"{}").status == 401
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("name", ["token", "t%6Fken", "tok%65n"])
+def test_no_answer_repeats_a_token(method: str, name: str) -> None:
+    access = Access.at("::", token=True)
+    answer = ask(guarded(access), request(method, query=f"a=%2F&{name}={access.token}&b"))
+    assert answer.status == 303
+    assert answer.headers["location"] == "/?a=%2F&b"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "OPTIONS"])
+def test_no_application_sees_a_token_in_an_address(method: str) -> None:
+    """The router of one would repeat it, where it leads on to another address."""
+    seen: list[bytes] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["query_string"])
+        await echo(scope, receive, send)
+
+    access = Access.at("::")
+    given = request(method, query=f"a=1&token={access.token}", x_moondream_auth=f"{access.token}")
+    ask(Guard(app, access), given)
+    ask(Guard(app, HERE), given)
+    assert set(seen) == {b"a=1"}
+
+
 def test_guessing_is_slowed() -> None:
     now = [0.0]
     access = Access(loopback=False, token=RIGHT, attempts=Attempts(lambda: now[0]))

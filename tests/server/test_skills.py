@@ -430,6 +430,14 @@ def test_a_token_opens_it_as_moondreams_clients_send_it(capfd: pytest.CaptureFix
         assert web.send(place, "GET", "/metrics")[0] == 401
         asked = web.send(place, "GET", f"/metrics?token={access.token}")
         assert asked[0] == 303
+        # A slash too much leads to the path without it, and without the token.
+        for method, path in (("HEAD", "/metrics/"), ("HEAD", "/healthz/"), ("POST", "/v1/detect/")):
+            given = f"{path}?a=1&token={access.token}"
+            token = str(access.token)
+            status, headers, _ = web.send(place, method, given, b"{}", x_moondream_auth=token)
+            assert 300 <= status < 400
+            assert headers["location"].endswith("?a=1")
+            assert token not in headers["location"]
     said = "".join(capfd.readouterr())
     assert str(access.token) not in said
     assert "wrong" not in said

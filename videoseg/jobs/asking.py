@@ -11,6 +11,7 @@ from videoseg.prompts import is_carried, prompt_on
 from videoseg.protocols import Segmenter, Stage
 from videoseg.stages.backwards import first_mark, mark_notes
 from videoseg.stages.batched import USUAL
+from videoseg.stages.checked import Check, unchecked
 from videoseg.stages.every_nth import batch_within
 from videoseg.stages.known_answers import KnownAnswers
 from videoseg.stages.known_phrases import known_only
@@ -40,6 +41,7 @@ def run_stage(
     backwards: bool = True,
     one_by_one: bool = False,
     known: KnownAnswers | None = None,
+    check: Check = unchecked,
 ) -> Stage:
     """What asks the model over the frames of the run; it is loaded already.
 
@@ -48,6 +50,7 @@ def run_stage(
         backwards: Whether marks may be followed back, where the settings and the input allow it.
         one_by_one: Whether each frame is answered before the next one is taken.
         known: Answers of an earlier run with fewer cues, which are not asked again.
+        check: Called before each frame and each answer, and while an answer is waited for.
     """
     run, asked = parts.config.run, parts.known
     stage = stage_for(
@@ -60,6 +63,7 @@ def run_stage(
         again=parts.input.again if backwards and _goes_back(parts) else None,
         one_by_one=one_by_one,
         known=known,
+        check=check,
     )
     return known_only(stage, tuple(asked), len(parts.questions.prompts))
 

@@ -220,7 +220,7 @@ class Job(AbstractContextManager["Job"]):
             overwrite: Whether earlier results of the same names are replaced.
             resume: Whether to go on with what an interrupted run of the same kind has left in
                 ``out``; a finished one is left as it is.
-            on_frame: Called after each frame.
+            on_frame: Called after each frame, and wherever the run can end; ends it by raising.
             reads: Files beside the input that must not be replaced.
             earlier: Answers of a run with fewer prompts, which are not asked again.
             edits: Corrections of that run, which are taken over.

@@ -17,11 +17,10 @@ from videoseg.jobs.outputs import exporters_of, writers_of
 from videoseg.pipeline import Tally
 from videoseg.runlog.edited import Edited
 from videoseg.runlog.edits import NAME as EDITS
-from videoseg.runlog.findings import Finding
 from videoseg.runlog.log import RunLog
 from videoseg.runlog.manifest import Counts, Ended, Manifest, StageTime
 from videoseg.runlog.plan import Plan, made_with
-from videoseg.runlog.reader import read_run
+from videoseg.runlog.reader import RunFolder, read_run
 from videoseg.runlog.review import Limits, Reviewer
 from videoseg.runlog.staging import Staging
 from videoseg.runlog.summary import Summary
@@ -29,6 +28,33 @@ from videoseg.system.threads import Stopwatch
 from videoseg.types import Scene
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """Who looks on at a run; what is raised there ends it.
+
+    Attributes:
+        on_frame: Called after each frame, and in between wherever the run can end.
+        tally: What was found so far.
+    """
+
+    on_frame: Callable[[Tally], None]
+    tally: Tally
+
+    @classmethod
+    def of(cls, parts: Assembly, on_frame: Callable[[Tally], None]) -> Watch:
+        """A watch over a run that begins."""
+        return cls(on_frame, Tally.of(parts.questions.prompts))
+
+    def step(self, tally: Tally) -> None:
+        """A frame is done."""
+        self.tally = tally
+        self.on_frame(tally)
+
+    def check(self) -> None:
+        """Nothing new is done, but the run can end here."""
+        self.on_frame(self.tally)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,14 +65,14 @@ class Publisher:
         parts: The run.
         staging: Its folder until all is complete.
         plan: Its plan.
-        on_frame: Called after each frame.
+        watch: Who looks on.
         edits: Corrections of an earlier run that are taken over.
     """
 
     parts: Assembly
     staging: Staging
     plan: Plan
-    on_frame: Callable[[Tally], None]
+    watch: Watch
     edits: CarriedEdits | None = None
 
     def publish(
@@ -73,7 +99,7 @@ class Publisher:
         folder = self.staging.folder
         edit = None if self.edits is None else self.edits.edited(parts.config.outlines)
         shown = _Shown(edit, reviewer, self.edits, parts.clock)
-        tally = write_outputs(parts, folder, steps, log, self.on_frame, shown)
+        tally = write_outputs(parts, folder, steps, log, self.watch.step, shown)
         tracks = tuple(len(ids) for ids in tally.tracks)
         counts = Counts(tally.frames, tracks, tuple(tally.instances), *parts.input.lost)
         end = ended()
@@ -81,7 +107,9 @@ class Publisher:
             raise UsageError(f"{run.start} is after the last frame")
         review = reviewer.finish([each.prompt for each in end.refused])
         end = dataclasses.replace(end, review=review, review_left_out=reviewer.left_out)
-        export_outputs(parts, folder, review, made_with(self.plan.to_json()), edit)
+        made_by = made_with(self.plan.to_json())
+        run = read_run(folder / "run", review, made_by, edit, check=self.watch.check)
+        export_outputs(parts, folder, run)
         stages = {
             name: StageTime(seconds, tally.frames) for name, seconds in parts.clock.seconds.items()
         }
@@ -157,13 +185,6 @@ def write_outputs(
         )
 
 
-def export_outputs(
-    parts: Assembly,
-    folder: Path,
-    review: Sequence[Finding] = (),
-    maker: Mapping[str, str] | None = None,
-    edit: Edited | None = None,
-) -> None:
+def export_outputs(parts: Assembly, folder: Path, run: RunFolder) -> None:
     """Write the outputs that need the whole run into its folder."""
-    run = read_run(folder / "run", review, maker, edit)
     pipeline.export(run, exporters_of(parts.outputs), folder, parts.clock)

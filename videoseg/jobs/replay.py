@@ -16,6 +16,7 @@ from videoseg.jobs.assembly import Assembly
 from videoseg.jobs.inputs import Input
 from videoseg.jobs.pacing import Clock, Drop, FrameQueue, Pacer, SystemClock
 from videoseg.jobs.planning import plan_of
+from videoseg.jobs.publishing import Watch
 from videoseg.jobs.running import OnAnswer, Steps, follow, run_once
 from videoseg.jobs.viewing import shown_by
 from videoseg.pipeline import FRAMES_AHEAD, Tally
@@ -164,7 +165,7 @@ def play(
             out,
             plan,
             overwrite=overwrite,
-            on_frame=shown,
+            watch=Watch(shown, player.tally),
             ended=player.ended,
             reads=reads,
         )

@@ -21,6 +21,7 @@ from videoseg.jobs.job import Job
 from videoseg.jobs.logged_times import LoggedTimes
 from videoseg.jobs.outputs import edge_settings, exporters_of, made_by, soft_edges_for, writers_of
 from videoseg.jobs.positions import frame_index, parse_position
+from videoseg.jobs.publishing import Watch
 from videoseg.pipeline import Tally
 from videoseg.prompts import in_pixels, with_added
 from videoseg.protocols import NamesFrames, TwoPassTracker
@@ -174,7 +175,7 @@ class Finished:
             overwrite: Whether earlier results of the same names are replaced.
             resume: Whether to go on with what an interrupted run like this one has left; only
                 where the model is asked.
-            on_frame: Called after each frame.
+            on_frame: Called after each frame, and wherever the run can end; ends it by raising.
             reads: Files beside the input that must not be replaced.
 
         Raises:
@@ -244,6 +245,8 @@ class Finished:
             staging = Staging(self.folder, [*made, MANIFEST], overwrite, replaces=[MANIFEST])
             ends.enter_context(staging)
             self.edits.check_unchanged()
+            watch = Watch(on_frame, Tally.of(self.run.prompts))
+            self.run.check = watch.check
             tally = pipeline.write(
                 drawn,
                 streams=streams,
@@ -253,7 +256,7 @@ class Finished:
                 log=None,
                 folder=staging.folder,
                 clock=clock,
-                on_step=on_frame,
+                on_step=watch.step,
             )
             pipeline.export(self.run, exporters_of(parts), staging.folder, clock)
             manifest = self._with_outputs(made, parts, edges)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import logging
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from videoseg.jobs.assembly import Assembly
 from videoseg.jobs.carried_edits import CarriedEdits
 from videoseg.jobs.earlier_answers import EarlierAnswers
 from videoseg.jobs.outputs import finished_run
-from videoseg.jobs.publishing import Publisher, export_outputs, write_outputs
+from videoseg.jobs.publishing import Publisher, Watch, export_outputs, write_outputs
 from videoseg.jobs.range_workers import RangeWorkers
 from videoseg.jobs.ranges import AskedRun, FromRanges, Grid, can_share
 from videoseg.pipeline import Tally
@@ -32,6 +31,7 @@ from videoseg.runlog.reader import RunFolder
 from videoseg.runlog.staging import Staging, forget_leftover
 from videoseg.runlog.summary import Summary
 from videoseg.stages.budget import Budget
+from videoseg.stages.checked import Check, Checked
 from videoseg.stages.known_answers import KnownAnswers
 from videoseg.stages.replayed import Replayed
 from videoseg.tracking.region import Confined
@@ -87,7 +87,8 @@ def run(
         if edits is not None:
             edits.check_unchanged()
         before = parts.session.usage
-        stage, reused = _loaded_stage(parts, plan, earlier, jobs, ends)
+        watch = Watch.of(parts, on_frame)
+        stage, reused = _loaded_stage(parts, plan, earlier, jobs, ends, watch.check)
         notes = Notes(staging.notes, None if earlier is None else earlier.origin)
         memory = stage if isinstance(stage, Resumable) else None
         known, state = notes.left(plan, with_state=memory is not None)
@@ -101,7 +102,7 @@ def run(
 
         left = RunFolder(staging.folder / "run", notes.answers).detections()
         limited = Budget(Replayed(islice(left, known), stage, state))
-        steps = follow(parts, limited, keep)
+        steps = follow(parts, Checked(limited, watch.check), keep)
 
         def ended() -> Ended:
             used = parts.session.usage
@@ -109,7 +110,7 @@ def run(
             spent = used and used.since(before)
             return Ended(limited.reached, spent, said, parts.session.refused)
 
-        publisher = Publisher(parts, staging, plan, on_frame, edits)
+        publisher = Publisher(parts, staging, plan, watch, edits)
         done = publisher.publish(steps, log, ended, known)
         if reused is None:
             return done
@@ -117,7 +118,12 @@ def run(
 
 
 def _loaded_stage(
-    parts: Assembly, plan: Plan, earlier: EarlierAnswers | None, jobs: int, ends: ExitStack
+    parts: Assembly,
+    plan: Plan,
+    earlier: EarlierAnswers | None,
+    jobs: int,
+    ends: ExitStack,
+    check: Check,
 ) -> tuple[Stage, KnownAnswers | None]:
     """What answers the frames, with its model loaded, and what it need not ask.
 
@@ -127,7 +133,7 @@ def _loaded_stage(
     if jobs == 1:
         load_model(parts)
         reused = _reused(parts, plan, earlier)
-        return run_stage(parts, known=reused), reused
+        return run_stage(parts, known=reused, check=check), reused
     workers = ends.enter_context(RangeWorkers(AskedRun.of(parts), jobs))
     with parts.clock.measure("load model"):
         loaded = workers.loaded()
@@ -157,14 +163,17 @@ def replay(
     edits: CarriedEdits | None = None,
 ) -> Summary:
     """Write all outputs below ``out`` from known answers, as ``Job.replay`` says."""
+    watch = Watch.of(parts, on_frame)
+
+    def known() -> Stage:
+        return Checked(Replayed(answers(), whole=end.stopped is None), watch.check)
 
     def steps(on_answer: OnAnswer) -> Steps:
-        known = functools.partial(Replayed, whole=end.stopped is None)
         if isinstance(parts.tracker, TwoPassTracker):
             with parts.clock.measure("study"):
-                pairs = known(answers()).run(parts.range.frames())
+                pairs = known().run(parts.range.frames())
                 parts.tracker.study(parts.input.streams, pairs)
-        return follow(parts, known(answers()), on_answer)
+        return follow(parts, known(), on_answer)
 
     return run_once(
         parts,
@@ -172,7 +181,7 @@ def replay(
         out,
         plan,
         overwrite=overwrite,
-        on_frame=on_frame,
+        watch=watch,
         ended=lambda: end,
         edits=edits,
     )
@@ -185,7 +194,7 @@ def run_once(
     plan: Plan,
     *,
     overwrite: bool,
-    on_frame: Callable[[Tally], None],
+    watch: Watch,
     ended: Callable[[], Ended],
     reads: Sequence[str] = (),
     edits: CarriedEdits | None = None,
@@ -199,7 +208,7 @@ def run_once(
         out: The output folder.
         plan: The run's plan.
         overwrite: Whether earlier results of the same names are replaced.
-        on_frame: Called after each frame.
+        watch: Who looks on.
         ended: Says how the run ended; asked after the last frame.
         reads: Files beside the input that must not be replaced.
         edits: Corrections of an earlier run that are taken over.
@@ -210,7 +219,7 @@ def run_once(
         if edits is not None:
             edits.check_unchanged()
         log = ends.enter_context(_run_log(parts, staging.folder))
-        publisher = Publisher(parts, staging, plan, on_frame, edits)
+        publisher = Publisher(parts, staging, plan, watch, edits)
         return publisher.publish(steps(log.append_answer), log, ended)
 
 
@@ -220,7 +229,7 @@ def try_out(parts: Assembly, folder: Path, frames: Iterable[Frame]) -> Tally:
         stage = run_stage(parts, backwards=False)
         steps = follow(parts, stage, log.append_answer, frames)
         tally = write_outputs(parts, folder, steps, log)
-        export_outputs(parts, folder)
+        export_outputs(parts, folder, RunFolder(folder / "run"))
         return tally
 
 

@@ -55,6 +55,7 @@ def read_run(
     review: Sequence[Finding] = (),
     made_with: Mapping[str, str] | None = None,
     edit: Edit | None = None,
+    check: Callable[[], object] = lambda: None,
 ) -> RunFolder:
     """Open a run folder, or the output folder that holds one as ``run``.
 
@@ -63,13 +64,16 @@ def read_run(
         review: What should be looked at again, which ``run.json`` has and not the log.
         made_with: What made it, likewise.
         edit: What users have corrected, likewise (``edits.py``).
+        check: Called with each record that is read; what it raises ends the reading.
 
     Raises:
         RunLogError: It is neither, its header is damaged, or a newer videoseg wrote it.
     """
     for candidate in (folder, folder / "run"):
         if (candidate / DETECTIONS).is_file() and (candidate / SCENES).is_file():
-            return RunFolder(candidate, review=review, made_with=made_with, edit=edit)
+            found = RunFolder(candidate, review=review, made_with=made_with, edit=edit)
+            found.check = check
+            return found
     raise RunLogError(f"{folder} is not a run folder: it has no {DETECTIONS} and {SCENES}")
 
 
@@ -94,6 +98,7 @@ class RunFolder:
         streams: The streams of the source by name.
         prompts: What was asked.
         frames_in: See ``protocols.RunReader``.
+        check: Called with each record that is read; what it raises ends the reading.
     """
 
     def __init__(
@@ -110,6 +115,7 @@ class RunFolder:
         self.review: Sequence[ReviewItem] = tuple(review)
         self.made_with: Mapping[str, str] = dict(made_with or {})
         self.frames_in: Path | None = None
+        self.check: Callable[[], object] = lambda: None
         self._files = {
             SCENES: folder / SCENES,
             DETECTIONS: folder / DETECTIONS if answers is None else answers,
@@ -248,6 +254,7 @@ class RunFolder:
         """Yield line number and content of each record."""
         for number, line in enumerate(self._lines(name), start=1):
             if number > 1:
+                self.check()
                 record = self._parse(name, number, line)
                 self._build(name, number, self._check, record)
                 yield number, record

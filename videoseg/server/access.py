@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote_plus
 
 from videoseg.errors import shown
 from videoseg.server.asgi import Refusal, Scope, values_of
@@ -23,6 +23,8 @@ _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
 _ORIGIN = re.compile(r"https?://([^/?#@\\\s]+)")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER = "bearer "
+_IN_ADDRESS = "token"
+"""What a token is called in an address."""
 _KEYS = 4096
 """Addresses of which wrong tokens are remembered, at most."""
 _PLACES = 4
@@ -191,15 +193,29 @@ class Access:
 
     def _with_cookie(self, scope: Scope) -> Refusal | None:
         """A page that was opened with the token in its address goes on with a cookie instead."""
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        if scope["method"] != "GET" or "token" not in dict(query):
+        query: bytes = scope["query_string"]
+        rest = _without_token(query)
+        if scope["method"] not in ("GET", "HEAD") or rest == query:
             return None
-        rest = urlencode([(key, value) for key, value in query if key != "token"])
         # Two slashes at the beginning would name another server.
         path = "/" + scope.get("raw_path", b"/").decode("latin-1").lstrip("/\\")
         cookie = f"{_cookie_name(scope)}={self.token}; Path=/; HttpOnly; SameSite=Strict"
-        location = f"{path}?{rest}" if rest else path
+        location = f"{path}?{rest.decode('latin-1')}" if rest else path
         return Refusal(303, "go on without the token", {"location": location, "set-cookie": cookie})
+
+
+def without_token(scope: Scope) -> Scope:
+    """A request whose address holds no token, so that no answer to it can repeat one."""
+    return {**scope, "query_string": _without_token(scope["query_string"])}
+
+
+def _without_token(query: bytes) -> bytes:
+    """What an address says behind its question mark, without tokens."""
+    return b"&".join(piece for piece in query.split(b"&") if not _is_token(piece))
+
+
+def _is_token(piece: bytes) -> bool:
+    return unquote_plus(piece.partition(b"=")[0].decode("latin-1")) == _IN_ADDRESS
 
 
 def _host_of(origin: str) -> str | None:
@@ -223,7 +239,7 @@ def _tokens(scope: Scope) -> list[str]:
         found += [jar[name].value] if name in jar else []
     if scope["method"] in _SAFE:
         query = parse_qsl(scope["query_string"].decode("latin-1"))
-        found += [value for key, value in query if key == "token"]
+        found += [value for key, value in query if key == _IN_ADDRESS]
     return [each.strip() for each in found if each.strip()]
 
 

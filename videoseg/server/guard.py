@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from videoseg.server.access import Access
+from videoseg.server.access import Access, without_token
 from videoseg.server.asgi import (
     App,
     Message,
@@ -100,7 +100,7 @@ class Guard:
             return
         self._load.requests += 1
         try:
-            await self._answer(scope, exchange)
+            await self._answer(without_token(scope), exchange)
         finally:
             self._load.requests -= 1
             self._load.held -= exchange.held

@@ -18,6 +18,7 @@ from typing import IO, Protocol
 
 from videoseg.motion.shot_cuts import CutDetector
 from videoseg.protocols import FrameSource, Sparse, Stage
+from videoseg.stages.checked import Check, unchecked
 from videoseg.types import Detections, Frame, Instance, Prompt
 
 _MOST_BYTES = 256 << 20
@@ -54,12 +55,14 @@ class Backwards:
         every: Distance between frames that are asked, in frames.
         first: Index of a frame that is asked, from which the others are counted.
         also: Indices of frames that are asked besides.
+        check: Called before each frame.
     """
 
     again: Callable[[], AbstractContextManager[FrameSource]]
     every: int = 1
     first: int = 0
     also: frozenset[int] = frozenset()
+    check: Check = unchecked
 
     def before(
         self,
@@ -153,6 +156,7 @@ class Backwards:
             piece = [each for each in source.frames(start, stop) if self._is_asked(each.index)]
             while piece:
                 frame = piece.pop()
+                self.check()
                 yield replace(frame, index=last - frame.index, pts=-frame.pts, native=None)
             stop = start
 

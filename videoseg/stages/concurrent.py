@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from videoseg.errors import LimitReachedError
 from videoseg.protocols import RemoteSegmenter
+from videoseg.stages.checked import Check, unchecked
 from videoseg.stages.checked_answers import sound
 from videoseg.types import Detections, Frame, Prompt
 
 _AHEAD = 2
 """Frames that may be asked or answered and not yet given out, for each call at once: one slow
 answer at the head does not leave the others idle."""
+_CHECK_SECONDS = 0.2
+"""How often somebody may look in while an answer is waited for."""
 _MOST_HELD = 96
 """Frames that may wait in memory for the answers of those."""
 
@@ -30,11 +33,13 @@ class Concurrent:
         segmenter: The model; prepared by the caller.
         prompts: What is asked; their cues are meant for every frame as they are.
         ahead: Frames that may be asked or answered and not yet given out, at least 1.
+        check: Called while an answer is waited for.
     """
 
     segmenter: RemoteSegmenter
     prompts: Sequence[Prompt]
     ahead: int
+    check: Check = unchecked
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
         """Yield every frame, in order, with its answer.
@@ -50,9 +55,9 @@ class Concurrent:
             for frame in frames:
                 waiting.append((frame, pool.submit(self._ask, frame, prompts)))
                 while waiting and (len(waiting) >= self.ahead or waiting[0][1].done()):
-                    yield _answered(*waiting.popleft())
+                    yield self._answered(*waiting.popleft())
             while waiting:
-                yield _answered(*waiting.popleft())
+                yield self._answered(*waiting.popleft())
         except LimitReachedError:
             raise  # what is under way is within the limit, and worth its answer to a cache
         except BaseException:
@@ -66,11 +71,12 @@ class Concurrent:
         (answer,) = sound(self.segmenter, *given, self.segmenter.segment(*given))
         return answer
 
+    def _answered(self, frame: Frame, future: Future[Detections]) -> tuple[Frame, Detections]:
+        while wait([future], _CHECK_SECONDS).not_done:
+            self.check()
+        return frame, future.result()
+
 
 def most_ahead(at_once: int, every: int = 1) -> int:
     """Frames that may be asked and not yet given out, where only every n-th is asked."""
     return max(1, min(_AHEAD * at_once, _MOST_HELD // every))
-
-
-def _answered(frame: Frame, future: Future[Detections]) -> tuple[Frame, Detections]:
-    return frame, future.result()

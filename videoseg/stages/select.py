@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from videoseg.protocols import FrameSource, Keyframed, RemoteSegmenter, Segmenter, Stage
 from videoseg.stages.backwards import Backwards
 from videoseg.stages.batched import Batched, Load
+from videoseg.stages.checked import Check, unchecked
 from videoseg.stages.concurrent import Concurrent, most_ahead
 from videoseg.stages.every_nth import batch_within, every_nth
 from videoseg.stages.joined import Joined
@@ -28,6 +29,7 @@ def stage_for(
     again: Callable[[], AbstractContextManager[FrameSource]] | None = None,
     one_by_one: bool = False,
     known: KnownAnswers | None = None,
+    check: Check = unchecked,
 ) -> Stage:
     """The stage for some prompts: what was marked on a frame is carried from there.
 
@@ -43,6 +45,7 @@ def stage_for(
         one_by_one: Whether each frame is answered before the next one is taken; ``batch`` and
             ``every`` are 1 then.
         known: Answers of an earlier run with fewer cues, which are not asked again.
+        check: Called where the stage itself waits: on the way back from a mark, or for a service.
     """
     marked = frozenset(
         cue.frame for prompt in prompts for cue in prompt.cues if cue.frame is not None
@@ -53,7 +56,7 @@ def stage_for(
         model, asked, batch_within(batch, every), load, ahead=0 if one_by_one else 1
     )
     if marked:
-        backwards = None if again is None else Backwards(again, every, first, marked)
+        backwards = None if again is None else Backwards(again, every, first, marked, check)
         stage = Propagated(model, prompts, backwards, known)
     elif known is not None:
         stage = Joined(stage, tuple(numbers), known)
@@ -61,5 +64,5 @@ def stage_for(
         stage = Keyframes(model, prompts, model.keyframe_every)
     elif isinstance(model, RemoteSegmenter):
         ahead = 1 if one_by_one else most_ahead(model.concurrency, every)
-        stage = Concurrent(model, prompts, ahead)
+        stage = Concurrent(model, prompts, ahead, check)
     return every_nth(stage, every, first=first, also=marked)
