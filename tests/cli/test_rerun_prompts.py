@@ -128,16 +128,35 @@ def test_a_cue_in_shares_of_the_frame_is_known_again(film: str, tmp_path: Path) 
     assert "nothing of these prompts is new" in told
 
 
-def test_an_object_that_gets_the_id_of_a_split_is_not_lost(film: str, tmp_path: Path) -> None:
+def rows_of(out: Path) -> list[Any]:
+    return [json.loads(line) for line in (out / "tracks.jsonl").read_text().splitlines()]
+
+
+def test_a_new_object_takes_no_id_that_an_edit_has_given(film: str, tmp_path: Path) -> None:
     out, more = tmp_path / "less", tmp_path / "more"
     segment(film, out, FIRST)
     said_by("edit", str(out), "split", "1", "--at", "12f")
-    said = said_by("rerun", str(out), "--prompt", OTHER, "-o", str(more))
-    assert "a split gave the id 2, which this run has given to a track of its own" in said
-    rows = [json.loads(line) for line in (more / "tracks.jsonl").read_text().splitlines()]
+    said_by("edit", str(out), "rename", "2", "later")
+    said_by("rerun", str(out), "--prompt", OTHER, "-o", str(more))
+    labels = {row["track_id"]: row["label"] for row in rows_of(more)}
+    assert labels == {1: "a", 2: "later", 3: "b"}
     segment(film, tmp_path / "both", FIRST, OTHER)
-    both = (tmp_path / "both" / "tracks.jsonl").read_text().splitlines()
-    assert [row["area"] for row in rows] == [json.loads(line)["area"] for line in both]
+    areas = [row["area"] for row in rows_of(tmp_path / "both")]
+    assert sorted(row["area"] for row in rows_of(more)) == sorted(areas)
+
+
+def test_an_object_that_comes_before_others_leaves_them_their_ids(
+    film: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    late = ("--model", "alone", "--write", "jsonl", "--set", "run.backwards=false")
+    said_by("segment", film, "--prompt", OTHER, *late, "-o", str(out))
+    assert {(row["track_id"], row["label"]) for row in rows_of(out)} == {(1, "b")}
+    said_by("edit", str(out), "rename", "1", "kept")
+    said_by("rerun", str(out), "--prompt", FIRST, "--overwrite")
+    first = rows_of(out)[0]
+    assert (first["frame"], first["track_id"], first["label"]) == (0, 2, "a")
+    assert {(row["track_id"], row["label"]) for row in rows_of(out)} == {(1, "kept"), (2, "a")}
 
 
 def test_marks_stand_on_the_frame_of_at(film: str, tmp_path: Path) -> None:

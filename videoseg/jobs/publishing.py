@@ -16,7 +16,6 @@ from videoseg.jobs.carried_edits import CarriedEdits
 from videoseg.jobs.outputs import exporters_of, writers_of
 from videoseg.pipeline import Tally
 from videoseg.runlog.edited import Edited
-from videoseg.runlog.edits import NAME as EDITS
 from videoseg.runlog.log import RunLog
 from videoseg.runlog.manifest import Counts, Ended, Manifest, StageTime
 from videoseg.runlog.plan import Plan, made_with
@@ -98,7 +97,7 @@ class Publisher:
         reviewer = Reviewer(parts.questions.prompts, limits)
         folder = self.staging.folder
         edit = None if self.edits is None else self.edits.edited(parts.config.outlines)
-        shown = _Shown(edit, reviewer, self.edits, parts.clock)
+        shown = _Shown(edit, reviewer, parts.clock)
         tally = write_outputs(parts, folder, steps, log, self.watch.step, shown)
         tracks = tuple(len(ids) for ids in tally.tracks)
         counts = Counts(tally.frames, tracks, tuple(tally.instances), *parts.input.lost)
@@ -124,12 +123,13 @@ class Publisher:
     def _with_edits(self, folder: Path) -> tuple[Sequence[str], Mapping[str, int]]:
         """Write the edits; give what is made then, and which edits are in each output."""
         made = self.parts.produces
-        if self.edits is None:
+        if self.edits is None or not self.edits.names:
             return made, {}
         for note in self.edits.notes():
             _log.warning(note)
         self.edits.write(folder, self.plan)
-        return (*made, EDITS), dict.fromkeys(self.parts.outputs, self.edits.log.generation)
+        shown = dict.fromkeys(self.parts.outputs, self.edits.log.generation)
+        return (*made, *self.edits.names), shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +139,17 @@ class _Shown:
     Attributes:
         edit: What was corrected, or None.
         reviewer: Looks for what should be looked at again, or None.
-        edits: Compares tracks with those that were corrected, or None.
         clock: Measures it.
     """
 
     edit: Edited | None
     reviewer: Reviewer
-    edits: CarriedEdits | None
     clock: Stopwatch
 
     def __call__(self, scene: Scene) -> Scene:
         shown = scene
-        if self.edit is not None and self.edits is not None:
+        if self.edit is not None:
             with self.clock.measure("edit"):
-                self.edits.watch(scene)
                 shown = self.edit(scene)
         with self.clock.measure("review"):
             self.reviewer.add(shown.without_hidden())

@@ -14,8 +14,9 @@ from videoseg.config.run_config import RunConfig, load
 from videoseg.config.tables import output_kind
 from videoseg.edges.soft_edges import SoftEdges
 from videoseg.errors import SourceError, UsageError
-from videoseg.jobs.carried_edits import CarriedEdits
+from videoseg.jobs.carried_edits import CarriedEdits, given_ids, named_ids
 from videoseg.jobs.earlier_answers import EarlierAnswers
+from videoseg.jobs.earlier_tracks import EarlierTracks
 from videoseg.jobs.finished_run import run_of
 from videoseg.jobs.job import Job
 from videoseg.jobs.logged_times import LoggedTimes
@@ -204,10 +205,12 @@ class Finished:
             answers, out, overwrite=overwrite, on_frame=on_frame, ended=ended, edits=edits
         )
 
-    def _carried(self, names: Mapping[str, str]) -> CarriedEdits | None:
-        """The edits on their way to a run whose streams have these names; None without any."""
+    def _carried(self, names: Mapping[str, str]) -> CarriedEdits:
+        """What goes on in a run whose streams have these names."""
         there = {name: stream for stream, name in names.items()}
-        return CarriedEdits(self.edits, self.run, there) if self.edits.entries else None
+        named, given = named_ids(self.edits), given_ids(self.edits)
+        tracks = EarlierTracks(self.run, there, self.prompts, given, named)
+        return CarriedEdits(self.edits, tracks)
 
     def _answers(self, names: Mapping[str, str]) -> Iterator[tuple[str, int, Detections | None]]:
         """What the model has found, its streams renamed."""

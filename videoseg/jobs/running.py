@@ -22,7 +22,6 @@ from videoseg.jobs.ranges import AskedRun, FromRanges, Grid, can_share
 from videoseg.pipeline import Tally
 from videoseg.protocols import Resumable, Stage, TwoPassTracker
 from videoseg.runlog.checkpoint import Notes
-from videoseg.runlog.edits import NAME as EDITS
 from videoseg.runlog.log import RunLog
 from videoseg.runlog.lost_inputs import refuse_losing
 from videoseg.runlog.manifest import Ended
@@ -35,7 +34,7 @@ from videoseg.stages.checked import Check, Checked
 from videoseg.stages.known_answers import KnownAnswers
 from videoseg.stages.replayed import Replayed
 from videoseg.tracking.region import Confined
-from videoseg.types import Detections, Frame
+from videoseg.types import Detections, Frame, Scene
 
 _log = logging.getLogger(__name__)
 
@@ -52,16 +51,22 @@ def follow(
     on_answer: OnAnswer = lambda _, __: None,
     frames: Iterable[Frame] | None = None,
     ahead: int = pipeline.FRAMES_AHEAD,
+    edits: CarriedEdits | None = None,
 ) -> Steps:
     """Every frame with what became of it; by default those of the run.
 
-    ``ahead`` frames are decoded before they are asked for, as ``pipeline.follow`` says.
+    ``ahead`` frames are decoded before they are asked for, as ``pipeline.follow`` says. With
+    ``edits``, tracks have the ids that they had before.
     """
     tracker = Confined(parts.tracker, parts.questions.bounds)
     tracker.start(parts.input.streams, parts.questions.prompts)
     shown = parts.range.frames() if frames is None else frames
     vectorize = parts.config.outlines.vectorized
-    return pipeline.follow(shown, stage, tracker, vectorize, parts.clock, on_answer, ahead)
+
+    def finished(scene: Scene) -> Scene:
+        return vectorize(scene if edits is None else edits.tracks.renumbered(scene))
+
+    return pipeline.follow(shown, stage, tracker, finished, parts.clock, on_answer, ahead)
 
 
 def run(
@@ -102,7 +107,7 @@ def run(
 
         left = RunFolder(staging.folder / "run", notes.answers).detections()
         limited = Budget(Replayed(islice(left, known), stage, state))
-        steps = follow(parts, Checked(limited, watch.check), keep)
+        steps = follow(parts, Checked(limited, watch.check), keep, edits=edits)
 
         def ended() -> Ended:
             used = parts.session.usage
@@ -173,7 +178,7 @@ def replay(
             with parts.clock.measure("study"):
                 pairs = known().run(parts.range.frames())
                 parts.tracker.study(parts.input.streams, pairs)
-        return follow(parts, known(), on_answer)
+        return follow(parts, known(), on_answer, edits=edits)
 
     return run_once(
         parts,
@@ -235,7 +240,7 @@ def try_out(parts: Assembly, folder: Path, frames: Iterable[Frame]) -> Tally:
 
 def _pieces(parts: Assembly, edits: CarriedEdits | None) -> tuple[str, ...]:
     """Names of what a run makes in its output folder."""
-    return parts.produces if edits is None else (*parts.produces, EDITS)
+    return parts.produces if edits is None else (*parts.produces, *edits.names)
 
 
 def _run_log(

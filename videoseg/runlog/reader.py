@@ -170,15 +170,28 @@ class RunFolder:
         Raises:
             RunLogError: A line that is not the last is damaged; the message names it.
         """
+        for _, read in self.unread():
+            yield read()
+
+    def unread(self) -> Iterator[tuple[tuple[str, int], Callable[[], Scene]]]:
+        """Yield stream and index of each Scene with what makes it, for who needs only a few.
+
+        Raises:
+            RunLogError: A line that is not the last is damaged; the message names it.
+        """
         for number, record, line, instances in self._paired():
-            # Most of what is drawn has been steadied and has a mask of its own: no need for both.
-            named = self._build(SCENES, number, named_places, record)
-            found = [
-                self._build(DETECTIONS, line, instance_from_json, made) if place in named else None
-                for place, made in enumerate(instances)
-            ]
-            build = functools.partial(scene_from_json, found=found)
-            yield self._build(SCENES, number, build, record)
+            place = self._build(SCENES, number, place_from_json, record)
+            yield place, functools.partial(self._scene, number, record, line, instances)
+
+    def _scene(self, number: int, record: Json, line: int, instances: Sequence[Json]) -> Scene:
+        # Most of what is drawn has been steadied and has a mask of its own: no need for both.
+        named = self._build(SCENES, number, named_places, record)
+        found = [
+            self._build(DETECTIONS, line, instance_from_json, made) if place in named else None
+            for place, made in enumerate(instances)
+        ]
+        build = functools.partial(scene_from_json, found=found)
+        return self._build(SCENES, number, build, record)
 
     def sightings(self) -> Iterator[Scene]:
         """Yield Scenes as they were tracked with ids, labels and prompts alone, which is quick.
