@@ -16,7 +16,7 @@ from benchmarks.kill_resume import contents
 from tests.support.commandline import captured
 from tests.support.fakes import Colours
 from tests.support.media import clip
-from videoseg.runlog.edits import NAME
+from videoseg.runlog.edits import NAME, EditLog
 from videoseg.types import ModelCard
 
 FRAMES = 24
@@ -254,6 +254,33 @@ def test_which_of_two_objects_is_meant_must_be_clear(film: str, tmp_path: Path) 
     code, _, said = run("rerun", str(tmp_path / "out"), "--box", "1,1,9,9", "--at", "3f")
     assert code == 2
     assert "2 objects of the run are called 'object'" in said
+
+
+def test_a_finished_rerun_takes_the_edits_that_came_since(film: str, tmp_path: Path) -> None:
+    out, more = tmp_path / "out", tmp_path / "more"
+    segment(film, out, FIRST)
+    again = ("rerun", str(out), "--prompt", OTHER, "-o", str(more), "--resume")
+    said_by(*again)
+    Alone.asked.clear()
+    said_by("edit", str(out), "rename", "1", "hand")
+    said_by(*again)
+    assert {row["label"] for row in rows_of(more)} == {"hand", "b"}
+    said_by("edit", str(out), "undo")
+    said_by(*again)
+    assert {row["label"] for row in rows_of(more)} == {"a", "b"}
+    before = contents(more)
+    said_by(*again)
+    assert contents(more) == before
+    assert not Alone.asked
+    said_by("edit", str(more), "rename", "2", "own")
+    said_by(*again)
+    assert [entry.kind for entry in EditLog.load(more).entries] == ["rename", "undo", "rename"]
+    said_by("edit", str(out), "rename", "1", "arm")
+    code, _, said = run(*again)
+    assert code == 1
+    assert f"{more} has edits of its own and lacks some of {out}" in said
+    said_by(*again[:-1], "--overwrite")
+    assert {row["label"] for row in rows_of(more)} == {"arm", "b"}
 
 
 def test_an_edit_leaves_an_unfinished_rerun_as_it_is(film: str, tmp_path: Path) -> None:

@@ -13,14 +13,21 @@ from videoseg import pipeline
 from videoseg.config.run_config import RunConfig, load
 from videoseg.config.tables import output_kind
 from videoseg.edges.soft_edges import SoftEdges
-from videoseg.errors import SourceError, UsageError
+from videoseg.errors import OutputExistsError, SourceError, UsageError
 from videoseg.jobs.carried_edits import CarriedEdits, given_ids, named_ids
 from videoseg.jobs.earlier_answers import EarlierAnswers
 from videoseg.jobs.earlier_tracks import EarlierTracks
 from videoseg.jobs.finished_run import run_of
 from videoseg.jobs.job import Job
 from videoseg.jobs.logged_times import LoggedTimes
-from videoseg.jobs.outputs import edge_settings, exporters_of, made_by, soft_edges_for, writers_of
+from videoseg.jobs.outputs import (
+    edge_settings,
+    exporters_of,
+    finished_run,
+    made_by,
+    soft_edges_for,
+    writers_of,
+)
 from videoseg.jobs.positions import frame_index, parse_position
 from videoseg.jobs.publishing import Watch
 from videoseg.pipeline import Tally
@@ -188,6 +195,8 @@ class Finished:
         answers = functools.partial(self._answers, names)
         edits = self._carried(names)
         if self.prompts != tuple(self.run.prompts):
+            if resume and (behind := self._behind(job, out, overwrite)) is not None:
+                return behind.rerun(job, out, overwrite=True, on_frame=on_frame, reads=reads)
             return job.run(
                 out,
                 overwrite=overwrite,
@@ -204,6 +213,28 @@ class Finished:
         return job.replay(
             answers, out, overwrite=overwrite, on_frame=on_frame, ended=ended, edits=edits
         )
+
+    def _behind(self, job: Job, out: Path, overwrite: bool) -> Finished | None:
+        """The finished run of this job, with the edits that were made here since; None without any.
+
+        Raises:
+            OutputExistsError: It has other edits of its own, or is the run of another job, and
+                ``overwrite`` is False.
+        """
+        if finished_run(out, job.plan(), overwrite=overwrite) is None:
+            return None
+        there = EditLog.load(out)
+        ours, theirs = self.edits.entries, there.entries
+        if theirs[: len(ours)] == ours:
+            return None
+        if ours[: len(theirs)] != theirs and not overwrite:
+            raise OutputExistsError(
+                f"{out} has edits of its own and lacks some of {self.folder}; make these there "
+                "(videoseg edit), or replace its own with --overwrite"
+            )
+        made = Finished(out, location=self._location)
+        made.edits = self.edits
+        return made
 
     def _carried(self, names: Mapping[str, str]) -> CarriedEdits:
         """What goes on in a run whose streams have these names."""
