@@ -1,12 +1,13 @@
 """What ``videoseg serve`` answers to Moondream's own client, how fast, and how much it takes.
 
-    python -m benchmarks.serving [--official FOLDER] [--pictures N] [--requests N]
+    python -m benchmarks.serving [--official FOLDER] [--pictures N] [--requests N] [--runs N]
 
 FOLDER holds the package ``moondream`` (``pip install --no-deps --target FOLDER moondream pillow``);
 without it that part is left out. The server is a process of its own, on this machine. Outlines are
 compared with what the same model answers directly about the same JPEG. Throughput is told for one
 client and for a hundred at once; for a model that takes many pictures in a call there is a stand-in
-that takes 50 ms for up to 16. Memory is the server's, from the 100th picture on.
+that takes 50 ms for up to 16. Memory is the server's: from the 100th picture on, and after each of
+some jobs, of which the first two load what all of them need.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +55,13 @@ QUALITY = 95
 def served() -> Iterator[tuple[str, int]]:
     """``videoseg serve`` with the embedded model: its place, and the id of its process."""
     command = [sys.executable, "-m", "videoseg", "serve", "--port", "0", "--timeout", "900"]
+    command += ["--allow", str(MEDIA)]
+    with tempfile.TemporaryDirectory() as out, _process([*command, "-o", out]) as found:
+        yield found
+
+
+@contextmanager
+def _process(command: Sequence[str]) -> Iterator[tuple[str, int]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -203,6 +212,24 @@ def memory(place: str, process: int, count: int) -> None:
     )
 
 
+def runs(place: str, process: int, count: int) -> None:
+    """The server's memory after jobs, each followed to its end and removed."""
+    asked = {"path": "cat.mp4", "text": ["the cat"], "end": "8f", "write": ["svg", "overlay"]}
+    seen = []
+    for _ in range(count):
+        _, job = web.post_json(place, "/jobs", asked)
+        said = web.send(place, "GET", f"/jobs/{job['id']}/events")[2].decode()
+        if '"state": "done"' not in said:
+            raise RuntimeError(said)
+        web.send(place, "DELETE", f"/jobs/{job['id']}")
+        seen.append(resident(process))
+    slope = float(np.polyfit(np.arange(len(seen) - 2), seen[2:], 1)[0])
+    told = ", ".join(f"{each:.0f}" for each in seen)
+    print(
+        f"memory after each of {count} jobs: {told} MiB; {slope:+.2f} MiB a job from the third on"
+    )
+
+
 def small(place: str, process: int, count: int) -> None:
     """Many requests that need no model."""
     before, begun = resident(process), time.perf_counter()
@@ -223,6 +250,7 @@ def main() -> None:
     parser.add_argument("--official", type=Path)
     parser.add_argument("--pictures", type=int, default=1000)
     parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=10)
     given = parser.parse_args()
     with served() as (place, process):
         if given.official is not None:
@@ -232,6 +260,7 @@ def main() -> None:
         throughput("embedded, 320 x 240", asked(place, image, "the coffee cup"), 20)
         small(place, process, given.requests)
         memory(place, process, given.pictures)
+        runs(place, process, given.runs)
     for batch in (1, 0):
         with web.answering(Together(), batch=batch) as place:
             what = "50 ms for up to 16" if batch == 0 else "50 ms for 1"

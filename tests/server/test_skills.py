@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import http.client
 import json
 import logging
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -415,6 +418,25 @@ def test_a_services_key_is_in_no_answer_and_no_log(
     assert 500 <= status < 600
     assert KEY not in str(said)
     assert KEY not in caplog.text
+
+
+@pytest.mark.slow
+def test_ten_thousand_requests_leave_nothing_behind() -> None:
+    """Whatever paths they name: nothing is kept of any of them."""
+    with web.answering(Pieces()) as place, closing(http.client.HTTPConnection(place)) as client:
+        held, statuses = [], set()
+        for number in range(10_000):
+            client.request("GET", f"/{number}?{number}", headers={"X-Moondream-Auth": str(number)})
+            answer = client.getresponse()
+            statuses.add(answer.status)
+            answer.read()
+            if number in (1_999, 9_999):
+                gc.collect()
+                held.append(len(gc.get_objects()))
+        told = web.send(place, "GET", "/metrics")[2]
+    assert statuses == {404}
+    assert held[1] - held[0] < 1_000
+    assert len(told) < 10_000
 
 
 def test_a_token_opens_it_as_moondreams_clients_send_it(capfd: pytest.CaptureFixture[str]) -> None:
