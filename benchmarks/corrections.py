@@ -79,24 +79,24 @@ def corrected(model: str, path: Path, at: int, folder: Path) -> Path:
     first, later = Cue(0, boxes=[FIRST]), Cue(at, boxes=[LATER])
 
     def run(out: Path, *cues: Cue) -> float:
-        begun = time.perf_counter()
+        begun = time.process_time()
         with Job(str(path), Prompt("cat", cues=cues), settings) as job:
             job.run(out)
-        return time.perf_counter() - begun
+        return time.process_time() - begun
 
     out, whole, more = (folder / f"{model}-{name}" for name in ("out", "whole", "more"))
     run(out, first)
     full = run(whole, first, later)
-    begun = time.perf_counter()
+    begun = time.process_time()
     finished = Finished(out)
     finished.add([Prompt("cat", cues=(later,))])
     with finished.job() as job:
         done = finished.rerun(job, more)
-    spent = time.perf_counter() - begun
+    spent = time.process_time() - begun
     same = contents(more) == contents(whole)
     print(
         f"{model}: {done.frames - done.known} of {done.frames} frames asked anew for a mark on "
-        f"{at}; the same as a run with both: {same}; {spent:.1f} s, a whole run {full:.1f} s"
+        f"{at}; as a run with both: {same}; {spent:.1f} s of a core, a whole run {full:.1f} s"
     )
     return out
 

@@ -107,8 +107,8 @@ class Publisher:
         review = reviewer.finish([each.prompt for each in end.refused])
         end = dataclasses.replace(end, review=review, review_left_out=reviewer.left_out)
         made_by = made_with(self.plan.to_json())
-        run = read_run(folder / "run", review, made_by, edit, check=self.watch.check)
-        export_outputs(parts, folder, run)
+        finished = read_run(folder / "run", review, made_by, edit, check=self.watch.check)
+        export_outputs(parts, folder, finished)
         stages = {
             name: StageTime(seconds, tally.frames) for name, seconds in parts.clock.seconds.items()
         }

@@ -294,7 +294,12 @@ def test_calls_end_with_the_wire_however_slow_its_thread_is(
     wire = Wire(silent, {}, timeout=PATIENCE, calls=4, local=True, most_bytes=2**20)
     callers, stuck, go_on = Callers(wire, silent), threading.Event(), threading.Event()
     callers.begin(2)  # these reach the thread
-    wire._loop.call_soon_threadsafe(lambda: (stuck.set(), go_on.wait(PATIENCE)))
+
+    def hold() -> None:
+        stuck.set()
+        go_on.wait(PATIENCE)
+
+    wire._loop.call_soon_threadsafe(hold)
     assert stuck.wait(PATIENCE)
     callers.begin(2)  # these wait before it
     until(lambda: len(wire._waiting) == 4)
