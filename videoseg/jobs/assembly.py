@@ -18,6 +18,7 @@ from videoseg.prompts import as_prompts, check_kinds, on_every_frame
 from videoseg.protocols import Exporter, Segmenter, Tracker, Writer
 from videoseg.stages.batched import Load
 from videoseg.stages.every_nth import seeing_ahead
+from videoseg.system import free_memory
 from videoseg.system.threads import Stopwatch
 from videoseg.types import Prompt
 
@@ -69,6 +70,7 @@ class Assembly:
             self.edges.close()
         self.input.close()
         self.session.close()
+        free_memory.give_back()
 
 
 def assemble(

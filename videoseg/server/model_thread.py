@@ -18,6 +18,7 @@ from fractions import Fraction
 from videoseg.protocols import AsyncSegmenter, Remote, Segmenter
 from videoseg.server.asgi import Refusal, RefusedError
 from videoseg.stages.checked_answers import sound
+from videoseg.system import free_memory
 from videoseg.types import Frame, Instance, Prompt, RgbImage
 
 _log = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ _PHRASES = 4096
 """Phrases after which a model is let go of and loaded anew, for it remembers each."""
 _LAST_SECONDS = 5.0
 """For the call that is under way at the end."""
+_ANSWERS = 100
+"""After which memory that is free is given back to the system."""
 _POLL_SECONDS = 0.1
 OnBatch = Callable[[int, float], None]
 """Called with the pictures in a call and the seconds it took."""
@@ -154,6 +157,7 @@ class ModelThread:
         self._work()
 
     def _work(self) -> None:
+        answered = 0
         while not self._stopping.is_set():
             try:
                 first = self._waiting.get(timeout=_POLL_SECONDS)
@@ -161,6 +165,10 @@ class ModelThread:
                 continue
             batch = [first, *self._others()]
             self._answer([one for one in batch if one.answer.set_running_or_notify_cancel()])
+            answered += len(batch)
+            if answered >= _ANSWERS:
+                free_memory.give_back()
+                answered = 0
 
     def _others(self) -> list[_Question]:
         """What else there is, or comes soon."""
