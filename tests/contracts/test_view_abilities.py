@@ -50,7 +50,7 @@ OF_OTHER_PARTS = {
         *("TakesHidden", "HasHidden"),
     },
     "videoseg.system.closing": {"Closes"},
-    "videoseg.evaluate.tasks": {"WithCurve"},
+    "videoseg.evaluate.tasks": {"Counting", "WithCurve"},
     "videoseg.server.page.asking": {"Drafts"},  # the page asks the model itself, through no view
 }
 """Protocols that say what a part is, or that are none of a model's."""

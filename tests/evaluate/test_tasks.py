@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from videoseg.evaluate.harness import Result, evaluate
 from videoseg.evaluate.samples import ImageSample
 from videoseg.evaluate.tables import Figure, Row, differences, mean, summarise
 from videoseg.evaluate.tasks import open_task, task_classes
+from videoseg.evaluate.tasks._truth import absent_names
 from videoseg.geometry import masks
 from videoseg.protocols import Segmenter
 from videoseg.types import Detections, Frame, Instance, ModelCard, Prompt
@@ -70,11 +71,12 @@ def test_absent_names_are_drawn_alike_every_time() -> None:
     many = ImageSample(
         "a.png", lambda: datasets.picture(), (), tuple(f"name {n}" for n in range(80))
     )
-    first: Any = open_task("names")
-    assert first._chosen(many) == ["name 31", "name 11", "name 8"]
-    other: Any = open_task("names", {"seed": 1, "absent": 5})
-    assert len(set(other._chosen(many))) == 5
-    assert other._chosen(many)[:3] != first._chosen(many)
+    first = absent_names(many, 3, 0)
+    assert first == ["name 31", "name 11", "name 8"]
+    other = absent_names(many, 5, 1)
+    assert len(set(other)) == 5
+    assert other[:3] != first
+    assert absent_names(many, -1, 0) == list(many.absent)
 
 
 def test_lvis_asks_only_what_was_judged(tmp_path: Path) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from videoseg.cli import evaluate_table
+from videoseg.cli._evaluation import print_file, progress, refuse_data
 from videoseg.cli._exit_codes import PARTLY
 from videoseg.cli._streams import print_json
-from videoseg.cli._terminal import describe, tell
+from videoseg.cli._terminal import tell
 from videoseg.cli.options.evaluation import (
     EvaluationSettings,
     ModelOrBaseline,
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from videoseg.evaluate.harness import Result
 
 EPILOG = """
-Tasks: names, boxes, clicks, scribbles, expressions (images); carried, text-video (videos).
+Tasks: names, instances, boxes, clicks, scribbles, expressions (images);
+carried, text-video, tracks (videos).
 
 Layouts: coco, coco-panoptic, lvis, grabcut, refer, refcoco-m (images); davis (videos).
 coco is also read as Roboflow, FiftyOne, Label Studio, CVAT and Datumaro export it.
@@ -46,6 +47,8 @@ videoseg eval davis/ --task carried --set task.start=mask -o out/
 videoseg eval compare out-a/ out-b/
 
 videoseg eval suite data/ --model embedded -o out/
+
+videoseg eval table data/ --models embedded,moondream --dry-run
 """
 _RUN = "run"
 
@@ -68,6 +71,7 @@ def register(app: typer.Typer) -> None:
     verbs.command(_RUN)(run)
     verbs.command("compare", epilog="Example: videoseg eval compare a/ b/")(compare)
     verbs.command("suite", epilog="Example: videoseg eval suite data/ -o out/")(suite)
+    verbs.command("table", epilog=evaluate_table.EPILOG)(evaluate_table.table)
     app.add_typer(verbs, name="eval")
 
 
@@ -111,12 +115,15 @@ def run(
     given = dataclasses.replace(given, assign=others)
     chosen = _candidate(model, given, data, limit=samples.limit, yes=yes)
     folder = out or Path(f"{data.resolve().name}-{task}-{chosen.card.name}.eval")
-    _refuse_data(folder, data)
-    with _progress(quiet) as (_, on_sample):
+    refuse_data(folder, data)
+    with progress(quiet) as (_, on_sample):
         sampled = dataclasses.asdict(samples)
         result = evaluate(source, asked, chosen, folder, **sampled, on_sample=on_sample)
     write_report(result, folder, price)
     _print_result(result, folder, as_json=as_json, quiet=quiet)
+    if result.stopped is not None:
+        tell(f"videoseg: stopped: {result.stopped}", err=True)
+        raise typer.Exit(PARTLY)
     _end(result.skipped, quiet)
 
 
@@ -171,9 +178,9 @@ def suite(
     """Measure a model and baselines on all data sets in a folder."""
     from videoseg.evaluate.suite import U2NET, run_suite
 
-    _refuse_data(out, data)
+    refuse_data(out, data)
     chosen = _candidate(model, given, data, limit=None, yes=yes)
-    with _progress(quiet) as (on_start, on_sample):
+    with progress(quiet) as (on_start, on_sample):
         found = run_suite(
             data,
             chosen,
@@ -186,17 +193,8 @@ def suite(
             on_sample=on_sample,
         )
     if not quiet:
-        _print(out / "suite.md")
+        print_file(out / "suite.md")
     _end([line for one in found if one.result for line in one.result.skipped], quiet)
-
-
-def _refuse_data(out: Path, data: Path) -> None:
-    """Refuse to write results among the data, whose files may have the same names."""
-    from videoseg.errors import UsageError
-    from videoseg.runlog.lost_inputs import same_file
-
-    if same_file(out, data):
-        raise UsageError(f"{out} holds the data; give another folder for results with -o")
 
 
 def _candidate(
@@ -228,29 +226,7 @@ def _print_result(result: Result, folder: Path, *, as_json: bool, quiet: bool) -
     if as_json:
         print_json(plain(result))
     elif not quiet:
-        _print(folder / f"{RESULTS}.md")
-
-
-def _print(file: Path) -> None:
-    tell(*file.read_text(encoding="utf-8").rstrip("\n").split("\n"))
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[tuple[Callable[[str], None], Callable[[int], None]]]:
-    """A bar on stderr: what to call when something begins, and when samples are done."""
-    from tqdm import tqdm
-
-    hidden = quiet or not sys.stderr.isatty()
-    with tqdm(unit=" samples", disable=hidden, dynamic_ncols=True) as bar:
-
-        def on_start(name: str) -> None:
-            bar.reset()
-            describe(bar, name)
-
-        def on_sample(count: int) -> None:
-            bar.update(count - bar.n)
-
-        yield on_start, on_sample
+        print_file(folder / f"{RESULTS}.md")
 
 
 def _end(skipped: Sequence[str], quiet: bool) -> None:

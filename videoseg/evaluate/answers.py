@@ -12,10 +12,39 @@ from videoseg.types import Mask
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """One object that the model found."""
+    """One object that was found.
+
+    Attributes:
+        mask: Its pixels.
+        score: How sure the model is.
+        track: Its identity through the video; None where it was not followed.
+    """
 
     mask: Mask
     score: float
+    track: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As a value of the cache; the mask as COCO compressed run lengths."""
+        value: dict[str, Any] = {
+            "score": self.score,
+            "size": [self.mask.frame_height, self.mask.frame_width],
+            "counts": masks.encode_rle(self.mask),
+        }
+        return value if self.track is None else {**value, "track": self.track}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Found:
+        """From a value of the cache.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is not what ``to_json`` writes.
+        """
+        height, width = value["size"]
+        mask = masks.decode_rle(value["counts"], width=width, height=height)
+        if mask is None:
+            raise ValueError("a mask of the cache is empty")
+        return cls(mask, float(value["score"]), value.get("track"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +58,7 @@ class Answer:
         frame: Index of the frame, 0 for images.
         presence: The model's own probability that the thing is there, None where it gives none.
         refused: Why the model could not take the question at all (a phrase it does not know).
+        cost: US dollars that a service took for it, None where that is not known.
     """
 
     question: str
@@ -37,6 +67,7 @@ class Answer:
     frame: int = 0
     presence: float | None = None
     refused: str | None = None
+    cost: float | None = None
 
     @property
     def score(self) -> float:
@@ -59,15 +90,10 @@ class Answer:
             "question": self.question,
             "frame": self.frame,
             "seconds": round(self.seconds, 6),
-            "found": [
-                {
-                    "score": one.score,
-                    "size": [one.mask.frame_height, one.mask.frame_width],
-                    "counts": masks.encode_rle(one.mask),
-                }
-                for one in self.found
-            ],
+            "found": [one.to_json() for one in self.found],
         }
+        if self.cost is not None:
+            value["cost"] = self.cost
         if self.presence is not None:
             value["presence"] = self.presence
         if self.refused is not None:
@@ -81,18 +107,12 @@ class Answer:
         Raises:
             KeyError, TypeError, ValueError: It is not what ``to_json`` writes.
         """
-        found = []
-        for one in value["found"]:
-            height, width = one["size"]
-            mask = masks.decode_rle(one["counts"], width=width, height=height)
-            if mask is None:
-                raise ValueError("a mask of the cache is empty")
-            found.append(Found(mask, float(one["score"])))
         return cls(
             question=value["question"],
-            found=tuple(found),
+            found=tuple(Found.from_json(one) for one in value["found"]),
             seconds=float(value["seconds"]),
             frame=int(value["frame"]),
             presence=value.get("presence"),
             refused=value.get("refused"),
+            cost=value.get("cost"),
         )

@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -51,6 +52,7 @@ class Cache(AbstractContextManager["Cache"]):
         self._identity = {"format": FORMAT, "version": VERSION, **identity}
         self._places: dict[str, int] = {}
         self._sessions: list[Session] = []
+        self._spent = 0.0
         self._asked_here = False
         self._file: BinaryIO | None = None
 
@@ -77,7 +79,7 @@ class Cache(AbstractContextManager["Cache"]):
             return
         self._file.close()
         self._file = None
-        if not self._places:
+        if not self._places and not self._spent:
             # A try that failed before its first answer leaves nothing that a next one must fit.
             for name in (IDENTITY, PREDICTIONS):
                 (self._folder / name).unlink(missing_ok=True)
@@ -92,6 +94,17 @@ class Cache(AbstractContextManager["Cache"]):
         """When and on what machines the answers were given."""
         return tuple(self._sessions)
 
+    @property
+    def spent(self) -> float:
+        """US dollars that services took for these answers, and for those that were lost."""
+        return self._spent
+
+    def note_lost(self, cost: float | None) -> None:
+        """Note what was paid for answers that are not kept, since their sample was not finished."""
+        if cost:
+            self._write({"lost": cost})
+            self._spent += cost
+
     def append(self, sample: str, answers: Iterable[Answer]) -> None:
         """Keep all answers about a sample."""
         if not self._asked_here:
@@ -100,8 +113,9 @@ class Cache(AbstractContextManager["Cache"]):
                 self._write({"session": dataclasses.asdict(session)})
                 self._sessions.append(session)
             self._asked_here = True
-        value = {"sample": sample, "answers": [answer.to_json() for answer in answers]}
-        self._places[sample] = self._write(value)
+        kept = [answer.to_json() for answer in answers]
+        self._places[sample] = self._write({"sample": sample, "answers": kept})
+        self._spent += _cost_of(kept)
 
     def read(self, sample: str) -> tuple[Answer, ...]:
         """The answers about a sample, in the order in which they were given.
@@ -133,9 +147,12 @@ class Cache(AbstractContextManager["Cache"]):
                 value = json.loads(line)
                 if "session" in value:
                     self._sessions.append(Session(**value["session"]))
+                elif "lost" in value:
+                    self._spent += float(value["lost"])
                 else:
                     self._places[value["sample"]] = start
-            except (KeyError, TypeError, ValueError, RecursionError) as error:
+                    self._spent += _cost_of(value["answers"])
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
                 raise RunLogError(
                     f"{self._folder / PREDICTIONS}: line {number} is damaged; "
                     "delete the file to ask again"
@@ -190,6 +207,64 @@ def digest_of(data_set: DataSet) -> str:
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the answers of one run folder took.
+
+    Attributes:
+        answers: How many there are, those that were refused left out.
+        seconds: In all.
+        cost: US dollars in all.
+        priced: Whether the cost of every one is known.
+    """
+
+    answers: int = 0
+    seconds: float = 0.0
+    cost: float = 0.0
+    priced: bool = True
+
+
+def taken_in(folder: Path) -> Taken:
+    """What the answers of a run folder took; nothing where it holds none."""
+    given = [
+        answer
+        for value in _values_in(folder)
+        for answer in value.get("answers", ())
+        if answer.get("refused") is None
+    ]
+    return Taken(
+        len(given),
+        sum(float(answer["seconds"]) for answer in given),
+        _cost_of(given),
+        all(answer.get("cost") is not None for answer in given),
+    )
+
+
+def spent_in(folder: Path) -> float:
+    """US dollars that services took for a run folder, lost answers included."""
+    return sum(
+        float(value["lost"]) if "lost" in value else _cost_of(value.get("answers", ()))
+        for value in _values_in(folder)
+    )
+
+
+def _values_in(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """The lines of a run folder's file of answers, but for one that was cut short."""
+    path = folder / PREDICTIONS
+    if path.is_file():
+        with path.open("rb") as file:
+            for line in file:
+                with suppress(ValueError, RecursionError):
+                    value = json.loads(line)
+                    if isinstance(value, dict):
+                        yield value
+
+
+def _cost_of(answers: Iterable[Mapping[str, Any]]) -> float:
+    """US dollars of some answers as they are kept."""
+    return sum(float(answer.get("cost") or 0.0) for answer in answers)
 
 
 def _holds_answers(path: Path) -> bool:

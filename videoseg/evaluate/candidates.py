@@ -19,6 +19,9 @@ from videoseg.protocols import Segmenter
 from videoseg.runlog.fingerprint import plain, record_file
 from videoseg.types import ModelCard, PromptKind
 
+_LIMITS = frozenset({"max_cost", "max_calls"})
+"""Settings of services that are no part of what tells one model from another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -77,6 +80,8 @@ def candidate(config: RunConfig) -> Candidate:
     """
     name = config.run.model
     settings = plain(config.part("models", name))
+    # How much may be spent decides how many answers there are, never what they are.
+    settings = {key: value for key, value in settings.items() if key not in _LIMITS}
     code = _code_of(registry.find("models", name).cls)
     return Candidate(registry.card(name), settings, lambda: config.part("models", name), code)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from videoseg.evaluate.cache import read_identity
 from videoseg.evaluate.report import ROWS, cell
 from videoseg.evaluate.tables import Entry, Row, differences, summarise
 from videoseg.evaluate.tasks import open_task
+
+_WHERE_FILES_LIE = frozenset({"images", "json"})
+"""Settings of data sets that say where files lie; the truth itself is told by its contents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,7 @@ def compare(first: Path, second: Path) -> Comparison:
             f"{first} measured {a['task']['name']}, {second} measured {b['task']['name']}: "
             "only runs of one task can be compared"
         )
-    if a["data"]["truth"] != b["data"]["truth"]:
-        raise UsageError(f"{first} and {second} were measured on different data")
+    _refuse_other_truth(first, a["data"], second, b["data"])
     figures = open_task(a["task"]["name"], a["task"]["settings"]).figures
     rows = [_rows(folder) for folder in (first, second)]
     keys = [{(row.unit, row.question) for row in found} for found in rows]
@@ -72,6 +74,32 @@ def compare(first: Path, second: Path) -> Comparison:
         difference=differences(shared[0], shared[1], figures),
         better={figure.name: figure.higher_is_better for figure in figures},
     )
+
+
+def _refuse_other_truth(
+    first: Path, a: Mapping[str, Any], second: Path, b: Mapping[str, Any]
+) -> None:
+    """Refuse runs whose truth differs: other files, or the same files read in another way.
+
+    Raises:
+        UsageError: It does.
+    """
+    if a["truth"] != b["truth"]:
+        raise UsageError(
+            f"{first} and {second} were measured on different data: the files of the truth of "
+            f"{a['name']} ({a['truth'][:12]}) and {b['name']} ({b['truth'][:12]}) differ"
+        )
+    if a["layout"] != b["layout"]:
+        raise UsageError(
+            f"{first} read the truth as {a['layout']}, {second} as {b['layout']}: measure one anew"
+        )
+    for key in sorted({*a["settings"], *b["settings"]} - _WHERE_FILES_LIE):
+        mine, theirs = a["settings"].get(key), b["settings"].get(key)
+        if mine != theirs:
+            raise UsageError(
+                f"{first} read the truth with data.{key} = {mine!r}, {second} with {theirs!r}: "
+                "measure one anew"
+            )
 
 
 def comparison_markdown(found: Comparison) -> str:
@@ -109,13 +137,10 @@ def _rows(folder: Path) -> list[Row]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         values = [json.loads(line) for line in lines]
-        return [
-            Row(v["unit"], v["question"], v["label"], tuple(v["groups"]), v["values"])
-            for v in values
-        ]
+        return [Row.from_json(value) for value in values]
     except FileNotFoundError as error:
         raise RunLogError(f"{folder} holds no finished evaluation: no {ROWS}") from error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunLogError(f"{path} is damaged: {error}") from error
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from videoseg.errors import UnknownPhraseError
 from videoseg.evaluate.answers import Answer, Found
-from videoseg.protocols import Segmenter
+from videoseg.protocols import Metered, Segmenter
 from videoseg.registry import release
 from videoseg.stages.batched import Batched
 from videoseg.stages.propagated import Propagated
@@ -30,6 +30,13 @@ class Driver(AbstractContextManager["Driver"]):
         self._model: Segmenter | None = None
         self._refusals: dict[str, str | None] = {}
 
+    @property
+    def spent(self) -> float | None:
+        """US dollars that the model has used so far; None where that is not known."""
+        if self._model is None:
+            return 0.0
+        return self._model.usage.cost if isinstance(self._model, Metered) else None
+
     def __exit__(self, *_: object) -> None:
         if self._model is not None:
             release(self._model, "the model")
@@ -38,15 +45,18 @@ class Driver(AbstractContextManager["Driver"]):
         """Ask one thing about one image, alone: no other question can help or harm the answer.
 
         Raises:
+            LimitReachedError: A limit of the user's does not allow it.
             VideosegError: The model fails, or a package or weight file is missing.
         """
         refused = self._refusal(prompt)
         if refused is not None:
             return Answer(question, (), 0.0, refused=refused)
-        model = self._opened()
+        model, before = self._opened(), self.spent
         start = time.perf_counter()
         (detections,) = model.segment([frame], [(prompt,)])
-        return _answer(question, 0, prompt, detections, time.perf_counter() - start)
+        seconds, after = time.perf_counter() - start, self.spent
+        cost = None if before is None or after is None else after - before
+        return replace(_answer(question, 0, prompt, detections, seconds), cost=cost)
 
     def follow(
         self, frames: Iterable[Frame], questions: Mapping[str, Prompt], *, carry: bool

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import videoseg
-from videoseg.errors import SourceError
+from videoseg.errors import LimitReachedError, SourceError
 from videoseg.evaluate.answers import Answer
 from videoseg.evaluate.cache import Cache, digest_of
 from videoseg.evaluate.candidates import Candidate, digest_of_files
@@ -48,6 +48,9 @@ class Result:
         latency: Of the calls of the model; None where none was timed.
         seconds_per_sample: Time in the model for all questions about a sample, mean.
         samples: Samples that were measured.
+        cost_per_question: US dollars, mean; None where that is not known.
+        spent: US dollars in all, what was paid for answers that were lost included.
+        stopped: Why it ended before the data did; None if it did not.
         skipped: What was wrong with data that was skipped, one line each.
         worst: Cases for the contact sheet, worst first.
     """
@@ -62,6 +65,9 @@ class Result:
     samples: int
     skipped: Sequence[str]
     worst: Sequence[Worst]
+    cost_per_question: float | None = None
+    spent: float = 0.0
+    stopped: str | None = None
 
 
 @dataclass
@@ -83,14 +89,23 @@ class _Collected:
 
     rows: list[Row] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    costs: list[float | None] = field(default_factory=list)
     samples: int = 0
     worst: list[tuple[float, int, Worst]] = field(default_factory=list)
 
     def add(self, sample: Sample, rows: Sequence[Row], answers: Sequence[Answer], by: str) -> None:
         self.samples += 1
-        self.seconds += [answer.seconds for answer in answers if answer.refused is None]
+        asked = [answer for answer in answers if answer.refused is None]
+        self.seconds += [answer.seconds for answer in asked]
+        self.costs += [answer.cost for answer in asked]
         self._keep_worst(sample, rows, by)
         self.rows += [dataclasses.replace(row, picture=None) for row in rows]
+
+    @property
+    def cost_per_question(self) -> float | None:
+        """US dollars, mean; None where that of one question is not known."""
+        known = [cost for cost in self.costs if cost is not None]
+        return sum(known) / len(known) if known and len(known) == len(self.costs) else None
 
     def _keep_worst(self, sample: Sample, rows: Sequence[Row], by: str) -> None:
         """At most one case of a sample, so that one bad picture does not fill the sheet."""
@@ -128,12 +143,14 @@ def evaluate(
         PromptError: The model does not take what the task asks.
         SourceError: Data is broken, or nothing was left to measure.
         OutputExistsError: ``out`` holds answers to something else.
+        LimitReachedError: A limit of the user's does not allow even the first sample; where it
+            comes later, what is done is measured.
         VideosegError: The model fails, or ``out`` cannot be written.
     """
     _check(data_set, task, model)
     broken = _Broken(skip_broken)
     identity = identity_of(data_set, task, model)
-    collected = _Collected()
+    collected, stopped = _Collected(), None
     with Cache(out, identity) as cache, Driver(model.make) as driver:
         for sample in _unlike(data_set.samples(broken), broken):
             if limit is not None and collected.samples >= limit:
@@ -143,12 +160,19 @@ def evaluate(
             except SourceError as error:
                 broken(error)
                 continue
+            except LimitReachedError as error:
+                stopped = error
+                break
             collected.add(sample, rows, answers, task.worst)
             on_sample(collected.samples)
-        sessions = cache.sessions
+        sessions, spent = cache.sessions, cache.spent
+    if stopped is not None and not collected.rows:
+        raise stopped
     if not collected.rows:
         raise SourceError(f"{data_set.path}: nothing in it fits the task {task.name!r}")
-    return _result(collected, task, identity, sessions, broken.skipped)
+    result = _result(collected, task, identity, sessions, broken.skipped)
+    why = None if stopped is None else str(stopped)
+    return dataclasses.replace(result, spent=spent, stopped=why)
 
 
 def _check(data_set: DataSet, task: Task, model: Candidate) -> None:
@@ -163,7 +187,15 @@ def _answered(
 ) -> tuple[Sequence[Answer], Sequence[Row]]:
     """The answers about a sample, asked for unless they are kept, and what they score."""
     if sample.key not in cache:
-        cache.append(sample.key, list(task.ask(sample, driver)))
+        before = driver.spent
+        try:
+            found = list(task.ask(sample, driver))
+        except BaseException:
+            # It is asked again as a whole, but what it took so far is paid for.
+            after = driver.spent
+            cache.note_lost(None if before is None or after is None else after - before)
+            raise
+        cache.append(sample.key, found)
     answers = cache.read(sample.key)
     return answers, list(task.score(sample, answers))
 
@@ -187,6 +219,7 @@ def _result(
         seconds_per_sample=sum(seconds) / collected.samples,
         samples=collected.samples,
         skipped=skipped,
+        cost_per_question=collected.cost_per_question,
         worst=[case for *_, case in sorted(collected.worst, reverse=True, key=lambda c: c[:2])],
     )
 

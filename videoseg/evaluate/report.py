@@ -48,16 +48,7 @@ def write_report(result: Result, out: Path, price_per_hour: float | None = None)
     write_text(out / f"{RESULTS}.md", markdown(result, price_per_hour))
     write_text(out / f"{RESULTS}.csv", table_csv(result.entries))
     write_text(out / f"{RESULTS}.json", json_text(as_json(result)))
-    rows = [
-        {
-            "unit": row.unit,
-            "question": row.question,
-            "label": row.label,
-            "groups": row.groups,
-            "values": row.values,
-        }
-        for row in result.rows
-    ]
+    rows = (row.to_json() for row in result.rows)
     lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
     write_text(out / ROWS, "".join(f"{line}\n" for line in lines))
     if result.curve:
@@ -79,6 +70,8 @@ def markdown(result: Result, price_per_hour: float | None = None) -> str:
         f"- model: {model['name']}{_settings(model['settings'])}, videoseg {identity['videoseg']}",
         *(f"- asked: {session}" for session in result.sessions),
     ]
+    if result.stopped is not None:
+        lines.append(f"- stopped before the data ended: {result.stopped}")
     if result.skipped:
         lines.append(f"- skipped as broken: {len(result.skipped)} ({result.skipped[0]} ...)")
     if result.latency is not None:
@@ -94,6 +87,9 @@ def markdown(result: Result, price_per_hour: float | None = None) -> str:
             thousand = cost_per_thousand(spent, price_per_hour)
             cost = f"; {thousand:.2f} per 1,000 samples at {price_per_hour:g} per hour"
         lines.append(f"- time in the model per sample: {spent:.3f} s{cost}")
+    if result.cost_per_question is not None:
+        thousand = 1000 * result.cost_per_question
+        lines.append(f"- service: ${thousand:.2f} per 1,000 questions; ${result.spent:.4f} in all")
     lines += ["", *tables(result.entries), *_trade_off(result.curve)]
     lines += ["", "In brackets: 95 % bootstrap interval over images or sequences (units)."]
     return "\n".join(lines) + "\n"
@@ -141,6 +137,9 @@ def as_json(result: Result) -> dict[str, Any]:
         "skipped": list(result.skipped),
         "latency_seconds": asdict(result.latency) if result.latency else None,
         "seconds_per_sample": result.seconds_per_sample,
+        "cost_per_question": result.cost_per_question,
+        "spent": result.spent,
+        "stopped": result.stopped,
         "table": entries_json(result.entries),
         "curve": list(result.curve),
     }

@@ -81,12 +81,16 @@ class VideoTarget:
         name: Its label, in words.
         mask: Loads its pixels on the frame with this index; None where it is not to be seen.
         phrases: How people refer to it.
+        first: Index of the frame from which the truth follows it.
+        crowd: True where it stands for many of a kind (COCO's ``iscrowd``).
     """
 
     key: str
     name: str
     mask: Callable[[int], Mask | None]
     phrases: tuple[str, ...] = ()
+    first: int = 0
+    crowd: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,21 @@ class VideoSample:
         pictures: Loads the picture of each frame.
         targets: The objects that the truth follows.
         frame_rate: Frames per second.
+        absent: Names that are known not to be in it, in the data set's order.
+        annotated: Indices of the frames that have truth, in order; None = all.
     """
 
     key: str
     pictures: Sequence[Callable[[], RgbImage]]
     targets: tuple[VideoTarget, ...]
     frame_rate: Fraction = Fraction(24)
+    absent: tuple[str, ...] = ()
+    annotated: tuple[int, ...] | None = None
+
+    @property
+    def scored(self) -> tuple[int, ...]:
+        """Indices of the frames that have truth, in order."""
+        return tuple(range(len(self.pictures))) if self.annotated is None else self.annotated
 
     def frames(self) -> Iterator[Frame]:
         """Yield every frame in order, ``pts`` counting frames.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from videoseg.evaluate.metrics.intervals import (
     Interval,
     Statistic,
     bootstrap,
+    bootstrap_units,
     paired_difference,
     ratio,
 )
@@ -45,6 +47,7 @@ class Row:
         groups: The groups of the table that it counts in.
         values: Column name to value; a column that is missing was not measured here.
         picture: What to show of it, or None.
+        lists: Column name to values of things within the question, such as detections.
     """
 
     unit: str
@@ -53,21 +56,80 @@ class Row:
     groups: tuple[str, ...]
     values: Mapping[str, float]
     picture: Picture | None = None
+    lists: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a line of the file of rows; without the picture."""
+        value = {
+            "unit": self.unit,
+            "question": self.question,
+            "label": self.label,
+            "groups": self.groups,
+            "values": self.values,
+        }
+        return {**value, "lists": self.lists} if self.lists else value
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Row:
+        """From a line of the file of rows.
+
+        Raises:
+            KeyError, TypeError, AttributeError: It is not what ``to_json`` writes.
+        """
+        return cls(
+            value["unit"],
+            value["question"],
+            value["label"],
+            tuple(value["groups"]),
+            dict(value["values"]),
+            lists=dict(value.get("lists", {})),
+        )
 
     def value(self, column: str) -> float | None:
         """A column's value, None where it was not measured."""
         return 1.0 if column == COUNT else self.values.get(column)
 
 
+class Figure(Protocol):
+    """A metric over rows.
+
+    Attributes:
+        name: As tables give it: mIoU, J&F, NoC@85.
+        group: The only group that it is taken for, or None for all.
+        higher_is_better: Which way is up.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - in the class's own words
+
+    @property
+    def group(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def higher_is_better(self) -> bool: ...  # noqa: D102
+
+    def measured(self, row: Row) -> bool:
+        """Whether a row has what it needs."""
+        ...
+
+    def interval(self, rows: Sequence[Row]) -> Interval:
+        """Its value over at least one row, with its interval over units."""
+        ...
+
+    def difference(self, first: Sequence[Row], second: Sequence[Row]) -> Interval:
+        """The value of ``first`` less that of ``second``, which has the same questions in order."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Summed:
     """A metric as a function of sums of columns.
 
     Attributes:
         name: As tables give it: mIoU, J&F, NoC@85.
         columns: The columns whose sums it needs; rows that lack one are left out.
         statistic: The function of the sums.
-        group: The only group that it is figure_text for, or None for all.
+        group: The only group that it is taken for, or None for all.
         higher_is_better: Which way is up.
     """
 
@@ -85,12 +147,91 @@ class Figure:
         """Whether a row has all the columns."""
         return all(row.value(name) is not None for name in self.columns)
 
+    def interval(self, rows: Sequence[Row]) -> Interval:
+        """Its value over at least one row, with its interval over units."""
+        units = [row.unit for row in rows]
+        return bootstrap(self.columns_of(rows), self.statistic, units=units)
+
+    def difference(self, first: Sequence[Row], second: Sequence[Row]) -> Interval:
+        """The value of ``first`` less that of ``second``, which has the same questions in order."""
+        return paired_difference(
+            self.columns_of(first),
+            self.columns_of(second),
+            self.statistic,
+            units=[row.unit for row in first],
+        )
+
+
+Weighed: TypeAlias = Callable[[npt.NDArray[np.float64]], float]
+"""How often each row counts, float64 (n,), to the value of a metric; NaN where it is undefined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """A metric that is no function of sums: it is taken over all rows at once, as AP is.
+
+    Attributes:
+        name: As tables give it.
+        columns: The columns that a row must have; rows that lack one are left out.
+        over: Makes the metric of rows a function of how often each counts.
+        group: The only group that it is taken for, or None for all.
+        higher_is_better: Which way is up.
+        resamples: How many times units are drawn for its interval.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    over: Callable[[Sequence[Row]], Weighed]
+    group: str | None = None
+    higher_is_better: bool = True
+    resamples: int = 200
+
+    def measured(self, row: Row) -> bool:
+        """Whether a row has all the columns."""
+        return all(row.value(name) is not None for name in self.columns)
+
+    def interval(self, rows: Sequence[Row]) -> Interval:
+        """Its value over at least one row, with its interval over units."""
+        return self._bootstrapped(self.over(rows), rows)
+
+    def difference(self, first: Sequence[Row], second: Sequence[Row]) -> Interval:
+        """The value of ``first`` less that of ``second``, which has the same questions in order."""
+        a, b = self.over(first), self.over(second)
+        return self._bootstrapped(lambda times: a(times) - b(times), first)
+
+    def _bootstrapped(self, value: Weighed, rows: Sequence[Row]) -> Interval:
+        names, places = np.unique([row.unit for row in rows], return_inverse=True)
+
+        def drawn(units: npt.NDArray[np.int64]) -> float:
+            times = np.bincount(units, minlength=len(names)).astype(np.float64)
+            return value(times[places])
+
+        return bootstrap_units(len(names), drawn, resamples=self.resamples)
+
 
 def mean(
     name: str, column: str, *, group: str | None = None, higher_is_better: bool = True
-) -> Figure:
+) -> Summed:
     """The figure that is a column's mean."""
-    return Figure(name, (column, COUNT), group=group, higher_is_better=higher_is_better)
+    return Summed(name, (column, COUNT), group=group, higher_is_better=higher_is_better)
+
+
+def mean_of_labels(name: str, columns: tuple[str, str], *, group: str | None = None) -> Pooled:
+    """The ratio of two columns' sums taken for each label, then the mean over labels."""
+
+    def over(rows: Sequence[Row]) -> Weighed:
+        _, labels = np.unique([row.label for row in rows], return_inverse=True)
+        parts = [np.asarray([row.value(each) for row in rows], np.float64) for each in columns]
+
+        def value(times: npt.NDArray[np.float64]) -> float:
+            sums = [np.bincount(labels, weights=part * times) for part in parts]
+            ratios = ratio(np.stack(sums, axis=-1))
+            known = ratios[~np.isnan(ratios)]
+            return float(known.mean()) if len(known) else math.nan
+
+        return value
+
+    return Pooled(name, columns, over, group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +260,7 @@ def summarise(rows: Sequence[Row], figures: Sequence[Figure]) -> tuple[Entry, ..
                 continue
             chosen = [row for row in members if figure.measured(row)]
             if chosen:
-                units = [row.unit for row in chosen]
-                interval = bootstrap(figure.columns_of(chosen), figure.statistic, units=units)
-                entries.append(Entry(group, figure.name, interval, len(chosen)))
+                entries.append(Entry(group, figure.name, figure.interval(chosen), len(chosen)))
     return tuple(entries)
 
 
@@ -145,12 +284,7 @@ def differences(
             ]
             if not chosen:
                 continue
-            interval = paired_difference(
-                figure.columns_of(a for a, _ in chosen),
-                figure.columns_of(b for _, b in chosen),
-                figure.statistic,
-                units=[a.unit for a, _ in chosen],
-            )
+            interval = figure.difference([a for a, _ in chosen], [b for _, b in chosen])
             entries.append(Entry(group, figure.name, interval, len(chosen)))
     return tuple(entries)
 
@@ -167,11 +301,11 @@ def overlap_columns(pair: Overlap) -> dict[str, float]:
     return columns
 
 
-def region_figures(group: str | None = None) -> tuple[Figure, ...]:
+def region_figures(group: str | None = None) -> tuple[Summed, ...]:
     """mIoU, cIoU and P@X over ``overlap_columns``."""
     return (
         mean("mIoU", "iou", group=group),
-        Figure("cIoU", ("intersection", "union"), group=group),
+        Summed("cIoU", ("intersection", "union"), group=group),
         *(mean(f"P@{x:g}", f"p@{x:g}", group=group) for x in PRECISION_THRESHOLDS),
     )
 

@@ -1,8 +1,10 @@
 """Mask AP of instance segmentation as COCO defines it: 101 recalls, IoU 0.50 to 0.95.
 
 Source: Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, and the published
-evaluation (pycocotools), to which these values are equal for all areas and at most 100 detections
-an image and category.
+evaluation (pycocotools), to which these values are equal at most 100 detections an image and
+category. LVIS (Gupta et al., CVPR 2019) and YouTube-VIS (Yang et al., "Video Instance
+Segmentation", ICCV 2019) take AP in the same way, the one over images that were searched for a
+category, the other over tracks, whose IoU is taken over all frames at once.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import Values
@@ -19,6 +22,8 @@ from videoseg.types import Bitmap, Mask
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 MAX_DETECTIONS = 100
+ANY_AREA = (0.0, float("inf"))
+"""The range of areas that leaves nothing out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +49,60 @@ class ImageInstances:
                 f"{len(self.truth)} true masks with {len(self.crowd)} crowd flags, "
                 f"{len(self.predicted)} predicted masks with {len(self.scores)} scores"
             )
+
+    def overlaps(self) -> Overlaps:
+        """How much each prediction and each true mask have in common."""
+        table = np.zeros((len(self.predicted), len(self.truth)))
+        for row, predicted in enumerate(self.predicted):
+            for column, truth in enumerate(self.truth):
+                table[row, column] = _overlap(predicted, truth, crowd=self.crowd[column])
+        return Overlaps(
+            table=table,
+            scores=np.asarray(self.scores, dtype=np.float64),
+            areas=np.asarray([masks.area(mask) for mask in self.predicted], dtype=np.float64),
+            crowd=np.asarray(self.crowd, dtype=np.bool_),
+            true_areas=np.asarray([masks.area(mask) for mask in self.truth], dtype=np.float64),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlaps:
+    """The instances of one category on one image or in one video, reduced to numbers.
+
+    Attributes:
+        table: float64 (p, g), IoU of each prediction with each true instance; for a crowd the
+            share of the prediction that lies in it.
+        scores: float64 (p,), confidence of each prediction.
+        areas: float64 (p,), pixels of each prediction.
+        crowd: bool (g,), which true instances are crowds.
+        true_areas: float64 (g,), pixels of each true instance.
+        exhaustive: Whether every true instance is marked; where not, a prediction that matches
+            none is neither right nor wrong.
+    """
+
+    table: Values
+    scores: Values
+    areas: Values
+    crowd: Bitmap
+    true_areas: Values
+    exhaustive: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """What matching found for one category on one image or in one video.
+
+    Attributes:
+        wanted: True instances that should be found.
+        scores: float64 (p,), falling.
+        right: bool (10, p), at each IoU threshold whether a prediction is right.
+        wrong: bool (10, p), whether it is wrong; what matches a crowd is neither.
+    """
+
+    wanted: int
+    scores: Values
+    right: Bitmap
+    wrong: Bitmap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,8 +145,85 @@ def average_precision(
         categories: For each category its images. An image without an instance of the category
             counts where something was predicted on it; order decides only between equal scores.
     """
-    rows = [_category_precision(images) for images in categories.values()]
+    rows = [
+        Ranking([match(image.overlaps()) for image in images]).precision()
+        for images in categories.values()
+    ]
     return AveragePrecision(np.asarray(rows, dtype=np.float64).reshape(-1, len(IOU_THRESHOLDS)))
+
+
+def match(found: Overlaps, area: tuple[float, float] = ANY_AREA) -> Matches:
+    """Which predictions of one category on one image are right, and which wrong.
+
+    Args:
+        found: The overlaps.
+        area: Least and largest area in pixels: true instances outside need not be found, and
+            predictions outside that match none are not wrong.
+    """
+    order = np.argsort(-found.scores, kind="stable")[:MAX_DETECTIONS]
+    outside = (found.true_areas < area[0]) | (found.true_areas > area[1])
+    ignored = found.crowd | outside
+    last_ignored = np.argsort(ignored, kind="stable")
+    crowd, ignored = found.crowd[last_ignored], ignored[last_ignored]
+    overlaps = found.table[np.ix_(order, last_ignored)]
+    sizes = found.areas[order]
+    judged = (sizes >= area[0]) & (sizes <= area[1]) & found.exhaustive
+    right = np.zeros((len(IOU_THRESHOLDS), len(order)), dtype=np.bool_)
+    wrong = np.repeat(judged[None, :], len(IOU_THRESHOLDS), axis=0)
+    for level, threshold in enumerate(IOU_THRESHOLDS):
+        taken = np.zeros(len(crowd), dtype=np.bool_)
+        for row, values in enumerate(overlaps):
+            best = _best(np.where(taken, -1, values), ignored, float(threshold))
+            if best is not None:
+                taken[best] = not crowd[best]
+                right[level, row] = not ignored[best]
+                wrong[level, row] = False
+    return Matches(int((~ignored).sum()), found.scores[order], right, wrong)
+
+
+class Ranking:
+    """All predictions of one category in falling order of their scores.
+
+    Args:
+        matches: One for each image or video.
+        levels: The IoU thresholds that are looked at.
+    """
+
+    def __init__(self, matches: Sequence[Matches], levels: slice = slice(None)) -> None:
+        self._wanted = np.asarray([one.wanted for one in matches], dtype=np.float64)
+        places = np.repeat(np.arange(len(matches)), [len(one.scores) for one in matches])
+        scores = np.concatenate([np.empty(0), *(one.scores for one in matches)])
+        order = np.argsort(-scores, kind="stable")
+        none = np.empty((len(IOU_THRESHOLDS), 0), dtype=np.bool_)
+        right = np.concatenate([none, *(one.right for one in matches)], axis=1)
+        wrong = np.concatenate([none, *(one.wrong for one in matches)], axis=1)
+        self._places = places[order]
+        self._right, self._wrong = right[levels, order], wrong[levels, order]
+
+    def precision(self, times: npt.ArrayLike | None = None) -> Values:
+        """Interpolated precision averaged over recalls, float64 (levels,); NaN if none is wanted.
+
+        Args:
+            times: (images,), how often each image counts; None = once.
+        """
+        weights = np.ones(len(self._wanted)) if times is None else np.asarray(times, np.float64)
+        wanted = float(weights @ self._wanted)
+        if not wanted:
+            return np.full(len(self._right), np.nan)
+        each = weights[self._places]
+        true_positives = np.cumsum(self._right * each, axis=1)
+        detections = true_positives + np.cumsum(self._wrong * each, axis=1)
+        precision = np.divide(
+            true_positives, detections, out=np.zeros(detections.shape), where=detections > 0
+        )
+        # The best precision at this recall or any higher one; 0 beyond the last recall reached.
+        envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+        padded = np.pad(envelope, ((0, 0), (0, 1)))
+        rows = [
+            row[np.searchsorted(found / wanted, RECALLS)].mean()
+            for row, found in zip(padded, true_positives, strict=True)
+        ]
+        return np.asarray(rows)
 
 
 def _mean_known(table: Values) -> float:
@@ -95,62 +231,12 @@ def _mean_known(table: Values) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _category_precision(images: Sequence[ImageInstances]) -> Values:
-    """Interpolated precision averaged over recalls, float64 (10,)."""
-    wanted = sum(not crowd for image in images for crowd in image.crowd)
-    if not wanted:
-        return np.full(len(IOU_THRESHOLDS), np.nan)
-    matched = [_match(image) for image in images]
-    scores = np.concatenate([found[0] for found in matched])
-    order = np.argsort(-scores, kind="stable")
-    right = np.concatenate([found[1] for found in matched], axis=1)[:, order]
-    wrong = np.concatenate([found[2] for found in matched], axis=1)[:, order]
-    true_positives, false_positives = np.cumsum(right, axis=1), np.cumsum(wrong, axis=1)
-    detections = true_positives + false_positives
-    precision = np.divide(
-        true_positives, detections, out=np.zeros(detections.shape), where=detections > 0
-    )
-    # The best precision at this recall or any higher one; 0 beyond the last recall reached.
-    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    padded = np.pad(envelope, ((0, 0), (0, 1)))
-    rows = [
-        row[np.searchsorted(found / wanted, RECALLS)].mean()
-        for row, found in zip(padded, true_positives, strict=True)
-    ]
-    return np.asarray(rows)
+def _best(overlaps: Values, ignored: Bitmap, threshold: float) -> int | None:
+    """The instance of most overlap at or above the threshold, the later of equals.
 
-
-def _match(image: ImageInstances) -> tuple[Values, Bitmap, Bitmap]:
-    """Scores (p,) in falling order; whether each is right, and whether wrong, (10, p) each.
-
-    What matches a crowd is neither.
+    One that need not be found is taken only where no other is left.
     """
-    scores = np.asarray(image.scores, dtype=np.float64)
-    order = np.argsort(-scores, kind="stable")[:MAX_DETECTIONS]
-    last_crowds = np.argsort(np.asarray(image.crowd, dtype=np.bool_), kind="stable")
-    crowd = np.asarray(image.crowd, dtype=np.bool_)[last_crowds]
-    overlaps = np.zeros((len(order), len(crowd)))
-    for row, position in enumerate(order):
-        for column, number in enumerate(last_crowds):
-            overlaps[row, column] = _overlap(
-                image.predicted[position], image.truth[number], crowd=bool(crowd[column])
-            )
-    right = np.zeros((len(IOU_THRESHOLDS), len(order)), dtype=np.bool_)
-    wrong = np.ones_like(right)
-    for level, threshold in enumerate(IOU_THRESHOLDS):
-        taken = np.zeros(len(crowd), dtype=np.bool_)
-        for row, values in enumerate(overlaps):
-            found = _best(np.where(taken, -1, values), crowd, float(threshold))
-            if found is not None:
-                taken[found] = not crowd[found]
-                right[level, row] = not crowd[found]
-                wrong[level, row] = False
-    return scores[order], right, wrong
-
-
-def _best(overlaps: Values, crowd: Bitmap, threshold: float) -> int | None:
-    """The instance of most overlap at or above the threshold, the later of equals; crowds last."""
-    for candidates in (np.flatnonzero(~crowd), np.flatnonzero(crowd)):
+    for candidates in (np.flatnonzero(~ignored), np.flatnonzero(ignored)):
         if len(candidates):
             values = overlaps[candidates]
             position = len(values) - 1 - int(values[::-1].argmax())

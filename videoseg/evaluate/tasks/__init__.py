@@ -64,6 +64,15 @@ class WithCurve(Protocol):
         ...
 
 
+@runtime_checkable
+class Counting(Protocol):
+    """A task that knows how much it will ask."""
+
+    def questions(self, sample: Any) -> int:
+        """Questions about one sample; reads neither pictures nor masks."""
+        ...
+
+
 @functools.cache
 def task_classes() -> Mapping[str, type[Any]]:
     """All tasks: name to class."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator
 
 from videoseg.errors import SourceError
 from videoseg.evaluate.metrics.boundary import boundary_f
 from videoseg.evaluate.metrics.region import overlap_of
-from videoseg.evaluate.samples import ImageSample, Target
+from videoseg.evaluate.samples import ImageSample, Target, VideoSample
 from videoseg.evaluate.tables import Picture, Row, overlap_columns
 from videoseg.geometry import masks
 from videoseg.types import Bitmap, Cue, Frame, Mask
@@ -25,6 +26,20 @@ def single_objects(sample: ImageSample) -> Iterator[tuple[Target, Mask]]:
             mask = target.mask()
             if mask is not None:
                 yield target, mask
+
+
+def absent_names(sample: ImageSample | VideoSample, count: int, seed: int) -> list[str]:
+    """Some names that are not there, the same for a sample whatever else is measured.
+
+    Args:
+        sample: The sample.
+        count: How many at most; -1 = all that are known, in the data set's order.
+        seed: Of the choice; each sample draws for itself.
+    """
+    if count < 0:
+        return list(sample.absent)
+    draw = random.Random(f"{seed}:{sample.key}")  # noqa: S311 - not for secrets
+    return draw.sample(sample.absent, min(count, len(sample.absent)))
 
 
 def size_group(mask: Mask) -> str:

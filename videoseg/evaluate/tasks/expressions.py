@@ -36,6 +36,10 @@ class Expressions:
             mean("phrases refused", "refused", higher_is_better=False),
         )
 
+    def questions(self, sample: ImageSample) -> int:
+        """One for each expression."""
+        return sum(len(target.phrases) for target in sample.targets)
+
     def ask(self, sample: ImageSample, driver: Driver) -> Iterator[Answer]:
         """Ask every expression alone."""
         frame = sample.frame()

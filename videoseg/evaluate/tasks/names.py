@@ -7,7 +7,6 @@ and images; the curve shows what every higher threshold would give.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
@@ -20,8 +19,8 @@ from videoseg.evaluate.answers import Answer
 from videoseg.evaluate.driver import Driver
 from videoseg.evaluate.metrics.presence import matthews, trade_off
 from videoseg.evaluate.samples import ImageSample, Media
-from videoseg.evaluate.tables import Figure, Picture, Row, mean, region_figures
-from videoseg.evaluate.tasks._truth import check_size, mask_row
+from videoseg.evaluate.tables import Figure, Picture, Row, Summed, mean, region_figures
+from videoseg.evaluate.tasks._truth import absent_names, check_size, mask_row
 from videoseg.geometry import masks
 from videoseg.types import Mask, Prompt, PromptKind
 
@@ -56,7 +55,7 @@ class Names:
     def figures(self) -> Sequence[Figure]:
         """Overlap on names that are there, false alarms on those that are not, and both at once."""
         present = [
-            Figure(each.name, each.columns, each.statistic, group)
+            Summed(each.name, each.columns, each.statistic, group)
             for group in (THINGS, STUFF)
             for each in (*region_figures(), mean("boundary F", "f"), mean("found", "tp"))
         ]
@@ -64,7 +63,7 @@ class Names:
             *present,
             mean("false-alarm rate", "fp", group=ABSENT, higher_is_better=False),
             mean("presence accuracy", "right", group=ALL),
-            Figure("presence MCC", _OUTCOMES, matthews, ALL),
+            Summed("presence MCC", _OUTCOMES, matthews, ALL),
             mean("phrases refused", "refused", higher_is_better=False),
         )
 
@@ -73,7 +72,7 @@ class Names:
         frame = sample.frame()
         present = _present(sample)
         check_size(frame, (mask for mask, _ in present.values()), sample.key)
-        for name in (*present, *self._chosen(sample)):
+        for name in (*present, *absent_names(sample, self.absent, self.seed)):
             yield driver.ask(frame, name, Prompt(label=name, text=name))
 
     def score(self, sample: ImageSample, answers: Sequence[Answer]) -> Iterator[Row]:
@@ -128,11 +127,6 @@ class Names:
             for n, threshold in enumerate(found.thresholds.tolist())
             if 0 < threshold <= 1
         ]
-
-    def _chosen(self, sample: ImageSample) -> list[str]:
-        """The absent names to ask, the same for an image whatever else is measured."""
-        draw = random.Random(f"{self.seed}:{sample.key}")  # noqa: S311 - not for secrets
-        return draw.sample(sample.absent, min(self.absent, len(sample.absent)))
 
 
 def _present(sample: ImageSample) -> dict[str, tuple[Mask, bool]]:

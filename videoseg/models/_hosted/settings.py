@@ -163,6 +163,15 @@ class Hosted:
                 _log.warning("frames leave this machine: they go to %s", self.sends_frames_to)
         return self._service
 
+    def check_key(self) -> None:
+        """See that there is a key, where one is sent; asks nobody else.
+
+        Raises:
+            MissingDependencyError: There is none.
+        """
+        if self.key_from or self.sends_frames_to is not None:
+            self._key()
+
     def leave_out(self, error: UnreadableError, count: int = 1) -> None:
         """Say and count that objects of an answer are not used."""
         objects = "1 object is" if count == 1 else f"{count} objects are"

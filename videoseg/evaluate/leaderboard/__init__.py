@@ -1,0 +1,1 @@
+"""Several models over the public image sets, beside what is published: one table."""
