@@ -1,0 +1,206 @@
+"""The table's figures beside those of the tools that the data sets come with, on kept answers.
+
+``pip install lvis trackeval`` and what these miss, in an environment of their own or on the path.
+RefCOCO's own code is on no package index: its two formulas are written out here once more, over
+masks that pycocotools decodes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from tests.support.leaderboard_data import Photo, Thing, box, colour_photos, leaderboard
+from videoseg import registry
+from videoseg.config.run_config import RunConfig
+from videoseg.evaluate.candidates import Candidate, candidate
+from videoseg.evaluate.datasets import open_data_set
+from videoseg.evaluate.harness import Result, evaluate
+from videoseg.evaluate.leaderboard.readiness import Entrant
+from videoseg.evaluate.leaderboard.rows import ROWS
+from videoseg.evaluate.leaderboard.run import measure_all
+from videoseg.evaluate.tasks import open_task
+from videoseg.types import RgbImage
+
+SAMPLES = Path(__file__).parents[2] / "sample_media"
+TOLERANCE = 1e-6
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def photos_of_samples() -> list[Photo]:
+    """Photos on which the built-in model finds things; the outlines are rough on purpose."""
+    coffee = _photo(SAMPLES / "coffee.jpg")
+    cat = _frame(SAMPLES / "cat.mp4", 10)
+    astronaut = _frame(SAMPLES / "astronaut.mp4", 5)
+    return [
+        Photo(3, coffee, (_inner(coffee, "cup", "the coffee cup"),)),
+        Photo(4, cat, (_inner(cat, "cat", "the cat"), Thing("dog", ("a dog",), box(0, 0, 40, 30)))),
+        Photo(6, astronaut, (_inner(astronaut, "person", "the astronaut"),)),
+    ]
+
+
+def _photo(path: Path) -> RgbImage:
+    read = cv2.imread(str(path))
+    assert read is not None
+    scale = 320 / max(read.shape[:2])
+    small = cv2.resize(read, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(small[..., ::-1], dtype=np.uint8)
+
+
+def _frame(path: Path, index: int) -> RgbImage:
+    video = cv2.VideoCapture(str(path))
+    for _ in range(index + 1):
+        done, read = video.read()
+        assert done
+    scale = 320 / max(read.shape[:2])
+    small = cv2.resize(read, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(small[..., ::-1], dtype=np.uint8)
+
+
+def _inner(image: RgbImage, name: str, phrase: str) -> Thing:
+    height, width = image.shape[:2]
+    return Thing(
+        name, (phrase, name), box(width // 4, height // 4, 3 * width // 4, 7 * height // 8)
+    )
+
+
+@pytest.fixture(
+    scope="module", params=["colours", pytest.param("embedded", marks=pytest.mark.slow)]
+)
+def measured(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, str, dict[str, Result]]:
+    """The folder of data, that of the runs, the model's name, and what was measured."""
+    from tests.support.fakes import Colours
+
+    name: str = request.param
+    root = tmp_path_factory.mktemp(name)
+    photos = colour_photos() if name == "colours" else photos_of_samples()
+    data = leaderboard(root / "data", photos, parquet=False)
+    if name == "colours":
+        made = Entrant(name, RunConfig(), Candidate(Colours.card, {}, Colours), None)
+    else:
+        registry.card(name)
+        config = RunConfig()
+        made = Entrant(name, config, candidate(config), None)
+    rows = [row for row in ROWS if row.layout != "refcoco-m"]
+    cells = measure_all(data, [made], root / "out", rows=rows)
+    results = {cell.row.folder: cell.result for cell in cells if cell.result is not None}
+    assert len(results) == len(rows)
+    whole = evaluate(
+        open_data_set(data / "lvis", "lvis"),
+        open_task("instances", {"absent": -1}),
+        made.candidate,
+        root / "whole",
+    )
+    return data, root, name, {**results, "all names": whole}
+
+
+def value(result: Result, figure: str) -> float:
+    (found,) = (e for e in result.entries if (e.group, e.figure) == ("all", figure))
+    return found.interval.value
+
+
+def answers(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every answer that was kept, with the name of its picture."""
+    for line in (folder / "predictions.jsonl").read_text().splitlines():
+        kept = json.loads(line)
+        for answer in kept.get("answers", ()):
+            yield kept["sample"], answer
+
+
+@pytest.mark.parametrize("folder", ["refcoco", "refcoco+", "refcocog"])
+def test_expressions_as_referring_segmentation_counts_them(
+    measured: tuple[Path, Path, str, dict[str, Result]], folder: str
+) -> None:
+    data, root, name, results = measured
+    truth = quiet_coco(data / folder / "instances.json")
+    overlaps = []
+    for _, answer in answers(root / "out" / f"{folder}-expressions" / name):
+        annotation = int(answer["question"].partition("/")[0])
+        meant = truth.annToMask(truth.anns[annotation]).astype(bool)
+        found = decoded(answer["found"][0]) if answer["found"] else np.zeros_like(meant)
+        overlaps.append(((meant & found).sum(), (meant | found).sum()))
+    pairs = np.asarray(overlaps, dtype=np.float64)
+    assert len(pairs) == len(results[folder].rows)
+    assert abs(value(results[folder], "mIoU") - (pairs[:, 0] / pairs[:, 1]).mean()) < TOLERANCE
+    sums = pairs.sum(axis=0)
+    assert abs(value(results[folder], "cIoU") - sums[0] / sums[1]) < TOLERANCE
+    assert 0 < value(results[folder], "mIoU") < 1, "or nothing would be compared"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_mask_ap_is_that_of_lvis(
+    measured: tuple[Path, Path, str, dict[str, Result]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("lvis")
+    from lvis import LVIS, LVISEval, LVISResults
+
+    # The package was written for a NumPy that had this name.
+    monkeypatch.setattr(np, "float", float, raising=False)
+    data, root, _, results = measured
+    truth = LVIS(str(data / "lvis" / "lvis_v1_val.json"))
+    judged = LVISEval(truth, LVISResults(truth, detections(data, root)), "segm")
+    judged.run()
+    theirs = judged.get_results()
+    assert theirs["AP"] > 0, "or nothing would be compared"
+    for figure, name in (("mask AP", "AP"), ("mask AP50", "AP50"), ("mask AP small", "APs")):
+        ours = value(results["all names"], figure)
+        assert (np.isnan(ours) and theirs[name] == -1) or abs(ours - theirs[name]) < TOLERANCE
+
+
+def test_mask_ap_is_that_of_coco(
+    measured: tuple[Path, Path, str, dict[str, Result]],
+) -> None:
+    data, root, _, results = measured
+    truth = quiet_coco(data / "lvis" / "lvis_v1_val.json")
+    with contextlib.redirect_stdout(io.StringIO()):
+        judged = COCOeval(truth, truth.loadRes(detections(data, root)), "segm")
+        judged.evaluate()
+        judged.accumulate()
+        judged.summarize()
+    names = ("mask AP", "mask AP50", "mask AP75", "small", "medium", "large")
+    theirs = dict(zip(names, judged.stats[:6], strict=True))
+    ours = results["all names"]
+    for figure in ("mask AP", "mask AP50"):
+        assert abs(value(ours, figure) - theirs[figure]) < TOLERANCE
+    for size in ("small", "medium", "large"):
+        mine = value(ours, f"mask AP {size}")
+        assert (np.isnan(mine) and theirs[size] == -1) or abs(mine - theirs[size]) < TOLERANCE
+
+
+def detections(data: Path, root: Path) -> list[dict[str, Any]]:
+    """The kept answers about LVIS as a result file."""
+    content = json.loads((data / "lvis" / "lvis_v1_val.json").read_text())
+    numbers = {category["name"]: category["id"] for category in content["categories"]}
+    return [
+        {
+            "image_id": int(Path(picture).stem),
+            "category_id": numbers[answer["question"]],
+            "score": one["score"],
+            "segmentation": {"size": one["size"], "counts": one["counts"]},
+        }
+        for picture, answer in answers(root / "whole")
+        for one in answer["found"]
+    ]
+
+
+def decoded(found: dict[str, Any]) -> npt.NDArray[np.bool_]:
+    return np.asarray(coco_mask.decode({k: found[k] for k in ("size", "counts")}), dtype=bool)
+
+
+def quiet_coco(path: Path) -> COCO:
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(str(path))
