@@ -204,3 +204,114 @@ def decoded(found: dict[str, Any]) -> npt.NDArray[np.bool_]:
 def quiet_coco(path: Path) -> COCO:
     with contextlib.redirect_stdout(io.StringIO()):
         return COCO(str(path))
+
+
+def test_tracks_are_counted_as_by_trackeval(tmp_path: Path) -> None:
+    trackeval = pytest.importorskip("trackeval")
+    from tests.evaluate.test_video_tasks import Pieces
+    from tests.support import video_datasets
+    from tests.support.fakes import Colours
+
+    data = video_datasets.youtube_vis(tmp_path / "set")
+    made = Candidate(Colours.card, {}, Pieces)
+    task = open_task("tracks", {"absent": -1})
+    ours = evaluate(open_data_set(data), task, made, tmp_path / "out")
+    content = json.loads((data / "instances.json").read_text())
+    categories = {each["name"]: each["id"] for each in content["categories"]}
+    found = tracks_in(tmp_path / "out", categories)
+    theirs = by_trackeval(trackeval, tmp_path / "as it is", content, found)
+    single = theirs["COMBINED_SEQ"]["cls_comb_cls_av"]["TrackMAP"]
+    assert abs(value(ours, "mask AP") - np.mean(single["AP_all"])) < TOLERANCE
+    assert 0 < value(ours, "mask AP") < 1, "or nothing would be compared"
+    # pHOTA: each pair of video and phrase as a video of its own, of one class.
+    remapped, moved = as_phrases(content, found)
+    theirs = by_trackeval(trackeval, tmp_path / "phrases", remapped, moved)
+    combined = theirs["COMBINED_SEQ"]["cls_comb_cls_av"]
+    assert abs(value(ours, "pHOTA") - combined["HOTA"]["HOTA"].mean()) < TOLERANCE
+    assert abs(value(ours, "IDF1") - combined["Identity"]["IDF1"]) < TOLERANCE
+    assert 0 < value(ours, "pHOTA") < 1
+
+
+def tracks_in(folder: Path, categories: dict[str, int]) -> list[dict[str, Any]]:
+    """The kept answers as a result file of YouTube-VIS."""
+    tracks: dict[tuple[str, int], dict[int, dict[str, Any]]] = {}
+    length = 1 + max(answer["frame"] for _, answer in answers(folder))
+    for _, answer in answers(folder):
+        for one in answer["found"]:
+            tracks.setdefault((answer["question"], one["track"]), {})[answer["frame"]] = one
+    return [
+        {
+            "video_id": 1,
+            "category_id": categories[name],
+            "score": float(np.mean([one["score"] for one in frames.values()])),
+            "segmentations": [
+                {key: frames[n][key] for key in ("size", "counts")} if n in frames else None
+                for n in range(length)
+            ],
+        }
+        for (name, _), frames in tracks.items()
+    ]
+
+
+def as_phrases(
+    content: dict[str, Any], found: list[dict[str, Any]]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Every category's part of the one video as a video of its own, all of one class."""
+    (video,) = content["videos"]
+    videos = []
+    for category in content["categories"]:
+        names = [f"phrase{category['id']}/{name}" for name in video["file_names"]]
+        videos.append({**video, "id": category["id"], "file_names": names})
+    annotations = [
+        {**one, "video_id": one["category_id"], "category_id": 1} for one in content["annotations"]
+    ]
+    moved = [{**one, "video_id": one["category_id"], "category_id": 1} for one in found]
+    remapped = {
+        "videos": videos,
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "thing"}],
+    }
+    return remapped, moved
+
+
+def by_trackeval(
+    trackeval: Any, root: Path, content: dict[str, Any], found: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What TrackEval gives for tracks against the truth."""
+    (root / "gt").mkdir(parents=True)
+    (root / "trackers" / "ours" / "data").mkdir(parents=True)
+    (root / "gt" / "instances.json").write_text(json.dumps(content))
+    (root / "trackers" / "ours" / "data" / "tracks.json").write_text(json.dumps(found))
+    options = {
+        "GT_FOLDER": str(root / "gt"),
+        "TRACKERS_FOLDER": str(root / "trackers"),
+        "OUTPUT_FOLDER": str(root / "out"),
+        "SPLIT_TO_EVAL": "",
+        "PRINT_CONFIG": False,
+    }
+    evaluator = {"PRINT_RESULTS": False, "PRINT_CONFIG": False, "TIME_PROGRESS": False}
+    evaluator |= {"OUTPUT_SUMMARY": False, "OUTPUT_DETAILED": False, "PLOT_CURVES": False}
+    evaluator |= {"USE_PARALLEL": False, "BREAK_ON_ERROR": True, "RETURN_ON_ERROR": False}
+    with contextlib.redirect_stdout(io.StringIO()):
+        dataset = trackeval.datasets.YouTubeVIS(options)
+        areas = dataset.get_default_dataset_config()
+        del areas
+        metrics = [
+            trackeval.metrics.HOTA(),
+            trackeval.metrics.Identity({"THRESHOLD": 0.5, "PRINT_CONFIG": False}),
+            trackeval.metrics.TrackMAP(
+                {
+                    "USE_AREA_RANGES": False,
+                    "AREA_RANGES": [],
+                    "USE_TIME_RANGES": False,
+                    "TIME_RANGES": [],
+                    "IOU_THRESHOLDS": np.linspace(0.5, 0.95, 10),
+                    "RECALL_THRESHOLDS": np.linspace(0, 1, 101),
+                    "MAX_DETECTIONS": 0,
+                    "PRINT_CONFIG": False,
+                }
+            ),
+        ]
+        output, _ = trackeval.Evaluator(evaluator).evaluate([dataset], metrics)
+    result: dict[str, Any] = output["YouTubeVIS"]["ours"]
+    return result

@@ -215,7 +215,7 @@ def test_what_does_not_fit_is_refused_before_the_work(tmp_path: Path) -> None:
         open_task("boxs")
     with pytest.raises(ConfigError, match=r"task\.clicks = 0"):
         open_task("clicks", {"clicks": 0})
-    assert len(task_classes()) == 7
+    assert len(task_classes()) == 9
 
 
 def test_a_sequence_too_short_to_score_is_broken_data(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ EPILOG = """
 Tasks: names, instances, boxes, clicks, scribbles, expressions (images);
 carried, text-video, tracks (videos).
 
-Layouts: coco, coco-panoptic, lvis, grabcut, refer, refcoco-m (images); davis (videos).
+Layouts: coco, coco-panoptic, lvis, grabcut, refer, refcoco-m (images);
+davis, first-mask, refer-davis, refer-youtube, mevis, youtube-vis (videos).
 coco is also read as Roboflow, FiftyOne, Label Studio, CVAT and Datumaro export it.
 
 Examples:

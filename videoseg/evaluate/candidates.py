@@ -6,7 +6,7 @@ import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from videoseg.config.run_config import RunConfig
 from videoseg.errors import PromptError
 from videoseg.evaluate.baselines import BASELINES
 from videoseg.evaluate.settings import made
-from videoseg.protocols import Segmenter
+from videoseg.protocols import Segmenter, Tracker
 from videoseg.runlog.fingerprint import plain, record_file
 from videoseg.types import ModelCard, PromptKind
 
@@ -32,12 +32,26 @@ class Candidate:
         settings: Its settings as plain JSON values.
         make: Makes it.
         code: The files that its code is in.
+        tracking: The settings of a run, by which what it answers in a video is followed.
     """
 
     card: ModelCard
     settings: Mapping[str, Any]
     make: Callable[[], Segmenter]
     code: tuple[Path, ...] = ()
+    tracking: RunConfig = field(default_factory=RunConfig)
+
+    def tracker(self) -> Tracker:
+        """A new tracker, as a run with these settings has it."""
+        made: Tracker = self.tracking.part("tracking", self.tracking.run.tracker)
+        return made
+
+    def tracker_identity(self) -> dict[str, Any]:
+        """What tells its tracker from another: name, settings and code."""
+        name = self.tracking.run.tracker
+        folder = Path(inspect.getfile(registry.find("tracking", name).cls)).parent
+        code = digest_of_files(sorted(folder.rglob("*.py")))
+        return {"name": name, "settings": plain(self.tracker()), "code": code}
 
     def identity(self) -> dict[str, Any]:
         """What tells its answers from those of another: name, settings, weights and code."""
@@ -83,7 +97,9 @@ def candidate(config: RunConfig) -> Candidate:
     # How much may be spent decides how many answers there are, never what they are.
     settings = {key: value for key, value in settings.items() if key not in _LIMITS}
     code = _code_of(registry.find("models", name).cls)
-    return Candidate(registry.card(name), settings, lambda: config.part("models", name), code)
+    return Candidate(
+        registry.card(name), settings, lambda: config.part("models", name), code, config
+    )
 
 
 def baseline(name: str, settings: Mapping[str, Any] | None = None) -> Candidate:

@@ -6,14 +6,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import chain
 
-from videoseg.errors import UnknownPhraseError
+from videoseg import pipeline
+from videoseg.errors import UnknownPhraseError, UsageError
 from videoseg.evaluate.answers import Answer, Found
-from videoseg.protocols import Metered, Segmenter
+from videoseg.protocols import Metered, Segmenter, Tracker, TwoPassTracker
 from videoseg.registry import release
-from videoseg.stages.batched import Batched
+from videoseg.stages.batched import USUAL, Batched, Load
+from videoseg.stages.every_nth import seeing_ahead
 from videoseg.stages.propagated import Propagated
-from videoseg.types import Detections, Frame, Prompt
+from videoseg.stages.select import stage_for
+from videoseg.system.threads import Stopwatch
+from videoseg.tracking.iou import IouTracker
+from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
 
 
 class Driver(AbstractContextManager["Driver"]):
@@ -23,10 +29,14 @@ class Driver(AbstractContextManager["Driver"]):
 
     Args:
         make: Makes the model.
+        tracker: Makes a tracker, as a run has it.
     """
 
-    def __init__(self, make: Callable[[], Segmenter]) -> None:
+    def __init__(
+        self, make: Callable[[], Segmenter], tracker: Callable[[], Tracker] = IouTracker
+    ) -> None:
         self._make = make
+        self._tracker = tracker
         self._model: Segmenter | None = None
         self._refusals: dict[str, str | None] = {}
 
@@ -88,6 +98,47 @@ class Driver(AbstractContextManager["Driver"]):
                     yield _answer(question, n, prompt, detections, seconds, frame.index)
             start = time.perf_counter()
 
+    def track(self, frames: Iterable[Frame], question: str, prompt: Prompt) -> Iterator[Answer]:
+        """Ask about one thing through a video as a run does: tracker and smoothing included.
+
+        Args:
+            frames: In order, from the first.
+            question: Its name.
+            prompt: The prompt; one that the model refuses is answered once.
+
+        Raises:
+            UsageError: The tracker goes over a video twice.
+        """
+        refused = self._refusal(prompt)
+        if refused is not None:
+            yield Answer(question, (), 0.0, refused=refused)
+            return
+        model, before = self._opened(), self.spent
+        model.prepare((prompt,))
+        tracker = seeing_ahead(self._tracker(), 1)
+        if isinstance(tracker, TwoPassTracker):
+            raise UsageError("a tracker that goes over a video twice cannot be measured here")
+        shown = iter(frames)
+        first = next(shown)
+        tracker.start({first.stream: _stream_of(first)}, (prompt,))
+        stage = stage_for(model, (prompt,), batch=USUAL, every=1, first=0, load=Load())
+        steps = pipeline.follow(chain([first], shown), stage, tracker, _as_it_is, Stopwatch())
+        start = time.perf_counter()
+        for step in steps:
+            now, spent = time.perf_counter(), self.spent
+            found = sorted(step.scene.instances, key=lambda one: -one.instance.score)
+            yield Answer(
+                question,
+                tuple(
+                    Found(replace(one.instance.mask, logits=None), one.instance.score, one.track_id)
+                    for one in found
+                ),
+                now - start,
+                frame=step.frame.index,
+                cost=None if before is None or spent is None else spent - before,
+            )
+            start, before = time.perf_counter(), spent
+
     def _opened(self) -> Segmenter:
         if self._model is None:
             self._model = self._make()
@@ -103,6 +154,21 @@ class Driver(AbstractContextManager["Driver"]):
             except UnknownPhraseError as error:
                 self._refusals[phrase] = str(error)
         return self._refusals[phrase]
+
+
+def _as_it_is(scene: Scene) -> Scene:
+    """No outlines: masks are what is measured."""
+    return scene
+
+
+def _stream_of(first: Frame) -> StreamInfo:
+    return StreamInfo(
+        stream=first.stream,
+        width=first.width,
+        height=first.height,
+        time_base=first.time_base,
+        frame_rate=1 / first.time_base,
+    )
 
 
 def _answer(

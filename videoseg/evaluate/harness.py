@@ -151,7 +151,7 @@ def evaluate(
     broken = _Broken(skip_broken)
     identity = identity_of(data_set, task, model)
     collected, stopped = _Collected(), None
-    with Cache(out, identity) as cache, Driver(model.make) as driver:
+    with Cache(out, identity) as cache, Driver(model.make, model.tracker) as driver:
         for sample in _unlike(data_set.samples(broken), broken):
             if limit is not None and collected.samples >= limit:
                 break
@@ -230,7 +230,9 @@ def identity_of(data_set: DataSet, task: Task, model: Candidate) -> dict[str, An
     package = Path(videoseg.__file__).parent
     rooms = package / "stages", package / "motion"
     stages = sorted(file for room in rooms for file in room.rglob("*.py"))
+    followed = {"tracker": model.tracker_identity()} if getattr(task, "tracked", False) else {}
     return {
+        **followed,
         "data": {
             "name": data_set.path.resolve().name,
             "layout": data_set.name,

@@ -131,6 +131,11 @@ class VideoSample:
 Sample: TypeAlias = ImageSample | VideoSample
 
 
+def frame_rate_of(rate: float) -> Fraction:
+    """A frame rate as a setting gives it, exact to a thousandth."""
+    return Fraction(rate).limit_denominator(1000)
+
+
 class DataSet(Protocol):
     """A data set in one published layout: a dataclass whose fields after ``path`` are settings."""
 

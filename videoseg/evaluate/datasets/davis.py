@@ -11,7 +11,7 @@ sequences of a split. The simple layout is ``SEQUENCE/frames`` and ``SEQUENCE/ma
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -20,15 +20,17 @@ import numpy as np
 from typing_extensions import Doc
 
 from videoseg.errors import ConfigError, SourceError, SourceNotFoundError
-from videoseg.evaluate.readers import Labels, field, read_image, read_json, read_labels
+from videoseg.evaluate.datasets._label_frames import (
+    VOID,
+    LastLabels,
+    lacks_masks,
+    object_mask,
+)
+from videoseg.evaluate.readers import field, read_image, read_json, read_labels
 from videoseg.evaluate.samples import Media, OnBroken, VideoSample, VideoTarget
 from videoseg.formats.file_names import is_picture
-from videoseg.geometry import masks
 from videoseg.system.text_files import read_text
-from videoseg.types import Mask
 
-_VOID = 255
-"""Label of pixels that belong to nothing where objects are numbered (the border of a palette)."""
 _USUAL = "480p"
 
 
@@ -49,7 +51,9 @@ class Davis:
 
     @classmethod
     def accepts(cls, path: Path) -> bool:
-        """Whether the folders of either layout are there."""
+        """Whether the folders of either layout are there, a mask for each frame, no expressions."""
+        if (path / "davis_text_annotations").is_dir() or lacks_masks(path):
+            return False
         return _is_published(path) or any(path.glob("*/masks/*.png"))
 
     def truth_files(self) -> Iterable[Path]:
@@ -80,18 +84,18 @@ class Davis:
         annotated = [labels / f"{frame.stem}.png" for frame in frames]
         first = read_labels(annotated[0])
         numbers = [int(value) for value in np.unique(first) if value]
-        if self.single or numbers == [_VOID]:
+        if self.single or numbers == [VOID]:
             numbers = [0]
-        numbers = [number for number in numbers if number != _VOID]
+        numbers = [number for number in numbers if number != VOID]
         if not numbers or not first.any():
             raise SourceError(f"{annotated[0]}: shows no object")
         phrase = phrases.get(name)
-        cached = _LastLabels()
+        cached = LastLabels()
         targets = tuple(
             VideoTarget(
                 key=str(number or 1),
                 name=phrase or f"{name} {number or 1}",
-                mask=functools.partial(_mask, cached, annotated, number),
+                mask=functools.partial(object_mask, cached, annotated, number),
                 phrases=(phrase,) if phrase and len(numbers) == 1 else (),
             )
             for number in numbers
@@ -159,26 +163,6 @@ class Davis:
                 except SourceError as error:
                     on_broken(error)
         return phrases
-
-
-class _LastLabels:
-    """Keeps the label image read last: several objects of a frame share it."""
-
-    def __init__(self) -> None:
-        self._path: Path | None = None
-        self._labels: Labels = np.zeros((1, 1), dtype=np.uint8)
-
-    def read(self, path: Path) -> Labels:
-        if path != self._path:
-            self._labels = read_labels(path)
-            self._path = path
-        return self._labels
-
-
-def _mask(cached: _LastLabels, annotated: Sequence[Path], number: int, index: int) -> Mask | None:
-    """Mask of an object on a frame; number 0 means anything that is not background."""
-    labels = cached.read(annotated[index])
-    return masks.from_bitmap(labels == number if number else labels > 0)
 
 
 def _holds_pictures(folder: Path) -> bool:

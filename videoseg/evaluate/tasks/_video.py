@@ -58,8 +58,9 @@ def object_rows(sample: VideoSample, followed: Sequence[Followed], protocol: Pro
 def _object_row(
     sample: VideoSample, one: Followed, protocol: Protocol, jump: Mapping[str, float]
 ) -> Row:
-    truth = [one.target.mask(index) for index in range(len(sample.pictures))]
-    answered = [one.predicted.get(index) for index in range(len(truth))]
+    scored = [index for index in sample.scored if index >= one.target.first]
+    truth = [one.target.mask(index) for index in scored]
+    answered = [one.predicted.get(index) for index in scored]
     score = score_object(answered, truth, protocol=protocol)
     worst = counted_frames(len(truth), protocol)[int(np.argmin(score.j_frames))]
     values = {
@@ -70,7 +71,7 @@ def _object_row(
         "j decay": score.j.decay,
         **jump,
     }
-    picture = Picture(worst, truth[worst], answered[worst])
+    picture = Picture(scored[worst], truth[worst], answered[worst])
     return Row(sample.key, one.question, one.label, ("all", sample.key), values, picture)
 
 
@@ -79,8 +80,10 @@ def _instability(
 ) -> list[dict[str, float]]:
     """For each object how far its outline jumps from frame to frame, mean pixels.
 
-    Pair by pair, so that no more than two pictures are held.
+    Pair by pair, so that no more than two pictures are held. Not where frames lack truth.
     """
+    if sample.annotated is not None:
+        return [{} for _ in followed]
     counted = counted_frames(len(sample.pictures), protocol)
     jumps: list[list[tuple[float, float]]] = [[] for _ in followed]
     for before, after in pairwise(sample.frames()) if followed else ():

@@ -24,7 +24,7 @@ from videoseg.types import Cue, Prompt, PromptKind
 
 @dataclass
 class Carried:
-    """Box (or mask) of every object on the first frame, carried to the last."""
+    """Box (or mask) of every object on its first frame, carried to the last."""
 
     name: ClassVar[str] = "carried"
     media: ClassVar[Media] = "videos"
@@ -34,6 +34,9 @@ class Carried:
     ] = "box"
     repeat: Annotated[
         bool, Doc("give it again on every frame as it is, carried nowhere: a baseline")
+    ] = False
+    tracked: Annotated[
+        bool, Doc("through tracker and smoothing, each object alone, as a run does")
     ] = False
 
     @property
@@ -48,9 +51,14 @@ class Carried:
 
     def ask(self, sample: VideoSample, driver: Driver) -> Iterator[Answer]:
         """Follow all objects of the sequence together."""
-        if len(sample.pictures) < 3:
-            raise SourceError(f"{sample.key}: fewer than three frames, so none would be scored")
+        for target in sample.targets:
+            if sum(index >= target.first for index in sample.scored) < 3:
+                raise SourceError(f"{sample.key}: fewer than three frames, so none would be scored")
         questions = {target.key: self._prompt(sample, target) for target in sample.targets}
+        if self.tracked:
+            for question, prompt in questions.items():
+                yield from driver.track(sample.frames(), question, prompt)
+            return
         yield from driver.follow(sample.frames(), questions, carry=not self.repeat)
 
     def score(self, sample: VideoSample, answers: Sequence[Answer]) -> Iterator[Row]:
@@ -67,11 +75,12 @@ class Carried:
         yield from object_rows(sample, followed, "semi-supervised")
 
     def _prompt(self, sample: VideoSample, target: VideoTarget) -> Prompt:
-        truth = target.mask(0)
+        truth = target.mask(target.first)
         if truth is None:
-            raise SourceError(f"{sample.key}: object {target.key} is not on the first frame")
+            where = "the first frame" if target.first == 0 else f"frame {target.first}"
+            raise SourceError(f"{sample.key}: object {target.key} is not on {where}")
         check_size(next(sample.frames()), (truth,), sample.key)
-        anchor = None if self.repeat else 0
+        anchor = None if self.repeat else target.first
         cue = (
             Cue(frame=anchor, mask=truth) if self.start == "mask" else box_cue(truth, frame=anchor)
         )

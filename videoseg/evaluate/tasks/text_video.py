@@ -1,14 +1,18 @@
 """A phrase for each object of a sequence, answered on every frame; all frames are scored.
 
-What the model says is taken as it is, frame by frame: tracking, which drops flickers and bridges
-gaps, comes after the model and is measured on its own.
+What the model says is taken as it is, frame by frame; with ``tracked`` it goes through tracker and
+smoothing first, as in a run, which drop flickers and bridge gaps. Over the expressions of
+Ref-YouTube-VOS and MeViS the mean is that of their own evaluations; over those of Ref-DAVIS17 it is
+the mean over its four annotators, each of whom refers to every object once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from typing_extensions import Doc
 
 from videoseg.evaluate.answers import Answer
 from videoseg.evaluate.driver import Driver
@@ -26,6 +30,7 @@ class TextVideo:
     name: ClassVar[str] = "text-video"
     media: ClassVar[Media] = "videos"
     worst: ClassVar[str] = "j"
+    tracked: Annotated[bool, Doc("through tracker and smoothing, as a run does")] = False
 
     @property
     def kinds(self) -> frozenset[PromptKind]:
@@ -40,11 +45,14 @@ class TextVideo:
     def ask(self, sample: VideoSample, driver: Driver) -> Iterator[Answer]:
         """Ask each phrase through the whole sequence, alone."""
         for target in sample.targets:
-            truth = target.mask(0)
+            truth = target.mask(sample.scored[0])
             check_size(next(sample.frames()), () if truth is None else (truth,), sample.key)
             for n, phrase in enumerate(target.phrases):
-                question = {f"{target.key}/{n}": Prompt(label=phrase, text=phrase)}
-                yield from driver.follow(sample.frames(), question, carry=False)
+                key, prompt = f"{target.key}/{n}", Prompt(label=phrase, text=phrase)
+                if self.tracked:
+                    yield from driver.track(sample.frames(), key, prompt)
+                else:
+                    yield from driver.follow(sample.frames(), {key: prompt}, carry=False)
 
     def score(self, sample: VideoSample, answers: Sequence[Answer]) -> Iterator[Row]:
         """One row per phrase."""
