@@ -25,13 +25,16 @@ from pycocotools.cocoeval import COCOeval
 from tests.support.leaderboard_data import Photo, Thing, box, colour_photos, leaderboard
 from videoseg import registry
 from videoseg.config.run_config import RunConfig
+from videoseg.errors import SourceError
 from videoseg.evaluate.candidates import Candidate, candidate
 from videoseg.evaluate.datasets import open_data_set
 from videoseg.evaluate.harness import Result, evaluate
 from videoseg.evaluate.leaderboard.readiness import Entrant
 from videoseg.evaluate.leaderboard.rows import ROWS
 from videoseg.evaluate.leaderboard.run import measure_all
+from videoseg.evaluate.samples import VideoSample
 from videoseg.evaluate.tasks import open_task
+from videoseg.geometry import masks
 from videoseg.types import RgbImage
 
 SAMPLES = Path(__file__).parents[2] / "sample_media"
@@ -278,15 +281,15 @@ def by_trackeval(
     trackeval: Any, root: Path, content: dict[str, Any], found: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """What TrackEval gives for tracks against the truth."""
-    (root / "gt").mkdir(parents=True)
-    (root / "trackers" / "ours" / "data").mkdir(parents=True)
-    (root / "gt" / "instances.json").write_text(json.dumps(content))
-    (root / "trackers" / "ours" / "data" / "tracks.json").write_text(json.dumps(found))
+    truth, tracks = root / "youtube_vis_all", root / "tracks" / "youtube_vis_all" / "ours" / "data"
+    for folder, name, written in ((truth, "gt.json", content), (tracks, "tracks.json", found)):
+        folder.mkdir(parents=True)
+        (folder / name).write_text(json.dumps(written))
     options = {
-        "GT_FOLDER": str(root / "gt"),
-        "TRACKERS_FOLDER": str(root / "trackers"),
+        "GT_FOLDER": f"{root}/",
+        "TRACKERS_FOLDER": f"{root / 'tracks'}/",
         "OUTPUT_FOLDER": str(root / "out"),
-        "SPLIT_TO_EVAL": "",
+        "SPLIT_TO_EVAL": "all",
         "PRINT_CONFIG": False,
     }
     evaluator = {"PRINT_RESULTS": False, "PRINT_CONFIG": False, "TIME_PROGRESS": False}
@@ -294,8 +297,6 @@ def by_trackeval(
     evaluator |= {"USE_PARALLEL": False, "BREAK_ON_ERROR": True, "RETURN_ON_ERROR": False}
     with contextlib.redirect_stdout(io.StringIO()):
         dataset = trackeval.datasets.YouTubeVIS(options)
-        areas = dataset.get_default_dataset_config()
-        del areas
         metrics = [
             trackeval.metrics.HOTA(),
             trackeval.metrics.Identity({"THRESHOLD": 0.5, "PRINT_CONFIG": False}),
@@ -315,3 +316,74 @@ def by_trackeval(
         output, _ = trackeval.Evaluator(evaluator).evaluate([dataset], metrics)
     result: dict[str, Any] = output["YouTubeVIS"]["ours"]
     return result
+
+
+@pytest.mark.parametrize("layout", ["mevis", "davis"])
+def test_j_and_f_are_those_of_trackeval(layout: str, tmp_path: Path) -> None:
+    """Each expression of MeViS over all frames; each object of DAVIS but for the first and last."""
+    trackeval = pytest.importorskip("trackeval")
+    pytest.importorskip("skimage")
+    from tests.evaluate.test_video_tasks import Pieces
+    from tests.support import datasets, video_datasets
+    from tests.support.fakes import Colours
+
+    made = Candidate(Colours.card, {}, Pieces)
+    if layout == "mevis":
+        data = open_data_set(video_datasets.mevis(tmp_path / "set"))
+        task, ends = open_task("text-video", {"tracked": True}), slice(None)
+    else:
+        data = open_data_set(datasets.davis(tmp_path / "set", frames=9))
+        task, ends = open_task("carried", {"start": "mask", "tracked": True}), slice(1, -1)
+    ours = evaluate(data, task, made, tmp_path / "out")
+    (sample,) = data.samples(refuse)
+    assert isinstance(sample, VideoSample)
+    targets = {target.key: target for target in sample.targets}
+    kept: dict[str, dict[int, Any]] = {}
+    for _, answer in answers(tmp_path / "out"):
+        kept.setdefault(answer["question"], {})[answer["frame"]] = answer["found"]
+    scores = []
+    for question, frames in kept.items():
+        target = targets[question.partition("/")[0]]
+        order = range(len(sample.pictures))[ends]
+        truth = [encoded([m] if (m := target.mask(n)) else []) for n in order]
+        found = [united(frames.get(n, [])) for n in order]
+        with contextlib.redirect_stdout(io.StringIO()):
+            theirs = trackeval.metrics.JAndF().eval_sequence(as_sequence(truth, found))
+        (row,) = (each for each in ours.rows if each.question == question)
+        assert abs(row.values["j"] - theirs["J-Mean"]) < TOLERANCE
+        assert abs(row.values["f"] - theirs["F-Mean"]) < TOLERANCE
+        scores.append(theirs["J&F"])
+    assert abs(value(ours, "J&F") - np.mean(scores)) < TOLERANCE
+    assert 0 < value(ours, "J&F") < 1, "or nothing would be compared"
+
+
+def as_sequence(truth: list[Any], found: list[Any]) -> dict[str, Any]:
+    """One object and one track of it, as TrackEval takes a sequence."""
+    return {
+        "num_timesteps": len(truth),
+        "num_gt_ids": 1,
+        "num_tracker_ids": 1,
+        "gt_ids": [np.arange(len(each)) for each in truth],
+        "tracker_ids": [np.arange(len(each)) for each in found],
+        "gt_dets": truth,
+        "tracker_dets": found,
+    }
+
+
+def encoded(masks_of: list[Any]) -> list[Any]:
+    """Masks as pycocotools has them."""
+    return [
+        coco_mask.encode(np.asfortranarray(masks.to_bitmap(mask).astype(np.uint8)))
+        for mask in masks_of
+    ]
+
+
+def united(found: list[dict[str, Any]]) -> list[Any]:
+    """All that was found on a frame as one mask, if anything was."""
+    return [coco_mask.merge([{k: one[k] for k in ("size", "counts")} for one in found])][
+        : len(found)
+    ]
+
+
+def refuse(error: SourceError) -> None:
+    raise error
