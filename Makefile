@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?= dev
 TESTS ?= -m "not slow"
+DATA ?=
 BIN := $(VENV)/bin
 
-.PHONY: demo test check setup clean
+.PHONY: demo test check measure setup clean
 
 setup: $(VENV)/.installed-$(EXTRAS)
 
@@ -38,6 +39,10 @@ check: setup
 
 test: check
 	$(BIN)/pytest -n 2 $(TESTS)
+
+# Compares a subset of measurements with the committed ones: make measure DATA=folder-of-data-sets
+measure: setup
+	$(BIN)/python -m benchmarks.regression $(if $(DATA),--data "$(DATA)")
 
 clean:
 	rm -rf $(VENV) demo_out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

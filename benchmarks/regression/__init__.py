@@ -1,0 +1,1 @@
+"""A guard against regressions: a subset measured and compared, paired, with committed figures."""
