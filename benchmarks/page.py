@@ -8,11 +8,11 @@ latter says what one thread would take by itself (set OMP_NUM_THREADS=1).
 
 from __future__ import annotations
 
+import argparse
 import math
 import mmap
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -93,4 +93,8 @@ def _p95(values: Sequence[float]) -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 50)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("clip", help="a video")
+    parser.add_argument("clicks", type=int, nargs="?", default=50, help="clicks, default 50")
+    given = parser.parse_args()
+    main(given.clip, given.clicks)

@@ -1,0 +1,130 @@
+"""The page of measurements: every command that it names parses, and it says what it rests on."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import runpy
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import typer
+
+from tests.support.places import ROOT
+from videoseg import __version__
+from videoseg.cli import _app
+
+PAGE = (ROOT / "docs" / "measurements.md").read_text(encoding="utf-8")
+ROWS = [
+    line
+    for line in PAGE.splitlines()
+    if line.startswith("| ") and not line.startswith(("| what |", "| question |", "| data |"))
+]
+COMMANDS = sorted(
+    {
+        text.strip()
+        for row in ROWS
+        for code in re.findall(r"`([^`]+)`", row)
+        for text in code.split(";")
+        if re.match(r"\s*(\w+=\S+ )*(python -m|pytest|make|videoseg \S+ \S) ?", text)
+    }
+)
+BENCHMARKS = [text for text in COMMANDS if "python -m" in text]
+VERBS = [text for text in COMMANDS if text.startswith("videoseg ")]
+TESTS = [text for text in COMMANDS if "pytest " in text]
+
+
+class ParsedError(Exception):
+    """What a command ends with here once its words are parsed."""
+
+
+@pytest.mark.parametrize("command", BENCHMARKS)
+def test_a_benchmark_takes_the_words_that_are_quoted(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = shlex.split(command)
+    module, arguments = words[words.index("-m") + 1], words[words.index("-m") + 2 :]
+    end_when_parsed(monkeypatch)
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    with pytest.raises(ParsedError):
+        runpy.run_module(module, run_name="__main__")
+
+
+def end_when_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever parses a command line goes no further."""
+    parser = argparse.ArgumentParser
+    all_words, known = parser.parse_args, parser.parse_known_args
+
+    def parse(self: argparse.ArgumentParser, *given: Any, **named: Any) -> Any:
+        with monkeypatch.context() as inner:
+            inner.setattr(parser, "parse_known_args", known)
+            all_words(self, *given, **named)
+        raise ParsedError
+
+    def parse_some(self: argparse.ArgumentParser, *given: Any, **named: Any) -> Any:
+        known(self, *given, **named)
+        raise ParsedError
+
+    monkeypatch.setattr(parser, "parse_args", parse)
+    monkeypatch.setattr(parser, "parse_known_args", parse_some)
+
+
+def test_words_that_a_benchmark_does_not_take_would_be_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks.davis", "DATA", "--no-such-word"])
+    with pytest.raises(SystemExit):
+        runpy.run_module("benchmarks.davis", run_name="__main__")
+
+
+@pytest.mark.parametrize("command", VERBS)
+def test_a_verb_takes_the_words_that_are_quoted(command: str) -> None:
+    parse(shlex.split(command)[1:])
+    with pytest.raises(Exception, match="No such option"):
+        parse([*shlex.split(command)[1:], "--no-such-word"])
+
+
+def parse(words: Sequence[str]) -> None:
+    """Parse a command line without running it."""
+    command: Any = typer.main.get_command(_app.app)
+    context = command.make_context("videoseg", list(words))
+    while hasattr(command, "resolve_command"):
+        left = [*context._protected_args, *context.args]
+        _, found, rest = command.resolve_command(context, left)
+        assert found is not None
+        command = found
+        context = command.make_context(command.name, rest, parent=context)
+
+
+@pytest.mark.parametrize("command", TESTS)
+def test_a_test_that_is_quoted_is_there(command: str) -> None:
+    words = shlex.split(command)
+    file = ROOT / words[words.index("pytest") + 1]
+    assert file.is_file()
+    if "-k" in words:
+        assert words[words.index("-k") + 1] in file.read_text(encoding="utf-8")
+
+
+def test_there_are_commands_of_every_kind() -> None:
+    assert len(BENCHMARKS) > 20
+    assert VERBS
+    assert TESTS
+
+
+def test_the_page_says_of_which_version_it_is() -> None:
+    head = PAGE.partition("\n|")[0]
+    assert f"version {__version__}" in head
+    assert re.search(r"On \d{4}-\d{2}-\d{2} where no other day is named", head)
+    assert "95 %" in head
+
+
+def test_figures_of_the_suite_say_how_many_they_are_of_and_on_which_day() -> None:
+    table = PAGE.partition("| question | n |")[2].partition("\n\n")[0]
+    rows = [row.strip("|").split("|") for row in table.splitlines()[2:] if row.startswith("|")]
+    assert len(rows) > 10
+    for question, count, *_ in rows:
+        assert count.strip().isdigit(), question
+        assert re.search(r"\d{4}-\d{2}-\d{2}", question) or "the same" in question
