@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from videoseg.evaluate.leaderboard.published import published, published_for
 from videoseg.evaluate.leaderboard.readiness import Entrant
 from videoseg.evaluate.leaderboard.rows import ROWS, DataRow
 from videoseg.evaluate.leaderboard.run import measure_all
+from videoseg.evaluate.report import markdown
 
 NOT_PARQUET = tuple(row for row in ROWS if row.layout != "refcoco-m")
 PRICES = """
@@ -137,7 +139,9 @@ def test_samples_of_development_are_marked(tmp_path: Path) -> None:
     assert cell.seen == (), "another model gains nothing by it"
     assert cell.result is not None
     seen = seen_before({row.unit for row in cell.result.rows}, "images", "embedded")
-    text = table_markdown([Cell("embedded", cell.row, cell.result, seen=seen)], ["embedded"], None)
+    marked = replace(cell.result, seen=seen)
+    text = table_markdown([Cell("embedded", cell.row, marked)], ["embedded"], None)
+    assert "- † 1 of these samples: the built-in" in markdown(marked)
     assert "]† |" in text
     assert "† 1 of these images: the built-in model's networks were trained on them" in text
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.support import hosted_servers, video_datasets
+from tests.support.datasets import edit_json
 from tests.support.fakes import CHANNELS, Colours
 from videoseg.errors import SourceError, UsageError
 from videoseg.evaluate.candidates import Candidate
@@ -209,3 +210,55 @@ def test_runs_whose_truth_was_read_in_another_way_are_not_compared(tmp_path: Pat
 
 def _refuse(error: SourceError) -> None:
     raise error
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"videos.0.file_names.0": "../../secret.jpg"}, "leads out of the data set"),
+        ({"annotations.0.segmentations": [None]}, "must be 12, one a frame"),
+        ({"annotations.0.category_id": 9}, "no category has the id 9"),
+        ({"annotations": None}, "field 'annotations' is missing|the truth of this split is away"),
+        ({"annotations.0.segmentations.0": {"counts": [1, 2], "size": [3, 1]}}, "must be"),
+    ],
+)
+def test_broken_tracks_are_refused_by_their_place(
+    change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    data = video_datasets.youtube_vis(tmp_path / "set")
+    edit_json(data / "instances.json", change)
+    with pytest.raises(SourceError, match=message) as refused:
+        for sample in open_data_set(data).samples(_refuse):
+            for target in sample.targets:
+                target.mask(0)  # type: ignore[call-arg]
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("meta_expressions.json", {"videos.vid.frames.0": "../a"}, "must be names of frames"),
+        ("meta_expressions.json", {"videos.vid.expressions.0.exp": "  "}, "must be words"),
+        ("meta_expressions.json", {"videos.vid.expressions.0.anno_id": [99]}, "no such annotation"),
+        ("mask_dict.json", {"7": [None]}, "must be a list of 12 masks"),
+        ("mask_dict.json", {"7.0.size": [1]}, r"must be \[height, width\]"),
+    ],
+)
+def test_broken_expressions_are_refused_by_their_place(
+    file: str, change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    data = video_datasets.mevis(tmp_path / "set")
+    edit_json(data / file, change)
+    with pytest.raises(SourceError, match=message) as refused:
+        for sample in open_data_set(data).samples(_refuse):
+            for target in sample.targets:
+                target.mask(0)  # type: ignore[call-arg]
+    assert file in str(refused.value)
+
+
+def test_a_split_whose_truth_is_away_says_so(tmp_path: Path) -> None:
+    data = video_datasets.refer_youtube(tmp_path / "set")
+    file = data / "meta_expressions" / "train" / "meta_expressions.json"
+    edit_json(file, {"videos.vid.expressions.0.obj_id": None})
+    with pytest.raises(SourceError, match="splits whose truth is not published have none"):
+        list(open_data_set(data).samples(_refuse))

@@ -16,6 +16,7 @@ import typer
 from tests.support.places import ROOT
 from videoseg import __version__
 from videoseg.cli import _app
+from videoseg.cli._app import run
 
 PAGE = (ROOT / "docs" / "measurements.md").read_text(encoding="utf-8")
 ROWS = [
@@ -32,6 +33,8 @@ COMMANDS = sorted(
         if re.match(r"\s*(\w+=\S+ )*(python -m|pytest|make|videoseg \S+ \S) ?", text)
     }
 )
+GUIDE = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+COMMANDS += re.findall(r"^videoseg .*$", GUIDE, re.M)
 BENCHMARKS = [text for text in COMMANDS if "python -m" in text]
 VERBS = [text for text in COMMANDS if text.startswith("videoseg ")]
 TESTS = [text for text in COMMANDS if "pytest " in text]
@@ -82,9 +85,14 @@ def test_words_that_a_benchmark_does_not_take_would_be_seen(
 
 @pytest.mark.parametrize("command", VERBS)
 def test_a_verb_takes_the_words_that_are_quoted(command: str) -> None:
-    parse(shlex.split(command)[1:])
+    words = shlex.split(command)[1:]
+    if words[-1] == "--help":
+        words = words[:-1]
+        assert run([*words, "--help"]) == 0
+        return
+    parse(words)
     with pytest.raises(Exception, match="No such option"):
-        parse([*shlex.split(command)[1:], "--no-such-word"])
+        parse([*words, "--no-such-word"])
 
 
 def parse(words: Sequence[str]) -> None:

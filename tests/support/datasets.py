@@ -305,14 +305,15 @@ def edit_json(path: Path, change: Mapping[str, Any]) -> None:
     """Set values by path, as ``{"annotations.0.category_id": 99}``; None removes the key."""
     content = json.loads(path.read_text())
     for where, value in change.items():
-        *steps, last = (int(step) if step.isdigit() else step for step in where.split("."))
+        *steps, last = where.split(".")
         place = content
         for step in steps:
-            place = place[step]
+            place = place[int(step) if isinstance(place, list) else step]
+        key = int(last) if isinstance(place, list) else last
         if value is None:
-            del place[last]
+            del place[key]
         else:
-            place[last] = value
+            place[key] = value
     path.write_text(json.dumps(content))
 
 

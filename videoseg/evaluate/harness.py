@@ -14,6 +14,7 @@ from videoseg.errors import LimitReachedError, SourceError
 from videoseg.evaluate.answers import Answer
 from videoseg.evaluate.cache import Cache, digest_of
 from videoseg.evaluate.candidates import Candidate, digest_of_files
+from videoseg.evaluate.development_data import Overlap, seen_before
 from videoseg.evaluate.driver import Driver
 from videoseg.evaluate.machine import Session
 from videoseg.evaluate.metrics.latency import Latency, latency
@@ -51,6 +52,7 @@ class Result:
         cost_per_question: US dollars, mean; None where that is not known.
         spent: US dollars in all, what was paid for answers that were lost included.
         stopped: Why it ended before the data did; None if it did not.
+        seen: How many of the samples development used before, by what was done with them.
         skipped: What was wrong with data that was skipped, one line each.
         worst: Cases for the contact sheet, worst first.
     """
@@ -68,6 +70,7 @@ class Result:
     cost_per_question: float | None = None
     spent: float = 0.0
     stopped: str | None = None
+    seen: Sequence[Overlap] = ()
 
 
 @dataclass
@@ -172,7 +175,9 @@ def evaluate(
         raise SourceError(f"{data_set.path}: nothing in it fits the task {task.name!r}")
     result = _result(collected, task, identity, sessions, broken.skipped)
     why = None if stopped is None else str(stopped)
-    return dataclasses.replace(result, spent=spent, stopped=why)
+    units = {row.unit for row in collected.rows}
+    seen = seen_before(units, data_set.media, model.card.name)
+    return dataclasses.replace(result, spent=spent, stopped=why, seen=seen)
 
 
 def _check(data_set: DataSet, task: Task, model: Candidate) -> None:

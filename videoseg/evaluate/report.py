@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from videoseg.evaluate.development_data import MARK
 from videoseg.evaluate.harness import Result
 from videoseg.evaluate.metrics.latency import cost_per_thousand
 from videoseg.evaluate.sheet import draw_sheet
@@ -70,6 +71,7 @@ def markdown(result: Result, price_per_hour: float | None = None) -> str:
         f"- model: {model['name']}{_settings(model['settings'])}, videoseg {identity['videoseg']}",
         *(f"- asked: {session}" for session in result.sessions),
     ]
+    lines += [f"- {MARK} {seen.samples} of these samples: {seen.how}" for seen in result.seen]
     if result.stopped is not None:
         lines.append(f"- stopped before the data ended: {result.stopped}")
     if result.skipped:
@@ -140,6 +142,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "cost_per_question": result.cost_per_question,
         "spent": result.spent,
         "stopped": result.stopped,
+        "seen_before": [asdict(seen) for seen in result.seen],
         "table": entries_json(result.entries),
         "curve": list(result.curve),
     }

@@ -16,6 +16,7 @@ from typing import Any
 from videoseg.errors import MissingDependencyError, PromptError
 from videoseg.evaluate.candidates import Candidate, baseline
 from videoseg.evaluate.datasets import open_data_set
+from videoseg.evaluate.development_data import MARK
 from videoseg.evaluate.harness import Result, evaluate
 from videoseg.evaluate.report import as_json, json_text, tables, write_report, write_text
 from videoseg.evaluate.tables import Entry
@@ -191,6 +192,12 @@ def suite_markdown(found: Sequence[Measured]) -> str:
         trial = members[0].trial
         lines += ["", f"## {trial.task} on {Path(trial.path).name}", ""]
         lines += tables([entry for one in members for entry in _called(one)])
+        lines += [
+            f"\n{MARK} {one.called}: {seen.samples} of these samples: {seen.how}"
+            for one in members
+            if one.result is not None
+            for seen in one.result.seen
+        ]
         times = [
             f"{one.called} {one.result.latency.p50:.3f} s"
             for one in members

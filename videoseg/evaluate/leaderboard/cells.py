@@ -21,7 +21,6 @@ class Cell:
         row: The data set.
         result: What was measured; None where nothing was.
         reason: Why nothing was, or why not all.
-        seen: How many of the samples development used before.
         failed: Whether it was tried and could not be finished.
     """
 
@@ -29,8 +28,12 @@ class Cell:
     row: DataRow
     result: Result | None = None
     reason: str | None = None
-    seen: tuple[Overlap, ...] = ()
     failed: bool = False
+
+    @property
+    def seen(self) -> Sequence[Overlap]:
+        """How many of the samples development used before."""
+        return self.result.seen if self.result is not None else ()
 
     def entry(self, shown: Shown) -> Entry | None:
         """The line of the result that the table shows as this figure."""

@@ -164,7 +164,6 @@ def _cell_json(cell: Cell) -> dict[str, Any]:
         "model": cell.model,
         "data": cell.row.name,
         "reason": cell.reason,
-        "seen_before": [asdict(each) for each in cell.seen],
         "result": as_json(cell.result) if cell.result else None,
     }
 

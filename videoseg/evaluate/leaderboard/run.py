@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from videoseg.config.run_config import RunConfig
-from videoseg.errors import LimitReachedError, OutputExistsError, SourceError, VideosegError
+from videoseg.errors import LimitReachedError, OutputExistsError, VideosegError
 from videoseg.evaluate.cache import spent_in
 from videoseg.evaluate.candidates import Candidate
 from videoseg.evaluate.datasets import open_data_set
-from videoseg.evaluate.development_data import seen_before
 from videoseg.evaluate.harness import evaluate
 from videoseg.evaluate.leaderboard.cells import Cell
 from videoseg.evaluate.leaderboard.readiness import Entrant
@@ -84,7 +83,7 @@ def measure_all(
 
     Returns:
         One for each model and data set, model by model. What fails is a reason in its cell, so
-        that a service that is down costs no other column.
+        that a service that is down, or a file that is broken, costs no other figure.
 
     Raises:
         OutputExistsError: A run folder holds answers to something else.
@@ -146,13 +145,11 @@ def _measured(
             on_sample=on_sample,
         )
         write_report(result, folder)
-    except (OutputExistsError, SourceError):
+    except OutputExistsError:
         raise
     except VideosegError as error:
         return Cell(entrant.name, row, reason=str(error), failed=True)
-    keys = {each.unit for each in result.rows}
-    seen = seen_before(keys, source.media, entrant.name)
-    return Cell(entrant.name, row, result, result.stopped, seen)
+    return Cell(entrant.name, row, result, result.stopped)
 
 
 def _limited(config: RunConfig, cost: float) -> RunConfig:
