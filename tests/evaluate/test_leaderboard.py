@@ -77,6 +77,14 @@ def test_every_figure_of_the_table_by_hand(tmp_path: Path) -> None:
     assert found["mIoU per category"] == pytest.approx((red + green + blue) / 3)
 
 
+def test_refcoco_m_is_counted_as_refcoco_is(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    data = leaderboard(tmp_path / "data", colour_photos())
+    cells = measure_all(data, [colours()], tmp_path / "out", rows=ROWS[:2])
+    assert [cell.row.name for cell in cells] == ["RefCOCO-M", "RefCOCO val"]
+    assert figures(cells, "RefCOCO-M") == pytest.approx(figures(cells, "RefCOCO val"))
+
+
 def test_what_is_not_there_is_a_reason_and_no_error(tmp_path: Path) -> None:
     data = leaderboard(tmp_path / "data", colour_photos(), parquet=False)
     (data / "refcoco+" / "instances.json").unlink()

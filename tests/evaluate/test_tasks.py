@@ -19,7 +19,7 @@ from videoseg.evaluate.candidates import Candidate, baseline
 from videoseg.evaluate.datasets import open_data_set
 from videoseg.evaluate.harness import Result, evaluate
 from videoseg.evaluate.samples import ImageSample
-from videoseg.evaluate.tables import Figure, Row, differences, mean, summarise
+from videoseg.evaluate.tables import Figure, Row, differences, mean, mean_of_labels, summarise
 from videoseg.evaluate.tasks import open_task, task_classes
 from videoseg.evaluate.tasks._truth import absent_names
 from videoseg.geometry import masks
@@ -270,3 +270,32 @@ def test_boxes_beyond_the_frame_are_clipped() -> None:
     prompt = Prompt("x", cues=(Cue(boxes=((-5.0, 40.5, 200.0, 90.0, True),)),))
     (answer,) = FilledBox().segment([frame], [(prompt,)])
     assert masks.bounding_box(answer.instances[0].mask) == (0, 40, 64, 48)
+
+
+def test_instances_by_name(tmp_path: Path) -> None:
+    root = datasets.coco(tmp_path / "data")
+    found = measure(root, "instances", candidate(Colours), tmp_path / "out", absent=-1)
+    # Red: one instance on each image, right and half found. Green: one answer for the L shape and
+    # the crowd together, which lies in the crowd by 256 of its 448 pixels. Stuff is not asked.
+    assert found["all", "mIoU per instance"] == pytest.approx((1 + 0.5 + 192 / 448) / 3)
+    assert found["all", "mIoU per category"] == pytest.approx((512 / (256 + 512) + 1) / 2)
+    # What cannot be counted is a crowd; what is counted wrongly is the blue that nobody has marked.
+    assert found["all", "counted exactly"] == pytest.approx(5 / 6)
+    assert found["all", "presence accuracy"] < 1
+    assert 0 < found["all", "mask AP50"] <= 1
+    each = measure(root, "instances", candidate(Colours), tmp_path / "each", absent=0, each=True)
+    assert each["name: red", "mIoU per instance"] == pytest.approx(0.75)
+
+
+def test_a_metric_over_labels_and_its_paired_difference() -> None:
+    def rows(red: float) -> list[Row]:
+        values = [("a", "red", red, 4.0), ("a", "blue", 1.0, 2.0), ("b", "red", red, 4.0)]
+        return [Row(u, name, name, ("all",), {"i": i, "u": n}) for u, name, i, n in values]
+
+    figure = mean_of_labels("by name", ("i", "u"))
+    (entry,) = summarise(rows(2.0), [figure])
+    assert entry.interval.value == pytest.approx((4 / 8 + 1 / 2) / 2)
+    assert entry.interval.units == 2
+    (change,) = differences(rows(4.0), rows(2.0), [figure])
+    assert change.interval.value == pytest.approx((1 - 0.5) / 2)
+    assert change.interval.low > 0

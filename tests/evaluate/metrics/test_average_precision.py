@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import math
 from typing import Any
@@ -13,7 +14,12 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from videoseg.evaluate.metrics.average_precision import ImageInstances, average_precision
+from videoseg.evaluate.metrics.average_precision import (
+    ImageInstances,
+    Ranking,
+    average_precision,
+    match,
+)
 from videoseg.geometry import masks
 from videoseg.types import Bitmap, Mask
 
@@ -91,8 +97,12 @@ def random_images(seed: int) -> dict[str, list[ImageInstances]]:
     return {name: [image(most) for _ in range(8)] for name, most in [("a", 3), ("b", 4), ("c", 0)]}
 
 
-def official(categories: dict[str, list[ImageInstances]]) -> tuple[Any, list[float]]:
-    """Precision (10, categories) and the summary of pycocotools."""
+AREAS = [(0.0, 1e10), (0.0, 40.0), (40.0, 100.0), (100.0, 1e10)]
+"""All, and three ranges in place of COCO's, which are for larger pictures."""
+
+
+def official(categories: dict[str, list[ImageInstances]], area: int = 0) -> tuple[Any, list[float]]:
+    """Precision (10, categories) in a range of areas, and the summary of pycocotools."""
     annotations: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
     for number, images in enumerate(categories.values(), start=1):
@@ -118,10 +128,11 @@ def official(categories: dict[str, list[ImageInstances]]) -> tuple[Any, list[flo
         }
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes(results), "segm")
+        evaluation.params.areaRng = [list(each) for each in AREAS]
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return evaluation.eval["precision"][..., 0, 2].mean(axis=1), evaluation.stats[:3].tolist()
+    return evaluation.eval["precision"][..., area, 2].mean(axis=1), evaluation.stats[:3].tolist()
 
 
 def encoded(mask: Mask) -> Any:
@@ -138,6 +149,44 @@ def test_pycocotools_agrees(seed: int) -> None:
     assert (table.T[2] == -1).all()
     assert [result.ap, result.ap50, result.ap75] == pytest.approx(summary)
     assert 0 < result.ap < 1
+
+
+@pytest.mark.parametrize("area", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(3))
+def test_pycocotools_agrees_on_sizes(seed: int, area: int) -> None:
+    categories = random_images(seed)
+    table, _ = official(categories, area)
+    for column, images in enumerate(categories.values()):
+        ranked = Ranking([match(image.overlaps(), AREAS[area]) for image in images])
+        ours = ranked.precision()
+        theirs = table[:, column]
+        if (theirs == -1).all():
+            assert np.isnan(ours).all()
+        else:
+            assert ours == pytest.approx(theirs)
+
+
+def test_an_image_that_counts_twice_is_the_same_image_twice() -> None:
+    images = random_images(1)["a"]
+    matches = [match(image.overlaps()) for image in images]
+    times = [2, 0, 1, 1, 3, 0, 1, 1]
+    repeated = [one for one, count in zip(matches, times, strict=True) for _ in range(count)]
+    assert Ranking(matches).precision(times) == pytest.approx(Ranking(repeated).precision())
+    first = Ranking(matches, slice(0, 1)).precision(times)
+    assert first == pytest.approx(Ranking(repeated).precision()[:1])
+
+
+def test_what_matches_nothing_is_not_wrong_where_not_all_is_marked() -> None:
+    image = ImageInstances(
+        [box_mask((0, 0, 4, 4))],
+        [False],
+        [box_mask((10, 0, 4, 4)), box_mask((0, 0, 4, 4))],
+        [0.9, 0.8],
+    )
+    marked = image.overlaps()
+    assert Ranking([match(marked)]).precision()[0] == pytest.approx(0.5)
+    partly = dataclasses.replace(marked, exhaustive=False)
+    assert Ranking([match(partly)]).precision()[0] == 1
 
 
 def test_of_equal_overlaps_the_later_instance_is_taken() -> None:

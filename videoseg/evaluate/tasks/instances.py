@@ -8,10 +8,9 @@ unseen, and it is a little higher.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
-import numpy as np
 from annotated_types import Ge
 from typing_extensions import Doc
 
@@ -106,18 +105,7 @@ def _overlaps(truth: Sequence[tuple[Mask, bool]], answer: Answer, exhaustive: bo
         predicted=[one.mask for one in answer.found],
         scores=[one.score for one in answer.found],
     ).overlaps()
-    return (
-        pairs
-        if exhaustive
-        else Overlaps(
-            pairs.table,
-            np.asarray(pairs.scores),
-            pairs.areas,
-            pairs.crowd,
-            pairs.true_areas,
-            exhaustive=False,
-        )
-    )
+    return replace(pairs, exhaustive=exhaustive)
 
 
 TASKS = {Instances.name: Instances}
