@@ -12,7 +12,7 @@ from videoseg.cli._evaluation import print_file, progress, refuse_data
 from videoseg.cli._exit_codes import PARTLY
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
-from videoseg.cli.options.evaluation import Price, ResultsAsJson, SampleOptions
+from videoseg.cli.options.evaluation import Price, ResultsAsJson, SampleOptions, TableOptions
 from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.hosted import Yes, ask_consent, without_cache
 from videoseg.cli.options.report import Quiet
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from videoseg.evaluate.leaderboard.cells import Cell
     from videoseg.evaluate.leaderboard.readiness import Entrant
 
-MODELS = "moondream,sam3,gemini,agent,embedded"
-"""The columns where none are named."""
 EPILOG = """
 Example: videoseg eval table data/ --models embedded,moondream --max-cost 5 -o out/
 """
@@ -38,23 +36,10 @@ def table(
             metavar="DIR", help="Folder with refcoco, refcoco+, refcocog, refcoco-m and lvis."
         ),
     ],
-    models: Annotated[
-        str, typer.Option(metavar="NAMES", help="Models, separated by commas.")
-    ] = MODELS,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for runs and table.")] = Path(
         "table.eval"
     ),
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what it would cost and what is missing.")
-    ] = False,
-    max_cost: Annotated[
-        float | None,
-        typer.Option(
-            metavar="DOLLARS",
-            min=0,
-            help="Stop before services cost more, earlier goes in the folder included.",
-        ),
-    ] = None,
+    shown: TableOptions,
     samples: SampleOptions,
     price: Price = None,
     given: SettingOptions,
@@ -71,8 +56,8 @@ def table(
     from videoseg.evaluate.leaderboard.run import measure_all
 
     refuse_data(out, data)
-    entrants = _entrants(models, given)
-    if dry_run:
+    entrants = _entrants(shown.models, given)
+    if shown.dry_run:
         _forecast(data, entrants, out, limit=samples.limit, as_json=as_json)
         return
     for each in entrants:
@@ -83,7 +68,7 @@ def table(
             data,
             entrants,
             out,
-            max_cost=max_cost,
+            max_cost=shown.max_cost,
             limit=samples.limit,
             skip_broken=samples.skip_broken,
             on_start=on_start,

@@ -95,6 +95,9 @@ class _Collected:
     costs: list[float | None] = field(default_factory=list)
     samples: int = 0
     worst: list[tuple[float, int, Worst]] = field(default_factory=list)
+    sessions: Sequence[Session] = ()
+    spent: float = 0.0
+    stopped: LimitReachedError | None = None
 
     def add(self, sample: Sample, rows: Sequence[Row], answers: Sequence[Answer], by: str) -> None:
         self.samples += 1
@@ -153,31 +156,22 @@ def evaluate(
     _check(data_set, task, model)
     broken = _Broken(skip_broken)
     identity = identity_of(data_set, task, model)
-    collected, stopped = _Collected(), None
+    collected = _Collected()
     with Cache(out, identity) as cache, Driver(model.make, model.tracker) as driver:
-        for sample in _unlike(data_set.samples(broken), broken):
-            if limit is not None and collected.samples >= limit:
-                break
-            try:
-                answers, rows = _answered(sample, task, cache, driver)
-            except SourceError as error:
-                broken(error)
-                continue
-            except LimitReachedError as error:
-                stopped = error
-                break
-            collected.add(sample, rows, answers, task.worst)
-            on_sample(collected.samples)
-        sessions, spent = cache.sessions, cache.spent
-    if stopped is not None and not collected.rows:
-        raise stopped
+        try:
+            for sample in _unlike(data_set.samples(broken), broken):
+                if limit is not None and collected.samples >= limit:
+                    break
+                if _collect(collected, sample, task, cache, driver, broken):
+                    on_sample(collected.samples)
+        except LimitReachedError as error:
+            collected.stopped = error
+        collected.sessions, collected.spent = cache.sessions, cache.spent
     if not collected.rows:
-        raise SourceError(f"{data_set.path}: nothing in it fits the task {task.name!r}")
-    result = _result(collected, task, identity, sessions, broken.skipped)
-    why = None if stopped is None else str(stopped)
-    units = {row.unit for row in collected.rows}
-    seen = seen_before(units, data_set.media, model.card.name)
-    return dataclasses.replace(result, spent=spent, stopped=why, seen=seen)
+        nothing = SourceError(f"{data_set.path}: nothing in it fits the task {task.name!r}")
+        raise collected.stopped or nothing
+    seen = seen_before({row.unit for row in collected.rows}, data_set.media, model.card.name)
+    return _result(collected, task, identity, broken.skipped, seen)
 
 
 def _check(data_set: DataSet, task: Task, model: Candidate) -> None:
@@ -185,6 +179,19 @@ def _check(data_set: DataSet, task: Task, model: Candidate) -> None:
     if data_set.media != task.media:
         raise SourceError(f"{data_set.path} holds {data_set.media}; {task.name} needs {task.media}")
     model.check_kinds(task.kinds, f"task {task.name!r}")
+
+
+def _collect(
+    collected: _Collected, sample: Sample, task: Task, cache: Cache, driver: Driver, broken: _Broken
+) -> bool:
+    """Ask and score one sample; whether it was not broken."""
+    try:
+        answers, rows = _answered(sample, task, cache, driver)
+    except SourceError as error:
+        broken(error)
+        return False
+    collected.add(sample, rows, answers, task.worst)
+    return True
 
 
 def _answered(
@@ -209,14 +216,14 @@ def _result(
     collected: _Collected,
     task: Task,
     identity: Mapping[str, Any],
-    sessions: Sequence[Session],
     skipped: Sequence[str],
+    seen: Sequence[Overlap],
 ) -> Result:
     """The sums of what was collected from at least one sample."""
     rows, seconds = collected.rows, collected.seconds
     return Result(
         identity=identity,
-        sessions=sessions,
+        sessions=collected.sessions,
         rows=rows,
         entries=summarise(rows, task.figures),
         curve=task.curve(rows) if isinstance(task, WithCurve) else (),
@@ -225,6 +232,9 @@ def _result(
         samples=collected.samples,
         skipped=skipped,
         cost_per_question=collected.cost_per_question,
+        spent=collected.spent,
+        stopped=None if collected.stopped is None else str(collected.stopped),
+        seen=seen,
         worst=[case for *_, case in sorted(collected.worst, reverse=True, key=lambda c: c[:2])],
     )
 

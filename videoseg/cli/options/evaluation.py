@@ -36,6 +36,26 @@ class SampleOptions:
 
 
 @dataclass(frozen=True)
+class TableOptions:
+    """Which models a table is of, and what it may cost."""
+
+    models: Annotated[str, typer.Option(metavar="NAMES", help="Models, separated by commas.")] = (
+        "moondream,sam3,gemini,agent,embedded"
+    )
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would cost and what is missing.")
+    ] = False
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DOLLARS",
+            min=0,
+            help="Stop before services cost more, earlier goes in the folder included.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class EvaluationSettings(SettingOptions):
     """Where settings come from, those of the data set and of the task as well."""
 

@@ -169,7 +169,7 @@ def _average_precision(
 def _ranked(rows: Sequence[Row], *, size: str, levels: slice) -> Weighed:
     names, labels = np.unique([row.label for row in rows], return_inverse=True)
     places = [np.flatnonzero(labels == n) for n in range(len(names))]
-    ranked = [Ranking([_matches(rows[i], size) for i in of], levels) for of in places]
+    ranked = [Ranking([_matches(rows[int(i)], size) for i in of], levels) for of in places]
 
     def value(times: Values) -> float:
         each = [one.precision(times[of]) for one, of in zip(ranked, places, strict=True)]
