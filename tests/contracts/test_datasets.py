@@ -11,7 +11,7 @@ from tests.support import datasets, video_datasets
 from tests.support.leaderboard_data import colour_photos, leaderboard
 from videoseg.errors import SourceError
 from videoseg.evaluate.datasets import data_set_classes, open_data_set
-from videoseg.evaluate.samples import DataSet, ImageSample, VideoSample
+from videoseg.evaluate.samples import DataSet, ImageSample, Sample, VideoSample
 
 
 def refcoco_m(root: Path) -> Path:
@@ -106,6 +106,15 @@ def test_videos_say_what_is_scored(found: tuple[str, DataSet]) -> None:
             assert not {target.name for target in sample.targets} & set(sample.absent)
 
 
+def load_masks(sample: Sample) -> None:
+    if isinstance(sample, VideoSample):
+        for followed in sample.targets:
+            followed.mask(sample.scored[0])
+    else:
+        for target in sample.targets:
+            target.mask()
+
+
 def test_files_without_sense_are_refused_by_name(found: tuple[str, DataSet]) -> None:
     """The first file of the truth, spoiled: one line that names it, whatever the reader."""
     _, data_set = found
@@ -114,11 +123,7 @@ def test_files_without_sense_are_refused_by_name(found: tuple[str, DataSet]) -> 
     broken: list[SourceError] = []
     with pytest.raises(SourceError) as refused:
         for sample in data_set.samples(broken.append):
-            for target in sample.targets:
-                if isinstance(sample, VideoSample):
-                    target.mask(sample.scored[0])  # type: ignore[call-arg]
-                else:
-                    target.mask()  # type: ignore[call-arg]
+            load_masks(sample)
         raise broken[0] if broken else AssertionError("nothing was noticed")
     assert file.name in str(refused.value)
     assert "\n" not in str(refused.value)

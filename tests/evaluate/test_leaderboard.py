@@ -137,8 +137,9 @@ def test_samples_of_development_are_marked(tmp_path: Path) -> None:
     assert (
         seen_before(["000000000139.jpg", "000000000001.jpg"], "images", "embedded")[0].samples == 1
     )
-    (used,) = seen_before(["COCO_train2014_000000000009.jpg"], "images", "embedded")
-    assert "trained" in used.how
+    detector, networks = seen_before(["COCO_train2014_000000000009.jpg"], "images", "embedded")
+    assert "detector was trained" in detector.how
+    assert "networks were trained" in networks.how
     assert seen_before(["000000000139.jpg"], "images", "moondream") == ()
     (chosen,) = seen_before(["camel", "judo"], "videos", "moondream")
     assert (chosen.samples, "constants" in chosen.how) == (1, True)
@@ -149,8 +150,9 @@ def test_samples_of_development_are_marked(tmp_path: Path) -> None:
     seen = seen_before({row.unit for row in cell.result.rows}, "images", "embedded")
     marked = replace(cell.result, seen=seen)
     text = table_markdown([Cell("embedded", cell.row, marked)], ["embedded"], None)
-    assert "- † 1 of these samples: the built-in" in markdown(marked)
+    assert "- † 1 of these samples: the built-in model's networks" in markdown(marked)
     assert "]† |" in text
+    assert "† 3 of these images: the built-in model's detector was trained" in text
     assert "† 1 of these images: the built-in model's networks were trained on them" in text
 
 
@@ -291,3 +293,27 @@ def test_nothing_to_measure_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert error.count("\n") == 1
     assert run(["eval", "table", str(tmp_path), "--models", "embeded"]) == 2
     assert "did you mean 'embedded'?" in capsys.readouterr().err
+
+
+def test_one_run_that_a_limit_ended_goes_on_without_it(
+    services: tuple[servers.Loopback, servers.Loopback, list[str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, gem, options = services
+    data = leaderboard(tmp_path / "data", colour_photos(), parquet=False) / "refcoco"
+    asked = ["eval", str(data), "--task", "expressions", "--model", "gemini", *options]
+    asked += ["-o", str(tmp_path / "out")]
+    # The first photo has two expressions, the second has two as well: the fourth call is refused,
+    # and the third, whose photo is not finished, is paid for all the same.
+    assert run([*asked, "--set", "models.gemini.max_calls=3"]) == 3
+    shown = capsys.readouterr()
+    assert "stopped: the limit of 3 calls is reached" in shown.err
+    assert "- stopped before the data ended: the limit of 3 calls" in shown.out
+    assert "2 questions" in shown.out
+    assert run(asked) == 0
+    assert len(gem.requests) == 3 + 3
+    text = capsys.readouterr().out
+    assert f"${1000 * GEMINI_CALL:.2f} per 1,000 questions; ${6 * GEMINI_CALL:.4f} in all" in text
+    assert run([*asked, "--set", "models.gemini.max_calls=1", "-o", str(tmp_path / "new")]) == 1
+    assert "the limit of 1 calls is reached" in capsys.readouterr().err

@@ -20,6 +20,7 @@ from videoseg.evaluate.datasets import open_data_set
 from videoseg.evaluate.harness import Result, evaluate
 from videoseg.evaluate.metrics.average_precision import IOU_THRESHOLDS
 from videoseg.evaluate.report import write_report
+from videoseg.evaluate.samples import VideoSample
 from videoseg.evaluate.tasks import open_task
 from videoseg.geometry import masks
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt
@@ -104,6 +105,7 @@ def test_refer_davis_is_a_mean_over_annotators(tmp_path: Path) -> None:
 def test_an_object_that_comes_later_is_given_on_its_first_frame(tmp_path: Path) -> None:
     data = video_datasets.first_mask(tmp_path / "set")
     (sample,) = open_data_set(data).samples(_refuse)
+    assert isinstance(sample, VideoSample)
     assert [(target.key, target.first) for target in sample.targets] == [("1", 0), ("2", 3)]
     assert sample.scored == (0, 3, 6, 9)
     result = measure(data, "carried", tmp_path / "out", tracked=True)
@@ -179,7 +181,7 @@ def test_smoothing_and_tracking_tell_runs_apart(tmp_path: Path) -> None:
 
     data = video_datasets.refer_youtube(tmp_path / "set")
     source, task = open_data_set(data), open_task("text-video", {"tracked": True})
-    identities = []
+    identities: list[Any] = []
     for assignments in ((), ("tracking.iou.smoothing=0",)):
         model = Candidate(Colours.card, {}, Pieces, (), load(assignments=assignments))
         out = tmp_path / f"out{len(identities)}"
@@ -208,6 +210,13 @@ def test_runs_whose_truth_was_read_in_another_way_are_not_compared(tmp_path: Pat
         compare(tmp_path / "first", tmp_path / "full")
 
 
+def load_masks(data: Path) -> None:
+    for sample in open_data_set(data).samples(_refuse):
+        assert isinstance(sample, VideoSample)
+        for target in sample.targets:
+            target.mask(0)
+
+
 def _refuse(error: SourceError) -> None:
     raise error
 
@@ -228,9 +237,7 @@ def test_broken_tracks_are_refused_by_their_place(
     data = video_datasets.youtube_vis(tmp_path / "set")
     edit_json(data / "instances.json", change)
     with pytest.raises(SourceError, match=message) as refused:
-        for sample in open_data_set(data).samples(_refuse):
-            for target in sample.targets:
-                target.mask(0)  # type: ignore[call-arg]
+        load_masks(data)
     assert "\n" not in str(refused.value)
 
 
@@ -250,9 +257,7 @@ def test_broken_expressions_are_refused_by_their_place(
     data = video_datasets.mevis(tmp_path / "set")
     edit_json(data / file, change)
     with pytest.raises(SourceError, match=message) as refused:
-        for sample in open_data_set(data).samples(_refuse):
-            for target in sample.targets:
-                target.mask(0)  # type: ignore[call-arg]
+        load_masks(data)
     assert file in str(refused.value)
 
 

@@ -24,12 +24,18 @@ class Used:
         media: What kind they are.
         models: The models that this flatters; empty = all.
         names: Numbers of pictures as text, or names of sequences.
+        prefixes: How the keys of further samples begin.
     """
 
     how: str
     media: Media
     models: frozenset[str]
     names: frozenset[str]
+    prefixes: tuple[str, ...] = ()
+
+    def has(self, key: str) -> bool:
+        """Whether the sample with this key is one of them."""
+        return key.startswith(self.prefixes) or _name(key, self.media) in self.names
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +48,11 @@ class Overlap:
 
 def seen_before(keys: Iterable[str], media: Media, model: str) -> tuple[Overlap, ...]:
     """Which of the samples with these keys development has used, if the model gains by it."""
-    names = [_name(key, media) for key in keys]
+    asked = tuple(keys)
     found = []
     for used in _used():
         if used.media == media and (not used.models or model in used.models):
-            count = sum(name in used.names for name in names)
+            count = sum(used.has(key) for key in asked)
             if count:
                 found.append(Overlap(count, used.how))
     return tuple(found)
@@ -69,6 +75,7 @@ def _used() -> tuple[Used, ...]:
             entry["media"],
             frozenset(entry.get("models", ())),
             frozenset(map(str, entry.get("pictures", entry.get("sequences", ())))),
+            tuple(entry.get("prefixes", ())),
         )
         for entry in entries
     )

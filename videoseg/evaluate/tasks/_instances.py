@@ -114,19 +114,16 @@ def positive_f1(sums: Values) -> Values:
     return np.asarray((2 * precision * recall / (precision + recall + _SLACK)).mean(axis=-1))
 
 
-def overlap_table(
-    predicted: Sequence[Values], truth: Sequence[Values], common: Values, crowd: Bitmap
-) -> Values:
+def overlap_table(predicted: Values, truth: Values, common: Values, crowd: Bitmap) -> Values:
     """IoU of tracks over all frames at once, float64 (p, g).
 
     Args:
-        predicted: For each prediction its area on each frame, pixels.
-        truth: Likewise for the true tracks.
+        predicted: float64 (frames, p), area of each prediction, pixels.
+        truth: float64 (frames, g), area of each true track, pixels.
         common: float64 (p, g), pixels that both have, summed over frames.
         crowd: bool (g,), which true tracks are crowds: for these it is the share of the prediction.
     """
-    mine = np.asarray([areas.sum() for areas in predicted]).reshape(-1, 1)
-    theirs = np.asarray([areas.sum() for areas in truth]).reshape(1, -1)
+    mine, theirs = predicted.sum(axis=0)[:, None], truth.sum(axis=0)[None, :]
     whole = np.where(crowd[None, :], mine, mine + theirs - common)
     return np.asarray(np.divide(common, whole, out=np.zeros(whole.shape), where=whole > 0))
 

@@ -181,7 +181,7 @@ class _Compared:
         """Tracks as mask AP takes them: IoU over all frames, score and area mean over frames."""
         crowd = np.asarray([target.crowd for target in self._targets], dtype=np.bool_)
         return Overlaps(
-            table=overlap_table(self._areas.T, self._true_areas.T, self._common, crowd),
+            table=overlap_table(self._areas, self._true_areas, self._common, crowd),
             scores=np.asarray([np.mean(self._scores[track]) for track in self._tracks]),
             areas=_mean_area(self._areas),
             crowd=crowd,
