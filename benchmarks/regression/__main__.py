@@ -1,6 +1,7 @@
 """Measures a subset and says of each figure whether it is better, worse or the same as committed.
 
     python -m benchmarks.regression [--data DATA] [--only "clips by phrase"] [--update]
+    python -m benchmarks.regression --set tracking.iou.smoothing=0     # what a setting changes
     make measure DATA=folder
 
 ``DATA`` holds data sets of your own (``videoseg eval suite --help`` says which). Without it, or for
@@ -28,9 +29,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of data sets")
     parser.add_argument("--only", action="append", help="names of checks; default: all")
     parser.add_argument("--model", default="embedded")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="PART.KEY=VALUE", help="one setting of a run"
+    )
     parser.add_argument("--update", action="store_true", help="write the figures to commit")
     options = parser.parse_args()
-    model = candidate(load(flags={"model": options.model}))
+    model = candidate(load(flags={"model": options.model}, assignments=options.set))
     checks = [check for check in CHECKS if not options.only or check.name in options.only]
     if not checks:
         parser.error(f"no check is called so; there are {', '.join(c.name for c in CHECKS)}")
