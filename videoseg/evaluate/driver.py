@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import chain
@@ -78,13 +78,7 @@ class Driver(AbstractContextManager["Driver"]):
             questions: A prompt for each object; those that the model refuses are answered once.
             carry: Carry cues from the frame they are anchored at; else ask as given on every frame.
         """
-        asked: dict[str, Prompt] = {}
-        for question, prompt in questions.items():
-            refused = self._refusal(prompt)
-            if refused is None:
-                asked[question] = prompt
-            else:
-                yield Answer(question, (), 0.0, refused=refused)
+        asked = yield from self._accepted(questions)
         if not asked:
             return
         model, prompts = self._opened(), tuple(asked.values())
@@ -98,46 +92,56 @@ class Driver(AbstractContextManager["Driver"]):
                     yield _answer(question, n, prompt, detections, seconds, frame.index)
             start = time.perf_counter()
 
-    def track(self, frames: Iterable[Frame], question: str, prompt: Prompt) -> Iterator[Answer]:
-        """Ask about one thing through a video as a run does: tracker and smoothing included.
+    def track(self, frames: Iterable[Frame], questions: Mapping[str, Prompt]) -> Iterator[Answer]:
+        """Ask about some things through a video as a run does: tracker and smoothing included.
 
         Args:
             frames: In order, from the first.
-            question: Its name.
-            prompt: The prompt; one that the model refuses is answered once.
+            questions: A prompt for each thing; those that the model refuses are answered once.
 
         Raises:
             UsageError: The tracker goes over a video twice.
         """
-        refused = self._refusal(prompt)
-        if refused is not None:
-            yield Answer(question, (), 0.0, refused=refused)
+        asked = yield from self._accepted(questions)
+        if not asked:
             return
-        model, before = self._opened(), self.spent
-        model.prepare((prompt,))
+        model, before, names = self._opened(), self.spent, list(asked)
+        start = time.perf_counter()
+        for step in self._steps(model, frames, tuple(asked.values())):
+            now, spent = time.perf_counter(), self.spent
+            seconds = (now - start) / len(names)
+            cost = None if before is None or spent is None else (spent - before) / len(names)
+            for n, name in enumerate(names):
+                found = _followed(step.scene, n)
+                yield Answer(name, found, seconds, frame=step.frame.index, cost=cost)
+            start, before = time.perf_counter(), spent
+
+    def _steps(
+        self, model: Segmenter, frames: Iterable[Frame], prompts: tuple[Prompt, ...]
+    ) -> Iterator[pipeline.Step]:
+        """What becomes of each frame, by the one loop that runs use."""
+        model.prepare(prompts)
         tracker = seeing_ahead(self._tracker(), 1)
         if isinstance(tracker, TwoPassTracker):
             raise UsageError("a tracker that goes over a video twice cannot be measured here")
         shown = iter(frames)
         first = next(shown)
-        tracker.start({first.stream: _stream_of(first)}, (prompt,))
-        stage = stage_for(model, (prompt,), batch=USUAL, every=1, first=0, load=Load())
-        steps = pipeline.follow(chain([first], shown), stage, tracker, _as_it_is, Stopwatch())
-        start = time.perf_counter()
-        for step in steps:
-            now, spent = time.perf_counter(), self.spent
-            found = sorted(step.scene.instances, key=lambda one: -one.instance.score)
-            yield Answer(
-                question,
-                tuple(
-                    Found(replace(one.instance.mask, logits=None), one.instance.score, one.track_id)
-                    for one in found
-                ),
-                now - start,
-                frame=step.frame.index,
-                cost=None if before is None or spent is None else spent - before,
-            )
-            start, before = time.perf_counter(), spent
+        tracker.start({first.stream: _stream_of(first)}, prompts)
+        stage = stage_for(model, prompts, batch=USUAL, every=1, first=0, load=Load())
+        return pipeline.follow(chain([first], shown), stage, tracker, _as_it_is, Stopwatch())
+
+    def _accepted(
+        self, questions: Mapping[str, Prompt]
+    ) -> Generator[Answer, None, dict[str, Prompt]]:
+        """Answer what the model refuses; returns what it takes."""
+        asked: dict[str, Prompt] = {}
+        for question, prompt in questions.items():
+            refused = self._refusal(prompt)
+            if refused is None:
+                asked[question] = prompt
+            else:
+                yield Answer(question, (), 0.0, refused=refused)
+        return asked
 
     def _opened(self) -> Segmenter:
         if self._model is None:
@@ -154,6 +158,16 @@ class Driver(AbstractContextManager["Driver"]):
             except UnknownPhraseError as error:
                 self._refusals[phrase] = str(error)
         return self._refusals[phrase]
+
+
+def _followed(scene: Scene, prompt: int) -> tuple[Found, ...]:
+    """What a Scene has for the prompt at this position, best first."""
+    found = [
+        Found(replace(one.instance.mask, logits=None), one.instance.score, one.track_id)
+        for one in scene.instances
+        if one.instance.prompt == prompt
+    ]
+    return tuple(sorted(found, key=lambda one: -one.score))
 
 
 def _as_it_is(scene: Scene) -> Scene:

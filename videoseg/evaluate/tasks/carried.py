@@ -35,9 +35,7 @@ class Carried:
     repeat: Annotated[
         bool, Doc("give it again on every frame as it is, carried nowhere: a baseline")
     ] = False
-    tracked: Annotated[
-        bool, Doc("through tracker and smoothing, each object alone, as a run does")
-    ] = False
+    tracked: Annotated[bool, Doc("through tracker and smoothing, as a run does")] = False
 
     @property
     def kinds(self) -> frozenset[PromptKind]:
@@ -56,8 +54,7 @@ class Carried:
                 raise SourceError(f"{sample.key}: fewer than three frames, so none would be scored")
         questions = {target.key: self._prompt(sample, target) for target in sample.targets}
         if self.tracked:
-            for question, prompt in questions.items():
-                yield from driver.track(sample.frames(), question, prompt)
+            yield from driver.track(sample.frames(), questions)
             return
         yield from driver.follow(sample.frames(), questions, carry=not self.repeat)
 

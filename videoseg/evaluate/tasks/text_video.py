@@ -50,7 +50,7 @@ class TextVideo:
             for n, phrase in enumerate(target.phrases):
                 key, prompt = f"{target.key}/{n}", Prompt(label=phrase, text=phrase)
                 if self.tracked:
-                    yield from driver.track(sample.frames(), key, prompt)
+                    yield from driver.track(sample.frames(), {key: prompt})
                 else:
                     yield from driver.follow(sample.frames(), {key: prompt}, carry=False)
 

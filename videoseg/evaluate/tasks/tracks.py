@@ -88,7 +88,8 @@ class Tracks:
         known = [target.mask(scored) for target in sample.targets]
         check_size(next(sample.frames()), (m for m in known if m is not None), sample.key)
         for name in (*_by_name(sample), *absent_names(sample, self.absent, self.seed)):
-            yield from driver.track(sample.frames(), name, Prompt(label=name, text=name))
+            question = {name: Prompt(label=name, text=name)}
+            yield from driver.track(sample.frames(), question)
 
     def score(self, sample: VideoSample, answers: Sequence[Answer]) -> Iterator[Row]:
         """One row per name."""
