@@ -45,9 +45,10 @@ class Budget:
         """The model, which stops before it spends more than is left when it is opened."""
 
         def make() -> Segmenter:
-            left = self.left()
-            if left is None or not isinstance(entrant.candidate.make(), Metered):
-                return entrant.candidate.make()
+            model = entrant.candidate.make()
+            left = self.left() if isinstance(model, Metered) else None
+            if left is None:
+                return model
             if left <= 0:
                 raise LimitReachedError(f"the limit of ${self.most:g} is spent")
             limited: Segmenter = _limited(entrant.config, left).part("models", entrant.name)

@@ -22,6 +22,7 @@ from videoseg.evaluate.metrics.average_precision import (
 )
 from videoseg.evaluate.metrics.presence import matthews
 from videoseg.evaluate.tables import Figure, Pooled, Row, Summed, Weighed, mean
+from videoseg.evaluate.tasks._truth import OUTCOMES, outcome_columns
 from videoseg.geometry.arrays import Values
 from videoseg.types import Bitmap
 
@@ -39,8 +40,6 @@ VIDEO_AREAS = {
     "large": (256.0**2, float("inf")),
 }
 """YouTube-VIS's, of the mean over the frames that show the object."""
-OUTCOMES = ("tp", "fp", "tn", "fn")
-"""Columns in the order that ``matthews`` takes them."""
 _COUNTS = tuple(f"{kind}@{n}" for kind in ("hits", "extra", "missed") for n in range(10))
 _BITS = 1 << np.arange(len(IOU_THRESHOLDS))
 _SLACK = 1e-4
@@ -53,11 +52,7 @@ def instance_columns(
     """Values and lists of the row of one name, which may have neither truth nor predictions."""
     present, seen = bool((~found.crowd).any()), bool(len(found.scores))
     values: dict[str, float] = {
-        "tp": float(present and seen),
-        "fp": float(not present and seen),
-        "tn": float(not present and not seen),
-        "fn": float(present and not seen),
-        "right": float(present == seen),
+        **outcome_columns(present=present, found=seen),
         **_count_columns(found),
         **_paired_columns(found),
     }

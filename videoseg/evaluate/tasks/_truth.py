@@ -19,6 +19,10 @@ _LARGE = 96**2
 """Area in pixels from which COCO calls an object large; between the two it is medium."""
 
 
+OUTCOMES = ("tp", "fp", "tn", "fn")
+"""Columns of ``outcome_columns`` in the order that ``matthews`` takes them."""
+
+
 def single_objects(sample: ImageSample) -> Iterator[tuple[Target, Mask]]:
     """Yield the countable objects of an image that have pixels, crowds left out."""
     for target in sample.targets:
@@ -40,6 +44,18 @@ def absent_names(sample: ImageSample | VideoSample, count: int, seed: int) -> li
         return list(sample.absent)
     draw = random.Random(f"{seed}:{sample.key}")  # noqa: S311 - not for secrets
     return draw.sample(sample.absent, min(count, len(sample.absent)))
+
+
+def outcome_columns(*, present: bool, found: bool) -> dict[str, float]:
+    """The four outcomes of a question about presence, and whether it was answered rightly."""
+    columns = {
+        "tp": present and found,
+        "fp": not present and found,
+        "tn": not present and not found,
+        "fn": present and not found,
+        "right": present == found,
+    }
+    return {name: float(value) for name, value in columns.items()}
 
 
 def size_group(mask: Mask) -> str:

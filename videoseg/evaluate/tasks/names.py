@@ -20,7 +20,13 @@ from videoseg.evaluate.driver import Driver
 from videoseg.evaluate.metrics.presence import matthews, trade_off
 from videoseg.evaluate.samples import ImageSample, Media
 from videoseg.evaluate.tables import Figure, Picture, Row, Summed, mean, region_figures
-from videoseg.evaluate.tasks._truth import absent_names, check_size, mask_row
+from videoseg.evaluate.tasks._truth import (
+    OUTCOMES,
+    absent_names,
+    check_size,
+    mask_row,
+    outcome_columns,
+)
 from videoseg.geometry import masks
 from videoseg.types import Mask, Prompt, PromptKind
 
@@ -32,8 +38,6 @@ ABSENT = "absent"
 """The row of names of what is not on the image."""
 ALL = "all names"
 """The row of all of them."""
-_OUTCOMES = ("tp", "fp", "tn", "fn")
-"""Columns in the order that ``matthews`` takes them."""
 
 
 @dataclass
@@ -63,7 +67,7 @@ class Names:
             *present,
             mean("false-alarm rate", "fp", group=ABSENT, higher_is_better=False),
             mean("presence accuracy", "right", group=ALL),
-            Summed("presence MCC", _OUTCOMES, matthews, ALL),
+            Summed("presence MCC", OUTCOMES, matthews, ALL),
             mean("phrases refused", "refused", higher_is_better=False),
         )
 
@@ -90,7 +94,7 @@ class Names:
                 row = mask_row(
                     sample.key, answer.question, answer.question, groups, answer.union, truth
                 )
-                values = {**row.values, **common, **_outcome(present=True, found=found)}
+                values = {**row.values, **common, **outcome_columns(present=True, found=found)}
                 yield replace(row, values=values)
             else:
                 yield Row(
@@ -98,7 +102,7 @@ class Names:
                     answer.question,
                     f"{answer.question} (absent)",
                     (ABSENT, ALL),
-                    {**common, **_outcome(present=False, found=found)},
+                    {**common, **outcome_columns(present=False, found=found)},
                     Picture(0, None, answer.union) if found else None,
                 )
 
@@ -140,18 +144,6 @@ def _present(sample: ImageSample) -> dict[str, tuple[Mask, bool]]:
             things[target.name] = target.thing
     merged = {name: masks.union(found) for name, found in parts.items()}
     return {name: (mask, things[name]) for name, mask in merged.items() if mask is not None}
-
-
-def _outcome(*, present: bool, found: bool) -> dict[str, float]:
-    """The four outcomes of a question about presence, and whether it was answered rightly."""
-    columns = {
-        "tp": present and found,
-        "fp": not present and found,
-        "tn": not present and not found,
-        "fn": present and not found,
-        "right": present == found,
-    }
-    return {name: float(value) for name, value in columns.items()}
 
 
 TASKS = {Names.name: Names}
