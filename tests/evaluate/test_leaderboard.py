@@ -19,13 +19,14 @@ from tests.support import hosted_servers as servers
 from tests.support.fakes import Colours
 from tests.support.leaderboard_data import colour_photos, leaderboard
 from videoseg.cli._app import run
-from videoseg.config.run_config import RunConfig
+from videoseg.config.run_config import RunConfig, load
 from videoseg.evaluate.candidates import Candidate
 from videoseg.evaluate.development_data import seen_before
+from videoseg.evaluate.leaderboard import readiness
 from videoseg.evaluate.leaderboard.cells import Cell
 from videoseg.evaluate.leaderboard.markdown import table_markdown
 from videoseg.evaluate.leaderboard.published import published, published_for
-from videoseg.evaluate.leaderboard.readiness import Entrant
+from videoseg.evaluate.leaderboard.readiness import Entrant, entrant
 from videoseg.evaluate.leaderboard.rows import ROWS, DataRow
 from videoseg.evaluate.leaderboard.run import measure_all
 from videoseg.evaluate.report import markdown
@@ -317,3 +318,28 @@ def test_one_run_that_a_limit_ended_goes_on_without_it(
     assert f"${1000 * GEMINI_CALL:.2f} per 1,000 questions; ${6 * GEMINI_CALL:.4f} in all" in text
     assert run([*asked, "--set", "models.gemini.max_calls=1", "-o", str(tmp_path / "new")]) == 1
     assert "the limit of 1 calls is reached" in capsys.readouterr().err
+
+
+def test_a_model_that_is_not_ready_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MOONDREAM_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(readiness, "is_present", lambda card, _: card.name == "embedded")
+    monkeypatch.setattr(readiness.importlib.util, "find_spec", lambda _: True)
+    lacks = {
+        name: entrant(load(flags={"model": name})).lacks
+        for name in ("moondream", "gemini", "agent", "sam3", "embedded")
+    }
+    assert "MOONDREAM_API_KEY" in str(lacks["moondream"])
+    assert "GEMINI_API_KEY" in str(lacks["gemini"])
+    assert "GEMINI_API_KEY" in str(lacks["agent"])
+    assert "hf download facebook/sam3 --revision " in str(lacks["sam3"])
+    assert lacks["embedded"] is None
+    monkeypatch.setenv("GEMINI_API_KEY", "any")
+    directed = entrant(load(flags={"model": "agent"})).lacks
+    assert directed == lacks["sam3"], "an agent needs the model that it directs"
+    local = load(flags={"model": "moondream"}, assignments=["models.moondream.url=photon"])
+    assert entrant(local).lacks is None, "no key for what runs on this machine"
+    monkeypatch.setattr(readiness.importlib.util, "find_spec", lambda _: None)
+    assert "is not installed: pip install 'videoseg[models]'" in str(
+        entrant(load(flags={"model": "sam3"})).lacks
+    )

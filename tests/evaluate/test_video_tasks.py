@@ -267,3 +267,26 @@ def test_a_split_whose_truth_is_away_says_so(tmp_path: Path) -> None:
     edit_json(file, {"videos.vid.expressions.0.obj_id": None})
     with pytest.raises(SourceError, match="splits whose truth is not published have none"):
         list(open_data_set(data).samples(_refuse))
+
+
+@pytest.mark.parametrize("layout", ["youtube_vis", "veval"])
+def test_two_runs_of_tracks_are_compared_by_pairs(layout: str, tmp_path: Path) -> None:
+    data = getattr(video_datasets, layout)(tmp_path / "set")
+    for name, model in (("pieces", Pieces), ("blind", Blind)):
+        made = Candidate(Colours.card, {"name": name}, model)
+        result = evaluate(open_data_set(data), open_task("tracks"), made, tmp_path / name)
+        write_report(result, tmp_path / name)
+    found = {
+        (entry.group, entry.figure): entry.interval.value
+        for entry in compare(tmp_path / "pieces", tmp_path / "blind").difference
+    }
+    assert found["all", "mask AP50"] == pytest.approx(1)
+    assert found["all", "pHOTA"] > 0.5
+    assert found["all", "mask AP"] > 0.4
+
+
+class Blind(Pieces):
+    """Finds nothing."""
+
+    def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
+        return Detections(frame.stream, frame.index)

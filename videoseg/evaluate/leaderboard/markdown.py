@@ -76,7 +76,7 @@ def forecast_lines(
             lines.append(f"{one.model}: not measured: {one.lacks}")
             continue
         hours = "time not known" if one.seconds is None else f"about {_duration(one.seconds)}"
-        cost = "no service's price known" if one.cost is None else f"about ${one.cost:,.2f}"
+        cost = "no price known" if one.cost is None else f"about ${one.cost:,.2f}"
         basis = f" ({one.basis})" if one.basis else ""
         lines.append(f"{one.model}: {one.questions:,} questions to ask, {hours}, {cost}{basis}")
     return [*lines, *missing]
@@ -118,7 +118,8 @@ def _ours(cells: Sequence[Cell], model: str, row: DataRow, metric: str) -> str:
 
 def _theirs(model: str, data: str, metric: str, sources: Sequence[str]) -> str:
     found: Sequence[Published] = published_for(model, data, metric)
-    shown = [f"{one.value:g} [{sources.index(one.source) + 1}]" for one in found]
+    digits = 2 if metric == COST else 1
+    shown = [f"{one.value:.{digits}f} [{sources.index(one.source) + 1}]" for one in found]
     return "; ".join(shown) or "-"
 
 

@@ -43,6 +43,12 @@ def entrant(config: RunConfig) -> Entrant:
     return Entrant(made.card.name, config, made, _lacks(config, config.run.model))
 
 
+def _download(weights: str) -> str:
+    """The command that fetches weights."""
+    name, _, revision = weights.partition("@")
+    return f"hf download {name}" + (f" --revision {revision}" if revision else "")
+
+
 def _lacks(config: RunConfig, name: str) -> str | None:
     card = registry.card(name)
     settings = config.tables.get("models", {}).get(name, {})
@@ -57,6 +63,7 @@ def _lacks(config: RunConfig, name: str) -> str | None:
         extra = f": pip install 'videoseg[{card.extra}]'" if card.extra else ""
         return f"{name} needs {', '.join(gone)}, which is not installed{extra}"
     if not card.sends_frames_away and not is_present(card, settings.get("weights", "")):
-        return f"the weights of {name} are not on this machine ({', '.join(card.weights)})"
+        how = "; ".join(map(_download, card.weights))
+        return f"the weights of {name} are not on this machine: {how}"
     directed = getattr(part, _SEGMENTER, None)
     return _lacks(config, directed) if isinstance(directed, str) else None

@@ -132,11 +132,15 @@ class _Compared:
     def __init__(
         self, scored: Sequence[int], targets: Sequence[VideoTarget], answers: Sequence[Answer]
     ) -> None:
-        by_frame = {answer.frame: answer for answer in answers}
+        # What was found on frames without truth is neither right nor wrong.
+        wanted = frozenset(scored)
+        by_frame = {answer.frame: answer for answer in answers if answer.frame in wanted}
         self._targets = targets
         self._scored = scored
-        self._tracks = sorted({one.track or 0 for answer in answers for one in answer.found})
-        self._scores = {track: [] for track in self._tracks}  # type: dict[int, list[float]]
+        self._tracks = sorted(
+            {one.track or 0 for answer in by_frame.values() for one in answer.found}
+        )
+        self._scores: dict[int, list[float]] = {track: [] for track in self._tracks}
         shape = (len(scored), len(self._tracks)), (len(scored), len(targets))
         self._areas, self._true_areas = np.zeros(shape[0]), np.zeros(shape[1])
         self._common = np.zeros((len(self._tracks), len(targets)))
