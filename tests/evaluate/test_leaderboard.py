@@ -343,3 +343,24 @@ def test_a_model_that_is_not_ready_says_what_to_do(monkeypatch: pytest.MonkeyPat
     assert "is not installed: pip install 'videoseg[models]'" in str(
         entrant(load(flags={"model": "sam3"})).lacks
     )
+
+
+def test_a_service_may_be_asked_several_things_about_an_image_at_once(
+    services: tuple[servers.Loopback, servers.Loopback, list[str]], tmp_path: Path
+) -> None:
+    _, gem, options = services
+    gem.latency = 0.1
+    data = leaderboard(tmp_path / "data", colour_photos(), parquet=False)
+    tables = []
+    for at_once in (1, 3):
+        out = tmp_path / f"out{at_once}"
+        asked = ["eval", "table", str(data), "--models", "gemini", "-o", str(out), *options]
+        gem.most_at_once = 0
+        assert run([*asked, "--at-once", str(at_once)]) == 0
+        assert gem.most_at_once == (1 if at_once == 1 else 3)
+        tables.append(tables_in(out))
+        cost = json.loads((out / "table.json").read_text())["speed"]["gemini"]["cost"]
+        assert cost == pytest.approx(1000 * GEMINI_CALL)
+    assert tables[0] == tables[1]
+    assert ", 3 questions at once" in (tmp_path / "out3" / "table.md").read_text()
+    assert "at once" not in (tmp_path / "out1" / "table.md").read_text()

@@ -16,6 +16,7 @@ from videoseg.cli._exit_codes import PARTLY
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
 from videoseg.cli.options.evaluation import (
+    AtOnce,
     EvaluationSettings,
     ModelOrBaseline,
     Price,
@@ -93,6 +94,7 @@ def run(
         Path | None, typer.Option("-o", "--out", help="Run folder (default: DATA-TASK-MODEL.eval).")
     ] = None,
     samples: SampleOptions,
+    at_once: AtOnce = 1,
     price: Price = None,
     given: EvaluationSettings,
     yes: Yes = False,
@@ -118,7 +120,7 @@ def run(
     folder = out or Path(f"{data.resolve().name}-{task}-{chosen.card.name}.eval")
     refuse_data(folder, data)
     with progress(quiet) as (_, on_sample):
-        sampled = dataclasses.asdict(samples)
+        sampled = {**dataclasses.asdict(samples), "at_once": at_once}
         result = evaluate(source, asked, chosen, folder, **sampled, on_sample=on_sample)
     write_report(result, folder, price)
     _print_result(result, folder, as_json=as_json, quiet=quiet)

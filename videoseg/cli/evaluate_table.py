@@ -12,7 +12,13 @@ from videoseg.cli._evaluation import print_file, progress, refuse_data
 from videoseg.cli._exit_codes import PARTLY
 from videoseg.cli._streams import print_json
 from videoseg.cli._terminal import tell
-from videoseg.cli.options.evaluation import Price, ResultsAsJson, SampleOptions, TableOptions
+from videoseg.cli.options.evaluation import (
+    AtOnce,
+    Price,
+    ResultsAsJson,
+    SampleOptions,
+    TableOptions,
+)
 from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.hosted import Yes, ask_consent, without_cache
 from videoseg.cli.options.report import Quiet
@@ -41,6 +47,7 @@ def table(
     ),
     shown: TableOptions,
     samples: SampleOptions,
+    at_once: AtOnce = 1,
     price: Price = None,
     given: SettingOptions,
     yes: Yes = False,
@@ -71,6 +78,7 @@ def table(
             max_cost=shown.max_cost,
             limit=samples.limit,
             skip_broken=samples.skip_broken,
+            at_once=at_once,
             on_start=on_start,
             on_sample=on_sample,
         )

@@ -40,6 +40,7 @@ class Cache(AbstractContextManager["Cache"]):
     Args:
         folder: The run folder; made if need be.
         identity: What is asked of whom about which data, plain JSON values.
+        at_once: Questions that are asked at once at most; said of the session.
 
     Raises:
         OutputExistsError: On entering: the folder holds answers to something else.
@@ -47,12 +48,13 @@ class Cache(AbstractContextManager["Cache"]):
         OutputError: On entering: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, identity: Mapping[str, Any], at_once: int = 1) -> None:
         self._folder = folder
         self._identity = {"format": FORMAT, "version": VERSION, **identity}
         self._places: dict[str, int] = {}
         self._sessions: list[Session] = []
         self._spent = 0.0
+        self._at_once = at_once
         self._asked_here = False
         self._file: BinaryIO | None = None
 
@@ -108,7 +110,7 @@ class Cache(AbstractContextManager["Cache"]):
     def append(self, sample: str, answers: Iterable[Answer]) -> None:
         """Keep all answers about a sample."""
         if not self._asked_here:
-            session = Session.now()
+            session = Session.now(self._at_once)
             if session not in self._sessions:
                 self._write({"session": dataclasses.asdict(session)})
                 self._sessions.append(session)

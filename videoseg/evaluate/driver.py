@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import chain
@@ -11,7 +12,7 @@ from itertools import chain
 from videoseg import pipeline
 from videoseg.errors import UnknownPhraseError, UsageError
 from videoseg.evaluate.answers import Answer, Found
-from videoseg.protocols import Metered, Segmenter, Tracker, TwoPassTracker
+from videoseg.protocols import Metered, Remote, Segmenter, Tracker, TwoPassTracker
 from videoseg.registry import release
 from videoseg.stages.batched import USUAL, Batched, Load
 from videoseg.stages.every_nth import seeing_ahead
@@ -30,13 +31,18 @@ class Driver(AbstractContextManager["Driver"]):
     Args:
         make: Makes the model.
         tracker: Makes a tracker, as a run has it.
+        at_once: Questions about one image that a service is asked at once.
     """
 
     def __init__(
-        self, make: Callable[[], Segmenter], tracker: Callable[[], Tracker] = IouTracker
+        self,
+        make: Callable[[], Segmenter],
+        tracker: Callable[[], Tracker] = IouTracker,
+        at_once: int = 1,
     ) -> None:
         self._make = make
         self._tracker = tracker
+        self._at_once = at_once
         self._model: Segmenter | None = None
         self._refusals: dict[str, str | None] = {}
 
@@ -67,6 +73,34 @@ class Driver(AbstractContextManager["Driver"]):
         seconds, after = time.perf_counter() - start, self.spent
         cost = None if before is None or after is None else after - before
         return replace(_answer(question, 0, prompt, detections, seconds), cost=cost)
+
+    def ask_each(self, frame: Frame, questions: Mapping[str, Prompt]) -> Iterator[Answer]:
+        """Ask some things about one image, each alone; a service several at once, if it may be.
+
+        Raises:
+            LimitReachedError: As of ``ask``; those under way are waited for first.
+            VideosegError: As of ``ask``.
+        """
+        if self._at_once == 1 or not isinstance(self._opened(), Remote):
+            for question, prompt in questions.items():
+                yield self.ask(frame, question, prompt)
+            return
+        asked = yield from self._accepted(questions)
+        model, before = self._opened(), self.spent
+
+        def timed(question: str) -> Answer:
+            prompt = asked[question]
+            start = time.perf_counter()
+            (detections,) = model.segment([frame], [(prompt,)])
+            return _answer(question, 0, prompt, detections, time.perf_counter() - start)
+
+        with ThreadPoolExecutor(self._at_once) as threads:
+            under_way = [threads.submit(timed, question) for question in asked]
+        answers, after = [one.result() for one in under_way], self.spent
+        # Which of them took what cannot be told apart.
+        if before is not None and after is not None:
+            answers = [replace(one, cost=(after - before) / len(answers)) for one in answers]
+        yield from answers
 
     def follow(
         self, frames: Iterable[Frame], questions: Mapping[str, Prompt], *, carry: bool

@@ -132,6 +132,7 @@ def evaluate(
     *,
     limit: int | None = None,
     skip_broken: bool = False,
+    at_once: int = 1,
     on_sample: Callable[[int], None] = lambda _: None,
 ) -> Result:
     """Measure; answers that the folder ``out`` holds already are not asked again.
@@ -143,6 +144,7 @@ def evaluate(
         out: The run folder, which keeps the answers.
         limit: Take only the first samples.
         skip_broken: Count broken data and go on instead of refusing it.
+        at_once: Questions about one image that a service is asked at once.
         on_sample: Called with the number of samples done.
 
     Raises:
@@ -157,7 +159,8 @@ def evaluate(
     broken = _Broken(skip_broken)
     identity = identity_of(data_set, task, model)
     collected = _Collected()
-    with Cache(out, identity) as cache, Driver(model.make, model.tracker) as driver:
+    cache, driver = Cache(out, identity, at_once), Driver(model.make, model.tracker, at_once)
+    with cache, driver:
         try:
             for sample in _unlike(data_set.samples(broken), broken):
                 if limit is not None and collected.samples >= limit:

@@ -18,20 +18,23 @@ class Session:
         date: Day it began, UTC, as YYYY-MM-DD.
         processor: Name of the CPU.
         cores: Cores that this process may use.
+        at_once: Questions that a service was asked at once at most.
     """
 
     date: str
     processor: str
     cores: int
+    at_once: int = 1
 
     @classmethod
-    def now(cls) -> Session:
+    def now(cls, at_once: int = 1) -> Session:
         """This process on this machine, today."""
-        return cls(datetime.now(UTC).date().isoformat(), _processor(), core_count())
+        return cls(datetime.now(UTC).date().isoformat(), _processor(), core_count(), at_once)
 
     def __str__(self) -> str:
         cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
-        return f"{self.date}, {self.processor}, {cores}"
+        several = f", {self.at_once} questions at once" if self.at_once > 1 else ""
+        return f"{self.date}, {self.processor}, {cores}{several}"
 
 
 def _processor() -> str:

@@ -22,6 +22,12 @@ Price: TypeAlias = Annotated[
     float | None,
     typer.Option(min=0, metavar="PER_HOUR", help="Price of the machine in US dollars per hour."),
 ]
+AtOnce: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--at-once", min=1, max=64, help="Ask a service so many questions about an image at once."
+    ),
+]
 ResultsAsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from videoseg.errors import LimitReachedError, OutputExistsError, VideosegError
 from videoseg.evaluate.cache import spent_in
 from videoseg.evaluate.candidates import Candidate
 from videoseg.evaluate.datasets import open_data_set
-from videoseg.evaluate.harness import evaluate
+from videoseg.evaluate.harness import Result, evaluate
 from videoseg.evaluate.leaderboard.cells import Cell
 from videoseg.evaluate.leaderboard.readiness import Entrant
 from videoseg.evaluate.leaderboard.rows import ROWS, DataRow
@@ -66,6 +67,7 @@ def measure_all(
     max_cost: float | None = None,
     limit: int | None = None,
     skip_broken: bool = False,
+    at_once: int = 1,
     on_start: Callable[[str], None] = lambda _: None,
     on_sample: Callable[[int], None] = lambda _: None,
 ) -> list[Cell]:
@@ -79,6 +81,7 @@ def measure_all(
         max_cost: US dollars that all services may take together; None = any.
         limit: Take only the first images of each data set.
         skip_broken: Count broken data and go on.
+        at_once: Questions about one image that a service is asked at once.
         on_start: Called with the name of what is measured next.
         on_sample: Called with the number of images done in it.
 
@@ -90,6 +93,9 @@ def measure_all(
         OutputExistsError: A run folder holds answers to something else.
     """
     budget = Budget(out, max_cost)
+    measure = functools.partial(
+        evaluate, limit=limit, skip_broken=skip_broken, at_once=at_once, on_sample=on_sample
+    )
     found = []
     for entrant in entrants:
         for row in rows:
@@ -98,7 +104,7 @@ def measure_all(
                 found.append(Cell(entrant.name, row, reason=reason))
                 continue
             on_start(f"{row.name}: {entrant.name}")
-            found.append(_measured(data, row, entrant, budget, limit, skip_broken, on_sample))
+            found.append(_measured(data, row, entrant, budget, measure))
     return found
 
 
@@ -125,26 +131,12 @@ def _obstacle(data: Path, row: DataRow, entrant: Entrant) -> str | None:
 
 
 def _measured(
-    data: Path,
-    row: DataRow,
-    entrant: Entrant,
-    budget: Budget,
-    limit: int | None,
-    skip_broken: bool,
-    on_sample: Callable[[int], None],
+    data: Path, row: DataRow, entrant: Entrant, budget: Budget, measure: Callable[..., Result]
 ) -> Cell:
     folder = budget.folder / row.run_name / entrant.name
     try:
-        source = open_row(data, row)
-        result = evaluate(
-            source,
-            open_task(row.task, row.task_settings),
-            budget.within(entrant),
-            folder,
-            limit=limit,
-            skip_broken=skip_broken,
-            on_sample=on_sample,
-        )
+        source, task = open_row(data, row), open_task(row.task, row.task_settings)
+        result = measure(source, task, budget.within(entrant), folder)
         write_report(result, folder)
     except OutputExistsError:
         raise

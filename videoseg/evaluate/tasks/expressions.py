@@ -43,9 +43,11 @@ class Expressions:
     def ask(self, sample: ImageSample, driver: Driver) -> Iterator[Answer]:
         """Ask every expression alone."""
         frame = sample.frame()
+        questions = {}
         for key, phrase, truth in _said(sample):
             check_size(frame, (truth,), sample.key)
-            yield driver.ask(frame, key, Prompt(label=phrase, text=phrase, max_instances=1))
+            questions[key] = Prompt(label=phrase, text=phrase, max_instances=1)
+        yield from driver.ask_each(frame, questions)
 
     def score(self, sample: ImageSample, answers: Sequence[Answer]) -> Iterator[Row]:
         """One row per expression."""

@@ -65,8 +65,9 @@ class Instances:
         things = _things(sample)
         known = (mask for found in things.values() for mask, _ in found)
         check_size(frame, known, sample.key)
-        for name in (*things, *absent_names(sample, self.absent, self.seed)):
-            yield driver.ask(frame, name, Prompt(label=name, text=name))
+        names = (*things, *absent_names(sample, self.absent, self.seed))
+        questions = {name: Prompt(label=name, text=name) for name in names}
+        yield from driver.ask_each(frame, questions)
 
     def score(self, sample: ImageSample, answers: Sequence[Answer]) -> Iterator[Row]:
         """One row per name."""

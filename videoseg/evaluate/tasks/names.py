@@ -76,8 +76,9 @@ class Names:
         frame = sample.frame()
         present = _present(sample)
         check_size(frame, (mask for mask, _ in present.values()), sample.key)
-        for name in (*present, *absent_names(sample, self.absent, self.seed)):
-            yield driver.ask(frame, name, Prompt(label=name, text=name))
+        names = (*present, *absent_names(sample, self.absent, self.seed))
+        questions = {name: Prompt(label=name, text=name) for name in names}
+        yield from driver.ask_each(frame, questions)
 
     def score(self, sample: ImageSample, answers: Sequence[Answer]) -> Iterator[Row]:
         """One row per name."""
