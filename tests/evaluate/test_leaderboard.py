@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -324,7 +325,7 @@ def test_a_model_that_is_not_ready_says_what_to_do(monkeypatch: pytest.MonkeyPat
     for name in ("MOONDREAM_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(readiness, "is_present", lambda card, _: card.name == "embedded")
-    monkeypatch.setattr(readiness.importlib.util, "find_spec", lambda _: True)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: True)
     lacks = {
         name: entrant(load(flags={"model": name})).lacks
         for name in ("moondream", "gemini", "agent", "sam3", "embedded")
@@ -339,7 +340,7 @@ def test_a_model_that_is_not_ready_says_what_to_do(monkeypatch: pytest.MonkeyPat
     assert directed == lacks["sam3"], "an agent needs the model that it directs"
     local = load(flags={"model": "moondream"}, assignments=["models.moondream.url=photon"])
     assert entrant(local).lacks is None, "no key for what runs on this machine"
-    monkeypatch.setattr(readiness.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert "is not installed: pip install 'videoseg[models]'" in str(
         entrant(load(flags={"model": "sam3"})).lacks
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,8 +57,7 @@ def table(
 ) -> None:
     """Measure models on the public image sets, beside published figures.
 
-    Answers are kept: an interrupted table goes on where it was. A model without key or weights, and
-    a data set that is not there, are named with the reason.
+    Answers are kept, so that a table goes on where it was; what cannot be measured has a reason.
     """
     from videoseg.evaluate.leaderboard.forecast import missing_lines
     from videoseg.evaluate.leaderboard.run import measure_all
@@ -76,16 +76,14 @@ def table(
             entrants,
             out,
             max_cost=shown.max_cost,
-            limit=samples.limit,
-            skip_broken=samples.skip_broken,
             at_once=at_once,
+            **dataclasses.asdict(samples),
             on_start=on_start,
             on_sample=on_sample,
         )
     _write(cells, [each.name for each in entrants], out, price, as_json=as_json, quiet=quiet)
     if not quiet:
-        for line in missing_lines(data):
-            tell(line, err=True)
+        tell(*missing_lines(data), err=True)
     _end(cells)
 
 

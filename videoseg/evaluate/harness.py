@@ -151,8 +151,7 @@ def evaluate(
         PromptError: The model does not take what the task asks.
         SourceError: Data is broken, or nothing was left to measure.
         OutputExistsError: ``out`` holds answers to something else.
-        LimitReachedError: A limit of the user's does not allow even the first sample; where it
-            comes later, what is done is measured.
+        LimitReachedError: A limit forbids even the first sample; later, what is done counts.
         VideosegError: The model fails, or ``out`` cannot be written.
     """
     _check(data_set, task, model)
