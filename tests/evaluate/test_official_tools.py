@@ -322,7 +322,6 @@ def by_trackeval(
 def test_j_and_f_are_those_of_trackeval(layout: str, tmp_path: Path) -> None:
     """Each expression of MeViS over all frames; each object of DAVIS but for the first and last."""
     trackeval = pytest.importorskip("trackeval")
-    pytest.importorskip("skimage")
     from tests.evaluate.test_video_tasks import Pieces
     from tests.support import datasets, video_datasets
     from tests.support.fakes import Colours
