@@ -52,6 +52,9 @@ def test_a_benchmark_takes_the_words_that_are_quoted(
     module, arguments = words[words.index("-m") + 1], words[words.index("-m") + 2 :]
     end_when_parsed(monkeypatch)
     monkeypatch.setattr(sys, "argv", [module, *arguments])
+    # Another test may have imported it, which would be warned of.
+    for name in (module, f"{module}.__main__"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(ParsedError):
         runpy.run_module(module, run_name="__main__")
 
