@@ -65,7 +65,6 @@ class Converter:
 
         self._reformatter = VideoReformatter()
         self._background = background
-        self._not_white: npt.NDArray[np.bool_] = np.empty(0, np.bool_)
 
     def rgb(self, frame: VideoFrame, width: int, height: int) -> RgbImage:
         """uint8 (height, width, 3) not yet rotated, whatever size this frame was coded in.
@@ -82,7 +81,7 @@ class Converter:
             return tone_mapped(np.asarray(deep, dtype=np.uint16), int(frame.color_trc))
         if name in _FAST and (frame.width, frame.height) == size and height % 2 == 0:
             image = np.asarray(self._converted(frame, size, "rgb24", _BILINEAR), dtype=np.uint8)
-            return self._one_level_up(image)
+            return _one_level_up(image)
         return np.asarray(self._converted(frame, size, "rgb24"), dtype=np.uint8)
 
     def deep(self, frame: VideoFrame, width: int, height: int) -> npt.NDArray[np.uint16] | None:
@@ -94,14 +93,6 @@ class Converter:
             return None
         found = self._converted(frame, (width, height), "rgb48le", _BILINEAR)
         return np.asarray(found, dtype=np.uint16)
-
-    def _one_level_up(self, image: RgbImage) -> RgbImage:
-        """In place; memory for the test is kept, because new pages cost more than the sum."""
-        if self._not_white.shape != image.shape:
-            self._not_white = np.empty(image.shape, np.bool_)
-        np.not_equal(image, 255, out=self._not_white)
-        image += self._not_white.view(np.uint8)
-        return image
 
     def _converted(
         self,
@@ -122,6 +113,16 @@ class Converter:
             frame, *size, name, interpolation=flags, threads=1, **colour
         )
         return made.to_ndarray()
+
+
+def _one_level_up(image: RgbImage) -> RgbImage:
+    """In place; white stays white."""
+    import cv2
+
+    # Seen as one channel, so that the 1 is added to all three; OpenCV's sums saturate.
+    flat = image.reshape(len(image), -1)
+    cv2.add(flat, 1, dst=flat)
+    return image
 
 
 def over_background(image: npt.NDArray[Any], background: str) -> RgbImage:
