@@ -5,12 +5,13 @@ EXTRAS ?= dev
 TESTS ?= -m "not slow"
 DATA ?=
 BIN := $(VENV)/bin
+KERNELS := $(wildcard videoseg/kernels/*.c) videoseg/kernels/build.py
 
 .PHONY: demo test check measure setup clean
 
 setup: $(VENV)/.installed-$(EXTRAS)
 
-$(VENV)/.installed-core: pyproject.toml constraints.txt
+$(VENV)/.installed-core: pyproject.toml constraints.txt hatch_build.py $(KERNELS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	touch $@

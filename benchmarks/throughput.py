@@ -55,7 +55,7 @@ class Kind:
     """What a run makes: how outlines are drawn, and how closely they are keyed."""
 
     smoothing: float | None = None
-    outlines: Vectorizer = Vectorizer()
+    outlines: Vectorizer = field(default_factory=Vectorizer)
     animated: dict[str, float] = field(default_factory=dict)
 
 
@@ -87,7 +87,9 @@ class ReadyMasks:
         unit = info.height / 720
         blobs = [_blob(np.random.default_rng(seed), unit) for seed in range(objects)]
         self._answers = [
-            tuple(_placed(blob, (number, objects), index, info) for number, blob in enumerate(blobs))
+            tuple(
+                _placed(blob, (number, objects), index, info) for number, blob in enumerate(blobs)
+            )
             for index in range(count)
         ]
 
@@ -167,7 +169,9 @@ def report(
             for _ in range(rounds)
         ]
     what = f"{objects} objects, {kind}"
-    print(f"{clip.name}: {info.width} x {info.height}, {count} frames, {os.cpu_count()} cores, {what}")
+    print(
+        f"{clip.name}: {info.width} x {info.height}, {count} frames, {os.cpu_count()} cores, {what}"
+    )
     show(pairs, count)
     return statistics.median(plain.wall / full.wall for plain, full in pairs)
 

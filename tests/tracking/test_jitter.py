@@ -6,24 +6,26 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from videoseg.tracking.smoothing.jitter import Jitter, NeighbourPair, WarpedContour
+from videoseg.tracking.smoothing.contours import EdgeBand, WarpedContour
+from videoseg.tracking.smoothing.jitter import Jitter, NeighbourPair
 
 Map = npt.NDArray[np.float32]
 SIZE = 400
 EDGE = np.repeat((np.arange(60, dtype=np.float32) - 29.5)[None], SIZE, axis=0)
 """Distances to an upright edge, in cells of one pixel."""
+BAND = EdgeBand.of(EDGE, 1.0)
 
 
 def noise(rng: np.random.Generator, deviation: float) -> Map:
     """An error that is the same across the edge, and another every six pixels along it."""
     errors = np.repeat(rng.normal(0, deviation, SIZE // 6 + 1), 6)[:SIZE]
-    return np.repeat(errors[:, None], EDGE.shape[1], axis=1).astype(np.float32)
+    return np.repeat(errors[:, None], EDGE.shape[1], axis=1).astype(np.float32).ravel()[BAND.at]
 
 
 def pair(before: Map, after: Map, trust: float = 1.0) -> tuple[list[WarpedContour], NeighbourPair]:
-    ones = np.ones_like(EDGE)
+    ones = np.ones(len(BAND.at), np.float32)
     one, other = (WarpedContour(off, ones, np.float32(trust) * ones) for off in (before, after))
-    return [one, other], NeighbourPair.of(one, other, EDGE, 1.0)
+    return [one, other], NeighbourPair.of(one, other, BAND)
 
 
 def learned(before: Map, after: Map, expected: float = 0.0) -> Jitter:
@@ -51,7 +53,7 @@ def test_the_variance_of_jitter_is_found_beside_errors_of_motion(deviation: floa
 
 @pytest.mark.parametrize("turns", [False, True])
 def test_an_object_that_speeds_up_or_turns_does_not_jitter(turns: bool) -> None:
-    behind = np.full_like(EDGE, 2)
+    behind = np.full(len(BAND.at), 2, np.float32)
     jitter = learned(behind, -behind if turns else behind, expected=10.0)
     assert jitter.variance == pytest.approx(0, abs=1e-6)
     shift = moved(jitter, behind, behind)

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 from packaging.requirements import Requirement
 
 from videoseg import __version__, registry
+from videoseg.kernels.library import OFF, library
 from videoseg.system.workers import core_count
 
 State: TypeAlias = Literal["ok", "warn", "missing"]
@@ -71,6 +72,13 @@ def versions() -> Iterator[Finding]:
     """The program, Python and the system."""
     yield Finding(NAME, "ok", __version__)
     yield Finding("Python", "ok", f"{platform.python_version()} on {platform.platform()}")
+    if library() is not None:
+        yield Finding("compiled code", "ok", "used for smoothing and outlines")
+    elif os.environ.get(OFF):
+        yield Finding("compiled code", "ok", f"not used, because {OFF} is set")
+    else:
+        advice = "install a C compiler (cc, gcc or clang) and then videoseg anew"
+        yield Finding("compiled code", "warn", "not there: the same results, slower", advice)
 
 
 def packages() -> Iterator[Finding]:

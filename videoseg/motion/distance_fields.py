@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import ByteMap, FloatMap
-from videoseg.motion.flow import Flow, GreyImage
+from videoseg.motion.flow import Flow, GreyImage, places_of
 from videoseg.types import Bitmap, Box, Mask
 
 BAND = 16
@@ -80,7 +80,7 @@ def warped(field: Field, flow: Flow | None, box: Box) -> Field:
     """
     shape = (box[3] - box[1], box[2] - box[0])
     flow = flow or Flow(np.zeros((1, 1, 2), np.float32), field.frame_width, field.frame_height)
-    came_from = magnified(np.dstack(_origins(flow)), flow, box, shape)
+    came_from = magnified(_origins(flow), flow, box, shape)
     moved = sampled(field, came_from, flow)
     return Field(box, moved, field.frame_width, field.frame_height)
 
@@ -107,11 +107,11 @@ def motion_between(flow: Flow, previous: GreyImage, current: GreyImage, slope: F
     import cv2
 
     origins = _origins(flow)
-    moved = remapped(previous, *origins)
+    moved = remapped(previous, origins)
     around = (_TRUST_WINDOW, _TRUST_WINDOW)
     off = float32(cv2.boxFilter(cv2.absdiff(moved, current), cv2.CV_32F, around)) / slope
     trust = float32(cv2.exp(np.square(off) * np.float32(-1 / _TRUSTED_ERROR**2)))
-    return Motion(flow, float32(cv2.merge([*origins, trust])))
+    return Motion(flow, float32(cv2.merge([origins, trust])))
 
 
 def slope_of(picture: GreyImage) -> FloatMap:
@@ -188,12 +188,9 @@ def distances(inside: ByteMap, cell: float) -> FloatMap:
     return np.clip(distance, -BAND, BAND, out=distance)
 
 
-def _origins(flow: Flow) -> tuple[FloatMap, FloatMap]:
-    """Where each pixel of a flow was in the previous frame: x, and y, in the flow's own pixels."""
-    height, width = flow.backward.shape[:2]
-    x = flow.backward[..., 0] + np.arange(width, dtype=np.float32)
-    y = flow.backward[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return float32(x), float32(y)
+def _origins(flow: Flow) -> FloatMap:
+    """Where each pixel of a flow was in the previous frame: x and y, in the flow's own pixels."""
+    return places_of(flow) + flow.backward
 
 
 def sampled(field: Field, came_from: FloatMap, flow: Flow) -> FloatMap:

@@ -6,9 +6,10 @@ on small grey images; it is kept at that size and scaled up only where something
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -86,10 +87,11 @@ def flow_of_greys(
     import cv2
 
     height, width = current.shape
-    # Finer than the fast preset and longer descents, but no variational refinement: on DAVIS it
-    # carries masks no worse than the medium preset, in less than half its time.
+    # Finer than the fast preset and longer descents, but fewer patches and no variational
+    # refinement: on DAVIS it carries masks no worse than the medium preset, in a third of its time.
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     dis.setFinestScale(1)
+    dis.setPatchStride(5)
     dis.setGradientDescentIterations(16)
     dis.setVariationalRefinementIterations(0)
     start = np.zeros((max(height, _SMALLEST_SIDE), max(width, _SMALLEST_SIDE), 2), np.float32)
@@ -105,20 +107,25 @@ def inverse(flow: Flow) -> Flow:
     """
     import cv2
 
-    height, width = flow.backward.shape[:2]
-    columns = np.arange(width, dtype=np.float32)
-    rows = np.arange(height, dtype=np.float32)[:, None]
-    ahead = -flow.backward
+    places, backward = places_of(flow), flow.backward
+    # Two arrays are written again and again: new pages of memory cost as much as the sums.
+    came_from, there = places - backward, np.empty_like(backward)
     for _ in range(_INVERSE_ROUNDS):
-        there = cv2.remap(
-            flow.backward,
-            columns + ahead[..., 0],
-            rows + ahead[..., 1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        ahead = -np.asarray(there, dtype=np.float32)
-    return Flow(np.ascontiguousarray(ahead), flow.frame_width, flow.frame_height)
+        arguments: Any = (backward, came_from, None, cv2.INTER_LINEAR, there)
+        cv2.remap(*arguments, cv2.BORDER_REPLICATE)
+        cv2.subtract(places, there, came_from)
+    return Flow(np.negative(there, out=there), flow.frame_width, flow.frame_height)
+
+
+def places_of(flow: Flow) -> npt.NDArray[np.float32]:
+    """Each pixel's own place in the field, x and y, float32 (h, w, 2); not to be changed."""
+    return _places(*flow.backward.shape[:2])
+
+
+@functools.lru_cache(maxsize=4)
+def _places(height: int, width: int) -> npt.NDArray[np.float32]:
+    columns, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    return np.ascontiguousarray(np.stack(np.meshgrid(columns, rows), axis=2))
 
 
 @dataclass(frozen=True, slots=True)

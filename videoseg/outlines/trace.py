@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.kernels.rings import cycles_kernel
 from videoseg.types import Bitmap
 
 
@@ -130,6 +131,9 @@ def _cycles(
     following: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Cycles of a permutation: its elements cycle by cycle, and where each cycle starts."""
+    compiled = cycles_kernel()
+    if compiled is not None:
+        return compiled(following)
     after = following.tolist()
     order: list[int] = []
     starts = [0]

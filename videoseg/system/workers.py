@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
 from videoseg.system.threads import granted_threads
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _MOST_THREADS = 8
 """Threads where nobody says how many; compressing does not keep more of them busy."""
@@ -23,6 +27,36 @@ def core_count() -> int:
 def usual_threads() -> int:
     """Threads to use where nobody says how many: those granted, else one for each core."""
     return min(granted_threads() or core_count(), _MOST_THREADS)
+
+
+class Team:
+    """Does one thing with many items in threads; the answers are in order.
+
+    Threads begin with the first call and end with ``close``, or when the team is forgotten.
+
+    Args:
+        name: What threads are called, for debuggers.
+        threads: How many; one does everything where it is asked for, without a thread.
+    """
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._name, self._threads = name, threads
+        self._pool: ThreadPoolExecutor | None = None
+
+    def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """What work makes of each item; an error is raised once all are done or dropped."""
+        waiting = list(items)
+        if self._threads < 2 or len(waiting) < 2:
+            return [work(item) for item in waiting]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, f"videoseg-{self._name}")
+        return list(self._pool.map(work, waiting))
+
+    def close(self) -> None:
+        """End the threads; a later call begins others."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
 
 
 class Workers:

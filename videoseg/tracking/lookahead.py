@@ -9,8 +9,10 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from videoseg.kernels.smoothing import smoothing_kernel
 from videoseg.motion.frame_pairs import MotionPrefetcher
 from videoseg.motion.shot_cuts import CutDetector
+from videoseg.system.workers import Team, usual_threads
 from videoseg.tracking.interpolation import interpolate
 from videoseg.tracking.online import OnlineTracker
 from videoseg.tracking.pending import PendingFrame, SmoothedInstance
@@ -50,6 +52,7 @@ class LookaheadTracker:
     _pending: deque[PendingFrame] = field(init=False, repr=False, default_factory=deque)
     _follower: OnlineTracker = field(init=False, repr=False)
     _prefetcher: MotionPrefetcher = field(init=False, repr=False)
+    _team: Team = field(init=False, repr=False)
     _smoothed: dict[Track, SmoothedInstance] = field(init=False, repr=False, default_factory=dict)
     _known: dict[Hashable, int] = field(init=False, repr=False, default_factory=dict)
 
@@ -58,6 +61,9 @@ class LookaheadTracker:
         self._follower = OnlineTracker(self.settings, with_trust=smooths)
         self._cuts = CutDetector(patience=min(2, self.settings.look_ahead))
         self._prefetcher = MotionPrefetcher(with_trust=smooths)
+        # Only compiled code lets other threads work meanwhile.
+        compiled = smooths and smoothing_kernel() is not None
+        self._team = Team("smoothing", usual_threads() if compiled else 1)
 
     def push(self, frame: Frame, detections: Detections | None) -> list[Scene]:
         """Take the next frame; give the Scenes that are now certain, in order."""
@@ -73,6 +79,7 @@ class LookaheadTracker:
         """Give the Scenes still held back; the stream ends."""
         scenes = [*self._take(self._cuts.flush(), at_end=True), *self._end_shot()]
         self._prefetcher.close()
+        self._team.close()
         return scenes
 
     def _take(self, verdicts: Iterable[bool], *, at_end: bool = False) -> list[Scene]:
@@ -173,12 +180,9 @@ class LookaheadTracker:
 
     def _scene(self, head: PendingFrame) -> Scene:
         """The Scene of a frame that is settled."""
-        smoothed = {
-            track: self._smooth(track, instance, head)
-            for track, instance in head.seen.items()
-            if self._is_object(track)
-        }
-        smoothed |= head.filled
+        objects = [track for track in head.seen if self._is_object(track)]
+        drawn = self._team.each(lambda track: self._smooth(track, head.seen[track], head), objects)
+        smoothed = dict(zip(objects, drawn, strict=True)) | head.filled
         self._smoothed = smoothed
         tracked = [
             TrackedInstance(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from videoseg.geometry.arrays import FloatMap
-from videoseg.motion.distance_fields import BAND, float32, on_edge, remapped
+from videoseg.geometry.arrays import FloatMap, Values
+from videoseg.motion.distance_fields import BAND, on_edge
+from videoseg.tracking.smoothing.contours import STILL, Affine, Warp, on_grid
 
 _FIT_POINTS = 150
-"""Edge cells that are looked at to fit one outline to another."""
-_AROUND = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)])
-"""A cell and its neighbours, x and y."""
+"""Edge cells that are looked at to fit one outline to another, about."""
 _FIT_LEAST = 6
 """Fewest edge cells that can tell an affine motion."""
 _FIT_ROUNDS = 3
@@ -21,36 +20,11 @@ _FIT_ROUNDS = 3
 _FIT_ENOUGH = 2.0
 """A round that moves the edge by less than this, pixels, is the last."""
 _FIT_SCALE = 4.0
-"""An edge this far off, pixels, counts 1/e in a round of fitting."""
+"""An edge this far off, pixels, counts about 1/e in a round of fitting."""
 _FIT_PRIOR = 0.002
 """How much evidence an edge cell must give before it moves the contour."""
-
-
-def fitted(contour: FloatMap, edge: Edge) -> FloatMap:
-    """A distance map moved, turned and scaled as a whole (affinely) on to another one.
-
-    Least squares over points of the other edge: there the map, read ``u(p)`` further on, ought
-    to be zero. Repeated while it moves much (Gauss-Newton). An affine motion has too few
-    degrees of freedom to follow jitter.
-
-    Args:
-        contour: float32 (h, w), pixels.
-        edge: Points of the other one's edge.
-    """
-    import cv2
-
-    to_contour = np.eye(3)
-    for _ in range(_FIT_ROUNDS):
-        step, moves = edge.step(contour, to_contour)
-        to_contour = to_contour @ step
-        if moves < _FIT_ENOUGH:
-            break
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    height, width = contour.shape
-    size = (width, height)
-    return float32(
-        cv2.warpAffine(contour, to_contour[:2], size, None, how, cv2.BORDER_CONSTANT, -BAND)
-    )
+_STEEPEST = 4.0
+"""Slopes of distances, pixels a cell, beyond which they are no longer believed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,19 +32,19 @@ class Edge:
     """Points along the edge of a distance map.
 
     Attributes:
-        values: float32 (P,), the map there, pixels.
-        around: float32 (P, 5, 2), x and y of each point and of the cells right, left, below and
-            above it.
-        terms: float64 (6, P), what an affine motion moves a point by for each of its parameters,
-            where positions run from -1 to 1: x, y, 1 across and the same down.
-        to_terms: float64 (3, 3), from cells to those positions.
+        values: float64 (P,), the map there, pixels.
+        x: float64 (P,), cells.
+        y: float64 (P,), cells.
+        unit: Half the longer side of the map, cells: positions from its middle are told in it.
+        middle: Of the map, x and y, cells.
         prior: How much evidence it takes to move anything.
     """
 
-    values: FloatMap
-    around: FloatMap
-    terms: npt.NDArray[np.float64]
-    to_terms: npt.NDArray[np.float64]
+    values: Values
+    x: Values
+    y: Values
+    unit: float
+    middle: tuple[float, float]
     prior: float
 
     @classmethod
@@ -80,47 +54,106 @@ class Edge:
         places = np.flatnonzero(on_edge(observed[1:-1, 1:-1], cell))
         rows, columns = np.divmod(places[:: max(1, len(places) // _FIT_POINTS)], max(1, width - 2))
         rows, columns = rows + 1, columns + 1
-        unit = max(height, width) / 2
-        to_terms = np.array(
-            [
-                [1 / unit, 0, (1 - width) / 2 / unit],
-                [0, 1 / unit, (1 - height) / 2 / unit],
-                [0, 0, 1],
-            ]
+        return cls(
+            observed[rows, columns].astype(np.float64),
+            columns.astype(np.float64),
+            rows.astype(np.float64),
+            max(height, width) / 2,
+            ((width - 1) / 2, (height - 1) / 2),
+            _FIT_PRIOR * cell**2,
         )
-        places = np.stack([columns, rows], axis=1)
-        positions = to_terms[:2, :2] @ places.T + to_terms[:2, 2:]
-        terms = np.ones((6, len(rows)))
-        terms[0:2] = terms[3:5] = positions
-        around = float32(places[:, None] + _AROUND)
-        return cls(observed[rows, columns], around, terms, to_terms, _FIT_PRIOR * cell**2)
 
-    def step(
-        self, contour: FloatMap, to_contour: npt.NDArray[np.float64]
-    ) -> tuple[npt.NDArray[np.float64], float]:
-        """The affine map (3, 3), in cells, that brings a map nearer once it is moved.
 
-        Returns:
-            The map from this edge's place to the contour's, before ``to_contour``, and how far it
-            moves the edge, pixels.
-        """
-        import cv2
+def fit(warp: Warp, edge: Edge) -> Affine:
+    """The affine motion, in cells, that brings another frame's outline on to an edge.
 
-        if len(self.values) < _FIT_LEAST:
-            return np.eye(3), 0.0
-        read = remapped(contour, float32(cv2.transform(self.around, to_contour[:2])), outside=-BAND)
-        apart = read[:, 0] - self.values
-        terms = self.terms.copy()
-        terms[:3] *= (read[:, 1] - read[:, 2]) / 2
-        terms[3:] *= (read[:, 3] - read[:, 4]) / 2
-        weight = np.exp(-np.square(apart / _FIT_SCALE)) * (np.abs(read[:, 0]) < BAND - 1)
-        if np.count_nonzero(weight) < _FIT_LEAST:
-            return np.eye(3), 0.0
-        weighted = terms * weight
-        normal = weighted @ terms.T
-        normal[np.diag_indices(6)] += self.prior * np.count_nonzero(weight)
-        found = np.linalg.solve(normal, weighted @ -apart)
-        step = np.eye(3)
-        step[:2] += found.reshape(2, 3) @ self.to_terms
-        moves = float(np.sqrt(np.mean(np.square(found @ terms))))
-        return step, moves
+    Least squares over points of the edge: there the other's map, read ``u(p)`` further on, ought
+    to be as the edge's. Repeated while it moves much (Gauss-Newton). An affine motion has too few
+    degrees of freedom to follow jitter.
+    """
+    to = STILL
+    for _ in range(_FIT_ROUNDS):
+        step, moves = _step(warp, edge, to)
+        to = _after(step, to)
+        if moves < _FIT_ENOUGH:
+            break
+    return to
+
+
+def _step(warp: Warp, edge: Edge, to: Affine) -> tuple[Affine, float]:
+    """One round: a motion before ``to``, and how far it moves the edge, pixels."""
+    count = len(edge.values)
+    if count < _FIT_LEAST:
+        return STILL, 0.0
+    # Each point, and the cells right, left, below and above it.
+    x = np.add.outer([0, 1, -1, 0, 0], edge.x)
+    y = np.add.outer([0, 0, 0, 1, -1], edge.y)
+    read, _ = warp.at(x, y, to)
+    apart = on_grid(read[0] - edge.values)
+    slope_x = np.clip((read[1] - read[2]) / 2, -_STEEPEST, _STEEPEST)
+    slope_y = np.clip((read[3] - read[4]) / 2, -_STEEPEST, _STEEPEST)
+    across = (edge.x - edge.middle[0]) / edge.unit
+    down = (edge.y - edge.middle[1]) / edge.unit
+    terms = on_grid(
+        np.stack(
+            [across * slope_x, down * slope_x, slope_x, across * slope_y, down * slope_y, slope_y]
+        )
+    )
+    squared = np.square(apart / _FIT_SCALE)
+    # exp(-squared), but for its tail, in sums and products alone.
+    weight = on_grid(1 / (1 + squared * (1 + squared * (0.5 + squared / 6))))
+    weight[np.abs(read[0]) >= BAND - 1] = 0
+    used = int(np.count_nonzero(weight))
+    if used < _FIT_LEAST:
+        return STILL, 0.0
+    weighted = terms * weight
+    normal, wanted = (weighted @ terms.T).tolist(), (weighted @ -apart).tolist()
+    for n in range(6):
+        normal[n][n] += edge.prior * used
+    a, b, c, d, e, f = _solved(normal, wanted)
+    moved = on_grid(
+        a * terms[0] + b * terms[1] + c * terms[2] + d * terms[3] + e * terms[4] + f * terms[5]
+    )
+    moves = float(np.sqrt((moved @ moved) / count))
+    (middle_x, middle_y), unit = edge.middle, edge.unit
+    step = (
+        1 + a / unit,
+        b / unit,
+        c - (a * middle_x + b * middle_y) / unit,
+        d / unit,
+        1 + e / unit,
+        f - (d * middle_x + e * middle_y) / unit,
+    )
+    return step, moves
+
+
+def _after(first: Affine, then: Affine) -> Affine:
+    """One motion, then another."""
+    a, b, c, d, e, f = first
+    p, q, r, s, t, u = then
+    return (
+        p * a + q * d,
+        p * b + q * e,
+        p * c + q * f + r,
+        s * a + t * d,
+        s * b + t * e,
+        s * c + t * f + u,
+    )
+
+
+def _solved(matrix: list[list[float]], wanted: Sequence[float]) -> list[float]:
+    """Solution of a small symmetric positive system, by elimination in a fixed order."""
+    rows = [[*row, value] for row, value in zip(matrix, wanted, strict=True)]
+    size = len(rows)
+    for k in range(size):
+        for i in range(k + 1, size):
+            share = rows[i][k] / rows[k][k]
+            for j in range(k + 1, size + 1):
+                rows[i][j] -= share * rows[k][j]
+    found = [0.0] * size
+    for k in reversed(range(size)):
+        rest = rows[k][size]
+        for j in range(k + 1, size):
+            rest -= rows[k][j] * found[j]
+        found[k] = rest / rows[k][k]
+    return found

@@ -11,12 +11,16 @@ nothing is drawn.
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
-from videoseg.geometry.arrays import ByteMap, FloatMap
+from videoseg.geometry.arrays import ByteMap, FloatMap, Indices, Values
+from videoseg.kernels import smoothing as kernels
+from videoseg.kernels.library import address
+from videoseg.kernels.smoothing import SmoothingKernel, smoothing_kernel
 from videoseg.motion.distance_fields import (
     BAND,
     Field,
@@ -24,13 +28,18 @@ from videoseg.motion.distance_fields import (
     distances,
     float32,
     grain,
-    magnified,
     mask_in_window,
-    sampled,
     windowed,
 )
-from videoseg.tracking.smoothing.affine_fit import Edge, fitted
-from videoseg.tracking.smoothing.jitter import Jitter, NeighbourPair, WarpedContour
+from videoseg.tracking.smoothing.affine_fit import Edge, fit
+from videoseg.tracking.smoothing.contours import (
+    EdgeBand,
+    Warp,
+    WarpedContour,
+    bilinear,
+    warp_scales,
+)
+from videoseg.tracking.smoothing.jitter import Jitter, NeighbourPair
 from videoseg.types import Bitmap, Box, Mask
 
 MEMORY = 4.0
@@ -45,15 +54,17 @@ class Observation:
         mask: Its pixels.
         inside: uint8 (h, w), the same in the window, 0 or 1.
         field: Signed distances in the window, on the grid that its size asks for.
-        room: float32 of the grid's size, 0 to 1: how far both sides of an edge reach. What is thin
-            on one frame is not where it is on the next, so no frame tells of another there.
-        blurred: float32 of the grid's size, its distances, blurred as being moved blurs.
+        band: The cells near its edge.
+        room: float32 (B,), 0 to 1: how far both sides of an edge reach. What is thin on one frame
+            is not where it is on the next, so no frame tells of another there.
+        blurred: float32 (B,), its distances, blurred as being moved blurs.
         edge: Points of its edge.
     """
 
     mask: Mask
     inside: ByteMap
     field: Field
+    band: EdgeBand
     room: FloatMap
     blurred: FloatMap
     edge: Edge
@@ -67,8 +78,9 @@ class Observation:
         values = _coarse(mask, box, inside)
         field = Field(box, values, mask.frame_width, mask.frame_height)
         blurred = float32(cv2.GaussianBlur(values, (3, 3), _MOVING_BLURS))
-        room, edge = _room(values, field.cell), Edge.of(values, field.cell)
-        return cls(mask, inside, field, room, blurred, edge)
+        band, edge = EdgeBand.of(values, field.cell), Edge.of(values, field.cell)
+        room = _room(values, field.cell).ravel()[band.at]
+        return cls(mask, inside, field, band, room, blurred.ravel()[band.at], edge)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,11 +134,7 @@ def smooth_mask(
     if following is not None:
         after = _compared(following[0].field, following[1], observation)
     jitter, neighbours = _known(state, motion, before, after, observation, back)
-    values = observation.field.values
-    if before is not None:
-        worth = before.sure * np.float32(MEMORY * strength)
-        values = values + before.off * (worth / (1 + worth))
-    field = dataclasses.replace(observation.field, values=values)
+    field = observation.field if before is None else _updated(observation, before, strength)
     result = SmootherState(field, observation, before, jitter)
     contours = [each for each in (before, after) if each is not None]
     shift = jitter.shift(contours, neighbours, strength)
@@ -152,33 +160,61 @@ def _known(
         return Jitter(), None
     then = state.observation
     if before is not None and after is not None:
-        field, expected = observation.field, _expected_error(then, observation, motion)
-        neighbours = NeighbourPair.of(before, after, field.values, field.cell)
+        expected = _expected_error(then, observation, motion)
+        neighbours = NeighbourPair.of(before, after, observation.band)
         return state.jitter.learned(neighbours, expected), neighbours
     if state.contour is None or back is None:
         return state.jitter, None
-    late = NeighbourPair.of(
-        state.contour, _compared(observation.field, back, then), then.field.values, then.field.cell
-    )
+    late = NeighbourPair.of(state.contour, _compared(observation.field, back, then), then.band)
     return state.jitter.learned(late, _expected_error(then, observation, back)), None
 
 
 def _compared(other: Field, motion: Motion, observation: Observation) -> WarpedContour:
     """An outline of another frame, moved to the present one and held against it."""
-    import cv2
-
-    shape = observation.field.values.shape
-    evidence = magnified(motion.evidence, motion.flow, observation.field.box, shape)
+    kernel = smoothing_kernel()
+    if kernel is not None:
+        return _compiled(kernel, other, motion, observation)
+    warp = Warp.of(other, motion, observation.field)
+    rows, columns = np.divmod(observation.band.at, observation.band.shape[1])
+    moved, trust = warp.at(
+        columns.astype(np.float64), rows.astype(np.float64), fit(warp, observation.edge)
+    )
     # Moving blurs. What is held against it is blurred as much, or every bump would look worn.
-    off = fitted(sampled(other, evidence, motion.flow), observation.edge) - observation.blurred
+    off = float32(moved) - observation.blurred
     # Tukey's biweight: what is out of reach has no weight.
     near = np.square(np.maximum(1 - np.square(off * np.float32(1 / BAND)), 0))
-    near *= observation.room
-    return WarpedContour(off, near, float32(cv2.extractChannel(evidence, 2)))
+    return WarpedContour(off, near * observation.room, float32(trust))
 
 
-_MOVING_BLURS = 0.6
-"""Standard deviation of what is blurred by being moved and fitted, cells."""
+def _compiled(
+    kernel: SmoothingKernel, other: Field, motion: Motion, observation: Observation
+) -> WarpedContour:
+    """As ``_compared``."""
+    evidence, edge, band = motion.evidence, observation.edge, observation.band
+    scales = warp_scales(other, motion, observation.field)
+    warp = kernels.Warp(
+        *(address(other.values), *other.values.shape),
+        *(address(evidence), *evidence.shape[:2]),
+        *((ctypes.c_double * 4)(*each) for each in scales),
+    )
+    points = kernels.Edge(
+        *map(address, (edge.values, edge.x, edge.y)),
+        *(len(edge.values), edge.unit, *edge.middle, edge.prior),
+    )
+    room, blurred = observation.room, observation.blurred
+    return WarpedContour(*kernel.compared(warp, points, band.at, band.shape[1], room, blurred))
+
+
+def _updated(observation: Observation, before: WarpedContour, strength: float) -> Field:
+    """The outline as it is known with the present one."""
+    worth = before.sure * np.float32(MEMORY * strength)
+    values = observation.field.values.copy()
+    values.ravel()[observation.band.at] += before.off * (worth / (1 + worth))
+    return dataclasses.replace(observation.field, values=values)
+
+
+_MOVING_BLURS = 0.45
+"""Standard deviation of what is blurred by being moved, cells."""
 _SOFT = 3
 """Side, cells, of the squares whose coverage tells where in a cell an edge lies. Odd."""
 
@@ -267,26 +303,53 @@ _MOVING_ERROR = 0.1
 
 
 def _moved_edge(observation: Observation, shift: FloatMap) -> Bitmap | None:
-    """The pixels of a window with their edge moved outwards by ``shift`` pixels, on its grid.
+    """The pixels of a window with their edge moved outwards by ``shift`` pixels, on its band.
 
     Returns:
         bool (h, w), or None where no pixel changes sides.
     """
     import cv2
 
-    if max(shift.max(), -shift.min()) < _LEAST_SHIFT:
+    shape, at = observation.band.shape, observation.band.at
+    kernel = smoothing_kernel()
+    if kernel is not None:
+        made = observation.inside.copy()
+        values = observation.field.values
+        changed = kernel.moved_edge(values, at, shift, _LEAST_SHIFT, made)
+        return made.view(np.bool_) if changed else None
+    how_far = np.zeros(shape, np.float32)
+    how_far.ravel()[at] = shift
+    # Where an edge moves by so much that a pixel may change sides, and the cells around that.
+    moves = np.abs(how_far) > np.float32(_LEAST_SHIFT)
+    if not moves.any():
         return None
+    around = cv2.dilate(moves.view(np.uint8), np.ones((3, 3), np.uint8))
     height, width = observation.inside.shape
-    size = (width, height)
-    moved = cv2.resize(observation.field.values + shift, size, interpolation=cv2.INTER_LINEAR)
-    how_far = cv2.resize(shift, size, interpolation=cv2.INTER_LINEAR)
+    row_of, column_of = (
+        np.arange(size) * cells // size for size, cells in ((height, shape[0]), (width, shape[1]))
+    )
+    y, x = np.nonzero(np.asarray(around)[row_of[:, None], column_of])
+    moved = _between_cells(observation.field.values + how_far, y, x, (height, width))
+    far = _between_cells(how_far, y, x, (height, width))
     inside = observation.inside.view(np.bool_)
-    now_in = np.asarray(moved > 0)
+    was_in, now_in = inside[y, x], moved > 0
     # A pixel only changes sides the way that the edge moves.
-    leaves = inside & ~now_in & np.asarray(how_far < -_LEAST_SHIFT)
-    enters = now_in & ~inside & np.asarray(how_far > _LEAST_SHIFT)
-    changes = leaves | enters
-    return inside ^ changes if changes.any() else None
+    changes = (was_in & ~now_in & (far < -_LEAST_SHIFT)) | (now_in & ~was_in & (far > _LEAST_SHIFT))
+    if not changes.any():
+        return None
+    bitmap = inside.copy()
+    bitmap[y, x] ^= changes
+    return bitmap
+
+
+def _between_cells(values: FloatMap, y: Indices, x: Indices, size: tuple[int, int]) -> Values:
+    """What a map on a window's grid is at some of its (height, width) pixels, float64."""
+    (rows, columns), (height, width) = values.shape, size
+    return bilinear(
+        values,
+        (x + 0.5) * (columns / width) - 0.5,
+        (y + 0.5) * (rows / height) - 0.5,
+    )
 
 
 _LEAST_SHIFT = 0.25

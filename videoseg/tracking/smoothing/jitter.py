@@ -24,8 +24,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from videoseg.geometry.arrays import FloatMap
-from videoseg.motion.distance_fields import BAND, float32, on_edge
+from videoseg.geometry.arrays import FloatMap, Indices, Values
+from videoseg.kernels.smoothing import SmoothingKernel, smoothing_kernel
+from videoseg.motion.distance_fields import BAND, float32
+from videoseg.tracking.smoothing.contours import EdgeBand, WarpedContour, on_grid
 
 JITTER_EMA = 0.3
 """Weight of each frame in the moving averages of an object's jitter."""
@@ -46,72 +48,95 @@ _LIKE_THE_REST = 20.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WarpedContour:
-    """An outline of another frame, moved to the present one and held against it.
-
-    Attributes:
-        off: float32 (h, w), how far outside the present one it is, pixels.
-        near: float32 (h, w), 0 to 1: less the further it is, and the thinner what it borders.
-        trust: float32 (h, w), 0 to 1: how far the picture confirms its motion.
-    """
-
-    off: FloatMap
-    near: FloatMap
-    trust: FloatMap
-
-    @property
-    def sure(self) -> FloatMap:
-        """How much it tells of the object, 0 to 1."""
-        return self.near * self.trust
-
-    @property
-    def weight(self) -> FloatMap:
-        """How much it counts where the edge is drawn, 0 to 1: more than it tells."""
-        return self.near * np.sqrt(self.trust)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class NeighbourPair:
-    """The past and the next outline along the present edge.
+    """What the past and the next outline, held together, tell along the present edge.
 
     Attributes:
-        mean: float32 (h, w), how far outside the present one they are on average, pixels.
-        half: float32 (h, w), half of how much further the past one is.
-        sure: float32 (h, w), how much a place tells of the object; 0 away from the edge.
-        weight: float32 (h, w), how much it counts; 0 away from the edge.
-        coverage: Mean of ``sure`` along the edge.
-        window: Cells across the squares that are looked at as a whole.
+        total: Cells of the edge that tell of the object, each by as much as it does.
+        coverage: The same as a share of the edge's cells.
+        variance: Of the edge's jitter, square pixels, times ``total``.
+        error: Variance of the mean of past and next about the true edge, the same.
+        local_error: float64 (B,), sums of that variance about each cell of the band,
+        local_weight: and of what the cells count that it was summed over.
         cell: Pixels of a cell.
     """
 
-    mean: FloatMap
-    half: FloatMap
-    sure: FloatMap
-    weight: FloatMap
+    total: float
     coverage: float
-    window: int
+    variance: float
+    error: float
+    local_error: Values
+    local_weight: Values
     cell: float
 
     @classmethod
-    def of(
-        cls, before: WarpedContour, after: WarpedContour, edge: FloatMap, cell: float
-    ) -> NeighbourPair:
-        """Two contours, with the present distances to the edge, pixels, on cells of ``cell`` px."""
-        mean = (before.off + after.off) * np.float32(0.5)
-        half = (before.off - after.off) * np.float32(0.5)
-        there = on_edge(edge, cell)
-        tells = there & (np.abs(before.off) < _FAR) & (np.abs(after.off) < _FAR)
-        sure = np.sqrt(before.sure * after.sure) * tells
-        weight = np.sqrt(before.weight * after.weight) * tells
-        coverage = float(sure.sum()) / max(1, int(np.count_nonzero(there)))
-        return cls(mean, half, sure, weight, coverage, 2 * round(AROUND / cell) + 1, cell)
+    def of(cls, before: WarpedContour, after: WarpedContour, band: EdgeBand) -> NeighbourPair:
+        """Two contours in the band of the present edge."""
+        kernel = smoothing_kernel()
+        if kernel is not None:
+            return cls._compiled(kernel, before, after, band)
+        there = np.flatnonzero(band.on_edge)
+        one, other = (
+            WarpedContour(each.off[there], each.near[there], each.trust[there])
+            for each in (before, after)
+        )
+        mean = on_grid((one.off + other.off) * np.float32(0.5))
+        half = on_grid((one.off - other.off) * np.float32(0.5))
+        tells = (np.abs(one.off) < _FAR) & (np.abs(other.off) < _FAR)
+        sure = on_grid(np.sqrt(one.sure * other.sure)) * tells
+        weight = on_grid(np.sqrt(one.weight * other.weight)) * tells
+        total = float(sure.sum())
 
-    def around(self, values: FloatMap) -> FloatMap:
-        """Sums of values about each place."""
+        around = _Sums(band, there)
+        whole = around(sure, there) + 1e-3
+        alike = around(on_grid(sure * mean), there) / whole
+        unlike = around(on_grid(sure * half), there) / whole
+        variance = on_grid(sure * (np.square(mean - alike) - np.square(half - unlike))).sum()
+        error = on_grid(sure * np.square(half)).sum()
+        return cls(
+            total,
+            total / max(1, len(there)),
+            float(variance),
+            float(error),
+            around(on_grid(weight * np.square(half))),
+            around(weight),
+            band.cell,
+        )
+
+    @classmethod
+    def _compiled(
+        cls, kernel: SmoothingKernel, before: WarpedContour, after: WarpedContour, band: EdgeBand
+    ) -> NeighbourPair:
+        contours = ((each.off, each.near, each.trust) for each in (before, after))
+        (total, there, variance, error), local = kernel.pair(
+            *contours, band.at, band.on_edge, band.shape, _reach(band), float(_FAR)
+        )
+        return cls(total, total / max(1, there), variance, error, *local, band.cell)
+
+
+def _reach(band: EdgeBand) -> int:
+    """Cells to either side in the squares that are looked at as a whole."""
+    return round(AROUND / band.cell)
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Sums of values of edge cells in the squares about cells of the band."""
+
+    band: EdgeBand
+    there: Indices
+
+    def __call__(self, values: Values, places: Indices | None = None) -> Values:
+        """The sums about some cells of the band, or all."""
         import cv2
 
-        square = (self.window, self.window)
-        return float32(cv2.boxFilter(values, -1, square, normalize=False))
+        spread = np.zeros(self.band.shape)
+        spread.ravel()[self.band.at[self.there]] = values
+        side = 2 * _reach(self.band) + 1
+        border = cv2.BORDER_CONSTANT
+        sums = cv2.boxFilter(spread, -1, (side, side), normalize=False, borderType=border)
+        at = self.band.at if places is None else self.band.at[places]
+        return np.asarray(sums, np.float64).ravel()[at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +160,10 @@ class Jitter:
             neighbours: The past and the next outline.
             expected: The error that the motion is expected to make, square pixels.
         """
-        sure = neighbours.sure
-        total = float(sure.sum())
+        total = neighbours.total
         if total < 1:
             return self
-        whole = neighbours.around(sure) + np.float32(1e-3)
-        mean = neighbours.mean - neighbours.around(sure * neighbours.mean) / whole
-        half = neighbours.half - neighbours.around(sure * neighbours.half) / whole
-        variance = float((sure * (np.square(mean) - np.square(half))).sum()) / total
-        error = float((sure * np.square(neighbours.half)).sum()) / total
+        variance, error = neighbours.variance / total, neighbours.error / total
         if self.variance is None:
             return Jitter(variance, error, expected)
         return Jitter(
@@ -152,40 +172,42 @@ class Jitter:
             self.expected + JITTER_EMA * (expected - self.expected),
         )
 
-    def shift(
-        self, contours: Sequence[WarpedContour], neighbours: NeighbourPair | None, strength: float
-    ) -> FloatMap | None:
-        """How far the edge is to be moved outwards, pixels; None for not at all.
-
-        Args:
-            contours: The past and the next outline, or the one of them that there is, or none.
-            neighbours: Both of them.
-            strength: 0 for nothing, 1 for the most.
-        """
-        if not contours or self.variance is None:
-            return None
+    def _believed(self, neighbours: NeighbourPair | None) -> float:
+        """How much of an edge's errors is jitter and not motion, square pixels."""
+        if self.variance is None:
+            return 0.0
         # The variance is a small difference where the errors are large: it is believed less then.
         variance = max(self.variance, 0.0)
         believed = variance * min(1.0, variance / max(self.error, 1e-6))
         if neighbours is not None:
             wavers = max(0.0, self.error - variance / 2 - self.expected)
             believed += WOBBLE * neighbours.coverage * wavers
-        if believed <= 0:
+        return believed
+
+    def shift(
+        self, contours: Sequence[WarpedContour], neighbours: NeighbourPair | None, strength: float
+    ) -> FloatMap | None:
+        """How far the edge is to be moved outwards, float32 (B,), pixels; None for not at all.
+
+        Args:
+            contours: The past and the next outline, or the one of them that there is, or none.
+            neighbours: Both of them.
+            strength: 0 for nothing, 1 for the most.
+        """
+        believed = self._believed(neighbours)
+        if not contours or believed <= 0:
             return None
-        wanted = np.float32(GAIN * strength * believed)
+        wanted = GAIN * strength * believed
         # One contour alone errs twice as much as the mean of both.
-        error = np.float32(2 * self.error) if neighbours is None else self._error_about(neighbours)
+        error = 2 * self.error if neighbours is None else self._error_about(neighbours)
         pull, weights = np.zeros_like(contours[0].off), np.full_like(contours[0].off, CERTAIN)
         for contour in contours:
             weight = contour.weight
             pull += contour.off * weight
             weights += weight
-        share = np.float32(MOST) * wanted / (wanted + error + np.float32(1e-6))
-        return float32(pull / weights * share)
+        return float32(pull / weights * (MOST * wanted / (wanted + error + 1e-6)))
 
-    def _error_about(self, neighbours: NeighbourPair) -> FloatMap:
+    def _error_about(self, neighbours: NeighbourPair) -> Values:
         """The errors' variance about each place, which is told by few pixels of outline."""
-        rest = np.float32(_LIKE_THE_REST / neighbours.cell)
-        half = neighbours.around(neighbours.weight * np.square(neighbours.half))
-        found = half + rest * np.float32(self.error)
-        return float32(found / (neighbours.around(neighbours.weight) + rest))
+        rest = _LIKE_THE_REST / neighbours.cell
+        return (neighbours.local_error + rest * self.error) / (neighbours.local_weight + rest)

@@ -1,0 +1,38 @@
+"""Finds the compiled library, once."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from videoseg.kernels.build import LIBRARY
+
+OFF = "VIDEOSEG_NO_KERNELS"
+"""Set to anything, this variable has all done by the Python code."""
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """The compiled kernels; None where there are none, or they are not wanted."""
+    path = Path(__file__).with_name(LIBRARY)
+    if os.environ.get(OFF) or not path.exists():
+        return None
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        logging.getLogger(__name__).warning(
+            "the compiled part of videoseg cannot be loaded, so it runs slower: %s; "
+            "install videoseg anew to have it compiled",
+            error,
+        )
+        return None
+
+
+def address(values: Any) -> int:
+    """Where the numbers of an array are; it must be contiguous and stay alive meanwhile."""
+    assert values.flags.c_contiguous  # noqa: S101
+    return int(values.ctypes.data)

@@ -1,0 +1,33 @@
+"""Calls ``rings.c``; see ``videoseg/outlines/trace.py`` for what is computed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from ctypes import c_int64, c_void_p
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.kernels.library import address, library
+
+Indices = npt.NDArray[np.int64]
+
+
+@functools.cache
+def cycles_kernel() -> Callable[[Indices], tuple[Indices, Indices]] | None:
+    """What finds the cycles of a permutation; None where it is not compiled."""
+    compiled = library()
+    if compiled is None:
+        return None
+    call = compiled.videoseg_cycles
+    call.restype = c_int64
+    call.argtypes = [c_void_p, c_int64, c_void_p, c_void_p]
+
+    def cycles(following: Indices) -> tuple[Indices, Indices]:
+        after = following.copy()
+        order, starts = np.empty_like(after), np.empty(len(after) + 1, np.int64)
+        count = call(address(after), len(after), address(order), address(starts))
+        return order, starts[: count + 1]
+
+    return cycles

@@ -1,0 +1,164 @@
+"""Outlines of other frames, moved to the present one and held against it, near its edge.
+
+What is computed here is computed again in ``videoseg/kernels/smoothing.c``, number by number: where
+the order of a sum could tell, what is summed is on a grid (``on_grid``), so that sums are exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from videoseg.geometry.arrays import Flags, FloatMap, Values
+from videoseg.motion.distance_fields import BAND, Field, Motion, on_edge
+
+Affine: TypeAlias = tuple[float, float, float, float, float, float]
+"""x = a x + b y + c and y = d x + e y + f."""
+STILL: Affine = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+"""Moves nothing."""
+_GRID = 4096
+"""Parts of 1 to which numbers are rounded before they are summed."""
+
+
+def on_grid(values: npt.NDArray[np.floating]) -> Values:
+    """Numbers to the nearest 1 / 4096: sums of them, and of their products, are exact."""
+    return np.rint(values.astype(np.float64) * _GRID) * (1 / _GRID)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeBand:
+    """The cells of a grid that lie near an edge, row by row.
+
+    Attributes:
+        shape: Rows and columns of the grid.
+        cell: Pixels of a cell.
+        at: int32 (B,), positions in the grid.
+        on_edge: bool (B,), through which the edge runs, or close by.
+    """
+
+    shape: tuple[int, int]
+    cell: float
+    at: npt.NDArray[np.int32]
+    on_edge: Flags
+
+    @classmethod
+    def of(cls, values: FloatMap, cell: float) -> EdgeBand:
+        """The band of signed distances, float32 (h, w), pixels."""
+        at = np.flatnonzero(np.abs(values) < BAND).astype(np.int32)
+        return cls((values.shape[0], values.shape[1]), cell, at, on_edge(values.ravel()[at], cell))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WarpedContour:
+    """An outline of another frame, moved to the present one, in the band of its edge.
+
+    Attributes:
+        off: float32 (B,), how far outside the present one it is, pixels.
+        near: float32 (B,), 0 to 1: less the further it is, and the thinner what it borders.
+        trust: float32 (B,), 0 to 1: how far the picture confirms its motion.
+    """
+
+    off: FloatMap
+    near: FloatMap
+    trust: FloatMap
+
+    @property
+    def sure(self) -> FloatMap:
+        """How much it tells of the object, 0 to 1."""
+        return self.near * self.trust
+
+    @property
+    def weight(self) -> FloatMap:
+        """How much it counts where the edge is drawn, 0 to 1: more than it tells."""
+        return self.near * np.sqrt(self.trust)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Warp:
+    """Where cells of the present grid lie in a field of another frame.
+
+    Attributes:
+        padded: float32, that field's values with one cell around them, and one more behind.
+        evidence: float32 (h, w, 3), of the motion between the frames.
+        to_flow: From the present cells to pixels of the flow: scale and shift across, and down.
+        to_cells: From those to the cells of the other field, the same.
+    """
+
+    padded: FloatMap
+    evidence: FloatMap
+    to_flow: tuple[float, float, float, float]
+    to_cells: tuple[float, float, float, float]
+
+    @classmethod
+    def of(cls, other: Field, motion: Motion, present: Field) -> Warp:
+        """From the present field to another one, by the motion seen from the present frame."""
+        return cls(
+            np.pad(other.values, (1, 2), constant_values=-BAND),
+            motion.evidence,
+            *warp_scales(other, motion, present),
+        )
+
+    def at(self, x: Values, y: Values, to: Affine) -> tuple[Values, Values]:
+        """The other field's distances at places, in cells, moved by ``to``; and trust there."""
+        a, b, c, d, e, f = to
+        scale_x, shift_x, scale_y, shift_y = self.to_flow
+        trust_and_place = bilinear(
+            self.evidence,
+            (a * x + b * y + c) * scale_x + shift_x,
+            (d * x + e * y + f) * scale_y + shift_y,
+        )
+        scale_x, shift_x, scale_y, shift_y = self.to_cells
+        column = trust_and_place[..., 0] * scale_x + shift_x
+        row = trust_and_place[..., 1] * scale_y + shift_y
+        rows, columns = (size - 3 for size in self.padded.shape)
+        column, row = np.clip(column, -1, columns) + 1, np.clip(row, -1, rows) + 1
+        return bilinear(self.padded, column, row), trust_and_place[..., 2]
+
+
+Scales: TypeAlias = tuple[float, float, float, float]
+
+
+def warp_scales(other: Field, motion: Motion, present: Field) -> tuple[Scales, Scales]:
+    """``Warp.to_flow`` and ``Warp.to_cells``."""
+    flow = motion.flow
+    (x1, y1, x2, y2), (rows, columns) = present.box, present.values.shape
+    cell_x, cell_y = (x2 - x1) / columns, (y2 - y1) / rows
+    to_flow = (
+        cell_x / flow.scale_x,
+        (cell_x / 2 + x1) / flow.scale_x - 0.5,
+        cell_y / flow.scale_y,
+        (cell_y / 2 + y1) / flow.scale_y - 0.5,
+    )
+    (x1, y1, x2, y2), (rows, columns) = other.box, other.values.shape
+    to_x, to_y = columns / (x2 - x1), rows / (y2 - y1)
+    to_cells = (
+        flow.scale_x * to_x,
+        (0.5 * flow.scale_x - x1) * to_x - 0.5,
+        flow.scale_y * to_y,
+        (0.5 * flow.scale_y - y1) * to_y - 0.5,
+    )
+    return to_flow, to_cells
+
+
+def bilinear(values: FloatMap, x: Values, y: Values) -> Values:
+    """Values (h, w) or (h, w, C) at places, as at the border beyond it; float64."""
+    height, width = values.shape[:2]
+    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
+    left, top = x.astype(np.int64), y.astype(np.int64)
+    across, down = x - left, y - top
+    corner = top * width + left
+    to_right = (left < width - 1).astype(np.int64)
+    to_below = (top < height - 1) * np.int64(width)
+    if values.ndim == 3:
+        across, down = across[..., None], down[..., None]
+    flat = values.reshape(height * width, *values.shape[2:])
+
+    def row(start: npt.NDArray[np.int64]) -> Values:
+        one = flat.take(start, axis=0).astype(np.float64)
+        return one + across * (flat.take(start + to_right, axis=0) - one)
+
+    upper = row(corner)
+    return upper + down * (row(corner + to_below) - upper)
