@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 
 import cv2
@@ -12,16 +13,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from videoseg.kernels.library import library
+from videoseg.formats import svg_path
+from videoseg.kernels.build import LIBRARY, build
+from videoseg.kernels.path_text import path_text_of
+from videoseg.kernels.rings import cycles_of
+from videoseg.kernels.smoothing import SmoothingKernel
 from videoseg.motion.distance_fields import Motion
 from videoseg.motion.flow import Flow
 from videoseg.outlines import trace as traced
 from videoseg.tracking.smoothing import blend, jitter
 from videoseg.tracking.smoothing.jitter import Jitter
-from videoseg.types import Bitmap, Mask
+from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Shape
 
 WIDTH, HEIGHT = 480, 270
-pytestmark = pytest.mark.skipif(library() is None, reason="needs a C compiler")
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The kernels as they are now, whatever is installed."""
+    folder = tmp_path_factory.mktemp("kernels")
+    trouble = build(folder)
+    if trouble is not None:
+        pytest.skip(f"needs a C compiler: {trouble}")
+    return ctypes.CDLL(str(folder / LIBRARY))
+
+
+def use(patch: pytest.MonkeyPatch, kernel: SmoothingKernel | None) -> None:
+    for module in (blend, jitter):
+        patch.setattr(module, "smoothing_kernel", lambda: kernel)
 
 
 def blob(rng: np.random.Generator, size: float, place: tuple[float, float]) -> Mask:
@@ -70,10 +89,12 @@ def steps(seed: int, size: float) -> list[object]:
 
 @pytest.mark.parametrize("size", [4, 20, 60, 150, 400])
 @pytest.mark.parametrize("seed", range(4))
-def test_smoothing(seed: int, size: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_smoothing(
+    seed: int, size: float, library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, SmoothingKernel(library))
     compiled = steps(seed, size)
-    for module in (blend, jitter):
-        monkeypatch.setattr(module, "smoothing_kernel", lambda: None)
+    use(monkeypatch, None)
     assert compiled == steps(seed, size)
 
 
@@ -82,12 +103,42 @@ def test_edges_of_these_masks_are_moved() -> None:
 
 
 @given(arrays.arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))))
-def test_tracing(bitmap: Bitmap) -> None:
+def test_tracing(library: ctypes.CDLL, bitmap: Bitmap) -> None:
     bitmap[0, 0] = True
-    compiled = traced.trace([bitmap])
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(traced, "cycles_kernel", lambda: cycles_of(library))
+        compiled = traced.trace([bitmap])
         patch.setattr(traced, "cycles_kernel", lambda: None)
         python = traced.trace([bitmap])
     for field in dataclasses.fields(compiled):
         one: npt.NDArray[np.int64] = getattr(compiled, field.name)
         np.testing.assert_array_equal(one, getattr(python, field.name))
+
+
+coordinates = st.integers(-300, 300).map(lambda units: units / 10) | st.floats(-1e9, 1e9, width=32)
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> Shape:
+    """Rings of lines, and of curves, some of which lines can be, or mirror the one before."""
+    rings: list[Polygon | Bezier] = []
+    for _ in range(draw(st.integers(0, 3))):
+        count = draw(st.integers(3, 8))
+        few = draw(st.sampled_from([st.integers(-2, 2).map(float), coordinates]))
+        if draw(st.booleans()):
+            values = draw(st.lists(few, min_size=2 * count, max_size=2 * count))
+            rings.append(Polygon(np.array(values, np.float32).reshape(-1, 2)))
+        else:
+            values = draw(st.lists(few, min_size=6 * count, max_size=6 * count))
+            rings.append(Bezier(np.array(values, np.float32).reshape(-1, 3, 2)))
+    return Shape(tuple(Part(ring) for ring in rings))
+
+
+@given(shapes(), st.integers(0, 6), st.booleans())
+def test_path_data(library: ctypes.CDLL, shape: Shape, precision: int, uniform: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(svg_path, "path_kernel", lambda: path_text_of(library))
+        compiled = svg_path.format_path(shape, precision=precision, uniform=uniform)
+        patch.setattr(svg_path, "path_kernel", lambda: None)
+        python = svg_path.format_path(shape, precision=precision, uniform=uniform)
+    assert compiled == python

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy.optimize
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -417,3 +418,13 @@ def test_pairs_that_compete_are_chosen_together() -> None:
     assert best_pairs(worth) == [(0, 1), (1, 0), (2, 2)]
     assert best_pairs(np.array([[0.0, 0.9], [0.0, 0.0]])) == [(0, 1)]
     assert best_pairs(np.zeros((2, 3))) == []
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_pairs_are_those_of_a_solver(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = rng.integers(1, 9, 2)
+    worth = rng.uniform(0, 2, shape) * (rng.uniform(size=shape) < rng.uniform(0.1, 1))
+    rows, columns = scipy.optimize.linear_sum_assignment(worth, maximize=True)
+    wanted = zip(rows.tolist(), columns.tolist(), strict=True)
+    assert best_pairs(worth) == sorted(pair for pair in wanted if worth[pair] > 0)

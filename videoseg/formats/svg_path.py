@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from videoseg.errors import PathDataError
 from videoseg.formats.decimals import decimal_text
+from videoseg.kernels.path_text import path_kernel
 from videoseg.types import Bezier, Polygon, Ring, Shape
 
 _Point = tuple[float, float]
@@ -83,6 +84,9 @@ def format_path(shape: Shape, *, precision: int = 1, uniform: bool = False) -> s
     sizes = np.array(
         [len(ring.points if isinstance(ring, Polygon) else ring.segments) for ring in rings]
     )
+    compiled = path_kernel()
+    if compiled is not None:
+        return compiled(units, sizes, precision, uniform)
     lasts = np.cumsum(sizes) - 1
     firsts = lasts - sizes + 1
     letters, numbers, used = _commands_of(units, firsts, lasts, uniform=uniform)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from ctypes import c_int64, c_void_p
+from ctypes import CDLL, c_int64, c_void_p
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,18 @@ from videoseg.kernels.library import address, library
 Indices = npt.NDArray[np.int64]
 
 
+Cycles = Callable[[Indices], tuple[Indices, Indices]]
+
+
 @functools.cache
-def cycles_kernel() -> Callable[[Indices], tuple[Indices, Indices]] | None:
+def cycles_kernel() -> Cycles | None:
     """What finds the cycles of a permutation; None where it is not compiled."""
     compiled = library()
-    if compiled is None:
-        return None
+    return None if compiled is None else cycles_of(compiled)
+
+
+def cycles_of(compiled: CDLL) -> Cycles:
+    """What finds the cycles of a permutation, of a library."""
     call = compiled.videoseg_cycles
     call.restype = c_int64
     call.argtypes = [c_void_p, c_int64, c_void_p, c_void_p]

@@ -62,6 +62,9 @@ class SmoothingKernel:
 
     compiled: ctypes.CDLL
 
+    def __post_init__(self) -> None:
+        _declare(self.compiled)
+
     def compared(
         self,
         warp: Warp,
@@ -137,15 +140,15 @@ class SmoothingKernel:
 def smoothing_kernel() -> SmoothingKernel | None:
     """The compiled functions; None where there are none."""
     compiled = library()
-    return None if compiled is None else SmoothingKernel(_typed(compiled))
+    return None if compiled is None else SmoothingKernel(compiled)
 
 
 def _no_memory() -> Any:
     raise MemoryError
 
 
-def _typed(compiled: ctypes.CDLL) -> ctypes.CDLL:
-    """The library, told what its functions take."""
+def _declare(compiled: ctypes.CDLL) -> None:
+    """Tell the library what its functions take."""
     array, number = c_void_p, c_int64
     compiled.videoseg_compared.restype = c_int
     compiled.videoseg_compared.argtypes = [
@@ -160,4 +163,3 @@ def _typed(compiled: ctypes.CDLL) -> ctypes.CDLL:
     compiled.videoseg_moved_edge.argtypes = [
         array, number, number, array, array, number, c_double, array, number, number,
     ]  # fmt: skip
-    return compiled

@@ -174,13 +174,54 @@ def best_pairs(worth: Table) -> list[tuple[int, int]]:
     """Rows and columns of the greatest summed worth, each at most once; 0 is no pair."""
     possible = worth > 0
     if possible.sum(axis=0).max() > 1 or possible.sum(axis=1).max() > 1:
-        # Only where pairs compete: importing it takes most of a second.
-        from scipy.optimize import linear_sum_assignment
-
-        chosen = np.zeros_like(possible)
-        chosen[linear_sum_assignment(worth, maximize=True)] = True
-        possible &= chosen
+        flipped = worth.shape[0] > worth.shape[1]
+        table = worth.T if flipped else worth
+        pairs = [(row, column) for column, row in enumerate(_rows_of(table.tolist())) if row >= 0]
+        if flipped:
+            pairs = [(column, row) for row, column in pairs]
+        return sorted(pair for pair in pairs if possible[pair])
     return [(int(i), int(j)) for i, j in np.argwhere(possible)]
+
+
+def _rows_of(worth: list[list[float]]) -> list[int]:
+    """For each column its row in an assignment of the greatest sum, or -1.
+
+    There are no more rows than columns, and every row gets one. Rows are added one after the other
+    along shortest augmenting paths (R. Jonker and A. Volgenant, "A shortest augmenting path
+    algorithm for dense and sparse linear assignment problems", 1987). The tables are small, and
+    importing SciPy's solver takes longer than hours of video take here.
+    """
+    rows, columns = len(worth), len(worth[0])
+    row_price, column_price = [0.0] * rows, [0.0] * columns
+    row_of = [-1] * columns
+    for added in range(rows):
+        least, before = [math.inf] * columns, [-1] * columns
+        reached: list[int] = []
+        row, column = added, -1
+        while True:
+            for j in range(columns):
+                if j in reached:
+                    continue
+                cost = -worth[row][j] - row_price[row] - column_price[j]
+                if cost < least[j]:
+                    least[j], before[j] = cost, column
+            column = min((j for j in range(columns) if j not in reached), key=least.__getitem__)
+            step = least[column]
+            row_price[added] += step
+            for j in reached:
+                row_price[row_of[j]] += step
+                column_price[j] -= step
+            for j in range(columns):
+                if j not in reached:
+                    least[j] -= step
+            reached.append(column)
+            row = row_of[column]
+            if row < 0:
+                break
+        while column >= 0:
+            row_of[column] = added if before[column] < 0 else row_of[before[column]]
+            column = before[column]
+    return row_of
 
 
 def _without(chosen: npt.NDArray[np.bool_], taken: Iterable[int]) -> npt.NDArray[np.intp]:
