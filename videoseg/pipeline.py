@@ -22,6 +22,7 @@ from videoseg.protocols import (
 )
 from videoseg.runlog.validation import refusing
 from videoseg.system.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
+from videoseg.system.workers import InOrder, usual_threads
 from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
 
 FRAMES_AHEAD = 8
@@ -85,20 +86,24 @@ def follow(
     """Yield a Step for every frame, in order. The tracker must have been started.
 
     The tracker may look ahead; frames wait here until their Scene leaves it. ``vectorize`` then
-    gives each mask its outline. ``on_answer`` is called with each answer as soon as there is one,
-    before the stage goes on. ``ahead`` frames are decoded before they are asked for; with 0, a
-    frame is taken when the stage asks for it, from ``frames`` that have a thread of their own.
+    gives each mask its outline, of several Scenes at once in threads. ``on_answer`` is called with
+    each answer as soon as there is one, before the stage goes on. ``ahead`` frames are decoded
+    before they are asked for; with 0, a frame is taken when the stage asks for it, from ``frames``
+    that have a thread of their own, and no Scene waits for its outlines.
     """
     waiting: dict[tuple[str, int], tuple[Frame, Detections | None]] = {}
 
+    def outlined(tracked: Scene) -> Scene:
+        with clock.measure("vectorize"):
+            return vectorize(tracked)
+
     def paired(scenes: Iterable[Scene]) -> Iterator[Step]:
-        for tracked in clock.each("track", scenes):
-            with clock.measure("vectorize"):
-                scene = vectorize(tracked)
+        for scene in scenes:
             yield Step(*waiting.pop((scene.stream, scene.index)), scene)
 
     ready = read_ahead(clock.each("decode", frames), ahead) if ahead else _each(frames)
-    with closing(ready):
+    outlining = InOrder(outlined, usual_threads() if ahead else 1, "outlines")
+    with closing(ready), outlining:
         for frame, answer in clock.each("model", stage.run(clock.each("wait", ready))):
             detections = _as_logged(answer)
             with clock.measure("log"):
@@ -106,10 +111,13 @@ def follow(
             waiting[frame.stream, frame.index] = (frame, detections)
             with clock.measure("track"):
                 scenes = tracker.update(frame, detections)
-            yield from paired(scenes)
+            for tracked in clock.each("track", scenes):
+                yield from paired(outlining.put(tracked))
         with clock.measure("track"):
             scenes = tracker.finish()
-        yield from paired(scenes)
+        for tracked in clock.each("track", scenes):
+            yield from paired(outlining.put(tracked))
+        yield from paired(outlining.rest())
 
 
 def _each(frames: Iterable[Frame]) -> Generator[Frame, None, None]:

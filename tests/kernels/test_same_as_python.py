@@ -16,11 +16,14 @@ from hypothesis.extra import numpy as arrays
 from videoseg.formats import svg_path
 from videoseg.kernels.build import LIBRARY, build
 from videoseg.kernels.path_text import path_text_of
-from videoseg.kernels.rings import cycles_of
+from videoseg.kernels.rings import cycles_of, shortest_of
 from videoseg.kernels.smoothing import SmoothingKernel
+from videoseg.kernels.splines import splines_of
 from videoseg.motion.distance_fields import Motion
 from videoseg.motion.flow import Flow
+from videoseg.outlines import shortest_path, splines
 from videoseg.outlines import trace as traced
+from videoseg.outlines.vectorize import outline_of
 from videoseg.tracking.smoothing import blend, jitter
 from videoseg.tracking.smoothing.jitter import Jitter
 from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Shape
@@ -142,3 +145,22 @@ def test_path_data(library: ctypes.CDLL, shape: Shape, precision: int, uniform: 
         patch.setattr(svg_path, "path_kernel", lambda: None)
         python = svg_path.format_path(shape, precision=precision, uniform=uniform)
     assert compiled == python
+
+
+@pytest.mark.parametrize("tolerance", [0.3, 0.5])
+@pytest.mark.parametrize("size", [8, 40, 150])
+def test_curves(
+    size: float, tolerance: float, library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = blob(np.random.default_rng(5), size, (200, 130))
+    monkeypatch.setattr(splines, "spline_kernel", lambda: splines_of(library))
+    monkeypatch.setattr(shortest_path, "shortest_kernel", lambda: shortest_of(library))
+    compiled = outline_of(mask, tolerance=tolerance)
+    monkeypatch.setattr(splines, "spline_kernel", lambda: None)
+    monkeypatch.setattr(shortest_path, "shortest_kernel", lambda: None)
+    python = outline_of(mask, tolerance=tolerance)
+    assert len(compiled.rings) == len(python.rings) > 0
+    for one, other in zip(compiled.rings, python.rings, strict=True):
+        assert isinstance(one, Bezier)
+        assert isinstance(other, Bezier)
+        np.testing.assert_array_equal(one.segments, other.segments)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.waiting import until
 from videoseg.system.threads import THREADS
-from videoseg.system.workers import Workers, usual_threads
+from videoseg.system.workers import InOrder, Team, Workers, usual_threads
 
 
 class BoomError(Exception):
@@ -108,3 +109,55 @@ def test_threads_are_as_many_as_granted(monkeypatch: pytest.MonkeyPatch) -> None
     assert usual_threads() == 8
     monkeypatch.delenv(THREADS)
     assert 1 <= usual_threads() <= 8
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_team_answers_in_order_and_hands_on_errors(threads: int) -> None:
+    team = Team("test", threads)
+
+    def slow(number: int) -> int:
+        time.sleep(0.002 * (9 - number))
+        if number == 9:
+            raise ValueError("nine")
+        return number * number
+
+    for _ in range(2):
+        assert team.each(slow, range(7)) == [0, 1, 4, 9, 16, 25, 36]
+        team.close()
+    with pytest.raises(ValueError, match="nine"):
+        team.each(lambda number: slow(number if number < 7 else 9), range(9))
+    team.close()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_is_made_at_once_comes_in_order(threads: int) -> None:
+    before = threading.active_count()
+    started = 0
+
+    def slow(number: int) -> int:
+        nonlocal started
+        started += 1
+        time.sleep(0.02 if number == 0 else 0)
+        if number == 30:
+            raise ValueError("thirty")
+        return -number
+
+    made: list[int] = []
+    with InOrder(slow, threads, "test") as line:
+        for number in range(30):
+            made += line.put(number)
+            assert started - len(made) <= 3 * threads + 1
+        made += line.rest()
+        assert made == [-number for number in range(30)]
+        with pytest.raises(ValueError, match="thirty"):
+            made += [*line.put(30), *line.rest()]
+    assert threading.active_count() == before
+
+
+def test_leaving_early_drops_what_waits() -> None:
+    before = threading.active_count()
+    with pytest.raises(KeyError), InOrder(time.sleep, 2, "test") as line:
+        for _ in range(5):
+            list(line.put(0.01))
+        raise KeyError
+    assert threading.active_count() == before

@@ -1,5 +1,7 @@
-/* What videoseg/outlines/trace.py computes, without the interpreter. */
+/* What videoseg/outlines computes of rings, without the interpreter: the same bytes. */
+#include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #if defined(_WIN32)
 #define EXPORTED __declspec(dllexport)
@@ -24,4 +26,34 @@ EXPORTED int64_t videoseg_cycles(int64_t *after, int64_t count, int64_t *order, 
         starts[++cycles] = found;
     }
     return cycles;
+}
+
+/* shortest_path._shortest: fills `chosen` from its end, and returns how many there are; `chosen`
+ * has room for `count`. -1: no memory. */
+EXPORTED int64_t videoseg_shortest(const int64_t *bounds, const int64_t *reaches,
+                                   const double *costs, double rounding, int64_t base,
+                                   int64_t start, int64_t count, int64_t *chosen)
+{
+    double *best = malloc(sizeof(double) * (size_t)(count + 1));
+    int64_t *came = malloc(sizeof(int64_t) * (size_t)(count + 1));
+    int64_t found = best == NULL || came == NULL ? -1 : 0;
+    for (int64_t n = 0; found == 0 && n <= count; n++) {
+        best[n] = n ? INFINITY : 0;
+        came[n] = -1;
+    }
+    for (int64_t at = 0; found == 0 && at < count; at++) {
+        int64_t where = base + (start + at) % count;
+        for (int64_t place = bounds[where]; place < bounds[where + 1]; place++) {
+            int64_t to = at + reaches[place];
+            if (to <= count && best[at] + costs[place] < best[to] - rounding) {
+                best[to] = best[at] + costs[place];
+                came[to] = place;
+            }
+        }
+    }
+    for (int64_t at = count; found >= 0 && at > 0; at -= reaches[came[at]])
+        chosen[count - ++found] = came[at];
+    free(best);
+    free(came);
+    return found;
 }

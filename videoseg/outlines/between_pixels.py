@@ -216,7 +216,7 @@ class _Lap:
 
     def smoothed(self, chain: Chain, at_corner: Flags, room: float) -> Values:
         """How far inwards of its middle each point lies, float64 (E,), at the least bending."""
-        from scipy.linalg import solveh_banded
+        from scipy.linalg.lapack import dpbsv
 
         middles, inwards = chain.middles[self.at], chain.inwards[self.at]
         first, last = self.pieces(at_corner)
@@ -228,15 +228,18 @@ class _Lap:
             points = middles + offsets[:, None] * inwards
             arm = 4 if number < 2 else 2
             way = points[np.minimum(here + arm, last)] - points[np.maximum(here - arm, first)]
-            across = np.stack([-way[:, 1], way[:, 0]], axis=1)[inner]
-            across /= np.maximum(np.linalg.norm(across, axis=1), 1e-9)[:, None]
-            steps = np.maximum(np.linalg.norm(np.diff(points, axis=0), axis=1), _MIN_STEP)
+            # Axis by axis: sums over two numbers each are slow.
+            across_x, across_y = -way[inner, 1], way[inner, 0]
+            size = np.maximum(_length(across_x, across_y), 1e-9)
+            across_x, across_y = across_x / size, across_y / size
+            steps = np.maximum(_length(*np.diff(points, axis=0).T), _MIN_STEP)
             back, on = 1 / steps[inner - 1], 1 / steps[inner]
             shares = np.stack([back, -back - on, on])
             near = np.stack([inner - 1, inner, inner + 1])
             weight = 2 / (1 / back + 1 / on)
-            terms = shares * np.einsum("krc,rc->kr", inwards[near], across)
-            rest = np.einsum("kr,krc,rc->r", shares, middles[near], across)
+            terms = shares * (inwards[near, 0] * across_x + inwards[near, 1] * across_y)
+            held = shares * (middles[near, 0] * across_x + middles[near, 1] * across_y)
+            rest = held[0] + held[1] + held[2]
             banded = np.zeros((3, len(here)))
             banded[2] = _HOLD_WEIGHT + _BOUND_WEIGHT * (beyond != 0)
             wanted = _HOLD_WEIGHT * chain.wanted[self.at] + _BOUND_WEIGHT * room * beyond
@@ -246,7 +249,7 @@ class _Lap:
                     banded[2 - (j - k)] += np.bincount(
                         near[j], weight * terms[k] * terms[j], minlength=len(here)
                     )
-            offsets = solveh_banded(banded, wanted)
+            _, offsets, _ = dpbsv(banded, wanted)  # faster than solveh_banded, which calls it
             outside = np.where(np.abs(offsets) > room, np.sign(offsets), 0).astype(np.int64)
             if number > 2 and (outside == beyond).all():
                 break
@@ -273,6 +276,11 @@ class _Lap:
             if not found[max(place - _MIN_SPACING, 0) : place + _MIN_SPACING + 1].any():
                 found[place] = True
         return found
+
+
+def _length(x: Values, y: Values) -> Values:
+    made: Values = np.sqrt(x * x + y * y)
+    return made
 
 
 def _with_corners(chain: Chain, points: Points, bent: Flags) -> Line:

@@ -9,6 +9,7 @@ their ends fixed, and points along the curve are assigned anew to those of the r
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,7 +33,7 @@ UNSEEN_CLOSE = 0.22
 """Like ``UNSEEN``, for an outline that is to follow the pixels closely."""
 STEPS_COST = 8.0
 """Characters that it is worth to leave a step of a slope out."""
-_SQUARED_WEIGHT = 0.13
+SQUARED_WEIGHT = 0.13
 """Weight of squared distances, times the tolerance where that is above 1; keeps outlines in the
 middle where pixels do not tell, and single places from running far off."""
 _UNMIRRORED_SHARE = 0.5
@@ -211,75 +212,106 @@ def runs(
         at, tries_left, begins, ends = at[alive], tries_left[alive], begins[alive], ends[alive]
         if not len(at):
             return
-        fits = fit(StretchRuns.of(candidates, begins, ends), fitting)
+        fits = fit(StretchRuns(candidates, begins, ends), fitting)
         tries_left = np.where(
             fits.furthest <= fitting.tolerance + ROUNDING, patience, tries_left - 1
         )
         yield fits
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class StretchRuns:
-    """Runs of stretches with the points on each.
+    """Runs of stretches with the points on each, which are gathered when they are asked for.
 
     Attributes:
+        candidates: What stretches are of.
         begins: int64 (S,), the first stretch of each.
-        reaches: int64 (S,).
-        begin: float64 (S, 2), the knot at its beginning.
-        end: float64 (S, 2).
-        on_step: bool (S,), whether it begins on a step and goes on along it.
-        heads: int64 (S,), its first point.
-        owner: int64 (N,), which run a point is of.
-        points: complex128 (N,), x + i y.
-        weights: float64 (N,).
-        along: float64 (N,), length of ring up to each point.
-        starts: float64 (S,), length of ring up to the run.
-        extent: float64 (S,), length along the ring.
+        ends: int64 (S,), the stretch after the last.
     """
 
+    candidates: CandidateKnots
     begins: Indices
-    reaches: Indices
-    begin: Points
-    on_step: Flags
-    end: Points
-    heads: Indices
-    owner: Indices
-    points: Complex
-    weights: Values
-    along: Values
-    starts: Values
-    extent: Values
+    ends: Indices
 
-    @classmethod
-    def of(cls, candidates: CandidateKnots, begins: Indices, ends: Indices) -> StretchRuns:
-        """Those from some stretches up to others."""
-        first, last = candidates.firsts[begins], candidates.firsts[ends]
-        owner, chosen = ranges(first, last - first)
-        start = candidates.along[first] - candidates.weights[first] / 2
-        extent = candidates.along[last - 1] + candidates.weights[last - 1] / 2 - start
-        return cls(
-            begins=begins,
-            reaches=ends - begins,
-            begin=candidates.knots[begins],
-            on_step=candidates.on_step[begins],
-            end=candidates.knots[ends],
-            heads=np.cumsum(last - first) - (last - first),
-            owner=owner,
-            points=as_complex(candidates.points)[chosen],
-            weights=candidates.weights[chosen],
-            along=candidates.along[chosen],
-            starts=start,
-            extent=extent,
-        )
+    @property
+    def reaches(self) -> Indices:
+        """How many stretches each covers."""
+        return self.ends - self.begins
+
+    @property
+    def begin(self) -> Points:
+        """The knot at the beginning of each, (S, 2)."""
+        return self.candidates.knots[self.begins]
+
+    @property
+    def end(self) -> Points:
+        """The knot at the end of each, (S, 2)."""
+        return self.candidates.knots[self.ends]
+
+    @property
+    def on_step(self) -> Flags:
+        """Whether each begins on a step and goes on along it."""
+        return self.candidates.on_step[self.begins]
+
+    @functools.cached_property
+    def first(self) -> Indices:
+        """The first point of each, in the candidates' points."""
+        return self.candidates.firsts[self.begins]
+
+    @functools.cached_property
+    def last(self) -> Indices:
+        """The point after the last."""
+        return self.candidates.firsts[self.ends]
+
+    @functools.cached_property
+    def starts(self) -> Values:
+        """Length of ring up to each."""
+        first = self.first
+        made: Values = self.candidates.along[first] - self.candidates.weights[first] / 2
+        return made
+
+    @functools.cached_property
+    def extent(self) -> Values:
+        """Length of each along the ring."""
+        final = self.last - 1
+        ends = self.candidates.along[final] + self.candidates.weights[final] / 2
+        made: Values = ends - self.starts
+        return made
+
+    @functools.cached_property
+    def _points(self) -> tuple[Indices, Indices]:
+        return ranges(self.first, self.last - self.first)
+
+    @property
+    def heads(self) -> Indices:
+        """The place of each one's first point among all, (S,)."""
+        counts = self.last - self.first
+        return np.cumsum(counts) - counts
+
+    @property
+    def owner(self) -> Indices:
+        """Which run each point is of, (N,)."""
+        return self._points[0]
+
+    @functools.cached_property
+    def points(self) -> Complex:
+        """Complex128 (N,), x + i y."""
+        return as_complex(self.candidates.points)[self._points[1]]
+
+    @functools.cached_property
+    def weights(self) -> Values:
+        """Of each point, (N,)."""
+        return self.candidates.weights[self._points[1]]
 
     def shares(self) -> Values:
         """Share of its run's length up to each point, float64 (N,)."""
-        made: Values = (self.along - self.starts[self.owner]) / self.extent[self.owner]
+        along = self.candidates.along[self._points[1]]
+        made: Values = (along - self.starts[self.owner]) / self.extent[self.owner]
         return made
 
     def errors(self, distances: Values, fitting: Fitting) -> tuple[Values, Values]:
         """Greatest of the points' distances, and the area that they make."""
-        squared_weight = _SQUARED_WEIGHT * max(1.0, fitting.tolerance)
+        squared_weight = SQUARED_WEIGHT * max(1.0, fitting.tolerance)
         area = np.maximum(distances - fitting.unseen, 0) + squared_weight * distances * distances
         return (
             np.maximum.reduceat(distances, self.heads),

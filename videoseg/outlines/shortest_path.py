@@ -7,10 +7,13 @@ polygonal approximation of digitized curves", 1994, with curves beside the lines
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
-from videoseg.geometry.arrays import Indices
+from videoseg.geometry.arrays import Indices, Values
+from videoseg.kernels.rings import shortest_kernel
 from videoseg.outlines.segments import ROUNDING, SegmentFits
 
 
@@ -28,17 +31,27 @@ def cheapest(fits: SegmentFits, starts: Indices, tolerance: float, price: float)
     order = np.flatnonzero(useful)
     order = order[np.argsort(fits.begins[order], kind="stable")]
     begins = fits.begins[order]
-    bounds = np.searchsorted(begins, np.arange(2 * starts[-1] + 1)).tolist()
-    reaches, costs = fits.reaches[order].tolist(), cost[order].tolist()
+    bounds = np.searchsorted(begins, np.arange(2 * starts[-1] + 1))
+    shortest = _search(bounds, fits.reaches[order], cost[order])
     found = []
     for base, count in zip((2 * starts[:-1]).tolist(), np.diff(starts).tolist(), strict=True):
-        chosen = _shortest(bounds, reaches, costs, base, 0, count)
+        chosen = shortest(base, 0, count)
         if len(chosen) > 2:
             # What the first start forced is undone by beginning half-way around.
             start = int(begins[chosen[len(chosen) // 2]]) - base
-            chosen = _shortest(bounds, reaches, costs, base, start, count)
+            chosen = shortest(base, start, count)
         found.append(order[chosen])
     return found
+
+
+def _search(
+    bounds: Indices, reaches: Indices, costs: Values
+) -> Callable[[int, int, int], Sequence[int] | Indices]:
+    """What finds the cheapest way around a ring, from a start and over a count of stretches."""
+    compiled = shortest_kernel()
+    if compiled is not None:
+        return partial(compiled, bounds, reaches, costs, ROUNDING)
+    return partial(_shortest, bounds.tolist(), reaches.tolist(), costs.tolist())
 
 
 def _shortest(

@@ -8,16 +8,19 @@ bend, but at corners (P. J. Schneider, "An algorithm for automatically fitting d
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from videoseg.geometry.arrays import Complex, Flags, Indices, Values
+from videoseg.geometry.arrays import Complex, Flags, Indices, Points, Values
+from videoseg.kernels.splines import Limits, spline_kernel
 from videoseg.outlines.between_pixels import Line, following
-from videoseg.outlines.cubics import as_complex, curve_points, newton_step
+from videoseg.outlines.cubics import as_complex, bernstein
 from videoseg.outlines.curves import assembled, ring_of
 from videoseg.outlines.segments import (
     RUN_LENGTHS,
+    SQUARED_WEIGHT,
     Fitting,
     SegmentFits,
     StretchRuns,
@@ -48,6 +51,8 @@ _MIN_HANDLE = 0.02
 """Length of the shortest handle, in lengths of its piece."""
 _MAX_HANDLE = 0.5
 """Length of the longest handle, in lengths of its piece."""
+_GRID = float(1 << 24)
+"""Parts of 1 to which numbers are rounded before they are summed."""
 
 
 def splines(line: Line, limit: float, tolerance: float) -> list[Ring]:
@@ -155,19 +160,20 @@ class _Ends:
     def curve(self, run: StretchRuns, fitting: Fitting) -> SegmentFits:
         """Each run as a curve that leaves and arrives in the ring's directions."""
         first, last = run.begins, run.begins + run.reaches
-        out, into = self.out[first], self.into[last]
-        t, points = run.shares(), run.points
-        begin, end = as_complex(run.begin), as_complex(run.end)
-        control = np.empty((4, len(t)), dtype=np.complex128)
-        control[0], control[3] = begin[run.owner], end[run.owner]
-        for _ in range(_ROUNDS):
-            inner = _handles(run, t, out, into, control)
-            control[1:3] = inner[:, run.owner]
-            t = newton_step(t, control, points)
-        furthest, area = run.errors(np.abs(curve_points(t, control) - points), fitting)
+        leaves, arrives = _pairs(self.out[first]), _pairs(self.into[last])
+        compiled = spline_kernel()
+        if compiled is not None:
+            held, squared_weight = run.candidates, SQUARED_WEIGHT * max(1.0, fitting.tolerance)
+            furthest, area, handles = compiled(
+                (held.points, held.weights, held.along),
+                (run.first, run.last),
+                (run.starts, run.extent, run.begin, run.end, leaves, arrives),
+                Limits(_MIN_HANDLE, _MAX_HANDLE, squared_weight, fitting.unseen, _ROUNDS),
+            )
+        else:
+            furthest, area, handles = _fitted(run, leaves, arrives, fitting)
         furthest[run.reaches > self.longest[first]] = np.inf
-        handles = np.ascontiguousarray(inner.T).view(np.float64).reshape(-1, 2, 2)
-        count = len(begin)
+        count = len(furthest)
         return SegmentFits(
             run.begins,
             run.reaches,
@@ -179,28 +185,94 @@ class _Ends:
         )
 
 
-def _handles(run: StretchRuns, t: Values, out: Complex, into: Complex, control: Complex) -> Complex:
-    """Inner control points, complex (2, S), that bring curves closest to their points."""
-    u = 1 - t
-    b0, b1, b2, b3 = u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t
-    rest = run.points - (b0 + b1) * control[0] - (b2 + b3) * control[3]
-    one, two = b1 * out[run.owner], -b2 * into[run.owner]
-    terms = np.stack(
-        [
-            b1 * b1,
-            (one * two.conj()).real,
-            b2 * b2,
-            (one * rest.conj()).real,
-            (two * rest.conj()).real,
+def _pairs(numbers: Complex) -> Points:
+    """Complex numbers (N,) as x and y, (N, 2)."""
+    return np.ascontiguousarray(numbers).view(np.float64).reshape(-1, 2)
+
+
+def _fitted(
+    run: StretchRuns, leaves: Points, arrives: Points, fitting: Fitting
+) -> tuple[Values, Values, Points]:
+    """How far off curves are at most, their area, and handles (S, 2, 2) that bring them closest.
+
+    ``videoseg/kernels/splines.c`` does the same, number by number.
+    """
+    t, owner = run.shares(), run.owner
+    for _ in range(_ROUNDS):
+        handles = _handles(run, t, leaves, arrives)
+        curves = [
+            (run.begin[owner, axis], *handles[owner, :, axis].T, run.end[owner, axis])
+            for axis in (0, 1)
         ]
+        t = _nearer(t, curves, run)
+    (x, y) = (_on_curve(t, curve) for curve in curves)
+    x, y = x - run.points.real, y - run.points.imag
+    distances = np.sqrt(x * x + y * y)
+    squared_weight = SQUARED_WEIGHT * max(1.0, fitting.tolerance)
+    area = np.maximum(distances - fitting.unseen, 0) + squared_weight * distances * distances
+    return (
+        np.maximum.reduceat(distances, run.heads),
+        np.add.reduceat(_on_grid(area * run.weights), run.heads),
+        handles,
     )
-    a, b, d, p, q = np.add.reduceat(run.weights * terms, run.heads, axis=1)
+
+
+def _on_grid(values: Values) -> Values:
+    """Numbers so that their sums are exact, in whatever order."""
+    made: Values = np.rint(values * _GRID) * (1 / _GRID)
+    return made
+
+
+def _on_curve(t: Values, curve: Sequence[Values]) -> Values:
+    """One coordinate of cubics, of its control points'."""
+    b0, b1, b2, b3 = bernstein(t)
+    made: Values = b0 * curve[0] + b1 * curve[1] + b2 * curve[2] + b3 * curve[3]
+    return made
+
+
+def _nearer(t: Values, curves: Sequence[Sequence[Values]], run: StretchRuns) -> Values:
+    """As ``cubics.newton_step``, axis by axis."""
+    u = 1 - t
+    squared, turned, up = np.zeros((3, len(t)))
+    for curve, place in zip(curves, (run.points.real, run.points.imag), strict=True):
+        first, second, third = (curve[n + 1] - curve[n] for n in range(3))
+        offset = _on_curve(t, curve) - place
+        slope = 3 * (u * u * first + 2 * u * t * second + t * t * third)
+        bend = 6 * (u * (second - first) + t * (third - second))
+        squared = squared + slope * slope
+        turned = turned + offset * bend
+        up = up + offset * slope
+    down = squared + turned
+    down = np.where(down < 0.3 * squared, squared, down)
+    moved: Values = np.clip(t - up / np.maximum(down, 1e-9), 0, 1)
+    return moved
+
+
+def _handles(run: StretchRuns, t: Values, leaves: Points, arrives: Points) -> Points:
+    """Inner control points, (S, 2, 2), that bring curves closest to their points."""
+    owner = run.owner
+    b0, b1, b2, b3 = bernstein(t)
+    own, end = b0 + b1, b2 + b3
+    both, toward_one, toward_two = np.zeros((3, len(t)))
+    for axis, place in enumerate((run.points.real, run.points.imag)):
+        rest = place - own * run.begin[owner, axis] - end * run.end[owner, axis]
+        one, two = b1 * leaves[owner, axis], -b2 * arrives[owner, axis]
+        both = both + one * two
+        toward_one = toward_one + one * rest
+        toward_two = toward_two + two * rest
+    a, b, d, p, q = (
+        np.add.reduceat(_on_grid(run.weights * term), run.heads)
+        for term in (b1 * b1, both, b2 * b2, toward_one, toward_two)
+    )
     # Handles that points tell little about are a third of the piece.
     ridge = 0.001 * (a + d) + 0.02
-    third = np.abs(as_complex(run.end) - as_complex(run.begin)) / 3
+    x, y = (run.end - run.begin).T
+    third = np.sqrt(x * x + y * y) / 3
     a, d, p, q = a + ridge, d + ridge, p + ridge * third, q + ridge * third
     determinant = a * d - b * b
     low, high = _MIN_HANDLE * run.extent, _MAX_HANDLE * run.extent
     before = np.clip((d * p - b * q) / determinant, low, high)
     behind = np.clip((a * q - b * p) / determinant, low, high)
-    return np.stack([as_complex(run.begin) + before * out, as_complex(run.end) - behind * into])
+    return np.stack(
+        [run.begin + before[:, None] * leaves, run.end - behind[:, None] * arrives], axis=1
+    )

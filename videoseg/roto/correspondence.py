@@ -109,17 +109,19 @@ class TargetRing:
     def nearest(self, points: Points, along: Points) -> tuple[Values, npt.NDArray[np.int64]]:
         """Distance to, and number of, the nearest place that runs the same way."""
         _, found = self.directed.query(np.hstack([points, _PIXELS_PER_RADIAN * along]))
-        return np.linalg.norm(self.places[found] - points, axis=1), found
+        x, y = (self.places[found] - points).T
+        return np.sqrt(x * x + y * y), found
 
     def nearest_around(self, places: Indices, points: Points) -> tuple[Values, Indices]:
         """As ``nearest``, for a ring's points; only places near these are looked at."""
         looked = np.arange(-_LOOKED_AROUND, _LOOKED_AROUND + 1)
         around = (places[:, None] + looked) % len(self.places)
         directed = np.hstack([points, _PIXELS_PER_RADIAN * directions(points)])
-        offset = self.directed.data[around] - directed[:, None]
-        best = np.argmin(np.einsum("nkc,nkc->nk", offset, offset), axis=1)
+        # Axis by axis: sums over a few numbers each are slow.
+        axes = [self.directed.data[:, axis][around] - directed[:, axis, None] for axis in range(4)]
+        best = np.argmin(sum(each * each for each in axes), axis=1)
         rows = np.arange(len(points))
-        return np.hypot(*offset[rows, best, :2].T), around[rows, best]
+        return np.hypot(axes[0][rows, best], axes[1][rows, best]), around[rows, best]
 
 
 def distances_to(ring: Points, points: Points, most: float = np.inf) -> Values:
@@ -145,14 +147,15 @@ def _distances(points: Points, ring: Points, corners: cKDTree, most: float) -> V
     away = np.full(len(points), np.inf)
     close = found < count
     found = found[close]
-    offset = points[close] - ring[found]
-    best = (offset * offset).sum(axis=1)
-    for other in (ring[(found + 1) % count], ring[found - 1]):
-        way = other - ring[found]
-        length = np.maximum((way * way).sum(axis=1), 1e-12)
-        share = np.clip((offset * way).sum(axis=1) / length, 0, 1)
-        off = offset - share[:, None] * way
-        best = np.minimum(best, (off * off).sum(axis=1))
+    x, y = points[close].T - ring[found].T
+    best = x * x + y * y
+    ways = np.diff(ring, axis=0, append=ring[:1]).T
+    lengths = np.maximum(ways[0] * ways[0] + ways[1] * ways[1], 1e-12)
+    for edge, sign in ((found, 1), ((found - 1) % count, -1)):
+        across, down = ways[:, edge] * sign
+        share = np.minimum(np.maximum((x * across + y * down) / lengths[edge], 0), 1)
+        off_x, off_y = x - share * across, y - share * down
+        best = np.minimum(best, off_x * off_x + off_y * off_y)
     away[close] = np.sqrt(best)
     return away
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from contextlib import AbstractContextManager
+from typing import Generic, TypeVar
 
 from videoseg.system.threads import granted_threads
 
@@ -57,6 +59,44 @@ class Team:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+
+
+class InOrder(AbstractContextManager["InOrder[T, R]"], Generic[T, R]):
+    """Makes something of each item, several at once in threads; what is made comes in order.
+
+    Few items wait, so that what they hold stays bounded. An error comes in the place of what would
+    have been made. Leaving the context drops what waits and ends the threads.
+
+    Args:
+        work: What makes it.
+        threads: How many; with one, everything is made where it is handed over, without a thread.
+        name: What threads are called, for debuggers.
+    """
+
+    def __init__(self, work: Callable[[T], R], threads: int, name: str) -> None:
+        self._work = work
+        self._pool = ThreadPoolExecutor(threads, f"videoseg-{name}") if threads > 1 else None
+        self._most = threads * (1 + _WAITING_EACH)
+        self._begun: deque[Future[R]] = deque()
+
+    def put(self, item: T) -> Iterator[R]:
+        """Hand over an item; gives what is made by now, and waits for it while many wait."""
+        if self._pool is None:
+            yield self._work(item)
+            return
+        self._begun.append(self._pool.submit(self._work, item))
+        while self._begun and (len(self._begun) > self._most or self._begun[0].done()):
+            yield self._begun.popleft().result()
+
+    def rest(self) -> Iterator[R]:
+        """Wait for what is not made yet."""
+        while self._begun:
+            yield self._begun.popleft().result()
+
+    def __exit__(self, *_: object) -> None:
+        self._begun.clear()
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
 
 class Workers:
