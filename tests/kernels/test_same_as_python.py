@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as arrays
 from videoseg.formats import svg_path
 from videoseg.kernels.build import LIBRARY, build
 from videoseg.kernels.path_text import path_text_of
-from videoseg.kernels.rings import cycles_of, shortest_of
+from videoseg.kernels.rings import cycles_of, nearest_of, shortest_of
 from videoseg.kernels.smoothing import SmoothingKernel
 from videoseg.kernels.splines import splines_of
 from videoseg.motion.distance_fields import Motion
@@ -24,9 +24,10 @@ from videoseg.motion.flow import Flow
 from videoseg.outlines import shortest_path, splines
 from videoseg.outlines import trace as traced
 from videoseg.outlines.vectorize import outline_of
+from videoseg.roto.correspondence import _nearest_around
 from videoseg.tracking.smoothing import blend, jitter
 from videoseg.tracking.smoothing.jitter import Jitter
-from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Shape
+from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Ring, Shape
 
 WIDTH, HEIGHT = 480, 270
 
@@ -147,6 +148,10 @@ def test_path_data(library: ctypes.CDLL, shape: Shape, precision: int, uniform: 
     assert compiled == python
 
 
+def control_points(ring: Ring) -> npt.NDArray[np.float32]:
+    return ring.points if isinstance(ring, Polygon) else ring.segments
+
+
 @pytest.mark.parametrize("tolerance", [0.3, 0.5])
 @pytest.mark.parametrize("size", [8, 40, 150])
 def test_curves(
@@ -161,6 +166,15 @@ def test_curves(
     python = outline_of(mask, tolerance=tolerance)
     assert len(compiled.rings) == len(python.rings) > 0
     for one, other in zip(compiled.rings, python.rings, strict=True):
-        assert isinstance(one, Bezier)
-        assert isinstance(other, Bezier)
-        np.testing.assert_array_equal(one.segments, other.segments)
+        assert type(one) is type(other)
+        np.testing.assert_array_equal(control_points(one), control_points(other))
+
+
+@pytest.mark.parametrize("count", [3, 40, 200])
+def test_nearest_places_of_a_ring(library: ctypes.CDLL, count: int) -> None:
+    rng = np.random.default_rng(count)
+    ring, points = rng.normal(0, 9, (count, 4)), rng.normal(0, 9, (70, 4))
+    around = rng.integers(0, count, 70)
+    np.testing.assert_array_equal(
+        nearest_of(library)(ring, points, around, 8), _nearest_around(ring, points, around, 8)
+    )

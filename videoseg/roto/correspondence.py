@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry.arrays import Indices, Points, Values
+from videoseg.kernels.rings import nearest_kernel
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -114,14 +115,20 @@ class TargetRing:
 
     def nearest_around(self, places: Indices, points: Points) -> tuple[Values, Indices]:
         """As ``nearest``, for a ring's points; only places near these are looked at."""
-        looked = np.arange(-_LOOKED_AROUND, _LOOKED_AROUND + 1)
-        around = (places[:, None] + looked) % len(self.places)
         directed = np.hstack([points, _PIXELS_PER_RADIAN * directions(points)])
-        # Axis by axis: sums over a few numbers each are slow.
-        axes = [self.directed.data[:, axis][around] - directed[:, axis, None] for axis in range(4)]
-        best = np.argmin(sum(each * each for each in axes), axis=1)
-        rows = np.arange(len(points))
-        return np.hypot(axes[0][rows, best], axes[1][rows, best]), around[rows, best]
+        search = nearest_kernel() or _nearest_around
+        found = search(self.directed.data, directed, places, _LOOKED_AROUND)
+        x, y = (self.places[found] - points).T
+        return np.hypot(x, y), found
+
+
+def _nearest_around(ring: Points, points: Points, places: Indices, reach: int) -> Indices:
+    """For each point (N, 4) the nearest place of a ring (M, 4) near one of its places."""
+    around = (places[:, None] + np.arange(-reach, reach + 1)) % len(ring)
+    # Axis by axis: sums over a few numbers each are slow.
+    offsets = (ring[:, axis][around] - points[:, axis, None] for axis in range(4))
+    best = np.argmin(sum(offset * offset for offset in offsets), axis=1)
+    return around[np.arange(len(points)), best]
 
 
 def distances_to(ring: Points, points: Points, most: float = np.inf) -> Values:
