@@ -15,6 +15,8 @@ from videoseg.types import RgbImage
 
 SMALL_SIDE = 320
 """Longest side of the images on which appearance and shot cuts are judged, pixels."""
+_PAIRS_AT_ONCE = 2
+"""Pairs of frames whose motion is estimated at the same time; the tracker waits with no more."""
 MOTION_SIDE = 640
 """Longest side of the images on which motion is estimated, pixels.
 
@@ -104,14 +106,14 @@ class FramePairMotion:
 
 @dataclass(slots=True)
 class MotionPrefetcher:
-    """Estimates the motion between frames in a thread of its own, ahead of the tracker.
+    """Estimates the motion between frames in threads of its own, ahead of the tracker.
 
     Attributes:
         with_trust: Whether to estimate how far the motion can be trusted, too.
     """
 
     with_trust: bool
-    _thread: ThreadPoolExecutor | None = field(init=False, repr=False, default=None)
+    _threads: ThreadPoolExecutor | None = field(init=False, repr=False, default=None)
     _last: FramePyramid | None = field(init=False, repr=False, default=None)
 
     def prefetch(
@@ -121,17 +123,17 @@ class MotionPrefetcher:
         last, self._last = self._last, pyramid
         if last is None or not needed:
             return None
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="motion")
-        return self._thread.submit(
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_PAIRS_AT_ONCE, thread_name_prefix="motion")
+        return self._threads.submit(
             FramePairMotion.between, last, pyramid, with_trust=self.with_trust
         )
 
     def close(self) -> None:
         """The stream ends."""
-        if self._thread is not None:
-            self._thread.shutdown(cancel_futures=True)
-            self._thread = None
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+            self._threads = None
 
 
 def flow_to(after: FramePyramid, before: FramePyramid) -> Flow | None:

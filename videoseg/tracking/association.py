@@ -88,9 +88,9 @@ class _Round:
     """What is compared of one frame's tracks (rows) and detections (columns).
 
     Attributes:
-        overlap: IoU of expected and found mask, (T, D).
+        overlap: IoU of expected and found mask, (T, D); 0 where they cannot be a pair.
         near: IoU of the enlarged boxes, 0 where the sizes do not fit, (T, D).
-        likeness: How alike they look, (T, D); only known where either of the others is above 0.
+        likeness: How alike they look, (T, D); only known where they may be a pair.
         pairs: Rows and columns that belong together.
     """
 
@@ -107,34 +107,46 @@ class _Round:
         self.overlap, self.near, self.likeness = (np.zeros(shape) for _ in range(3))
         if not tracks or not found:
             return
-        boxes = np.array([one.box for one in found], dtype=np.float64)
-        areas = np.array([one.area for one in found], dtype=np.float64)
-        prompts = np.array([one.instance.prompt for one in found])
+        expected = [
+            (i, mask)
+            for i, track in enumerate(tracks)
+            for mask in (track.predicted, track.coasting)
+            if mask is not None
+        ]
+        if expected:
+            self._compare(*zip(*expected, strict=True))
         for i, track in enumerate(tracks):
-            for mask in (track.predicted, track.coasting):
-                if mask is not None:
-                    self._compare(i, mask, boxes, areas, prompts == track.prompt)
-            for j in np.flatnonzero(self.overlap[i] + self.near[i]).tolist():
+            for j in np.flatnonzero(self._possible(i)).tolist():
                 self.likeness[i, j] = track.appearance.similarity(found[j].appearance)
 
-    def _compare(
-        self, i: int, mask: Mask, boxes: Table, areas: Table, asked: npt.NDArray[np.bool_]
-    ) -> None:
-        """Fill in a row by where a track is expected; the better of two expectations counts."""
-        own = np.array([masks.bounding_box(mask)], dtype=np.float64)
-        area = masks.area(mask)
-        fits = (areas <= MAX_GROWTH * area) & (area <= MAX_GROWTH * areas) & asked
-        near = np.where(fits, _box_iou(_buffered(own), _buffered(boxes)), 0)
-        self.near[i] = np.maximum(self.near[i], near)
-        touching = np.flatnonzero((_box_iou(own, boxes) > 0) & asked)
-        for j in touching.tolist():
-            both = masks.intersection(mask, self.found[j].instance.mask)
-            value = both / (area + areas[j] - both)
-            self.overlap[i, j] = max(self.overlap[i, j], value)
+    def _compare(self, rows: Sequence[int], expected: Sequence[Mask]) -> None:
+        """Fill in rows by where tracks are expected; the better of two expectations counts."""
+        boxes = np.array([one.box for one in self.found], dtype=np.float64)
+        own = np.array([masks.bounding_box(mask) for mask in expected], dtype=np.float64)
+        area_of = [masks.area(mask) for mask in expected]
+        areas = np.array([one.area for one in self.found], dtype=np.float64)
+        own_areas = np.array(area_of, dtype=np.float64)[:, None]
+        prompts = np.array([one.instance.prompt for one in self.found])
+        asked = np.array([self.tracks[i].prompt for i in rows])[:, None] == prompts
+        fits = (areas <= MAX_GROWTH * own_areas) & (own_areas <= MAX_GROWTH * areas) & asked
+        common, total = _box_overlap(_buffered(own), _buffered(boxes))
+        np.maximum.at(self.near, np.array(rows), np.where(fits, common / (total - common), 0))
+        # Masks that have less in common than this are no pair, and it takes time to look.
+        most, _ = _box_overlap(own, boxes)
+        most = np.where(asked, most / np.maximum(areas, own_areas), 0)
+        seen = (most >= MIN_IOU) | ((most > 0) & (self.near[list(rows)] >= MIN_NEAR))
+        for n, j in np.argwhere(seen).tolist():
+            both = masks.intersection(expected[n], self.found[j].instance.mask)
+            value = both / (area_of[n] + self.found[j].area - both)
+            self.overlap[rows[n], j] = max(self.overlap[rows[n], j], value)
+
+    def _possible(self, rows: int | slice = slice(None)) -> npt.NDArray[np.bool_]:
+        """Which pairs overlap or lie near."""
+        return np.asarray((self.overlap[rows] >= MIN_IOU) | (self.near[rows] >= MIN_NEAR))
 
     def beside(self) -> Table:
         """Worth of each pair that overlaps or lies near, and does not look like a stranger."""
-        possible = (self.overlap >= MIN_IOU) | (self.near >= MIN_NEAR)
+        possible = self._possible()
         possible &= (self.likeness >= MIN_APPEARANCE) | (self.overlap >= IOU_ONLY)
         worth = self.overlap + NEAR_WEIGHT * self.near + APPEARANCE_WEIGHT * self.likeness
         return np.where(possible, worth, 0)
@@ -235,9 +247,11 @@ def _buffered(boxes: Table) -> Table:
     return np.hstack([boxes[:, :2] - sides, boxes[:, 2:] + sides])
 
 
-def _box_iou(one: Table, boxes: Table) -> Table:
-    """IoU of one box (1, 4) with each of (D, 4), float64 (D,)."""
-    sides = np.minimum(one[:, 2:], boxes[:, 2:]) - np.maximum(one[:, :2], boxes[:, :2])
-    common = np.maximum(sides, 0).prod(axis=1)
-    total = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (one[:, 2:] - one[:, :2]).prod(axis=1)
-    return np.asarray(common / (total - common))
+def _box_overlap(own: Table, boxes: Table) -> tuple[Table, Table]:
+    """Area that each of (N, 4) and each of (D, 4) boxes have in common, and both areas' sum."""
+    own = own[:, None]
+    sides = np.minimum(own[..., 2:], boxes[:, 2:]) - np.maximum(own[..., :2], boxes[:, :2])
+    sides = np.maximum(sides, 0)
+    first, second = (each[..., 2:] - each[..., :2] for each in (own, boxes))
+    total = first[..., 0] * first[..., 1] + second[..., 0] * second[..., 1]
+    return sides[..., 0] * sides[..., 1], np.asarray(total)
