@@ -63,7 +63,8 @@ def blob(rng: np.random.Generator, size: float, place: tuple[float, float]) -> M
 def motion(rng: np.random.Generator) -> Motion:
     """A motion of some pixels, of which some is not to be trusted."""
     shape = (HEIGHT // 3, WIDTH // 3)
-    backward = cv2.GaussianBlur(rng.normal(0, 5, (*shape, 2)).astype(np.float32), (15, 15), 4)
+    rough = rng.normal(0, 5, (*shape, 2)).astype(np.float32)
+    backward = np.asarray(cv2.GaussianBlur(rough, (15, 15), 4), np.float32)
     places = np.dstack(np.meshgrid(*(np.arange(size, dtype=np.float32) for size in shape[::-1])))
     trust = rng.uniform(0, 1, shape).astype(np.float32)
     evidence = np.dstack([places + backward, trust]).astype(np.float32)

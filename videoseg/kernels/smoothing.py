@@ -123,7 +123,7 @@ class SmoothingKernel:
         bitmap: npt.NDArray[np.uint8],
     ) -> int:
         """How many pixels of a bitmap change sides; in place."""
-        changed = self.compiled.videoseg_moved_edge(
+        changed: int = self.compiled.videoseg_moved_edge(
             address(values),
             *values.shape,
             address(at),
@@ -133,7 +133,9 @@ class SmoothingKernel:
             address(bitmap),
             *bitmap.shape,
         )
-        return changed if changed >= 0 else _no_memory()
+        if changed < 0:
+            raise MemoryError
+        return changed
 
 
 @functools.cache

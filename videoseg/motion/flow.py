@@ -110,9 +110,9 @@ def inverse(flow: Flow) -> Flow:
     places, backward = places_of(flow), flow.backward
     # Two arrays are written again and again: new pages of memory cost as much as the sums.
     came_from, there = places - backward, np.empty_like(backward)
+    no_second: Any = None  # OpenCV's stubs do not know that a map of two channels needs none
     for _ in range(_INVERSE_ROUNDS):
-        arguments: Any = (backward, came_from, None, cv2.INTER_LINEAR, there)
-        cv2.remap(*arguments, cv2.BORDER_REPLICATE)
+        cv2.remap(backward, came_from, no_second, cv2.INTER_LINEAR, there, cv2.BORDER_REPLICATE)
         cv2.subtract(places, there, came_from)
     return Flow(np.negative(there, out=there), flow.frame_width, flow.frame_height)
 

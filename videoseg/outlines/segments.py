@@ -286,7 +286,8 @@ class StretchRuns:
     def heads(self) -> Indices:
         """The place of each one's first point among all, (S,)."""
         counts = self.last - self.first
-        return np.cumsum(counts) - counts
+        made: Indices = np.cumsum(counts) - counts
+        return made
 
     @property
     def owner(self) -> Indices:

@@ -128,7 +128,8 @@ def _nearest_around(ring: Points, points: Points, places: Indices, reach: int) -
     # Axis by axis: sums over a few numbers each are slow.
     offsets = (ring[:, axis][around] - points[:, axis, None] for axis in range(4))
     best = np.argmin(sum(offset * offset for offset in offsets), axis=1)
-    return around[np.arange(len(points)), best]
+    found: Indices = around[np.arange(len(points)), best]
+    return found
 
 
 def distances_to(ring: Points, points: Points, most: float = np.inf) -> Values:

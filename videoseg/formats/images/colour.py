@@ -121,7 +121,8 @@ def _one_level_up(image: RgbImage) -> RgbImage:
 
     # Seen as one channel, so that the 1 is added to all three; OpenCV's sums saturate.
     flat = image.reshape(len(image), -1)
-    cv2.add(flat, 1, dst=flat)
+    one: Any = 1  # OpenCV's stubs know sums of arrays alone
+    cv2.add(flat, one, dst=flat)
     return image
 
 

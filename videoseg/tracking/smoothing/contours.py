@@ -17,6 +17,8 @@ from videoseg.motion.distance_fields import BAND, Field, Motion, on_edge
 
 Affine: TypeAlias = tuple[float, float, float, float, float, float]
 """x = a x + b y + c and y = d x + e y + f."""
+Scales: TypeAlias = tuple[float, float, float, float]
+"""Scale and shift across, and down."""
 STILL: Affine = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 """Moves nothing."""
 _GRID = 4096
@@ -89,8 +91,8 @@ class Warp:
 
     padded: FloatMap
     evidence: FloatMap
-    to_flow: tuple[float, float, float, float]
-    to_cells: tuple[float, float, float, float]
+    to_flow: Scales
+    to_cells: Scales
 
     @classmethod
     def of(cls, other: Field, motion: Motion, present: Field) -> Warp:
@@ -116,9 +118,6 @@ class Warp:
         rows, columns = (size - 3 for size in self.padded.shape)
         column, row = np.clip(column, -1, columns) + 1, np.clip(row, -1, rows) + 1
         return bilinear(self.padded, column, row), trust_and_place[..., 2]
-
-
-Scales: TypeAlias = tuple[float, float, float, float]
 
 
 def warp_scales(other: Field, motion: Motion, present: Field) -> tuple[Scales, Scales]:
@@ -158,7 +157,8 @@ def bilinear(values: FloatMap, x: Values, y: Values) -> Values:
 
     def row(start: npt.NDArray[np.int64]) -> Values:
         one = flat.take(start, axis=0).astype(np.float64)
-        return one + across * (flat.take(start + to_right, axis=0) - one)
+        made: Values = one + across * (flat.take(start + to_right, axis=0) - one)
+        return made
 
     upper = row(corner)
     return upper + down * (row(corner + to_below) - upper)

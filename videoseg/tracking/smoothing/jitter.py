@@ -107,11 +107,17 @@ class NeighbourPair:
     def _compiled(
         cls, kernel: SmoothingKernel, before: WarpedContour, after: WarpedContour, band: EdgeBand
     ) -> NeighbourPair:
-        contours = ((each.off, each.near, each.trust) for each in (before, after))
-        (total, there, variance, error), local = kernel.pair(
-            *contours, band.at, band.on_edge, band.shape, _reach(band), float(_FAR)
+        (total, there, variance, error), (local_error, local_weight) = kernel.pair(
+            (before.off, before.near, before.trust),
+            (after.off, after.near, after.trust),
+            band.at,
+            band.on_edge,
+            band.shape,
+            _reach(band),
+            float(_FAR),
         )
-        return cls(total, total / max(1, there), variance, error, *local, band.cell)
+        share = total / max(1, there)
+        return cls(total, share, variance, error, local_error, local_weight, band.cell)
 
 
 def _reach(band: EdgeBand) -> int:
