@@ -127,8 +127,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, nargs="+", default=[5], help="masks on each frame")
     parser.add_argument("--lines", type=int, help="lines that the clip is scaled to before")
     parser.add_argument("--kind", nargs="+", choices=KINDS, default=["defaults"])
-    parser.add_argument("--frames", type=int, default=150, help="frames of each clip")
-    parser.add_argument("--rounds", type=int, default=5, help="times both are run")
+    parser.add_argument("--frames", type=int, default=100, help="frames of each clip")
+    parser.add_argument("--rounds", type=int, default=3, help="times both are run")
     parser.add_argument("--tracker", default="iou", help="name of the tracker")
     parser.add_argument(
         "--preset", default=Overlay.preset, help="speed of the encoder, of both runs alike"

@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 
 from benchmarks.identity.failures import rough
+from benchmarks.thread_cpu import ThreadCpu
 from videoseg.geometry import masks
 from videoseg.motion import frame_pairs as steps
 from videoseg.motion import shot_cuts as cuts
@@ -72,15 +73,21 @@ def run(objects: int, frames: int, rounds: int, threads: int) -> bool:
     cv2.setNumThreads(threads)
     steps = made(objects, frames)
     walls, cpus = [], []
-    for _ in range(rounds):
-        wall, cpu = time.perf_counter(), time.process_time()
-        track(steps)
-        walls.append((time.perf_counter() - wall) / frames)
-        cpus.append((time.process_time() - cpu) / frames)
+    with ThreadCpu() as threads:
+        for _ in range(rounds):
+            wall, cpu = time.perf_counter(), time.process_time()
+            track(steps)
+            walls.append((time.perf_counter() - wall) / frames)
+            cpus.append((time.process_time() - cpu) / frames)
     wall, cpu = statistics.median(walls), statistics.median(cpus)
     spread = f"{1 / max(walls):.0f} to {1 / min(walls):.0f}"
     print(f"\n{objects} objects at {WIDTH} x {HEIGHT}, {os.cpu_count()} cores, {frames} frames")
     print(f"  {1 / wall:.0f} frames a second ({spread}), {1000 * cpu:.1f} ms of CPU a frame")
+    spent_by: dict[str, float] = defaultdict(float)
+    for name, spent in threads.seconds.items():
+        spent_by[name.rstrip("'")] += spent
+    for name, spent in sorted(spent_by.items(), key=lambda item: -item[1]):
+        print(f"    thread {name:26s} {1000 * spent / frames / rounds:6.2f} ms of CPU a frame")
     with clocked() as seconds:
         track(steps)
     for name, spent in sorted(seconds.items(), key=lambda item: -item[1]):
