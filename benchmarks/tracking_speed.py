@@ -73,7 +73,7 @@ def run(objects: int, frames: int, rounds: int, threads: int) -> bool:
     cv2.setNumThreads(threads)
     steps = made(objects, frames)
     walls, cpus = [], []
-    with ThreadCpu() as threads:
+    with ThreadCpu() as spent_in:
         for _ in range(rounds):
             wall, cpu = time.perf_counter(), time.process_time()
             track(steps)
@@ -84,7 +84,7 @@ def run(objects: int, frames: int, rounds: int, threads: int) -> bool:
     print(f"\n{objects} objects at {WIDTH} x {HEIGHT}, {os.cpu_count()} cores, {frames} frames")
     print(f"  {1 / wall:.0f} frames a second ({spread}), {1000 * cpu:.1f} ms of CPU a frame")
     spent_by: dict[str, float] = defaultdict(float)
-    for name, spent in threads.seconds.items():
+    for name, spent in spent_in.seconds.items():
         spent_by[name.rstrip("'")] += spent
     for name, spent in sorted(spent_by.items(), key=lambda item: -item[1]):
         print(f"    thread {name:26s} {1000 * spent / frames / rounds:6.2f} ms of CPU a frame")
