@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from training import classes, train, vocabulary
 from training.composed import composed
 from training.export import SHIPPED, write_onnx
+from training.features import write_features
 from training.groups import groups
 from training.head import Head, Network
 from training.network import Backbone
@@ -64,6 +65,7 @@ def main() -> None:
     )
     path = options.output / "network.onnx"
     export(network, path)
+    write_features(path, options.output / "features.onnx")
     _log.info("%s: %.1f MB", path.name, path.stat().st_size / 1e6)
 
 

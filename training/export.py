@@ -12,8 +12,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-SHIPPED = Path(__file__).parents[1] / "videoseg" / "models" / "embedded" / "weights"
-"""Where the package keeps its weights."""
+from training.fold_padding import SHIPPED, fold_padding
+
+__all__ = ["SHIPPED", "write_half", "write_onnx"]
 _SMALLEST = 64
 """Arrays with fewer numbers stay in single precision: they cost nothing and are often bounds."""
 
@@ -43,7 +44,9 @@ def write_onnx(
         opset_version=17,
         dynamo=False,
     )
-    write_half(onnx.load_from_string(buffer.getvalue()), path)
+    model = onnx.load_from_string(buffer.getvalue())
+    fold_padding(model)
+    write_half(model, path)
 
 
 def write_half(model: onnx.ModelProto, path: Path) -> None:

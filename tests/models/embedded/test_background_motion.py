@@ -43,6 +43,12 @@ def test_a_leak_that_stays_with_the_ground_is_denied() -> None:
     assert odds[56:124, 106:164].min() > -0.1
 
 
+def test_nothing_is_said_of_what_is_far_away() -> None:
+    odds = background_odds(_flow((4.0, 0.5), (-1.0, 0.0)), _with_leak())
+    assert odds is not None
+    assert np.count_nonzero(odds[:, 260:]) == 0
+
+
 def test_nothing_is_denied_where_all_moves_alike_or_anyhow() -> None:
     odds = background_odds(_flow((2.0, 1.0), (2.0, 1.0)), _with_leak())
     assert odds is not None

@@ -225,3 +225,11 @@ def test_maps_cover_the_frame() -> None:
         "deep16": (320, 10, 16),
         "imagenet": (1000, 5, 8),
     }
+
+
+def test_features_alone_are_those_of_the_whole_network() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (200, 320, 3)).astype(np.uint8)
+    whole = Backbone(threads=1, long_side=256).run(image)
+    alone = Backbone(threads=1, long_side=256, only_features=True).run(image)
+    for name, values in whole.items():
+        assert np.abs(alone[name] - values).max() < 1e-3

@@ -172,3 +172,24 @@ def test_the_same_prompts_give_the_same_mask(net: PromptableSegmenter) -> None:
     assert first.mask.crop == second.mask.crop
     assert (first.mask.bitmap == second.mask.bitmap).all()
     assert first.score == second.score
+
+
+@pytest.mark.parametrize(("scale", "looks"), [(1, 2), (2, 1)], ids=["small", "large"])
+def test_what_is_found_where_it_was_is_not_looked_at_again(
+    net: PromptableSegmenter, monkeypatch: pytest.MonkeyPatch, scale: int, looks: int
+) -> None:
+    image, orange, _ = picture()
+    image, orange = (
+        np.kron(one, np.ones((scale, scale), one.dtype)) for one in (image[..., 0], orange)
+    )
+    image = np.repeat(image[..., None], 3, axis=2)
+    seen: list[int] = []
+    run = net._run
+    monkeypatch.setattr(net, "_run", lambda *given: (seen.append(1), run(*given))[1])
+    prior = masks.from_bitmap(orange)
+    asked_about = asked(image, prior=prior)
+    assert overlap(net.segment(image, asked_about, fine=False, sure=0.8), orange) > 0.8
+    assert len(seen) == looks
+    seen.clear()
+    net.segment(image, asked_about, fine=False)
+    assert len(seen) == 2

@@ -33,17 +33,21 @@ class Backbone:
     * ``imagenet`` (1000 channels): logits of the ImageNet classes, stride 32.
     """
 
-    def __init__(self, threads: int = 0, long_side: int = 512) -> None:
+    def __init__(
+        self, threads: int = 0, long_side: int = 512, *, only_features: bool = False
+    ) -> None:
         """Load the network.
 
         Args:
             threads: CPU threads; 0 = as many as are granted, or one per core.
             long_side: Longer side of the network's input in pixels; frames are resized to it.
+            only_features: Load what ``stride8`` and ``stride16`` need alone, a quarter of the work.
 
         Raises:
             MissingDependencyError: The weights are not where the package keeps them.
         """
-        self._session: onnxruntime.InferenceSession = session("network.onnx", threads)
+        name = "features.onnx" if only_features else "network.onnx"
+        self._session: onnxruntime.InferenceSession = session(name, threads)
         self._long_side = long_side
 
     def run(
@@ -53,7 +57,7 @@ class Backbone:
         *,
         long_side: int | None = None,
     ) -> Mapping[str, npt.NDArray[np.float32]]:
-        """The named maps of one frame, at its usual or another size; computes what they need."""
+        """The named maps of one frame, at its usual or another size; all are computed."""
         pixels = fit(image, long_side or self._long_side)
         tensor = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], dtype=np.float32)
         maps = self._session.run(list(outputs), {"image": tensor})

@@ -43,9 +43,10 @@ class Embedded:
         kinds=frozenset({"text", "point", "negative", "box", "mask"}),
         open_vocabulary=False,
         licence="Apache-2.0",
-        megabytes=22.7,
+        megabytes=24.0,
         weights=(
             "weights/detector.onnx",
+            "weights/features.onnx",
             "weights/network.onnx",
             "weights/outliner.onnx",
             "weights/salience.onnx",

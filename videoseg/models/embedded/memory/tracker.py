@@ -27,27 +27,24 @@ from videoseg.models.embedded.memory.feature_view import (
     FeatureView,
     Pose,
 )
+from videoseg.models.embedded.memory.linear_classifier import MAX_GIVEN, LinearClassifier
 from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
 from videoseg.models.embedded.promptable.segmenter import PromptableSegmenter
 from videoseg.models.embedded.promptable.stuff_mask import ScoredMask
-from videoseg.motion.flow import Flow, carry_mask, flow_between
+from videoseg.motion.flow import Flow, GreyImage, carry_mask, flow_of_greys, grey_of
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, RgbImage
 from videoseg.types.snapshot import Snapshot, joined, listed, parted
 
 _MAX_RECENT = 3
 """Views of found masks that are remembered, newest first, beside the given ones."""
-_MAX_GIVEN = 4
-"""Given views (first sight and corrections) that are remembered."""
 _FEATURE_TEMPERATURE = 0.06
 """Temperature of feature similarity: a cosine this much smaller weighs 1/e."""
 _POSITION_STD = 0.5
 """Standard deviation of position similarity, in object sizes."""
-_RIDGE = 1e-3
-"""Weight of the classifier's own size in its ridge regression."""
-_CLASSIFIER_GAIN = 3.5
-"""Log odds of a cell that the classifier puts squarely on one side."""
-_RECENT_SHARE = 0.05
-"""Share of the newest frame in what the classifier keeps of the recent ones."""
+_FLOW_SIDE = 320
+"""Longest side of the pictures that flow is found on, pixels."""
+_SURE_IOU = 0.9
+"""IoU of what is found with the last mask, moved along, from which it is not looked at again."""
 _MIN_EVIDENCE = 0.35
 """Mean evidence over a found mask, as a probability, under which it is not the object."""
 _MIN_EVIDENCE_AGAIN = 0.75
@@ -65,6 +62,7 @@ class Memory:
     threads: int = 0
     _networks: _Networks | None = field(init=False, repr=False, default=None)
     _last: Frame | None = field(init=False, repr=False, default=None)
+    _grey: tuple[Frame, GreyImage] | None = field(init=False, repr=False, default=None)
     _objects: dict[tuple[int, int | None], _Object] = field(
         init=False, repr=False, default_factory=dict
     )
@@ -100,7 +98,7 @@ class Memory:
 
     def finish(self) -> None:
         """Forget everything."""
-        self._last = None
+        self._last = self._grey = None
         self._objects.clear()
 
     def snapshot(self) -> Snapshot:
@@ -117,14 +115,22 @@ class Memory:
 
     def _loaded(self) -> _Networks:
         if self._networks is None:
-            backbone = Backbone(self.threads, NETWORK_SIDE)
+            backbone = Backbone(self.threads, NETWORK_SIDE, only_features=True)
             self._networks = _Networks(backbone, PromptableSegmenter(self.threads))
         return self._networks
 
     def _flow(self, frame: Frame) -> Flow | None:
         if self._last is None or self._last.image.shape != frame.image.shape:
             return None
-        return flow_between(self._last.image, frame.image)
+        before, now = self._grey_of(self._last), grey_of(frame.image, _FLOW_SIDE)
+        self._grey = (frame, now)
+        return flow_of_greys(before, now, frame_width=frame.width, frame_height=frame.height)
+
+    def _grey_of(self, frame: Frame) -> GreyImage:
+        """A frame as flow is found on it; that of the last one is known already."""
+        if self._grey is not None and self._grey[0] is frame:
+            return self._grey[1]
+        return grey_of(frame.image, _FLOW_SIDE)
 
     def _remember(self, image: RgbImage, instance: Instance) -> None:
         key = (instance.prompt, instance.object_id)
@@ -154,18 +160,44 @@ def _key(name: str) -> tuple[int, int | None]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _StoredView:
-    """What is kept of one view: float32 keys (N, C), places (N, 2), labels (N,) in [0, 1]."""
+    """What is kept of one view.
+
+    Attributes:
+        keys: float32 (N, C).
+        places: float32 (N, 2).
+        labels: float32 (N,) in [0, 1].
+        columns: Cells across.
+    """
 
     keys: FloatMap
     places: FloatMap
     labels: FloatMap
+    columns: int
 
     @classmethod
     def of(cls, view: FeatureView, mask: Mask) -> _StoredView:
-        return cls(view.keys, view.positions(Pose.of(mask)), view.labels(mask))
+        return cls(view.keys, view.positions(Pose.of(mask)), view.labels(mask), view.columns)
+
+    def every_other(self, first: int) -> _StoredView:
+        """Half of the cells, as the squares of one colour of a chessboard."""
+        row, column = np.divmod(np.arange(len(self.labels)), self.columns)
+        kept = (row + column) % 2 == first
+        return _StoredView(self.keys[kept], self.places[kept], self.labels[kept], self.columns)
 
     def snapshot(self) -> Snapshot:
-        return {"keys": self.keys, "places": self.places, "labels": self.labels}
+        columns = np.array(self.columns)
+        return {
+            "keys": self.keys,
+            "places": self.places,
+            "labels": self.labels,
+            "columns": columns,
+        }
+
+    @classmethod
+    def restored(cls, state: Snapshot) -> _StoredView:
+        """The view that ``snapshot`` was taken of."""
+        columns = int(state["columns"])
+        return cls(state["keys"], state["places"], state["labels"], columns)
 
 
 class _Object:
@@ -178,7 +210,7 @@ class _Object:
         self._size = 1.0
         self._given: list[_StoredView] = []
         self._recent: list[_StoredView] = []
-        self._classifier = _LinearClassifier()
+        self._classifier = LinearClassifier()
 
     @classmethod
     def seen(cls, networks: _Networks, image: RgbImage, mask: Mask) -> _Object:
@@ -207,9 +239,11 @@ class _Object:
         known = cls(networks, FeatureNorm.restored(parts["norm"]))
         known.mask = masks.from_arrays(parts["mask"]) if "mask" in parts else None
         known._size = float(parts["size"][""])
-        known._given = [_StoredView(**each) for each in parted(parts.get("given", {})).values()]
-        known._recent = [_StoredView(**each) for each in parted(parts.get("recent", {})).values()]
-        known._classifier = _LinearClassifier.restored(parts["rule"])
+        known._given, known._recent = (
+            [_StoredView.restored(each) for each in parted(parts.get(name, {})).values()]
+            for name in ("given", "recent")
+        )
+        known._classifier = LinearClassifier.restored(parts["rule"])
         return known
 
     def correct(self, image: RgbImage, mask: Mask) -> None:
@@ -237,8 +271,8 @@ class _Object:
         self.mask = mask
         self._size = Pose.of(mask).size
         stored = _StoredView.of(view, mask)
-        self._given = [stored, *self._given][:_MAX_GIVEN]
-        self._classifier.learn(stored, given=True)
+        self._given = [stored, *self._given][:MAX_GIVEN]
+        self._classifier.learn(stored.keys, stored.labels, given=True)
 
     def _segment_near(
         self, image: RgbImage, near: Mask, motion_odds: FloatMap | None, *, least: float
@@ -258,7 +292,7 @@ class _Object:
                 motion_odds, evidence.shape[::-1], interpolation=cv2.INTER_LINEAR
             )
         prompts = ObjectPrompts(width, height, evidence=evidence, prior=near)
-        found = self._networks.segmenter.segment(image, prompts, fine=False)
+        found = self._networks.segmenter.segment(image, prompts, fine=False, sure=_SURE_IOU)
         if found is None:
             return None
         stored = _StoredView.of(view, found.mask)
@@ -266,13 +300,16 @@ class _Object:
         if certain < least:
             return None
         self._recent = [stored, *self._recent][:_MAX_RECENT]
-        self._classifier.learn(stored, given=False)
+        self._classifier.learn(stored.keys, stored.labels, given=False)
         self._size = Pose.of(found.mask).size
         return ScoredMask(found.mask, certain)
 
     def _propagate(self, view: FeatureView, pose: Pose) -> FloatMap:
         """The label of each cell, in [0, 1], from similar remembered cells close to it."""
-        stored_views = [*self._given, *self._recent]
+        stored_views = [
+            stored.every_other(number % 2)
+            for number, stored in enumerate([*self._given, *self._recent])
+        ]
         labels = np.concatenate([stored.labels for stored in stored_views])
         places = np.concatenate([stored.places for stored in stored_views]) / _POSITION_STD
         keys = np.concatenate([stored.keys for stored in stored_views])
@@ -306,70 +343,6 @@ class _Object:
         if candidate is None or not 0.4 < Pose.of(candidate).size / self._size < 2.5:
             return None
         return candidate
-
-
-class _LinearClassifier:
-    """A linear classifier of the object's cells against those around it, kept up to date."""
-
-    def __init__(self) -> None:
-        self._given: list[tuple[FloatMap, FloatMap]] = []
-        self._recent: tuple[FloatMap, FloatMap] | None = None
-        self._weights = np.zeros(0, dtype=np.float32)
-
-    def snapshot(self) -> Snapshot:
-        normals = [*self._given, *([] if self._recent is None else [self._recent])]
-        return joined(
-            {
-                "normals": listed({"gram": gram, "mean": mean} for gram, mean in normals),
-                "given": {"": np.array(len(self._given))},
-                "weights": {"": self._weights},
-            }
-        )
-
-    @classmethod
-    def restored(cls, state: Snapshot) -> _LinearClassifier:
-        """The classifier that ``snapshot`` was taken of."""
-        parts = parted(state)
-        known = cls()
-        normals = [
-            (each["gram"], each["mean"]) for each in parted(parts.get("normals", {})).values()
-        ]
-        count = int(parts["given"][""])
-        known._given, recent = normals[:count], normals[count:]
-        known._recent = recent[0] if recent else None
-        known._weights = parts["weights"][""]
-        return known
-
-    def learn(self, stored: _StoredView, *, given: bool) -> None:
-        """Take in the cells of one view; the given ones keep half of the weight."""
-        target = 2 * stored.labels - 1
-        inside = target > 0
-        sides = np.where(inside, 0.5 / max(inside.sum(), 1), 0.5 / max((~inside).sum(), 1))
-        weighted = stored.keys * sides[:, None].astype(np.float32)
-        normal = (weighted.T @ stored.keys, weighted.T @ target)
-        if given or self._recent is None:
-            self._given = [normal, *self._given][:_MAX_GIVEN]
-            self._recent = normal
-        else:
-            self._recent = _mixed(self._recent, normal, _RECENT_SHARE)
-        known = self._given[0]
-        for number, older in enumerate(self._given[1:], start=2):
-            known = _mixed(known, older, 1 / number)
-        gram, mean = _mixed(known, self._recent, 0.5)
-        ridge = _RIDGE * np.eye(stored.keys.shape[1], dtype=np.float32)
-        self._weights = np.linalg.solve(gram + ridge, mean).astype(np.float32)
-
-    def odds(self, keys: FloatMap) -> FloatMap:
-        """Log odds of each cell, float32 (N,)."""
-        side = np.clip(keys @ self._weights, -1.2, 1.2)
-        return np.asarray(_CLASSIFIER_GAIN * side, dtype=np.float32)
-
-
-def _mixed(
-    a: tuple[FloatMap, FloatMap], b: tuple[FloatMap, FloatMap], share: float
-) -> tuple[FloatMap, FloatMap]:
-    """``a`` and ``b`` averaged, ``b`` with this share."""
-    return ((1 - share) * a[0] + share * b[0], (1 - share) * a[1] + share * b[1])
 
 
 def _odds(probability: FloatMap) -> FloatMap:

@@ -26,7 +26,7 @@ _CLICK_RADIUS = 0.02
 """Radius of a click, in sides of the crop."""
 MAX_ODDS = 6.0
 """Evidence is cut off at these log odds, which the network sees as 1."""
-_CROP_SCALE = 1.5
+CROP_SCALE = 1.5
 """Side of the crop around an object, in its longer sides."""
 _MIN_SIDE = 24
 """Objects of fewer pixels get the crop of one of this size."""
@@ -97,7 +97,7 @@ class ObjectPrompts:
         x2, y2 = min(x2, float(self.width)), min(y2, float(self.height))
         if x1 > x2 or y1 > y2:
             return None
-        return Crop.around((x1, y1, x2, y2), _CROP_SCALE, least=_MIN_SIDE)
+        return Crop.around((x1, y1, x2, y2), CROP_SCALE, least=_MIN_SIDE)
 
     def maps(self, crop: Crop, side: int) -> FloatMap:
         """The maps of ``CHANNELS``, float32 (5, side, side), over a crop of the frame."""

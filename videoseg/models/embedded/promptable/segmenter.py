@@ -61,6 +61,7 @@ class PromptableSegmenter:
         *,
         fine: bool = True,
         second_opinion: bool = True,
+        sure: float = 2.0,
     ) -> ScoredMask | None:
         """Segment the one object that the prompts mean; None where they leave nothing.
 
@@ -70,6 +71,9 @@ class PromptableSegmenter:
             fine: Look at large objects more closely the second time.
             second_opinion: Then look also at what stands out, for several times the work, unless
                 there is evidence.
+            sure: IoU of what was found with the earlier mask of the prompts from which there is no
+                second look; above 1 = there always is one. Small objects, which the network sees
+                enlarged, get it anyway.
 
         Raises:
             ValueError: There is no prompt at all.
@@ -83,6 +87,8 @@ class PromptableSegmenter:
         )
         if first is None:
             return None
+        if _agrees(first.mask, prompts, sure):
+            return first
         again = prompts.given(first.mask)
         found = (
             self._predict_around(image, again, fine=fine, second_opinion=fine and second_opinion)
@@ -151,6 +157,14 @@ class PromptableSegmenter:
             ["logits", "quality"], {"image": picture, "hints": maps}
         )
         return logits, 1 / (1 + np.exp(-quality))
+
+
+def _agrees(found: Mask, prompts: ObjectPrompts, sure: float) -> bool:
+    """Whether a large object was found where the earlier mask of the prompts has it."""
+    crop = prompts.window()
+    if prompts.prior is None or crop is None or crop.side < _CROP_SIDE:
+        return False
+    return masks.iou(found, prompts.prior) >= sure
 
 
 def _click_crops(prompts: ObjectPrompts) -> list[Crop]:
