@@ -22,6 +22,15 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
+import numpy as np
+
+from videoseg import registry
+from videoseg.evaluate.readers import read_image, read_labels
+from videoseg.geometry import masks
+from videoseg.stages.propagated import Propagated
+from videoseg.types import Bitmap, Cue, Frame, Prompt, RgbImage
+
 TOGETHER = "ten at once"
 COLUMNS = 4
 """Sequences beside each other in the film that shows ten."""
@@ -85,14 +94,6 @@ def _run(version: Path, data: Path, clip: str, frames: int) -> dict[str, float]:
 
 def measured(data: Path, clip: str, count: int) -> dict[str, float]:
     """J and ms of CPU a frame."""
-    import cv2
-    import numpy as np
-
-    from videoseg import registry
-    from videoseg.geometry import masks
-    from videoseg.stages.propagated import Propagated
-    from videoseg.types import Cue, Frame, Prompt
-
     cv2.setNumThreads(1)
     if clip == TOGETHER:
         images, truths = together(data, count)
@@ -123,35 +124,29 @@ def measured(data: Path, clip: str, count: int) -> dict[str, float]:
     return {"j": float(np.mean(scores)), "ms": 1000 * spent / (len(frames) - 1)}
 
 
-def read(folder, count):  # type: ignore[no-untyped-def]
+def read(folder: Path, count: int) -> tuple[list[RgbImage], list[Bitmap]]:
     """Pictures, and true masks of the object, of a sequence's first frames."""
-    import cv2
-
     pictures = sorted((folder / "frames").glob("*.jpg"))[:count]
     labels = sorted((folder / "masks").glob("*.png"))[:count]
-    images = [cv2.imread(str(path))[:, :, ::-1].copy() for path in pictures]
-    return images, [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127 for path in labels]
+    return [read_image(path) for path in pictures], [read_labels(path) > 127 for path in labels]
 
 
-def together(data, count):  # type: ignore[no-untyped-def]
+def together(data: Path, count: int) -> tuple[list[RgbImage], list[list[Bitmap]]]:
     """Pictures of the film that shows ten sequences, and true masks of each object."""
-    import cv2
-    import numpy as np
-
     width, height = SIZE[0] // COLUMNS, SIZE[1] // ROWS
     images = [np.full((SIZE[1], SIZE[0], 3), 127, np.uint8) for _ in range(count)]
     truths = []
     folders = sorted(path for path in data.iterdir() if (path / "masks").is_dir())
     for number, folder in enumerate(folders[: COLUMNS * ROWS]):
         x, y = number % COLUMNS * width, number // COLUMNS * height
-        pictures, masks = read(folder, count)
+        pictures, shown = read(folder, count)
         # The part of the picture that has the cell's shape, about the object at first.
-        rows, columns = masks[0].shape
+        rows, columns = shown[0].shape
         across = min(columns, rows * width // height)
-        left = int(np.nonzero(masks[0])[1].mean()) - across // 2
+        left = int(np.nonzero(shown[0])[1].mean()) - across // 2
         left = min(max(left, 0), columns - across)
         true = []
-        for image, picture, mask in zip(images, pictures, masks, strict=True):
+        for image, picture, mask in zip(images, pictures, shown, strict=True):
             part = np.ascontiguousarray(picture[:, left : left + across])
             image[y : y + height, x : x + width] = cv2.resize(
                 part, (width, height), interpolation=cv2.INTER_AREA

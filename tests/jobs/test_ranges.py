@@ -127,6 +127,28 @@ def test_a_run_that_goes_on_begins_within_a_range() -> None:
     parts.close()
 
 
+def test_near_ranges_are_read_in_one_go_and_far_ones_are_jumped_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = made(frames=230)
+    expected = answers(parts)
+    with Answerer(AskedRun.of(parts)) as answerer:
+        source = answerer._parts.input.source
+        begun: list[int] = []
+        real = source.frames
+
+        def counted(start: int, stop: int | None) -> Iterator[Frame]:
+            begun.append(start)
+            return real(start, stop)
+
+        monkeypatch.setattr(source, "frames", counted)
+        for start in (0, 16, 48, 208, 32):
+            stop = min(230, start + 16)
+            assert list(answerer.answer(AnswerRange(start, stop))) == expected[start:stop]
+    assert begun == [0, 208, 32]
+    parts.close()
+
+
 def test_no_more_ranges_are_under_way_than_wanted() -> None:
     parts = made()
     with Answerer(AskedRun.of(parts)) as answerer:

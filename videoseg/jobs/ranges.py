@@ -32,6 +32,7 @@ from videoseg.config.run_config import RunConfig
 from videoseg.errors import RunLogError
 from videoseg.jobs.asking import load_model, run_stage
 from videoseg.jobs.assembly import Assembly, assemble
+from videoseg.jobs.range_reading import RangeReading
 from videoseg.prompts import Refused
 from videoseg.protocols import Keyframed, Metered, Remote
 from videoseg.runlog.codec import detections_from_json, detections_to_text
@@ -189,11 +190,13 @@ class Answerer(AbstractContextManager["Answerer"]):
             load_model(self._parts)
             self.loaded = Loaded(self._parts.session.refused, self._parts.session.notes)
             self._stage = run_stage(self._parts, backwards=False)
+            self._reading = RangeReading(self._parts.range)
         except BaseException:
             self._parts.close()
             raise
 
     def __exit__(self, *_: object) -> None:
+        self._reading.close()
         self._parts.close()
 
     def answer(self, asked: AnswerRange) -> Iterator[str]:
@@ -202,9 +205,7 @@ class Answerer(AbstractContextManager["Answerer"]):
         Raises:
             VideosegError: As a run raises it, behind the lines before it.
         """
-        stop = self._parts.range.stop
-        end = asked.stop if stop is None else min(stop, asked.stop)
-        frames = self._parts.input.source.frames(asked.start, end)
+        frames = self._reading.part(asked.start, asked.stop)
         answers = self._stage.run(frames)
         with opencv_unthreaded(), ExitStack() as ends:
             ends.callback(close_if_able, frames)

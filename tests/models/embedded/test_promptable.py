@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -178,14 +180,17 @@ def test_the_same_prompts_give_the_same_mask(net: PromptableSegmenter) -> None:
 def test_what_is_found_where_it_was_is_not_looked_at_again(
     net: PromptableSegmenter, monkeypatch: pytest.MonkeyPatch, scale: int, looks: int
 ) -> None:
-    image, orange, _ = picture()
-    image, orange = (
-        np.kron(one, np.ones((scale, scale), one.dtype)) for one in (image[..., 0], orange)
-    )
-    image = np.repeat(image[..., None], 3, axis=2)
+    small, disc, _ = picture()
+    image = small.repeat(scale, axis=0).repeat(scale, axis=1)
+    orange = disc.repeat(scale, axis=0).repeat(scale, axis=1)
     seen: list[int] = []
     run = net._run
-    monkeypatch.setattr(net, "_run", lambda *given: (seen.append(1), run(*given))[1])
+
+    def counted(*given: Any) -> Any:
+        seen.append(1)
+        return run(*given)
+
+    monkeypatch.setattr(net, "_run", counted)
     prior = masks.from_bitmap(orange)
     asked_about = asked(image, prior=prior)
     assert overlap(net.segment(image, asked_about, fine=False, sure=0.8), orange) > 0.8
