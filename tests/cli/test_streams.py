@@ -189,16 +189,13 @@ def test_outputs_need_no_folder_for_temporary_files() -> None:
 
 
 @pytest.mark.slow
-def test_no_folder_for_temporary_files() -> None:
-    """What is followed back from a later mark waits in one."""
+def test_what_is_followed_back_needs_no_such_folder_either() -> None:
     film = str(media.film())
     marked = ["segment", film, "--prompt", "label=it;box=10,10,40,30;at=3"]
     marked += ["--write", "svg", "-o", "out"]
     done = without_temporary_folder(marked)
-    assert done.returncode == 1
-    assert b"No usable temporary directory" in done.stderr, done.stderr
-    assert b"unexpected" not in done.stderr
-    assert done.stderr.splitlines()[-1].startswith(b"videoseg: ")
+    assert done.returncode == 0, done.stderr
+    assert Path("out/svg/000000.svg").is_file()
 
 
 @pytest.mark.slow

@@ -110,7 +110,8 @@ def test_each_object_goes_back_from_its_own_first_mark() -> None:
     answers = run_of(prompts, film)
     for place in range(3):
         assert sorted(found(answers, place)) == list(range(FRAMES)), place
-    assert film.readings == [(0, 21)]
+    # Forward to the last correction, back from the first marks, and back from the correction.
+    assert film.readings == [(0, 26), (0, 21), (20, 26)]
     marks = [first_mark(prompt) for prompt in prompts]
     assert marks == [20, 0, 5, None, None]
 
@@ -295,6 +296,31 @@ def test_a_broken_run_is_gone_on_with_to_the_same_bytes(
             made.run(out, resume=True)
     Breaking.breaks_at = None
     with job(film, *settings) as made:
+        summary = made.run(out, resume=True)
+    assert summary.known > 0
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("settings", [(), ("run.every=3",), ("run.start=2f",)])
+def test_a_corrected_run_is_gone_on_with_to_the_same_bytes(
+    settings: tuple[str, ...], film: Path, tmp_path: Path
+) -> None:
+    boxes = ((4.0, 0.0, 156.0, 96.0, True),)
+    prompt = Prompt("thing", cues=tuple(Cue(frame=at, boxes=boxes) for at in (4, 9)))
+    with job(film, *settings, prompt=prompt) as made:
+        made.run(tmp_path / "whole")
+    out = tmp_path / "out"
+    scenes = list(read_run(tmp_path / "whole").scenes())
+    assert frames_with(tmp_path / "whole") == [scene.index for scene in scenes]
+    for at in (4, 9, 11):
+        Breaking.breaks_at = at
+        with (
+            pytest.raises(RuntimeError, match="the model broke"),
+            job(film, *settings, prompt=prompt) as made,
+        ):
+            made.run(out, resume=True)
+    Breaking.breaks_at = None
+    with job(film, *settings, prompt=prompt) as made:
         summary = made.run(out, resume=True)
     assert summary.known > 0
     assert contents(out) == contents(tmp_path / "whole")

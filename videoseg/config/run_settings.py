@@ -67,7 +67,7 @@ class RunSettings:
         Guarded("a file", inside=True),
     ] = None
     backwards: Annotated[
-        bool, Doc("follow what is marked on a later frame back to the first frame as well")
+        bool, Doc("follow marks on later frames back to the marks before, or the first frame, too")
     ] = True
     review_gap: Annotated[
         float, Ge(0), Doc("longest absence that is not listed for review, seconds from 0")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
 
 from videoseg.jobs.assembly import Assembly
 from videoseg.prompts import is_carried, prompt_on
 from videoseg.protocols import Segmenter, Stage
-from videoseg.stages.backwards import first_mark, mark_notes
+from videoseg.stages.backwards import mark_notes
 from videoseg.stages.batched import USUAL
+from videoseg.stages.between_cues import cue_frames
 from videoseg.stages.checked import Check, unchecked
 from videoseg.stages.every_nth import batch_within
 from videoseg.stages.known_answers import KnownAnswers
@@ -32,7 +35,7 @@ def load_model(parts: Assembly, log: Callable[[str], None] = _log.warning) -> No
     """
     parts.session.load(parts.questions.prompts, parts.clock, log)
     known = tuple(parts.known.values())
-    parts.session.note(mark_notes(known, parts.range.start, goes_back=_goes_back(parts)))
+    parts.session.note(mark_notes(known, parts.range.start, goes_back=goes_back(parts)))
 
 
 def run_stage(
@@ -42,6 +45,7 @@ def run_stage(
     one_by_one: bool = False,
     known: KnownAnswers | None = None,
     check: Check = unchecked,
+    folder: Path | None = None,
 ) -> Stage:
     """What asks the model over the frames of the run; it is loaded already.
 
@@ -51,6 +55,8 @@ def run_stage(
         one_by_one: Whether each frame is answered before the next one is taken.
         known: Answers of an earlier run with fewer cues, which are not asked again.
         check: Called before each frame and each answer, and while an answer is waited for.
+        folder: Where what is found ahead of its turn waits, on the disk of the outputs; None =
+            where the system keeps such files.
     """
     run, asked = parts.config.run, parts.known
     stage = stage_for(
@@ -60,10 +66,11 @@ def run_stage(
         every=run.every,
         first=parts.range.start,
         load=parts.load,
-        again=parts.input.again if backwards and _goes_back(parts) else None,
+        again=parts.input.again if backwards and goes_back(parts) else None,
         one_by_one=one_by_one,
         known=known,
         check=check,
+        folder=folder,
     )
     return known_only(stage, tuple(asked), len(parts.questions.prompts))
 
@@ -77,9 +84,13 @@ def batch_of(parts: Assembly) -> int | None:
 
 def frames_back(parts: Assembly) -> int:
     """Frames that marks are followed back over before the first frame is answered."""
-    marks = [first_mark(prompt) or 0 for prompt in parts.known.values()]
-    before = range(parts.range.start, max(marks, default=0), parts.config.run.every)
-    return len(before) if _goes_back(parts) else 0
+    if not goes_back(parts):
+        return 0
+    start, every = parts.range.start, parts.config.run.every
+    marks = [cue_frames(prompt, start) for prompt in parts.known.values()]
+    before = range(start, max((some[0] for some in marks if some), default=0), every)
+    between = {pair for some in marks for pair in pairwise(some)}
+    return len(before) + sum(len(range(a + 1, b, every)) for a, b in between)
 
 
 def ask_alone(parts: Assembly, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
@@ -110,6 +121,6 @@ def _view(parts: Assembly) -> Segmenter:
     return view_of(parts.session.model, parts.questions.bounds, parts.config.run.max_size)
 
 
-def _goes_back(parts: Assembly) -> bool:
+def goes_back(parts: Assembly) -> bool:
     """Whether marks are followed backwards, too: where the input can be read again."""
     return parts.config.run.backwards and parts.input.is_rereadable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from videoseg.jobs.asking import goes_back
 from videoseg.jobs.assembly import Assembly
 from videoseg.protocols import Keyframed
 from videoseg.runlog.codec import Json
@@ -48,7 +49,8 @@ class EarlierAnswers:
         then = dict(enumerate(self.prompts))
         before = [None if n in refused else then.get(n) for n in parts.known]
         asked = tuple(parts.known.values())
-        self.known = KnownAnswers(self.answers, asked, before, tuple(parts.known))
+        both_ways = goes_back(parts)
+        self.known = KnownAnswers(self.answers, asked, before, tuple(parts.known), both_ways)
         return None
 
     def _why_nothing_holds(self, parts: Assembly, plan: Plan) -> str | None:

@@ -93,7 +93,7 @@ def run(
             edits.check_unchanged()
         before = parts.session.usage
         watch = Watch.of(parts, on_frame)
-        stage, reused = _loaded_stage(parts, plan, earlier, jobs, ends, watch.check)
+        stage, reused = _loaded_stage(parts, plan, earlier, jobs, staging.notes, ends, watch.check)
         notes = Notes(staging.notes, None if earlier is None else earlier.origin)
         memory = stage if isinstance(stage, Resumable) else None
         known, state = notes.left(plan, with_state=memory is not None)
@@ -127,18 +127,20 @@ def _loaded_stage(
     plan: Plan,
     earlier: EarlierAnswers | None,
     jobs: int,
+    folder: Path,
     ends: ExitStack,
     check: Check,
 ) -> tuple[Stage, KnownAnswers | None]:
     """What answers the frames, with its model loaded, and what it need not ask.
 
-    Up to ``jobs`` processes do it, which ``ends`` ends, where that makes no difference.
+    Up to ``jobs`` processes do it, which ``ends`` ends, where that makes no difference. What is
+    found ahead of its turn waits in ``folder``.
     """
     jobs = can_share(parts, jobs) if earlier is None else 1
     if jobs == 1:
         load_model(parts)
         reused = _reused(parts, plan, earlier)
-        return run_stage(parts, known=reused, check=check), reused
+        return run_stage(parts, known=reused, check=check, folder=folder), reused
     workers = ends.enter_context(RangeWorkers(AskedRun.of(parts), jobs))
     with parts.clock.measure("load model"):
         loaded = workers.loaded()

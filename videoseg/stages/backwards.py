@@ -1,25 +1,26 @@
-"""Follows what is marked on a later frame back to the first frame, before that one is answered.
+"""Follows what is marked on a later frame back to the one before, before frames are answered.
 
-Frames are read a second time, in pieces from the marked frame down, each decoded forward and gone
-through from its end; a piece fits into ``_MOST_BYTES``. Time runs backwards for whoever follows:
-frame numbers and times are mirrored at the marked frame. Answers wait compressed in a temporary
-file, so that memory does not grow with the clip.
+That is the first frame, or one that the same object is marked on. Frames are read a second time, in
+pieces from the marked frame down, each decoded forward and gone through from its end; a piece fits
+into ``_MOST_BYTES``. Time runs backwards for whoever follows: frame numbers and times are mirrored
+at the marked frame.
 """
 
 from __future__ import annotations
 
-import pickle
-import tempfile
-import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
-from typing import IO, Protocol
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
 
 from videoseg.motion.shot_cuts import CutDetector
 from videoseg.protocols import FrameSource, Sparse, Stage
+from videoseg.stages.between_cues import Span
 from videoseg.stages.checked import Check, unchecked
-from videoseg.types import Detections, Frame, Instance, Prompt
+from videoseg.stages.waiting_answers import WaitingAnswers
+from videoseg.types import Cue, Frame, Prompt
 
 _MOST_BYTES = 256 << 20
 """Pictures that are held in memory at once, bytes."""
@@ -41,8 +42,8 @@ class KnownBefore(Protocol):
         """The frame from which objects were followed back to a frame; None where none was."""
         ...
 
-    def count_back(self, stream: str, index: int) -> None:
-        """The model is asked about a frame before its turn."""
+    def count(self, stream: str, index: int) -> None:
+        """The model is asked about a frame."""
         ...
 
 
@@ -56,6 +57,8 @@ class Backwards:
         first: Index of a frame that is asked, from which the others are counted.
         also: Indices of frames that are asked besides.
         check: Called before each frame.
+        folder: Where what is found ahead of its turn waits; None = where the system keeps such
+            files.
     """
 
     again: Callable[[], AbstractContextManager[FrameSource]]
@@ -63,51 +66,118 @@ class Backwards:
     first: int = 0
     also: frozenset[int] = frozenset()
     check: Check = unchecked
+    folder: Path | None = None
 
     def before(
         self,
         frame: Frame,
         prompts: Sequence[Prompt],
         stage: Callable[[Sequence[Prompt]], Stage],
+        waiting: WaitingAnswers,
         known: KnownBefore | None = None,
-    ) -> Earlier:
-        """What is found from the marks back to a frame; the caller closes it.
+    ) -> None:
+        """Find objects from their first marks back to a frame.
 
         Args:
             frame: The first frame that is wanted.
             prompts: All prompts of the run.
             stage: Makes what follows some prompts from their marks on.
+            waiting: Gets what is found.
             known: What is known of objects before their marks, or None.
 
         Raises:
             SourceError: The input cannot be read again.
             ModelError: The model did not answer the frame it was asked about.
+            OutputError: The disk is full.
         """
-        found = Earlier()
         places = [n for n, each in enumerate(prompts) if (first_mark(each) or 0) > frame.index]
         marks = {place: first_mark(prompts[place]) or 0 for place in places}
         last = max(marks.values(), default=0)
         if known is not None:
             places = self._anew(frame, places, last, known)
         if not places:
-            return found
+            return
         mirrored = [_mirrored_prompt(prompts[place], marks[place], last) for place in places]
-        try:
+        with self.again() as source:
+            for shown, answer in stage(mirrored).run(self._down(source, frame, frame.index, last)):
+                index = last - shown.index
+                kept = [
+                    replace(one, prompt=places[one.prompt])
+                    for one in (answer.instances if answer is not None else ())
+                    if index < marks[places[one.prompt]]
+                ]
+                waiting.keep(shown.stream, index, kept)
+                if known is not None and index <= max(marks[place] for place in places):
+                    known.count(shown.stream, index)
+
+    def between(
+        self,
+        frame: Frame,
+        spans: Iterable[Span],
+        prompts: Sequence[Prompt],
+        stage: Callable[[Sequence[Prompt]], Stage],
+        waiting: WaitingAnswers,
+        known: KnownBefore | None = None,
+    ) -> None:
+        """Find objects on the way back from a cue to the one before.
+
+        What is found between two cues depends on these alone, not on later ones.
+
+        Args:
+            frame: The first frame that is wanted.
+            spans: From where to where.
+            prompts: All prompts of the run.
+            stage: Makes what follows some prompts from their marks on.
+            waiting: Gets what is found.
+            known: Counts frames about which the model is asked, or None.
+
+        Raises:
+            SourceError: The input cannot be read again.
+            ModelError: The model did not answer the frame it was asked about.
+            OutputError: The disk is full.
+        """
+        together: defaultdict[tuple[str, int, int], list[Span]] = defaultdict(list)
+        for span in spans:
+            together[span.stream, span.start, span.stop].append(span)
+        for (stream, start, stop), some in together.items():
+            if stop <= frame.index:
+                continue
+            places = [span.found.prompt for span in some]
+            drawn = [
+                replace(prompts[span.found.prompt], cues=(Cue(frame=0, mask=span.found.mask),))
+                for span in some
+            ]
             with self.again() as source:
-                for shown, answer in stage(mirrored).run(self._down(source, frame, last)):
-                    index = last - shown.index
-                    kept = [
-                        replace(one, prompt=places[one.prompt])
-                        for one in (answer.instances if answer is not None else ())
-                        if index < marks[places[one.prompt]]
-                    ]
-                    found.keep(shown.stream, index, kept)
-                    if known is not None and index <= max(marks[place] for place in places):
-                        known.count_back(shown.stream, index)
-        except BaseException:
-            found.close()
-            raise
-        return found
+                frames = (
+                    each
+                    for each in self._down(source, frame, start, stop)
+                    if each.stream == stream and frame.index <= stop - each.index > start
+                )
+                for shown, answer in stage(drawn).run(frames):
+                    index = stop - shown.index
+                    if index == stop or answer is None:
+                        continue
+                    found = [replace(one, prompt=places[one.prompt]) for one in answer.instances]
+                    waiting.keep(stream, index, found, some[0].share(index))
+                    if known is not None:
+                        known.count(stream, index)
+
+    def ahead(self, first: int, last: int) -> Iterator[Frame]:
+        """Frames that are asked, from one to another; maybe some more.
+
+        Args:
+            first: Index of the first, which the source yields.
+            last: The last frames of all streams do not come before this index.
+
+        Raises:
+            SourceError: The input cannot be read again.
+        """
+        with self.again() as source:
+            stop = last + self.every * _step_of(source)
+            for frame in source.frames(first, stop):
+                if self._is_asked(frame.index):
+                    self.check()
+                    yield frame
 
     def _anew(
         self, frame: Frame, places: Sequence[int], last: int, known: KnownBefore
@@ -130,7 +200,7 @@ class Backwards:
             return True
         detectors: dict[str, tuple[CutDetector, CutDetector]] = {}
         with self.again() as source:
-            for shown in self._down(source, frame, max(last, before)):
+            for shown in self._down(source, frame, frame.index, max(last, before)):
                 index = max(last, before) - shown.index
                 far, near = detectors.setdefault(
                     shown.stream, (CutDetector(patience=0), CutDetector(patience=0))
@@ -144,15 +214,22 @@ class Backwards:
                     return True
         return True
 
-    def _down(self, source: FrameSource, to: Frame, last: int) -> Iterator[Frame]:
-        """Frames that are asked, from the last down to a first one, in mirrored time."""
+    def _down(self, source: FrameSource, like: Frame, first: int, last: int) -> Iterator[Frame]:
+        """Frames that are asked, from the last down to a first one, in mirrored time.
+
+        Args:
+            source: What is read.
+            like: A frame of the same size.
+            first: Index of the first frame, which the source yields.
+            last: Index of the last.
+        """
         # A source that leaves frames out counts from where a reading begins.
-        step = int(source.every) if isinstance(source, Sparse) else 1
-        length = max(_LEAST, _MOST_BYTES // to.image.nbytes) * max(self.every, step)
+        step = _step_of(source)
+        length = max(_LEAST, _MOST_BYTES // like.image.nbytes) * max(self.every, step)
         stop = last + 1
-        while stop > to.index:
-            start = max(to.index, stop - length)
-            start -= (start - to.index) % step
+        while stop > first:
+            start = max(first, stop - length)
+            start -= (start - first) % step
             piece = [each for each in source.frames(start, stop) if self._is_asked(each.index)]
             while piece:
                 frame = piece.pop()
@@ -162,45 +239,6 @@ class Backwards:
 
     def _is_asked(self, index: int) -> bool:
         return (index - self.first) % self.every == 0 or index in self.also
-
-
-@dataclass(slots=True)
-class Earlier(AbstractContextManager["Earlier"]):
-    """Objects on frames before their marks, kept in a temporary file."""
-
-    _file: IO[bytes] | None = field(init=False, repr=False, default=None)
-    _places: dict[tuple[str, int], tuple[int, int]] = field(
-        init=False, repr=False, default_factory=dict
-    )
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Remove the file. A second call does nothing."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def keep(self, stream: str, index: int, found: Sequence[Instance]) -> None:
-        """Keep what was found on a frame."""
-        if not found:
-            return
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="videoseg-")  # noqa: SIM115 - close does
-        made = zlib.compress(pickle.dumps(tuple(found)), 1)
-        self._places[stream, index] = self._file.tell(), len(made)
-        self._file.write(made)
-
-    def added_to(self, answer: Detections) -> Detections:
-        """An answer with what was found on its frame from later marks."""
-        place = self._places.pop((answer.stream, answer.index), None)
-        if place is None or self._file is None:
-            return answer
-        self._file.seek(place[0])
-        # The file has no name, and this process alone has written it.
-        found = pickle.loads(zlib.decompress(self._file.read(place[1])))  # noqa: S301
-        return replace(answer, instances=(*answer.instances, *found))
 
 
 def first_mark(prompt: Prompt) -> int | None:
@@ -233,3 +271,8 @@ def _mirrored_prompt(prompt: Prompt, mark: int, last: int) -> Prompt:
     """A prompt with its first marks alone, at their place in mirrored time."""
     cues = (replace(cue, frame=last - mark) for cue in prompt.cues if cue.frame == mark)
     return replace(prompt, cues=tuple(cues))
+
+
+def _step_of(source: FrameSource) -> int:
+    """Distance between the frames that a source yields."""
+    return int(source.every) if isinstance(source, Sparse) else 1

@@ -37,7 +37,7 @@ class Joined:
         with ExitStack() as ends:
             ends.callback(close_if_able, answers)
             for frame, answer in answers:
-                self.known.count(frame)
+                self.known.count(frame.stream, frame.index)
                 kept = self._kept(self.known.on(frame))
                 asked = Detections(frame.stream, frame.index) if answer is None else answer
                 yield frame, combined(self._numbered(asked, count), kept, count)

@@ -2,11 +2,13 @@
 
 The model must answer a prompt alike whatever else is asked (``ModelCard.independent``). Then an
 object whose prompt is the same has the same answers, and of one with another cue those before it
-hold: up to where that cue can reach back, which a model with a memory decides.
+hold: up to where that cue can reach back, which a model with a memory decides. Between two cues an
+answer comes from both, so that from where a cue is put between others nothing holds.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -27,7 +29,7 @@ class KnownAnswers:
         prompts: What is asked now.
         before: What was asked then; None for a prompt that is new.
         places: For each of the prompts its place in the answers.
-        frames: How many frames the model was asked about.
+        both_ways: Whether objects are followed from their cues in both directions.
         back_anew: Prompts that are followed back anew, before their first mark.
     """
 
@@ -35,11 +37,23 @@ class KnownAnswers:
     prompts: Sequence[Prompt]
     before: Sequence[Prompt | None]
     places: Sequence[int]
-    frames: int = field(init=False, default=0)
+    both_ways: bool = True
     back_anew: frozenset[int] = field(init=False, default=frozenset())
     _log: Iterator[tuple[str, int, Detections | None]] | None = field(init=False, default=None)
     _waiting: dict[tuple[str, int], Detections | None] = field(init=False, default_factory=dict)
-    _back: set[tuple[str, int]] = field(init=False, default_factory=set)
+    _asked: defaultdict[str, bytearray] = field(
+        init=False, default_factory=lambda: defaultdict(bytearray)
+    )
+
+    @property
+    def frames(self) -> int:
+        """How many frames the model was asked about."""
+        return sum(map(sum, self._asked.values()))
+
+    def rewind(self) -> None:
+        """Frames are asked for from the first one again."""
+        self._log = None
+        self._waiting.clear()
 
     def on(self, frame: Frame) -> Detections:
         """The earlier answer about a frame; frames are asked for in their order, each once.
@@ -87,7 +101,18 @@ class KnownAnswers:
         frames = sorted(frame for frame in added if frame is not None)
         if first is None or len(frames) < len(added) or frames[0] <= first:
             return (ALWAYS,)
+        if self.is_mixed(number):
+            return (first,)
         return (first,) if remembers else tuple(dict.fromkeys(frames))
+
+    def is_mixed(self, number: int) -> bool:
+        """Whether a cue is added to a prompt among those that its answers come from both ways."""
+        now, then = self.prompts[number], self.before[number]
+        if not self.both_ways or then is None:
+            return False
+        frames = {cue.frame for cue in then.cues if cue.frame is not None}
+        added = [cue.frame for cue in now.cues[len(then.cues) :] if cue.frame is not None]
+        return len(frames) > 1 and min(added, default=max(frames) + 1) <= max(frames)
 
     def asked_everywhere(self) -> tuple[int, ...]:
         """The prompts of which nothing is known."""
@@ -103,16 +128,11 @@ class KnownAnswers:
         marks = [first_mark(prompt) for prompt in self.before if prompt is not None]
         return max((mark for mark in marks if mark is not None and mark > behind), default=None)
 
-    def count(self, frame: Frame) -> None:
-        """The model is asked about a frame, in the order of the run."""
-        key = (frame.stream, frame.index)
-        self.frames += key not in self._back
-        self._back.discard(key)
-
-    def count_back(self, stream: str, index: int) -> None:
-        """The model is asked about a frame before its turn."""
-        self.frames += 1
-        self._back.add((stream, index))
+    def count(self, stream: str, index: int) -> None:
+        """The model is asked about a frame, maybe not for the first time."""
+        asked = self._asked[stream]
+        asked.extend(bytes(max(0, index + 1 - len(asked))))
+        asked[index] = 1
 
     def _numbered(self, answer: Detections) -> Detections:
         """An answer with the prompts that are asked now, by their number."""

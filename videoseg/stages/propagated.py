@@ -10,10 +10,12 @@ from functools import partial
 from videoseg.motion.flow import carry_mask, flow_between
 from videoseg.motion.shot_cuts import CutDetector
 from videoseg.protocols import Follows, Segmenter, VideoSegmenter
-from videoseg.stages.backwards import Backwards, Earlier
+from videoseg.stages.backwards import Backwards
+from videoseg.stages.between_cues import Span, SpanFinder, last_correction
 from videoseg.stages.known_answers import KnownAnswers, combined, in_order
 from videoseg.stages.mask_cues import MARKED, MaskCues, ask
 from videoseg.stages.reused import Reused, cues_due, drawn_on, has_begun
+from videoseg.stages.waiting_answers import WaitingAnswers
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, Prompt
 from videoseg.types.snapshot import Snapshot, joined, parted
 
@@ -30,8 +32,10 @@ class Propagated:
     asked as a mask cue. A cut ends a carried mask; a memory may find the object again. Instances
     come in the order of the prompts.
 
-    With ``backwards`` an object is also followed from its first cue back to the first frame, before
-    that frame is answered. With ``known`` the model is asked about an object only from where its
+    With ``backwards`` an object is also followed from each cue back to the one before, and from its
+    first one back to the first frame, before the first frame is answered; for that the frames up to
+    the last correction are gone through forward first, too. Between two cues both ways have a say
+    (``between_cues.joined``). With ``known`` the model is asked about an object only from where its
     answers may be other than those.
 
     Attributes:
@@ -46,26 +50,80 @@ class Propagated:
     backwards: Backwards | None = None
     known: KnownAnswers | None = None
     _streams: dict[str, _Stream] = field(init=False, repr=False, default_factory=dict)
+    _first: int | None = field(init=False, repr=False, default=None)
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
         """Yield every frame, in order, with its answer.
 
         Raises:
             ModelError: The model did not answer the frame it was asked about.
+            OutputError: There is no room for what is found ahead of its turn.
         """
         with ExitStack() as ends:
             ends.callback(self._end)
-            earlier: Earlier | None = None
+            waiting: WaitingAnswers | None = None
+            ahead: dict[str, int] = {}
             for frame in frames:
-                if earlier is None and self.backwards is not None:
-                    alone = partial(Propagated, self.segmenter)
-                    earlier = self.backwards.before(frame, self.prompts, alone, self.known)
-                    ends.enter_context(earlier)
-                answer = self._stream(frame.stream).step(frame)
-                yield frame, in_order(answer if earlier is None else earlier.added_to(answer))
+                if waiting is None and self.backwards is not None:
+                    waiting = ends.enter_context(WaitingAnswers(self.backwards.folder))
+                    ahead = self._look_ahead(frame, self.backwards, waiting)
+                if waiting is not None and frame.index <= ahead.get(frame.stream, -1):
+                    answer = waiting.answer(frame.stream, frame.index)
+                    answer = answer or Detections(frame.stream, frame.index)
+                else:
+                    answer = self._stream(frame.stream).step(frame)
+                yield frame, in_order(answer if waiting is None else waiting.added_to(answer))
+
+    def _look_ahead(
+        self, frame: Frame, backwards: Backwards, waiting: WaitingAnswers
+    ) -> dict[str, int]:
+        """Find what comes from later cues, before the next frame is answered.
+
+        Returns:
+            The last frame of each stream that was answered on the way.
+        """
+        alone = partial(Propagated, self.segmenter)
+        spans: list[Span] = []
+        ahead: dict[str, int] = {}
+        first = frame.index if self._first is None else self._first
+        last = last_correction(self.prompts, first)
+        if last is not None and min((s.before for s in self._streams.values()), default=-1) < last:
+            ahead, spans = self._go_ahead(first, last, backwards, waiting)
+        backwards.before(frame, self.prompts, alone, waiting, self.known)
+        backwards.between(frame, spans, self.prompts, alone, waiting, self.known)
+        return ahead
+
+    def _go_ahead(
+        self, first: int, last: int, backwards: Backwards, waiting: WaitingAnswers
+    ) -> tuple[dict[str, int], list[Span]]:
+        """Follow everything forward from the first frame up to the last correction.
+
+        Returns:
+            The last frame of each stream that was answered, and the ways between cues.
+        """
+        answered = {name: stream.before for name, stream in self._streams.items()}
+        for name in [name for name, index in answered.items() if index < last]:
+            # What a run that was broken off knew here is found anew.
+            self._streams.pop(name).follower.finish()
+        if self.known is not None:
+            self.known.rewind()
+        finders: dict[str, SpanFinder] = {}
+        spans: list[Span] = []
+        for frame in backwards.ahead(first, last):
+            stream = self._stream(frame.stream)
+            if stream.before >= last:
+                continue
+            answer = stream.step(frame)
+            if frame.index > answered.get(frame.stream, -1):
+                waiting.keep_answer(answer)
+            finder = finders.setdefault(frame.stream, SpanFinder(self.prompts))
+            spans += [span for span in finder.push(frame, answer) if stream.goes_back(span)]
+        return {name: self._streams[name].before for name in finders}, spans
 
     def recall(self, frame: Frame, detections: Detections | None) -> None:
         """Take the next frame with the answer it was given in an earlier run."""
+        if self._first is None:
+            self._first = frame.index
         self._stream(frame.stream).recall(frame, detections)
 
     def snapshot(self) -> Snapshot:
@@ -146,14 +204,18 @@ class _Stream:
         answer = Detections(frame.stream, frame.index) if detections is None else detections
         self.seen = self._followed(frame, answer)
         if self.reused is not None:
-            self.reused.begin(self._before, frame)
+            self.reused.begin(self.before, frame)
             self.reused.settle(self.seen)
         self.last = frame
 
     @property
-    def _before(self) -> int:
-        """Index of the last frame."""
+    def before(self) -> int:
+        """Index of the last frame; -1 before the first."""
         return -1 if self.last is None else self.last.index
+
+    def goes_back(self, span: Span) -> bool:
+        """Whether an object must be followed back from a cue: not where that is known."""
+        return self.reused is None or not self.reused.is_joined(span.found.prompt, span.stop)
 
     def _followed(self, frame: Frame, answer: Detections) -> dict[int, Mask]:
         """The masks of an answer that are followed on: what came backwards is not."""
@@ -165,7 +227,7 @@ class _Stream:
         prompts = dict(enumerate(self.prompts))
         if self.reused is None:
             return prompts
-        for index in self.reused.begin(self._before, frame):
+        for index in self.reused.begin(self.before, frame):
             if isinstance(self.follower, MaskCues) and self.last is not None and index in self.seen:
                 self.follower.adopt(index, self.seen[index], self.last)
         return {index: prompts[index] for index in sorted(self.reused.anew)}
@@ -178,8 +240,8 @@ class _Stream:
             has_begun(self.prompts[index], frame) and (reused.remembers or index in self.seen)
             for index in reused.anew
         ):
-            reused.known.count(frame)
-        whole = combined(answer, reused.kept(self._before, frame), len(self.prompts))
+            reused.known.count(frame.stream, frame.index)
+        whole = combined(answer, reused.kept(self.before, frame), len(self.prompts))
         for index in reused.settle(self._followed(frame, answer)):
             if isinstance(self.follower, MaskCues):
                 self.follower.drop(index)
@@ -189,7 +251,7 @@ class _Stream:
         """The prompt as it is asked on this frame, or None where it is not."""
         if not prompt.cues:
             return prompt
-        given = cues_due(prompt, self._before, frame)
+        given = cues_due(prompt, self.before, frame)
         if not given:
             return None
         carried = all(cue.frame is not None and cue.mask is None for cue in given)

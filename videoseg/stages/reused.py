@@ -51,9 +51,15 @@ class Reused:
             if n not in self.anew and any(before < start <= frame.index for start in starts)
         ]
         self.anew |= {*begun}
-        if self.remembers:
-            self._for_good |= {*begun}
+        self._for_good |= {n for n in begun if self.remembers or self.known.is_mixed(n)}
         return begun
+
+    def is_joined(self, number: int, stop: int) -> bool:
+        """Whether what is known of a prompt before a cue's frame has come from that cue as well."""
+        starts = self._starts[number]
+        if starts == (ALWAYS,) or self.remembers or self.known.is_mixed(number):
+            return not starts
+        return not starts or stop < starts[0]
 
     def kept(self, before: int, frame: Frame) -> Detections:
         """What is known of all other prompts on this frame."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from videoseg.protocols import FrameSource, Keyframed, RemoteSegmenter, Segmenter, Stage
 from videoseg.stages.backwards import Backwards
@@ -30,6 +31,7 @@ def stage_for(
     one_by_one: bool = False,
     known: KnownAnswers | None = None,
     check: Check = unchecked,
+    folder: Path | None = None,
 ) -> Stage:
     """The stage for some prompts: what was marked on a frame is carried from there.
 
@@ -46,6 +48,8 @@ def stage_for(
             ``every`` are 1 then.
         known: Answers of an earlier run with fewer cues, which are not asked again.
         check: Called where the stage itself waits: on the way back from a mark, or for a service.
+        folder: Where what is found ahead of its turn waits; None = where the system keeps such
+            files.
     """
     marked = frozenset(
         cue.frame for prompt in prompts for cue in prompt.cues if cue.frame is not None
@@ -56,7 +60,7 @@ def stage_for(
         model, asked, batch_within(batch, every), load, ahead=0 if one_by_one else 1
     )
     if marked:
-        backwards = None if again is None else Backwards(again, every, first, marked, check)
+        backwards = None if again is None else Backwards(again, every, first, marked, check, folder)
         stage = Propagated(model, prompts, backwards, known)
     elif known is not None:
         stage = Joined(stage, tuple(numbers), known)

@@ -63,6 +63,12 @@ class ViewOptions(RunOptions):
         Path | None,
         typer.Option(metavar="PNG", help="Exclude the pixels that are not black in this picture."),
     ] = None
+    forward_only: Annotated[
+        bool,
+        typer.Option(
+            "--forward-only", help="Do not follow marks on later frames back to earlier ones."
+        ),
+    ] = False
 
     def flags(self) -> dict[str, Any]:
         """Which frames, and what of them.
@@ -81,6 +87,7 @@ class ViewOptions(RunOptions):
             "max_size": self.max_size,
             "roi": region,
             "ignore_mask": self.ignore_mask,
+            "backwards": False if self.forward_only else None,
         }
 
 
