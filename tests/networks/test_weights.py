@@ -16,6 +16,7 @@ from videoseg.cli._app import run
 from videoseg.errors import MissingDependencyError, ModelError, OutOfMemoryError
 from videoseg.models.sam2 import Sam21Tiny
 from videoseg.models.sam3 import Sam3
+from videoseg.networks import hub as fetching
 from videoseg.networks import weights
 from videoseg.networks.device import Device, choose, need_packages
 from videoseg.networks.weights import Source, fetch, on_this_machine
@@ -46,6 +47,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(hub, "snapshot_download", _unreachable)
+    monkeypatch.setattr(fetching, "large_files", lambda *_: [])
     return tmp_path / "hub"
 
 

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from tests.stages.test_backwards import FRAMES, Film, box, drawn, found, moving, run_of
+from tests.contracts.test_view_abilities import drawn
+from tests.stages.test_backwards import FRAMES, Film, box, found, moving, run_of
 from tests.stages.test_view import HEIGHT, WIDTH, disc
 from tests.support.fakes import Colours
 from tests.support.limits import limited
@@ -22,6 +23,7 @@ from videoseg.stages.backwards import Backwards
 from videoseg.stages.between_cues import Span, SpanFinder, joined, last_correction
 from videoseg.stages.propagated import Propagated
 from videoseg.stages.waiting_answers import WaitingAnswers
+from videoseg.system.closing import close_if_able
 from videoseg.types import Cue, Detections, Frame, Instance, Mask, ModelCard, Prompt
 
 
@@ -155,7 +157,7 @@ def test_what_was_broken_off_is_gone_on_with(stop: int, every: int) -> None:
         if frame.index >= stop:
             break
     state = broken.snapshot()
-    steps.close()
+    close_if_able(steps)
     later = Propagated(Drifting(), prompts, way)
     for frame, answer in known:
         later.recall(frame, answer)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from videoseg.errors import MissingDependencyError, ModelError, OutOfMemoryError
+from videoseg.networks import hub
 from videoseg.networks.device import Device, memory_errors
 
 CONFIG = "config.json"
@@ -27,9 +28,6 @@ INDEX = "model.safetensors.index.json"
 """The file that lists the files of weights, where they are in several."""
 _TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model")
 """Any of these is a tokenizer; without one transformers makes up an empty one."""
-_WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")
-"""What is fetched of a repository: settings, tokenizer and weights; no pickles, no code."""
-
 _WRONG = (
     OSError,
     ValueError,
@@ -80,27 +78,25 @@ def on_this_machine(text: str) -> Path | None:
 
 
 def hub_snapshot(repository: str, revision: str) -> Path:
-    """The folder in which the hub's cache keeps a revision of a repository, there or not.
-
-    Where that is: huggingface.co/docs/huggingface_hub, "Understand caching". Its package takes long
-    to import, and what is on this machine is asked for often.
-    """
-    # As the hub's package does it, also for a user without a home folder.
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")
-    home = Path(os.environ.get("HF_HOME") or cache / "huggingface")
-    kept = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    kept = kept / f"models--{repository.replace('/', '--')}"
+    """The folder in which the hub's cache keeps a revision of a repository, there or not."""
+    kept = hub.cached(repository)
     branch = kept / "refs" / revision
     if branch.is_file():
         revision = branch.read_text(encoding="ascii").strip()
     return kept / "snapshots" / revision
 
 
-def fetch(text: str, *, offline: bool) -> Path:
+def fetch(text: str, *, offline: bool, watch: hub.Watch = lambda _, __: None) -> Path:
     """The folder with the weights, fetched from the hub where they are not on this machine.
+
+    Args:
+        text: Hub id, hub id@revision, or a folder.
+        offline: Whether the hub is not to be asked.
+        watch: Called with the bytes that are here and with how many there are, while they come.
 
     Raises:
         MissingDependencyError: They are not here and cannot be fetched; says what to do.
+        ModelError: What came is not what the hub lists.
     """
     found = on_this_machine(text)
     if found is not None:
@@ -116,35 +112,13 @@ def fetch(text: str, *, offline: bool) -> Path:
         raise MissingDependencyError(
             f"weights {source.repository} are not on this machine (--offline); once online: {how}"
         )
-    folder = _download(source)
+    folder = hub.download(source.repository, source.revision, watch)
     lacking = _lacking(folder)
     if lacking:
         raise MissingDependencyError(
             f"weights {source.repository}: {lacking[0]} is missing; fetch them again: {how}"
         )
     return folder
-
-
-def _download(source: Source) -> Path:
-    from huggingface_hub import errors, snapshot_download
-
-    assert source.repository is not None  # noqa: S101
-    name, page = source.repository, f"https://huggingface.co/{source.repository}"
-    try:
-        return Path(snapshot_download(name, revision=source.revision, allow_patterns=list(_WANTED)))
-    except errors.GatedRepoError as error:
-        problem = f"are gated: accept their licence on {page}, then `hf auth login`"
-        raise MissingDependencyError(f"weights {name} {problem}") from error
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
-        problem = f"or their revision {source.revision} are not on the hub; see {page}"
-        raise MissingDependencyError(f"weights {name} {problem}") from error
-    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
-        problem = "are not on this machine and the hub cannot be reached"
-        cause = " ".join(str(error).split())[:120]
-        raise MissingDependencyError(
-            f"weights {name} {problem} ({cause}); on a machine that can: "
-            f"hf download {name} --revision {source.revision}"
-        ) from error
 
 
 def _lacking(folder: Path) -> list[str]:

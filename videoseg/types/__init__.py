@@ -28,6 +28,7 @@ from videoseg.types.media import Recorded as Recorded
 from videoseg.types.media import RgbImage as RgbImage
 from videoseg.types.media import StreamInfo as StreamInfo
 from videoseg.types.media import TopicInfo as TopicInfo
+from videoseg.types.model_card import Figure as Figure
 from videoseg.types.model_card import ModelCard as ModelCard
 from videoseg.types.prompts import Cue as Cue
 from videoseg.types.prompts import Prompt as Prompt

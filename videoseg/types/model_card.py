@@ -11,6 +11,25 @@ from videoseg.types.prompts import PromptKind
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """What a model answers to one question about the picture of ``videoseg models check``.
+
+    Attributes:
+        question: ``text``, ``point`` or ``box``.
+        count: How many objects it finds.
+        score: Of the best of them; 0 where there is none.
+        box: Of the best: x1, y1, x2, y2 in pixels of the picture.
+        area: Pixels of its mask; 0 for a model that finds boxes.
+    """
+
+    question: str
+    count: int
+    score: float = 0.0
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    area: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """What a model is and takes, readable without loading it.
 
@@ -33,6 +52,7 @@ class ModelCard:
             whatever else is asked beside it, and gives instances in the order of the prompts.
         about: File of the package, in the folder of the model's module, that tells more: what it
             learned from, what it knows, where it fails, figures.
+        figures: What it answers with the weights of the card, for ``videoseg models check``.
     """
 
     name: str
@@ -50,6 +70,7 @@ class ModelCard:
     grounds: bool = False
     independent: bool = False
     about: str = ""
+    figures: tuple[Figure, ...] = ()
 
     def __post_init__(self) -> None:
         known = get_args(PromptKind)

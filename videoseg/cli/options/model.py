@@ -19,29 +19,46 @@ Model: TypeAlias = Annotated[
     ),
 ]
 
+Device: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Device for the model: auto, cpu, cuda, cuda:1, mps."),
+]
+Precision: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Number format: auto, fp32, tf32, bf16, fp16."),
+]
+Offline: TypeAlias = Annotated[
+    bool, typer.Option("--offline", help="Never download weights; use those on this machine.")
+]
+
+
+@dataclass(frozen=True)
+class DeviceOptions(RunOptions):
+    """Where a network runs, and where its weights come from."""
+
+    device: Device = None
+    precision: Precision = None
+    offline: Offline = False
+
+    def flags(self) -> dict[str, Any]:
+        """How it runs."""
+        return {"device": self.device, "precision": self.precision, "offline": self.offline}
+
 
 @dataclass(frozen=True)
 class ModelOptions(RunOptions):
     """Which model is asked, and how it runs."""
 
     model: Model = None
-    device: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Device for the model: auto, cpu, cuda, cuda:1, mps."),
-    ] = None
-    precision: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Number format: auto, fp32, tf32, bf16, fp16."),
-    ] = None
+    device: Device = None
+    precision: Precision = None
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Frames per batch (default: as many as fit).")
     ] = None
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the network first; faster on long videos.")
     ] = False
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Never download weights; use those on this machine.")
-    ] = False
+    offline: Offline = False
 
     def flags(self) -> dict[str, Any]:
         """The model, and how it runs."""

@@ -21,7 +21,7 @@ from videoseg.models.embedded.memory.tracker import Memory
 from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
 from videoseg.models.embedded.promptable.stuff_mask import ScoredMask, stuff_mask
 from videoseg.protocols import VideoSegmenter
-from videoseg.types import Cue, Detections, Frame, Instance, Mask, ModelCard, Prompt
+from videoseg.types import Cue, Detections, Figure, Frame, Instance, Mask, ModelCard, Prompt
 
 _LARGE_SHARE = 0.2
 """A thing that covers more than this share of the frame is looked at again from further away."""
@@ -54,6 +54,11 @@ class Embedded:
         ),
         independent=True,
         about="CARD.md",
+        figures=(
+            Figure("text", 1, 1.0, (170.0, 19.0, 479.0, 320.0), 66752),
+            Figure("point", 1, 0.8531, (76.0, 20.0, 480.0, 386.0), 113165),
+            Figure("box", 1, 0.8748, (173.0, 19.0, 480.0, 332.0), 71430),
+        ),
     )
 
     long_side: Annotated[
