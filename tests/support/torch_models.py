@@ -215,6 +215,36 @@ def tiny_owlv2() -> Any:
     return seeded(transformers.Owlv2ForObjectDetection, config)
 
 
+def tiny_rf_detr() -> Any:
+    """RfDetrForInstanceSegmentation with six queries and the kinds of things that tests ask for."""
+    transformers = pytest.importorskip("transformers")
+    names = ["cat", "dog", "big dog", "red thing", "dot", "cup"]
+    config = transformers.RfDetrConfig(
+        backbone_config={
+            "model_type": "rf_detr_dinov2",
+            "hidden_size": 32,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 2,
+            "image_size": 64,
+            "patch_size": 8,
+            "num_windows": 2,
+            "out_indices": [2, 4],
+        },
+        d_model=32,
+        decoder_layers=2,
+        decoder_self_attention_heads=2,
+        decoder_cross_attention_heads=2,
+        decoder_ffn_dim=32,
+        num_queries=6,
+        group_detr=1,
+        intermediate_size=32,
+        c2f_num_blocks=1,
+        id2label=dict(enumerate(names)),
+        label2id={name: number for number, name in enumerate(names)},
+    )
+    return seeded(transformers.RfDetrForInstanceSegmentation, config)
+
+
 def _tiny_grounding_dino(kind: str, **more: Any) -> Any:
     transformers = pytest.importorskip("transformers")
     config = getattr(transformers, f"{kind}Config")(
@@ -476,6 +506,8 @@ TINY: dict[str, Callable[[Path], str]] = {
     "edgetam": _saved(tiny_edgetam),
     "sam3": tiny_sam3_checkpoint,
     "sam3-litetext-s0": _saved(tiny_sam3_lite_text, save_clip_tokenizer),
+    "sam3-litetext-s1": _saved(tiny_sam3_lite_text, save_clip_tokenizer),
+    "sam3-litetext-l": _saved(tiny_sam3_lite_text, save_clip_tokenizer),
     "sam3-tracker": tiny_sam3_checkpoint,
     "clipseg": _saved(tiny_clipseg, save_clip_tokenizer),
     "florence2": _saved(tiny_florence2, save_florence_tokenizer),
@@ -484,12 +516,32 @@ TINY: dict[str, Callable[[Path], str]] = {
     "owlv2": _saved(tiny_owlv2, save_clip_tokenizer),
     "grounding-dino": _saved(tiny_grounding_dino, save_bert_tokenizer),
     "grounding-dino-base": _saved(tiny_grounding_dino, save_bert_tokenizer),
+    "mm-grounding-dino": _saved(tiny_mm_grounding_dino, save_bert_tokenizer),
+    "mm-grounding-dino-base": _saved(tiny_mm_grounding_dino, save_bert_tokenizer),
+    "llmdet-tiny": _saved(tiny_mm_grounding_dino, save_bert_tokenizer),
+    "llmdet-base": _saved(tiny_mm_grounding_dino, save_bert_tokenizer),
     "llmdet-large": _saved(tiny_mm_grounding_dino, save_bert_tokenizer),
+    "rf-detr-seg-nano": _saved(tiny_rf_detr),
+    "rf-detr-seg-medium": _saved(tiny_rf_detr),
 }
 """For each model on PyTorch what saves tiny weights of its kind into a folder and names them."""
-SAME_CLASS = frozenset({"sam2.1-small", "sam2.1-base-plus", "sam2.1-large", "grounding-dino-base"})
+SAME_CLASS = frozenset(
+    {
+        *("sam2.1-small", "sam2.1-base-plus", "sam2.1-large"),
+        *("sam3-litetext-s1", "sam3-litetext-l"),
+        *("grounding-dino-base", "mm-grounding-dino-base"),
+        *("llmdet-tiny", "llmdet-base", "llmdet-large"),
+        "rf-detr-seg-medium",
+    }
+)
 """Models that differ from another in nothing but their weights."""
 WRITERS = frozenset({"florence2", "florence2-large", "florence2-boxes"})
 """Those that write their answer as text."""
-GROUNDERS = frozenset({"owlv2", "grounding-dino", "grounding-dino-base", "llmdet-large"})
+GROUNDERS = frozenset(
+    {
+        *("owlv2", "grounding-dino", "grounding-dino-base"),
+        *("mm-grounding-dino", "mm-grounding-dino-base"),
+        *("llmdet-tiny", "llmdet-base", "llmdet-large"),
+    }
+)
 """Those that find boxes; all others but the writers answer with mask logits."""

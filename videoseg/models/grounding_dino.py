@@ -157,8 +157,61 @@ class GroundingDinoBase(GroundingDino):
     )
 
 
-class LlmDet(GroundingDino):
-    """LLMDet (Fu et al. 2025, arXiv 2501.18954) on MM-Grounding-DINO (arXiv 2401.02361)."""
+class MmGroundingDino(GroundingDino):
+    """MM-Grounding-DINO (Zhao et al. 2024, arXiv 2401.02361) with the tiny Swin backbone."""
+
+    card = worded_card(
+        "mm-grounding-dino",
+        "MM-Grounding-DINO tiny: boxes of what phrases name",
+        "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det@main",
+        megabytes=692,
+        memory=3500,
+        grounds=True,
+    )
+    class_name = "MMGroundingDinoForObjectDetection"
+
+
+class MmGroundingDinoBase(MmGroundingDino):
+    """MM-Grounding-DINO with the base Swin backbone."""
+
+    card = worded_card(
+        "mm-grounding-dino-base",
+        "MM-Grounding-DINO base: boxes of what phrases name",
+        "openmmlab-community/mm_grounding_dino_base_o365v1_goldg_v3det@main",
+        megabytes=935,
+        memory=4500,
+        grounds=True,
+    )
+
+
+class LlmDetTiny(MmGroundingDino):
+    """LLMDet (Fu et al. 2025, arXiv 2501.18954): such a network that learned from descriptions."""
+
+    card = worded_card(
+        "llmdet-tiny",
+        "LLMDet tiny: boxes of what phrases name",
+        "iSEE-Laboratory/llmdet_tiny@main",
+        megabytes=692,
+        memory=3500,
+        grounds=True,
+    )
+
+
+class LlmDetBase(MmGroundingDino):
+    """LLMDet with the base Swin backbone."""
+
+    card = worded_card(
+        "llmdet-base",
+        "LLMDet base: boxes of what phrases name",
+        "iSEE-Laboratory/llmdet_base@main",
+        megabytes=935,
+        memory=4500,
+        grounds=True,
+    )
+
+
+class LlmDetLarge(MmGroundingDino):
+    """LLMDet with the large Swin backbone."""
 
     card = worded_card(
         "llmdet-large",
@@ -168,11 +221,14 @@ class LlmDet(GroundingDino):
         memory=7000,
         grounds=True,
     )
-    class_name = "MMGroundingDinoForObjectDetection"
 
 
 PARTS = {
     "grounding-dino": GroundingDinoTiny,
     "grounding-dino-base": GroundingDinoBase,
-    "llmdet-large": LlmDet,
+    "mm-grounding-dino": MmGroundingDino,
+    "mm-grounding-dino-base": MmGroundingDinoBase,
+    "llmdet-tiny": LlmDetTiny,
+    "llmdet-base": LlmDetBase,
+    "llmdet-large": LlmDetLarge,
 }

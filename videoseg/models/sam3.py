@@ -321,27 +321,43 @@ class Sam3(TorchSegmenter):
         return self._pointed
 
 
-class Sam3LiteText(Sam3):
-    """SAM 3 with a small text encoder; finds by words and examples, without points."""
-
-    card = ModelCard(
-        name="sam3-litetext-s0",
-        summary="SAM 3 with a small text encoder: everything that a phrase names",
+def _lite_card(size: str, megabytes: float, memory: float, rank: int) -> ModelCard:
+    return ModelCard(
+        name=f"sam3-litetext-{size}",
+        summary=f"SAM 3 with a small text encoder ({size}): everything that a phrase names",
         kinds=frozenset({"text", "negative", "box"}),
         open_vocabulary=True,
         licence=_LICENCE,
-        megabytes=2117,
+        megabytes=megabytes,
         extra="models",
-        weights=("yonigozlan/sam3-litetext-s0@main",),
+        weights=(f"yonigozlan/sam3-litetext-{size}@main",),
         packages=PACKAGES,
-        memory=4400,
-        rank=90,
+        memory=memory,
+        rank=rank,
     )
+
+
+class Sam3LiteText(Sam3):
+    """SAM 3 with a small text encoder; finds by words and examples, without points."""
+
+    card = _lite_card("s0", megabytes=2117, memory=4400, rank=90)
     class_name = "Sam3LiteTextModel"
 
     def _by_concept(self, prompt: Prompt) -> bool:
         del prompt
         return True
+
+
+class Sam3LiteTextS1(Sam3LiteText):
+    """The same with a text encoder that is half as large again."""
+
+    card = _lite_card("s1", megabytes=2200, memory=4500, rank=91)
+
+
+class Sam3LiteTextL(Sam3LiteText):
+    """The same with a text encoder three times as large."""
+
+    card = _lite_card("l", megabytes=2440, memory=4750, rank=92)
 
 
 class Sam3Tracker(Sam2):
@@ -365,4 +381,10 @@ class Sam3Tracker(Sam2):
     colours: ClassVar[Colours] = HALF
 
 
-PARTS = {"sam3": Sam3, "sam3-litetext-s0": Sam3LiteText, "sam3-tracker": Sam3Tracker}
+PARTS = {
+    "sam3": Sam3,
+    "sam3-litetext-s0": Sam3LiteText,
+    "sam3-litetext-s1": Sam3LiteTextS1,
+    "sam3-litetext-l": Sam3LiteTextL,
+    "sam3-tracker": Sam3Tracker,
+}
