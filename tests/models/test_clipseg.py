@@ -131,30 +131,3 @@ def test_pieces_that_touch_at_a_corner_are_one() -> None:
 def test_a_phrase_that_is_too_long_is_refused(part: ClipSeg) -> None:
     with pytest.raises(PromptError, match="at most 20; name the thing in fewer words"):
         part.prepare((Prompt("it", text="a very very very long phrase"),))
-
-
-def test_it_computes_what_the_documented_call_computes(tmp_path: Path) -> None:
-    """The network in one call, on pixels and words, as its documentation shows."""
-    network = tiny_clipseg()
-    text = save(network, tmp_path)
-    save_clip_tokenizer(tmp_path)
-    part = ClipSeg(weights=text, side=SIDE)
-    part.prepare((WORDS,))
-    image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
-    given = Frame("cam", 0, 0, Fraction(1, 25), image)
-    seen: list[Any] = []
-    real = part._answer
-
-    def answer(*asked: Any) -> Any:
-        seen.append(real(*asked))
-        return seen[-1]
-
-    part._answer = answer  # type: ignore[method-assign, assignment]
-    part.segment([given], [(WORDS,)])
-    mean, deviation = (torch.tensor(values) for values in IMAGENET)
-    pixels = ((torch.from_numpy(image) / 255 - mean) / deviation).permute(2, 0, 1)[None]
-    ids = torch.tensor([part._tokenizer("it")["input_ids"]])
-    with torch.inference_mode():
-        expected = network(input_ids=ids, pixel_values=pixels.float()).logits
-    found = seen[0][0].logits[:, 0]
-    assert torch.allclose(found, expected.view(1, SIDE, SIDE), rtol=1e-4, atol=1e-3)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.references import network_input
 from tests.support.torch_models import (
     save,
     save_clip_tokenizer,
@@ -18,6 +19,7 @@ from tests.support.torch_models import (
 )
 from videoseg.errors import PromptError
 from videoseg.geometry.masks import iou
+from videoseg.models._torch.images import HALF
 from videoseg.models.sam3 import Sam3, Sam3LiteText
 from videoseg.types import Cue, Frame, Prompt
 
@@ -87,108 +89,6 @@ def test_nothing_is_remembered_where_it_is_not_wanted(part: Any) -> None:
     assert (looks, reads) == ([1, 1], [1, 1])
 
 
-def reference(
-    network: Any, pixels: Any, tokens: Any, boxes: Any = None, labels: Any = None
-) -> tuple[Any, Any, Any, Any]:
-    """What the published SAM 3 computes (``_encode_prompt``, then encoder, decoder and heads).
-
-    The geometry encoder is asked with no box, too: its last token looks at the image and is part
-    of the prompt everywhere. Phrases are padded and the padding is masked.
-
-    Returns:
-        Scores (F, N), boxes (F, N, 4) as corners in shares, mask logits (F, N, h, w), and
-        presence (F,).
-    """
-    frames = len(pixels)
-    seen = network.vision_encoder(pixels)
-    maps, codes = seen.fpn_hidden_states[:-1], seen.fpn_position_encoding[:-1]
-    given = {name: torch.tensor([tokens[name]] * frames) for name in tokens}
-    words = network.get_text_features(**given).pooler_output
-    if boxes is None:
-        boxes, labels = torch.zeros(frames, 0, 4), torch.zeros(frames, 0, dtype=torch.long)
-    geometry = network.geometry_encoder(
-        box_embeddings=boxes,
-        box_mask=torch.ones_like(labels, dtype=torch.bool),
-        box_labels=labels,
-        img_feats=maps,
-        img_pos_embeds=codes,
-    )
-    assert geometry.last_hidden_state.shape[1] == labels.shape[1] + 1
-    prompt = torch.cat([words, geometry.last_hidden_state], 1)
-    mask = torch.cat([given["attention_mask"].bool(), geometry.attention_mask], 1)
-    encoded = network.detr_encoder(
-        vision_features=[maps[-1]],
-        text_features=prompt,
-        vision_pos_embeds=[codes[-1]],
-        text_mask=mask,
-    )
-    decoded = network.detr_decoder(
-        vision_features=encoded.last_hidden_state,
-        text_features=encoded.text_features,
-        vision_pos_encoding=encoded.pos_embeds_flattened,
-        text_mask=mask,
-        spatial_shapes=encoded.spatial_shapes,
-    )
-    last = decoded.intermediate_hidden_states[-1]
-    offsets = network.detr_decoder.box_head(last)
-    middle, size = (decoded.reference_boxes[-1].logit(eps=1e-3) + offsets).sigmoid().split(2, -1)
-    logits = network.dot_product_scoring(
-        decoder_hidden_states=decoded.intermediate_hidden_states,
-        text_features=encoded.text_features,
-        text_mask=mask,
-    ).squeeze(-1)[-1]
-    masks = network.mask_decoder(
-        decoder_queries=last,
-        backbone_features=list(maps),
-        encoder_hidden_states=encoded.last_hidden_state,
-        prompt_features=prompt,
-        prompt_mask=mask,
-    ).pred_masks
-    presence = decoded.presence_logits[-1].sigmoid()
-    corners = torch.cat([middle - size / 2, middle + size / 2], -1)
-    return logits.sigmoid() * presence, corners, masks, presence[:, 0]
-
-
-def network_input(part: Any, given: list[Frame]) -> Any:
-    """Frames as the network takes them."""
-    from videoseg.models._torch.images import HALF, Images, squeezed
-
-    side = part._network.config.image_size
-    images = Images(tuple(given), torch.from_numpy(np.stack([one.image for one in given])))
-    values, _ = squeezed(images, side, side, HALF, part._load().device)
-    return values
-
-
-@pytest.mark.parametrize("cues", [(), (BOX,)], ids=["words", "words and boxes"])
-def test_it_computes_what_the_reference_computes(part: Any, cues: tuple[Cue, ...]) -> None:
-    given = frames(2)
-    prompt = Prompt("it", text="big cat", cues=cues)
-    found = part.segment(given, [(prompt,)] * 2)
-    network, tokens = part._network, part._tokens("big cat")
-    del network.detr_encoder._prepare_multilevel_features  # as transformers has it
-    boxes = torch.tensor([[[35, 30, 50, 40], [80, 40, 20, 40]]]) / torch.tensor([120, 80, 120, 80])
-    with torch.inference_mode():
-        scores, _, logits, presence = reference(
-            network,
-            network_input(part, given),
-            tokens,
-            boxes.expand(2, -1, -1) if cues else None,
-            torch.tensor([[1, 0]] * 2) if cues else None,
-        )
-    full = torch.nn.functional.interpolate(logits.sigmoid(), (80, 120), mode="bilinear")
-    for answer, of_frame, masks, present in zip(found, scores, full, presence, strict=True):
-        assert answer.presence[0] == pytest.approx(float(present), abs=1e-6)
-        order = of_frame.argsort(descending=True)
-        expected = [(float(of_frame[n]), (masks[n] > 0.5).numpy()) for n in order]
-        expected = [(score, bitmap) for score, bitmap in expected if bitmap.any()]
-        assert len(expected) == len(answer.instances)
-        for (score, bitmap), one in zip(expected, answer.instances, strict=True):
-            x1, y1, x2, y2 = one.mask.crop
-            assert one.score == pytest.approx(score, abs=1e-6)
-            assert (one.mask.bitmap != bitmap[y1:y2, x1:x2]).mean() < 0.002
-            assert not np.delete(np.delete(bitmap, slice(y1, y2), 0), slice(x1, x2), 1).any()
-
-
 def test_a_phrase_that_is_too_long_is_refused(part: Any) -> None:
     with pytest.raises(PromptError, match=r"too long for model 'sam3.*at most"):
         part.prepare((Prompt("long", text="a very long phrase about a cat and a dog"),))
@@ -225,7 +125,7 @@ def test_boxes_and_scores_are_precise_where_the_rest_is_in_half(tmp_path: Path) 
     full, half = parts["fp32"]._network, parts["bf16"]._network
     assert half.detr_decoder.query_embed.weight.equal(full.detr_decoder.query_embed.weight)
     tokens = parts["fp32"]._tokens("big cat")
-    values = network_input(parts["fp32"], frames(8))
+    values = network_input(parts["fp32"], parts["fp32"]._network, frames(8), HALF)
     asked = {
         "input_ids": torch.tensor([tokens["input_ids"]] * 8),
         "attention_mask": torch.tensor([tokens["attention_mask"]] * 8),

@@ -248,22 +248,6 @@ def test_pieces_of_words_belong_to_their_phrase(name: str, weights: dict[str, st
         part.prepare((Prompt("dots", text=".."),))
 
 
-@pytest.mark.parametrize("name", DINOS)
-def test_scores_are_the_best_of_a_phrase_s_pieces(name: str, weights: dict[str, str]) -> None:
-    part = model(name, weights, least=0.0, overlap=1.0)
-    given = frame(96, 64)
-    images = part._uploader.upload([given])
-    with torch.inference_mode():
-        found = part._propose(images, ("ab", "c"))
-        pixels, _ = part._pixels(images)
-        ids = torch.tensor([part._tokenizer("ab. c.")["input_ids"]])
-        made = part._network(pixel_values=pixels, input_ids=ids)
-    fits = made.logits.sigmoid()[0]
-    expected = torch.stack([fits[:, 1:3].amax(-1), fits[:, 4]], -1)  # [CLS] a ##b . c . [SEP]
-    assert torch.allclose(found.scores[0], expected, atol=1e-5)
-    assert torch.allclose(found.boxes, made.pred_boxes, atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("width", "height", "expected"),
     [
