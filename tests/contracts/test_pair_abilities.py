@@ -69,6 +69,7 @@ def test_abilities_reach_both_members() -> None:
     pair: Any = pair_of(grounder, segmenter)
     segmenter.keyframe_every, segmenter.concurrency = 9, 3
     assert (pair.keyframe_every, pair.concurrency, pair.batch_size()) == (9, 3, 3)
+    assert pair.keyframe_patience == 2
     assert pair.explain([CAT_PROMPT, DOG_PROMPT]) == ["cat is guessed", "dog is guessed"]
     segmenter.usage = Usage(calls=2, cached=1)
     assert pair.usage == Usage(calls=6, cached=1)

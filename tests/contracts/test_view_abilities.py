@@ -22,6 +22,7 @@ from videoseg.protocols import (
     Composite,
     Explains,
     Follows,
+    KeepsMissed,
     Keyframed,
     Metered,
     NamesHost,
@@ -74,6 +75,10 @@ class Keyed:
     keyframe_every = 7
 
 
+class Patient:
+    keyframe_patience = 2
+
+
 class Submitting:
     def submit(self, frames: Any, prompts: Any) -> Pending:
         return Pending(self.segment(frames, prompts))  # type: ignore[attr-defined]
@@ -122,6 +127,7 @@ class Composing:
 ABLE: dict[type, type] = {
     Follows: Following,
     Keyframed: Keyed,
+    KeepsMissed: Patient,
     AsyncSegmenter: Submitting,
     Remote: Far,
     NamesHost: Naming,
@@ -171,6 +177,7 @@ def test_abilities_reach_the_model() -> None:
     model = type("Model", (*ABLE.values(), Colours), {})()
     view: Any = view_of(model, BOUNDS, None)
     assert (view.keyframe_every, view.batch_size(), view.concurrency) == (7, 3, 5)
+    assert view.keyframe_patience == 2
     assert (view.sends_frames_to, view.usage) == ("example.org", model.usage)
     assert view.destinations == model.destinations
     assert view.explain(RED) == ["red is guessed"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -231,6 +231,84 @@ def test_what_the_model_does_not_find_again_is_gone() -> None:
     ]
     assert [len(answer.instances) for answer in answers] == [2] * 5 + [1] * 3
     assert {one.object_id for answer in answers[5:] for one in answer.instances} == {1}
+
+
+@dataclass
+class Flickering(Expensive):
+    """Does not see the still thing on some frames."""
+
+    blind: tuple[int, ...] = ()
+
+    def segment(
+        self, frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]
+    ) -> Sequence[Detections]:
+        (answer,) = super().segment(frames, prompts)
+        kept = answer.instances[1:] if answer.index in self.blind else answer.instances
+        return [replace(answer, instances=kept)]
+
+
+@pytest.mark.parametrize(
+    ("patience", "blind", "lost"),
+    [
+        (0, (4,), 4),  # dropped, and found anew as another
+        (1, (4,), None),
+        (1, (4, 8), 8),
+        (1, (4, 12), None),  # not in a row
+        (2, (4, 8), None),
+        (2, (4, 8, 12), 12),
+    ],
+)
+def test_what_is_missed_now_and_then_stays(
+    patience: int, blind: tuple[int, ...], lost: int | None
+) -> None:
+    model = Flickering(keyframe_every=4, blind=blind)
+    stage = Keyframes(model, PROMPTS, 4, patience)
+    answers = [answer for _, answer in stage.run([scene(n) for n in range(20)])]
+    assert len(answers[0].instances) == 2
+    place = Mask(200, 150, 320, 240, np.ones((60, 80), np.bool_))
+    still = [
+        [one for one in answer.instances if masks.iou(one.mask, place) > 0.5] for answer in answers
+    ]
+    gone = next((n for n, some in enumerate(still) if not some), None)
+    assert gone == lost
+    names = {one.object_id for some in still for one in some}
+    assert len(names) == (1 if lost is None else 2)
+
+
+def test_what_was_missed_is_not_kept_beside_what_covers_it() -> None:
+    """Two that have become one are one."""
+    model = Flickering(keyframe_every=4, blind=(4,))
+    stage = Keyframes(model, PROMPTS, 4, 3)
+    answers = [answer for _, answer in stage.run([scene(n) for n in range(6)])]
+    stream_ids = [{one.object_id for one in answer.instances} for answer in answers]
+    assert stream_ids == [{0, 1}] * 6
+    found = Instance(Mask(200, 150, 320, 240, np.ones((60, 80), np.bool_)), 0.9, 0, 7)
+    followed = replace(found, object_id=8)
+    assert _stream_of(3)._missed((found,), (followed,)) == ()
+    assert _stream_of(3)._missed((), (followed,)) == (followed,)
+
+
+def _stream_of(patience: int) -> Any:
+    stage = Keyframes(Expensive(), PROMPTS, 4, patience)
+    return stage._stream("cam")
+
+
+@pytest.mark.parametrize("known", [1, 3, 4, 5, 7, 8, 9])
+def test_what_is_missed_is_known_after_a_break(known: int) -> None:
+    given = [scene(n) for n in range(14)]
+    blind = (4, 8, 12)
+    stage = Keyframes(Flickering(keyframe_every=4, blind=blind), PROMPTS, 4, 2)
+    answers, states = [], []
+    for _, answer in stage.run(given):
+        answers.append(answer)
+        states.append(stage.snapshot())
+    assert [len(one.instances) for one in answers] == [2] * 12 + [1, 1]
+    earlier = [("cam", n, answers[n]) for n in range(known)]
+    again = Keyframes(Flickering(keyframe_every=4, blind=blind), PROMPTS, 4, 2)
+    later = Replayed(earlier, again, states[known - 1])
+    for (_, got), expected in zip(later.run(given), answers, strict=True):
+        assert got is not None
+        assert _plain(got) == _plain(expected)
 
 
 @pytest.mark.parametrize("known", [1, 3, 5, 6, 9])

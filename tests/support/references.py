@@ -177,7 +177,7 @@ def keeps_everything(
     side = network.prompt_encoder.input_image_size
     found = []
     for index in range(count):
-        pixels = network_input(part, network, [frame(index)], part.colours)
+        pixels = network_input(part, network, [frame(index)], part.memory_colours)
         ids = []
         for one in given[index].instances if index in given else ():
             whole = torch.from_numpy(one.mask.to_array())[None, None].float()
@@ -287,7 +287,7 @@ def prompted_difference(name: str, folder: Path) -> Difference:
         Prompt("point", cues=(Cue(points=((33.0, 27.0, True),)),)),
     ]
     (found,) = part.segment([given], [prompts])
-    pixels = network_input(part, network, [given], getattr(part, "colours", HALF))
+    pixels = network_input(part, network, [given], part.memory_colours)
     scale = torch.tensor(pixels.shape[-1]) / torch.tensor([WIDTH, HEIGHT])
 
     def placed(*points: tuple[float, float]) -> Any:

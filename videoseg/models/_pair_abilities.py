@@ -15,6 +15,7 @@ from videoseg.protocols import (
     Explains,
     Follows,
     Grounder,
+    KeepsMissed,
     Keyframed,
     Metered,
     Pending,
@@ -60,6 +61,16 @@ class _Keyframed(Pair):
     def keyframe_every(self) -> int:
         """Frames from one question to the next: as many as the slower one needs."""
         return max(int(one.keyframe_every) for one in self.members if isinstance(one, Keyframed))
+
+
+class _KeepingMissed(Pair):
+    """One of the two may miss on one frame what is there all the same."""
+
+    @property
+    def keyframe_patience(self) -> int:
+        """Questions in a row that may miss an object: as many as either allows."""
+        members = (one for one in self.members if isinstance(one, KeepsMissed))
+        return max(int(one.keyframe_patience) for one in members)
 
 
 class _Remote(Pair):
@@ -126,6 +137,7 @@ OF_THE_SEGMENTER: dict[type, type[Pair]] = {Follows: _Following, AsyncSegmenter:
 """What a pair can do if its segmenter can, and how."""
 OF_EITHER: dict[type, type[Pair]] = {
     Keyframed: _Keyframed,
+    KeepsMissed: _KeepingMissed,
     Remote: _Remote,
     Metered: _Metered,
     Explains: _Explaining,

@@ -8,52 +8,35 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from videoseg.models._torch.answers import Candidates
-from videoseg.models._torch.images import IMAGENET, Colours, Images, Uploader
-from videoseg.models._torch.memory import MEMORY, NetworkMemory, load_memory
-from videoseg.models._torch.model import TorchSegmenter
+from videoseg.models._torch.images import IMAGENET, Colours, Images
+from videoseg.models._torch.memory import RememberingSegmenter
 from videoseg.models._torch.promptable import KINDS, Embedded, Promptable
-from videoseg.networks import weights as weight_files
 from videoseg.networks.device import PACKAGES, Device
-from videoseg.protocols import VideoSegmenter
 from videoseg.types import ModelCard, Prompt
 
 
 @dataclass
-class Sam2(TorchSegmenter):
+class Sam2(RememberingSegmenter):
     """SAM 2.1 (Ravi et al. 2024, arXiv 2408.00714): points, boxes and masks, no words."""
 
     card: ClassVar[ModelCard]
     class_name: ClassVar[str] = "Sam2Model"
     memory_class_name: ClassVar[str] = "Sam2VideoModel"
-    colours: ClassVar[Colours] = IMAGENET
+    memory_colours: ClassVar[Colours] = IMAGENET
 
     _made: Promptable | None = field(init=False, repr=False, default=None)
-    _memory: Any = field(init=False, repr=False, default=None)
 
     def _build(self, folder: Path, device: Device) -> None:
-        self._made = Promptable.load(self.class_name, folder, device, self.colours)
+        self._made = Promptable.load(self.class_name, folder, device, self.memory_colours)
         self._compile(self._made.network.vision_encoder)
 
     def _drop(self) -> None:
-        self._made = self._memory = None
+        super()._drop()
+        self._made = None
 
-    def video_segmenter(self) -> VideoSegmenter | None:
-        """A memory for one stream; None where weights of one's own have none.
-
-        Raises:
-            MissingDependencyError: Weights or packages are missing.
-            ModelError: The weights are not right.
-        """
-        lanes = self._load()
-        if self._memory is None:
-            if not weight_files.holds(self._fetched(), MEMORY):
-                return None
-            assert self._made is not None  # noqa: S101
-            self._memory = load_memory(self.memory_class_name, self._fetched(), lanes.device)
-            self._memory.vision_encoder = self._made.network.vision_encoder
-        return NetworkMemory(
-            self.card.name, self._memory, Uploader(lanes), self.colours, self.keep_logits
-        )
+    def _vision_encoder(self) -> Any:
+        assert self._made is not None  # noqa: S101
+        return self._made.network.vision_encoder
 
     def _look(self, images: Images) -> Embedded:
         assert self._made is not None  # noqa: S101

@@ -20,15 +20,13 @@ from videoseg.models._torch import rois
 from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.boxes import pairwise_iou
 from videoseg.models._torch.concepts import PRECISE, compute_as_the_reference, know_shapes_here
-from videoseg.models._torch.images import HALF, Colours, Images, Placement, Uploader, squeezed
-from videoseg.models._torch.memory import MEMORY, NetworkMemory, load_memory
-from videoseg.models._torch.model import TorchSegmenter
+from videoseg.models._torch.images import HALF, Colours, Images, Placement, squeezed
+from videoseg.models._torch.memory import RememberingSegmenter
 from videoseg.models._torch.once import remembering
 from videoseg.models._torch.promptable import Embedded, Promptable
 from videoseg.models.sam2 import Sam2
 from videoseg.networks import weights as weight_files
 from videoseg.networks.device import PACKAGES, Device
-from videoseg.protocols import VideoSegmenter
 from videoseg.types import ModelCard, Prompt
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ _LICENCE = "SAM License (gated; commercial use allowed, military use is not)"
 
 
 @dataclass
-class Sam3(TorchSegmenter):
+class Sam3(RememberingSegmenter):
     """SAM 3 (Carion et al. 2025) on single frames, every prompt for itself."""
 
     card: ClassVar[ModelCard] = ModelCard(
@@ -62,6 +60,8 @@ class Sam3(TorchSegmenter):
         rank=100,
     )
     class_name: ClassVar[str] = "Sam3Model"
+    memory_class_name: ClassVar[str] = "Sam3TrackerVideoModel"
+    memory_colours: ClassVar[Colours] = HALF
 
     least: Annotated[float, Doc("score from which a candidate counts, 0 to 1"), Ge(0), Le(1)] = 0.5
     overlap: Annotated[
@@ -81,6 +81,11 @@ class Sam3(TorchSegmenter):
         Doc("frames from one search for phrases to the next; what was found is followed between"),
         Ge(1),
     ] = 1
+    keep_missed: Annotated[
+        int,
+        Doc("searches in a row that may miss what is followed before it is dropped, from 0"),
+        Ge(0),
+    ] = 1
     box: Annotated[
         Literal["object", "example"],
         Doc("what a box means: object = the one thing in it; example = everything that is alike"),
@@ -89,7 +94,6 @@ class Sam3(TorchSegmenter):
     _network: Any = field(init=False, repr=False, default=None)
     _tokenizer: Any = field(init=False, repr=False, default=None)
     _pointed: Promptable | None = field(init=False, repr=False, default=None)
-    _memory: Any = field(init=False, repr=False, default=None)
 
     def prepare(self, prompts: Sequence[Prompt]) -> None:
         """Refuse what cannot be asked, load the networks, and read the phrases.
@@ -128,28 +132,21 @@ class Sam3(TorchSegmenter):
         network.vision_encoder.backbone = remembering(network.vision_encoder.backbone)
 
     def _drop(self) -> None:
-        self._network = self._tokenizer = self._pointed = self._memory = None
+        super()._drop()
+        self._network = self._tokenizer = self._pointed = None
 
     @property
     def keyframe_every(self) -> int:
         """Frames from one question to the next."""
         return self.redetect
 
-    def video_segmenter(self) -> VideoSegmenter | None:
-        """A memory for one stream, of the tracker network; None where the weights have none.
+    @property
+    def keyframe_patience(self) -> int:
+        """Questions in a row that may miss an object before it is dropped."""
+        return self.keep_missed
 
-        Raises:
-            MissingDependencyError: Weights or packages are missing.
-            ModelError: The weights are not right.
-        """
-        lanes = self._load()
-        if self._memory is None:
-            if not weight_files.holds(self._fetched(), MEMORY):
-                return None
-            name = Sam3Tracker.memory_class_name
-            self._memory = load_memory(name, self._fetched(), lanes.device)
-            self._memory.vision_encoder = self._tracker().network.vision_encoder
-        return NetworkMemory(self.card.name, self._memory, Uploader(lanes), HALF, self.keep_logits)
+    def _vision_encoder(self) -> Any:
+        return self._tracker().network.vision_encoder
 
     def _answer(self, images: Images, prompts: Sequence[Prompt]) -> Sequence[Candidates]:
         concepts = [(n, p) for n, p in enumerate(prompts) if self._by_concept(p)]
@@ -377,8 +374,8 @@ class Sam3Tracker(Sam2):
         rank=60,
     )
     class_name = "Sam3TrackerModel"
-    memory_class_name = "Sam3TrackerVideoModel"
-    colours: ClassVar[Colours] = HALF
+    memory_class_name = Sam3.memory_class_name
+    memory_colours: ClassVar[Colours] = HALF
 
 
 PARTS = {

@@ -12,6 +12,7 @@ from videoseg.protocols.abilities import AsyncSegmenter as AsyncSegmenter
 from videoseg.protocols.abilities import Composite as Composite
 from videoseg.protocols.abilities import Explains as Explains
 from videoseg.protocols.abilities import Follows as Follows
+from videoseg.protocols.abilities import KeepsMissed as KeepsMissed
 from videoseg.protocols.abilities import Keyframed as Keyframed
 from videoseg.protocols.abilities import Metered as Metered
 from videoseg.protocols.abilities import NamesHost as NamesHost

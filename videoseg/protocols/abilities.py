@@ -61,6 +61,16 @@ class Keyframed(Protocol):
 
 
 @runtime_checkable
+class KeepsMissed(Protocol):
+    """A ``Keyframed`` model that may miss on one frame what is there all the same."""
+
+    @property
+    def keyframe_patience(self) -> int:
+        """Questions in a row that may miss an object which is followed before it is dropped."""
+        ...
+
+
+@runtime_checkable
 class Explains(Protocol):
     """A model that takes liberties with what it is asked, and says so."""
 

@@ -24,19 +24,22 @@ class Keyframes:
     """A ``Stage``: the first frame of every shot is asked, and each so many frames after it.
 
     In between objects are followed by the model's own memory, where it has one (``Follows``), or
-    else their masks are moved along the optical flow. On a keyframe the model's answer counts
-    alone: what it finds where something was followed to keeps that one's ``object_id``, and what it
-    does not find is gone.
+    else their masks are moved along the optical flow. On a keyframe the model's answer counts:
+    what it finds where something was followed to keeps that one's ``object_id``, and what it does
+    not find is gone, unless ``patience`` allows it to be missed. What is missed stays where it was
+    followed to.
 
     Attributes:
         segmenter: The model; prepared by the caller.
         prompts: What is asked.
         every: Frames from one question to the next, at least 1.
+        patience: Questions in a row that may miss an object before it is gone.
     """
 
     segmenter: Segmenter
     prompts: Sequence[Prompt]
     every: int
+    patience: int = 0
     _streams: dict[str, _Stream] = field(init=False, repr=False, default_factory=dict)
 
     def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections]]:
@@ -60,8 +63,16 @@ class Keyframes:
 
     def snapshot(self) -> Snapshot:
         """What the memories of the objects hold."""
-        streams = enumerate(self._streams.values())
-        return joined({str(place): stream.memory.snapshot() for place, stream in streams})
+        states: dict[str, Snapshot] = {}
+        for place, stream in enumerate(self._streams.values()):
+            states[str(place)] = stream.memory.snapshot()
+            if stream.misses:
+                rows = [
+                    (prompt, -1 if name is None else name, count)
+                    for (prompt, name), count in stream.misses.items()
+                ]
+                states[f"{place} missed"] = {"rows": np.array(rows)}
+        return joined(states)
 
     def restore(self, state: Snapshot) -> None:
         """Give the memories back what they held after the frame that was recalled last."""
@@ -69,6 +80,11 @@ class Keyframes:
         for place, stream in enumerate(self._streams.values()):
             if stream.last is not None:
                 stream.memory.restore(parts.get(str(place), {}), stream.last)
+                rows = parts.get(f"{place} missed", {}).get("rows", np.empty((0, 3), np.int64))
+                stream.misses = {
+                    (int(prompt), None if name < 0 else int(name)): int(count)
+                    for prompt, name, count in rows
+                }
 
     def _stream(self, name: str) -> _Stream:
         if name not in self._streams:
@@ -76,7 +92,8 @@ class Keyframes:
             memory = model.video_segmenter() if isinstance(model, Follows) else None
             memory = memory or _Moved()
             memory.start(self.prompts)
-            self._streams[name] = _Stream(model, tuple(self.prompts), memory, self.every)
+            prompts = tuple(self.prompts)
+            self._streams[name] = _Stream(model, prompts, memory, self.every, self.patience)
         return self._streams[name]
 
 
@@ -88,9 +105,11 @@ class _Stream:
     prompts: tuple[Prompt, ...]
     memory: VideoSegmenter
     every: int
+    patience: int
     asked: int | None = None
     next_id: int = 0
     last: Frame | None = None
+    misses: dict[tuple[int, int | None], int] = field(default_factory=dict)
     cuts: CutDetector = field(default_factory=lambda: CutDetector(patience=0))
 
     def step(self, frame: Frame) -> Detections:
@@ -104,7 +123,8 @@ class _Stream:
         followed = () if first else self.memory.step(frame, None).instances
         given = ((frame,), (self.prompts,))
         (answer,) = sound(self.segmenter, *given, self.segmenter.segment(*given))
-        named = replace(answer, instances=self._named(answer.instances, followed))
+        found = self._named(answer.instances, followed)
+        named = replace(answer, instances=(*found, *self._missed(found, followed)))
         # A memory keeps what it is not told about; here the answer counts alone.
         self.memory.finish()
         self.memory.start(self.prompts)
@@ -142,6 +162,25 @@ class _Stream:
             replace(one, object_id=names[n] if n in names else self._new_id())
             for n, one in enumerate(found)
         )
+
+    def _missed(
+        self, found: Sequence[Instance], followed: Sequence[Instance]
+    ) -> tuple[Instance, ...]:
+        """What was followed, is not found, and may be there all the same."""
+        names = {(one.prompt, one.object_id) for one in found}
+        kept: list[Instance] = []
+        misses: dict[tuple[int, int | None], int] = {}
+        for one in followed:
+            key = (one.prompt, one.object_id)
+            count = self.misses.get(key, 0) + 1
+            covered = any(
+                new.prompt == one.prompt and masks.iou(new.mask, one.mask) >= _SAME for new in found
+            )
+            if key not in names and count <= self.patience and not covered:
+                kept.append(one)
+                misses[key] = count
+        self.misses = misses
+        return tuple(kept)
 
     def _new_id(self) -> int:
         self.next_id += 1

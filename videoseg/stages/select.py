@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from videoseg.protocols import FrameSource, Keyframed, RemoteSegmenter, Segmenter, Stage
+from videoseg.protocols import (
+    FrameSource,
+    KeepsMissed,
+    Keyframed,
+    RemoteSegmenter,
+    Segmenter,
+    Stage,
+)
 from videoseg.stages.backwards import Backwards
 from videoseg.stages.batched import Batched, Load
 from videoseg.stages.checked import Check, unchecked
@@ -65,7 +72,8 @@ def stage_for(
     elif known is not None:
         stage = Joined(stage, tuple(numbers), known)
     elif isinstance(model, Keyframed) and model.keyframe_every > 1:
-        stage = Keyframes(model, prompts, model.keyframe_every)
+        patience = model.keyframe_patience if isinstance(model, KeepsMissed) else 0
+        stage = Keyframes(model, prompts, model.keyframe_every, patience)
     elif isinstance(model, RemoteSegmenter):
         ahead = 1 if one_by_one else most_ahead(model.concurrency, every)
         stage = Concurrent(model, prompts, ahead, check)

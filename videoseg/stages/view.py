@@ -14,6 +14,7 @@ from videoseg.protocols import (
     Composite,
     Explains,
     Follows,
+    KeepsMissed,
     Keyframed,
     Metered,
     NamesHost,
@@ -129,6 +130,17 @@ class _Keyframed(View):
         return int(self.able.keyframe_every)
 
 
+class _KeepingMissed(View):
+    """May miss on one frame what is there all the same."""
+
+    __slots__ = ()
+
+    @property
+    def keyframe_patience(self) -> int:
+        """Questions in a row that may miss an object before it is dropped."""
+        return int(self.able.keyframe_patience)
+
+
 class _Submitting(View):
     """Works on by itself while the caller does something else."""
 
@@ -230,6 +242,7 @@ class _Composed(View):
 _ABILITIES: Mapping[type, type[View]] = {
     Follows: _Following,
     Keyframed: _Keyframed,
+    KeepsMissed: _KeepingMissed,
     AsyncSegmenter: _Submitting,
     Remote: _Remote,
     NamesHost: _NamingHost,

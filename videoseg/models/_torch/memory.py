@@ -13,16 +13,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from videoseg.models._torch.answers import Answer, Candidates, Group
 from videoseg.models._torch.images import Colours, Placement, Uploader, squeezed
+from videoseg.models._torch.model import TorchSegmenter
 from videoseg.models._torch.precision import precise_prompts
 from videoseg.models._torch.promptable import GONE, coverage
 from videoseg.networks import weights
 from videoseg.networks.device import Device, memory_errors
+from videoseg.protocols import VideoSegmenter
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt
 from videoseg.types.snapshot import Snapshot, joined, parted
 
@@ -67,6 +69,40 @@ def _with_whole_scores(take: Any) -> Any:
         return made
 
     return taken
+
+
+@dataclass
+class RememberingSegmenter(TorchSegmenter):
+    """A model that follows objects by such a network, if its weights hold one."""
+
+    memory_class_name: ClassVar[str]
+    memory_colours: ClassVar[Colours]
+    _memory: Any = field(init=False, repr=False, default=None)
+
+    def video_segmenter(self) -> VideoSegmenter | None:
+        """A memory for one stream; None where the weights have none.
+
+        Raises:
+            MissingDependencyError: Weights or packages are missing.
+            ModelError: The weights are not right.
+        """
+        lanes = self._load()
+        if self._memory is None:
+            if not weights.holds(self._fetched(), MEMORY):
+                return None
+            encoder = self._vision_encoder()
+            self._memory = load_memory(self.memory_class_name, self._fetched(), lanes.device)
+            self._memory.vision_encoder = encoder
+        return NetworkMemory(
+            self.card.name, self._memory, Uploader(lanes), self.memory_colours, self.keep_logits
+        )
+
+    def _vision_encoder(self) -> Any:
+        """The encoder of the network for marks, which the memory shares."""
+        raise NotImplementedError
+
+    def _drop(self) -> None:
+        self._memory = None
 
 
 @dataclass(slots=True)
