@@ -337,6 +337,34 @@ def test_compiling_is_done_first_and_reported(
         part._warm_up(part._uploader)
 
 
+@pytest.mark.parametrize("name", ["sam2.1-tiny", "clipseg"], indirect=True)
+def test_a_compiled_network_sees_batches_of_one_size(
+    name: str, weights: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last batch is filled up, and what was put in is not answered."""
+    real = torch.nn.Module.compile
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda self, **how: real(self, backend="eager", **how)
+    )
+    part, plain = model(name, weights, compile=True), model(name, weights)
+    asked = prompts_for(part)[:2]
+    part.prepare(asked)
+    seen: list[int] = []
+    look = part._look
+
+    def noted(images: Any) -> Any:
+        seen.append(len(images))
+        return look(images)
+
+    part._look = noted
+    for count in (5, 3, 8, 1):
+        found = part.segment(frames(count), [asked] * count)
+        expected = plain.segment(frames(count), [asked] * count)
+        assert len(found) == count
+        assert all(same(a, b) for a, b in zip(found, expected, strict=True))
+    assert seen == [8, 8, 8, 1]
+
+
 @pytest.mark.slow
 def test_half_precision_gives_nearly_the_same(name: str, weights: dict[str, str]) -> None:
     """Coordinates must not lose precision with the rest: prompts are seen to the pixel."""

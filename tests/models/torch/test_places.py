@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.references import model
 from tests.support.torch_models import (
     SIDE,
+    TINY,
     save,
     save_clip_tokenizer,
     tiny_edgetam,
@@ -24,7 +26,7 @@ from tests.support.torch_models import (
     tiny_sam3,
     tiny_sam3_checkpoint,
 )
-from videoseg.geometry.masks import bounding_box, from_bitmap
+from videoseg.geometry.masks import bounding_box, from_bitmap, iou
 from videoseg.models.sam2 import EdgeTam, Sam21Tiny
 from videoseg.models.sam3 import Sam3, Sam3Tracker
 from videoseg.types import Box, Cue, Frame, Instance, Prompt
@@ -197,6 +199,29 @@ def test_a_given_mask_lies_where_it_did(kin: dict[str, Any]) -> None:
     assert (columns.min(), columns.max() + 1, rows.min(), rows.max() + 1) == (8, 12, 8, 24)
     # It is pointed out by the box around it.
     assert bounding_box(answer.instances[0].mask) == (64, 16, 96, 48)
+
+
+@pytest.mark.parametrize("name", ["sam2.1-tiny", "edgetam", "sam3-tracker"])
+def test_given_masks_are_decoded_together(name: str, tmp_path: Path) -> None:
+    """Three on each of two frames in one call, as each by itself."""
+    part = model(name, TINY[name](tmp_path))
+    bitmaps = np.zeros((3, HEIGHT, WIDTH), np.bool_)
+    for number, bitmap in enumerate(bitmaps):
+        bitmap[10 + 9 * number : 30 + 9 * number, 20 + 60 * number : 90 + 60 * number] = True
+    asked = [Prompt(str(n), cues=(Cue(mask=from_bitmap(one)),)) for n, one in enumerate(bitmaps)]
+    noise = np.random.default_rng(0).integers(0, 256, (2, HEIGHT, WIDTH, 3), np.uint8)
+    given = [Frame("cam", n, n, Fraction(1, 25), image) for n, image in enumerate(noise)]
+    calls: list[int] = []
+    hook = part._made.network.mask_decoder.register_forward_hook(lambda *_: calls.append(1))
+    together = part.segment(given, [asked] * 2)
+    assert len(calls) == 1
+    hook.remove()
+    for number, prompt in enumerate(asked):
+        for index in range(2):
+            (alone,) = part.segment([given[index]], [(prompt,)])
+            (found,) = [one for one in together[index].instances if one.prompt == number]
+            assert found.score == pytest.approx(alone.instances[0].score, abs=1e-5)
+            assert iou(found.mask, alone.instances[0].mask) > 0.999
 
 
 @pytest.mark.parametrize("kind", ["sam2", "edgetam", "sam3"])

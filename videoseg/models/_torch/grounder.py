@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Le
@@ -36,6 +36,10 @@ class Proposals:
     boxes: torch.Tensor
     placement: Placement
 
+    def first(self, count: int) -> Proposals:
+        """Those on the first frames alone."""
+        return replace(self, scores=self.scores[:count], boxes=self.boxes[:count])
+
 
 @dataclass
 class TorchGrounder(TorchModel):
@@ -66,15 +70,14 @@ class TorchGrounder(TorchModel):
 
         found: list[tuple[Grounding, ...]] = [() for _ in frames]
         lanes = self._load()
-        assert self._uploader is not None  # noqa: S101
         with torch.inference_mode(), memory_errors(lanes.device):
             for numbers in alike(frames, prompts):
                 asked = prompts[numbers[0]]
                 phrases = tuple(dict.fromkeys(p.text for p in asked if p.text is not None))
                 if not phrases:
                     continue
-                images = self._uploader.upload([frames[number] for number in numbers])
-                proposals = self._propose(images, phrases)
+                images = self._uploaded([frames[number] for number in numbers])
+                proposals = self._propose(images.whole or images, phrases).first(len(numbers))
                 groundings = self._groundings(proposals, images, asked, phrases)
                 for number, some in zip(numbers, groundings, strict=True):
                     found[number] = some

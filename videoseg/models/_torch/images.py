@@ -81,6 +81,16 @@ class Images:
         frames = tuple(self.frames[place] for place in places)
         return Images(frames, self.pixels[index], self, index)
 
+    def padded(self, count: int, device: Device) -> Images:
+        """These as part of ``count`` frames, of which the others are the last one again."""
+        import torch
+
+        more = count - len(self.frames)
+        again = self.pixels[-1:].expand(more, -1, -1, -1)
+        frames = self.frames + (self.frames[-1],) * more
+        whole = Images(frames, torch.cat([self.pixels, again]))
+        return whole.part(range(len(self.frames)), device)
+
     @property
     def width(self) -> int:
         """Pixels across."""

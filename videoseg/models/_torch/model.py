@@ -71,6 +71,7 @@ class TorchModel:
     _seen: tuple[Frame, ...] = field(init=False, repr=False, default=())
     _features: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
     _per_frame: int = field(init=False, repr=False, default=0)
+    _together: int = field(init=False, repr=False, default=1)
 
     def prepare(self, prompts: Sequence[Prompt]) -> None:
         """Refuse what cannot be asked, then load the network.
@@ -182,10 +183,25 @@ class TorchModel:
     def _compile(self, module: Any) -> None:
         """Have a part of the network compiled at its first use, if the setting says so."""
         if self.compile:
-            module.compile()
+            module.compile(dynamic=False)
+
+    def _uploaded(self, frames: Sequence[Frame]) -> Images:
+        """Frames of one size on the device.
+
+        A network that is compiled sees one frame or one number of them, for which it was compiled:
+        a batch that is smaller than those before it is filled up.
+        """
+        assert self._uploader is not None  # noqa: S101
+        images = self._uploader.upload(frames)
+        if not self.compile or len(frames) == 1:
+            return images
+        self._together = max(self._together, 1 << (len(frames) - 1).bit_length())
+        if len(frames) == self._together:
+            return images
+        return images.padded(self._together, self._uploader.lanes.device)
 
     def _warm_up(self, uploader: Uploader) -> None:
-        """Have the compiler do its work now: for one frame, then for any number of them.
+        """Have the compiler do its work for one frame now; for more it does it with the first.
 
         Raises:
             ModelError: It cannot.
@@ -196,8 +212,7 @@ class TorchModel:
         blank = Frame("", 0, 0, Fraction(1), np.zeros((64, 64, 3), np.uint8))
         try:
             with torch.inference_mode(), memory_errors(uploader.lanes.device):
-                for count in (1, 2):
-                    self._look(uploader.upload([blank] * count))
+                self._look(uploader.upload([blank]))
                 uploader.lanes.mark().wait()
         except OutOfMemoryError:
             raise
@@ -240,10 +255,9 @@ class TorchSegmenter(TorchModel):
         from videoseg.models._torch.answers import Answer, Group
 
         lanes = self._load()
-        assert self._uploader is not None  # noqa: S101
         with torch.inference_mode(), memory_errors(lanes.device), self._measured(len(frames)):
             sizes = equal([frame.image.shape for frame in frames])
-            uploaded = [self._uploader.upload([frames[n] for n in some]) for some in sizes]
+            uploaded = [self._uploaded([frames[n] for n in some]) for some in sizes]
             begun = lanes.mark()
             groups = []
             for numbers, images in zip(sizes, uploaded, strict=True):
@@ -261,7 +275,9 @@ class TorchSegmenter(TorchModel):
             return _MOST_ON_CPU
         if not self._per_frame:
             return 1
-        return max(1, min(_MOST, int(_SHARE * device.free_bytes() / self._per_frame)))
+        fitting = max(1, min(_MOST, int(_SHARE * device.free_bytes() / self._per_frame)))
+        # One that is compiled is filled up to a power of two.
+        return 1 << (fitting.bit_length() - 1) if self.compile else fitting
 
     def _answer(self, images: Images, prompts: Sequence[Prompt]) -> Sequence[Candidates]:
         """Start the work on frames of one size; must not wait for the device."""

@@ -178,28 +178,46 @@ class Promptable:
         frames = len(embeddings[-1])
         points = self.device.put([one.points for one in asked], torch.float32) - 0.5
         labels = self.device.put([one.labels for one in asked], torch.int64)
-        made = self.network(
-            image_embeddings=embeddings,
-            input_points=points[None].expand(frames, -1, -1, -1),
-            input_labels=labels[None].expand(frames, -1, -1),
-            input_masks=self._dense(asked[0].mask, frames),
-            multimask_output=asked[0].is_vague,
+        given: dict[str, Any] = {
+            "image_embeddings": embeddings,
+            "input_points": points[None].expand(frames, -1, -1, -1),
+            "input_labels": labels[None].expand(frames, -1, -1),
+        }
+        known = [one.mask for one in asked if one.mask is not None]
+        if known:
+            given = self._for_each(given, known)
+        made = self.network(**given, multimask_output=asked[0].is_vague)
+        scores, logits, visible = (
+            some.reshape(frames, len(asked), *some.shape[2:])
+            for some in (made.iou_scores, made.pred_masks, made.object_score_logits)
         )
-        scores, logits = made.iou_scores, made.pred_masks
         best = scores.argmax(-1, keepdim=True)
         chosen = best[..., None, None].expand(-1, -1, 1, *logits.shape[-2:])
         return (
             logits.gather(2, chosen)[:, :, 0],
             scores.gather(2, best)[:, :, 0],
-            made.object_score_logits[..., 0],
+            visible[..., 0],
         )
 
-    def _dense(self, mask: Mask | None, frames: int) -> torch.Tensor | None:
-        """A given mask as logits of the network's own size, (F, 1, h, w)."""
-        if mask is None:
-            return None
-        share = coverage(mask, self.network.prompt_encoder.mask_input_size, self.device)
-        return ((2 * share - 1) * _SURE).expand(frames, -1, -1, -1)
+    def _for_each(self, given: dict[str, Any], known: Sequence[Mask]) -> dict[str, Any]:
+        """What the network is given for F frames and P prompts, each of which has a mask.
+
+        The network takes a mask for each frame. So each prompt gets a frame of its own: F * P
+        frames with one prompt each. The network repeats its maps for each prompt anyway.
+        """
+        import torch
+
+        size = self.network.prompt_encoder.mask_input_size
+        shares = torch.cat([coverage(mask, size, self.device) for mask in known])
+        frames, count = given["input_labels"].shape[:2]
+        return {
+            "image_embeddings": [
+                some.repeat_interleave(count, 0) for some in given["image_embeddings"]
+            ],
+            "input_points": given["input_points"].flatten(0, 1)[:, None],
+            "input_labels": given["input_labels"].flatten(0, 1)[:, None],
+            "input_masks": ((2 * shares - 1) * _SURE).repeat(frames, 1, 1, 1),
+        }
 
 
 def coverage(mask: Mask, size: tuple[int, int], device: Device) -> torch.Tensor:
@@ -219,12 +237,11 @@ def coverage(mask: Mask, size: tuple[int, int], device: Device) -> torch.Tensor:
 
 
 def _together(asked: Sequence[Asked]) -> list[list[int]]:
-    """Numbers of the prompts that can be decoded at once: none needs points of padding.
+    """Numbers of the prompts that can be decoded at once.
 
-    A mask goes with the frame rather than with a prompt, so a prompt with one stands alone.
+    None needs points of padding, and either all have a mask or none has.
     """
     groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for number, one in enumerate(asked):
-        alone = number if one.mask is not None else None
-        groups[alone, len(one.labels), one.is_vague].append(number)
+        groups[one.mask is not None, len(one.labels), one.is_vague].append(number)
     return list(groups.values())
