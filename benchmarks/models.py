@@ -2,6 +2,7 @@
 
     python benchmarks/models.py CLIP [--model NAME] [--frames N] [--rounds N] [--device NAME]
                                      [--precision NAME] [--batches 1,2,4]
+    python benchmarks/models.py CLIP --follow [--frames N] [--rounds N]
     python benchmarks/models.py CLIP --memory 1000,10000
 
 The model has its real size and random weights, so its answers mean nothing: after all of its work,
@@ -14,6 +15,10 @@ Timed in turn, in one process, over the same frames in the same precision:
 * pipeline: decode, model, track, outlines and run log; then the same with the overlay video;
 * per frame: the loop of the model's documentation: one frame at a time, prepared on the CPU,
   phrase read anew, masks of the whole frame brought back.
+
+``--follow`` compares instead, for SAM 2.1 tiny at 256 px with its memory, five objects that are
+marked on the first frame and followed: the network of the memory alone, which lets go of what it
+does not need, on frames that lie ready on its device, and the whole pipeline.
 
 ``--memory`` runs a tiny model over clips of different length, made by repeating CLIP's frames, each
 in a process of its own, and compares the most memory that each process held.
@@ -37,22 +42,28 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
 import transformers
 
 from videoseg import pipeline, registry
+from videoseg.models._torch import memory as memories
 from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.images import Images
 from videoseg.networks import weights as weight_files
 from videoseg.outlines.vectorizer import Vectorizer
+from videoseg.protocols import Stage
 from videoseg.runlog.log import RunLog
 from videoseg.sources.video import VideoSource
 from videoseg.stages.batched import Batched, Load
+from videoseg.stages.propagated import Propagated
 from videoseg.system.threads import Stopwatch
-from videoseg.types import Cue, Frame, Prompt, StreamInfo
+from videoseg.types import Cue, Detections, Frame, Instance, Mask, Prompt, StreamInfo
 
 MIN_SPEED = 0.90
 """Bar: least ratio of the speed of a run to that of the model alone."""
+MIN_FOLLOWING = 0.85
+"""Bar: the same where objects are followed."""
 MAX_GROWTH = 0.03
 """Bar: largest share by which memory may grow."""
 OBJECTS = 5
@@ -64,6 +75,8 @@ def main() -> None:
     arguments = parse()
     if arguments.child:
         print(json.dumps(peak_memory(arguments.clip, arguments.child)))
+    elif arguments.follow:
+        sys.exit(0 if report_following(arguments) >= MIN_FOLLOWING else 1)
     elif arguments.memory:
         sys.exit(0 if report_memory(arguments) <= MAX_GROWTH else 1)
     else:
@@ -84,6 +97,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="where the model computes")
     parser.add_argument("--precision", default="auto", help="what it computes in")
     parser.add_argument("--batches", type=numbers, default=[1, 2, 4], help="sizes for bare")
+    parser.add_argument("--follow", action="store_true", help="follow five objects instead")
     parser.add_argument("--memory", type=numbers, help="lengths in frames to compare instead")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -302,13 +316,25 @@ def run(
     overlay: bool,
 ) -> None:
     """One run of everything."""
+    _publish(Batched(part, prompts, load=load), source, clip, count, prompts, folder, overlay)
+
+
+def _publish(
+    stage: Stage,
+    source: Any,
+    clip: Path,
+    count: int,
+    prompts: Sequence[Prompt],
+    folder: Path,
+    overlay: bool = False,
+) -> None:
+    """Everything that comes after a stage, and before it."""
     streams = source.open(str(clip))
     tracker = registry.find("tracking", "iou").make()
     writers = {"overlay": registry.find("writers", "overlay").make()} if overlay else {}
     tracker.start(streams, prompts)
     clock = Stopwatch()
     log = RunLog(folder / "run", streams, prompts)
-    stage = Batched(part, prompts, load=load)
     steps = pipeline.follow(
         source.frames(stop=count),
         stage,
@@ -352,6 +378,91 @@ def per_frame(part: Any, name: str, clip: Path, count: int) -> float:
             (full > 0.5).cpu().numpy()
     source.close()
     return count / (time.perf_counter() - start)
+
+
+def report_following(arguments: argparse.Namespace) -> float:
+    """Time five objects that are followed; print, and return the median ratio of the pipeline."""
+    side, count = 256, arguments.frames
+    cells = side // 16
+    memory = transformers.Sam2VideoConfig(
+        **{name: getattr(_sam2(side), name) for name in ("vision_config", "prompt_encoder_config")},
+        image_size=side,
+        memory_attention_rope_feat_sizes=[cells, cells],
+    )
+    source = VideoSource()
+    info = next(iter(source.open(str(arguments.clip)).values()))
+    frames = list(source.frames(stop=count))
+    prompts = tuple(
+        Prompt(str(n), cues=(Cue(frame=0, mask=_disc(info, n)),)) for n in range(OBJECTS)
+    )
+    part = model("sam2.1-tiny-256", _sam2(side), prompts, device="cpu")
+
+    def planted_ones(made: Any, wanted: Sequence[int], placement: Any) -> Iterator[Candidates]:
+        frame = Images((frames[0],), torch.empty(1, info.height, info.width, 3))
+        for place in wanted:
+            one = Candidates(place, made.pred_masks[place][None], torch.ones(1, 1), placement)
+            drawn = planted(one, frame)
+            yield dataclasses.replace(
+                drawn, logits=drawn.logits[:, place, None], scores=torch.full((1, 1), 0.9)
+            )
+
+    def load(kind: Any, *_: Any) -> Any:
+        torch.manual_seed(0)
+        return getattr(transformers, kind)(memory).eval().requires_grad_(False)
+
+    ratios, of_cpu = [], []
+    with (
+        mock.patch.object(weight_files, "holds", return_value=True),
+        mock.patch.object(memories, "load_memory", load),
+        mock.patch.object(memories, "_candidates", planted_ones),
+    ):
+        for _ in range(arguments.rounds):
+            alone, alone_cpu = _bare_following(part, frames, prompts)
+            with tempfile.TemporaryDirectory() as folder:
+                stage = Propagated(part, prompts)
+                start, cpu = time.perf_counter(), time.process_time()
+                _publish(stage, VideoSource(), arguments.clip, count, prompts, Path(folder))
+                speed = count / (time.perf_counter() - start)
+                cpu = (time.process_time() - cpu) / count
+            ratios.append(speed / alone)
+            of_cpu.append(alone_cpu / cpu)
+            print(
+                f"    bare {alone:.3f}, pipeline {speed:.3f} frames/s; "
+                f"{alone_cpu:.2f} and {cpu:.2f} s of CPU a frame",
+                flush=True,
+            )
+    found = statistics.median(ratios)
+    print(
+        f"  {OBJECTS} objects followed, {info.width} x {info.height}: {found:.3f} of bare "
+        f"({min(ratios):.3f} to {max(ratios):.3f}); by seconds of CPU, which other work on the "
+        f"machine disturbs less, {statistics.median(of_cpu):.3f}"
+    )
+    return found
+
+
+def _disc(info: StreamInfo, number: int) -> Mask:
+    y, x = np.mgrid[: info.height, : info.width]
+    middle = (0.15 + 0.17 * number) * info.width
+    return Mask.from_array(np.hypot(x - middle, y - info.height / 2) < info.height / 10)
+
+
+def _bare_following(
+    part: Any, frames: Sequence[Frame], prompts: Sequence[Prompt]
+) -> tuple[float, float]:
+    """Frames a second of the memory's network on tensors that lie ready, and seconds of CPU."""
+    memory = part.video_segmenter()
+    memory.start(prompts)
+    found = [Instance(prompt.cues[0].mask, 1.0, n, 0) for n, prompt in enumerate(prompts)]
+    memory.step(frames[0], Detections(frames[0].stream, 0, tuple(found)))
+    pixels = torch.rand(3, *_input_size(part))
+    with torch.inference_mode():
+        start, cpu = time.perf_counter(), time.process_time()
+        for _ in frames:
+            memory.network(memory._session, frame=pixels, frame_idx=memory._time)
+            memory._prune()
+            memory._time += 1
+    cpu = (time.process_time() - cpu) / len(frames)
+    return len(frames) / (time.perf_counter() - start), cpu
 
 
 class Repeated(VideoSource):
