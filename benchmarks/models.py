@@ -392,9 +392,8 @@ def report_following(arguments: argparse.Namespace) -> float:
     source = VideoSource()
     info = next(iter(source.open(str(arguments.clip)).values()))
     frames = list(source.frames(stop=count))
-    prompts = tuple(
-        Prompt(str(n), cues=(Cue(frame=0, mask=_disc(info, n)),)) for n in range(OBJECTS)
-    )
+    discs = [_disc(info, number) for number in range(OBJECTS)]
+    prompts = tuple(Prompt(str(n), cues=(Cue(frame=0, mask=d),)) for n, d in enumerate(discs))
     part = model("sam2.1-tiny-256", _sam2(side), prompts, device="cpu")
 
     def planted_ones(made: Any, wanted: Sequence[int], placement: Any) -> Iterator[Candidates]:
@@ -417,7 +416,7 @@ def report_following(arguments: argparse.Namespace) -> float:
         mock.patch.object(memories, "_candidates", planted_ones),
     ):
         for _ in range(arguments.rounds):
-            alone, alone_cpu = _bare_following(part, frames, prompts)
+            alone, alone_cpu = _bare_following(part, frames, prompts, discs)
             with tempfile.TemporaryDirectory() as folder:
                 stage = Propagated(part, prompts)
                 start, cpu = time.perf_counter(), time.process_time()
@@ -431,7 +430,7 @@ def report_following(arguments: argparse.Namespace) -> float:
                 f"{alone_cpu:.2f} and {cpu:.2f} s of CPU a frame",
                 flush=True,
             )
-    found = statistics.median(ratios)
+    found = float(statistics.median(ratios))
     print(
         f"  {OBJECTS} objects followed, {info.width} x {info.height}: {found:.3f} of bare "
         f"({min(ratios):.3f} to {max(ratios):.3f}); by seconds of CPU, which other work on the "
@@ -447,12 +446,12 @@ def _disc(info: StreamInfo, number: int) -> Mask:
 
 
 def _bare_following(
-    part: Any, frames: Sequence[Frame], prompts: Sequence[Prompt]
+    part: Any, frames: Sequence[Frame], prompts: Sequence[Prompt], discs: Sequence[Mask]
 ) -> tuple[float, float]:
     """Frames a second of the memory's network on tensors that lie ready, and seconds of CPU."""
     memory = part.video_segmenter()
     memory.start(prompts)
-    found = [Instance(prompt.cues[0].mask, 1.0, n, 0) for n, prompt in enumerate(prompts)]
+    found = [Instance(disc, 1.0, number, 0) for number, disc in enumerate(discs)]
     memory.step(frames[0], Detections(frames[0].stream, 0, tuple(found)))
     pixels = torch.rand(3, *_input_size(part))
     with torch.inference_mode():
