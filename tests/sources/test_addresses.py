@@ -177,10 +177,13 @@ def test_what_is_no_place_on_this_machine(here: Path) -> None:
     done = command("segment", "file://server/clip.mp4", *common)
     assert (done.code, len(done.lines)) == (1, 1)
     clip_called("clip.mp4")
-    done = command("segment", "clip.mp4", *common, "-o", "s3://bucket/out")
+    done = command("segment", "clip.mp4", *common, "-o", "https://bucket/out")
     assert (done.code, done.lines) == (
         2,
-        ("videoseg: -o s3://bucket/out: is an address; give a folder on this machine",),
+        (
+            "videoseg: -o https://bucket/out: is an address; give a folder on this machine, or "
+            "object storage (s3://)",
+        ),
     )
     assert not Path("s3:").exists()
     for gone in (f"file://{here}/gone.mp4", "file:///a%00b.mp4", "concat:a|b", "pipe:0"):

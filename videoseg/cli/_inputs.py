@@ -29,7 +29,8 @@ from videoseg.formats.file_names import (
     is_video,
     natural,
 )
-from videoseg.system.addresses import is_address, local_path
+from videoseg.system.addresses import is_address, is_stored, joined, local_path, stored_parts
+from videoseg.system.object_store import Stored
 from videoseg.system.text_files import decoded, read_text
 
 PIPE = "-"
@@ -120,7 +121,10 @@ def expand(inputs: Sequence[str], source: str) -> Inputs:
     missing: list[str] = []
     several = len(inputs) > 1
     for given in map(local_path, inputs):
-        if os.path.isdir(given):
+        if is_stored(given):
+            inside = _in_storage(given)
+            several |= inside != [given]
+        elif os.path.isdir(given):
             inside = _in_folder(given, source)
             several |= inside != [given]
         elif _is_one(given):
@@ -160,8 +164,8 @@ def _standard_input() -> bytes:
         raise UsageError(f"cannot read inputs from standard input: {error.strerror}") from error
 
 
-def output_folders(inputs: Inputs, template: str | None, model: str) -> tuple[Path, ...]:
-    """Where each input's results go.
+def output_folders(inputs: Inputs, template: str | None, model: str) -> tuple[Path | str, ...]:
+    """Where each input's results go: a folder, or an address in object storage.
 
     A template may hold ``{stem}`` (file name without its ending), ``{name}`` (with it),
     ``{parent}`` (the folder that holds it), ``{index}`` (from 1; ``{index:03d}``) and ``{model}``.
@@ -174,23 +178,26 @@ def output_folders(inputs: Inputs, template: str | None, model: str) -> tuple[Pa
     template = DEFAULT_OUT if template is None else local_path(template)
     if not template:
         raise UsageError("-o: the name of the folder is empty; write . for the working folder")
-    if is_address(template):
-        raise UsageError(f"-o {template}: is an address; give a folder on this machine")
+    stored = is_stored(template)
+    if is_address(template) and not stored:
+        raise UsageError(
+            f"-o {template}: is an address; give a folder on this machine, or object storage (s3://)"
+        )
     if inputs.several and not any(_fields(template)):
-        template = os.path.join(template, "{stem}")
+        template = joined(template, "{stem}") if stored else os.path.join(template, "{stem}")
     folders: dict[str, str] = {}
-    made = []
+    made: list[Path | str] = []
     for index, location in enumerate(inputs.locations, 1):
         folder = _filled(template, location, index, model)
         folder = fitting_name(folder, DEFAULT_OUT) if default else folder
-        key = os.path.abspath(folder).casefold()
+        key = folder if stored else os.path.abspath(folder).casefold()
         if key in folders:
             raise UsageError(
                 f"{folders[key]} and {location} would both write to {folder}; tell them apart with "
                 'fields, such as -o "out/{parent}-{stem}" or -o "out/{index:03d}-{stem}"'
             )
         folders[key] = location
-        made.append(Path(folder))
+        made.append(folder if stored else Path(folder))
     return tuple(made)
 
 
@@ -252,6 +259,18 @@ def _in_folder(folder: str, source: str) -> list[str]:
             "--set run.source=images for the pictures as one sequence"
         )
     return [str(path) for path in files] or [folder]
+
+
+def _in_storage(given: str) -> list[str]:
+    """What fits a wildcard, or the videos below an address that ends in ``/``; else the object."""
+    if glob.has_magic(given):
+        ending = Path(given).suffix
+        fits = is_video if not ending or glob.has_magic(ending) else None
+        return [each for each in Stored(given).fitting() if fits is None or fits(Path(each))]
+    if not given.endswith("/"):
+        return [given]
+    names = sorted(Stored(given).names(), key=natural)
+    return [joined(given, name) for name in names if "/" not in name and is_video(Path(name))]
 
 
 def _listing(folder: str) -> list[Path]:
@@ -348,6 +367,10 @@ def _path_of(location: str) -> PurePath:
         return Path.cwd() / "stdin"
     if not is_address(location):
         return Path(os.path.abspath(location))
-    parts = urlsplit(location)
-    named = [part for part in unquote(parts.path).split("/") if part.strip(".")]
-    return PurePosixPath("/", *(named or [parts.hostname or "address"]))
+    if is_stored(location):
+        path, host = stored_parts(location)[1], None
+    else:
+        parts = urlsplit(location)
+        path, host = unquote(parts.path), parts.hostname
+    named = [part for part in path.split("/") if part.strip(".")]
+    return PurePosixPath("/", *(named or [host or "address"]))

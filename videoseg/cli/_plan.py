@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from videoseg.cli._exit_codes import PARTLY
 from videoseg.cli._streams import print_json
 from videoseg.cli._summary import count
 from videoseg.cli._terminal import tell
+from videoseg.system.addresses import is_stored
 
 if TYPE_CHECKING:
     from videoseg.jobs.batch import Task
@@ -97,11 +99,11 @@ def _print_plan(plan: Mapping[str, object], found: Estimate | None) -> None:
             err=True,
         )
         return
-    for key, text in _estimate_lines(found, Path(str(plan["out"]))):
+    for key, text in _estimate_lines(found, str(plan["out"])):
         tell(f"{key:8} {text}", err=True)
 
 
-def _estimate_lines(found: Estimate, out: Path) -> list[tuple[str, str]]:
+def _estimate_lines(found: Estimate, out: str) -> list[tuple[str, str]]:
     slow = sorted(found.per_frame.items(), key=lambda item: -item[1])[:4]
     stages = ", ".join(f"{name} {1000 * spent:.1f} ms" for name, spent in slow)
     basis = f"measured on {count(found.tried, 'frame')} in {count(len(found.parts), 'part')}"
@@ -162,7 +164,8 @@ def _short(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 4)
 
 
-def _free(out: Path) -> int:
-    """Bytes free where a folder is or would be."""
-    there = next(path for path in (out, *out.absolute().parents) if path.is_dir())
+def _free(out: Path | str) -> int:
+    """Bytes free where a folder is or would be; where results are made for object storage."""
+    folder = Path(tempfile.gettempdir() if is_stored(str(out)) else out)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
     return shutil.disk_usage(there).free

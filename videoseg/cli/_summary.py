@@ -42,7 +42,7 @@ def print_review(summary: Summary) -> None:
         tell(f"look at it again: {each}", err=True)
     more = len(found) - MOST_SAID + summary.review_left_out
     if more > 0:
-        tell(f"and {more} more to look at, in {summary.out / 'run.json'} (review)", err=True)
+        tell(f"and {more} more to look at, in {summary.out}/run.json (review)", err=True)
 
 
 def print_times(summary: Summary, elapsed: float) -> None:

@@ -145,7 +145,7 @@ def _inputs_and_prompts(
 
 def _tasks(
     inputs: _inputs.Inputs,
-    folders: Sequence[Path],
+    folders: Sequence[Path | str],
     prompts: tuple[Prompt, ...],
     settings: RunConfig,
     batch: BatchOptions,

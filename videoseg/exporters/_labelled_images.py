@@ -16,7 +16,7 @@ from videoseg.formats.robotics.labelled import (
     labeller,
 )
 from videoseg.protocols import RunReader
-from videoseg.system.addresses import is_address
+from videoseg.system.addresses import is_address, is_stored
 from videoseg.types import StreamInfo
 
 _UNSAFE = re.compile(r"[^\w.-]+")
@@ -81,7 +81,7 @@ def stem_of(streams: Mapping[str, StreamInfo]) -> str:
     """
     first = next(iter(streams.values()))
     place = first.location or first.stream
-    if is_address(place):
+    if is_address(place) and not is_stored(place):
         place = unquote(urlsplit(place).path)
     plain = _UNSAFE.sub("_", Path(place).stem).strip("._") or "run"
     return plain.encode("utf-8", "replace")[:_LONGEST].decode("utf-8", "ignore")

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from videoseg.formats.frame_numbers import frames_in, number_of, rate_of
 from videoseg.formats.timecode import frame_number, timecode_of
 from videoseg.protocols import RunReader
-from videoseg.system.addresses import is_address
+from videoseg.system.addresses import is_address, is_stored
 from videoseg.types import Scene, StreamInfo
 
 _NUMBERED = re.compile(r"(.*?)([0-9]{1,18})(\.[^.]*)", re.DOTALL)
@@ -109,7 +109,8 @@ class StreamShots:
             return f"{row.prefix}[{span}]{row.suffix}"
         location = info.location or ""
         name = PurePath(location).name
-        known = PurePath(name).stem == info.stream and not is_address(location)
+        is_file = is_stored(location) or not is_address(location)
+        known = PurePath(name).stem == info.stream and is_file
         return name if known else info.stream
 
     @property

@@ -43,7 +43,7 @@ class Task:
 
     Attributes:
         location: The input.
-        out: The output folder.
+        out: The output folder, or its address in object storage.
         prompts: What is asked.
         config: The settings.
         overwrite: Whether results of an earlier run are replaced.
@@ -53,7 +53,7 @@ class Task:
     """
 
     location: str
-    out: Path
+    out: Path | str
     prompts: tuple[Prompt, ...]
     config: RunConfig
     overwrite: bool = False

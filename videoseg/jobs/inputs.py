@@ -22,7 +22,7 @@ from videoseg.protocols import (
     ReadsBeside,
     Sparse,
 )
-from videoseg.system.addresses import is_address, local_path, without_secrets
+from videoseg.system.addresses import is_address, is_stored, local_path, without_secrets
 from videoseg.types import StreamInfo, TopicInfo
 
 Location: TypeAlias = str | os.PathLike[str]
@@ -92,6 +92,8 @@ class Input:
     def is_rereadable(self) -> bool:
         """Whether it can be opened again and then gives the same frames."""
         where = Path(self.location)
+        if is_stored(self.location):
+            return True
         once = self.location == "-" or is_address(self.location)
         once = once or (where.exists() and not (where.is_file() or where.is_dir()))
         return not (once or any(info.live for info in self.streams.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -18,8 +19,9 @@ from videoseg.jobs.carried_edits import CarriedEdits
 from videoseg.jobs.earlier_answers import EarlierAnswers
 from videoseg.jobs.frame_range import index_of
 from videoseg.jobs.inputs import Location
-from videoseg.jobs.outputs import complete_run, folder_of
+from videoseg.jobs.outputs import complete_run, folder_of, place_of
 from videoseg.jobs.planning import plan_of
+from videoseg.jobs.stored_output import StoredOutput
 from videoseg.pipeline import Tally
 from videoseg.prompts import Refused
 from videoseg.protocols import Segmenter, Viewer
@@ -199,7 +201,11 @@ class Job(AbstractContextManager["Job"]):
             OutputExistsError: There is one of another kind, or some of what it made is gone, and
                 ``overwrite`` is False.
         """
-        return complete_run(folder_of(out), self.plan(), overwrite=overwrite)
+        place = place_of(out)
+        if isinstance(place, Path):
+            return complete_run(place, self.plan(), overwrite=overwrite)
+        with StoredOutput(place, self.produces(), overwrite=overwrite) as there:
+            return there.finished(self.plan())
 
     def run(
         self,
@@ -216,7 +222,8 @@ class Job(AbstractContextManager["Job"]):
         """Write all outputs below ``out``; they appear there together, once all are complete.
 
         Args:
-            out: The output folder.
+            out: The output folder, or an address in object storage, where ``run.json`` appears
+                last.
             overwrite: Whether earlier results of the same names are replaced.
             resume: Whether to go on with what an interrupted run of the same kind has left in
                 ``out``; a finished one is left as it is.
@@ -235,18 +242,25 @@ class Job(AbstractContextManager["Job"]):
                 or it is of another kind than this run.
             OutputError: The folder cannot be written.
         """
-        return running.run(
+        work = functools.partial(
+            running.run,
             self._parts,
-            folder_of(out),
-            self.plan(),
-            overwrite=overwrite,
-            resume=resume,
             on_frame=on_frame,
             reads=reads,
             earlier=earlier,
             edits=edits,
             jobs=jobs,
         )
+        place, plan = place_of(out), self.plan()
+        if isinstance(place, Path):
+            return work(place, plan, overwrite=overwrite, resume=resume)
+        made, read = self.produces(), (self.location, *reads)
+        with StoredOutput(place, made, read, overwrite=overwrite, resume=resume) as there:
+            if resume and (done := there.finished(plan)) is not None:
+                return done
+            there.begin()
+            done = work(there.folder, plan, overwrite=False, resume=False, kept=there.notes)
+            return there.publish(done)
 
     def play(
         self,

@@ -20,6 +20,7 @@ from videoseg.runlog.manifest import read_manifest
 from videoseg.runlog.plan import Plan, difference
 from videoseg.runlog.staging import settle
 from videoseg.runlog.summary import Summary
+from videoseg.system.addresses import is_stored, without_secrets
 from videoseg.types import StreamInfo
 
 VIDEO_OUTPUTS = ("svg", "animated-svg", "overlay", "masks")
@@ -108,7 +109,21 @@ def folder_of(out: Location) -> Path:
         raise UsageError(f"a folder is a path, got {shown(out)}")
     if not out:
         raise UsageError("the name of a folder is empty; write . for the working folder")
-    return Path(os.fsdecode(out))
+    folder = os.fsdecode(out)
+    if is_stored(folder):
+        raise UsageError(
+            f"{without_secrets(folder)} is in object storage; copy the folder to this machine first"
+        )
+    return Path(folder)
+
+
+def place_of(out: Location) -> Path | str:
+    """Where outputs go: a folder's path, or an address in object storage.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    return out if isinstance(out, str) and is_stored(out) else folder_of(out)
 
 
 def complete_run(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
@@ -136,7 +151,17 @@ def finished_run(out: Path, plan: Plan, *, overwrite: bool) -> Summary | None:
     settle(out)
     if not (out / MANIFEST).exists():
         return None
-    made = read_manifest(out)
+    return same_run(read_manifest(out), plan, out, overwrite=overwrite)
+
+
+def same_run(
+    made: Mapping[str, Any], plan: Plan, out: Path | str, *, overwrite: bool
+) -> Summary | None:
+    """What the run did that a ``run.json`` is of, if it is finished and one with this plan.
+
+    Raises:
+        OutputExistsError: It is of another kind, and must not be replaced.
+    """
     changed = difference(made, plan)
     stopped = made.get("stopped")
     if changed is None and stopped is None:

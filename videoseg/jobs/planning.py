@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from videoseg.config.tables import output_kind
 from videoseg.jobs.assembly import Assembly
 from videoseg.jobs.outputs import edge_settings
-from videoseg.runlog.fingerprint import record_file
+from videoseg.runlog.fingerprint import FileRecord, record_file, record_stream
 from videoseg.runlog.plan import Plan
-from videoseg.system.addresses import without_secrets
+from videoseg.system.addresses import is_stored, without_secrets
+from videoseg.system.object_store import open_ranges
 
 
 def plan_of(parts: Assembly) -> Plan:
@@ -33,10 +34,17 @@ def plan_of(parts: Assembly) -> Plan:
     beside = (run.ignore_mask, *opened.beside)
     inputs = [opened.location] + [str(path) for path in beside if path is not None]
     return Plan(
-        inputs=[record_file(Path(given), without_secrets(given)) for given in inputs],
+        inputs=[_record(given) for given in inputs],
         streams=tuple(opened.streams.values()),
         prompts=parts.questions.prompts,
         model=session.card.name,
         weights=[record_file(path, name) for name, path in session.weights()],
         settings=settings,
     )
+
+
+def _record(given: str) -> FileRecord:
+    """What an input is told apart by; one in object storage is read for it like a file."""
+    if not is_stored(given):
+        return record_file(Path(given), without_secrets(given))
+    return record_stream(cast("BinaryIO", open_ranges(given)), without_secrets(given))

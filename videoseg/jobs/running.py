@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from videoseg import pipeline
 from videoseg.jobs.asking import load_model, run_stage
@@ -37,6 +37,19 @@ from videoseg.tracking.region import Confined
 from videoseg.types import Detections, Frame, Scene
 
 _log = logging.getLogger(__name__)
+
+
+class KeptNotes(Protocol):
+    """Keeps what a run notes for another machine to go on with."""
+
+    def fetch(self, folder: Path) -> None:
+        """Put what an earlier run has left into the folder of notes."""
+        ...
+
+    def keep(self, folder: Path) -> None:
+        """Something was noted in the folder."""
+        ...
+
 
 OnAnswer: TypeAlias = Callable[[Frame, Detections | None], object]
 """Called with a frame and what the model answered about it."""
@@ -81,8 +94,12 @@ def run(
     earlier: EarlierAnswers | None = None,
     edits: CarriedEdits | None = None,
     jobs: int = 1,
+    kept: KeptNotes | None = None,
 ) -> Summary:
-    """Ask the model and write all outputs below ``out``, as ``Job.run`` says."""
+    """Ask the model and write all outputs below ``out``, as ``Job.run`` says.
+
+    ``kept`` keeps what was found so far in another place, too.
+    """
     if resume and (done := finished_run(out, plan, overwrite=overwrite)) is not None:
         forget_leftover(out)
         return done
@@ -96,6 +113,8 @@ def run(
         stage, reused = _loaded_stage(parts, plan, earlier, jobs, staging.notes, ends, watch.check)
         notes = Notes(staging.notes, None if earlier is None else earlier.origin)
         memory = stage if isinstance(stage, Resumable) else None
+        if kept is not None:
+            kept.fetch(staging.notes)
         known, state = notes.left(plan, with_state=memory is not None)
         log = ends.enter_context(
             _run_log(parts, staging.folder, answers=notes.answers, known=known)
@@ -104,6 +123,8 @@ def run(
         def keep(frame: Frame, detections: Detections | None) -> None:
             if log.append_answer(frame, detections):
                 notes.note(plan, log.answers, memory)
+                if kept is not None:
+                    kept.keep(staging.notes)
 
         left = RunFolder(staging.folder / "run", notes.answers).detections()
         limited = Budget(Replayed(islice(left, known), stage, state))

@@ -117,7 +117,7 @@ def _heard(worker: _Worker, on_news: Callable[[News], None], said: Said) -> Outc
 
 def _missing_parents(tasks: Sequence[Task]) -> list[Path]:
     """Folders above the output folders that are not there yet, the innermost first."""
-    above = {parent for task in tasks for parent in task.out.parents}
+    above = {p for task in tasks if isinstance(task.out, Path) for p in task.out.parents}
     return sorted(
         (folder for folder in above if not folder.exists()),
         key=lambda folder: -len(folder.parts),

@@ -28,11 +28,12 @@ from videoseg.protocols import Resumable
 from videoseg.runlog.log import DETECTIONS
 from videoseg.runlog.manifest import LONGEST, json_bytes
 from videoseg.runlog.plan import Plan, difference
-from videoseg.runlog.staging import PLAN
+from videoseg.runlog.staging import PLAN as PLAN
 from videoseg.system.held_folders import FolderHandle, NotOursError
 from videoseg.types.snapshot import Snapshot
 
-_STATE = "state"
+ANSWERS = DETECTIONS
+STATE = "state"
 _ORIGIN = "answers_of"
 """What the plan says beside itself, where some answers are of an earlier run."""
 _KIND = re.compile(r"[<>|=][biufcSU][0-9]{1,6}")
@@ -117,13 +118,13 @@ class Notes:
         kinds = [(name, array.dtype.str, array.shape) for name, array in state.items()]
         head = {"answers": answers, "arrays": kinds}
         arrays = (array.tobytes() for array in state.values())
-        with _using(self._folder.path / _STATE):
-            self._folder.write(_STATE, chain([f"{json.dumps(head)}\n".encode("ascii")], arrays))
+        with _using(self._folder.path / STATE):
+            self._folder.write(STATE, chain([f"{json.dumps(head)}\n".encode("ascii")], arrays))
 
     def _read_state(self) -> tuple[Snapshot, int]:
         """The last state that was kept, and how many answers it follows from; else none and 0."""
         try:
-            with self._folder.open(_STATE) as file:
+            with self._folder.open(STATE) as file:
                 head = json.loads(file.readline())
                 state = {name: _array(file, *kind) for name, *kind in head["arrays"]}
                 return state, int(head["answers"])
@@ -145,7 +146,7 @@ class Notes:
 
     def _forget(self) -> None:
         with _using(self._folder.path):
-            for name in (PLAN, _STATE, DETECTIONS):
+            for name in (PLAN, STATE, DETECTIONS):
                 self._folder.remove(name)
 
 

@@ -11,7 +11,7 @@ from enum import Enum
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -67,10 +67,16 @@ def record_file(path: Path, name: str | None = None) -> FileRecord:
         if not path.is_file():
             return FileRecord(called, None, None)
         with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return FileRecord(called, file.tell(), digest)
+            return record_stream(file, called)
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def record_stream(file: BinaryIO, name: str) -> FileRecord:
+    """Size and digest of what is open, read in pieces from its beginning."""
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileRecord(name, file.tell(), digest)
 
 
 def installed_versions() -> dict[str, str]:

@@ -18,7 +18,7 @@ class Summary:
     """What a finished run did.
 
     Attributes:
-        out: The output folder.
+        out: The output folder, or its address in object storage.
         outputs: Names of what was made in it.
         frames: Frames in the input.
         prompts: What was asked.
@@ -37,7 +37,7 @@ class Summary:
         review_left_out: How much more there is of that.
     """
 
-    out: Path
+    out: Path | str
     outputs: tuple[str, ...]
     frames: int
     prompts: tuple[Prompt, ...]
@@ -57,7 +57,7 @@ class Summary:
 
     @classmethod
     def of(
-        cls, out: Path, prompts: Sequence[Prompt], manifest: Json, known: int | None = None
+        cls, out: Path | str, prompts: Sequence[Prompt], manifest: Json, known: int | None = None
     ) -> Summary:
         """The summary of a run from what its ``run.json`` says; ``known=None``: all was known."""
         counts = manifest["counts"]

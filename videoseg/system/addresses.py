@@ -14,6 +14,9 @@ _FILE = re.compile(r"file:(?://(?P<host>[^/]*))?(?P<path>/.*)", re.IGNORECASE | 
 _DRIVE = re.compile(r"/[A-Za-z]:")
 _CAMERA = re.compile(r"camera:(?P<name>.+)", re.IGNORECASE | re.DOTALL)
 _HERE = ("", "localhost")
+_STORED = re.compile(
+    r"(?P<scheme>s3|s3a|gs|gcs|az|abfs|abfss|memory)://(?P<key>.*)", re.IGNORECASE | re.DOTALL
+)
 
 
 def is_address(location: str) -> bool:
@@ -22,6 +25,30 @@ def is_address(location: str) -> bool:
     A camera of this machine (``camera:0``) counts as one.
     """
     return _ADDRESS.match(location) is not None or camera_name(location) is not None
+
+
+def is_stored(location: str) -> bool:
+    """Whether this names something in object storage (``s3://``, ``gs://``, ``az://``)."""
+    return _STORED.match(location) is not None
+
+
+def stored_parts(location: str) -> tuple[str, str]:
+    """Protocol, and bucket with key, of something in object storage.
+
+    Everything behind the protocol is a name as it stands: no query, no fragment, no ``%20``.
+
+    Raises:
+        ValueError: It is no such address.
+    """
+    found = _STORED.fullmatch(location)
+    if found is None:
+        raise ValueError(f"{without_secrets(location)} is no address of object storage")
+    return found["scheme"].lower(), found["key"]
+
+
+def joined(location: str, name: str) -> str:
+    """The address of something below another one in object storage."""
+    return f"{location.rstrip('/')}/{name}"
 
 
 def camera_name(location: str) -> str | None:
@@ -69,8 +96,17 @@ def without_secrets(location: str) -> str:
     """
     if not is_address(location) or camera_name(location) is not None:
         return location
+    if is_stored(location):
+        scheme, key = stored_parts(location)
+        place, slash, path = key.partition("/")
+        return f"{scheme}://{_without_password(place)}{slash}{path}"
     scheme, place, path, query, _ = urlsplit(location)
+    return urlunsplit((scheme, _without_password(place), path, HIDDEN if query else "", ""))
+
+
+def _without_password(place: str) -> str:
+    """The place of an address, its password hidden."""
     user, at, host = place.rpartition("@")
     if ":" in user:
         user = f"{user.partition(':')[0]}:{HIDDEN}"
-    return urlunsplit((scheme, f"{user}{at}{host}", path, HIDDEN if query else "", ""))
+    return f"{user}{at}{host}"

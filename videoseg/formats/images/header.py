@@ -87,6 +87,12 @@ def check_packed_inside(file: BinaryIO, stored: int) -> None:
             at = mapped.find(SIGNATURE, at + 1, end)
 
 
+def begins_with_png(file: BinaryIO) -> bool:
+    """Whether a file is a PNG; ``check_packed`` then says whether it is a harmless one."""
+    file.seek(0)
+    return file.read(len(SIGNATURE)) == SIGNATURE
+
+
 def check_packed(data: memoryview) -> int:
     """Refuse a PNG whose colour profile and texts are very large once they are unpacked.
 

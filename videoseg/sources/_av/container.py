@@ -5,18 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
 from videoseg.errors import SourceError, SourceNotFoundError
-from videoseg.formats.images.header import check_packed_inside
+from videoseg.formats.images.header import (
+    begins_with_png,
+    check_packed,
+    check_packed_inside,
+)
 from videoseg.formats.images.picture import is_apng
 from videoseg.geometry.sizes import check_pixels, most_pixels
 from videoseg.sources._av import truncation as _truncation
 from videoseg.sources._av.cameras import Device, device_of
 from videoseg.sources._av.sample_tables import check_tables
-from videoseg.system.addresses import camera_name, for_ffmpeg, is_address, without_secrets
+from videoseg.system.addresses import (
+    camera_name,
+    for_ffmpeg,
+    is_address,
+    is_stored,
+    without_secrets,
+)
+from videoseg.system.object_store import Stored
+from videoseg.system.range_reader import Blocks, RangeReader
 
 if TYPE_CHECKING:
     from av.codec.context import CodecContext
@@ -29,11 +42,15 @@ STDIN = "-"
 _LIVE = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp"})
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Codecs whose transparency only another decoder than FFmpeg's own reads."""
+_UNPACKING = frozenset({"apng", "png"})
+"""Codecs whose pictures hold texts and profiles that unpack to anything."""
+_LONGEST_PICTURE = 1 << 26
+"""Bytes of a PNG in object storage, which is looked through before it is opened."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a video is: a file, an address, a camera, a pipe, or standard input.
+    """Where a video is: a file, an address, object storage, a camera, a pipe, or standard input.
 
     Attributes:
         location: Its path or address.
@@ -52,6 +69,18 @@ class Place:
     def is_address(self) -> bool:
         """Whether it is reached by a protocol."""
         return is_address(self.location)
+
+    @cached_property
+    def blocks(self) -> Blocks | None:
+        """What was read lately of an object in storage; None of what is none.
+
+        Raises:
+            SourceError: It is not there, or the storage cannot be reached.
+        """
+        if not is_stored(self.location):
+            return None
+        stored = Stored(self.location)
+        return Blocks(stored.size(), stored.read)
 
     @property
     def is_live(self) -> bool:
@@ -73,7 +102,9 @@ class Place:
         camera = camera_name(self.location)
         if camera is not None:
             return f"camera {Path(camera).name}"
-        path = unquote(urlsplit(self.location).path) if self.is_address else self.location
+        path = self.location
+        if self.is_address and not is_stored(path):
+            path = unquote(urlsplit(path).path)
         return Path(path).stem or "video"
 
 
@@ -87,6 +118,7 @@ class Opened:
         decoder: What decodes it.
         pictures: Number of picture streams in the container.
         number: Which of them this is, from 0.
+        reader: What it is read through, where it lies in object storage.
     """
 
     container: InputContainer
@@ -94,6 +126,7 @@ class Opened:
     decoder: CodecContext
     pictures: int
     number: int
+    reader: RangeReader | None = None
 
     def decode(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
         """The frames that come of a packet; an empty packet gives those still held.
@@ -127,25 +160,31 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
     shown = place.shown
     if place.location != STDIN and not place.is_address and not Path(place.location).exists():
         raise SourceNotFoundError(f"{shown}: no such file; check the path")
-    stored = _checked_size(place)
+    reader = None if place.blocks is None else RangeReader(place.blocks)
+    stored = _checked_size(place, reader)
     pixels = {"max_pixels": str(most_pixels(stored))}  # of each frame, for all that decodes
+    precautions = _precautions(reader)
     device = device_of(place.location) or _file(place.location)
     try:
         container = av.open(
-            device.name,
+            device.name if reader is None else reader,
             format=device.format or None,
-            options={**pixels, **device.options},
+            options={**pixels, **device.options, **precautions},
             metadata_errors="replace",
-            timeout=timeout if place.is_address else None,
+            timeout=timeout if place.is_address and reader is None else None,
         )
+    except SourceError:  # the storage's own
+        raise
     except (av.error.FFmpegError, OSError) as error:
         raise SourceError(_truncation.unreadable(shown, error)) from error
     with container:
         streams = _picture_streams(container, shown)
         stream = _chosen(container, streams, number, shown)
-        if not getattr(stream, "codec_context", None):
+        codec = getattr(stream, "codec_context", None)
+        if not codec or ("codec_whitelist" in precautions and codec.name in _UNPACKING):
+            where = "here" if reader is None else "from object storage"
             raise SourceError(
-                f"{shown}: its video codec cannot be decoded here; convert it to H.264"
+                f"{shown}: its video codec cannot be decoded {where}; convert it to H.264"
             )
         stream.codec_context.options = pixels
         try:
@@ -157,7 +196,8 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
         # And every thread holds a frame back.
         fragile = place.is_live or container.format.name in _truncation.BARE
         stream.thread_type = "SLICE" if fragile or place.low_delay else "AUTO"
-        yield Opened(container, stream, _decoder(stream), len(streams), streams.index(stream))
+        number = streams.index(stream)
+        yield Opened(container, stream, _decoder(stream), len(streams), number, reader)
 
 
 def _file(location: str) -> Device:
@@ -168,25 +208,66 @@ def _file(location: str) -> Device:
     return Device(for_ffmpeg(location), "apng" if is_apng(Path(location)) else "")
 
 
-def _checked_size(place: Place) -> int | None:
+def _checked_size(place: Place, reader: RangeReader | None) -> int | None:
     """Bytes of a file, once it has been seen to claim no more than it explains; else None.
+
+    Args:
+        place: Where it is.
+        reader: Reads it, where it lies in object storage.
 
     Raises:
         SourceError: It claims more.
     """
     path = Path(place.location)
-    if place.location == STDIN or place.is_address or not path.is_file():
-        return None
     try:
-        stored = path.stat().st_size
+        if place.blocks is not None and reader is not None:
+            return _checked(cast("BinaryIO", reader), place.blocks.size)
+        if place.location == STDIN or place.is_address or not path.is_file():
+            return None
         with path.open("rb") as file:
-            check_tables(file, stored)
-            check_packed_inside(file, stored)
+            return _checked(file, path.stat().st_size)
+    except SourceError:
+        raise
     except OSError:
         return None  # said by the decoder
     except ValueError as error:
         raise SourceError(f"{place.shown}: {error}") from error
+
+
+def _checked(file: BinaryIO, stored: int) -> int:
+    """The size of a file, which claims no more than that explains; it is at its beginning again.
+
+    Raises:
+        ValueError: It claims more.
+    """
+    check_tables(file, stored)
+    if not isinstance(file, RangeReader):
+        check_packed_inside(file, stored)
+    elif begins_with_png(file):
+        file.seek(0)
+        check_packed(memoryview(file.read(_LONGEST_PICTURE)))
+    file.seek(0)
     return stored
+
+
+def _precautions(reader: RangeReader | None) -> dict[str, str]:
+    """Options for an object in storage.
+
+    What is in it (a playlist) opens no file and no address. And films of PNG, whose every picture
+    would have to be looked through beforehand, are not decoded.
+    """
+    if reader is None:
+        return {}
+    is_png = begins_with_png(cast("BinaryIO", reader))
+    reader.seek(0)
+    return {"protocol_whitelist": "data", **({} if is_png else {"codec_whitelist": _but_png()})}
+
+
+@cache
+def _but_png() -> str:
+    from av.codec import codecs_available
+
+    return ",".join(sorted(codecs_available - _UNPACKING))
 
 
 def _picture_streams(container: InputContainer, location: str) -> list[VideoStream]:

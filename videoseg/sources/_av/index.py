@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from videoseg.sources._av.container import Place, opened
+from videoseg.sources._av.container import Opened, Place, opened
+from videoseg.sources._av.sample_tables import has_fragments
+from videoseg.system.range_reader import RangeReader
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -21,6 +24,8 @@ _ONE_EACH = frozenset({
     "vp9", "vvc",
 })  # fmt: skip
 """Codecs whose every packet shows one frame; others hide some (VP8) or pack two (MPEG-4 in AVI)."""
+_UNPARSED = frozenset({"dnxhd", "h264", "hevc", "mjpeg", "prores"})
+"""Those of which FFmpeg takes the times from the tables of an MP4 and never from packets."""
 _DEEPEST = 64
 """No codec shows a frame this many packets after the place that it is stored at."""
 
@@ -144,21 +149,39 @@ def read_index(
     with opened(place, number, timeout) as video:
         if video.stream.codec_context.codec.canonical_name not in _ONE_EACH:
             return None
+        is_key: Callable[[Packet[VideoStream]], bool] = operator.attrgetter("is_keyframe")
+        if video.reader is not None and _tells_all_in_tables(video, place):
+            video.reader.hollow = True
+            keys = {entry.pos for entry in video.stream.index_entries if entry.is_keyframe}
+            is_key = lambda packet: packet.pos in keys  # noqa: E731
         packets = (packet for packet in video.container.demux(video.stream) if packet.size)
         try:
-            return _index(packets, first.pts, until)
+            return _index(packets, is_key, first.pts, until)
         except FFmpegError:
             return None
 
 
-def _index(packets: Iterator[Packet[VideoStream]], start: int, until: Until) -> Index | None:
+def _tells_all_in_tables(video: Opened, place: Place) -> bool:
+    """Whether all about packets stands in the header of the file, so that none need be fetched."""
+    name = video.stream.codec_context.codec.canonical_name
+    if place.blocks is None or name not in _UNPARSED or "mov" not in video.container.format.name:
+        return False
+    return not has_fragments(cast("BinaryIO", RangeReader(place.blocks)), place.blocks.size)
+
+
+def _index(
+    packets: Iterator[Packet[VideoStream]],
+    is_key: Callable[[Packet[VideoStream]], bool],
+    start: int,
+    until: Until,
+) -> Index | None:
     times: list[int] = []
     keys: list[Key] = []
     left, complete = _DEEPEST, True
     for before, packet in enumerate(packets):
         if packet.pts is None or packet.is_corrupt:
             return None
-        if packet.is_keyframe and packet.pos is not None:
+        if packet.pos is not None and is_key(packet):
             keys.append(Key(packet.pts, packet.dts, packet.pos, packet.size, before))
         if packet.pts >= start and not packet.is_discard:
             times.append(packet.pts)

@@ -42,6 +42,36 @@ def check_tables(file: BinaryIO, stored: int) -> None:
         )
 
 
+def has_fragments(file: BinaryIO, stored: int) -> bool:
+    """Whether the tables of an MP4 are spread over it (``moof``), or its header is packed.
+
+    Args:
+        file: The file.
+        stored: Its size, bytes.
+    """
+    at = 0
+    while at + 8 <= stored:
+        length, kind = _box(file, at, stored)
+        if kind == b"moof" or length < 8:
+            return True
+        if kind == b"moov":
+            file.seek(at + 8)
+            content = file.read(min(length, _MOST_UNPACKED))
+            return b"mvex" in content or b"cmov" in content
+        at += length
+    return True
+
+
+def _box(file: BinaryIO, at: int, end: int) -> tuple[int, bytes]:
+    """Length and kind of the box at a place."""
+    file.seek(at)
+    head = file.read(16)
+    length = int.from_bytes(head[:4], "big")
+    if length == 1:
+        length = int.from_bytes(head[8:16], "big")
+    return length or end - at, head[4:8]
+
+
 def _samples(file: BinaryIO, at: int, end: int, depth: int) -> Iterator[int]:
     """The number of samples in each table that does not list them one by one."""
     while at + 8 <= end:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from videoseg.system.addresses import for_ffmpeg, is_address, without_secrets
+from videoseg.system.addresses import for_ffmpeg, is_address, is_stored, without_secrets
+from videoseg.system.object_store import open_ranges
 from videoseg.writers._video.aac import Encoded, add_aac, settle_layout
 
 if TYPE_CHECKING:
@@ -79,11 +80,13 @@ class Sound:
         self._begin: Fraction | None = None
         self._shift = Fraction(0)
         self.rates: list[int] = []
+        stored = is_stored(location)
         try:
             self._source = av.open(
-                for_ffmpeg(location),
+                open_ranges(location) if stored else for_ffmpeg(location),
                 metadata_errors="replace",
-                timeout=_PATIENCE if is_address(location) else None,
+                timeout=_PATIENCE if is_address(location) and not stored else None,
+                options={"protocol_whitelist": "data"} if stored else {},
             )
         except (av.error.FFmpegError, OSError) as error:
             self._say(f"cannot be read ({error.strerror or error}); {rules.film} is silent")
