@@ -3,6 +3,7 @@
 * ``segment(clip, "the dog")`` yields every frame with its outlines; boxes, points and masks go
   into ``box=``, ``point=`` and ``mask=``, a model into ``model=``.
 * ``Job(clip, "the dog").run("out")`` writes files, with the settings of ``load_config``.
+* ``segment_many({clip: "out/a"}, "the dog", cluster="local")`` does so for many, here or elsewhere.
 * ``read_run("out")`` gives the tracks and outlines of a finished run as rows, and its scenes.
 * ``info(clip)`` says what an input holds.
 * ``Prompt`` and ``Cue`` say what to look for where one phrase does not, ``Scene``, ``Mask`` and
@@ -19,7 +20,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from videoseg.api import Run, info, read_run, segment
+    from videoseg.api import Run, info, read_run, segment, segment_many
     from videoseg.config.run_config import RunConfig
     from videoseg.config.run_config import load as load_config
     from videoseg.errors import (
@@ -84,6 +85,7 @@ _HOMES = {
     "load_config": "config.run_config",
     "read_run": "api",
     "segment": "api",
+    "segment_many": "api",
 }
 """Public name to the module that holds it; imported when first asked for (PEP 562)."""
 
@@ -119,6 +121,7 @@ __all__ = [
     "load_config",
     "read_run",
     "segment",
+    "segment_many",
 ]
 
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from videoseg import registry
+from videoseg.config.model_choice import chosen
 from videoseg.config.run_config import RunConfig
 from videoseg.errors import UsageError, nearest
+from videoseg.jobs.batch import Outcome, Task, one_by_one
+from videoseg.jobs.cluster import Cluster, on_cluster
 from videoseg.jobs.edits import RunEdits
 from videoseg.jobs.finished_run import shown_run
 from videoseg.jobs.inputs import Location, checked_config, location_of, open_source
 from videoseg.jobs.job import Job
 from videoseg.jobs.model_session import given_model
-from videoseg.jobs.outputs import folder_of
+from videoseg.jobs.outputs import folder_of, place_of
+from videoseg.jobs.workers import News
 from videoseg.prompts import Marks, as_prompts
 from videoseg.protocols import Segmenter
 from videoseg.runlog.edits import KINDS, Operation
@@ -82,6 +86,62 @@ def _segmented(
     with Job(location, prompts, config, model=model) as job, closing(job.steps()) as steps:
         for step in steps:
             yield step.frame, step.scene
+
+
+def segment_many(
+    inputs: Mapping[Location, Location],
+    *prompts: str | Prompt | Sequence[str | Prompt],
+    cluster: str | None = None,
+    workers: int | None = None,
+    gpus_per_worker: float = 0.0,
+    model: str | None = None,
+    config: RunConfig | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    skip_existing: bool = False,
+    on_news: Callable[[News], None] = lambda _: None,
+) -> Generator[Outcome, None, None]:
+    """Segment many inputs into files, here or on a cluster; yields each one's end as it comes.
+
+    One that fails does not stop the others. A script that runs on import starts this in
+    ``if __name__ == "__main__":`` alone.
+
+    Args:
+        inputs: For each input its output: a folder, or an address in object storage.
+        prompts: As for ``segment``.
+        cluster: Address of a Ray cluster (``auto``, ``host:port``), or ``local`` for processes of
+            this machine; None: one input after another.
+        workers: Models at work at the same time; by default as many as there is room for.
+        gpus_per_worker: GPUs of each of them; 0.5: two share one.
+        model: A model's name.
+        config: Settings.
+        overwrite: Whether earlier results are replaced.
+        resume: Whether to go on with what interrupted runs have left.
+        skip_existing: Whether inputs are left out whose finished run is there.
+        on_news: Called now and then with how far a run is.
+
+    Raises:
+        PromptError, ConfigError, MissingDependencyError: What would fail for every input.
+        OutputError: The cluster cannot be reached.
+
+    Example:
+        >>> clips = {"s3://b/a.mp4": "s3://b/out/a", "s3://b/b.mp4": "s3://b/out/b"}
+        >>> for done in videoseg.segment_many(clips, "the dog", cluster="auto"):  # doctest: +SKIP
+        ...     print(done.task.location, done.state, done.reason)
+    """
+    listed = len(prompts) == 1 and not isinstance(prompts[0], str | Prompt)
+    asked = as_prompts(prompts[0] if listed else prompts)
+    _, settings = given_model(model, config)
+    settings = chosen(settings, asked)
+    where = {location_of(location): place_of(out) for location, out in inputs.items()}
+    reads = tuple(where)
+    tasks = [
+        Task(location, out, asked, settings, overwrite, skip_existing, resume, reads)
+        for location, out in where.items()
+    ]
+    if cluster is None:
+        return one_by_one(tasks, lambda _: nullcontext(lambda _: None))
+    return on_cluster(tasks, Cluster(cluster, workers, gpus_per_worker), on_news)
 
 
 def info(location: Location, config: RunConfig | None = None) -> Mapping[str, StreamInfo]:

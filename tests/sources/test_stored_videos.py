@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 
 import videoseg
 from tests.support.media import clip
@@ -25,7 +26,9 @@ def _empty() -> None:
 def noise(path: Path, codec: str, frames: int, format_: str = "yuv420p", gop: int = 12) -> Path:
     chance = np.random.default_rng(0)
     with av.open(str(path), "w") as film:
-        stream = film.add_stream(codec, rate=25, width=160, height=96, pix_fmt=format_)
+        stream: VideoStream = film.add_stream(  # type: ignore[assignment]
+            codec, rate=25, width=160, height=96, pix_fmt=format_
+        )
         stream.codec_context.gop_size, stream.bit_rate = gop, 8_000_000
         for index in range(frames):
             image = chance.integers(0, 256, (96, 160, 3), np.uint8)

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -80,6 +81,28 @@ class Slow(Colours):
 
     def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
         time.sleep(self.seconds)
+        return super()._answer(frame, prompts)
+
+
+@dataclass
+class Watched(Colours):
+    """Notes what it is asked, and takes its process with it once."""
+
+    card: ClassVar[ModelCard] = replace(Colours.card, name="watched")
+    journal: Annotated[str, Doc("file that gets the index of each frame")] = ""
+    dies_at: Annotated[int, Doc("frame that ends the process, the first time")] = -1
+    seconds: Annotated[float, Doc("time for a frame, seconds")] = 0.0
+
+    def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
+        time.sleep(self.seconds)
+        asked = Path(self.journal)
+        if frame.index == self.dies_at and sys.platform != "win32":
+            died = asked.with_suffix(".died")
+            if not died.exists():
+                died.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        with asked.open("a") as file:
+            file.write(f"{frame.index}\n")
         return super()._answer(frame, prompts)
 
 

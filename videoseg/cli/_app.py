@@ -16,6 +16,7 @@ import typer
 from videoseg import __version__
 from videoseg.cli import (
     bench,
+    cluster,
     config,
     doctor,
     edit,
@@ -70,6 +71,7 @@ config.register(app)
 evaluate.register(app)
 bench.register(app)
 serve.register(app)
+cluster.register(app)
 doctor.register(app)
 
 

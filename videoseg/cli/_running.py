@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from videoseg.cli._progress import Mode, Progress
 from videoseg.cli._terminal import remark, tell
 
 if TYPE_CHECKING:
+    from videoseg.cli.options.cluster import ClusterOptions
     from videoseg.jobs.batch import OnFrame, Outcome, Task, Watch
     from videoseg.jobs.job import Job
     from videoseg.jobs.workers import News
@@ -24,17 +25,22 @@ class EndedByInterruptError(Exception):
     """Ctrl-C ended a run as it is meant to, and what became of it has been said."""
 
 
-def run_one(task: Task, jobs: int, mode: Mode, *, quiet: bool) -> Outcome:
-    """Do one task, with up to ``jobs`` processes; what is wrong with it is raised."""
+def run_one(task: Task, jobs: int, spread: ClusterOptions, mode: Mode, *, quiet: bool) -> Outcome:
+    """Do one task, with up to so many processes of this machine; what is wrong is raised."""
     from videoseg.jobs.batch import attempt
+    from videoseg.jobs.range_workers import crew_of
 
-    outcome = attempt(task, _watched(mode), jobs=jobs)
+    processes = spread.processes(jobs)
+    crew = crew_of(processes, spread.gpus_per_worker) if spread.gpus_per_worker else None
+    outcome = attempt(task, _watched(mode), jobs=processes, crew=crew)
     if not quiet:
         _report.print_outcome(outcome)
     return outcome
 
 
-def run_several(tasks: Sequence[Task], jobs: int, mode: Mode, *, quiet: bool) -> list[Outcome]:
+def run_several(
+    tasks: Sequence[Task], jobs: int, spread: ClusterOptions, mode: Mode, *, quiet: bool
+) -> list[Outcome]:
     """Do all tasks, say each one's end as it comes, and sum up in a table, also when interrupted.
 
     Outcomes are in the order of the tasks.
@@ -42,8 +48,9 @@ def run_several(tasks: Sequence[Task], jobs: int, mode: Mode, *, quiet: bool) ->
     from videoseg.jobs.batch import one_by_one
 
     outcomes: list[Outcome] = []
-    jobs = min(jobs, len(tasks))
-    ends = one_by_one(tasks, _watched(mode)) if jobs == 1 else _at_once(tasks, jobs, mode)
+    jobs = min(spread.processes(jobs), len(tasks))
+    alone = jobs == 1 and not spread.is_remote and not spread.gpus_per_worker
+    ends = one_by_one(tasks, _watched(mode)) if alone else _at_once(tasks, jobs, spread, mode)
     places = {task.out: number for number, task in enumerate(tasks)}
     try:
         with closing(ends):
@@ -94,11 +101,25 @@ def _watched(mode: Mode) -> Watch:
     return watch
 
 
-def _at_once(tasks: Sequence[Task], jobs: int, mode: Mode) -> Generator[Outcome, None, None]:
-    """Run in processes; one bar counts the inputs and says how far those at work are."""
-    from tqdm import tqdm
+def _spread(
+    tasks: Sequence[Task], jobs: int, spread: ClusterOptions, on_news: Callable[[News], None]
+) -> Generator[Outcome, None, None]:
+    """Outcomes of tasks on a cluster, or in processes of this machine."""
+    if spread.cluster is not None:
+        from videoseg.jobs.cluster import Cluster, on_cluster
 
+        cluster = Cluster(spread.cluster, spread.workers, spread.gpus_per_worker)
+        return on_cluster(tasks, cluster, on_news)
     from videoseg.jobs.workers import at_once
+
+    return at_once(tasks, jobs, on_news, spread.gpus_per_worker)
+
+
+def _at_once(
+    tasks: Sequence[Task], jobs: int, spread: ClusterOptions, mode: Mode
+) -> Generator[Outcome, None, None]:
+    """Run in processes, here or elsewhere; one bar counts inputs and says how far they are."""
+    from tqdm import tqdm
 
     running: dict[str, str] = {}
     hidden = mode is not Mode.AUTO or not sys.stderr.isatty()
@@ -113,7 +134,7 @@ def _at_once(tasks: Sequence[Task], jobs: int, mode: Mode) -> Generator[Outcome,
             running[news.task.location] = f"{os.path.basename(news.task.location)} {far}"
             remark(bar, ", ".join(running.values()))
 
-        with closing(at_once(tasks, jobs, on_news)) as ends:
+        with closing(_spread(tasks, jobs, spread, on_news)) as ends:
             for outcome in ends:
                 running.pop(outcome.task.location, None)
                 remark(bar, ", ".join(running.values()), refresh=False)

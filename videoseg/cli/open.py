@@ -69,6 +69,7 @@ def open_page(
     messages: MessageOptions,
 ) -> None:
     """Show a clip or a finished run in the browser: click objects, run, correct, export."""
+    from videoseg.jobs.outputs import folder_of
     from videoseg.server.running import check_installed
 
     messages.set_up()
@@ -83,7 +84,8 @@ def open_page(
     else:
         location = _only_input(target, settings)
         inputs = _inputs.Inputs((location,), several=False)
-        (where,) = _inputs.output_folders(inputs, out, settings.run.model)
+        (place,) = _inputs.output_folders(inputs, out, settings.run.model)
+        where = folder_of(place)
     from videoseg.server.page.project import Project
 
     prompts = marks.with_texts(text or ())

@@ -13,6 +13,7 @@ from videoseg.cli._plan import print_plans
 from videoseg.cli._progress import Mode
 from videoseg.cli._streams import print_json
 from videoseg.cli.options.batch import BatchOptions
+from videoseg.cli.options.cluster import ClusterOptions
 from videoseg.cli.options.edges import EdgeOptions
 from videoseg.cli.options.groups import expand_groups
 from videoseg.cli.options.hosted import ServiceOptions, ask_consent, end_if_stopped, frames_of
@@ -92,14 +93,16 @@ def segment(
     edges: EdgeOptions,
     given: SettingOptions,
     batch: BatchOptions,
+    spread: ClusterOptions,
     report: ReportOptions,
     messages: MessageOptions,
     service: ServiceOptions,
 ) -> None:
     """Find the objects on every frame of the inputs and write their outlines."""
     messages.set_up()
+    spread.check(batch.jobs)
     settings = given.in_force(marks, part, view, decoding, recording, model, outputs, edges)
-    settings = service.limited(settings, jobs=batch.jobs)
+    settings = service.limited(settings, jobs=spread.processes(batch.jobs))
     note_origins(settings)
     outputs.check(settings)
     inputs, prompts = _inputs_and_prompts(words or (), text or (), marks, batch, settings)
@@ -113,10 +116,10 @@ def segment(
     what = inputs.locations[0] if len(tasks) == 1 else f"{len(tasks)} inputs"
     frames = frames_of(inputs.locations, prompts, settings)
     ask_consent(settings, what, frames, yes=service.yes)
-    if inputs.several:
-        _run_several(tasks, batch.jobs, report, quiet=messages.quiet)
+    if inputs.several or spread.is_remote:
+        _run_several(tasks, batch.jobs, spread, report, quiet=messages.quiet)
     else:
-        _run_one(tasks[0], batch.jobs, report, quiet=messages.quiet)
+        _run_one(tasks[0], batch.jobs, spread, report, quiet=messages.quiet)
 
 
 def _inputs_and_prompts(
@@ -169,20 +172,26 @@ def _tasks(
     ]
 
 
-def _run_one(task: Task, jobs: int, report: ReportOptions, *, quiet: bool) -> None:
+def _run_one(
+    task: Task, jobs: int, spread: ClusterOptions, report: ReportOptions, *, quiet: bool
+) -> None:
     from videoseg.cli._running import exit_code, run_one
 
-    outcome = run_one(task, jobs, Mode.NONE if quiet else report.progress, quiet=quiet)
+    outcome = run_one(task, jobs, spread, Mode.NONE if quiet else report.progress, quiet=quiet)
     if report.as_json:
         print_json(_report.as_json(outcome))
     end_if_stopped(outcome.summary)
     raise typer.Exit(exit_code([outcome]))
 
 
-def _run_several(tasks: Sequence[Task], jobs: int, report: ReportOptions, *, quiet: bool) -> None:
+def _run_several(
+    tasks: Sequence[Task], jobs: int, spread: ClusterOptions, report: ReportOptions, *, quiet: bool
+) -> None:
     from videoseg.cli._running import exit_code, run_several
 
-    outcomes = run_several(tasks, jobs, Mode.NONE if quiet else report.progress, quiet=quiet)
+    outcomes = run_several(
+        tasks, jobs, spread, Mode.NONE if quiet else report.progress, quiet=quiet
+    )
     if report.as_json:
         counts = _report.tally(outcomes)
         print_json({"inputs": [_report.as_json(outcome) for outcome in outcomes], **counts})

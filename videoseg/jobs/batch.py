@@ -22,6 +22,7 @@ from videoseg.errors import (
     refusal_of,
 )
 from videoseg.jobs.job import Job
+from videoseg.jobs.ranges import CrewFor
 from videoseg.pipeline import Tally
 from videoseg.protocols import Segmenter
 from videoseg.registry import blamed, release
@@ -83,8 +84,15 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def attempt(task: Task, watch: Watch, model: Segmenter | None = None, *, jobs: int = 1) -> Outcome:
-    """Do one task, with up to ``jobs`` processes that answer its frames.
+def attempt(
+    task: Task,
+    watch: Watch,
+    model: Segmenter | None = None,
+    *,
+    jobs: int = 1,
+    crew: CrewFor | None = None,
+) -> Outcome:
+    """Do one task, with up to ``jobs`` processes, or a crew elsewhere, that answer its frames.
 
     Raises:
         VideosegError: Whatever is wrong with it.
@@ -103,6 +111,7 @@ def attempt(task: Task, watch: Watch, model: Segmenter | None = None, *, jobs: i
                 on_frame=on_frame,
                 reads=task.reads,
                 jobs=jobs,
+                crew=crew,
             )
         return Outcome(task, "done", time.perf_counter() - begun, summary, notes=job.notes)
 
@@ -135,7 +144,7 @@ class Series(AbstractContextManager["Series"]):
             raise
         except (Exception, SystemExit) as error:  # a plug-in may call sys.exit
             self.__exit__()
-            return Outcome(task, "failed", time.perf_counter() - begun, reason=_reason(error))
+            return failed(task, begun, error)
 
 
 def one_by_one(tasks: Sequence[Task], watch: Watch) -> Generator[Outcome, None, None]:
@@ -143,6 +152,11 @@ def one_by_one(tasks: Sequence[Task], watch: Watch) -> Generator[Outcome, None, 
     with Series() as series:
         for task in tasks:
             yield series.settle(task, watch)
+
+
+def failed(task: Task, begun: float, error: BaseException) -> Outcome:
+    """The outcome of a task that was begun at a time of ``perf_counter`` and ended in an error."""
+    return Outcome(task, "failed", time.perf_counter() - begun, reason=_reason(error))
 
 
 def _reason(error: BaseException) -> str:

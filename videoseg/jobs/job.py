@@ -21,6 +21,7 @@ from videoseg.jobs.frame_range import index_of
 from videoseg.jobs.inputs import Location
 from videoseg.jobs.outputs import complete_run, folder_of, place_of
 from videoseg.jobs.planning import plan_of
+from videoseg.jobs.ranges import CrewFor
 from videoseg.jobs.stored_output import StoredOutput
 from videoseg.pipeline import Tally
 from videoseg.prompts import Refused
@@ -218,6 +219,7 @@ class Job(AbstractContextManager["Job"]):
         earlier: EarlierAnswers | None = None,
         edits: CarriedEdits | None = None,
         jobs: int = 1,
+        crew: CrewFor | None = None,
     ) -> Summary:
         """Write all outputs below ``out``; they appear there together, once all are complete.
 
@@ -235,6 +237,7 @@ class Job(AbstractContextManager["Job"]):
                 answers each frame for itself; else there is none but this one, and a warning says
                 why. The result is the same. A script that runs on import starts them in
                 ``if __name__ == "__main__":`` alone.
+            crew: Gives those who answer frames elsewhere (``jobs.ranges``), in place of ``jobs``.
 
         Raises:
             UsageError: An output would replace the input.
@@ -250,6 +253,7 @@ class Job(AbstractContextManager["Job"]):
             earlier=earlier,
             edits=edits,
             jobs=jobs,
+            crew=crew,
         )
         place, plan = place_of(out), self.plan()
         if isinstance(place, Path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from videoseg.config.tables import output_kind
 from videoseg.jobs.assembly import Assembly
@@ -47,4 +47,4 @@ def _record(given: str) -> FileRecord:
     """What an input is told apart by; one in object storage is read for it like a file."""
     if not is_stored(given):
         return record_file(Path(given), without_secrets(given))
-    return record_stream(cast("BinaryIO", open_ranges(given)), without_secrets(given))
+    return record_stream(open_ranges(given), without_secrets(given))

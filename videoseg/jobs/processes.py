@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     else:
         from multiprocessing.connection import Connection
 
+_GPUS = "CUDA_VISIBLE_DEVICES"
+
 Send: TypeAlias = Callable[[object], None]
 """Sends a message to the process that hands out work. Several threads may call it."""
 
@@ -40,16 +42,21 @@ class WorkerProcess:
         serve: What it does: takes work with ``recv`` of its end of the pipe, and sends what becomes
             of it. A function of a module. It ends once nobody is at the other end.
         jobs: How many such processes there are.
+        gpus: The GPUs that it sees, as CUDA is told them; empty: those that its parent sees.
 
     Attributes:
         pipe: Where its messages come from.
     """
 
-    def __init__(self, serve: Callable[[Connection, Send], None], jobs: int) -> None:
+    def __init__(
+        self, serve: Callable[[Connection, Send], None], jobs: int, gpus: str = ""
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serving, args=(theirs, serve), daemon=True)
-        with _threads_shared(jobs), _interrupts_held():
+        share = max(1, core_count() // jobs)
+        threads = {THREADS: str(min(share, granted_threads() or share))}
+        with _environment(threads | ({_GPUS: gpus} if gpus else {})), _interrupts_held():
             self._process.start()
         theirs.close()
 
@@ -89,12 +96,12 @@ def _serving(pipe: Connection, serve: Callable[[Connection, Send], None]) -> Non
         with sending:
             pipe.send(message)
 
-    logging.basicConfig(handlers=[_Forwarding(send)], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[Forwarding(send)], level=logging.WARNING, force=True)
     with suppress(EOFError, OSError):
         serve(pipe, send)
 
 
-class _Forwarding(logging.Handler):
+class Forwarding(logging.Handler):
     """Sends what is logged to the process that shows it."""
 
     def __init__(self, send: Send) -> None:
@@ -186,19 +193,34 @@ def _rebuilt(
     return error
 
 
+def gpus_of(number: int, each: float) -> str:
+    """The GPUs of a process, as CUDA is told them; empty where none are shared out.
+
+    Args:
+        number: Which of the processes, from 0.
+        each: GPUs of each of them; half a one is shared by two.
+    """
+    if not each:
+        return ""
+    seen = [name for name in os.environ.get(_GPUS, "").split(",") if name]
+    first = int(number * each)
+    numbers = range(first, first + max(1, int(each)))
+    return ",".join(seen[each % len(seen)] if seen else str(each) for each in numbers)
+
+
 @contextmanager
-def _threads_shared(jobs: int) -> Iterator[None]:
-    """Within, a process that starts may use its share of the cores alone."""
-    share = max(1, core_count() // jobs)
-    before = os.environ.get(THREADS)
-    os.environ[THREADS] = str(min(share, granted_threads() or share))
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Within, a process that starts has these variables."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[THREADS]
-        else:
-            os.environ[THREADS] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

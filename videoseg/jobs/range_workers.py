@@ -14,8 +14,8 @@ from multiprocessing import connection, get_context
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from videoseg.errors import ModelError
-from videoseg.jobs.processes import Failure, Said, Send, WorkerProcess
-from videoseg.jobs.ranges import Answerer, AnswerRange, AskedRun, Loaded
+from videoseg.jobs.processes import Failure, Said, Send, WorkerProcess, gpus_of
+from videoseg.jobs.ranges import Answerer, AnswerRange, AskedRun, Crew, CrewFor, Loaded
 
 if TYPE_CHECKING:
     if sys.platform == "win32":
@@ -45,12 +45,14 @@ class RangeWorkers(AbstractContextManager["RangeWorkers"]):
     Args:
         run: What they must know.
         jobs: How many there are.
+        gpus: GPUs of each of them (``processes.gpus_of``).
 
     Attributes:
         ahead: Ranges that are handed over beyond the one whose answers are taken.
     """
 
-    def __init__(self, run: AskedRun, jobs: int) -> None:
+    def __init__(self, run: AskedRun, jobs: int, gpus: float = 0.0) -> None:
+        self._gpus = gpus
         self.ahead = 2 * jobs
         self._run = run
         self._jobs = jobs
@@ -64,8 +66,9 @@ class RangeWorkers(AbstractContextManager["RangeWorkers"]):
         self._thread = threading.Thread(target=self._listen, name="videoseg-ranges", daemon=True)
 
     def __enter__(self) -> Self:
-        for _ in range(self._jobs):
-            self._workers.append(_Worker(WorkerProcess(_serve, self._jobs)))
+        for number in range(self._jobs):
+            gpus = gpus_of(number, self._gpus)
+            self._workers.append(_Worker(WorkerProcess(_serve, self._jobs, gpus)))
             self._workers[-1].process.send(self._run)
         self._thread.start()
         return self
@@ -146,6 +149,15 @@ class RangeWorkers(AbstractContextManager["RangeWorkers"]):
                 worker.is_idle = False
             while self._waiting:
                 self._waiting.popleft().end(fault)
+
+
+def crew_of(jobs: int, gpus: float) -> CrewFor:
+    """Processes of this machine as a crew, with so many GPUs each; none for what is one's work."""
+
+    def crew(run: AskedRun) -> Crew | None:
+        return None if run.in_one_go else RangeWorkers(run, jobs, gpus)
+
+    return crew
 
 
 @dataclass(slots=True)

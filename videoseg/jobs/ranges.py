@@ -19,14 +19,16 @@ byte, whoever has answered which range:
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import math
+import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 from videoseg.config.run_config import RunConfig
 from videoseg.errors import RunLogError
@@ -34,7 +36,7 @@ from videoseg.jobs.asking import load_model, run_stage
 from videoseg.jobs.assembly import Assembly, assemble
 from videoseg.jobs.range_reading import RangeReading
 from videoseg.prompts import Refused
-from videoseg.protocols import Keyframed, Metered, Remote
+from videoseg.protocols import Keyframed, Metered, Remote, Segmenter
 from videoseg.runlog.codec import detections_from_json, detections_to_text
 from videoseg.runlog.validation import refusing
 from videoseg.stages.batched import USUAL
@@ -121,16 +123,18 @@ class AskedRun:
         location: The input.
         prompts: What is asked.
         config: The settings.
+        in_one_go: Whether one must answer all of it, from its first frame on, in order.
     """
 
     location: str
     prompts: tuple[Prompt, ...]
     config: RunConfig
+    in_one_go: bool = False
 
     @classmethod
-    def of(cls, parts: Assembly) -> AskedRun:
+    def of(cls, parts: Assembly, *, in_one_go: bool = False) -> AskedRun:
         """What is to be known of a run."""
-        return cls(parts.input.location, parts.questions.prompts, parts.config)
+        return cls(parts.input.location, parts.questions.prompts, parts.config, in_one_go)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +163,24 @@ def can_share(parts: Assembly, jobs: int) -> int:
 def why_serial(parts: Assembly) -> str | None:
     """Why a run must be answered in one go, as a clause; None where ranges can be."""
     model, name = parts.session.model, parts.session.card.name
-    if parts.session.is_given:
-        return "its model was handed over, and is in one process"
-    if isinstance(model, Remote | Metered):
-        return f"{name} is a service, which is asked about several frames at once as it is"
+    if (reason := why_here(parts)) is not None:
+        return reason
     if parts.questions.has_marked_frames:
         return "what is marked on a frame is followed from there, frame by frame"
     if isinstance(model, Keyframed) and model.keyframe_every > 1:
         return f"{name} is asked now and then, and objects are followed in between"
     if len(parts.input.streams) > 1:
         return "its input has several streams"
+    return None
+
+
+def why_here(parts: Assembly) -> str | None:
+    """Why no one elsewhere can answer a run, not even in one go, as a clause; else None."""
+    model, name = parts.session.model, parts.session.card.name
+    if parts.session.is_given:
+        return "its model was handed over, and is in one process"
+    if isinstance(model, Remote | Metered):
+        return f"{name} is a service, which is asked about several frames at once as it is"
     if not parts.input.is_rereadable:
         return "its input can be read only once"
     return None
@@ -177,6 +189,10 @@ def why_serial(parts: Assembly) -> str | None:
 class Answerer(AbstractContextManager["Answerer"]):
     """Answers ranges of a run with a model of its own, which is loaded when this is made.
 
+    Args:
+        run: The run.
+        model: A model to do it with, which the caller closes; by default one is made.
+
     Attributes:
         loaded: What the model has to say of the prompts.
 
@@ -184,13 +200,14 @@ class Answerer(AbstractContextManager["Answerer"]):
         VideosegError: As a run raises it before its first frame.
     """
 
-    def __init__(self, run: AskedRun) -> None:
-        self._parts = assemble(run.location, run.prompts, run.config, model=None, asks=True)
+    def __init__(self, run: AskedRun, model: Segmenter | None = None) -> None:
+        self._parts = assemble(run.location, run.prompts, run.config, model=model, asks=True)
         try:
             load_model(self._parts)
             self.loaded = Loaded(self._parts.session.refused, self._parts.session.notes)
-            self._stage = run_stage(self._parts, backwards=False)
             self._reading = RangeReading(self._parts.range)
+            self._in_one_go = run.in_one_go
+            self._stage = run_stage(self._parts, backwards=run.in_one_go)
         except BaseException:
             self._parts.close()
             raise
@@ -202,10 +219,15 @@ class Answerer(AbstractContextManager["Answerer"]):
     def answer(self, asked: AnswerRange) -> Iterator[str]:
         """The lines of the log for the frames of a range, without their ends, as they come.
 
+        What is to be answered in one go is answered from its first frame on, whatever is asked for.
+
         Raises:
             VideosegError: As a run raises it, behind the lines before it.
         """
-        frames = self._reading.part(asked.start, asked.stop)
+        if self._in_one_go:
+            frames = self._parts.range.frames()
+        else:
+            frames = self._reading.part(asked.start, asked.stop)
         answers = self._stage.run(frames)
         with opencv_unthreaded(), ExitStack() as ends:
             ends.callback(close_if_able, frames)
@@ -227,6 +249,54 @@ class Elsewhere(Protocol):
     def begin(self, asked: AnswerRange) -> Iterator[str]:
         """Have a range answered, and return at once; iterating waits for ``Answerer.answer``."""
         ...
+
+
+class Crew(Elsewhere, AbstractContextManager[Any], Protocol):
+    """Those who answer the ranges of one run; leaving the context lets them go."""
+
+    def loaded(self) -> Loaded:
+        """Wait until a model is loaded; what it has to say of the prompts.
+
+        Raises:
+            VideosegError: It cannot be.
+        """
+        ...
+
+
+CrewFor: TypeAlias = Callable[[AskedRun], Crew | None]
+"""Gives those who answer a run, or None where this process should."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromOneGo:
+    """A ``Stage``: every frame has been answered elsewhere, by one who began with the first.
+
+    Attributes:
+        elsewhere: Who answers.
+    """
+
+    elsewhere: Elsewhere
+
+    def run(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Detections | None]]:
+        """Yield every frame, in order, with its answer; answers about earlier ones are passed.
+
+        Raises:
+            RunLogError: The answers are to other frames than these.
+            VideosegError: What was raised where they were to be answered.
+        """
+        lines: Iterator[str] | None = None
+        for frame in frames:
+            if lines is None:
+                asked = AnswerRange(frame.index, sys.maxsize)
+                lines = itertools.dropwhile(_is_not_about(frame), self.elsewhere.begin(asked))
+            yield frame, _answer_about(frame, lines)
+
+
+def _is_not_about(frame: Frame) -> Callable[[str], bool]:
+    def is_not(line: str) -> bool:
+        return detections_from_json(json.loads(line))[:2] != (frame.stream, frame.index)
+
+    return is_not
 
 
 @dataclass(frozen=True, slots=True)

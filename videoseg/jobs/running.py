@@ -18,7 +18,17 @@ from videoseg.jobs.earlier_answers import EarlierAnswers
 from videoseg.jobs.outputs import finished_run
 from videoseg.jobs.publishing import Publisher, Watch, export_outputs, write_outputs
 from videoseg.jobs.range_workers import RangeWorkers
-from videoseg.jobs.ranges import AskedRun, FromRanges, Grid, can_share
+from videoseg.jobs.ranges import (
+    AskedRun,
+    Crew,
+    CrewFor,
+    FromOneGo,
+    FromRanges,
+    Grid,
+    can_share,
+    why_here,
+    why_serial,
+)
 from videoseg.pipeline import Tally
 from videoseg.protocols import Resumable, Stage, TwoPassTracker
 from videoseg.runlog.checkpoint import Notes
@@ -94,11 +104,12 @@ def run(
     earlier: EarlierAnswers | None = None,
     edits: CarriedEdits | None = None,
     jobs: int = 1,
+    crew: CrewFor | None = None,
     kept: KeptNotes | None = None,
 ) -> Summary:
     """Ask the model and write all outputs below ``out``, as ``Job.run`` says.
 
-    ``kept`` keeps what was found so far in another place, too.
+    ``crew`` answers frames elsewhere; ``kept`` keeps what was found so far in another place, too.
     """
     if resume and (done := finished_run(out, plan, overwrite=overwrite)) is not None:
         forget_leftover(out)
@@ -110,7 +121,8 @@ def run(
             edits.check_unchanged()
         before = parts.session.usage
         watch = Watch.of(parts, on_frame)
-        stage, reused = _loaded_stage(parts, plan, earlier, jobs, staging.notes, ends, watch.check)
+        by, folder = crew or jobs, staging.notes
+        stage, reused = _loaded_stage(parts, plan, earlier, by, folder, ends, watch.check)
         notes = Notes(staging.notes, None if earlier is None else earlier.origin)
         memory = stage if isinstance(stage, Resumable) else None
         if kept is not None:
@@ -147,26 +159,41 @@ def _loaded_stage(
     parts: Assembly,
     plan: Plan,
     earlier: EarlierAnswers | None,
-    jobs: int,
+    by: CrewFor | int,
     folder: Path,
     ends: ExitStack,
     check: Check,
 ) -> tuple[Stage, KnownAnswers | None]:
     """What answers the frames, with its model loaded, and what it need not ask.
 
-    Up to ``jobs`` processes do it, which ``ends`` ends, where that makes no difference. What is
-    found ahead of its turn waits in ``folder``.
+    A crew or so many processes do it, which ``ends`` lets go, where that makes no difference. What
+    is found ahead of its turn waits in ``folder``.
     """
-    jobs = can_share(parts, jobs) if earlier is None else 1
-    if jobs == 1:
-        load_model(parts)
-        reused = _reused(parts, plan, earlier)
-        return run_stage(parts, known=reused, check=check, folder=folder), reused
-    workers = ends.enter_context(RangeWorkers(AskedRun.of(parts), jobs))
+    stage = _answered_by(parts, by, ends) if earlier is None else None
+    if stage is not None:
+        return stage, None
+    load_model(parts)
+    reused = _reused(parts, plan, earlier)
+    return run_stage(parts, known=reused, check=check, folder=folder), reused
+
+
+def _answered_by(parts: Assembly, by: CrewFor | int, ends: ExitStack) -> Stage | None:
+    """The answers of a crew, in ranges or in one go; None where this process should answer."""
+    if isinstance(by, int):
+        jobs = can_share(parts, by)
+        crew: Crew | None = None if jobs == 1 else RangeWorkers(AskedRun.of(parts), jobs)
+        in_one_go = False
+    else:
+        in_one_go = why_serial(parts) is not None
+        elsewhere = why_here(parts) is None
+        crew = by(AskedRun.of(parts, in_one_go=in_one_go)) if elsewhere else None
+    if crew is None:
+        return None
+    ends.enter_context(crew)
     with parts.clock.measure("load model"):
-        loaded = workers.loaded()
+        loaded = crew.loaded()
     parts.session.loaded_elsewhere(loaded.refused, loaded.notes)
-    return FromRanges(workers, Grid.of(parts)), None
+    return FromOneGo(crew) if in_one_go else FromRanges(crew, Grid.of(parts))
 
 
 def _reused(parts: Assembly, plan: Plan, earlier: EarlierAnswers | None) -> KnownAnswers | None:

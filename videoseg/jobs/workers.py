@@ -25,7 +25,7 @@ from videoseg.errors import (
 )
 from videoseg.jobs.batch import OnFrame, Outcome, Series, Task
 from videoseg.jobs.job import Job
-from videoseg.jobs.processes import Said, Send, WorkerProcess
+from videoseg.jobs.processes import Said, Send, WorkerProcess, gpus_of
 from videoseg.pipeline import Tally
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ class News:
 
 
 def at_once(
-    tasks: Sequence[Task], jobs: int, on_news: Callable[[News], None]
+    tasks: Sequence[Task], jobs: int, on_news: Callable[[News], None], gpus: float = 0.0
 ) -> Generator[Outcome, None, None]:
     """Do tasks in ``jobs`` processes; yields outcomes as they come.
 
-    Each process may use its share of the cores, and keeps its model from input to input. One that
-    is killed costs the input it was at. Closing this generator, or Ctrl-C, ends all of them; what
-    they had not finished leaves nothing behind.
+    Each process may use its share of the cores, and so many GPUs where they are shared out, and
+    keeps its model from input to input. One that is killed costs the input it was at. Closing this
+    generator, or Ctrl-C, ends all of them; what they had not finished leaves nothing behind.
 
     Raises:
         ConfigError, MissingDependencyError: As ``Series.settle``; an unknown phrase is the latter.
@@ -74,7 +74,9 @@ def at_once(
     try:
         while waiting or workers:
             while waiting and len(workers) < jobs:
-                workers.append(_Worker(jobs))
+                taken = {worker.number for worker in workers}
+                number = next(each for each in range(jobs) if each not in taken)
+                workers.append(_Worker(number, jobs, gpus))
                 workers[-1].give(waiting.popleft())
             for worker in _with_news(workers):
                 outcome = _heard(worker, on_news, said)
@@ -127,8 +129,9 @@ def _missing_parents(tasks: Sequence[Task]) -> list[Path]:
 class _Worker:
     """A process that does tasks, seen from the one that hands them out."""
 
-    def __init__(self, jobs: int) -> None:
-        self._process = WorkerProcess(_do_all, jobs)
+    def __init__(self, number: int, jobs: int, gpus: float) -> None:
+        self.number = number
+        self._process = WorkerProcess(_do_all, jobs, gpus_of(number, gpus))
         self._task: Task | None = None
         self._begun = 0.0
         self.lives = True

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def record_file(path: Path, name: str | None = None) -> FileRecord:
         raise SourceError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def record_stream(file: BinaryIO, name: str) -> FileRecord:
+def record_stream(file: BufferedReader | RawIOBase, name: str) -> FileRecord:
     """Size and digest of what is open, read in pieces from its beginning."""
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -151,7 +151,7 @@ class JobSkills:
         """One file of a result."""
         job = self._done(request)
         try:
-            folder = Folders.of([job.task.out], "the result")
+            folder = Folders.of([Path(job.task.out)], "the result")
             path = folder.inside(request.path_params["path"])
         except UsageError:
             path = None

@@ -166,8 +166,9 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
     precautions = _precautions(reader)
     device = device_of(place.location) or _file(place.location)
     try:
-        container = av.open(
+        container: InputContainer = av.open(
             device.name if reader is None else reader,
+            mode="r",
             format=device.format or None,
             options={**pixels, **device.options, **precautions},
             metadata_errors="replace",
