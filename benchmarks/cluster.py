@@ -33,8 +33,8 @@ from videoseg.prompts import as_prompts
 def main() -> int:
     """Measure and print; 1 where results differ."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--clips", type=int, default=4)
-    parser.add_argument("--frames", type=int, default=128)
+    parser.add_argument("--clips", type=int, default=6)
+    parser.add_argument("--frames", type=int, default=160)
     parser.add_argument("--seconds", type=float, default=0.2, help="time for a frame")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     given = parser.parse_args()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,23 @@ def test_the_result_is_that_of_one_machine(nodes: Any, words: tuple[str, ...]) -
         assert contents(Path("there", stem)) == contents(Path("here", stem))
 
 
+@pytest.mark.parametrize("model", ["embedded", "sam3"])
+def test_real_networks_give_the_same(nodes: Any, model: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "sample_media/cat.mp4", "cat.mp4")
+    words = ["cat.mp4", "the cat", "--end", "20f", "--every", "2"]
+    if model == "sam3":
+        pytest.importorskip("transformers")
+        from tests.support.torch_models import tiny_sam3_checkpoint
+
+        weights = tiny_sam3_checkpoint(tmp_path / "weights")
+        words += ["--set", f"models.sam3.weights={weights}", "--set", "models.sam3.least=0"]
+    assert segment(None, "here", *words, model=model) == 0
+    assert segment(nodes, "there", *words, model=model) == 0
+    assert contents(Path("there")) == contents(Path("here"))
+    answers = Path("here/run/detections.jsonl").read_text()
+    assert '"counts"' in answers, "something was found"
+
+
 def test_a_worker_that_dies_costs_its_range(nodes: Any) -> None:
     assert segment(None, "here", "long.mp4", "red", *watched("one"), model="watched") == 0
     dying = watched("two", dies_at=20)
@@ -111,18 +129,12 @@ def test_what_would_fail_everywhere_ends_all(nodes: Any, capfd: pytest.CaptureFi
 
 def test_a_killed_driver_is_gone_on_with(nodes: Any) -> None:
     assert segment(None, "here", "long.mp4", "red", *watched("one"), model="watched") == 0
-    slow = watched("two", seconds=0.1)
-    words = ["segment", "long.mp4", "red", "--model", "watched", *slow, "-o", "there", *OUTPUTS]
-    spread = ["--cluster", nodes.address, "--workers", "2"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "videoseg", *words, *spread], stderr=subprocess.PIPE, text=True
-    )
-    kept = Path("there/.videoseg-part/notes/detections.jsonl")
-    until(lambda: kept.exists() and kept.read_bytes().count(b"\n") > ASKED, process)
+    process, _ = begun(nodes, "there", "two")
     process.send_signal(signal.SIGKILL)
     process.communicate()
     first = asked("two")
-    assert run([*words, *spread, "--resume"]) == 0
+    again = (*watched("two", seconds=0.1), "--resume")
+    assert segment(nodes, "there", "long.mp4", "red", *again, model="watched") == 0
     assert contents(Path("there")) == contents(Path("here"))
     known = json.loads(Path("there/run.json").read_text())
     assert known["counts"]["frames"] == FRAMES
@@ -137,3 +149,47 @@ def test_the_state_of_the_cluster_is_shown(nodes: Any, capfd: pytest.CaptureFixt
     assert found["runs"] == {}
     assert run(["cluster", "status", nodes.address]) == 0
     assert capfd.readouterr().out.startswith("2 machines, 2 CPUs and 0 GPUs free")
+
+
+def of_run(nodes: Any, title: str) -> list[int]:
+    """Processes of the actors with a title, of these nodes alone."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            is_ours = os.environ["PYTHONPATH"].encode() in (each / "environ").read_bytes()
+            if is_ours and (each / "cmdline").read_bytes().startswith(f"ray::{title}".encode()):
+                found.append(int(each.name))
+    return found
+
+
+def begun(nodes: Any, out: str, journal: str) -> tuple[subprocess.Popen[str], Path]:
+    """A slow run on the nodes that has written some answers down, and where these are."""
+    words = ["segment", "long.mp4", "red", "--model", "watched", *watched(journal, seconds=0.1)]
+    words += ["-o", out, *OUTPUTS, "--cluster", nodes.address, "--workers", "2"]
+    command = [sys.executable, "-m", "videoseg", *words]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    kept = Path(out, ".videoseg-part/notes/detections.jsonl")
+    until(lambda: kept.exists() and kept.read_bytes().count(b"\n") > ASKED, process)
+    return process, kept
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_run_whose_process_dies_goes_on(nodes: Any) -> None:
+    assert segment(None, "here", "long.mp4", "red", *watched("one"), model="watched") == 0
+    process, _ = begun(nodes, "there", "two")
+    (run_process,) = of_run(nodes, "InputRun")
+    os.kill(run_process, signal.SIGKILL)
+    said = process.communicate()[1]
+    assert (process.returncode, said) == (0, "")
+    assert contents(Path("there")) == contents(Path("here"))
+
+
+def test_a_node_that_goes_and_one_that_comes(nodes: Any) -> None:
+    assert segment(None, "here", "long.mp4", "red", *watched("one"), model="watched") == 0
+    process, _ = begun(nodes, "there", "two")
+    nodes.remove_node(next(iter(nodes.worker_nodes)), allow_graceful=False)
+    nodes.add_node(num_cpus=1, object_store_memory=80 << 20)
+    said = process.communicate()[1]
+    assert (process.returncode, said) == (0, "")
+    assert contents(Path("there")) == contents(Path("here"))
+    assert set(asked("two")) == set(range(FRAMES))

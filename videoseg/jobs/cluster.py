@@ -179,7 +179,8 @@ class _Staff:
         )(Worker)
         self._workers = [worker.remote(self._name, os.getcwd()) for _ in range(count)]
         ray.get(self._desk.employ.remote(self._workers))
-        self._runs: dict[Any, tuple[Any, Task, int]] = {}
+        self._runs: dict[Any, tuple[Any, bool, Task, int]] = {}
+        self._idle: dict[bool, list[Any]] = {False: [], True: []}
         self._most = min(tasks, max(2, count))
 
     def _room(self, cluster: Cluster) -> int:
@@ -224,24 +225,30 @@ class _Staff:
 
     def _begin(self, task: Task, number: int) -> None:
         elsewhere = is_stored(task.location) and is_stored(str(task.out))
+        run = self._run_process(elsewhere)
+        again = replace(task, resume=True) if number > 1 else task
+        self._runs[run.do.remote(again, len(self._workers))] = (run, elsewhere, task, number)
+
+    def _run_process(self, elsewhere: bool) -> Any:
+        """Who does an input, on any machine or on this one: one that is idle, or a new one."""
+        if self._idle[elsewhere]:
+            return self._idle[elsewhere].pop()
         where = "SPREAD" if elsewhere else self._here()
         run = self._ray.remote(num_cpus=0, scheduling_strategy=where)(InputRun)
-        actor = run.remote(self._name, os.getcwd())
-        again = replace(task, resume=True) if number > 1 else task
-        self._runs[actor.do.remote(again, len(self._workers))] = (actor, task, number)
+        return run.remote(self._name, os.getcwd())
 
     def _ended(self, ref: Any) -> Outcome | None:
         """What became of a run; None where it is begun once more."""
-        actor, task, number = self._runs.pop(ref)
+        run, elsewhere, task, number = self._runs.pop(ref)
         try:
             ended: Outcome | Failure = self._ray.get(ref)
         except self._ray.exceptions.RayError as error:
-            self._ray.get(self._desk.forget.remote(_name_of(actor)))
+            self._ray.get(self._desk.forget.remote(_name_of(run)))
             if number < ATTEMPTS:
                 self._begin(task, number + 1)
                 return None
             return Outcome(task, "failed", 0.0, reason=f"its process died ({first_line(error)})")
-        self._ray.kill(actor)
+        self._idle[elsewhere].append(run)
         if isinstance(ended, Failure):
             ended.reraise()
             raise AssertionError
@@ -260,7 +267,8 @@ class _Staff:
 
     def dismiss(self) -> None:
         """End all actors."""
-        for actor in (*(each[0] for each in self._runs.values()), *self._workers, self._desk):
+        runs = [each[0] for each in self._runs.values()] + self._idle[False] + self._idle[True]
+        for actor in (*runs, *self._workers, self._desk):
             with suppress(Exception):
                 self._ray.kill(actor)
 
