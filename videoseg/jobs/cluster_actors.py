@@ -10,6 +10,7 @@ import functools
 import itertools
 import logging
 import os
+import pickle
 import queue
 import threading
 import time
@@ -146,7 +147,7 @@ class Worker:
         _begin(_desk(desk), folder)
         self._config: RunConfig | None = None
         self._model: Segmenter | None = None
-        self._run: AskedRun | None = None
+        self._asked = b""
         self._answerer: Answerer | None = None
 
     def lives(self) -> bool:
@@ -172,7 +173,8 @@ class Worker:
             yield Failure.of(error)
 
     def _ready(self, run: AskedRun) -> Answerer:
-        if self._answerer is not None and self._run == run and not run.in_one_go:
+        asked = pickle.dumps(run)  # marks have arrays, which do not compare
+        if self._answerer is not None and self._asked == asked and not run.in_one_go:
             return self._answerer
         if self._answerer is not None:
             self._answerer.__exit__()
@@ -181,7 +183,7 @@ class Worker:
             self._let_go()
             self._model = run.config.part("models", run.config.run.model)
             self._config = run.config
-        self._answerer, self._run = Answerer(run, self._model), run
+        self._answerer, self._asked = Answerer(run, self._model), asked
         return self._answerer
 
     def _let_go(self) -> None:
@@ -189,7 +191,7 @@ class Worker:
             self._answerer.__exit__()
         if self._model is not None:
             registry.release(self._model, "the model")
-        self._answerer = self._model = self._run = self._config = None
+        self._answerer = self._model = self._config = None
 
 
 class InputRun:
@@ -305,12 +307,12 @@ class _Borrowed(AbstractContextManager["_Borrowed"]):
         pieces.end(fault)
 
     def _attempt(self, pieces: _Pieces, ask: Callable[[Any], Iterator[Any]]) -> Failure | None:
-        about = f"{self._run.location}\n{hash(self._run.prompts)}"
+        about = self._run.location
         number, worker = self._ray.get(self._desk.borrow.remote(self._me, about))
         fault: Failure | None = None
         died = False
         try:
-            for place, piece in enumerate(ask(worker)):
+            for place, piece in enumerate(() if self._ended.is_set() else ask(worker)):
                 if isinstance(piece, Failure):
                     fault = piece
                 elif not pieces.add(place, piece, self._ended):
