@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from videoseg import registry
 from videoseg.config.model_choice import chosen
@@ -29,6 +29,7 @@ from videoseg.runlog.reader import RunFolder
 from videoseg.types import Frame, Prompt, Scene, StreamInfo
 
 Row: TypeAlias = dict[str, Any]
+Given = TypeVar("Given", bound=Location)
 
 
 def segment(
@@ -89,7 +90,7 @@ def _segmented(
 
 
 def segment_many(
-    inputs: Mapping[Location, Location],
+    inputs: Mapping[Given, Location],
     *prompts: str | Prompt | Sequence[str | Prompt],
     cluster: str | None = None,
     workers: int | None = None,

@@ -219,9 +219,9 @@ class _Staff:
                 warned = True
                 if not self._counts()["workers"]:
                     _log.warning("no worker has begun: `ray status` says what the cluster lacks")
-        asked_again = self._counts()["asked_again"]
-        if asked_again:
-            _log.warning("%d ranges were asked again, since a worker failed or died", asked_again)
+        again = self._counts()["asked_again"]
+        if again:
+            _log.warning("ranges that were asked again, since a worker failed or died: %d", again)
 
     def _begin(self, task: Task, number: int) -> None:
         elsewhere = is_stored(task.location) and is_stored(str(task.out))
