@@ -18,7 +18,11 @@ from videoseg.config.run_config import load
 from videoseg.errors import UsageError
 from videoseg.jobs.inputs import Input
 from videoseg.server.page import frames as page_frames
-from videoseg.server.page.frames import FrameService, Kept
+from videoseg.server.page import overview
+from videoseg.server.page.frame_reader import FrameReader
+from videoseg.server.page.frames import FrameService
+from videoseg.server.page.leaving import GoneError
+from videoseg.server.page.picture_cache import Kept
 from videoseg.types import RgbImage
 
 JUMPY = tuple(int(t) for t in np.cumsum(np.random.default_rng(3).integers(1, 90, 40)))
@@ -136,7 +140,7 @@ def test_reading_ahead_keeps_no_more_than_is_allowed(monkeypatch: pytest.MonkeyP
 def test_the_service_ends_while_it_reads_ahead() -> None:
     with service(film()) as made:
         made.picture(0, 1)
-    assert not made._thread.is_alive()
+    assert not any(thread.is_alive() for thread in made._threads)
 
 
 @functools.cache
@@ -148,3 +152,74 @@ def test_a_late_frame_does_not_read_all_before_it() -> None:
     with service(_long()) as made:
         made.picture(399, 1)
         assert not any((index, 1) in made._pictures for index in range(250))
+
+
+def test_a_near_picture_is_of_a_frame_near_by_and_later_of_the_very_one() -> None:
+    with service(_long()) as made:
+        made.picture(0, 1)
+        found = made.near(200)
+        assert abs(found.index - media.read_index(shown(found.jpeg))) == 0
+        until(lambda: made.near(200).index == 200)
+        assert media.read_index(shown(made.near(200).jpeg)) == 200
+
+
+def test_small_pictures_of_everything_are_made_while_nobody_waits() -> None:
+    with service(_long()) as made:
+        made.picture(0, 1)
+        until(lambda: all(made._overview.of(index) for index in range(400)))
+        assert made._overview.nearest(317, 400).index == 317  # type: ignore[union-attr]
+
+
+def test_an_input_that_is_long_is_looked_over_at_places_far_from_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(overview, "_READ_WHOLE", 100)
+    monkeypatch.setattr(overview, "_PLACES", 8)
+    monkeypatch.setattr(page_frames, "_AHEAD", 0)
+    monkeypatch.setattr(page_frames, "_BEHIND", 0)
+    assert list(overview.spread(400, 8)) == [0, 200, 100, 300, 50, 250, 150, 350]
+    with service(_long()) as made:
+        made.picture(0, 1)
+        until(lambda: made._overview.of(350) is not None)
+        assert made._overview.nearest(340, 400).index == 350  # type: ignore[union-attr]
+        assert not made._overview.of(351)
+
+
+def test_nothing_is_read_on_while_the_model_is_asked() -> None:
+    with service(_long()) as made, made.undisturbed():
+        made.picture(100, 1)
+        assert (101, 1) not in made._pictures
+        assert made._overview.of(2) is None
+        assert made.picture(300, 1).index == 300
+
+
+def test_who_does_not_wait_any_more_gets_nothing_and_keeps_nobody_waiting() -> None:
+    with service(_long()) as made:
+        made.picture(0, 1)
+        with pytest.raises(GoneError):
+            made.picture(399, 1, is_gone=lambda: True)
+        assert made._wanted == []
+
+
+def test_the_frame_that_is_looked_at_is_kept_while_those_around_it_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(page_frames, "_MOST_FRAMES", 8 * 96 * 64 * 3)
+    with service(_long()) as made:
+        made.picture(100, 1)
+        frame = made.frame(100)
+        until(lambda: (100 + page_frames._AHEAD, 1) in made._pictures)
+        assert made.frame(100) is frame
+
+
+def test_going_on_is_preferred_where_jumps_have_taken_long() -> None:
+    reader = FrameReader(Input.opened(str(_long()), load()))
+    try:
+        assert reader.stride == 24
+        assert [frame.index for frame in reader.to(3)] == [3]
+        reader._step, reader._jump = 0.001, 0.2
+        assert reader.stride == pytest.approx(200)
+        assert next(reader.to(150)).index == 4
+        assert [frame.index for frame in reader.to(120)][-1] == 120
+    finally:
+        reader.close()

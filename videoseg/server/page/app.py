@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from videoseg.errors import MissingDependencyError, UsageError, VideosegError
 from videoseg.server.page import exports
 from videoseg.server.page.editing import ConflictError, edit
+from videoseg.server.page.leaving import GoneError, leaving
 from videoseg.server.page.project import Project
 from videoseg.server.page.work import sentence
 from videoseg.server.paths import Folders
@@ -25,7 +27,7 @@ _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_CONFLICT, _UNUSABLE, _MISSING, _NOT_FOUND = 409, 422, 424, 404
+_CONFLICT, _UNUSABLE, _MISSING, _NOT_FOUND, _GONE = 409, 422, 424, 404, 499
 
 
 def page_app(project: Project) -> Starlette:
@@ -38,9 +40,6 @@ def page_app(project: Project) -> Starlette:
     from starlette.routing import Route
 
     asked: dict[str, Callable[[Said], Any]] = {
-        "outline": lambda said: project.outline(
-            _whole(said, "frame"), said.get("prompts"), draft=bool(said.get("draft"))
-        ),
         "look-ahead": lambda said: project.look_ahead(_whole(said, "frame")),
         "said": lambda said: project.said(_list(said, "prompts")),
         "run": lambda said: project.run(
@@ -66,7 +65,9 @@ def page_app(project: Project) -> Starlette:
     routes = [
         *(Route(f"/api/{name}", _asking(do), methods=["POST"]) for name, do in asked.items()),
         *(Route(f"/api/{name}", _telling(do), methods=["GET"]) for name, do in told.items()),
+        Route("/api/outline", _outline(project), methods=["POST"]),
         Route("/api/outlines/{start:int}/{stop:int}", _outlines(project)),
+        Route("/frames/{index:int}/near.jpg", _picture(project)),
         Route("/frames/{index:int}/{scale:int}.jpg", _picture(project)),
         Route("/files/{name:path}", _file(project)),
         Route("/", _static),
@@ -80,15 +81,37 @@ Endpoint: TypeAlias = Callable[["Request"], Any]
 
 def _asking(do: Callable[[Said], Any]) -> Endpoint:
     async def endpoint(request: Request) -> Response:
-        try:
-            said = await request.json()
-        except ValueError:
-            said = None
-        if not isinstance(said, dict):
-            return _refused(UsageError("a request is one JSON object"), 400)
-        return await _done(lambda: do(said))
+        said = await _said(request)
+        return _no_object() if said is None else await _done(lambda: do(said))
 
     return endpoint
+
+
+def _outline(project: Project) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        said = await _said(request)
+        if said is None:
+            return _no_object()
+        async with leaving(request) as is_gone:
+            return await _done(
+                lambda: project.outline(
+                    _whole(said, "frame"),
+                    said.get("prompts"),
+                    draft=bool(said.get("draft")),
+                    is_gone=is_gone,
+                )
+            )
+
+    return endpoint
+
+
+async def _said(request: Request) -> Said | None:
+    """What a request says, which is one JSON object; None where it is none."""
+    try:
+        said = await request.json()
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None
 
 
 def _telling(do: Callable[[], Any]) -> Endpoint:
@@ -109,16 +132,22 @@ def _outlines(project: Project) -> Endpoint:
 async def _done(do: Callable[[], Any]) -> Response:
     """The answer of what may take a while, or why there is none."""
     from starlette.concurrency import run_in_threadpool
-    from starlette.responses import JSONResponse
+    from starlette.responses import JSONResponse, Response
 
     try:
         return JSONResponse(await run_in_threadpool(do))
+    except GoneError:
+        return Response(status_code=_GONE)
     except ConflictError as error:
         return _refused(error, _CONFLICT)
     except MissingDependencyError as error:
         return _refused(error, _MISSING)
     except (VideosegError, MemoryError) as error:
         return _refused(error, _UNUSABLE)
+
+
+def _no_object() -> Response:
+    return _refused(UsageError("a request is one JSON object"), 400)
 
 
 def _refused(error: BaseException, status: int) -> Response:
@@ -133,14 +162,20 @@ def _picture(project: Project) -> Endpoint:
         from starlette.concurrency import run_in_threadpool
         from starlette.responses import Response
 
-        wanted = request.path_params["index"], request.path_params["scale"]
+        index, scale = request.path_params["index"], request.path_params.get("scale")
+        give = (
+            project.frames.near if scale is None else partial(project.frames.picture, scale=scale)
+        )
         try:
-            made = await run_in_threadpool(project.frames.picture, *wanted)
+            async with leaving(request) as is_gone:
+                made = await run_in_threadpool(give, index, is_gone=is_gone)
         except UsageError as error:
             return _refused(error, _NOT_FOUND)
         except VideosegError as error:
             return _refused(error, _UNUSABLE)
-        headers = {"x-frame-seconds": repr(made.seconds)}
+        except GoneError:
+            return Response(status_code=_GONE)
+        headers = {"x-frame-seconds": repr(made.seconds), "x-frame-index": str(made.index)}
         return Response(made.jpeg, media_type="image/jpeg", headers=headers)
 
     return endpoint

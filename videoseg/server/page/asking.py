@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -16,6 +16,7 @@ from videoseg.errors import UnknownPhraseError, UsageError
 from videoseg.formats.svg_path import format_path
 from videoseg.prompts import check_kinds, check_prompts, in_pixels, prompt_on
 from videoseg.protocols import Segmenter, destinations_of
+from videoseg.server.page.leaving import GoneError
 from videoseg.stages.known_phrases import prepare_known
 from videoseg.stages.mask_cues import ask
 from videoseg.types import Detections, Frame, Prompt, StreamInfo
@@ -23,7 +24,10 @@ from videoseg.types import Detections, Frame, Prompt, StreamInfo
 
 @runtime_checkable
 class Drafts(Protocol):
-    """A model that can answer somebody who waits sooner, and less exactly."""
+    """A model that can answer somebody who waits sooner, and less exactly.
+
+    These two may be called while another thread is in ``segment``; not both at once.
+    """
 
     def draft(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
         """As ``Segmenter.segment`` of one frame."""
@@ -62,7 +66,8 @@ class Asker(AbstractContextManager["Asker"]):
     def __init__(self, config: RunConfig, info: StreamInfo) -> None:
         self._config = chosen(config, ())
         self._info = info
-        self._lock = threading.Lock()
+        # Who waits for a draft does not wait for exact answers, which take several times as long.
+        self._drafting, self._exact = threading.Lock(), threading.Lock()
         self._model: Segmenter = self._config.part("models", self._config.run.model)
         self.card = registry.card(self._config.run.model)
 
@@ -80,30 +85,46 @@ class Asker(AbstractContextManager["Asker"]):
     def look_ahead(self, frame: Frame) -> None:
         """Get ready for clicks on a frame; while the model is at work nothing is done."""
         model = self._model
-        if isinstance(model, Drafts) and self._lock.acquire(blocking=False):
+        if isinstance(model, Drafts) and self._drafting.acquire(blocking=False):
             try:
                 model.look_ahead(frame)
             finally:
-                self._lock.release()
+                self._drafting.release()
 
-    def answer(self, frame: Frame, prompts: Sequence[Prompt], *, draft: bool) -> Answer:
+    def answer(
+        self,
+        frame: Frame,
+        prompts: Sequence[Prompt],
+        *,
+        draft: bool,
+        is_gone: Callable[[], bool] = lambda: False,
+    ) -> Answer:
         """What the model finds on a frame by itself; marks count on their own frame alone.
+
+        Args:
+            frame: The frame.
+            prompts: What is marked.
+            draft: Whether somebody waits for it.
+            is_gone: Whether nobody wants it any more.
 
         Raises:
             PromptError: A prompt does not fit the model or the frame.
             UsageError: The model is a service, which is paid for every question.
+            GoneError: Nobody wants it any more.
         """
         check_kinds(prompts, self.card)
         shown = in_pixels(prompts, self._info)
         check_prompts(shown, self._info)
         asked = {n: p for n, each in enumerate(shown) if (p := prompt_on(each, frame.index))}
         begun = time.perf_counter()
-        with self._lock:
-            model = self._model
+        model = self._model
+        is_draft = draft and isinstance(model, Drafts)
+        with self._drafting if is_draft else self._exact:
+            if is_gone():
+                raise GoneError
             check_stays_here(model)
             refused = _refused(model, shown)
             known = {n: prompt for n, prompt in asked.items() if n not in refused}
-            is_draft = draft and isinstance(model, Drafts)
             if is_draft and isinstance(model, Drafts):
                 answered = model.draft(frame, list(known.values()))
                 places = list(known)

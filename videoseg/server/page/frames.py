@@ -1,87 +1,45 @@
 """Frames for a browser: any frame of an input by its index, exact, small and soon.
 
 One thread decodes. It serves who waits first, and then reads on around the place that is looked at.
+A second one makes small pictures of everything, for who looks for a place (``overview``).
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, suppress
 from fractions import Fraction
-from typing import Generic, Self, TypeVar
+from typing import Self, TypeVar
 
 from videoseg.errors import SourceError, UsageError
 from videoseg.jobs.inputs import Input
 from videoseg.protocols import Timed
-from videoseg.system.closing import close_if_able
-from videoseg.types import Frame, RgbImage
+from videoseg.server.page.frame_reader import FrameReader
+from videoseg.server.page.leaving import GoneError
+from videoseg.server.page.overview import Overview
+from videoseg.server.page.picture_cache import SCALES, Kept, Picture, rough_scale
+from videoseg.types import Frame
 
-SCALES = (1, 2, 4, 8)
-"""A picture is a frame, or a half, a quarter or an eighth of its width and height."""
-_QUALITY = 85
-"""Of JPEG, 0 to 100."""
-_MOST_PICTURES = 160 << 20
-"""Bytes of pictures that are kept."""
+_MOST_PICTURES = 96 << 20
+"""Bytes of pictures that are kept, beside those of the overview."""
 _MOST_FRAMES = 96 << 20
 """Bytes of whole frames that are kept."""
-_STRIDE = 24
-"""Frames up to which decoding on is quicker than jumping."""
-_LEAD = 12
-"""Frames before one that is jumped back to: the next steps back are there already."""
-_AHEAD, _BEHIND = 240, 96
-"""Frames that are read on after the place that is looked at, and before it."""
+_AHEAD, _BEHIND = 60, 24
+"""Frames that are read on after the place that is looked at, and before it; the other way round
+for who goes backwards."""
+_WHOLE = 3
+"""Whole frames that are kept on each side of that place: only they are soon clicked."""
 _IDLE_SECONDS = 0.2
+_PATIENCE_SECONDS = 0.03
+"""For the very frame, for who looks for a place; then a near one is shown."""
+_ROUGH = 0
+"""In place of a scale: the picture of the overview."""
 _NEVER = Fraction(10**11)
 """Seconds at which no frame is shown any more."""
 
-K = TypeVar("K")
 V = TypeVar("V")
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A frame as a browser shows it.
-
-    Attributes:
-        index: The frame's index.
-        seconds: When it is shown, on the input's own clock.
-        jpeg: The picture.
-    """
-
-    index: int
-    seconds: float
-    jpeg: bytes
-
-
-class Kept(Generic[K, V]):
-    """Values by key up to a number of bytes; what was not asked for longest goes first."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._bytes = most, 0
-        self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
-
-    def __contains__(self, key: K) -> bool:
-        return key in self._values
-
-    def get(self, key: K) -> V | None:
-        """The value, which is young again."""
-        found = self._values.get(key)
-        if found is None:
-            return None
-        self._values.move_to_end(key)
-        return found[0]
-
-    def put(self, key: K, value: V, size: int) -> None:
-        """Keep a value of so many bytes; the newest is kept however large it is."""
-        _, before = self._values.pop(key, (None, 0))
-        self._values[key] = value, size
-        self._bytes += size - before
-        while self._bytes > self._most and len(self._values) > 1:
-            _, (_, gone) = self._values.popitem(last=False)
-            self._bytes -= gone
 
 
 class FrameService(AbstractContextManager["FrameService"]):
@@ -100,15 +58,23 @@ class FrameService(AbstractContextManager["FrameService"]):
         self._wanted: list[tuple[int, int | None]] = []
         self._failed: dict[int, Exception] = {}
         self._place: int | None = None
+        self._goes_back = False
         self._scale = 1
         self._end = self.info.frame_count
         self._left = False
-        self._reader = _Reader(opened)
-        self._thread = threading.Thread(target=self._work, name="videoseg-frames", daemon=True)
+        self._held = 0
+        self._reader = FrameReader(opened)
+        rough = rough_scale(self.info.width, self.info.height)
+        self._overview = Overview(opened, rough, self._changed, self._may_go_on)
+        self._threads = [
+            threading.Thread(target=work, name=f"videoseg-{name}", daemon=True)
+            for name, work in (("frames", self._work), ("overview", self._look_over))
+        ]
         self._counting = threading.Thread(target=self._count, name="videoseg-count", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         if self._end is None:
             self._counting.start()
         return self
@@ -117,30 +83,52 @@ class FrameService(AbstractContextManager["FrameService"]):
         with self._changed:
             self._left = True
             self._changed.notify_all()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     @property
     def frame_count(self) -> int | None:
         """How many frames there are, as far as is known by now; promised, until one is missing."""
         return self._end
 
-    def picture(self, index: int, scale: int) -> Picture:
+    def picture(
+        self, index: int, scale: int, is_gone: Callable[[], bool] = lambda: False
+    ) -> Picture:
         """A frame as JPEG.
 
         Args:
             index: The frame.
             scale: One of ``SCALES``.
+            is_gone: Whether nobody waits for it any more.
 
         Raises:
             UsageError: There is no such frame or scale.
             SourceError: The input cannot be read there.
+            GoneError: Nobody waits for it any more.
         """
         if scale not in SCALES:
             raise UsageError(f"scale is one of {', '.join(map(str, SCALES))}, got {scale}")
         with self._changed:
-            self._place, self._scale = index, scale
-            self._changed.notify_all()
-            return self._awaited(index, scale, lambda: self._pictures.get((index, scale)))
+            self._look_at(index, scale)
+            return self._awaited(index, scale, lambda: self._pictures.get((index, scale)), is_gone)
+
+    def near(self, index: int, is_gone: Callable[[], bool] = lambda: False) -> Picture:
+        """A small picture of a frame, or of one near to it that is there already.
+
+        Raises:
+            UsageError: There is no such frame.
+            SourceError: The input cannot be read there.
+            GoneError: Nobody waits for it any more.
+        """
+        until = time.monotonic() + _PATIENCE_SECONDS
+        with self._changed:
+            self._look_at(index, _ROUGH)
+            while (found := self._overview.nearest(index, self._end)) is not None:
+                left = until - time.monotonic()
+                if found.index == index or left <= 0:
+                    return found
+                self._changed.wait(left)
+            return self._awaited(index, _ROUGH, lambda: self._overview.of(index), is_gone)
 
     def frame(self, index: int) -> Frame:
         """A whole frame; the same object as before, while it is kept.
@@ -152,6 +140,25 @@ class FrameService(AbstractContextManager["FrameService"]):
         with self._changed:
             return self._awaited(index, None, lambda: self._frames.get(index))
 
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Within, nothing is read that nobody waits for: who asks the model has the processor."""
+        with self._changed:
+            self._held += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held -= 1
+                self._changed.notify_all()
+
+    def _look_at(self, index: int, scale: int) -> None:
+        """Read on around another place from now on; the lock is held."""
+        if self._place is not None and index != self._place:
+            self._goes_back = index < self._place
+        self._place, self._scale = index, scale
+        self._changed.notify_all()
+
     def _count(self) -> None:
         """Find out how many frames there are, where the container does not say it."""
         with self.input.again() as source:
@@ -161,12 +168,34 @@ class FrameService(AbstractContextManager["FrameService"]):
                     with self._changed:
                         self._end = last if self._end is None else min(self._end, last)
 
-    def _awaited(self, index: int, scale: int | None, found: Callable[[], V | None]) -> V:
+    def _look_over(self) -> None:
+        with self._changed:  # who opens the page sees the first frame first
+            while self._place is None and not self._left:
+                self._changed.wait(_IDLE_SECONDS)
+        self._overview.fill(self.info.frame_count)
+
+    def _may_go_on(self) -> bool:
+        """Return when nobody waits for anything; False when the page is left."""
+        with self._changed:
+            while (self._held or self._wanted) and not self._left:
+                self._changed.wait(_IDLE_SECONDS)
+            return not self._left
+
+    def _awaited(
+        self,
+        index: int,
+        scale: int | None,
+        found: Callable[[], V | None],
+        is_gone: Callable[[], bool] = lambda: False,
+    ) -> V:
         value = found()
         wanted = (index, scale)
         while value is None:
             if self._left or index < 0 or (self._end is not None and index >= self._end):
                 raise UsageError(f"there is no frame {index}")
+            if is_gone():
+                self._wanted = [wish for wish in self._wanted if wish != wanted]
+                raise GoneError
             if wanted not in self._wanted:
                 self._wanted.append(wanted)
                 self._changed.notify_all()
@@ -189,7 +218,7 @@ class FrameService(AbstractContextManager["FrameService"]):
             while not self._left:
                 if self._wanted:
                     return self._wanted[-1]
-                ahead = self._unread()
+                ahead = None if self._held else self._unread()
                 if ahead is not None:
                     return ahead, self._scale
                 self._changed.wait(_IDLE_SECONDS)
@@ -197,33 +226,40 @@ class FrameService(AbstractContextManager["FrameService"]):
 
     def _unread(self) -> int | None:
         """The nearest frame about the place that is looked at which has no picture yet."""
-        if self._place is None:
+        if self._place is None or (self._scale == _ROUGH and self._overview.reads_all):
             return None
-        last = self._place + _AHEAD
+        ahead, behind = (_BEHIND, _AHEAD) if self._goes_back else (_AHEAD, _BEHIND)
+        last = self._place + ahead
         last = last if self._end is None else min(last, self._end - 1)
-        for index in range(self._place, last + 1):
-            if (index, self._scale) not in self._pictures and index not in self._failed:
-                return index
-        for index in range(self._place - 1, max(-1, self._place - _BEHIND), -1):
-            if (index, self._scale) not in self._pictures and index not in self._failed:
-                return index
+        ways = [range(self._place, last + 1), range(self._place - 1, self._place - behind, -1)]
+        for way in reversed(ways) if self._goes_back else ways:
+            for index in way:
+                if index >= 0 and index not in self._failed and not self._has(index):
+                    return index
         return None
+
+    def _has(self, index: int) -> bool:
+        if self._scale == _ROUGH:
+            return self._overview.of(index) is not None
+        return (index, self._scale) in self._pictures
 
     def _serve(self, index: int, scale: int | None) -> None:
         """Decode up to a frame; the pictures of those on the way are kept, too."""
         shown = self._scale if scale is None else scale
         error: Exception | None = None
+        is_there = False
         try:
             with self._changed:
                 kept = self._frames.get(index)
             for frame in self._reader.to(index) if kept is None else (kept,):
                 self._keep(frame, shown)
+                is_there = is_there or frame.index == index
                 if self._left or self._is_pressed(index):
                     return
         except Exception as failure:  # handed to who waits
             error = failure
         with self._changed:
-            if error is None and index not in self._frames:
+            if error is None and not is_there:
                 if not self._reader.is_under_way:  # the input is shorter than it promises
                     self._end = min(index, self._reader.position)
                 error = UsageError(f"there is no frame {index}")
@@ -234,68 +270,20 @@ class FrameService(AbstractContextManager["FrameService"]):
 
     def _is_pressed(self, index: int) -> bool:
         """Whether somebody waits for another frame than the one that is read for."""
-        return bool(self._wanted) and self._wanted[-1][0] != index
+        if self._wanted:
+            return self._wanted[-1][0] != index
+        return self._held > 0
 
     def _keep(self, frame: Frame, scale: int) -> None:
         with self._changed:
-            scales = {s for i, s in self._wanted if i == frame.index and s is not None} or {scale}
-        made = [(each, _jpeg(frame.image, each)) for each in sorted(scales)]
+            wishes = [wish for wish in self._wanted if wish[0] == frame.index]
+            near = self._place is not None and abs(frame.index - self._place) <= _WHOLE
+        scales = {wished for _, wished in wishes if wished is not None} or {scale}
+        made = [(each, Picture.of(frame, each)) for each in sorted(scales) if each != _ROUGH]
+        self._overview.add(frame)
         with self._changed:
-            self._frames.put(frame.index, frame, frame.image.nbytes)
-            for each, jpeg in made:
-                picture = Picture(frame.index, float(frame.seconds), jpeg)
-                self._pictures.put((frame.index, each), picture, len(jpeg))
+            if wishes or near:
+                self._frames.put(frame.index, frame, frame.image.nbytes)
+            for each, picture in made:
+                self._pictures.put((frame.index, each), picture, len(picture.jpeg))
             self._changed.notify_all()
-
-
-class _Reader:
-    """Reads an input forwards, and jumps where that is shorter."""
-
-    def __init__(self, opened: Input) -> None:
-        self._input = opened
-        self._stream = opened.first.stream
-        self._frames: Iterator[Frame] | None = None
-        self.position = 0
-
-    @property
-    def is_under_way(self) -> bool:
-        """Whether there may be more frames."""
-        return self._frames is not None
-
-    def to(self, index: int) -> Iterator[Frame]:
-        """The frames up to one, that one last; fewer where the input ends before it."""
-        if self._frames is None or not self.position <= index < self.position + _STRIDE:
-            back = index < self.position
-            self.close()
-            self.position = max(0, index - _LEAD) if back else index
-            self._frames = self._input.source.frames(self.position)
-        try:
-            for frame in self._frames:
-                if frame.stream != self._stream:
-                    continue
-                self.position = frame.index + 1
-                yield frame
-                if frame.index >= index:
-                    return
-            self._frames = None
-        except Exception:
-            self._frames = None
-            raise
-
-    def close(self) -> None:
-        """Let go of what is open of the input."""
-        if self._frames is not None:
-            close_if_able(self._frames)
-            self._frames = None
-
-
-def _jpeg(image: RgbImage, scale: int) -> bytes:
-    """A picture as JPEG, its sides divided by ``scale``."""
-    import cv2
-
-    height, width = image.shape[:2]
-    size = (max(1, round(width / scale)), max(1, round(height / scale)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale > 1 else image
-    bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-    _, coded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return coded.tobytes()

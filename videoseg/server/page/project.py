@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -127,10 +127,14 @@ class Project(AbstractContextManager["Project"]):
             "finished_before": (self.out / MANIFEST).exists(),
         }
 
-    def outline(self, index: int, entries: object, *, draft: bool) -> dict[str, Any]:
-        """What the model finds on one frame."""
+    def outline(
+        self, index: int, entries: object, *, draft: bool, is_gone: Callable[[], bool]
+    ) -> dict[str, Any]:
+        """What the model finds on one frame; see ``Asker.answer``."""
         prompts = marks.read_prompts(entries)
-        answer = self.asker.answer(self.frames.frame(index), prompts, draft=draft)
+        frame = self.frames.frame(index)
+        with self.frames.undisturbed():
+            answer = self.asker.answer(frame, prompts, draft=draft, is_gone=is_gone)
         return {
             "frame": index,
             "found": answer.found,

@@ -43,14 +43,18 @@ export async function post(name, said, signal) {
   return read(await fetched(`api/${name}`, { method: "POST", headers, body: JSON.stringify(said), signal }));
 }
 
+/** @typedef {{index: number, blob: Blob, seconds: number}} Picture */
+
 /**
  * A frame's picture and its time.
  * @param {number} index
- * @param {number} scale
- * @returns {Promise<{blob: Blob, seconds: number}>}
+ * @param {number|"near"} scale Or a small one, of this frame or one near to it.
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Picture>}
  */
-export async function picture(index, scale) {
-  const answer = await fetched(`frames/${index}/${scale}.jpg`);
+export async function picture(index, scale, signal) {
+  const answer = await fetched(`frames/${index}/${scale}.jpg`, { signal });
   if (!answer.ok) return read(answer);
-  return { blob: await answer.blob(), seconds: Number(answer.headers.get("x-frame-seconds")) };
+  const { headers } = answer;
+  return { index: Number(headers.get("x-frame-index")), blob: await answer.blob(), seconds: Number(headers.get("x-frame-seconds")) };
 }

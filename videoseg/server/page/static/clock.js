@@ -1,22 +1,25 @@
-// Frames on the screen: the newest that is asked for, and playing at the clip's own times.
+// Frames on the screen: the newest that is asked for, near ones while somebody looks for a place, and
+// playing at the clip's own times.
 
 import { picture } from "./api.js";
 import { say } from "./dom.js";
+import { dropComing, howManyCome, isDropped, isHere, load } from "./pictures.js";
 import { change, state } from "./state.js";
 
-const MOST_KEPT = 700;
+/** @typedef {import("./api.js").Picture} Picture */
+
 const AT_ONCE = 3;
 const AHEAD = 10;
+const STEPS_AHEAD = 2;
+const RESTS_AFTER_MS = 140;
 
-/** @type {Map<string, {blob: Blob, seconds: number}>} */
-const kept = new Map();
-/** @type {Map<string, Promise<any>>} */
-const coming = new Map();
 /** @type {(image: ImageBitmap) => void} */
 let draw = () => {};
 let scale = 1;
+/** The scale that is on the screen; 0 while it is a small picture. */
 let drawnScale = 0;
 let showing = false;
+let resting = 0;
 
 /** Frames are drawn by this. @param {(image: ImageBitmap) => void} how */
 export function drawWith(how) {
@@ -32,44 +35,32 @@ export function fitTo(pixels) {
   if (state.shown >= 0) show(state.index);
 }
 
-/** @param {number} index */
-function load(index) {
-  const key = `${index}/${scale}`;
-  const found = kept.get(key);
-  if (found) return Promise.resolve(found);
-  const asked = coming.get(key);
-  if (asked) return asked;
-  const made = picture(index, scale)
-    .then((got) => {
-      kept.set(key, got);
-      if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value ?? "");
-      return got;
-    })
-    .finally(() => coming.delete(key));
-  coming.set(key, made);
-  return made;
-}
-
 /** Have a frame shown; of those asked for meanwhile only the newest is. @param {number} index */
 export function show(index) {
-  change({ index: Math.max(0, Math.min(index, state.count - 1)) });
+  window.clearTimeout(resting);
+  go(index, false);
+}
+
+/** Have a frame shown, or one near to it, while somebody looks for a place. @param {number} index */
+export function scrub(index) {
+  window.clearTimeout(resting);
+  resting = window.setTimeout(() => show(state.index), RESTS_AFTER_MS);
+  go(index, true);
+}
+
+/** @param {number} index @param {boolean} scrubbing */
+function go(index, scrubbing) {
+  const wanted = Math.max(0, Math.min(index, state.count - 1));
+  if (wanted !== state.index) dropComing();
+  change(scrubbing === state.scrubbing ? { index: wanted } : { index: wanted, scrubbing });
   if (!showing) void catchUp();
 }
 
 async function catchUp() {
   showing = true;
   try {
-    while (state.shown !== state.index || drawnScale !== scale) {
-      const index = state.index;
-      const asked = scale;
-      const got = await load(index);
-      const image = await createImageBitmap(got.blob);
-      draw(image);
-      image.close();
-      drawnScale = asked;
-      change({ shown: index, seconds: got.seconds });
-    }
-    void loadAhead();
+    while (!(await isUpToDate()));
+    if (!state.scrubbing) void loadAhead();
   } catch (error) {
     change({ playing: false });
     if (state.index > 0 && /there is no frame/.test(String(error))) {
@@ -81,12 +72,38 @@ async function catchUp() {
   }
 }
 
+/** Show what is wanted; whether it is still wanted then. */
+async function isUpToDate() {
+  const { index, scrubbing } = state;
+  if (state.shown === index && (scrubbing || drawnScale === scale)) return true;
+  const asked = scale;
+  try {
+    const isRough = scrubbing && !isHere(index, asked);
+    const got = await (isRough ? picture(index, "near") : load(index, asked));
+    await put(got, isRough ? 0 : asked);
+    // What is near stands for what is wanted, until it is wanted exactly.
+    return isRough && state.scrubbing && state.index === index;
+  } catch (error) {
+    if (isDropped(error)) return false;
+    throw error;
+  }
+}
+
+/** @param {Picture} got @param {number} drawn Its scale. @param {{index?: number}} [changes] */
+async function put(got, drawn, changes = {}) {
+  if (got.index === state.shown && (drawn === drawnScale || !drawn)) return;
+  const image = await createImageBitmap(got.blob);
+  draw(image);
+  image.close();
+  drawnScale = drawn;
+  change({ ...changes, shown: got.index, seconds: got.seconds });
+}
+
 async function loadAhead() {
   const from = state.shown;
-  for (let index = from + 1; index <= Math.min(from + AHEAD, state.count - 1); index += 1) {
-    if (state.shown !== from && !state.playing) return;
-    if (coming.size >= AT_ONCE) return;
-    await load(index).catch(() => {});
+  for (let index = from + 1; index <= Math.min(from + STEPS_AHEAD, state.count - 1); index += 1) {
+    if (state.shown !== from || state.scrubbing || howManyCome() >= AT_ONCE) return;
+    await load(index, scale).catch(() => {});
   }
 }
 
@@ -113,13 +130,14 @@ async function play() {
     const step = Math.max(1, Math.min(8, Math.floor(late * rate)));
     const next = Math.min(state.count - 1, before + step);
     for (let each = next + 1; each <= Math.min(next + AHEAD, state.count - 1); each += 1) {
-      if (coming.size >= AT_ONCE) break;
-      load(each).catch(() => {});
+      if (howManyCome() >= AT_ONCE) break;
+      load(each, scale).catch(() => {});
     }
     let got;
     try {
-      got = await load(next);
-    } catch {
+      got = await load(next, scale);
+    } catch (error) {
+      if (isDropped(error)) continue;
       break;
     }
     const wait = begun + (got.seconds - from) - performance.now() / 1000;
@@ -131,12 +149,8 @@ async function play() {
       await new Promise((done) => window.setTimeout(done, 30));
       continue;
     }
-    const image = await createImageBitmap(got.blob);
-    draw(image);
-    image.close();
-    drawnScale = scale;
     ready = next;
-    change({ index: next, shown: next, seconds: got.seconds });
+    await put(got, scale, { index: next });
   }
   change({ playing: false });
 }

@@ -42,7 +42,7 @@ async function open() {
   byId("mode-review").addEventListener("click", () => change({ mode: "review", tool: "choose" }));
   byId("open-export").addEventListener("click", () => void openExport().catch(failed));
   watch(["mode", "results"], drawModes);
-  watch(["objects", "active", "answers", "shown", "mode", "results", "track", "onlyTrack", "correction", "work", "index", "merging"], drawPanelSoon);
+  watch(["objects", "active", "answers", "shown", "mode", "results", "track", "onlyTrack", "correction", "work", "index", "scrubbing", "merging"], drawPanelSoon);
   drawModes();
   drawPanelSoon();
   show(0);
@@ -86,7 +86,7 @@ function drawModes() {
 
 let waiting = false;
 function drawPanelSoon() {
-  if (waiting) return;
+  if (waiting || state.scrubbing) return;
   waiting = true;
   window.requestAnimationFrame(() => {
     waiting = false;

@@ -11,6 +11,7 @@ import { follow, isOver, progress } from "./work.js";
 let command = "";
 let file = "";
 let saying = 0;
+let said = "";
 
 /** The panel's content. */
 export function markingPanel() {
@@ -81,8 +82,11 @@ function asCommand() {
   ];
 }
 
-/** Ask how the marks are said on a command line. */
+/** Ask how the marks are said on a command line, if they have changed. */
 function sayAgain() {
+  const marked = JSON.stringify(entries());
+  if (marked === said) return;
+  said = marked;
   window.clearTimeout(saying);
   saying = window.setTimeout(async () => {
     try {

@@ -2,13 +2,14 @@
 
 import { post } from "./api.js";
 import { say } from "./dom.js";
+import { isDropped } from "./pictures.js";
 import { change, state, touched, watch } from "./state.js";
 
 /** @typedef {import("./types.js").Marked} Marked */
 /** @typedef {import("./types.js").Cue} Cue */
 /** @typedef {import("./types.js").Entry} Entry */
 
-const REFINE_AFTER_MS = 350;
+const REFINE_AFTER_MS = 600;
 const SETTLED_MS = 180;
 const MOST_KEPT = 400;
 
@@ -19,13 +20,15 @@ const history = [];
 let nextId = 1;
 let asking = false;
 let refining = 0;
+/** Ends what nobody waits for: looking closer at what is marked. */
+let closer = new AbortController();
 
 /** Take over what was marked before. @param {Entry[]} entries */
 export function begin(entries) {
   state.objects = entries.map((entry) => ({
     id: nextId++, label: entry.label, text: entry.text ?? "", cues: entry.cues ?? [],
   }));
-  watch(["shown", "mode"], settle);
+  watch(["shown", "index", "scrubbing", "playing", "mode"], settle);
 }
 
 /** The object that marks go to; made if there is none. */
@@ -154,7 +157,7 @@ function keyOf(object, frame) {
 let settled = 0;
 function settle() {
   window.clearTimeout(settled);
-  if (state.playing) return;
+  if (state.playing || state.scrubbing || state.shown !== state.index) return closer.abort();
   settled = window.setTimeout(async () => {
     const index = state.shown;
     await ask();
@@ -168,7 +171,8 @@ function settle() {
 /** Ask about what is marked on the frame that is shown and not known yet: drafts first. */
 export async function ask() {
   window.clearTimeout(refining);
-  if (asking || state.shown < 0) return;
+  closer.abort();
+  if (asking || state.shown < 0 || state.scrubbing) return;
   asking = true;
   try {
     for (;;) {
@@ -196,24 +200,26 @@ function missing() {
 }
 
 async function refine() {
+  closer = new AbortController();
+  const { signal } = closer;
   for (const object of shownObjects()) {
     const key = keyOf(object, state.shown);
     if (key && answers.get(key)?.draft) {
-      await answer(object, state.shown, key, false);
-      if (asking) return;
+      await answer(object, state.shown, key, false, signal);
+      if (signal.aborted) return;
     }
   }
 }
 
-/** @param {Marked} object @param {number} frame @param {string} key @param {boolean} draft */
-async function answer(object, frame, key, draft) {
-  touched("asked");
+/** @param {Marked} object @param {number} frame @param {string} key @param {boolean} draft @param {AbortSignal} [signal] */
+async function answer(object, frame, key, draft, signal) {
   let made;
   try {
-    const got = await post("outline", { frame, draft, prompts: entries([object]) });
+    const got = await post("outline", { frame, draft, prompts: entries([object]) }, signal);
     const note = Object.values(got.refused)[0] ?? (got.found.length ? "" : "nothing found here");
     made = { paths: got.found, note: String(note), draft: got.draft };
   } catch (error) {
+    if (isDropped(error)) return;
     made = { paths: [], note: error instanceof Error ? error.message : String(error), draft: false };
   }
   answers.set(key, made);

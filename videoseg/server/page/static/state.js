@@ -13,6 +13,8 @@ export const state = {
   seconds: 0,
   count: 1,
   playing: false,
+  /** Somebody looks for a place; what is shown is near to what is wanted. */
+  scrubbing: false,
   tool: "point",
   /** @type {Marked[]} */ objects: [],
   active: 0,

@@ -1,6 +1,6 @@
 // Time: the slider, the bars of tracks, cuts, marks and places to look at again.
 
-import { clockText, show, togglePlay } from "./clock.js";
+import { clockText, scrub, show, togglePlay } from "./clock.js";
 import { colourOf } from "./colours.js";
 import { byId, el, icon, svg } from "./dom.js";
 import { nextDoubt } from "./results.js";
@@ -19,7 +19,8 @@ const END = 14;
 export function buildTime() {
   const step = (/** @type {number} */ by) => () => show(state.index + by);
   slider = el("input", { id: "frame", type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": "Frame",
-    oninput: () => { change({ playing: false }); show(Number(slider.value)); } });
+    oninput: () => { change({ playing: false }); scrub(Number(slider.value)); },
+    onchange: () => show(Number(slider.value)) });
   const play = el("button", { id: "play", class: "round", "aria-label": "Play", title: "Play (Space)", onclick: togglePlay });
   byId("transport").replaceChildren(
     el("button", { class: "quiet", "aria-label": "First frame", title: "First frame (Home)", onclick: () => show(0) }, icon("M5 4v12M16 4l-8 6 8 6z")),
@@ -67,7 +68,7 @@ function seek(event) {
   }
   if (share < 0) return;
   change({ playing: false });
-  show(Math.floor(share * state.count));
+  scrub(Math.floor(share * state.count));
 }
 
 /** Where a frame is. @param {number} index */
