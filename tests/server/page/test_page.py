@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.browser import chromium
-from tests.support.commandline import captured, parts
-from tests.support.fakes import Colours
-from tests.support.media import clip
+from tests.support.page import WAIT, click, shown, wait_for_labels
 from tests.support.places import ROOT
-from tests.support.waiting import PATIENCE
 from tests.support.web import need_web, running
 from videoseg.config.run_config import load
 from videoseg.runlog.edits import EditLog
@@ -24,52 +18,13 @@ from videoseg.server.page.app import page_app
 from videoseg.server.page.project import Project
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 need_web()
-playwright = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CAT = ROOT / "sample_media" / "cat.mp4"
-OURS = {"models": {"colours": Colours}}
 LABEL = "<img src=x onerror='document.title=1'>"
-WAIT = PATIENCE * 1000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    path = chromium()
-    with playwright.sync_playwright() as started:
-        made = started.chromium.launch(executable_path=path, args=flags)
-        yield made
-        made.close()
-
-
-@contextmanager
-def shown(browser: Browser, project: Project) -> Iterator[Page]:
-    """The page of a project, which must not log an error."""
-    wrong: list[str] = []
-    with running(Guard(page_app(project), Access())) as place:
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
-        page.set_default_timeout(WAIT)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-        page.goto(f"http://{place}/")
-        page.wait_for_selector("#stage[data-shown='0']")
-        yield page
-        page.close()
-    assert wrong == []
-
-
-def click(page: Page, x: float, y: float, project: Project) -> None:
-    """Click a pixel of the frame."""
-    box = page.locator(".sheet").bounding_box()
-    assert box is not None
-    info = project.frames.info
-    page.mouse.click(
-        box["x"] + (x + 0.5) * box["width"] / info.width,
-        box["y"] + (y + 0.5) * box["height"] / info.height,
-    )
 
 
 def test_an_object_is_clicked_run_corrected_and_exported(browser: Browser, tmp_path: Path) -> None:
@@ -108,38 +63,8 @@ def test_an_object_is_clicked_run_corrected_and_exported(browser: Browser, tmp_p
     assert any(path.suffix == ".jsonl" for path in (tmp_path / "out").iterdir())
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    out = tmp_path_factory.mktemp("made") / "out"
-    film = str(clip(frames=8, width=160, height=96))
-    wanted = ("--text", "red", "--text", "blue", "--model", "colours", "--write", "svg")
-    code, _, said = captured(("segment", film, *wanted, "-o", str(out)), OURS)
-    assert code == 0, said
-    return film, out
-
-
-@pytest.fixture
-def project(made: tuple[str, Path]) -> Iterator[Project]:
-    film, out = made
-    (out / "edits.json").unlink(missing_ok=True)
-    with parts(OURS), Project(film, out, load(), shows_run=True) as opened:
-        yield opened
-
-
-def labels(page: Page) -> list[str]:
-    return page.locator("#panel .objects .name").all_text_contents()
-
-
-def wait_for_labels(page: Page, wanted: list[str]) -> None:
-    page.wait_for_function(
-        "wanted => JSON.stringify([...document.querySelectorAll('#panel .objects .name')]"
-        ".map((each) => each.textContent)) === JSON.stringify(wanted)",
-        arg=wanted,
-    )
-
-
-def test_tracks_are_renamed_merged_and_both_are_undone(browser: Browser, project: Project) -> None:
-    with shown(browser, project) as page:
+def test_tracks_are_renamed_merged_and_both_are_undone(browser: Browser, reviewed: Project) -> None:
+    with shown(browser, reviewed) as page:
         wait_for_labels(page, ["red 1", "blue 2"])
         page.click("#panel .objects >> text=red 1")
         page.fill("#rename", LABEL)
@@ -156,12 +81,12 @@ def test_tracks_are_renamed_merged_and_both_are_undone(browser: Browser, project
         wait_for_labels(page, [f"{LABEL} 1", "blue 2"])
         assert page.locator("img[src='x']").count() == 0
         assert page.title() != "1"
-    log = EditLog.load(project.out)
+    log = EditLog.load(reviewed.out)
     assert [entry.kind for entry in log.in_force()] == ["rename"]
 
 
-def test_two_windows_do_not_lose_each_others_edits(browser: Browser, project: Project) -> None:
-    with shown(browser, project) as first, running(Guard(page_app(project), Access())) as place:
+def test_two_windows_do_not_lose_each_others_edits(browser: Browser, reviewed: Project) -> None:
+    with shown(browser, reviewed) as first, running(Guard(page_app(reviewed), Access())) as place:
         second = browser.new_page()
         second.set_default_timeout(WAIT)
         # It would look again when it gets the focus, and there would be no conflict.
@@ -180,16 +105,16 @@ def test_two_windows_do_not_lose_each_others_edits(browser: Browser, project: Pr
         second.click("#delete")
         wait_for_labels(second, ["ball 1"])
         second.close()
-    assert [entry.kind for entry in EditLog.load(project.out).in_force()] == ["rename", "delete"]
+    assert [entry.kind for entry in EditLog.load(reviewed.out).in_force()] == ["rename", "delete"]
 
 
-def test_outlines_lie_on_the_picture_at_every_frame(browser: Browser, project: Project) -> None:
-    with shown(browser, project) as page:
+def test_outlines_lie_on_the_picture_at_every_frame(browser: Browser, reviewed: Project) -> None:
+    with shown(browser, reviewed) as page:
         page.wait_for_selector("#stage .outline[data-track='1']")
         for index in (3, 7, 1):
             page.locator("#frame").fill(str(index))
             page.wait_for_selector(f"#stage[data-shown='{index}'] .outline[data-track='2']")
-            (scene,) = (each for each in project.results.run.scenes() if each.index == index)
+            (scene,) = (each for each in reviewed.results.run.scenes() if each.index == index)
             for tracked in scene.instances:
                 x1, y1, x2, y2 = tracked.instance.mask.box
                 found: dict[str, Any] = page.evaluate(
@@ -201,20 +126,20 @@ def test_outlines_lie_on_the_picture_at_every_frame(browser: Browser, project: P
                 assert found == pytest.approx([x1, y1, x2, y2], abs=1)
 
 
-def test_it_plays_with_its_outlines_and_stops(browser: Browser, project: Project) -> None:
-    with shown(browser, project) as page:
+def test_it_plays_with_its_outlines_and_stops(browser: Browser, reviewed: Project) -> None:
+    with shown(browser, reviewed) as page:
         page.wait_for_selector("#stage .outline[data-track='1']")
         page.locator("#stage").focus()
         page.keyboard.press("Space")
         page.wait_for_selector("#stage[data-shown='7']")
         page.wait_for_selector("#play[aria-label=Play]")
         drawn = page.locator("#stage .outline[data-track='1'] path").first.get_attribute("d")
-        outlines = project.results.outlines(7, 8)["frames"]["7"]
+        outlines = reviewed.results.outlines(7, 8)["frames"]["7"]
         assert [drawn] == [each["path"] for each in outlines if each["track"] == 1]
 
 
-def test_views_show_cut_outs_mattes_and_one_track(browser: Browser, project: Project) -> None:
-    with shown(browser, project) as page:
+def test_views_show_cut_outs_mattes_and_one_track(browser: Browser, reviewed: Project) -> None:
+    with shown(browser, reviewed) as page:
         page.wait_for_selector("#stage .outline[data-track='2']")
         page.click("#panel .objects >> text=blue 2")
         page.keyboard.press("o")
@@ -247,8 +172,8 @@ def test_an_object_is_named_and_another_is_boxed(browser: Browser, tmp_path: Pat
         page.wait_for_selector("#panel .note.wrong >> text=blorptang")
 
 
-def test_the_keyboard_alone_marks(browser: Browser, project: Project) -> None:
-    with shown(browser, project) as page:
+def test_the_keyboard_alone_marks(browser: Browser, reviewed: Project) -> None:
+    with shown(browser, reviewed) as page:
         wait_for_labels(page, ["red 1", "blue 2"])
         page.click("#mode-mark")
         page.keyboard.press("Alt+ArrowLeft")
@@ -263,8 +188,8 @@ def test_the_keyboard_alone_marks(browser: Browser, project: Project) -> None:
         page.wait_for_selector("text=− 80, 47", state="detached")
 
 
-def test_everything_has_a_name_for_who_cannot_see_it(browser: Browser, project: Project) -> None:
-    with shown(browser, project) as page:
+def test_everything_has_a_name_for_who_cannot_see_it(browser: Browser, reviewed: Project) -> None:
+    with shown(browser, reviewed) as page:
         wait_for_labels(page, ["red 1", "blue 2"])
         page.keyboard.press("?")
         assert page.locator("dialog dt").count() > 15

@@ -11,7 +11,7 @@ from videoseg.server.page.project import Project
 
 _PATIENCE = 3.0
 """Seconds for reading a run anew; of a longer one the page asks again."""
-_KINDS = ("rename", "merge", "split", "delete", "hide", "undo", "redo")
+_KINDS = ("rename", "merge", "split", "delete", "hide", "outline", "undo", "redo")
 
 
 class ConflictError(UsageError):
@@ -59,6 +59,8 @@ def _made(edits: RunEdits, said: dict[str, Any]) -> RunEdits:
         return edits.merge(track, _whole(said, "other"))
     if kind == "split":
         return edits.split(track, _whole(said, "at"))
+    if kind == "outline":
+        return edits.outline(track, _whole(said, "at"), str(said.get("path", "")))
     if kind == "delete":
         return edits.delete(track)
     if kind == "hide":

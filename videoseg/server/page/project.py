@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -89,6 +90,10 @@ class Project(AbstractContextManager["Project"]):
                 raise UsageError("no run is open yet; start one first")
             return self._results
 
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.frames.info.width, self.frames.info.height
+
     def load_results(self) -> Results:
         """Read the run anew, with its edits as they are now."""
         made = Results(self.out)
@@ -131,7 +136,7 @@ class Project(AbstractContextManager["Project"]):
         self, index: int, entries: object, *, draft: bool, is_gone: Callable[[], bool]
     ) -> dict[str, Any]:
         """What the model finds on one frame; see ``Asker.answer``."""
-        prompts = marks.read_prompts(entries)
+        prompts = marks.read_prompts(entries, self._size)
         frame = self.frames.frame(index)
         with self.frames.undisturbed():
             answer = self.asker.answer(frame, prompts, draft=draft, is_gone=is_gone)
@@ -149,12 +154,16 @@ class Project(AbstractContextManager["Project"]):
         return {}
 
     def said(self, entries: list[Mapping[str, Any]]) -> dict[str, Any]:
-        """The command line and the file that say the same as the marks."""
+        """The command line and the files that say the same as the marks."""
         if entries:
-            marks.read_prompts(entries)
+            marks.read_prompts(entries, self._size)
         return {
             "command": marks.command(self.location, entries, str(self.out)),
             "file": marks.as_file(entries),
+            "masks": {
+                name: base64.b64encode(data).decode()
+                for name, data in marks.masks_of(entries, self._size).items()
+            },
         }
 
     def run(self, entries: object, *, overwrite: bool, resume: bool) -> dict[str, Any]:
@@ -164,7 +173,7 @@ class Project(AbstractContextManager["Project"]):
             PromptError: What is marked does not fit.
             UsageError: Something else is under way.
         """
-        prompts = marks.read_prompts(entries)
+        prompts = marks.read_prompts(entries, self._size)
         self.asker.check_stays_here()
 
         def do(work: Work) -> dict[str, Any]:
@@ -192,7 +201,7 @@ class Project(AbstractContextManager["Project"]):
         if not 0 <= prompt < len(results.run.prompts):
             raise UsageError(f"the run has no prompt {prompt}")
         label = results.run.prompts[prompt].label
-        added = marks.read_prompts([{"label": label, "cues": cues}])
+        added = marks.read_prompts([{"label": label, "cues": cues}], self._size)
 
         def do(work: Work) -> dict[str, Any]:
             run = Finished(results.folder, location=self.location)

@@ -1,12 +1,14 @@
 // The keyboard: everything has a key.
 
 import { show, togglePlay } from "./clock.js";
+import { widthOfBrush } from "./brush.js";
 import { byId, el } from "./dom.js";
 import { openExport } from "./exporting.js";
 import { start } from "./marking.js";
-import { addObject, removeLastMark, undoMarks } from "./marks.js";
+import { chooseKnot } from "./knots.js";
+import { addObject, beginCorrection, removeLastMark, undoMarks } from "./marks.js";
 import { edit } from "./results.js";
-import { beginCorrection, removeChosen, splitHere, toggleOnly } from "./reviewing.js";
+import { removeChosen, splitHere, toggleOnly } from "./reviewing.js";
 import { fit, markAtCursor, moveCursor, zoom } from "./stage.js";
 import { change, state } from "./state.js";
 import { goToDoubt } from "./timeline.js";
@@ -15,7 +17,9 @@ import { goToDoubt } from "./timeline.js";
 const HELP = [
   ["Space", "play, pause"], ["← →", "one frame"], ["Shift + ← →", "ten frames"], ["Home End", "first, last frame"],
   ["1", "click on the object"], ["2", "click on what is not meant (or Shift-click)"], ["3", "drag a box"], ["4", "move the picture"],
-  ["Alt + arrows", "move the cursor, with Shift by one pixel"], ["Enter", "mark at the cursor"],
+  ["5", "paint; with Shift take away"], ["[ ]", "narrower, wider brush"],
+  ["Alt + arrows", "move the cursor, with Shift by one pixel"], ["Enter", "mark at the cursor; with Shift what is not meant"],
+  ["K", "bend the outline of the chosen track"], [", .", "choose a knot; Alt + arrows move it, Enter keeps it"],
   ["V", "choose a track"], ["+ − 0", "larger, smaller, whole picture"], ["Backspace", "remove the last mark"],
   ["A", "another object"], ["F", "find by name"], ["R", "run"], ["M", "mark or review"],
   ["N Shift + N", "next, previous doubtful place"], ["C", "correct the chosen track"], ["S", "split the track here"],
@@ -39,7 +43,13 @@ const KEYS = {
   "=": () => zoom(1.25),
   "-": () => zoom(0.8),
   0: () => fit(),
-  Enter: () => markAtCursor(),
+  5: () => { if (paints()) change({ tool: "brush" }); },
+  "[": () => change({ brush: widthOfBrush(0.8) }),
+  "]": () => change({ brush: widthOfBrush(1.25) }),
+  k: () => { if (state.mode === "review") change({ tool: "knots" }); },
+  ",": () => chooseKnot(-1),
+  ".": () => chooseKnot(1),
+  Enter: (event) => markAtCursor(event.shiftKey),
   Backspace: () => removeLastMark(),
   a: () => { if (state.mode === "mark") addObject(); },
   f: () => byId("phrase")?.focus(),
@@ -67,7 +77,7 @@ export function buildKeys() {
     if (writes) return;
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
       event.preventDefault();
-      if (state.mode === "mark" || state.correction) return event.shiftKey ? undefined : undoMarks();
+      if (state.mode === "mark" || state.correction) return undoMarks(event.shiftKey);
       void edit({ edit: event.shiftKey ? "redo" : "undo" });
       return;
     }
@@ -91,6 +101,10 @@ function cursorKey(event) {
   byId("stage").focus({ preventScroll: true });
   moveCursor(step * (Number(event.key === "ArrowRight") - Number(event.key === "ArrowLeft")),
     step * (Number(event.key === "ArrowDown") - Number(event.key === "ArrowUp")));
+}
+
+function paints() {
+  return state.project.model.kinds.includes("mask");
 }
 
 function showHelp() {

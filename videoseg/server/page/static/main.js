@@ -22,6 +22,8 @@ const TOOLS = [
   ["point", "Click on the object (1)", "M10 4v12M4 10h12"],
   ["not-point", "Click on what is not meant (2)", "M4 10h12"],
   ["box", "Drag a box (3)", "M4 5h12v10H4z"],
+  ["brush", "Paint; with Shift take away (5)", "M4 16c0-3 1-4 3-4s3 3 1 4-3 1-4 0zM9 11L16 3l1 1-7 8"],
+  ["knots", "Bend the outline of the chosen track (K)", "M4 15C4 6 16 14 16 5M2.5 13.5h3v3h-3zM14.5 3.5h3v3h-3z"],
   ["pan", "Move the picture (4)", "M10 3v14M3 10h14M10 3l-2 2M10 3l2 2M10 17l-2-2M10 17l2-2M3 10l2-2M3 10l2 2M17 10l-2-2M17 10l-2 2"],
 ];
 
@@ -72,7 +74,8 @@ function buildTools() {
   watch(["tool", "mode"], () => {
     TOOLS.forEach(([tool], place) => {
       buttons[place].setAttribute("aria-pressed", String(tool === state.tool));
-      buttons[place].hidden = tool === "choose" && state.mode !== "review";
+      const forReview = tool === "choose" || tool === "knots";
+      buttons[place].hidden = (forReview && state.mode !== "review") || (tool === "brush" && !state.project.model.kinds.includes("mask"));
     });
   });
   change({ tool: state.tool });

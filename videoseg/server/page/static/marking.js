@@ -3,13 +3,15 @@
 import { post } from "./api.js";
 import { colourOf } from "./colours.js";
 import { byId, el, patch, say } from "./dom.js";
-import { addObject, answerOf, cueAt, entries, removeMark, removeObject, renameObject } from "./marks.js";
+import { addObject, answerOf, cueAt, entries, removeMark, removeObject, removeStroke, renameObject } from "./marks.js";
 import { loadResults } from "./results.js";
 import { change, state } from "./state.js";
 import { follow, isOver, progress } from "./work.js";
 
 let command = "";
 let file = "";
+/** @type {Record<string, string>} */
+let masks = {};
 let saying = 0;
 let said = "";
 
@@ -63,10 +65,15 @@ function marksHere() {
   const object = state.objects[state.active];
   const cue = object && cueAt(object, state.shown, false);
   if (!cue) return [];
+  const strokes = cue.paint?.strokes.length ?? 0;
   const kinds = /** @type {const} */ (["point", "not-point", "box"]);
   const chips = kinds.flatMap((kind) => (cue[kind] ?? []).map((numbers, place) =>
     el("li", {}, el("span", {}, `${{ point: "+", "not-point": "−", box: "□" }[kind]} ${numbers.map((each) => Math.round(each)).join(", ")}`),
       el("button", { class: "icon", "aria-label": `Remove ${kind} ${numbers.join(", ")}`, onclick: () => removeMark(object, cue, kind, place) }, "×"))));
+  if (strokes) {
+    chips.push(el("li", {}, el("span", {}, strokes === 1 ? "1 stroke" : `${strokes} strokes`),
+      el("button", { class: "icon", "aria-label": "Remove the last stroke", onclick: () => removeStroke(object, cue) }, "×")));
+  }
   return [el("h3", {}, `Marks on frame ${state.shown}`), el("ul", { class: "chips" }, ...chips)];
 }
 
@@ -91,7 +98,7 @@ function sayAgain() {
   saying = window.setTimeout(async () => {
     try {
       const got = await post("said", { prompts: entries() });
-      file = got.file;
+      ({ file, masks } = got);
       if (got.command !== command) {
         command = got.command;
         const shown = byId("command");
@@ -104,8 +111,16 @@ function sayAgain() {
 }
 
 function savePrompts() {
-  const address = URL.createObjectURL(new Blob([file], { type: "application/json" }));
-  el("a", { href: address, download: "prompts.json" }).click();
+  save(new Blob([file], { type: "application/json" }), "prompts.json");
+  for (const [name, text] of Object.entries(masks)) {
+    save(new Blob([Uint8Array.from(atob(text), (each) => each.charCodeAt(0))], { type: "image/png" }), name);
+  }
+}
+
+/** @param {Blob} blob @param {string} name */
+function save(blob, name) {
+  const address = URL.createObjectURL(blob);
+  el("a", { href: address, download: name }).click();
   window.setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
 

@@ -2,21 +2,29 @@
 
 import { post } from "./api.js";
 import { say } from "./dom.js";
+import { joined } from "./paths.js";
 import { isDropped } from "./pictures.js";
+import { outlinesOf } from "./results.js";
 import { change, state, touched, watch } from "./state.js";
 
 /** @typedef {import("./types.js").Marked} Marked */
 /** @typedef {import("./types.js").Cue} Cue */
 /** @typedef {import("./types.js").Entry} Entry */
+/** @typedef {"box"|"not-point"|"point"} Kind */
 
 const REFINE_AFTER_MS = 600;
 const SETTLED_MS = 180;
 const MOST_KEPT = 400;
+const MOST_STEPS = 100;
+/** Marks in the order in which the last one is taken away first. */
+const KINDS = /** @type {const} */ (["box", "not-point", "point"]);
 
 /** @type {Map<string, {paths: {path: string, score: number}[], note: string, draft: boolean}>} */
 const answers = new Map();
 /** @type {string[]} */
 const history = [];
+/** @type {string[]} */
+const undone = [];
 let nextId = 1;
 let asking = false;
 let refining = 0;
@@ -33,9 +41,22 @@ export function begin(entries) {
 
 /** The object that marks go to; made if there is none. */
 export function activeObject() {
-  if (state.mode === "review") return state.correction;
+  if (state.mode === "review") return state.correction ?? beginCorrection();
   if (!state.objects[state.active]) addObject();
   return state.objects[state.active];
+}
+
+/** Mark the chosen track anew. @returns {Marked|null} */
+export function beginCorrection() {
+  const track = state.results?.tracks.find((/** @type {any} */ each) => each.track === state.track);
+  if (!track) {
+    say("choose a track first: click its outline, or its name in the list", true);
+    return null;
+  }
+  const correction = { id: 0, label: track.label, text: "", cues: [], prompt: track.prompt, track: track.track };
+  const tool = ["choose", "knots", "pan"].includes(state.tool) ? "point" : state.tool;
+  change({ correction, tool, playing: false });
+  return correction;
 }
 
 /** A new object that marks go to. @param {string} [text] */
@@ -73,7 +94,7 @@ export function renameObject(place, label) {
 /** Mark the frame that is shown. @param {"point"|"not-point"|"box"} kind @param {number[]} numbers */
 export function mark(kind, numbers) {
   const object = activeObject();
-  if (!object) return say("choose a track first: click its outline, or its name in the list", true);
+  if (!object) return;
   remember();
   const cue = cueAt(object, state.shown, true);
   if (cue) (cue[kind] ??= []).push(numbers.map((each) => Math.round(each * 10) / 10));
@@ -81,27 +102,57 @@ export function mark(kind, numbers) {
   void ask();
 }
 
+/** Paint on the outline that is shown. @param {number[]} stroke Its width, negative where it takes away; x, y, x, y. */
+export function paint(stroke) {
+  const object = activeObject();
+  if (!object) return;
+  remember();
+  const path = joined(outlineNow(object));
+  const cue = cueAt(object, state.shown, true);
+  if (!cue) return;
+  // What was clicked until now is in the outline that is painted on.
+  cue.paint ??= { ...(path ? { path } : {}), strokes: [] };
+  for (const kind of KINDS) delete cue[kind];
+  cue.paint.strokes.push(stroke.map((each) => Math.round(each * 10) / 10));
+  touched("objects", "correction");
+  void ask();
+}
+
+/** Paths of the outline that an object has on the frame that is shown. @param {Marked} object */
+function outlineNow(object) {
+  const answer = answerOf(object, state.shown);
+  if (answer) return answer.paths.map((each) => each.path);
+  return outlinesOf(state.shown).filter((each) => each.track === object.track).map((each) => each.path);
+}
+
 /** Take away the last mark of the active object on this frame. */
 export function removeLastMark() {
   const object = activeObject();
   const cue = object && cueAt(object, state.shown, false);
   if (!object || !cue) return;
-  remember();
-  const kinds = /** @type {const} */ (["box", "not-point", "point"]);
-  const kind = kinds.find((each) => cue[each]?.length);
-  if (kind) cue[kind]?.pop();
-  if (!kinds.some((each) => cue[each]?.length)) object.cues = object.cues.filter((each) => each !== cue);
-  touched("objects", "correction");
-  void ask();
+  const kind = KINDS.find((each) => cue[each]?.length);
+  if (kind) removeMark(object, cue, kind, -1);
+  else removeStroke(object, cue);
 }
 
-/** Take away a mark. @param {Marked} object @param {Cue} cue @param {"point"|"not-point"|"box"} kind @param {number} place */
+/** Take away the last stroke. @param {Marked} object @param {Cue} cue */
+export function removeStroke(object, cue) {
+  remember();
+  cue.paint?.strokes.pop();
+  if (!cue.paint?.strokes.length) delete cue.paint;
+  without(object, cue);
+}
+
+/** Take away a mark. @param {Marked} object @param {Cue} cue @param {Kind} kind @param {number} place */
 export function removeMark(object, cue, kind, place) {
   remember();
   cue[kind]?.splice(place, 1);
-  if (!["box", "not-point", "point"].some((each) => cue[/** @type {"box"} */ (each)]?.length)) {
-    object.cues = object.cues.filter((each) => each !== cue);
-  }
+  without(object, cue);
+}
+
+/** Something of a cue is gone, and so is the cue if nothing is left. @param {Marked} object @param {Cue} cue */
+function without(object, cue) {
+  if (!cue.paint && !KINDS.some((each) => cue[each]?.length)) object.cues = object.cues.filter((each) => each !== cue);
   touched("objects", "correction");
   void ask();
 }
@@ -118,15 +169,23 @@ export function cueAt(object, frame, make) {
 }
 
 function remember() {
-  history.push(JSON.stringify(state.objects));
-  if (history.length > 100) history.shift();
+  history.push(snapshot());
+  undone.length = 0;
+  if (history.length > MOST_STEPS) history.shift();
 }
 
-/** Take back the last change of marks. */
-export function undoMarks() {
-  const before = history.pop();
-  if (before === undefined) return say("there is nothing to undo");
-  change({ objects: JSON.parse(before) });
+function snapshot() {
+  return JSON.stringify([state.objects, state.correction]);
+}
+
+/** Take back the last change of marks, or bring back what was taken back last. @param {boolean} [again] */
+export function undoMarks(again = false) {
+  const [from, to] = again ? [undone, history] : [history, undone];
+  const before = from.pop();
+  if (before === undefined) return say(`there is nothing to ${again ? "redo" : "undo"}`);
+  to.push(snapshot());
+  const [objects, correction] = JSON.parse(before);
+  change({ objects, correction: state.mode === "review" ? correction : state.correction });
   change({ active: Math.max(0, Math.min(state.active, state.objects.length - 1)) });
   void ask();
 }

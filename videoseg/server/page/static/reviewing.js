@@ -4,6 +4,7 @@ import { post } from "./api.js";
 import { show } from "./clock.js";
 import { colourOf } from "./colours.js";
 import { byId, el, patch, say } from "./dom.js";
+import { beginCorrection } from "./marks.js";
 import { edit, loadResults } from "./results.js";
 import { change, state } from "./state.js";
 import { follow, isOver, progress } from "./work.js";
@@ -97,17 +98,10 @@ function correcting(track) {
   return el("div", { class: "correcting" },
     el("p", {}, frames.length
       ? `Marked on frame ${frames.join(", ")}. The white outline is what it will be there.`
-      : `Click ${track.label} in the picture, or drag a box around it. Shift-click what is not meant.`),
+      : `Click ${track.label} in the picture, drag a box around it, or paint (5). Shift-click what is not meant.`),
     el("div", { class: "buttons" },
       el("button", { id: "recompute", class: "primary", disabled: !frames.length || busy, onclick: () => recompute(correction) }, "Recompute from here"),
       el("button", { onclick: () => change({ correction: null, tool: "choose" }) }, "Leave it")));
-}
-
-/** Mark the chosen track anew. */
-export function beginCorrection() {
-  const track = chosenTrack();
-  if (!track) return say("choose a track first", true);
-  change({ correction: { id: 0, label: track.label, text: "", cues: [], prompt: track.prompt, track: track.track }, tool: "point", playing: false });
 }
 
 /** @param {import("./types.js").Marked} correction */

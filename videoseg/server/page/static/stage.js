@@ -1,9 +1,11 @@
 // The picture with its outlines and marks; pointer, zoom and pan.
 
+import { beginStroke, drawnStrokes, endStroke, moveBrush } from "./brush.js";
 import { colourOf, dashesOf } from "./colours.js";
 import { drawWith, fitTo } from "./clock.js";
 import { byId, el, svg } from "./dom.js";
-import { answerOf, cueAt, mark } from "./marks.js";
+import { beginKnot, drawnKnots, endKnot, keepKnots, moveKnot, nudgeKnot, readKnots } from "./knots.js";
+import { answerOf, cueAt, mark, paint } from "./marks.js";
 import { outlinesOf } from "./results.js";
 import { change, state, watch } from "./state.js";
 
@@ -36,14 +38,15 @@ export function buildStage() {
   stage.addEventListener("pointerdown", begin);
   stage.addEventListener("pointermove", move);
   stage.addEventListener("pointerup", end);
-  stage.addEventListener("pointercancel", () => { drag = null; drawMarks(); });
+  stage.addEventListener("pointercancel", cancel);
   stage.addEventListener("contextmenu", (/** @type {Event} */ event) => event.preventDefault());
   stage.addEventListener("wheel", wheel, { passive: false });
-  stage.addEventListener("pointerleave", () => { byId("place").textContent = ""; });
+  stage.addEventListener("pointerleave", () => { byId("place").textContent = ""; if (!drag) moveBrush(null); drawMarks(); });
   new ResizeObserver(lay).observe(stage);
   watch(["shown", "answers", "objects", "active", "mode", "results", "outlines", "track", "onlyTrack",
     "opacity", "labels", "look", "correction", "merging"], drawOutlines);
-  watch(["shown", "objects", "active", "mode", "correction"], drawMarks);
+  watch(["shown", "objects", "active", "mode", "correction", "answers", "outlines", "results", "tool",
+    "brush", "track", "playing", "scrubbing", "knots"], () => drawMarks());
   watch(["tool"], () => { stage.dataset.tool = state.tool; });
   watch(["shown"], () => { stage.dataset.shown = String(state.shown); });
   stage.dataset.tool = state.tool;
@@ -55,6 +58,7 @@ let cursor = null;
 
 /** Move the place that the keyboard marks. @param {number} x @param {number} y Pixels of the frame. */
 export function moveCursor(x, y) {
+  if (state.tool === "knots" && nudgeKnot(x * unit() / 2, y * unit() / 2)) return;
   const { width, height } = state.project;
   const from = cursor ?? { x: width / 2, y: height / 2 };
   cursor = { x: Math.max(0, Math.min(width - 1, from.x + x)), y: Math.max(0, Math.min(height - 1, from.y + y)) };
@@ -62,9 +66,17 @@ export function moveCursor(x, y) {
   drawMarks();
 }
 
-/** Mark where the cursor is. */
-export function markAtCursor() {
-  if (cursor && state.tool !== "choose") mark(state.tool === "not-point" ? "not-point" : "point", [cursor.x, cursor.y]);
+/** Mark where the cursor is. @param {boolean} isNot Whether what is there is not meant. */
+export function markAtCursor(isNot) {
+  if (state.tool === "knots") return keepKnots();
+  if (!cursor || state.tool === "choose") return;
+  if (state.tool === "brush") paint([isNot ? -state.brush : state.brush, cursor.x, cursor.y]);
+  else mark(isNot || state.tool === "not-point" ? "not-point" : "point", [cursor.x, cursor.y]);
+}
+
+/** Pixels of the frame in one of the screen. */
+function unit() {
+  return state.project.width / Math.max(1, sheet.clientWidth);
 }
 
 /** Whether the space bar is down, for panning. @param {boolean} isDown */
@@ -143,17 +155,33 @@ function begin(event) {
   const at = placeOf(event);
   cursor = null;
   const pans = event.button === 1 || spaceIsDown || state.tool === "pan";
+  if (state.tool === "knots" && event.button === 0 && beginKnot(at, unit())) return drags("knot", at, event);
   if (!pans && event.button === 0 && state.mode === "review" && choose(event)) return;
   if (!pans && !at.inside) return;
   let kind = state.tool;
-  if (event.button === 2 || event.altKey || event.shiftKey) kind = "not-point";
-  drag = { kind: pans ? "pan" : kind, x: pans ? event.clientX : at.x, y: pans ? event.clientY : at.y, moved: false, lensX: lens.x, lensY: lens.y };
+  const isNot = event.button === 2 || event.altKey || event.shiftKey;
+  if (kind === "brush" && !pans) beginStroke(at, isNot);
+  else if (isNot) kind = "not-point";
+  drags(pans ? "pan" : kind, pans ? { x: event.clientX, y: event.clientY } : at, event);
+}
+
+/** @param {string} kind @param {{x: number, y: number}} at @param {PointerEvent} event */
+function drags(kind, { x, y }, event) {
+  drag = { kind, x, y, moved: false, lensX: lens.x, lensY: lens.y };
   stage.setPointerCapture(event.pointerId);
+  drawMarks();
+}
+
+function cancel() {
+  drag = null;
+  endStroke(false);
+  endKnot(false);
+  drawMarks();
 }
 
 /** In review, a click with the choosing tool takes the track below it. @param {PointerEvent} event */
 function choose(event) {
-  if (state.tool !== "choose") return false;
+  if (state.tool !== "choose" && state.tool !== "knots") return false;
   const hit = /** @type {Element} */ (event.target).closest?.("[data-track]");
   change({ track: hit ? Number(hit.getAttribute("data-track")) : null, correction: null });
   return true;
@@ -164,7 +192,13 @@ function move(event) {
   const at = placeOf(event);
   const place = byId("place");
   place.textContent = at.inside ? `x ${Math.floor(at.x)}  y ${Math.floor(at.y)}` : "";
-  if (!drag) return;
+  if (state.tool === "brush" || state.tool === "knots") {
+    for (const each of event.getCoalescedEvents?.() ?? []) moveBrush(placeOf(each));
+    moveBrush(at);
+    moveKnot(at);
+    drawMarks();
+  }
+  if (!drag || drag.kind === "brush" || drag.kind === "knot") return;
   if (drag.kind === "pan") {
     lens.x = drag.lensX + event.clientX - drag.x;
     lens.y = drag.lensY + event.clientY - drag.y;
@@ -184,6 +218,8 @@ function end(event) {
   const box = boxOf(drag, at);
   drag = null;
   if (kind === "pan") return;
+  if (kind === "brush") return endStroke(true);
+  if (kind === "knot") return endKnot(true);
   if (moved && kind !== "not-point") {
     if (box[2] - box[0] > 2 && box[3] - box[1] > 2) mark("box", box);
     else drawMarks();
@@ -270,8 +306,8 @@ function label(each) {
   outlines.append(probe);
   const box = probe.getBBox();
   probe.remove();
-  const unit = state.project.width / Math.max(1, sheet.clientWidth);
-  const text = svg("text", { class: "label", x: box.x + box.width / 2, y: Math.max(16 * unit, box.y + Math.min(20 * unit, box.height / 2)), "font-size": 13 * unit, "text-anchor": "middle" });
+  const one = unit();
+  const text = svg("text", { class: "label", x: box.x + box.width / 2, y: Math.max(16 * one, box.y + Math.min(20 * one, box.height / 2)), "font-size": 13 * one, "text-anchor": "middle" });
   text.textContent = each.label;
   return text;
 }
@@ -279,7 +315,7 @@ function label(each) {
 /** @param {number[]} [dragged] */
 function drawMarks(dragged) {
   if (!marks) return;
-  const unit = state.project.width / Math.max(1, sheet.clientWidth);
+  const one = unit();
   const objects = state.mode === "mark" ? state.objects : state.correction ? [state.correction] : [];
   const made = objects.flatMap((object, place) => {
     const cue = cueAt(object, state.shown, false);
@@ -287,17 +323,18 @@ function drawMarks(dragged) {
     if (!cue) return [];
     return [
       ...(cue.box ?? []).map((box) => boxMark(box, colour)),
-      ...(cue.point ?? []).map((each) => pointMark(each, colour, true, unit)),
-      ...(cue["not-point"] ?? []).map((each) => pointMark(each, colour, false, unit)),
+      ...(cue.point ?? []).map((each) => pointMark(each, colour, true, one)),
+      ...(cue["not-point"] ?? []).map((each) => pointMark(each, colour, false, one)),
     ];
   });
   if (cursor) {
-    const cross = `M${cursor.x - 14 * unit} ${cursor.y}h${28 * unit}M${cursor.x} ${cursor.y - 14 * unit}v${28 * unit}`;
+    const cross = `M${cursor.x - 14 * one} ${cursor.y}h${28 * one}M${cursor.x} ${cursor.y - 14 * one}v${28 * one}`;
     const line = { d: cross, "vector-effect": "non-scaling-stroke" };
     made.push(svg("g", { class: "mark cursor" }, svg("path", { ...line, class: "halo" }), svg("path", { ...line, stroke: "#fff", "stroke-width": 1.5 })));
   }
   if (Array.isArray(dragged)) made.push(boxMark(dragged, colourOf(state.active + 1)));
-  marks.replaceChildren(...made);
+  readKnots(one);
+  marks.replaceChildren(...drawnStrokes(objects), ...drawnKnots(one), ...made);
 }
 
 /** @param {number[]} box @param {string} colour */

@@ -16,6 +16,8 @@ export const state = {
   /** Somebody looks for a place; what is shown is near to what is wanted. */
   scrubbing: false,
   tool: "point",
+  /** Width of the brush, pixels of the frame. */
+  brush: 24,
   /** @type {Marked[]} */ objects: [],
   active: 0,
   /** @type {number|null} */ track: null,

@@ -1,6 +1,7 @@
 // Types for the checker; nothing of this runs.
 /**
- * @typedef {{at: number, point?: number[][], "not-point"?: number[][], box?: number[][]}} Cue
+ * @typedef {{at: number, point?: number[][], "not-point"?: number[][], box?: number[][],
+ *   paint?: {path?: string, strokes: number[][]}}} Cue
  * @typedef {{label: string, text?: string, cues?: Cue[]}} Entry
  * @typedef {{id: number, label: string, text: string, cues: Cue[], prompt?: number, track?: number}} Marked
  * @typedef {{prompt: number, score: number, box: number[], path: string}} Found
