@@ -14,7 +14,6 @@ from videoseg.errors import UsageError
 from videoseg.jobs.inputs import Input
 from videoseg.jobs.job import Job
 from videoseg.jobs.rerun import Finished
-from videoseg.runlog.edits import EditLog
 from videoseg.runlog.manifest import NAME as MANIFEST
 from videoseg.server.page import exports, marks
 from videoseg.server.page.asking import Asker, check_stays_here
@@ -96,17 +95,17 @@ class Project(AbstractContextManager["Project"]):
 
     def load_results(self) -> Results:
         """Read the run anew, with its edits as they are now."""
-        made = Results(self.out)
         with self._lock:
-            before, self._results = self._results, made.__enter__()
-        if before is not None:
+            before = self._results
+            made = self._results = Results(self.out, before).__enter__()
+        if before is not None and before.frames is not made.frames:
             before.__exit__()
         return made
 
     def results_now(self) -> dict[str, Any]:
-        """What the run holds, with what others have edited meanwhile."""
+        """What the run holds, with what others have edited or found anew meanwhile."""
         results = self.results
-        if EditLog.load(results.folder).generation != results.edits.generation:
+        if not results.is_current():
             results = self.load_results()
         return results.to_json()
 
