@@ -9,7 +9,7 @@ import { markingPanel } from "./marking.js";
 import { begin } from "./marks.js";
 import { beginResults, loadEdits, loadResults } from "./results.js";
 import { buildViewOptions, reviewingPanel } from "./reviewing.js";
-import { buildStage } from "./stage.js";
+import { buildStage, fit, zoom } from "./stage.js";
 import { change, state, watch } from "./state.js";
 import { buildTime } from "./timeline.js";
 import { follow } from "./work.js";
@@ -25,6 +25,13 @@ const TOOLS = [
   ["brush", "Paint; with Shift take away (5)", "M4 16c0-3 1-4 3-4s3 3 1 4-3 1-4 0zM9 11L16 3l1 1-7 8"],
   ["knots", "Bend the outline of the chosen track (K)", "M4 15C4 6 16 14 16 5M2.5 13.5h3v3h-3zM14.5 3.5h3v3h-3z"],
   ["pan", "Move the picture (4)", "M10 3v14M3 10h14M10 3l-2 2M10 3l2 2M10 17l-2-2M10 17l2-2M3 10l2-2M3 10l2 2M17 10l-2-2M17 10l-2 2"],
+];
+
+/** @type {[string, () => void, string][]} */
+const VIEWS = [
+  ["Larger (+)", () => zoom(1.25), "M9 4a5 5 0 100 10A5 5 0 009 4zM13 13l4 4M9 7v4M7 9h4"],
+  ["Smaller (−)", () => zoom(0.8), "M9 4a5 5 0 100 10A5 5 0 009 4zM13 13l4 4M7 9h4"],
+  ["Whole picture (0)", fit, "M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4"],
 ];
 
 async function open() {
@@ -70,7 +77,8 @@ function buildTools() {
   const buttons = TOOLS.map(([tool, title, path]) => {
     return el("button", { class: "tool", id: `tool-${tool}`, title, "aria-label": title, onclick: () => change({ tool }) }, icon(path));
   });
-  byId("tools").replaceChildren(...buttons);
+  const views = VIEWS.map(([title, does, path]) => el("button", { class: "tool", title, "aria-label": title, onclick: does }, icon(path)));
+  byId("tools").replaceChildren(...buttons, el("span", { class: "gap" }), ...views);
   watch(["tool", "mode"], () => {
     TOOLS.forEach(([tool], place) => {
       buttons[place].setAttribute("aria-pressed", String(tool === state.tool));

@@ -21,29 +21,39 @@ export function beginResults() {
 
 /** Read what the run has found; again until all of it is read. */
 export async function loadResults() {
-  const results = await get("results");
-  take(results);
+  take(await get("results"), false);
 }
 
 /** Show what other windows and programs have edited meanwhile, if they have. */
 export async function loadEdits() {
   if (!state.results) return;
   const results = await get("results");
-  if (results.generation !== state.results.generation) take(results);
+  if (results.generation !== state.results.generation) take(results, false);
 }
 
 let again = 0;
+/** Counts what makes the outlines that are here worthless. */
+let version = 0;
 
-/** @param {any} results */
-function take(results) {
-  blocks.clear();
+/** @param {any} results @param {boolean} isMore Whether it is the same run, of which more was read. */
+function take(results, isMore) {
+  if (!isMore) {
+    blocks.clear();
+    version += 1;
+  }
   const tracks = results.tracks.map((/** @type {any} */ each) => each.track);
   const track = tracks.includes(state.track) ? state.track : tracks.length === 1 ? tracks[0] : null;
   change({ results, track });
   loadAround(state.shown);
   window.clearTimeout(again);
   if (results.reason) say(results.reason, true);
-  else if (!results.whole) again = window.setTimeout(() => void loadResults().catch(() => {}), AGAIN_MS);
+  else if (!results.whole) again = window.setTimeout(() => void readOn().catch(() => {}), AGAIN_MS);
+}
+
+async function readOn() {
+  const before = state.results?.generation;
+  const results = await get("results");
+  take(results, results.generation === before);
 }
 
 /** The outlines of a frame, as far as they are here. @param {number} index @returns {Outline[]} */
@@ -60,25 +70,27 @@ function loadAround(index) {
 /** @param {number} block */
 async function load(block) {
   coming.add(block);
-  const generation = state.results?.generation;
+  const asked = version;
   try {
     const got = await get(`outlines/${block * BLOCK}/${(block + 1) * BLOCK}`);
-    if (generation !== state.results?.generation) return;
+    if (asked !== version) return;
     blocks.set(block, got.frames);
     if (blocks.size > MOST_BLOCKS) blocks.delete(blocks.keys().next().value ?? -1);
     touched("outlines");
-    if (!got.whole) window.setTimeout(() => { blocks.delete(block); loadAround(state.shown); }, AGAIN_MS);
+    const isThere = Object.keys(got.frames).length === BLOCK;
+    if (!got.whole && !isThere) window.setTimeout(() => { if (asked === version) void load(block); }, AGAIN_MS);
   } catch {
     // It is asked for again with the next frame.
   } finally {
     coming.delete(block);
+    if (asked !== version) loadAround(state.shown);
   }
 }
 
 /** Change the run; what others have changed meanwhile is shown instead. @param {object} said */
 export async function edit(said) {
   try {
-    take(await post("edits", { generation: state.results.generation, ...said }));
+    take(await post("edits", { generation: state.results.generation, ...said }), false);
     return true;
   } catch (error) {
     say(error instanceof Error ? error.message : String(error), true);

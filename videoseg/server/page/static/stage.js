@@ -6,6 +6,7 @@ import { drawWith, fitTo } from "./clock.js";
 import { byId, el, svg } from "./dom.js";
 import { beginKnot, drawnKnots, endKnot, keepKnots, moveKnot, nudgeKnot, readKnots } from "./knots.js";
 import { answerOf, cueAt, mark, paint } from "./marks.js";
+import { fingerDown, fingerUp, pinched } from "./pinch.js";
 import { outlinesOf } from "./results.js";
 import { change, state, watch } from "./state.js";
 
@@ -38,7 +39,7 @@ export function buildStage() {
   stage.addEventListener("pointerdown", begin);
   stage.addEventListener("pointermove", move);
   stage.addEventListener("pointerup", end);
-  stage.addEventListener("pointercancel", cancel);
+  stage.addEventListener("pointercancel", (/** @type {PointerEvent} */ event) => { fingerUp(event); cancel(); });
   stage.addEventListener("contextmenu", (/** @type {Event} */ event) => event.preventDefault());
   stage.addEventListener("wheel", wheel, { passive: false });
   stage.addEventListener("pointerleave", () => { byId("place").textContent = ""; if (!drag) moveBrush(null); drawMarks(); });
@@ -152,6 +153,7 @@ function wheel(event) {
 function begin(event) {
   document.body.dataset.pointer = "yes"; // no ring of the keyboard's focus where nobody needs it
   stage.focus({ preventScroll: true });
+  if (fingerDown(event)) return cancel();
   const at = placeOf(event);
   cursor = null;
   const pans = event.button === 1 || spaceIsDown || state.tool === "pan";
@@ -189,6 +191,12 @@ function choose(event) {
 
 /** @param {PointerEvent} event */
 function move(event) {
+  const pinch = pinched(event);
+  if (pinch) {
+    lens.x += pinch.dx;
+    lens.y += pinch.dy;
+    return zoom(pinch.factor, pinch.about);
+  }
   const at = placeOf(event);
   const place = byId("place");
   place.textContent = at.inside ? `x ${Math.floor(at.x)}  y ${Math.floor(at.y)}` : "";
@@ -212,6 +220,7 @@ function move(event) {
 
 /** @param {PointerEvent} event */
 function end(event) {
+  fingerUp(event);
   if (!drag) return;
   const { kind, moved } = drag;
   const at = placeOf(event);
