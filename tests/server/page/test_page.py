@@ -144,6 +144,10 @@ def test_views_show_cut_outs_mattes_and_one_track(browser: Browser, reviewed: Pr
         page.click("#panel .objects >> text=blue 2")
         page.keyboard.press("o")
         page.wait_for_selector("#stage .outline[data-track='1']", state="detached")
+        page.keyboard.press("b")
+        page.wait_for_selector("#stage .before >> nth=1")
+        page.keyboard.press("b")
+        page.wait_for_selector("#stage .before", state="detached")
         page.select_option("#look", "matte")
         page.wait_for_selector("#stage path[fill='#fff']")
         assert page.locator("#stage .outline").count() == 0

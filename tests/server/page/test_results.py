@@ -114,6 +114,25 @@ def test_an_edit_does_not_read_the_outlines_of_the_run_anew(
     assert reviewed.results.outlines(0, 8)["frames"]["7"]
 
 
+def test_what_the_model_found_is_given_beside_what_was_made_of_it(reviewed: Project) -> None:
+    reviewed.results.found(0, 8)
+    reviewed.results.frames.found(reviewed.results._outlines).wait()
+    said = reviewed.results.found(0, 8)
+    assert said["whole"]
+    wanted = {
+        index: [each.mask for each in found.instances]
+        for _, index, found in reviewed.results.run.detections()
+        if found is not None
+    }
+    assert {int(index) for index in said["frames"]} == wanted.keys()
+    for index, items in said["frames"].items():
+        for item, mask in zip(items, wanted[int(index)], strict=True):
+            shape = Shape(tuple(map(Part, parse_path(item["path"]))))
+            drawn = rasterise(shape, mask.frame_width, mask.frame_height)
+            assert drawn is not None
+            assert masks.iou(drawn, mask) > 0.93
+
+
 def test_a_run_that_was_made_anew_is_read_anew(reviewed: Project) -> None:
     reviewed.results.wait()
     before = reviewed.results.frames

@@ -66,7 +66,8 @@ def page_app(project: Project) -> Starlette:
         *(Route(f"/api/{name}", _asking(do), methods=["POST"]) for name, do in asked.items()),
         *(Route(f"/api/{name}", _telling(do), methods=["GET"]) for name, do in told.items()),
         Route("/api/outline", _outline(project), methods=["POST"]),
-        Route("/api/outlines/{start:int}/{stop:int}", _outlines(project)),
+        Route("/api/outlines/{start:int}/{stop:int}", _range(lambda: project.results.outlines)),
+        Route("/api/found/{start:int}/{stop:int}", _range(lambda: project.results.found)),
         Route("/frames/{index:int}/near.jpg", _picture(project)),
         Route("/frames/{index:int}/{scale:int}.jpg", _picture(project)),
         Route("/files/{name:path}", _file(project)),
@@ -121,10 +122,12 @@ def _telling(do: Callable[[], Any]) -> Endpoint:
     return endpoint
 
 
-def _outlines(project: Project) -> Endpoint:
+def _range(of: Callable[[], Callable[[int, int], Any]]) -> Endpoint:
+    """What is said about frames from one to before another."""
+
     async def endpoint(request: Request) -> Response:
         start, stop = request.path_params["start"], request.path_params["stop"]
-        return await _done(lambda: project.results.outlines(start, stop))
+        return await _done(lambda: of()(start, stop))
 
     return endpoint
 

@@ -104,10 +104,9 @@ class Results(AbstractContextManager["Results"]):
         Raises:
             UsageError: These are too many frames.
         """
-        if not 0 <= start <= stop <= start + _MOST_AT_ONCE:
-            raise UsageError(f"ask for at most {_MOST_AT_ONCE} frames at once")
+        indices = _range(start, stop)
         whole = self.is_whole
-        found = self.frames.outlines(range(start, stop))
+        found = self.frames.outlines(indices)
         if self._operations and found:
             bars, stream = self.frames.survey().bars, self.frames.stream
             info = self.run.streams[stream]
@@ -116,6 +115,10 @@ class Results(AbstractContextManager["Results"]):
                 given = index, items, self._operations, bars, stream, size
                 found[index] = edited_items(*given, self._outline)
         return {"frames": {str(index): items for index, items in found.items()}, "whole": whole}
+
+    def found(self, start: int, stop: int) -> dict[str, Any]:
+        """The same as the model found them, before they were steadied and corrected."""
+        return self.frames.found(self._outlines).outlines(_range(start, stop))
 
     def _outline(self, instance: Instance) -> Shape:
         return next(iter(self._outlines.shapes([instance])))
@@ -129,3 +132,9 @@ class Results(AbstractContextManager["Results"]):
             undone = undone + 1 if entry.kind == "undo" else max(0, undone - 1)
             undone = undone if entry.kind in ("undo", "redo") else 0
         return undone > 0
+
+
+def _range(start: int, stop: int) -> range:
+    if not 0 <= start <= stop <= start + _MOST_AT_ONCE:
+        raise UsageError(f"ask for at most {_MOST_AT_ONCE} frames at once")
+    return range(start, stop)

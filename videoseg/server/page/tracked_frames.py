@@ -1,23 +1,22 @@
 """What a finished run has found, as it was tracked: bars of tracks, cuts, each frame's outlines.
 
-The log of a run is read once, from its beginning. What the page may ask for, the outlines of any
-frame, is kept in a file without a name: in memory there are a number for every frame and the bars.
+The log of a run is read once, from its beginning.
 """
 
 from __future__ import annotations
 
-import json
-import tempfile
 import threading
-from array import array
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from videoseg.formats.svg_path import format_path
+from videoseg.outlines.vectorizer import Vectorizer
 from videoseg.runlog.log import SCENES
 from videoseg.runlog.reader import RunFolder
+from videoseg.server.page.found_frames import FoundFrames
+from videoseg.server.page.stored_frames import StoredFrames
 from videoseg.server.page.work import sentence
 from videoseg.types import Scene
 
@@ -86,9 +85,8 @@ class TrackedFrames(AbstractContextManager["TrackedFrames"]):
         self._mark = _mark_of(run)
         self._bars: dict[int, Bar] = {}
         self._cuts: list[int] = []
-        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed on leaving
-        self._ends = array("q", [0])
-        self._places: dict[int, int] = {}
+        self._stored = StoredFrames()
+        self._found: FoundFrames | None = None
         self._lock = threading.Lock()
         self._left = self._whole = False
         self._thread = threading.Thread(target=self._read, name="videoseg-results", daemon=True)
@@ -101,7 +99,10 @@ class TrackedFrames(AbstractContextManager["TrackedFrames"]):
         self._left = True
         self._thread.join()
         with self._lock:
-            self._file.close()
+            found, self._found = self._found, None
+        if found is not None:
+            found.close()
+        self._stored.close()
 
     @property
     def is_whole(self) -> bool:
@@ -123,19 +124,18 @@ class TrackedFrames(AbstractContextManager["TrackedFrames"]):
                 each.track: Bar(each.track, each.label, each.prompt, list(each.runs))
                 for each in self._bars.values()
             }
-            return Survey(len(self._ends) - 1, bars, list(self._cuts))
+            return Survey(len(self._stored), bars, list(self._cuts))
 
     def outlines(self, indices: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         """The outlines of some frames, as far as they have been read."""
-        found: dict[int, list[dict[str, Any]]] = {}
+        return self._stored.get(indices)
+
+    def found(self, vectorizer: Vectorizer) -> FoundFrames:
+        """What the model found, before it was steadied."""
         with self._lock:
-            for index in indices if not self._left else ():
-                place = self._places.get(index)
-                if place is not None:
-                    self._file.seek(self._ends[place])
-                    text = self._file.read(self._ends[place + 1] - self._ends[place])
-                    found[index] = json.loads(text)
-        return found
+            if self._found is None:
+                self._found = FoundFrames(self._run, vectorizer)
+            return self._found
 
     def _read(self) -> None:
         try:
@@ -161,12 +161,8 @@ class TrackedFrames(AbstractContextManager["TrackedFrames"]):
             }
             for each in scene.instances
         ]
-        text = json.dumps(items).encode()
+        self._stored.put(scene.index, items)
         with self._lock:
-            self._file.seek(self._ends[-1])
-            self._file.write(text)
-            self._places[scene.index] = len(self._ends) - 1
-            self._ends.append(self._ends[-1] + len(text))
             if is_cut:
                 self._cuts.append(scene.index)
             for each in scene.instances:

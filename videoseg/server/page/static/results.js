@@ -1,22 +1,26 @@
 // What a run has found: its tracks, and the outlines of the frames that are near.
 
 import { get, post, Refused } from "./api.js";
+import { Blocks } from "./blocks.js";
 import { say } from "./dom.js";
 import { change, state, touched, watch } from "./state.js";
 
 /** @typedef {import("./types.js").Outline} Outline */
 
-const BLOCK = 60;
-const MOST_BLOCKS = 60;
 const AGAIN_MS = 700;
-/** @type {Map<number, Record<string, Outline[]>>} */
-const blocks = new Map();
-/** @type {Set<number>} */
-const coming = new Set();
+/** @type {Blocks<Outline>} */
+const outlines = new Blocks("outlines", () => touched("outlines"));
+/** @type {Blocks<{prompt: number, path: string}>} */
+const found = new Blocks("found", () => touched("outlines"));
 
 /** Begin to show results. */
 export function beginResults() {
-  watch(["shown", "mode"], () => { if (state.mode === "review") loadAround(state.shown); });
+  watch(["shown", "mode", "before"], () => { if (state.mode === "review") loadAround(); });
+}
+
+function loadAround() {
+  outlines.around(state.shown);
+  if (state.before) found.around(state.shown);
 }
 
 /** Read what the run has found; again until all of it is read. */
@@ -32,19 +36,17 @@ export async function loadEdits() {
 }
 
 let again = 0;
-/** Counts what makes the outlines that are here worthless. */
-let version = 0;
 
 /** @param {any} results @param {boolean} isMore Whether it is the same run, of which more was read. */
 function take(results, isMore) {
   if (!isMore) {
-    blocks.clear();
-    version += 1;
+    outlines.clear();
+    found.clear();
   }
   const tracks = results.tracks.map((/** @type {any} */ each) => each.track);
   const track = tracks.includes(state.track) ? state.track : tracks.length === 1 ? tracks[0] : null;
   change({ results, track });
-  loadAround(state.shown);
+  loadAround();
   window.clearTimeout(again);
   if (results.reason) say(results.reason, true);
   else if (!results.whole) again = window.setTimeout(() => void readOn().catch(() => {}), AGAIN_MS);
@@ -58,33 +60,12 @@ async function readOn() {
 
 /** The outlines of a frame, as far as they are here. @param {number} index @returns {Outline[]} */
 export function outlinesOf(index) {
-  return blocks.get(Math.floor(index / BLOCK))?.[String(index)] ?? [];
+  return outlines.of(index);
 }
 
-/** @param {number} index */
-function loadAround(index) {
-  const block = Math.floor(Math.max(0, index) / BLOCK);
-  for (const each of [block, block + 1]) if (!blocks.has(each) && !coming.has(each)) void load(each);
-}
-
-/** @param {number} block */
-async function load(block) {
-  coming.add(block);
-  const asked = version;
-  try {
-    const got = await get(`outlines/${block * BLOCK}/${(block + 1) * BLOCK}`);
-    if (asked !== version) return;
-    blocks.set(block, got.frames);
-    if (blocks.size > MOST_BLOCKS) blocks.delete(blocks.keys().next().value ?? -1);
-    touched("outlines");
-    const isThere = Object.keys(got.frames).length === BLOCK;
-    if (!got.whole && !isThere) window.setTimeout(() => { if (asked === version) void load(block); }, AGAIN_MS);
-  } catch {
-    // It is asked for again with the next frame.
-  } finally {
-    coming.delete(block);
-    if (asked !== version) loadAround(state.shown);
-  }
+/** Paths of what the model found on a frame, before it was steadied. @param {number} index @returns {string[]} */
+export function foundOn(index) {
+  return found.of(index).map((each) => each.path);
 }
 
 /** Change the run; what others have changed meanwhile is shown instead. @param {object} said */

@@ -6,7 +6,7 @@ import { colourOf } from "./colours.js";
 import { byId, el, patch, say } from "./dom.js";
 import { beginCorrection } from "./marks.js";
 import { edit, loadResults } from "./results.js";
-import { change, state } from "./state.js";
+import { change, state, watch } from "./state.js";
 import { follow, isOver, progress } from "./work.js";
 
 const MOST_LISTED = 200;
@@ -139,5 +139,9 @@ export function buildViewOptions() {
   const opacity = el("input", { id: "opacity", type: "range", min: 0, max: 1, step: 0.05, "aria-label": "Opacity of outlines", oninput: () => change({ opacity: Number(opacity.value) }) });
   opacity.value = String(state.opacity);
   const labels = el("input", { id: "labels", type: "checkbox", checked: state.labels, onchange: () => change({ labels: labels.checked }) });
-  byId("view-options").replaceChildren(select, el("label", {}, "Fill", opacity), el("label", {}, labels, "Labels"));
+  const before = el("input", { id: "before", type: "checkbox", onchange: () => change({ before: before.checked }) });
+  const asFound = el("label", { title: "Dotted: as the model found it, before it was steadied (B)" }, before, "As found");
+  byId("view-options").replaceChildren(select, el("label", {}, "Fill", opacity), el("label", {}, labels, "Labels"), asFound);
+  watch(["mode"], () => { asFound.hidden = state.mode !== "review"; });
+  asFound.hidden = true;
 }

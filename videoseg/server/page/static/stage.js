@@ -7,7 +7,7 @@ import { byId, el, svg } from "./dom.js";
 import { beginKnot, drawnKnots, endKnot, keepKnots, moveKnot, nudgeKnot, readKnots } from "./knots.js";
 import { answerOf, cueAt, mark, paint } from "./marks.js";
 import { fingerDown, fingerUp, pinched } from "./pinch.js";
-import { outlinesOf } from "./results.js";
+import { foundOn, outlinesOf } from "./results.js";
 import { change, state, watch } from "./state.js";
 
 const MARGIN = 16;
@@ -45,7 +45,7 @@ export function buildStage() {
   stage.addEventListener("pointerleave", () => { byId("place").textContent = ""; if (!drag) moveBrush(null); drawMarks(); });
   new ResizeObserver(lay).observe(stage);
   watch(["shown", "answers", "objects", "active", "mode", "results", "outlines", "track", "onlyTrack",
-    "opacity", "labels", "look", "correction", "merging"], drawOutlines);
+    "opacity", "labels", "look", "before", "correction", "merging"], drawOutlines);
   watch(["shown", "objects", "active", "mode", "correction", "answers", "outlines", "results", "tool",
     "brush", "track", "playing", "scrubbing", "knots"], () => drawMarks());
   watch(["tool"], () => { stage.dataset.tool = state.tool; });
@@ -293,7 +293,8 @@ function drawOutlines() {
   const ground = [];
   if (state.look === "matte") ground.push(svg("rect", { ...whole, fill: "#000" }));
   if (state.look === "checker") ground.push(svg("rect", { ...whole, fill: "url(#checker)", mask: "url(#outside)" }));
-  outlines.replaceChildren(...ground, ...found.map(drawn));
+  const before = state.before && state.mode === "review" ? foundOn(state.shown) : [];
+  outlines.replaceChildren(...ground, ...found.map(drawn), ...before.map(drawnBefore));
 }
 
 /** @param {ReturnType<typeof shapes>[number]} each */
@@ -307,6 +308,12 @@ function drawn(each) {
     svg("path", { ...path, stroke: each.colour, "stroke-dasharray": each.dashes || null, fill: each.colour, "fill-opacity": each.faint ? 0 : state.opacity }));
   if (state.labels) group.append(label(each));
   return group;
+}
+
+/** @param {string} path As the model found it. */
+function drawnBefore(path) {
+  const line = { d: path, "vector-effect": "non-scaling-stroke" };
+  return svg("g", { class: "mark before" }, svg("path", { ...line, class: "halo" }), svg("path", { ...line, stroke: "#fff", "stroke-width": 1.5, "stroke-dasharray": "2 3", fill: "none" }));
 }
 
 /** @param {ReturnType<typeof shapes>[number]} each */

@@ -26,6 +26,8 @@ export const state = {
   /** @type {Marked|null} */ correction: null,
   opacity: 0.3,
   labels: true,
+  /** Whether outlines are shown as the model found them, too. */
+  before: false,
   look: "picture",
 };
 
