@@ -60,6 +60,7 @@ def page_app(project: Project) -> Starlette:
         "work": lambda: _work(project),
         "results": project.results_now,
         "outputs": lambda: {"outputs": exports.outputs()},
+        "sound": lambda: {"start": project.sound.made()[1]},
         "files": lambda: {"outputs": exports.files(project.results.folder)},
     }
     routes = [
@@ -70,6 +71,7 @@ def page_app(project: Project) -> Starlette:
         Route("/api/found/{start:int}/{stop:int}", _range(lambda: project.results.found)),
         Route("/frames/{index:int}/near.jpg", _picture(project)),
         Route("/frames/{index:int}/{scale:int}.jpg", _picture(project)),
+        Route("/sound.m4a", _sound(project)),
         Route("/files/{name:path}", _file(project)),
         Route("/", _static),
         Route("/{name}", _static),
@@ -180,6 +182,20 @@ def _picture(project: Project) -> Endpoint:
             return Response(status_code=_GONE)
         headers = {"x-frame-seconds": repr(made.seconds), "x-frame-index": str(made.index)}
         return Response(made.jpeg, media_type="image/jpeg", headers=headers)
+
+    return endpoint
+
+
+def _sound(project: Project) -> Endpoint:
+    async def endpoint(_: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+        from starlette.responses import FileResponse
+
+        try:
+            path, _start = await run_in_threadpool(project.sound.made)
+        except UsageError as error:
+            return _refused(error, _NOT_FOUND)
+        return FileResponse(path, media_type="audio/mp4")
 
     return endpoint
 

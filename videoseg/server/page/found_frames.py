@@ -1,4 +1,4 @@
-"""What the model found on each frame of a run, before it was steadied; read once it is asked for."""
+"""What the model found on each frame of a run, before it was steadied; read when asked for."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from videoseg.server.page import exports, marks
 from videoseg.server.page.asking import Asker, check_stays_here
 from videoseg.server.page.frames import FrameService
 from videoseg.server.page.results import Results
+from videoseg.server.page.sound import Sound
 from videoseg.server.page.work import Work, Worker
 from videoseg.system.addresses import without_secrets
 from videoseg.types import Prompt
@@ -62,6 +63,7 @@ class Project(AbstractContextManager["Project"]):
                     "save it to a file, or play it with `videoseg replay`"
                 )
             self.frames = ends.enter_context(FrameService(opened))
+            self.sound = ends.enter_context(Sound(location))
             self.asker = ends.enter_context(Asker(config, opened.first))
             if shows_run:
                 self.load_results()
@@ -127,6 +129,7 @@ class Project(AbstractContextManager["Project"]):
             "start": float(info.start_pts * info.time_base),
             "model": {"name": card.name, "kinds": sorted(card.kinds), "summary": card.summary},
             "prompts": marks.as_entries(prompts),
+            "has_sound": self.sound.is_there,
             "has_run": shown is not None,
             "finished_before": (self.out / MANIFEST).exists(),
         }

@@ -4,6 +4,7 @@
 import { picture } from "./api.js";
 import { say } from "./dom.js";
 import { dropComing, howManyCome, isDropped, isHere, load } from "./pictures.js";
+import { beginSound, endSound, heard } from "./sound.js";
 import { change, state } from "./state.js";
 
 /** @typedef {import("./api.js").Picture} Picture */
@@ -120,13 +121,16 @@ async function play() {
   let begun = performance.now() / 1000;
   let from = state.seconds;
   let ready = state.shown;
+  const now = () => heard() ?? from + performance.now() / 1000 - begun;
+  beginSound(from);
   while (state.playing && state.shown < state.count - 1) {
     const before = state.shown;
     if (before !== ready) { // somebody has gone elsewhere
       begun = performance.now() / 1000;
       from = state.seconds;
+      beginSound(from);
     }
-    const late = performance.now() / 1000 - begun - (state.seconds - from);
+    const late = now() - state.seconds;
     const step = Math.max(1, Math.min(8, Math.floor(late * rate)));
     const next = Math.min(state.count - 1, before + step);
     for (let each = next + 1; each <= Math.min(next + AHEAD, state.count - 1); each += 1) {
@@ -140,10 +144,10 @@ async function play() {
       if (isDropped(error)) continue;
       break;
     }
-    const wait = begun + (got.seconds - from) - performance.now() / 1000;
+    const wait = got.seconds - now();
     if (wait > 0.002) await new Promise((done) => window.setTimeout(done, wait * 1000));
     else if (wait < -1) begun -= wait; // no use in hurrying after a long pause
-    if (!state.playing) return;
+    if (!state.playing) return endSound();
     if (state.shown !== before || state.index !== before) {
       ready = -1;
       await new Promise((done) => window.setTimeout(done, 30));
@@ -152,6 +156,7 @@ async function play() {
     ready = next;
     await put(got, scale, { index: next });
   }
+  endSound();
   change({ playing: false });
 }
 

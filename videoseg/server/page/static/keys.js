@@ -11,7 +11,7 @@ import { edit } from "./results.js";
 import { removeChosen, splitHere, toggleOnly } from "./reviewing.js";
 import { fit, markAtCursor, moveCursor, zoom } from "./stage.js";
 import { change, state } from "./state.js";
-import { goToDoubt } from "./timeline.js";
+import { goToDoubt, toggleSound } from "./timeline.js";
 
 /** @type {[string, string][]} */
 const HELP = [
@@ -23,7 +23,7 @@ const HELP = [
   ["V", "choose a track"], ["+ − 0", "larger, smaller, whole picture"], ["Backspace", "remove the last mark"],
   ["A", "another object"], ["F", "find by name"], ["R", "run"], ["M", "mark or review"],
   ["N Shift + N", "next, previous doubtful place"], ["C", "correct the chosen track"], ["S", "split the track here"],
-  ["O", "only this track"], ["Delete", "delete the track"], ["L", "labels"], ["B", "as the model found it"], ["E", "export"],
+  ["O", "only this track"], ["Delete", "delete the track"], ["L", "labels"], ["U", "sound"], ["B", "as the model found it"], ["E", "export"],
   ["Ctrl + Z", "undo"], ["Ctrl + Shift + Z", "redo"], ["Esc", "leave"], ["?", "this list"],
 ];
 
@@ -62,6 +62,7 @@ const KEYS = {
   o: () => { if (state.mode === "review") toggleOnly(); },
   Delete: () => { if (state.mode === "review") removeChosen(); },
   l: () => byId("labels")?.click(),
+  u: () => toggleSound(),
   b: () => { if (state.mode === "review") byId("before")?.click(); },
   e: () => void openExport(),
   "?": () => showHelp(),

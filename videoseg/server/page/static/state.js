@@ -13,6 +13,7 @@ export const state = {
   seconds: 0,
   count: 1,
   playing: false,
+  muted: false,
   /** Somebody looks for a place; what is shown is near to what is wanted. */
   scrubbing: false,
   tool: "point",

@@ -4,6 +4,7 @@ import { clockText, scrub, show, togglePlay } from "./clock.js";
 import { colourOf } from "./colours.js";
 import { byId, el, icon, svg } from "./dom.js";
 import { nextDoubt } from "./results.js";
+import { beginSound, endSound, hasSound } from "./sound.js";
 import { change, state, watch } from "./state.js";
 
 const ROW = 18;
@@ -22,6 +23,9 @@ export function buildTime() {
     oninput: () => { change({ playing: false }); scrub(Number(slider.value)); },
     onchange: () => show(Number(slider.value)) });
   const play = el("button", { id: "play", class: "round", "aria-label": "Play", title: "Play (Space)", onclick: togglePlay });
+  const sound = el("button", { id: "sound", class: "quiet", title: "Sound (U)", "aria-label": "Sound", "aria-pressed": "true", onclick: toggleSound }, icon("M3 8v4h3l4 4V4L6 8zM13 7a4 4 0 010 6M15 4.5a8 8 0 010 11"));
+  sound.hidden = !hasSound();
+  watch(["muted"], () => sound.setAttribute("aria-pressed", String(!state.muted)));
   byId("transport").replaceChildren(
     el("button", { class: "quiet", "aria-label": "First frame", title: "First frame (Home)", onclick: () => show(0) }, icon("M5 4v12M16 4l-8 6 8 6z")),
     el("button", { class: "quiet", "aria-label": "One frame back", title: "One frame back (←)", onclick: step(-1) }, icon("M13 4l-8 6 8 6z")),
@@ -29,6 +33,7 @@ export function buildTime() {
     el("button", { class: "quiet", "aria-label": "One frame on", title: "One frame on (→)", onclick: step(1) }, icon("M7 4l8 6-8 6z")),
     el("span", { id: "time", class: "time" }),
     slider,
+    sound,
     el("span", { id: "frame-number", class: "time" }),
     el("button", { id: "next-doubt", class: "quiet", title: "Next place to look at (N)", onclick: () => goToDoubt(1) }, "Next doubtful"),
     el("span", { id: "place", class: "place" }),
@@ -48,6 +53,13 @@ export function buildTime() {
   watch(["results", "mode", "count", "objects", "track", "active"], drawTimeline);
   change({ playing: false });
   drawNow();
+}
+
+/** Sound on or off. */
+export function toggleSound() {
+  change({ muted: !state.muted });
+  if (state.muted) endSound();
+  else if (state.playing) beginSound(state.seconds);
 }
 
 /** @param {1|-1} direction */
