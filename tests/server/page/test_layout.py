@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 need_web()
 pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-SIZES = {
+SIZES: dict[str, dict[str, Any]] = {
     "laptop": {"viewport": {"width": 1280, "height": 720}},
     "tablet": {"viewport": {"width": 1024, "height": 768}, "has_touch": True},
     "upright": {"viewport": {"width": 820, "height": 1180}, "has_touch": True},
@@ -60,7 +60,7 @@ PALE = """() => {
 def test_everything_is_there_and_can_be_read(
     browser: Browser, reviewed: Project, size: str, scheme: str
 ) -> None:
-    how: dict[str, Any] = {**SIZES[size], "color_scheme": scheme}
+    how = {**SIZES[size], "color_scheme": scheme}
     with shown(browser, reviewed, **how) as page:
         wait_for_labels(page, ["red 1", "blue 2"])
         page.click("#panel .objects >> text=red 1")

@@ -25,9 +25,8 @@ def outputs() -> list[dict[str, Any]]:
                 {"name": key, "path": f"{kind}.{name}.{key}", **_plain(each)}
                 for key, each in table["properties"].items()
             ]
-            found.append(
-                {"name": name, "summary": table.get("description", ""), "settings": settings}
-            )
+            summary = table.get("description", "").replace("``", "")
+            found.append({"name": name, "summary": summary, "settings": settings})
     return sorted(found, key=lambda each: str(each["name"]))
 
 

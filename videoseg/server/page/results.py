@@ -41,10 +41,9 @@ class Results(AbstractContextManager["Results"]):
         tables = {k: table for k, table in self.manifest["settings"].items() if k == "outlines"}
         self._outlines = load(recorded=tables).outlines
         self.run: RunFolder = run_of(folder, self.manifest, self.edits, self._outlines)
-        self._takes_over = before is not None and before.frames.is_of(self.run)
-        self.frames = (
-            before.frames if before is not None and self._takes_over else TrackedFrames(self.run)
-        )
+        kept = None if before is None or not before.frames.is_of(self.run) else before.frames
+        self._takes_over = kept is not None
+        self.frames: TrackedFrames = kept or TrackedFrames(self.run)
         self._operations = self.edits.active()
         self._bars: tuple[int, bool, dict[int, Bar]] | None = None
 
