@@ -132,6 +132,7 @@ def test_phrases_that_come_down_to_the_same(one: str, other: str, same: bool) ->
     ("phrase", "noun", "colour", "picks"),
     [
         ("red cup", "cup", "red", ()),
+        ("red wine glass", "wine glass", "red", ()),
         ("orange cup", "cup", "orange", ()),
         ("leftmost cup", "cup", None, (Pick("left"),)),
         ("the cup on the left", "cup", None, (Pick("left"),)),

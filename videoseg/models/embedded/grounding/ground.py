@@ -23,6 +23,7 @@ from videoseg.models.embedded.grounding.kinds import (
     noun_kind,
     presence,
 )
+from videoseg.models.embedded.grounding.presupposed import alike, taken_for_granted
 from videoseg.models.embedded.grounding.relations import fitted, related, touch
 from videoseg.models.embedded.grounding.selection import by_rank, of_size, without_false_alarms
 from videoseg.models.embedded.grounding.similarity import CellSimilarity
@@ -49,6 +50,8 @@ _DOUBTED_BOX = 1.67
 """Log-odds below which things are doubtful, and leave room for a heap: a score of 0.4."""
 _LESS_EVIDENT = 4.0
 """Doubtful things have evidence within this many log-odds of that for the surest one."""
+_MOST_OUTLINED = 8
+"""So many things, the surest ones, are outlined to look at their colours."""
 _FILLING_BOX = 0.65
 """A box of this share of the frame says little of where the thing ends."""
 _LARGE_BOX = 0.05
@@ -69,7 +72,6 @@ class GroundedThing:
 
     Attributes:
         cells: bool (rows, columns) over the whole frame, where it was found.
-        evidence: Log-odds over the whole frame for this thing against everything else.
         evidence: Log-odds over the whole frame for this thing against everything else; None where
             the detector found it.
         presence: Probability that it is what the phrase names.
@@ -158,15 +160,16 @@ class _Scene:
     vocabulary: Vocabulary
     least: float
 
-    def find(self, things: Things, *, outlined: bool = False) -> tuple[list[GroundedThing], float]:
+    def find(self, things: Things, *, partner: bool = False) -> tuple[list[GroundedThing], float]:
         """Things of one kind, and the probability that the frame shows any.
 
-        ``outlined`` asks for the cells of what is seen itself instead of those of its box.
+        A ``partner`` is what others are told by: it is taken for granted, and its cells are those
+        of what is seen itself instead of those of its box.
         """
-        group = self._seen(things, outlined or bool(things.related)) or self._evident(things)
+        group = self._seen(things, partner) or self._evident(things)
         kept, likely = group.kept, group.likely
-        for relation, partner in things.related:
-            others, chance = self.find(partner, outlined=True)
+        for relation, other in things.related:
+            others, chance = self.find(other, partner=True)
             likely = min(likely, chance)
             kept = [i for i in kept if any(related(i.cells, relation, o.cells) for o in others)]
         kept = of_size(kept, things)
@@ -174,7 +177,7 @@ class _Scene:
             kept = by_rank(kept, pick)
         return [group.thing(item) for item in kept[: things.count]], likely
 
-    def _seen(self, things: Things, outlined: bool) -> _Group | None:
+    def _seen(self, things: Things, partner: bool) -> _Group | None:
         """What the detector sees of them; None where only evidence can say."""
         if things.noun is None:
             return None
@@ -182,16 +185,13 @@ class _Scene:
         every = self.objects.things(detector_names(target, self.vocabulary))
         if every and not target.heads:
             every = self._of_kind(every, target)
-        if things.colour is not None:
-            every = self._seen_coloured(every, things.colour)
-        every = [item for item in every if presence((1.0, 0.0), item.strength) >= self.least]
-        if not every:
+        granted = partner or things.told_apart
+        kept = self._granted(every, things) if granted else self._asked(every, target)
+        if not kept:
             return None
-        kept = every[:1] + [item for item in every[1:] if item.strength >= _ONE_OF_SEVERAL]
-        kept = self._without_doubtful(kept, target)
         if target.heads and (group := self._evidence_instead(things, kept)):
             return group
-        if outlined:
+        if partner or things.related:
             kept = [self.objects.outlined(item) for item in kept]
         if knows_all(target, self.vocabulary):
             return _Group(kept, kept)
@@ -199,6 +199,33 @@ class _Scene:
         seen = np.logical_or.reduce([item.cells for item in kept])
         more.kept[:] = [i for i in more.kept if seen[i.cells].mean() < _SEEN_SHARE]
         return _Group([*kept, *more.every], [*kept, *more.kept], more.evidence)
+
+    def _asked(self, every: list[Region], target: Target) -> list[Region]:
+        """Those of the boxes that a bare name means."""
+        every = [item for item in every if self._counts(item)]
+        kept = every[:1] + [item for item in every[1:] if item.strength >= _ONE_OF_SEVERAL]
+        return self._without_doubtful(kept, target)
+
+    def _granted(self, every: list[Region], things: Things) -> list[Region]:
+        """Those of the boxes that may be meant where the kind is taken for granted."""
+        assert things.noun is not None  # noqa: S101
+        if not every:
+            return []
+        kind = noun_kind(self.maps(), things.noun.target, self.vocabulary).kind
+        alone = {item.box: item.strength for item in every}
+        every = taken_for_granted(every, kind)
+        if things.colour is not None:
+            every = self._coloured(every, things.colour)
+        every = [item for item in every if self._counts(item)]
+        looks = CellSimilarity(self.maps()["stride16"], kind)
+        return every[:1] + [
+            item
+            for item in every[1:]
+            if alone[item.box] >= _ONE_OF_SEVERAL or alike(item, every[0], looks)
+        ]
+
+    def _counts(self, item: Region) -> bool:
+        return presence((1.0, 0.0), item.strength) >= self.least
 
     def _of_kind(self, every: list[Region], target: Target) -> list[Region]:
         """Things of a class, no surer than that they are the kind of it that is asked for."""
@@ -210,11 +237,11 @@ class _Scene:
             found.append(replace(item, strength=min(item.strength, odds)))
         return sorted(found, key=lambda item: -item.strength)
 
-    def _seen_coloured(self, every: list[Region], colour: str) -> list[Region]:
+    def _coloured(self, every: list[Region], colour: str) -> list[Region]:
         """Those of the things that have a colour, and the surer for it."""
         surer = [replace(item, strength=item.strength + _COLOUR_BONUS) for item in every]
-        surer = [item for item in surer if presence((1.0, 0.0), item.strength) >= self.least]
-        outlined = [self.objects.outlined(item) for item in surer]
+        counting = [item for item in surer if self._counts(item)][:_MOST_OUTLINED]
+        outlined = [self.objects.outlined(item) for item in counting]
         if not outlined:
             return []
         odds = colour_map(self.image, outlined[0].cells.shape, colour)
@@ -225,8 +252,8 @@ class _Scene:
 
         Evidence counts where it is not in the surest one's box.
         """
-        first = kept[0]
-        if all(item.strength >= _DOUBTED_BOX for item in kept[1:]):
+        first = kept[0] if kept else None
+        if first is None or all(item.strength >= _DOUBTED_BOX for item in kept[1:]):
             return kept
         kind = noun_kind(self.maps(), target, self.vocabulary).kind
         least = strength(kind, first.cells) - _LESS_EVIDENT

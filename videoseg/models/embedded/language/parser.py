@@ -79,6 +79,11 @@ class Things:
     related: tuple[tuple[Relation, Things], ...] = ()
     unjudged: tuple[str, ...] = ()
 
+    @property
+    def told_apart(self) -> bool:
+        """Whether they are told apart from others of their kind, which is taken for granted."""
+        return bool(self.picks or self.colour or self.size or self.related)
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -236,11 +241,18 @@ def _noun(reader: _TokenReader) -> tuple[int, Noun | None]:
     """The longest noun that comes next and its number of tokens, or 0 and None."""
     for number in range(min(MAX_NOUN_WORDS, reader.left), 0, -1):
         words = reader.ahead(number)
-        if not set(words) & (CONJUNCTIONS | STOP_WORDS):
+        if not set(words) & (CONJUNCTIONS | STOP_WORDS) and not _divides_noun(reader, number):
             noun = reader.vocabulary.find(words)
             if noun is not None:
                 return number, noun
     return 0, None
+
+
+def _divides_noun(reader: _TokenReader, number: int) -> bool:
+    """Whether a noun of so many tokens would take the first word of another: "red wine" glass."""
+    if number == 1 or reader.word not in MODIFIERS:
+        return False
+    return reader.vocabulary.find(reader.ahead(number + 1)[1:]) is not None and number < reader.left
 
 
 def _describes(reader: _TokenReader, named: bool) -> bool:
