@@ -69,7 +69,10 @@ class FrameView:
         """What the detector sees."""
         height, width = fitted_size(self._image, self._side)
         grid = (height // _STRIDE, width // _STRIDE)
-        return FrameObjects(self._image, grid, self._networks.detector, self._outline)
+        networks = self._networks
+        return FrameObjects(
+            self._image, grid, networks.detector, lambda: networks.backbone, self._outline
+        )
 
     @functools.cached_property
     def _near(self) -> Maps:

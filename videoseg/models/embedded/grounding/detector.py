@@ -161,10 +161,21 @@ def _cells() -> tuple[FloatMap, FloatMap]:
     return np.concatenate(middles), np.concatenate(strides)
 
 
+def overlaps(box: FloatMap, others: FloatMap) -> FloatMap:
+    """IoU of a box (4,) with each of others (n, 4)."""
+    shared, area, areas = _shared(box, others)
+    return np.asarray(shared / np.maximum(area + areas - shared, 1e-6), dtype=np.float32)
+
+
 def _same(box: FloatMap, others: FloatMap) -> npt.NDArray[np.bool_]:
     """Which of others (n, 4) show the same thing as a box (4,)."""
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=1)
-    area, areas = np.prod(box[2:] - box[:2]), np.prod(others[:, 2:] - others[:, :2], axis=1)
+    shared, area, areas = _shared(box, others)
     overlapping = shared > _SAME * (area + areas - shared)
     return np.asarray(overlapping | (shared > _WITHIN * np.minimum(area, areas)))
+
+
+def _shared(box: FloatMap, others: FloatMap) -> tuple[FloatMap, FloatMap, FloatMap]:
+    """Areas that a box (4,) shares with others (n, 4), its own area, and theirs."""
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    return shared, np.prod(box[2:] - box[:2]), np.prod(others[:, 2:] - others[:, :2], axis=1)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
+from videoseg.geometry.arrays import FloatMap
 from videoseg.geometry.masks import to_bitmap
+from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.grounding.candidates import Region
-from videoseg.models.embedded.grounding.detector import NAMES, DetectedBox, DetectedBoxes, Detector
+from videoseg.models.embedded.grounding.closer_look import CloserThing, look_closer
+from videoseg.models.embedded.grounding.detector import NAMES, DetectedBoxes, Detector
+from videoseg.models.embedded.grounding.evidence import strength
 from videoseg.models.embedded.language.vocabulary import Target, Vocabulary
 from videoseg.types import Mask, RgbImage
 
@@ -31,6 +36,7 @@ class FrameObjects:
         image: RgbImage,
         grid: tuple[int, int],
         detector: Detector,
+        backbone: Callable[[], Backbone],
         outline: Callable[[FrameBox], Mask | None],
     ) -> None:
         """Remember where to look; nothing is run yet.
@@ -39,11 +45,11 @@ class FrameObjects:
             image: uint8 (H, W, 3).
             grid: Rows and columns of cells over the frame.
             detector: Finds the boxes.
+            backbone: Gives the network for phrases, which classifies what is looked at closer.
             outline: Gives the mask of the thing in a box of that image.
         """
         self._image, self._grid = image, grid
-        self._detector, self._outline = detector, outline
-        self._detections: DetectedBoxes | None = None
+        self._detector, self._backbone, self._outline = detector, backbone, outline
         self._masks: dict[FrameBox, Mask | None] = {}
 
     def things(self, names: tuple[int, ...]) -> list[Region]:
@@ -51,10 +57,31 @@ class FrameObjects:
 
         Their strength is the log-odds of their presence.
         """
-        if self._detections is None:
-            self._detections = self._detector.detect(self._image)
         boxes = self._detections.of(names) if names else []
-        return [self._region(each) for each in boxes]
+        gain, bias = _PRESENCE
+        return [
+            self._region(each.box, gain * float(np.log(each.score / (1 - each.score))) + bias)
+            for each in boxes
+        ]
+
+    def looked_at_closer(
+        self, names: tuple[int, ...], imagenet: tuple[int, ...], kind: FloatMap
+    ) -> list[Region]:
+        """Things that a closer look takes for some of these classes, the surest first.
+
+        Args:
+            names: Classes of the detector.
+            imagenet: Classes of the classifier.
+            kind: Evidence for them, log-odds (rows, columns).
+        """
+        if not names:
+            return []
+        found = []
+        for thing in self._closer:
+            region = self._region(thing.box, 0.0)
+            odds = thing.odds(names, imagenet, strength(kind, region.cells))
+            found.append(Region(region.cells, odds, region.box))
+        return sorted(found, key=lambda item: -item.strength)
 
     def mask(self, region: Region) -> Mask | None:
         """The outline of a thing that has a box."""
@@ -77,16 +104,22 @@ class FrameObjects:
         least = min(_COVERED, float(covered.max()))
         return Region(np.asarray(covered >= least, dtype=np.bool_), region.strength, region.box)
 
-    def _region(self, found: DetectedBox) -> Region:
+    @cached_property
+    def _detections(self) -> DetectedBoxes:
+        return self._detector.detect(self._image)
+
+    @cached_property
+    def _closer(self) -> list[CloserThing]:
+        return look_closer(self._image, self._detections, self._detector, self._backbone())
+
+    def _region(self, found: FrameBox, odds: float) -> Region:
         height, width = self._image.shape[:2]
-        box = tuple(np.array(found.box) / (width, height, width, height))
+        box = tuple(np.array(found) / (width, height, width, height))
         rows, columns = self._grid
         cells = np.zeros((rows, columns), dtype=np.bool_)
         x1, y1, x2, y2 = box * np.array((columns, rows, columns, rows))
         left, top = min(int(x1), columns - 1), min(int(y1), rows - 1)
         cells[top : max(round(y2), top + 1), left : max(round(x2), left + 1)] = True
-        gain, bias = _PRESENCE
-        odds = gain * float(np.log(found.score / (1 - found.score))) + bias
         return Region(cells, odds, (box[0], box[1], box[2], box[3]))
 
 
@@ -95,6 +128,12 @@ def detector_names(target: Target, vocabulary: Vocabulary) -> tuple[int, ...]:
     heads = target.heads or (() if target.within is None else (target.within,))
     names = [vocabulary.classes[head] for head in heads]
     return tuple(NAMES.index(name) for name in names if name in NAMES)
+
+
+def imagenet_classes(target: Target, vocabulary: Vocabulary) -> tuple[int, ...]:
+    """The classifier's classes that a noun stands for, or that are kinds of it."""
+    kinds = (index for head in target.heads for index in vocabulary.groups[head])
+    return (*target.imagenet, *kinds)
 
 
 def knows_all(target: Target, vocabulary: Vocabulary) -> bool:

@@ -14,6 +14,7 @@ from videoseg.models.embedded.grounding.evidence import Maps, object_evidence, s
 from videoseg.models.embedded.grounding.frame_objects import (
     FrameObjects,
     detector_names,
+    imagenet_classes,
     knows_all,
 )
 from videoseg.models.embedded.grounding.kinds import (
@@ -52,6 +53,8 @@ _LESS_EVIDENT = 4.0
 """Doubtful things have evidence within this many log-odds of that for the surest one."""
 _MOST_OUTLINED = 8
 """So many things, the surest ones, are outlined to look at their colours."""
+_CLOSER_WITHIN = 3.0
+"""Things count within this many log-odds of the surest one that a closer look finds."""
 _FILLING_BOX = 0.65
 """A box of this share of the frame says little of where the thing ends."""
 _LARGE_BOX = 0.05
@@ -189,7 +192,7 @@ class _Scene:
         kept = self._granted(every, things) if granted else self._asked(every, target)
         if not kept:
             return None
-        if target.heads and (group := self._evidence_instead(things, kept)):
+        if group := self._evidence_instead(things, kept):
             return group
         if partner or things.related:
             kept = [self.objects.outlined(item) for item in kept]
@@ -209,20 +212,35 @@ class _Scene:
     def _granted(self, every: list[Region], things: Things) -> list[Region]:
         """Those of the boxes that may be meant where the kind is taken for granted."""
         assert things.noun is not None  # noqa: S101
-        if not every:
-            return []
         kind = noun_kind(self.maps(), things.noun.target, self.vocabulary).kind
         alone = {item.box: item.strength for item in every}
         every = taken_for_granted(every, kind)
         if things.colour is not None:
             every = self._coloured(every, things.colour)
         every = [item for item in every if self._counts(item)]
+        if not every:
+            return self._looked_at_closer(things, kind)
         looks = CellSimilarity(self.maps()["stride16"], kind)
         return every[:1] + [
             item
             for item in every[1:]
             if alone[item.box] >= _ONE_OF_SEVERAL or alike(item, every[0], looks)
         ]
+
+    def _looked_at_closer(self, things: Things, kind: FloatMap) -> list[Region]:
+        """What a closer look finds where nothing is found at first sight."""
+        assert things.noun is not None  # noqa: S101
+        target = things.noun.target
+        if not target.heads:
+            return []  # which kind of dog it is was asked of the dogs
+        names = detector_names(target, self.vocabulary)
+        kinds = imagenet_classes(target, self.vocabulary)
+        every = self.objects.looked_at_closer(names, kinds, kind)
+        if things.colour is not None:
+            every = self._coloured(every, things.colour)
+        if not every or not self._counts(every[0]):
+            return []
+        return [item for item in every if item.strength >= every[0].strength - _CLOSER_WITHIN]
 
     def _counts(self, item: Region) -> bool:
         return presence((1.0, 0.0), item.strength) >= self.least
@@ -269,7 +287,8 @@ class _Scene:
     def _evidence_instead(self, things: Things, kept: Sequence[Region]) -> _Group | None:
         """Sure evidence of what fills the frame, and where boxes are unsure.
 
-        Of those it decides about heaps, and where the two contradict each other.
+        Of those it decides about heaps, about one large thing, whose end it knows better than an
+        unsure box, and where the two contradict each other.
         """
         largest = max(item.area / item.cells.size for item in kept)
         if kept[0].strength >= _SURE_BOX and largest < _FILLING_BOX:
@@ -286,6 +305,8 @@ class _Scene:
                 return group
         if largest < _LARGE_BOX:
             return None
+        if len(kept) == 1:
+            return group
         outlines = np.logical_or.reduce([self.objects.outlined(item).cells for item in kept])
         evident = np.logical_or.reduce([item.cells for item in group.kept])
         agreement = (outlines & evident).sum() / (outlines | evident).sum()
