@@ -29,6 +29,7 @@ from videoseg.jobs.ranges import (
     why_here,
     why_serial,
 )
+from videoseg.jobs.several_found import SeveralFound
 from videoseg.pipeline import Tally
 from videoseg.protocols import Resumable, Stage, TwoPassTracker
 from videoseg.runlog.checkpoint import Notes
@@ -133,11 +134,14 @@ def run(
         )
 
         def keep(frame: Frame, detections: Detections | None) -> None:
+            if detections is not None:
+                parts.session.note(several.look(detections))
             if log.append_answer(frame, detections):
                 notes.note(plan, log.answers, memory)
                 if kept is not None:
                     kept.keep(staging.notes)
 
+        several = SeveralFound(parts.questions.prompts, hasattr(parts.session.model, "pick"))
         left = RunFolder(staging.folder / "run", notes.answers).detections()
         limited = Budget(Replayed(islice(left, known), stage, state))
         steps = follow(parts, Checked(limited, watch.check), keep, edits=edits)

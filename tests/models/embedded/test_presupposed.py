@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from videoseg.models.embedded.grounding.candidates import Region
-from videoseg.models.embedded.grounding.presupposed import alike, taken_for_granted
+from videoseg.models.embedded.grounding.presupposed import alike, with_evidence
 from videoseg.models.embedded.grounding.similarity import CellSimilarity
 from videoseg.models.embedded.language.parser import parse
 from videoseg.models.embedded.language.vocabulary import vocabulary
@@ -22,7 +22,7 @@ def _boxed(place: int, strength: float) -> Region:
 def test_evidence_in_a_box_speaks_for_it() -> None:
     kind = np.zeros((6, 18), dtype=np.float32)
     kind[:, :6], kind[:, 6:12], kind[:, 12:] = -4.0, 2.0, -50.0
-    found = taken_for_granted([_boxed(place, -2.0) for place in range(3)], kind)
+    found = with_evidence([_boxed(place, -2.0) for place in range(3)], kind, 4.0)
     assert [item.box[0] for item in found if item.box] == [1 / 3, 0.0, 2 / 3]
     assert [item.strength for item in found] == pytest.approx([3.0, 0.0, -1.0])
 

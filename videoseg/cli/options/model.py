@@ -9,6 +9,7 @@ import typer
 
 from videoseg.cli import _completion
 from videoseg.cli.options.settings import RunOptions
+from videoseg.errors import UsageError
 
 Model: TypeAlias = Annotated[
     str | None,
@@ -60,6 +61,15 @@ class ModelOptions(RunOptions):
     ] = False
     offline: Offline = False
 
+    pick: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHICH",
+            help="Of several things that fit a phrase: largest, smallest, left, right, top, bottom,"
+            " or a number from the left; of what a click may mean: part or whole (embedded model).",
+        ),
+    ] = None
+
     def flags(self) -> dict[str, Any]:
         """The model, and how it runs."""
         return {
@@ -70,3 +80,14 @@ class ModelOptions(RunOptions):
             "compile": self.compiled,
             "offline": self.offline,
         }
+
+    def assignments(self) -> list[str]:
+        """Which of several is meant, a setting of the embedded model."""
+        if not self.pick:
+            return []
+        if self.model not in (None, "embedded"):
+            raise UsageError(
+                f"--pick is for --model embedded, not {self.model}; name a place in the phrase, or "
+                "mark the object with --box or --point"
+            )
+        return [f"models.embedded.pick={self.pick}"]

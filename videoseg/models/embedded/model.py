@@ -18,6 +18,7 @@ from videoseg.models.embedded.grounding.ground import GroundedThing, ground
 from videoseg.models.embedded.language.parser import Query, meaning, parse
 from videoseg.models.embedded.language.vocabulary import vocabulary
 from videoseg.models.embedded.memory.tracker import Memory
+from videoseg.models.embedded.pick import Choice, picked
 from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
 from videoseg.models.embedded.promptable.stuff_mask import ScoredMask, stuff_mask
 from videoseg.protocols import VideoSegmenter
@@ -70,6 +71,23 @@ class Embedded:
     present: Annotated[
         float, Doc("Presence from which a phrase counts as found, 0 to 1"), Ge(0), Le(1)
     ] = 0.5
+    pick: Annotated[
+        Choice,
+        Doc(
+            "Which of several things that fit a phrase is meant: all, largest, smallest, left, "
+            "right, top, bottom, or a number from the left, 1 to 6; what clicks mean: part or "
+            "whole of what they most likely do"
+        ),
+    ] = "all"
+    redetect: Annotated[
+        int,
+        Doc(
+            "Frames from one search for phrases to the next, 1 to 1000; what was found is followed "
+            "in between"
+        ),
+        Ge(1),
+        Le(1000),
+    ] = 1
     threads: Annotated[
         int, Doc("CPU threads of the network, 0 = as OMP_NUM_THREADS says, or one per core"), Ge(0)
     ] = 0
@@ -134,6 +152,11 @@ class Embedded:
         """A memory that follows objects through one stream (``protocols.Follows``)."""
         return Memory(self.threads)
 
+    @property
+    def keyframe_every(self) -> int:
+        """Frames from one search for phrases to the next (``protocols.Keyframed``)."""
+        return self.redetect
+
     def close(self) -> None:
         """Let go of the network."""
         self._loaded = None
@@ -185,7 +208,8 @@ class Embedded:
         if prompt.cues:
             return self._by_hand(frame, prompt, found, fine=fine), presence
         shown = [(self._mask(frame, view, item), item.presence) for item in found]
-        return [ScoredMask(mask, score) for mask, score in shown if mask is not None], presence
+        masked = [ScoredMask(mask, score) for mask, score in shown if mask is not None]
+        return picked(masked, self.pick), presence
 
     def _grounded(
         self, frame: Frame, maps: Callable[[], Maps], view: FrameView, query: Query
@@ -225,7 +249,10 @@ class Embedded:
             x1, y1, x2, y2 = meant.seen.box_in(frame.width, frame.height)
             boxes = (*boxes, (x1, y1, x2, y2, True))
         object_prompts = ObjectPrompts(frame.width, frame.height, evidence, points, boxes, prior)
-        result = self._networks().promptable.segment(frame.image, object_prompts, fine=fine)
+        extent = self.pick if self.pick in ("part", "whole") else None
+        result = self._networks().promptable.segment(
+            frame.image, object_prompts, fine=fine, extent=extent
+        )
         return [] if result is None else [result]
 
 

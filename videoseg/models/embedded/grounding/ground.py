@@ -24,7 +24,12 @@ from videoseg.models.embedded.grounding.kinds import (
     noun_kind,
     presence,
 )
-from videoseg.models.embedded.grounding.presupposed import alike, taken_for_granted
+from videoseg.models.embedded.grounding.presupposed import (
+    BACKED,
+    TAKEN_FOR_GRANTED,
+    alike,
+    with_evidence,
+)
 from videoseg.models.embedded.grounding.relations import fitted, related, touch
 from videoseg.models.embedded.grounding.selection import by_rank, of_size, without_false_alarms
 from videoseg.models.embedded.grounding.similarity import CellSimilarity
@@ -205,8 +210,11 @@ class _Scene:
 
     def _asked(self, every: list[Region], target: Target) -> list[Region]:
         """Those of the boxes that a bare name means."""
-        every = [item for item in every if self._counts(item)]
-        kept = every[:1] + [item for item in every[1:] if item.strength >= _ONE_OF_SEVERAL]
+        sure = [item for item in every if self._counts(item)]
+        if every and not sure:
+            kind = noun_kind(self.maps(), target, self.vocabulary).kind
+            return [i for i in with_evidence(every, kind, BACKED)[:1] if self._counts(i)]
+        kept = sure[:1] + [item for item in sure[1:] if item.strength >= _ONE_OF_SEVERAL]
         return self._without_doubtful(kept, target)
 
     def _granted(self, every: list[Region], things: Things) -> list[Region]:
@@ -214,7 +222,7 @@ class _Scene:
         assert things.noun is not None  # noqa: S101
         kind = noun_kind(self.maps(), things.noun.target, self.vocabulary).kind
         alone = {item.box: item.strength for item in every}
-        every = taken_for_granted(every, kind)
+        every = with_evidence(every, kind, TAKEN_FOR_GRANTED)
         if things.colour is not None:
             every = self._coloured(every, things.colour)
         every = [item for item in every if self._counts(item)]

@@ -1,7 +1,8 @@
-"""Things that a phrase takes for granted: "the second cup from the left" says that there are cups.
+"""Boxes that evidence backs, and what a phrase takes for granted.
 
-What tells one thing from others of its kind, a place, a colour or a relation, also says that the
-kind is there, so that less must speak for it than where a bare name asks whether there is any.
+"The second cup from the left" says that there are cups. What tells one thing from others of its
+kind, a place, a colour or a relation, also says that the kind is there, so that less must speak for
+it than where a bare name asks whether there is any.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ from videoseg.models.embedded.grounding.similarity import CellSimilarity
 # place are right 0.61 times instead of 0.39 on the scenes and 0.42 instead of 0.40 on the
 # photographs, and 6 % of the names that are not there are found where a phrase takes them for
 # granted (2.4 % of bare names).
-_TAKEN_FOR_GRANTED = 4.0
+TAKEN_FOR_GRANTED = 4.0
 """What is taken for granted is so much surer, in log-odds."""
+BACKED = 2.0
+"""So much surer is the surest box of a bare name that evidence backs and that is not sure enough
+alone: it adds 8 of 290 names that are there on training photographs, and 1 % of those that are
+not."""
 _EVIDENCE_WEIGHT = 0.5
 """Weight of the evidence in a box, beside the detector's log-odds."""
 _MAX_EVIDENCE = 6.0
@@ -32,17 +37,18 @@ _ALIKE_WITHIN = 1.0
 """Things that look alike count within this many log-odds of the surest one."""
 
 
-def taken_for_granted(every: Sequence[Region], kind: FloatMap) -> list[Region]:
-    """The detector's boxes for a kind that is said to be there, the surest first.
+def with_evidence(every: Sequence[Region], kind: FloatMap, surer: float) -> list[Region]:
+    """The detector's boxes for a kind with the evidence in them, the surest first.
 
     Args:
         every: The boxes, with the detector's log-odds.
         kind: Evidence for the kind, log-odds (rows, columns).
+        surer: What is added to all, log-odds.
     """
     found = []
     for item in every:
         evidence = min(max(strength(kind, item.cells), -_MAX_EVIDENCE), _MAX_EVIDENCE)
-        odds = item.strength + _EVIDENCE_WEIGHT * evidence + _TAKEN_FOR_GRANTED
+        odds = item.strength + _EVIDENCE_WEIGHT * evidence + surer
         found.append(replace(item, strength=odds))
     return sorted(found, key=lambda item: -item.strength)
 

@@ -9,7 +9,7 @@ with the prompts, which mends much of what it missed.
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +38,15 @@ _AREA_EXPONENT = 0.15
 """How much a larger mask is preferred: who clicks once means the whole rather than a part."""
 _SALIENT_IOU = 0.85
 """IoU from which a mask is that of the one thing that stands out."""
+_SMALLER = 0.7
+"""A part of an object is smaller than this share of it."""
+_WITHIN = 0.85
+"""So much of the smaller of a part and its whole lies in the larger."""
 _MIN_ISLAND = 0.1
 """Pieces smaller than this part of the largest are noise."""
+
+Extent: TypeAlias = Literal["part", "whole"]
+"""What one click means, where it is not what most looks agree on."""
 
 
 class PromptableSegmenter:
@@ -62,6 +69,7 @@ class PromptableSegmenter:
         fine: bool = True,
         second_opinion: bool = True,
         sure: float = 2.0,
+        extent: Extent | None = None,
     ) -> ScoredMask | None:
         """Segment the one object that the prompts mean; None where they leave nothing.
 
@@ -74,6 +82,8 @@ class PromptableSegmenter:
             sure: IoU of what was found with the earlier mask of the prompts from which there is no
                 second look; above 1 = there always is one. Small objects, which the network sees
                 enlarged, get it anyway.
+            extent: Of what clicks may mean, something smaller or larger than what they most
+                likely do; None = that itself, as where there is nothing else.
 
         Raises:
             ValueError: There is no prompt at all.
@@ -81,7 +91,7 @@ class PromptableSegmenter:
         if prompts.window() is None:
             return None
         first = (
-            self._predict_from_clicks(image, prompts)
+            self._predict_from_clicks(image, prompts, extent)
             if prompts.only_clicked
             else self._predict_around(image, prompts)
         )
@@ -131,7 +141,9 @@ class PromptableSegmenter:
                 odds = self._salience.fused(image, odds, box, span)
         return _constrained(odds > 0, box, float(quality[0, 0]), prompts)
 
-    def _predict_from_clicks(self, image: RgbImage, prompts: ObjectPrompts) -> ScoredMask | None:
+    def _predict_from_clicks(
+        self, image: RgbImage, prompts: ObjectPrompts, extent: Extent | None
+    ) -> ScoredMask | None:
         """The answer to clicks alone that the others agree with most, over all crops."""
         crops = _click_crops(prompts)
         logits, quality = self._run(image, prompts, crops, _CROP_SIDE)
@@ -144,7 +156,10 @@ class PromptableSegmenter:
         seen = [one for one in found if one is not None]
         whole = self._salience.salient_object(image, prompts.clicks)
         salient = None if whole is None else _salient_match(seen, whole)
-        return salient or _consensus(seen)
+        likeliest = salient or _consensus(seen)
+        if likeliest is None or extent is None:
+            return likeliest
+        return _consensus(_nested(seen, likeliest, extent)) or likeliest
 
     def _run(
         self, image: RgbImage, prompts: ObjectPrompts, crops: list[Crop], side: int
@@ -212,6 +227,20 @@ def _consensus(found: list[ScoredMask]) -> ScoredMask | None:
         for one in found
     ]
     return found[int(np.argmax(agreement))]
+
+
+def _nested(found: list[ScoredMask], likeliest: ScoredMask, extent: Extent) -> list[ScoredMask]:
+    """Those that are a part of the likeliest one, or a whole that it is a part of."""
+    own = masks.area(likeliest.mask)
+    kept = []
+    for one in found:
+        area = masks.area(one.mask)
+        small, large = (area, own) if extent == "part" else (own, area)
+        iou = masks.iou(one.mask, likeliest.mask)
+        shared = iou * (area + own) / (1 + iou)
+        if small < _SMALLER * large and shared >= _WITHIN * small:
+            kept.append(one)
+    return kept
 
 
 def _frame_mask(
