@@ -14,7 +14,8 @@ from videoseg.errors import PromptError
 from videoseg.geometry import masks
 from videoseg.models.embedded.frame_view import FrameView, Networks
 from videoseg.models.embedded.grounding.evidence import Maps
-from videoseg.models.embedded.grounding.ground import GroundedThing, ground
+from videoseg.models.embedded.grounding.ground import ground
+from videoseg.models.embedded.grounding.grounded_thing import GroundedThing
 from videoseg.models.embedded.language.parser import Query, meaning, parse
 from videoseg.models.embedded.language.vocabulary import vocabulary
 from videoseg.models.embedded.memory.tracker import Memory

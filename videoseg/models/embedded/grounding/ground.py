@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.grounding.candidates import Region, candidates
@@ -17,6 +16,7 @@ from videoseg.models.embedded.grounding.frame_objects import (
     imagenet_classes,
     knows_all,
 )
+from videoseg.models.embedded.grounding.grounded_thing import GroundedThing, touching_as_one
 from videoseg.models.embedded.grounding.kinds import (
     KindEvidence,
     colour_kind,
@@ -30,7 +30,7 @@ from videoseg.models.embedded.grounding.presupposed import (
     alike,
     with_evidence,
 )
-from videoseg.models.embedded.grounding.relations import fitted, related, touch
+from videoseg.models.embedded.grounding.relations import related
 from videoseg.models.embedded.grounding.selection import by_rank, of_size, without_false_alarms
 from videoseg.models.embedded.grounding.similarity import CellSimilarity
 from videoseg.models.embedded.language.parser import Query, Things
@@ -68,32 +68,12 @@ _AGREEMENT = 0.5
 """Cells of outlines and of evidence with a lower IoU contradict each other."""
 _SURE_EVIDENCE = 0.86
 """Presence from which evidence is sure."""
+_IN_BOX = 0.5
+"""What has this share of its cells in a box lies in it."""
 _HEAP_BEYOND = 0.2
 """So much of a heap's sure cells lies beyond all boxes."""
 _SEEN_SHARE = 0.3
 """What evidence finds counts where boxes hold less than this share of it."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GroundedThing:
-    """One thing that the phrase means.
-
-    Attributes:
-        cells: bool (rows, columns) over the whole frame, where it was found.
-        evidence: Log-odds over the whole frame for this thing against everything else; None where
-            the detector found it.
-        presence: Probability that it is what the phrase names.
-        whole: It is all there is of something without a shape of its own: sky, grass.
-        seen: What the detector found, or None.
-        parts: Things that touch and are one object together, or none.
-    """
-
-    cells: npt.NDArray[np.bool_]
-    evidence: FloatMap | None
-    presence: float
-    whole: bool = False
-    seen: Region | None = None
-    parts: tuple[GroundedThing, ...] = ()
 
 
 def ground(
@@ -122,7 +102,7 @@ def ground(
         return groups[0][0], presence
     if presence < least:
         return [], presence
-    return _touching_as_one([found for group, _ in groups for found in group]), presence
+    return touching_as_one([found for group, _ in groups for found in group]), presence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,6 +130,16 @@ class _Group:
     def likely(self) -> float:
         """Probability that there is any."""
         return max(map(self.presence, self.every), default=0.0)
+
+    def with_one_in(self, box: Region) -> _Group:
+        """The same, in which all that lies in a box is one thing, since the detector sees one."""
+        inside = [item for item in self.kept if box.cells[item.cells].mean() >= _IN_BOX]
+        if len(inside) < 2:
+            return self
+        cells = np.logical_or.reduce([item.cells for item in inside])
+        one = Region(cells, max(item.strength for item in inside))
+        every, kept = ([i for i in some if i not in inside] for some in (self.every, self.kept))
+        return _Group([one, *every], [one, *kept], self.evidence)
 
     def thing(self, item: Region) -> GroundedThing:
         """One of them, as it is handed on."""
@@ -314,7 +304,7 @@ class _Scene:
         if largest < _LARGE_BOX:
             return None
         if len(kept) == 1:
-            return group
+            return group.with_one_in(kept[0])
         outlines = np.logical_or.reduce([self.objects.outlined(item).cells for item in kept])
         evident = np.logical_or.reduce([item.cells for item in group.kept])
         agreement = (outlines & evident).sum() / (outlines | evident).sum()
@@ -373,25 +363,3 @@ def _evidence_of_one(evidence: FloatMap, item: Region, every: Sequence[Region]) 
     beyond = np.maximum(away - 1 - _REACH * np.sqrt(item.area), 0)
     near = evidence - np.minimum(_FALL * beyond, -_DENIED)
     return np.where(others, _DENIED, near).astype(np.float32)
-
-
-def _touching_as_one(found: list[GroundedThing]) -> list[GroundedThing]:
-    """Things that touch, as one object each."""
-    groups: list[list[GroundedThing]] = []
-    for item in found:
-        near = [group for group in groups if any(touch(item.cells, o.cells) for o in group)]
-        groups = [group for group in groups if group not in near]
-        groups.append([item, *(other for group in near for other in group)])
-    return [_union(group) for group in groups]
-
-
-def _union(group: list[GroundedThing]) -> GroundedThing:
-    if len(group) == 1:
-        return group[0]
-    cells = np.logical_or.reduce([fitted(item.cells, group[0].cells.shape) for item in group])
-    likely = min(item.presence for item in group)
-    maps = [item.evidence for item in group if item.evidence is not None]
-    if len(maps) < len(group) or len({each.shape for each in maps}) > 1:
-        return GroundedThing(cells, None, likely, parts=tuple(group))
-    whole = all(item.whole for item in group)
-    return GroundedThing(cells, np.maximum.reduce(maps), likely, whole)
