@@ -65,3 +65,16 @@ def test_a_library_that_cannot_be_loaded_is_done_without(
     with caplog.at_level(logging.WARNING):
         assert found.library() is None
     assert "install videoseg anew" in caplog.text
+
+
+@needs_compiler
+def test_a_library_of_other_sources_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv(found.OFF, raising=False)
+    monkeypatch.setattr(found, "__file__", str(tmp_path / "library.py"))
+    assert build(tmp_path) is None
+    monkeypatch.setattr(found, "digest", lambda: "of what was changed")
+    with caplog.at_level(logging.WARNING):
+        assert found.library() is None
+    assert "other sources" in caplog.text

@@ -8,6 +8,7 @@ Python.
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import shutil
 import subprocess
@@ -24,6 +25,14 @@ _FLAGS = ("-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibili
 _LINKED = ("-shared", "-fPIC")
 
 
+def digest() -> str:
+    """Of the sources; a library that was compiled from others says another one."""
+    found = hashlib.sha256()
+    for source in SOURCES:
+        found.update(source.read_bytes())
+    return found.hexdigest()[:16]
+
+
 def build(folder: Path) -> str | None:
     """Compile the library into a folder; what was in the way, or None.
 
@@ -34,6 +43,7 @@ def build(folder: Path) -> str | None:
         return "there is no C compiler (cc, gcc or clang)"
     made = folder / f"{LIBRARY}.new"
     flags = [flag for flag in (*_FLAGS, *_LINKED) if (sys.platform, flag) != ("win32", "-fPIC")]
+    flags.append(f'-DVIDEOSEG_SOURCES="{digest()}"')
     command = [*compiler, *flags, *map(str, SOURCES), "-o", str(made), "-lm"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")  # noqa: S603

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from videoseg.kernels.build import LIBRARY
+from videoseg.kernels.build import LIBRARY, digest
 
 OFF = "VIDEOSEG_NO_KERNELS"
 """Set to anything, this variable has all done by the Python code."""
@@ -22,14 +22,24 @@ def library() -> ctypes.CDLL | None:
     if os.environ.get(OFF) or not path.exists():
         return None
     try:
-        return ctypes.CDLL(str(path))
-    except OSError as error:
+        return _of_these_sources(ctypes.CDLL(str(path)))
+    except (OSError, ValueError) as error:
         logging.getLogger(__name__).warning(
-            "the compiled part of videoseg cannot be loaded, so it runs slower: %s; "
+            "the compiled part of videoseg cannot be used, so it runs slower: %s; "
             "install videoseg anew to have it compiled",
             error,
         )
         return None
+
+
+def _of_these_sources(found: ctypes.CDLL) -> ctypes.CDLL:
+    """The library itself; one of other sources might take other arguments."""
+    of = getattr(found, "videoseg_sources", None)
+    if of is not None:
+        of.restype = ctypes.c_char_p
+    if of is None or of() != digest().encode():
+        raise ValueError("it was compiled from other sources")
+    return found
 
 
 def address(values: Any) -> int:

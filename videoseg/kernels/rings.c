@@ -9,6 +9,16 @@
 #define EXPORTED __attribute__((visibility("default")))
 #endif
 
+#ifndef VIDEOSEG_SOURCES
+#define VIDEOSEG_SOURCES ""
+#endif
+
+/* build.digest of the sources that this was compiled from. */
+EXPORTED const char *videoseg_sources(void)
+{
+    return VIDEOSEG_SOURCES;
+}
+
 /* trace._cycles: the elements of a permutation cycle by cycle, and where each cycle starts; the
  * number of cycles. `after` is used up, `starts` has room for one more than there are elements. */
 EXPORTED int64_t videoseg_cycles(int64_t *after, int64_t count, int64_t *order, int64_t *starts)
