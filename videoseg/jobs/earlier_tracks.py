@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 
 from videoseg.geometry import masks
 from videoseg.prompts import is_carried
+from videoseg.protocols import Tracker
 from videoseg.runlog.reader import RunFolder
-from videoseg.types import Prompt, Scene, TrackedInstance
+from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo, TrackedInstance
 
 SAME = 0.5
 """Overlap of masks (IoU) from which a track is where it was before."""
@@ -128,6 +129,31 @@ class EarlierTracks:
                 and masks.iou(then[track].instance.mask, now[track].instance.mask) >= SAME
             )
             self.agreement[track] = seen + (track in then or track in now), same + is_same
+
+
+@dataclass(frozen=True, slots=True)
+class Renumbered:
+    """A ``Tracker`` around another one, whose tracks get the ids that they had before.
+
+    Attributes:
+        tracker: The other one.
+        tracks: Gives the ids.
+    """
+
+    tracker: Tracker
+    tracks: EarlierTracks
+
+    def start(self, streams: Mapping[str, StreamInfo], prompts: Sequence[Prompt]) -> None:
+        """Begin a run."""
+        self.tracker.start(streams, prompts)
+
+    def update(self, frame: Frame, detections: Detections | None) -> Iterable[Scene]:
+        """Give the Scenes that are now certain."""
+        return map(self.tracks.renumbered, self.tracker.update(frame, detections))
+
+    def finish(self) -> Iterable[Scene]:
+        """Give the Scenes still held back."""
+        return map(self.tracks.renumbered, self.tracker.finish())
 
 
 def _overlaps(

@@ -6,6 +6,8 @@ import dataclasses
 import logging
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -15,6 +17,8 @@ from videoseg.jobs.asking import load_model, run_stage
 from videoseg.jobs.assembly import Assembly
 from videoseg.jobs.carried_edits import CarriedEdits
 from videoseg.jobs.earlier_answers import EarlierAnswers
+from videoseg.jobs.earlier_tracks import Renumbered
+from videoseg.jobs.model_session import ModelSession
 from videoseg.jobs.outputs import finished_run
 from videoseg.jobs.publishing import Publisher, Watch, export_outputs, write_outputs
 from videoseg.jobs.range_workers import RangeWorkers
@@ -31,7 +35,7 @@ from videoseg.jobs.ranges import (
 )
 from videoseg.jobs.several_found import SeveralFound
 from videoseg.pipeline import Tally
-from videoseg.protocols import Resumable, Stage, TwoPassTracker
+from videoseg.protocols import Resumable, Stage, Tracker, TwoPassTracker
 from videoseg.runlog.checkpoint import Notes
 from videoseg.runlog.log import RunLog
 from videoseg.runlog.lost_inputs import refuse_losing
@@ -45,7 +49,8 @@ from videoseg.stages.checked import Check, Checked
 from videoseg.stages.known_answers import KnownAnswers
 from videoseg.stages.replayed import Replayed
 from videoseg.tracking.region import Confined
-from videoseg.types import Detections, Frame, Scene
+from videoseg.types import Detections, Frame
+from videoseg.types.usage import Usage
 
 _log = logging.getLogger(__name__)
 
@@ -82,15 +87,13 @@ def follow(
     ``ahead`` frames are decoded before they are asked for, as ``pipeline.follow`` says. With
     ``edits``, tracks have the ids that they had before.
     """
-    tracker = Confined(parts.tracker, parts.questions.bounds)
+    tracker: Tracker = Confined(parts.tracker, parts.questions.bounds)
+    if edits is not None:
+        tracker = Renumbered(tracker, edits.tracks)
     tracker.start(parts.input.streams, parts.questions.prompts)
     shown = parts.range.frames() if frames is None else frames
     vectorize = parts.config.outlines.vectorized
-
-    def finished(scene: Scene) -> Scene:
-        return vectorize(scene if edits is None else edits.tracks.renumbered(scene))
-
-    return pipeline.follow(shown, stage, tracker, finished, parts.clock, on_answer, ahead)
+    return pipeline.follow(shown, stage, tracker, vectorize, parts.clock, on_answer, ahead)
 
 
 def run(
@@ -132,31 +135,70 @@ def run(
         log = ends.enter_context(
             _run_log(parts, staging.folder, answers=notes.answers, known=known)
         )
-
-        def keep(frame: Frame, detections: Detections | None) -> None:
-            if detections is not None:
-                parts.session.note(several.look(detections))
-            if log.append_answer(frame, detections):
-                notes.note(plan, log.answers, memory)
-                if kept is not None:
-                    kept.keep(staging.notes)
-
-        several = SeveralFound(parts.questions.prompts, hasattr(parts.session.model, "pick"))
+        keep = _Keeping.of(parts, plan, log, notes, memory, kept)
         left = RunFolder(staging.folder / "run", notes.answers).detections()
         limited = Budget(Replayed(islice(left, known), stage, state))
         steps = follow(parts, Checked(limited, watch.check), keep, edits=edits)
-
-        def ended() -> Ended:
-            used = parts.session.usage
-            said = (*parts.session.notes, *parts.input.notes)
-            spent = used and used.since(before)
-            return Ended(limited.reached, spent, said, parts.session.refused)
-
         publisher = Publisher(parts, staging, plan, watch, edits)
+        ended = partial(_ended, parts, limited, before)
         done = publisher.publish(steps, log, ended, known)
         if reused is None:
             return done
         return dataclasses.replace(done, known=max(known, done.frames - reused.frames))
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeping:
+    """Keeps each answer as it comes.
+
+    Attributes:
+        session: Has what there is to say about the prompts.
+        plan: Of the run.
+        log: Where answers are.
+        notes: Where it is noted how far the log goes.
+        memory: What the model keeps in mind, or None.
+        several: Looks whether a phrase for one thing fits several.
+        elsewhere: Keeps the notes in another place, too, or None.
+    """
+
+    session: ModelSession
+    plan: Plan
+    log: RunLog
+    notes: Notes
+    memory: Resumable | None
+    several: SeveralFound
+    elsewhere: KeptNotes | None
+
+    @classmethod
+    def of(
+        cls,
+        parts: Assembly,
+        plan: Plan,
+        log: RunLog,
+        notes: Notes,
+        memory: Resumable | None,
+        elsewhere: KeptNotes | None,
+    ) -> _Keeping:
+        """For a run."""
+        session = parts.session
+        several = SeveralFound(parts.questions.prompts, hasattr(session.model, "pick"))
+        return cls(session, plan, log, notes, memory, several, elsewhere)
+
+    def __call__(self, frame: Frame, detections: Detections | None) -> None:
+        """Keep the answer to a frame."""
+        if detections is not None:
+            self.session.note(self.several.look(detections))
+        if self.log.append_answer(frame, detections):
+            self.notes.note(self.plan, self.log.answers, self.memory)
+            if self.elsewhere is not None:
+                self.elsewhere.keep(self.notes.answers.parent)
+
+
+def _ended(parts: Assembly, limited: Budget, before: Usage | None) -> Ended:
+    """How a run ended that had spent so much before."""
+    used = parts.session.usage
+    said = (*parts.session.notes, *parts.input.notes)
+    return Ended(limited.reached, used and used.since(before), said, parts.session.refused)
 
 
 def _loaded_stage(
