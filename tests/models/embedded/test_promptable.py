@@ -10,6 +10,7 @@ import pytest
 from sample_media import clips
 from tests.support.discs import HEIGHT, WIDTH, evidence_for, overlap, picture
 from videoseg.geometry import masks
+from videoseg.models.embedded.promptable import segmenter
 from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
 from videoseg.models.embedded.promptable.segmenter import PromptableSegmenter
 from videoseg.models.embedded.promptable.stuff_mask import ScoredMask
@@ -198,3 +199,27 @@ def test_what_is_found_where_it_was_is_not_looked_at_again(
     seen.clear()
     net.segment(image, asked_about, fine=False)
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("hole", "prompts", "filled"),
+    [
+        ((20, 20, 22, 22), {}, True),
+        ((20, 20, 32, 32), {}, False),
+        ((20, 0, 22, 3), {}, False),
+        ((20, 20, 22, 22), {"points": ((21.0, 21.0, False),)}, False),
+        ((20, 20, 22, 22), {"boxes": ((20.0, 20.0, 22.0, 22.0, False),)}, False),
+        ((20, 20, 22, 22), {"points": ((40.0, 40.0, False),)}, True),
+    ],
+)
+def test_tiny_holes_are_filled(
+    hole: tuple[int, int, int, int], prompts: dict[str, Any], filled: bool
+) -> None:
+    """Neither those that are large, nor those that are open, nor those that are not meant."""
+    left, top, right, bottom = hole
+    bitmap = np.ones((64, 64), dtype=np.bool_)
+    bitmap[top:bottom, left:right] = False
+    asked_for = ObjectPrompts(64, 64, **prompts)
+    found = segmenter._constrained(bitmap, (0, 0, 64, 64), 1.0, asked_for)
+    assert found is not None
+    assert bool(masks.to_bitmap(found.mask)[top:bottom, left:right].all()) == filled

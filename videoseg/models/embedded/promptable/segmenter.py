@@ -9,6 +9,7 @@ with the prompts, which mends much of what it missed.
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -44,6 +45,8 @@ _WITHIN = 0.85
 """So much of the smaller of a part and its whole lies in the larger."""
 _MIN_ISLAND = 0.1
 """Pieces smaller than this part of the largest are noise."""
+_MAX_PINHOLE = 0.004
+"""Holes smaller than this part of the object are reflections and the like."""
 
 Extent: TypeAlias = Literal["part", "whole"]
 """What one click means, where it is not what most looks agree on."""
@@ -258,7 +261,7 @@ def _constrained(
 ) -> ScoredMask | None:
     """The mask in a part of the frame, with what the prompts say for certain, without islands."""
     clicked = _apply_prompts(bitmap, box, prompts)
-    bitmap = _without_islands(bitmap, clicked)
+    bitmap = _without_pinholes(_without_islands(bitmap, clicked), box, prompts)
     rows, columns = np.flatnonzero(bitmap.any(axis=1)), np.flatnonzero(bitmap.any(axis=0))
     if not len(rows):
         return None
@@ -274,17 +277,13 @@ def _apply_prompts(
 ) -> list[tuple[int, int]]:
     """Clear what lies in boxes that are not meant; gives row and column of each positive click."""
     x1, y1, x2, y2 = box
-    for left, top, right, bottom, positive in prompts.boxes:
-        if not positive:
-            rows = slice(max(int(np.floor(top)) - y1, 0), max(int(np.ceil(bottom)) - y1, 0))
-            bitmap[rows, max(int(np.floor(left)) - x1, 0) : max(int(np.ceil(right)) - x1, 0)] = 0
+    for place in _denied(box, prompts):
+        bitmap[place] = False
     clicked = []
     for x, y, positive in prompts.points:
-        if x1 <= x < x2 and y1 <= y < y2:
-            row, column = int(y) - y1, int(x) - x1
-            bitmap[row, column] = positive
-            if positive:
-                clicked.append((row, column))
+        if positive and x1 <= x < x2 and y1 <= y < y2:
+            clicked.append((int(y) - y1, int(x) - x1))
+            bitmap[clicked[-1]] = True
     return clicked
 
 
@@ -303,3 +302,38 @@ def _without_islands(
     keep[[labels[row, column] for row, column in clicked]] = True
     keep[0] = False
     return np.asarray(keep[labels])
+
+
+def _without_pinholes(
+    bitmap: npt.NDArray[np.bool_], box: Box, prompts: ObjectPrompts
+) -> npt.NDArray[np.bool_]:
+    """Fill holes that are tiny beside the object, unless something says that they are not it."""
+    import cv2
+
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        (~bitmap).astype(np.uint8), connectivity=4
+    )
+    tiny = stats[:, cv2.CC_STAT_AREA] < _MAX_PINHOLE * np.count_nonzero(bitmap)
+    tiny[0] = False
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        tiny[edge] = False  # what goes on outside is no hole
+    if not tiny.any():
+        return bitmap
+    for rows, columns in _denied(box, prompts):
+        tiny[labels[rows, columns]] = False
+    return np.asarray(bitmap | tiny[labels])
+
+
+def _denied(box: Box, prompts: ObjectPrompts) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns, in a part of the frame, of clicks and boxes that are not meant."""
+    clicks = [
+        (int(x), int(y), int(x) + 1, int(y) + 1) for x, y, meant in prompts.points if not meant
+    ]
+    boxes = [
+        (int(np.floor(x1)), int(np.floor(y1)), int(np.ceil(x2)), int(np.ceil(y2)))
+        for x1, y1, x2, y2, meant in prompts.boxes
+        if not meant
+    ]
+    for each in (*clicks, *boxes):
+        left, top, right, bottom = np.subtract(each, (box[0], box[1], box[0], box[1])).clip(0)
+        yield slice(top, bottom), slice(left, right)
