@@ -10,6 +10,7 @@ are busy.
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
 import random
@@ -158,4 +159,7 @@ def _spread(values: Sequence[float]) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 50)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("location", metavar="CLIP")
+    parser.add_argument("clicks", metavar="CLICKS", type=int, nargs="?", default=50)
+    main(**vars(parser.parse_args()))

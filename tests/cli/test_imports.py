@@ -28,7 +28,7 @@ HEAVY = (
 )
 VERBS = (
     *("segment", "preview", "replay", "rerun", "write", "info", "models", "show", "bench"),
-    *("doctor", "open", "serve"),
+    *("cluster", "cluster status", "doctor", "open", "serve"),
     *("config", "config show", "config presets", "config schema", "config trust"),
     *("eval", "eval run", "eval compare", "eval suite"),
     *("edit", "edit out rename", "edit out outline", "edit out list"),

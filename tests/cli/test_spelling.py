@@ -11,10 +11,10 @@ from videoseg.registry import names
 MODELS = [
     ("sam2", "'sam2.1-base-plus', 'sam2.1-large', 'sam2.1-small' or 'sam2.1-tiny'?"),
     ("sam-2", "'sam2.1-base-plus', 'sam2.1-large', 'sam2.1-small' or 'sam2.1-tiny'?"),
-    ("sam", "'sam2.1-tiny' or 3 more?"),
+    ("sam", "'sam2.1-tiny' or 5 more?"),
     ("SAM3", "did you mean 'sam3'?"),
     ("grounding_dino", "did you mean 'grounding-dino'?"),
-    ("dino", "did you mean 'grounding-dino' or 'grounding-dino-base'?"),
+    ("dino", "'mm-grounding-dino' or 'mm-grounding-dino-base'?"),
     ("sam2-tiny", "did you mean 'sam2.1-tiny'?"),
     ("embeded", "did you mean 'embedded'?"),
     ("yolo", "there are: agent, clipseg,"),

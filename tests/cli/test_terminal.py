@@ -226,4 +226,4 @@ def test_all_logs_go_through_one_handler() -> None:
         if word in path.read_text(encoding="utf-8")
     }
     # Processes at work hand what they log to the one that prints.
-    assert found == {"cli/_logging.py", "jobs/workers.py"}
+    assert found == {"cli/_logging.py", "jobs/cluster_actors.py", "jobs/processes.py"}

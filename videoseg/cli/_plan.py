@@ -166,6 +166,9 @@ def _short(seconds: float | None) -> float | None:
 
 def _free(out: Path | str) -> int:
     """Bytes free where a folder is or would be; where results are made for object storage."""
-    folder = Path(tempfile.gettempdir() if is_stored(str(out)) else out)
+    if is_stored(str(out)):
+        with tempfile.TemporaryDirectory() as made:
+            return shutil.disk_usage(made).free
+    folder = Path(out)
     there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
     return shutil.disk_usage(there).free

@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -165,7 +166,7 @@ class _Staff:
     def __init__(self, ray: Any, cluster: Cluster, tasks: int) -> None:
         self._ray = ray
         self._said = Said()
-        self._name = f"desk-{time.time_ns():x}"
+        self._name = f"desk-{uuid.uuid4().hex}"
         desk = ray.remote(max_concurrency=1000, num_cpus=0)(Desk)
         self._desk = desk.options(
             name=self._name, namespace=NAMESPACE, scheduling_strategy=self._here()
