@@ -61,10 +61,16 @@ def _compare(folder: Path, address: str, workers: Sequence[int], clips: int, sec
         first = first or spent
         made = [contents(out / str(number)) for number in range(clips)]
         same &= made == expected and all(each.state == "done" for each in ends)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        print(f"{count} workers: {spent:.1f} s, {first / spent:.2f} times; {memory} MiB here")
+        print(f"{count} workers: {spent:.1f} s, {first / spent:.2f} times; {_most_memory()} here")
     print("the same files" if same else "files that differ")
     return 0 if same else 1
+
+
+def _most_memory() -> str:
+    """What this process has needed at most so far."""
+    if sys.platform == "win32":
+        return "unknown"
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB"
 
 
 def _tasks(folder: Path, out: Path, clips: int, seconds: float) -> list[Task]:

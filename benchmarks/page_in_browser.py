@@ -72,7 +72,8 @@ def main(location: str, clicks: int) -> None:
             _scrub(page, process.pid, name)
         _click(page, process.pid, clicks)
         browser.close()
-    print(f"load of the machine: {' '.join(f'{each:.1f}' for each in os.getloadavg())}")
+    load = Path("/proc/loadavg").read_text(encoding="ascii").split()[:3]
+    print(f"load of the machine: {' '.join(load)}")
 
 
 def _scrub(page: Page, pid: int, name: str) -> None:
@@ -149,6 +150,8 @@ def _served(location: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 def _processor(pid: int) -> float:
     """Seconds of the processor that a process has used; Linux alone."""
+    if sys.platform != "linux":
+        raise NotImplementedError("the CPU of another process is read as Linux tells it")
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

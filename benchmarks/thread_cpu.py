@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from contextlib import AbstractContextManager
@@ -51,4 +52,6 @@ class ThreadCpu(AbstractContextManager["ThreadCpu"]):
 def _spent(thread: threading.Thread) -> float:
     """Seconds of CPU that a running thread has taken."""
     assert thread.ident is not None
+    if sys.platform != "linux":
+        raise NotImplementedError("the CPU of a thread is told by Linux alone")
     return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -107,7 +106,7 @@ def test_a_killed_run_is_gone_on_with_by_another_machine(
     )
     kept = Stored(f"{bucket}/out/.videoseg-part/notes")
     until(lambda: len(kept.names()) >= 4, process)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
     assert "run.json" not in Stored(f"{bucket}/out").names()
     assert run([*words, *slow, "-o", f"{bucket}/out", "--resume"]) == 0

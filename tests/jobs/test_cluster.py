@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -130,7 +129,7 @@ def test_what_would_fail_everywhere_ends_all(nodes: Any, capfd: pytest.CaptureFi
 def test_a_killed_driver_is_gone_on_with(nodes: Any) -> None:
     assert segment(None, "here", "long.mp4", "red", *watched("one"), model="watched") == 0
     process, _ = begun(nodes, "there", "two")
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
     first = asked("two")
     again = (*watched("two", seconds=0.1), "--resume")
@@ -178,7 +177,7 @@ def test_a_run_whose_process_dies_goes_on(nodes: Any) -> None:
     assert segment(None, "here", "long.mp4", "red", *watched("one"), model="watched") == 0
     process, _ = begun(nodes, "there", "two")
     (run_process,) = of_run(nodes, "InputRun")
-    os.kill(run_process, signal.SIGKILL)
+    os.kill(run_process, 9)
     said = process.communicate()[1]
     assert (process.returncode, said) == (0, "")
     assert contents(Path("there")) == contents(Path("here"))
