@@ -88,6 +88,9 @@ def test_the_brush_has_a_width_and_the_keyboard_paints(browser: Browser, reviewe
         found = drawn(page, (160, 96))
         assert abs(masks.area(found) - 3.1416 * 15**2) < 90  # 24 pixels, a quarter wider
         assert abs(masks.bounding_box(found)[0] - (70 - 15)) <= 1
+        page.wait_for_selector("#panel >> text=1 stroke")
+        page.keyboard.press("Backspace")
+        page.wait_for_selector("#panel >> text=1 stroke", state="detached")
 
 
 def test_a_track_is_corrected_with_the_brush(browser: Browser, tmp_path: Path) -> None:
