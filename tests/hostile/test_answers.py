@@ -20,7 +20,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from videoseg.errors import PathDataError
@@ -241,6 +241,14 @@ def crossings_before(begins: Any, ends: Any, width: int, height: int) -> Any:
     return row, np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
 
 
+def filled_before(begins: Any, ends: Any, width: int, height: int) -> Any:
+    """What lies inside, even-odd, by ``crossings_before``."""
+    rows, columns = crossings_before(begins, ends, width, height)
+    toggles = np.bincount(rows * (width + 1) + columns, minlength=height * (width + 1))
+    lines = (toggles & 1).reshape(height, width + 1)
+    return np.bitwise_xor.accumulate(lines, axis=1)[:, :-1].astype(np.bool_)
+
+
 coordinates = st.one_of(
     st.floats(-20, 60, width=32), st.integers(-20, 60), st.integers(0, 80).map(lambda n: n / 2)
 )
@@ -248,6 +256,7 @@ points = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=12)
 
 
 @settings(deadline=None)
+@example([[(28.0, 1.0), (58.0, 58), (28, 0.0)]], 1)
 @given(st.lists(points, min_size=1, max_size=4), st.integers(1, 40))
 def test_filling_some_edges_at_a_time_changes_no_pixel(
     given_rings: list[list[tuple[float, float]]], at_once: int
@@ -257,14 +266,13 @@ def test_filling_some_edges_at_a_time_changes_no_pixel(
     begins = np.concatenate(made).astype(np.float64)
     ends = np.concatenate([np.roll(one, -1, axis=0) for one in made]).astype(np.float64)
     width, height = 40, 30
-    rows, columns = crossings_before(begins, ends, width, height)
-    toggles = np.bincount(rows * (width + 1) + columns, minlength=height * (width + 1))
-    lines = (toggles & 1).reshape(height, width + 1)
-    expected = np.bitwise_xor.accumulate(lines, axis=1)[:, :-1].astype(np.bool_)
+    # A centre that an edge runs through by chance may be on either side of it.
+    shifts = np.array([[-1e-9, 0.0], [1e-9, 0.0]])
+    either = [filled_before(begins + by, ends + by, width, height) for by in shifts]
     with mock.patch.object(raster, "_AT_ONCE", at_once):
         found = raster.rasterise(shape, width, height)
     bitmap = np.zeros((height, width), np.bool_) if found is None else masks.to_bitmap(found)
-    assert (bitmap == expected).all()
+    assert ((bitmap == either[0]) | (bitmap == either[1])).all()
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 100])

@@ -78,7 +78,7 @@ def test_each_writes_all_in_order_in_a_thread_of_its_own() -> None:
     one, other = Noting(), Noting(needs_image=False)
     before = threading.active_count()
     assert write(drawn(), one=one, other=other).frames == COUNT
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     assert one.seen == other.seen == list(range(COUNT))
     assert all(one.images)
     assert not any(other.images)
@@ -113,7 +113,7 @@ def test_one_that_fails_ends_all(fails_at: int) -> None:
     before = threading.active_count()
     with pytest.raises(BrokenError):
         write(drawn(), broken=broken, sound=sound)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     assert broken.closed == sound.closed == [False]
     assert broken.seen == list(range(fails_at))
 
@@ -129,5 +129,5 @@ def test_an_interrupt_leaves_no_thread() -> None:
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         write(interrupted(), writer=writer)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     assert writer.closed == [False]

@@ -21,7 +21,7 @@ class BoomError(Exception):
 def _no_thread_is_left() -> Iterator[None]:
     before = threading.active_count()
     yield
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -151,7 +151,7 @@ def test_what_is_made_at_once_comes_in_order(threads: int) -> None:
         assert made == [-number for number in range(30)]
         with pytest.raises(ValueError, match="thirty"):
             made += [*line.put(30), *line.rest()]
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_leaving_early_drops_what_waits() -> None:
@@ -160,4 +160,4 @@ def test_leaving_early_drops_what_waits() -> None:
         for _ in range(5):
             list(line.put(0.01))
         raise KeyError
-    assert threading.active_count() == before
+    assert threading.active_count() <= before

@@ -61,12 +61,12 @@ def test_a_prefetcher_has_no_thread_where_nothing_is_needed() -> None:
     assert [prefetcher.prefetch(FramePyramid.of(picture(n)), needed=False) for n in range(3)] == [
         None
     ] * 3
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     future = prefetcher.prefetch(FramePyramid.of(picture(3)), needed=True)
     assert future is not None
     assert future.result() is not None
     prefetcher.close()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_frames_of_another_size_are_not_compared() -> None:
