@@ -17,6 +17,7 @@ import pytest
 from tests.support.media import clip
 from tests.support.places import ROOT
 from tests.support.plug_ins import install_models
+from tests.support.processes import is_there
 from tests.support.waiting import PATIENCE, until
 from videoseg import registry
 from videoseg.cli._app import run
@@ -207,17 +208,6 @@ def begun(plugin: Path, *arguments: str) -> subprocess.Popen[str]:
     )
     until(lambda: len(list(Path("out").rglob("new/svg/*.svg"))) > 4, process)
     return process
-
-
-def is_there(group: int) -> bool:
-    """Whether any process of a group is."""
-    if sys.platform == "win32":
-        raise NotImplementedError
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.mark.slow

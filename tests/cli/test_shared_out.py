@@ -17,6 +17,7 @@ from benchmarks.kill_resume import STAGED_ANSWERS, contents
 from tests.support.media import clip
 from tests.support.places import ROOT
 from tests.support.plug_ins import install_models
+from tests.support.processes import is_there
 from tests.support.waiting import PATIENCE, until
 from videoseg import registry
 from videoseg.cli._app import run
@@ -146,17 +147,6 @@ def begun(plugin: Path, jobs: int) -> subprocess.Popen[str]:
     kept = Path("out") / STAGED_ANSWERS
     until(lambda: kept.exists() and kept.read_bytes().count(b"\n") > 5, process)
     return process
-
-
-def is_there(group: int) -> bool:
-    """Whether any process of a group is."""
-    if sys.platform == "win32":
-        raise NotImplementedError
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.mark.slow

@@ -76,9 +76,9 @@ def write(items: Any, **writers: Noting) -> pipeline.Tally:
 
 def test_each_writes_all_in_order_in_a_thread_of_its_own() -> None:
     one, other = Noting(), Noting(needs_image=False)
-    before = threading.active_count()
+    before = {*threading.enumerate()}
     assert write(drawn(), one=one, other=other).frames == COUNT
-    assert threading.active_count() <= before
+    assert {*threading.enumerate()} <= before
     assert one.seen == other.seen == list(range(COUNT))
     assert all(one.images)
     assert not any(other.images)
@@ -110,10 +110,10 @@ def test_a_slow_writer_holds_up_no_more_than_what_may_wait() -> None:
 @pytest.mark.parametrize("fails_at", [0, 7, COUNT - 1])
 def test_one_that_fails_ends_all(fails_at: int) -> None:
     broken, sound = Noting(fails_at=fails_at), Noting()
-    before = threading.active_count()
+    before = {*threading.enumerate()}
     with pytest.raises(BrokenError):
         write(drawn(), broken=broken, sound=sound)
-    assert threading.active_count() <= before
+    assert {*threading.enumerate()} <= before
     assert broken.closed == sound.closed == [False]
     assert broken.seen == list(range(fails_at))
 
@@ -126,8 +126,8 @@ def test_an_interrupt_leaves_no_thread() -> None:
             yield item
 
     writer = Noting()
-    before = threading.active_count()
+    before = {*threading.enumerate()}
     with pytest.raises(KeyboardInterrupt):
         write(interrupted(), writer=writer)
-    assert threading.active_count() <= before
+    assert {*threading.enumerate()} <= before
     assert writer.closed == [False]

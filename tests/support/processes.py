@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,3 +32,14 @@ def started(*arguments: str, stdin: int | None = None) -> Iterator[Process]:
         except BaseException:
             process.kill()
             raise
+
+
+def is_there(group: int) -> bool:
+    """Whether any process of a group is."""
+    if sys.platform == "win32":
+        raise NotImplementedError
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

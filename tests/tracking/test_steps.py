@@ -56,17 +56,17 @@ def test_a_prefetcher_finds_what_is_found_without_it() -> None:
 
 
 def test_a_prefetcher_has_no_thread_where_nothing_is_needed() -> None:
-    before = threading.active_count()
+    before = {*threading.enumerate()}
     prefetcher = MotionPrefetcher(with_trust=True)
     assert [prefetcher.prefetch(FramePyramid.of(picture(n)), needed=False) for n in range(3)] == [
         None
     ] * 3
-    assert threading.active_count() <= before
+    assert {*threading.enumerate()} <= before
     future = prefetcher.prefetch(FramePyramid.of(picture(3)), needed=True)
     assert future is not None
     assert future.result() is not None
     prefetcher.close()
-    assert threading.active_count() <= before
+    assert {*threading.enumerate()} <= before
 
 
 def test_frames_of_another_size_are_not_compared() -> None:

@@ -119,7 +119,7 @@ def test_only_what_somebody_wants_is_sent(tmp_path: Path) -> None:
 
 def test_closing_lets_go_of_the_port_and_of_who_looks_on() -> None:
     run = scenes.Run(scenes.streams(scenes.stream()), scenes.prompts(), scenes.moving())
-    before = threading.active_count()
+    before = {*threading.enumerate()}
     with looking_on(run) as (server, client):
         port = server._server.port
         with pytest.raises(OutputError, match=f"cannot serve at 127.0.0.1, port {port}"):
@@ -132,7 +132,7 @@ def test_closing_lets_go_of_the_port_and_of_who_looks_on() -> None:
     with socket.socket() as again:
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind(("127.0.0.1", port))
-    until(lambda: threading.active_count() <= before)
+    until(lambda: {*threading.enumerate()} <= before)
 
 
 def test_it_listens_on_this_machine_alone() -> None:

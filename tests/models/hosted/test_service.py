@@ -85,9 +85,9 @@ def spoken(request: pytest.FixtureRequest) -> Spoken:
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
-    before = threading.active_count()
+    before = {*threading.enumerate()}
     yield
-    until(lambda: threading.active_count() <= before)
+    until(lambda: {*threading.enumerate()} <= before)
 
 
 def ask(spoken: Spoken, server: Loopback, **settings: Any) -> Detections:
