@@ -156,6 +156,18 @@ def test_white_of_deep_grey_can_be_set() -> None:
     assert found[0, 0].tolist() == [255] * 3
 
 
+def test_depth_in_metres_is_as_white_as_the_same_depth_in_millimetres() -> None:
+    millimetres = np.linspace(0, 9000, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).astype(np.uint16)
+    metres = (millimetres / 1000).astype(np.float32)
+    metres_without = metres.copy()
+    metres_without[0, 0] = np.nan
+    shown = Shown(white=5000)
+    expected = raw_rgb(raw(millimetres, "16UC1"), shown)
+    assert expected[-1, -1].tolist() == [255] * 3
+    np.testing.assert_allclose(raw_rgb(raw(metres, "32FC1"), shown), expected, atol=1)
+    np.testing.assert_allclose(raw_rgb(raw(metres_without, "32FC1"), shown), expected, atol=1)
+
+
 def test_alpha_that_is_zero_everywhere_is_left_out() -> None:
     stored = np.dstack([RGB, np.zeros_like(ALPHA)])
     assert (raw_rgb(raw(stored, "rgba8"), PLAIN) == RGB).all()

@@ -26,6 +26,8 @@ class Shown:
     Attributes:
         background: What transparent pixels are laid over, ``#rrggbb``.
         white: Value of one-channel samples of two bytes that is shown white; larger ones are, too.
+            Depth has millimetres there and metres in floats (REP 118), so floats are white from
+            ``white / 1000`` on; as long as it is 65535, what no depth needs, from 1.0 on.
     """
 
     background: str = "#000000"
@@ -133,7 +135,8 @@ def _grey(samples: _Samples, shown: Shown) -> RgbImage:
     if samples.dtype == np.uint16:
         samples = scaled(samples, shown.white)
     elif samples.dtype == np.float32:
-        samples = np.rint(np.clip(np.nan_to_num(samples), 0, 1) * 255).astype(np.uint8)
+        top = 1.0 if shown.white == _WHITE else shown.white / 1000
+        samples = np.rint(np.clip(np.nan_to_num(samples) / top, 0, 1) * 255).astype(np.uint8)
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(samples), cv2.COLOR_GRAY2RGB), np.uint8)
 
 

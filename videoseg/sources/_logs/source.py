@@ -80,7 +80,7 @@ class LogSource(ABC):
         OnTruncation, Doc("log that breaks off: fail after its last frame, or accept what is there")
     ] = "accept"
     white: Annotated[
-        int, Ge(1), Le(65535), Doc("value of grey of 16 bits (depth: mm) that is shown white")
+        int, Ge(1), Le(65535), Doc("value of grey of 16 bits that is shown white; depth: in mm")
     ] = 65535
     background: Background = "#000000"
     every: Annotated[int, Ge(1), Doc("yield every n-th frame of each topic only")] = 1
