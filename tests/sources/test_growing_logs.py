@@ -150,3 +150,63 @@ def test_a_finished_log_is_read_to_its_end(tmp_path: Path) -> None:
     source = opened(robot_logs.squares_mcap(tmp_path / "log.mcap", 5))
     assert [frame.index for frame in source.frames()] == [0, 1, 2, 3, 4]
     assert [frame.index for frame in source.frames(3)] == [3, 4]
+
+
+def part_of_bag(folder: Path, number: int, count: int) -> Recorder:
+    """A file of a rosbag2 folder with some pictures; they go on counting from file to file."""
+    recorder = Recorder(folder / f"{folder.name}_{number}.mcap")
+    recorder.start()
+    for index in range(number * 3, number * 3 + count):
+        recorder.add_square(index)
+    return recorder
+
+
+def test_a_recording_that_goes_on_in_another_file_is_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "bag"
+    folder.mkdir()
+    first = part_of_bag(folder, 0, 3)
+    source = opened(first.path)
+    frames = source.frames()
+    assert [next(frames).index for _ in range(3)] == [0, 1, 2]
+
+    def write() -> None:
+        first.finish()
+        time.sleep(0.1)
+        empty = folder / "bag_1.mcap"
+        empty.touch()
+        time.sleep(0.1)
+        empty.unlink()
+        part_of_bag(folder, 1, 3).finish()
+        time.sleep(0.1)
+        part_of_bag(folder, 2, 2).finish()
+        (folder / "metadata.yaml").write_text("rosbag2_bagfile_information:\n")
+
+    with beside(write):
+        rest = [(frame.index, media.read_index(frame.image), frame.pts) for frame in frames]
+    assert rest == [
+        (index, index, robot_logs.START + index * robot_logs.STEP) for index in range(3, 8)
+    ]
+    assert not any("incomplete" in note for note in source.notes)
+
+
+@pytest.mark.parametrize("end", ["idle", "stop", "metadata"])
+def test_the_next_file_is_not_waited_for_for_ever(tmp_path: Path, end: str) -> None:
+    folder = tmp_path / "bag"
+    folder.mkdir()
+    part_of_bag(folder, 0, 3).finish()
+    source = opened(folder / "bag_0.mcap", idle=0.3 if end == "idle" else 0)
+    frames = source.frames()
+    assert [next(frames).index for _ in range(3)] == [0, 1, 2]
+    if end == "metadata":
+        (folder / "metadata.yaml").touch()
+    timer = threading.Timer(0.2, source.stop)
+    if end == "stop":
+        timer.start()
+    assert list(frames) == []
+    assert not any("incomplete" in note for note in source.notes)
+
+
+def test_a_log_that_is_no_part_of_a_bag_ends_with_its_file(tmp_path: Path) -> None:
+    source = opened(robot_logs.squares_mcap(tmp_path / "take_0.mcap", 4))
+    robot_logs.squares_mcap(tmp_path / "take_1.mcap", 4)
+    assert [frame.index for frame in source.frames()] == [0, 1, 2, 3]

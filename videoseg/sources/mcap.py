@@ -22,7 +22,8 @@ class McapSource(LogSource):
 
     Files that a recorder left without an end or a summary are read as far as they go, chunks that
     are damaged are passed. One that a recorder still writes can be followed: its frames come as
-    whole records do, until the recorder writes the end. Needs the extra ``robotics``.
+    whole records do, until the recorder writes the end; of a rosbag2 folder also those of the files
+    after it. Needs the extra ``robotics``.
     """
 
     follow: Annotated[bool, Doc("go on reading a log that is still written, until its end")] = False
@@ -49,6 +50,13 @@ class McapSource(LogSource):
     def growth_of(self, path: Path) -> Growth | None:
         """Waits for more, where the log is to be followed."""
         return Growth(path, self.idle) if self.follow else None
+
+    def part_after(self, path: Path) -> Path | None:
+        """``bag/bag_1.mcap`` after ``bag/bag_0.mcap``, as rosbag2 names the files of a folder."""
+        folder, _, number = path.stem.rpartition("_")
+        if folder != path.absolute().parent.name or not number.isdecimal():
+            return None
+        return path.with_name(f"{folder}_{int(number) + 1}{path.suffix}")
 
 
 PARTS = {"mcap": McapSource}

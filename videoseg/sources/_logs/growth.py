@@ -36,6 +36,19 @@ class Growth:
         found = self._look(lambda: self._size > size)
         return self._size if found else None
 
+    def goes_on_in(self, path: Path, is_over: Callable[[], bool]) -> bool:
+        """Wait for another file from now on, and until it has anything in it.
+
+        Args:
+            path: The file that the recorder writes after this one.
+            is_over: Asked while there is none: whether there will be none.
+
+        Returns:
+            Whether there is; False where there will be none, or as with ``beyond``.
+        """
+        self.path, self._size, self._grown = path, 0, time.monotonic()
+        return self._look(lambda: self._size > 0 or is_over()) and self._size > 0
+
     def until(self, true: Callable[[], bool]) -> bool:
         """Wait until something holds, which is asked anew where the file has grown.
 

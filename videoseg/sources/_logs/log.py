@@ -89,7 +89,7 @@ class Log:
     """
 
     reader: LogReader
-    _topics: tuple[Topic, ...] | None = field(init=False, repr=False, default=None)
+    _topics: Sequence[Topic] | None = field(init=False, repr=False, default=None)
 
     def topics(self) -> Sequence[Topic]:
         """Its topics, by name.
@@ -100,6 +100,12 @@ class Log:
         if self._topics is None:
             self._topics = _merged([Topic.of(each) for each in self.reader.channels()])
         return self._topics
+
+    def continued(self, reader: LogReader) -> Log:
+        """The next file of the same recording; its topics are those that are known by now."""
+        log = Log(reader)
+        log._topics = self.topics()
+        return log
 
     def messages(
         self,

@@ -6,7 +6,7 @@ import inspect
 import math
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -27,11 +27,14 @@ from videoseg.geometry.sizes import check_pixels
 from videoseg.sources._av.decoding import OnTruncation
 from videoseg.sources._logs.clock import Stamp, TopicClock, rate_of, usual_distance
 from videoseg.sources._logs.growth import Growth
-from videoseg.sources._logs.log import Log, Topic
+from videoseg.sources._logs.log import Entry, Log, Topic
 from videoseg.sources._logs.sample import Sample
 from videoseg.sources._logs.seeking import Sought, entrance_for_index, entrance_for_time
 from videoseg.sources._logs.topic_reader import TIME_BASE, TopicReader
 from videoseg.types import Frame, StreamInfo, TopicInfo
+
+_WRITTEN_LAST = "metadata.yaml"
+"""What the recorder of a folder of files writes beside them when it ends."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,11 @@ class LogSource(ABC):
 
     def growth_of(self, path: Path) -> Growth | None:
         """Who waits for more of a log that is still written; None to read what is there."""
+        del path
+        return None
+
+    def part_after(self, path: Path) -> Path | None:
+        """The file in which a recorder would go on after this one; None where it would not."""
         del path
         return None
 
@@ -279,7 +287,7 @@ class LogSource(ABC):
         self._readers, self._damage = tuple(readers.values()), damage
         if all(reader.is_done for reader in self._readers):
             return
-        entries = log.messages(readers.keys(), damage, begin, self._growth)
+        entries = self._entries(log, readers.keys(), damage, begin)
         try:
             for entry in entries:
                 reader = readers[entry.topic]
@@ -298,6 +306,34 @@ class LogSource(ABC):
                 f"{self._location}: is incomplete: {damage.truncated}; record or copy it again, or "
                 "take what is there (on_truncation=accept)"
             )
+
+    def _entries(
+        self, log: Log, topics: Set[str], damage: Damage, begin: Entrance | None
+    ) -> Generator[Entry]:
+        """The messages of a log; of one that is followed, also those of the files after it."""
+        path: Path | None = Path(self._location)
+        while path is not None:
+            yield from log.messages(topics, damage, begin, self._growth)
+            path = None if damage.truncated else self._next_part(path)
+            if path is not None:
+                log, begin = log.continued(self.reader_at(path)), None
+
+    def _next_part(self, path: Path) -> Path | None:
+        """The file in which the recorder of a log goes on, once it can be read; None at its end."""
+        growth, part = self._growth, self.part_after(path)
+        if growth is None or part is None:
+            return None
+        index = part.with_name(_WRITTEN_LAST)
+        begun = growth.goes_on_in(part, index.exists) and growth.until(lambda: self._is_log(part))
+        return part if begun else None
+
+    def _is_log(self, path: Path) -> bool:
+        """Whether enough of a file is there to tell what it holds."""
+        try:
+            self.reader_at(path).channels()
+        except SourceError:
+            return False
+        return True
 
     def _note_end_of_growth(self, damage: Damage) -> None:
         """Of a log that was followed the recorder says the end; else nobody waits any longer."""
