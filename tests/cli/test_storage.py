@@ -18,6 +18,7 @@ from tests.support.plug_ins import install_models
 from tests.support.waiting import until
 from videoseg import registry
 from videoseg.cli._app import run
+from videoseg.jobs import stored_lock
 from videoseg.system.object_store import Stored
 
 OUTPUTS = ("--write", "svg", "--write", "masks", "--model", "colours", "-q")
@@ -109,6 +110,8 @@ def test_a_killed_run_is_gone_on_with_by_another_machine(
     process.kill()
     process.communicate()
     assert "run.json" not in Stored(f"{bucket}/out").names()
+    monkeypatch.setattr(stored_lock, "_BEAT", 1.0)
+    monkeypatch.setattr(stored_lock, "_PATIENCE", 4.0)
     assert run([*words, *slow, "-o", f"{bucket}/out", "--resume"]) == 0
     whole, made = storage.contents(f"{bucket}/whole"), storage.contents(f"{bucket}/out")
     assert set(whole) == set(made)

@@ -11,11 +11,11 @@ from videoseg.jobs.outputs import edge_settings
 from videoseg.runlog.fingerprint import FileRecord, record_file, record_stream
 from videoseg.runlog.plan import Plan
 from videoseg.system.addresses import is_stored, without_secrets
-from videoseg.system.object_store import open_ranges
+from videoseg.system.object_store import Stored, open_ranges
 
 
 def plan_of(parts: Assembly) -> Plan:
-    """The plan of a run; reads the whole input, to tell it apart by its content.
+    """The plan of a run; reads an input that is a file whole, to tell it apart by its content.
 
     Raises:
         SourceError: It cannot be read.
@@ -44,7 +44,16 @@ def plan_of(parts: Assembly) -> Plan:
 
 
 def _record(given: str) -> FileRecord:
-    """What an input is told apart by; one in object storage is read for it like a file."""
+    """What an input is told apart by.
+
+    The storage has read an object when it was uploaded, and knows its content by an ETag. One that
+    it has no ETag of is read for its digest, as a file is.
+    """
+    shown = without_secrets(given)
     if not is_stored(given):
-        return record_file(Path(given), without_secrets(given))
-    return record_stream(open_ranges(given), without_secrets(given))
+        return record_file(Path(given), shown)
+    stored = Stored(given)
+    etag = stored.etag()
+    if etag is None:
+        return record_stream(open_ranges(given), shown)
+    return FileRecord(shown, stored.size(), None, etag)

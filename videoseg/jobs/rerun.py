@@ -35,7 +35,7 @@ from videoseg.prompts import in_pixels, with_added
 from videoseg.protocols import NamesFrames, TwoPassTracker
 from videoseg.runlog.edits import NAME as EDITS
 from videoseg.runlog.edits import EditLog
-from videoseg.runlog.fingerprint import plain
+from videoseg.runlog.fingerprint import identity, plain
 from videoseg.runlog.lost_inputs import refuse_losing
 from videoseg.runlog.manifest import NAME as MANIFEST
 from videoseg.runlog.manifest import Ended, read_manifest, write_json
@@ -332,8 +332,13 @@ class Finished:
 
     def _check(self, plan: Plan) -> None:
         before = self._manifest
-        found = [(record.size, record.sha256) for record in plan.inputs]
-        if found != [(record["size"], record["sha256"]) for record in before["inputs"]]:
+        now, then = [record.to_json() for record in plan.inputs], before["inputs"]
+        if any(("etag" in a) != ("etag" in b) for a, b in zip(now, then, strict=False)):
+            raise SourceError(
+                f"{self._location}: whether {self.folder} was made from it cannot be told, since "
+                f"that was in another place; give {', '.join(str(each['name']) for each in then)}"
+            )
+        if [identity(record) for record in now] != [identity(record) for record in then]:
             raise SourceError(f"{self._location} is not the input that {self.folder} was made from")
         changed = settings_difference(before["settings"], plan, _is_before_the_outlines)
         if changed is not None:

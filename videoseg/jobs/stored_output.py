@@ -1,8 +1,8 @@
 """Outputs in object storage: made in a folder of this machine, then uploaded, ``run.json`` last.
 
 What is there without a ``run.json`` is no run. What an interrupted run has found is kept below
-``OUT/.videoseg-part`` as it goes, so that any machine can go on with it. Storage knows no lock: two
-runs must not write to one place at the same time.
+``OUT/.videoseg-part`` as it goes, so that any machine can go on with it. A lock there keeps a
+second run out (``jobs.stored_lock``).
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from videoseg.errors import OutputError, OutputExistsError, SourceNotFoundError, UsageError
 from videoseg.jobs.outputs import same_run
+from videoseg.jobs.stored_lock import StoredLock
 from videoseg.runlog.checkpoint import ANSWERS, PLAN, STATE
 from videoseg.runlog.leftover import NOTES
 from videoseg.runlog.manifest import NAME as MANIFEST
@@ -78,15 +79,16 @@ class StoredOutput(AbstractContextManager["StoredOutput"]):
         self._made: frozenset[str] = frozenset()
         self._root = Path(tempfile.mkdtemp(prefix="videoseg-"))
         self.folder = self._root / "out"
-        self.notes = StoredNotes(self._place.below(f"{STAGING}/{NOTES}"))
+        self._lock = StoredLock(self._place)
+        self._ends = ExitStack()
+        self._ends.callback(shutil.rmtree, self._root, ignore_errors=True)
+        self.notes = StoredNotes(self._place.below(f"{STAGING}/{NOTES}"), self._lock.check)
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
-        try:
+        with self._ends:
             if kind is not None:
                 with suppress(OutputError):  # the first error is the one to tell
                     self.notes.keep(self.folder / STAGING / NOTES, now=True)
-        finally:
-            shutil.rmtree(self._root, ignore_errors=True)
 
     def finished(self, plan: Plan) -> Summary | None:
         """What a finished run like this one has done there, or None where there is none.
@@ -110,9 +112,19 @@ class StoredOutput(AbstractContextManager["StoredOutput"]):
     def begin(self) -> None:
         """Refuse before any work what must not be replaced; forget what is not gone on with.
 
+        From here on no other run can write there.
+
         Raises:
             OutputExistsError: Something must not be replaced.
+            OutputError: Another run is writing there.
         """
+        self._refuse_replacing()
+        self._ends.enter_context(self._lock)
+        self._there = self._place.names()
+        self._refuse_replacing()  # one that has ended meanwhile
+        self.notes.begin(overwrite=self._overwrite, resume=self._resume)
+
+    def _refuse_replacing(self) -> None:
         made = self._manifest()
         self._made = frozenset() if made is None else outputs_of(json.dumps(made).encode())
         ours = self._made | self._half_uploaded()
@@ -130,7 +142,6 @@ class StoredOutput(AbstractContextManager["StoredOutput"]):
                 f"{piece} holds objects that no run listed in {MANIFEST} has made; move them away, "
                 "or give another place"
             )
-        self.notes.begin(overwrite=self._overwrite, resume=self._resume)
 
     def publish(self, done: Summary) -> Summary:
         """Upload what a run has made: all but ``run.json``, then that.
@@ -143,6 +154,7 @@ class StoredOutput(AbstractContextManager["StoredOutput"]):
             for path in sorted(self.folder.rglob("*"))
             if path.is_file() and STAGING not in path.relative_to(self.folder).parts
         }
+        self._lock.check()
         names = json.dumps(sorted(set(self._produces))).encode()
         self._place.below(_PUBLISHING).write(names)
         if MANIFEST in self._there:  # from here on, what is there is no run
@@ -150,6 +162,7 @@ class StoredOutput(AbstractContextManager["StoredOutput"]):
         self._upload({name: path for name, path in files.items() if name != MANIFEST})
         replaced = [name for name in self._there if self._is_replaced(name) and name not in files]
         self._place.remove(replaced)
+        self._lock.check()
         self._upload({MANIFEST: files[MANIFEST]})
         self._place.remove([_PUBLISHING])
         self.notes.forget()
@@ -197,10 +210,11 @@ class StoredNotes:
 
     Args:
         place: Where they are.
+        check: Called before anything is kept there; raises where that is not this run's any more.
     """
 
-    def __init__(self, place: Stored) -> None:
-        self._place = place
+    def __init__(self, place: Stored, check: Callable[[], None]) -> None:
+        self._place, self._check = place, check
         self._generation = 0
         self._sent = 0
         self._last = time.monotonic()
@@ -242,13 +256,14 @@ class StoredNotes:
         """Upload what has come since the last time, if that was a while ago.
 
         Raises:
-            OutputError: The storage fails.
+            OutputError: The storage fails, or another run has taken this one's place.
         """
         if not now and time.monotonic() - self._last < _KEPT_EVERY:
             return
         self._last = time.monotonic()
         if not (folder / PLAN).exists():
             return
+        self._check()
         with (folder / ANSWERS).open("rb") as file:
             file.seek(self._sent)
             content = file.read()

@@ -33,6 +33,7 @@ from videoseg.runlog.edit_operations import Rename as Rename
 from videoseg.runlog.edit_operations import Split as Split
 from videoseg.runlog.edit_operations import apply as apply
 from videoseg.runlog.edit_operations import with_shapes as with_shapes
+from videoseg.runlog.fingerprint import identity
 from videoseg.runlog.manifest import LONGEST, read_manifest
 from videoseg.runlog.staging import Staging
 from videoseg.system.held_folders import FolderHandle, NotOursError
@@ -225,7 +226,7 @@ def run_mark(manifest: Json) -> str:
     """
     settings = manifest["settings"]
     decisive = {
-        "inputs": [(each["size"], each["sha256"]) for each in manifest["inputs"]],
+        "inputs": [identity(each) for each in manifest["inputs"]],
         "prompts": manifest.get("prompts"),
         "model": manifest.get("model"),
         "run": {key: value for key, value in settings["run"].items() if key != "write"},

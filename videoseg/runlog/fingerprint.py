@@ -41,11 +41,28 @@ class FileRecord:
         size: Bytes; of a folder, of all files directly in it.
         sha256: Hex digest of the content; of a folder, of its sorted lines ``digest  name``.
             None with ``size`` None for what is no file: a device, an address.
+        etag: What the storage tells the content of an object apart by, in place of the digest.
     """
 
     name: str
     size: int | None
     sha256: str | None
+    etag: str | None = None
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether other content would have another record."""
+        return self.sha256 is not None or self.etag is not None
+
+    def to_json(self) -> dict[str, Json]:
+        """Plain JSON values; ``etag`` where there is one."""
+        made = {"name": self.name, "size": self.size, "sha256": self.sha256}
+        return made if self.etag is None else {**made, "etag": self.etag}
+
+
+def identity(record: Mapping[str, Json]) -> tuple[Json, ...]:
+    """What a file is told apart by, of a record as JSON."""
+    return tuple(record[key] for key in ("size", "sha256", "etag") if key in record)
 
 
 def record_file(path: Path, name: str | None = None) -> FileRecord:

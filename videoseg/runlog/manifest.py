@@ -188,6 +188,7 @@ class _Input(TypedDict):
     name: str
     size: int | None
     sha256: str | None
+    etag: NotRequired[str]
 
 
 class _Stage(TypedDict):

@@ -47,15 +47,15 @@ class Plan:
     @property
     def repeatable(self) -> bool:
         """Whether the input can be read again: a pipe or an address cannot be told apart."""
-        return all(record.sha256 is not None for record in self.inputs)
+        return all(record.is_told_apart for record in self.inputs)
 
     def to_json(self) -> dict[str, Json]:
         """Plain JSON values, in a fixed order of keys."""
         return {
-            "inputs": plain(self.inputs),
+            "inputs": [record.to_json() for record in self.inputs],
             "streams": [stream_to_json(info) for info in self.streams],
             "prompts": [prompt_to_json(prompt) for prompt in self.prompts],
-            "model": {"name": self.model, "weights": plain(self.weights)},
+            "model": {"name": self.model, "weights": [record.to_json() for record in self.weights]},
             "settings": plain(self.settings),
             "versions": dict(sorted(self.versions.items())),
         }

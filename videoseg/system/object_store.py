@@ -6,6 +6,7 @@ never from an address, and no message holds any. Nothing is imported before an a
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -71,10 +72,21 @@ class Stored:
             SourceNotFoundError: There is none.
             VideosegError: It cannot be reached; as ``error`` says.
         """
-        found = self._asked(lambda fs, key: fs.info(key))
-        if found.get("type") == "directory":
-            raise SourceNotFoundError(f"{self.shown}: no such object; check the name")
-        return int(found["size"])
+        return int(self._info()["size"])
+
+    def etag(self) -> str | None:
+        """What the storage tells the content of an object apart by; None where it does not.
+
+        That is its MD5 where the storage says it, else its ETag: another one does not mean other
+        content (one upload was in parts, the other was not), but the same one means the same.
+
+        Raises:
+            SourceNotFoundError: There is none.
+            VideosegError: It cannot be reached; as ``error`` says.
+        """
+        found = self._info()
+        marks = (str(found.get(name) or "").strip('"') for name in ("md5Hash", "ETag", "etag"))
+        return next((mark for mark in marks if mark and not mark.startswith("W/")), None)
 
     def read(self, start: int | None = None, stop: int | None = None) -> bytes:
         """An object, or the bytes of a range of it."""
@@ -83,6 +95,30 @@ class Stored:
     def write(self, content: bytes) -> None:
         """Put an object there in one piece; it replaces one that is there."""
         self._asked(lambda fs, key: fs.pipe_file(key, content))
+
+    def create(self, content: bytes) -> bool:
+        """Put an object there if there is none, which the storage decides; says whether it did.
+
+        Where a call is tried again since its answer was lost, what it has created counts as there.
+        """
+
+        def put(fs: Any, key: str) -> bool:
+            try:
+                fs.pipe_file(key, content, mode="create")
+            except FileExistsError:
+                return False
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.ENOSYS):
+                    raise
+                # A server of S3's kind that does not say which condition failed, or knows none.
+                if fs.exists(key):
+                    return False
+                if error.errno == errno.EINVAL:
+                    raise
+                fs.pipe_file(key, content)
+            return True
+
+        return self._asked(put)
 
     def upload(self, path: Path) -> None:
         """Put a file there; it replaces an object that is there."""
@@ -122,6 +158,13 @@ class Stored:
         found = self._asked(lambda fs, key: fs.glob(key, detail=True))
         objects = (name for name, each in found.items() if each.get("type") != "directory")
         return sorted(f"{scheme}://{name.lstrip('/')}" for name in objects)
+
+    def _info(self) -> Mapping[str, Any]:
+        """What the storage says of an object."""
+        found: Mapping[str, Any] = self._asked(lambda fs, key: fs.info(key))
+        if found.get("type") == "directory":
+            raise SourceNotFoundError(f"{self.shown}: no such object; check the name")
+        return found
 
     def _asked(self, call: Callable[[Any, str], _T]) -> _T:
         """Ask the storage, again where it fails for a while."""
