@@ -322,11 +322,10 @@ def by_trackeval(
 def test_j_and_f_are_those_of_trackeval(layout: str, tmp_path: Path) -> None:
     """Each expression of MeViS over all frames; each object of DAVIS but for the first and last."""
     trackeval = pytest.importorskip("trackeval")
-    from tests.evaluate.test_video_tasks import Pieces
+    from tests.evaluate.test_video_tasks import Shifted
     from tests.support import datasets, video_datasets
-    from tests.support.fakes import Colours
 
-    made = Candidate(Colours.card, {}, Pieces)
+    made = Candidate(Shifted.card, {}, Shifted)
     if layout == "mevis":
         data = open_data_set(video_datasets.mevis(tmp_path / "set"))
         task, ends = open_task("text-video", {"tracked": True}), slice(None)
@@ -386,3 +385,49 @@ def united(found: list[dict[str, Any]]) -> list[Any]:
 
 def refuse(error: SourceError) -> None:
     raise error
+
+
+def test_refer_davis_is_scored_as_published(tmp_path: Path) -> None:
+    """One label map an annotator by argmax, then objects and labels paired for the best J&F."""
+    trackeval = pytest.importorskip("trackeval")
+    from tests.evaluate.test_video_tasks import Mistaken
+    from tests.support import video_datasets
+
+    data = open_data_set(video_datasets.refer_davis(tmp_path / "set"))
+    made = Candidate(Mistaken.card, {}, Mistaken)
+    ours = evaluate(data, open_task("text-video"), made, tmp_path / "out")
+    (sample,) = data.samples(refuse)
+    assert isinstance(sample, VideoSample)
+    kept: dict[str, dict[int, Any]] = {}
+    for _, answer in answers(tmp_path / "out"):
+        kept.setdefault(answer["question"], {})[answer["frame"]] = answer["found"]
+    order, scores = range(len(sample.pictures)), []
+    truth = [encoded([m for target in sample.targets if (m := target.mask(n))]) for n in order]
+    for annotator in range(4):
+        maps = [kept.get(f"{target.key}/{annotator}", {}) for target in sample.targets]
+        found = [by_argmax([frames.get(n, []) for frames in maps]) for n in order]
+        sequence = {**as_sequence(truth, found), "num_gt_ids": 2, "num_tracker_ids": 2}
+        with contextlib.redirect_stdout(io.StringIO()):
+            theirs = trackeval.metrics.JAndF().eval_sequence(sequence)
+        scores.append(float(theirs["J&F"]))
+        rows = [row for row in ours.rows if row.question.endswith(f"/{annotator}")]
+        assert abs(np.mean([row.values["j"] for row in rows]) - theirs["J-Mean"]) < TOLERANCE
+        assert abs(np.mean([row.values["f"] for row in rows]) - theirs["F-Mean"]) < TOLERANCE
+    assert abs(value(ours, "J&F") - np.mean(scores)) < TOLERANCE
+    assert 0.5 < value(ours, "J&F") < 1, "without pairing it would be near 0"
+
+
+def by_argmax(maps: list[list[dict[str, Any]]]) -> list[Any]:
+    """One mask a map of those given, no pixel in two of them: the highest score has it."""
+    size = next(one["size"] for found in maps for one in found)
+    scores = np.zeros((1 + len(maps), *size))
+    scores[0] = 0.1
+    for n, found in enumerate(maps, 1):
+        for one in found:
+            mask = coco_mask.decode({key: one[key] for key in ("size", "counts")}) > 0
+            scores[n] = np.maximum(scores[n], mask * one["score"])
+    labels = scores.argmax(axis=0)
+    return [
+        coco_mask.encode(np.asfortranarray((labels == n).astype(np.uint8)))
+        for n in range(1, len(scores))
+    ]

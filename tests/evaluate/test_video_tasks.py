@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +41,37 @@ class Pieces(Colours):
                 found = sorted(found, key=lambda mask: -masks.iou(mask, wanted))[:1]
             instances += [Instance(mask, 0.9 - 0.1 * k, n) for k, mask in enumerate(found)]
         return Detections(frame.stream, frame.index, tuple(instances))
+
+
+class Mistaken(Pieces):
+    """Takes red for green and the other way round, and is not even sure of that."""
+
+    def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
+        seen = {"red": (("green", 0.9), ("red", 0.3)), "green": (("red", 0.5),)}
+        instances = [
+            Instance(mask, score, n)
+            for n, prompt in enumerate(prompts)
+            for word, score in seen.get(prompt.text or "", ())
+            for one in hosted_servers.pieces(frame.image, word)
+            if (mask := masks.from_bitmap(one)) is not None
+        ]
+        return Detections(frame.stream, frame.index, tuple(instances))
+
+
+class Shifted(Pieces):
+    """Finds every thing a pixel beside its place."""
+
+    def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
+        found = super()._answer(frame, prompts)
+        moved = [np.roll(masks.to_bitmap(each.mask), 1, axis=1) for each in found.instances]
+        return dataclasses.replace(
+            found,
+            instances=tuple(
+                dataclasses.replace(each, mask=mask)
+                for each, bitmap in zip(found.instances, moved, strict=True)
+                if (mask := masks.from_bitmap(bitmap)) is not None
+            ),
+        )
 
 
 def _filled(frame: Frame, box: tuple[float, ...]) -> Mask:
@@ -92,14 +124,27 @@ def test_refer_davis_is_a_mean_over_annotators(tmp_path: Path) -> None:
     ]
     (first,) = open_data_set(data, "refer-davis", {"by": "first"}).samples(_refuse)
     assert [len(target.phrases) for target in first.targets] == [2, 2]
+    assert sample.joint
     result = measure(data, "text-video", tmp_path / "out", tracked=True)
     assert len(result.rows) == 8
     # One of the four annotators' words for the red block is not known and answered with nothing.
     each = [row.values["j&f"] for row in result.rows]
-    by_annotator = np.reshape(each, (2, 4)).mean(axis=0)
+    by_annotator = np.reshape(each, (4, 2)).mean(axis=1)
     assert value(result, "J&F") == pytest.approx(by_annotator.mean())
     assert by_annotator[3] < by_annotator[0]
     assert value(result, "phrases refused") == 1 / 8
+
+
+def test_a_pixel_of_refer_davis_belongs_to_the_surest_and_answers_are_paired(
+    tmp_path: Path,
+) -> None:
+    data = open_data_set(video_datasets.refer_davis(tmp_path / "set"))
+    made = Candidate(Mistaken.card, {}, Mistaken)
+    apart = evaluate(data, open_task("text-video"), made, tmp_path / "out")
+    # The second annotator's fourth word is not known: its one answer is paired with one object.
+    j = {row.question: row.values["j"] for row in apart.rows}
+    assert all(j[f"{target}/{n}"] > 0.6 for target in "12" for n in range(3))
+    assert sorted(j[f"{target}/3"] > 0.6 for target in "12") == [False, True]
 
 
 def test_an_object_that_comes_later_is_given_on_its_first_frame(tmp_path: Path) -> None:

@@ -104,6 +104,8 @@ class VideoSample:
         frame_rate: Frames per second.
         absent: Names that are known not to be in it, in the data set's order.
         annotated: Indices of the frames that have truth, in order; None = all.
+        joint: Whether the n-th phrases of all objects are one answer, in which no pixel belongs to
+            two objects (``tasks._joint``).
     """
 
     key: str
@@ -112,6 +114,7 @@ class VideoSample:
     frame_rate: Fraction = Fraction(24)
     absent: tuple[str, ...] = ()
     annotated: tuple[int, ...] | None = None
+    joint: bool = False
 
     @property
     def scored(self) -> tuple[int, ...]:

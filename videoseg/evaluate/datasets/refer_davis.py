@@ -63,7 +63,7 @@ class ReferDavis:
                 for target in sample.targets
             )
             if any(target.phrases for target in targets):
-                yield dataclasses.replace(sample, targets=targets)
+                yield dataclasses.replace(sample, targets=targets, joint=True)
             else:
                 on_broken(SourceError(f"{self.path / _FOLDER}: nothing about {sample.key}"))
 

@@ -1,15 +1,17 @@
 """A phrase for each object of a sequence, answered on every frame; all frames are scored.
 
 What the model says is taken as it is, frame by frame; with ``tracked`` it goes through tracker and
-smoothing first, as in a run, which drop flickers and bridge gaps. Over the expressions of
-Ref-YouTube-VOS and MeViS the mean is that of their own evaluations; over those of Ref-DAVIS17 it is
-the mean over its four annotators, each of whom refers to every object once.
+smoothing first, as in a run, which drop flickers and bridge gaps. The expressions of MeViS and
+Ref-YouTube-VOS are scored each for itself, and the mean is over expressions, as in their own
+evaluations. Those of one annotator of Ref-DAVIS17 are scored together (``_joint``); the mean over
+all is the mean over its four annotators, each of whom refers to every object once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Annotated, ClassVar
 
 from typing_extensions import Doc
@@ -18,6 +20,7 @@ from videoseg.evaluate.answers import Answer
 from videoseg.evaluate.driver import Driver
 from videoseg.evaluate.samples import Media, VideoSample
 from videoseg.evaluate.tables import Figure, Row, mean
+from videoseg.evaluate.tasks._joint import scored_together
 from videoseg.evaluate.tasks._truth import check_size
 from videoseg.evaluate.tasks._video import FIGURES, Followed, object_rows
 from videoseg.types import Prompt, PromptKind
@@ -65,9 +68,19 @@ class TextVideo:
             for n, phrase in enumerate(target.phrases)
             if (key := f"{target.key}/{n}") in given
         ]
+        if sample.joint:
+            followed = [
+                each
+                for _, said in groupby(sorted(followed, key=_annotator), _annotator)
+                for each in scored_together(sample, list(said), given)
+            ]
         for row in object_rows(sample, followed, "unsupervised"):
             refused = float(any(answer.refused for answer in given[row.question]))
             yield replace(row, values={**row.values, "refused": refused})
+
+
+def _annotator(one: Followed) -> int:
+    return int(one.question.rpartition("/")[2])
 
 
 TASKS = {TextVideo.name: TextVideo}
