@@ -111,8 +111,8 @@ def measured(
     return data, root, name, {**results, "all names": whole}
 
 
-def value(result: Result, figure: str) -> float:
-    (found,) = (e for e in result.entries if (e.group, e.figure) == ("all", figure))
+def value(result: Result, figure: str, group: str = "all") -> float:
+    (found,) = (e for e in result.entries if (e.group, e.figure) == (group, figure))
     return found.interval.value
 
 
@@ -159,9 +159,16 @@ def test_mask_ap_is_that_of_lvis(
     judged.run()
     theirs = judged.get_results()
     assert theirs["AP"] > 0, "or nothing would be compared"
-    for figure, name in (("mask AP", "AP"), ("mask AP50", "AP50"), ("mask AP small", "APs")):
+    sizes = {f"mask AP {size}": f"AP{size[0]}" for size in ("small", "medium", "large")}
+    for figure, name in {"mask AP": "AP", "mask AP50": "AP50", **sizes}.items():
         ours = value(results["all names"], figure)
         assert (np.isnan(ours) and theirs[name] == -1) or abs(ours - theirs[name]) < TOLERANCE
+    frequencies = [
+        (value(results["all names"], "mask AP", kind), theirs[f"AP{kind[0]}"])
+        for kind in ("rare", "common", "frequent")
+    ]
+    assert all(abs(ours - of_lvis) < TOLERANCE for ours, of_lvis in frequencies)
+    assert len({ours for ours, _ in frequencies}) > 1, "or they would not be told apart"
 
 
 def test_mask_ap_is_that_of_coco(

@@ -158,7 +158,7 @@ def _lvis(photos: Sequence[Photo]) -> dict[str, Any]:
         entry |= {"coco_url": address, "not_exhaustive_category_ids": []}
         entry["neg_category_ids"] = absent
     for category in content["categories"]:
-        category |= {"frequency": "f", "synset": f"{category['name']}.n.01"}
+        category |= {"frequency": "rcf"[category["id"] % 3], "synset": f"{category['name']}.n.01"}
     return content
 
 

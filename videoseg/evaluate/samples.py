@@ -6,8 +6,8 @@ in constant memory. Every loader raises ``SourceError`` naming the file and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, TypeAlias
@@ -55,6 +55,7 @@ class ImageSample:
         targets: What the truth knows on it.
         absent: Names that are known not to be on it, in the data set's order.
         partly: Names of which some, but perhaps not all, are marked; no fair question.
+        kinds: For names a kind that they are of, for which figures are taken, too.
     """
 
     key: str
@@ -62,6 +63,7 @@ class ImageSample:
     targets: tuple[Target, ...]
     absent: tuple[str, ...] = ()
     partly: frozenset[str] = frozenset()
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def frame(self) -> Frame:
         """The image as a frame of its own stream.

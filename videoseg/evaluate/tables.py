@@ -21,7 +21,10 @@ from videoseg.evaluate.metrics.intervals import (
 from videoseg.evaluate.metrics.region import PRECISION_THRESHOLDS, Overlap
 from videoseg.types import Mask
 
-GROUPS = ("all", "things", "stuff", "absent", "all names", "small", "medium", "large")
+GROUPS = (
+    *("all", "things", "stuff", "absent", "all names"),
+    *("small", "medium", "large", "rare", "common", "frequent"),
+)
 """Groups that tables show first, in this order; others follow by name."""
 COUNT = "1"
 """Name of the column that is 1 in every row: what a mean divides by."""

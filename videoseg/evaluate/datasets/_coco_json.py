@@ -56,11 +56,13 @@ class Category:
         name: Its name in words.
         thing: Whether it is countable.
         group: Whether another category names it as the one above it.
+        frequency: How many training images of LVIS have it: r, c or f; empty elsewhere.
     """
 
     name: str
     thing: bool
     group: bool = False
+    frequency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,8 @@ def categories_of(content: object, file: Path, speak: Callable[[str], str]) -> d
         name = field(entry, "name", str, where)
         group = groups[name] > (entry.get("supercategory") == name)
         thing = bool(entry.get("isthing", 1))
-        categories[field(entry, "id", int, where)] = Category(speak(name), thing, group)
+        often = str(entry.get("frequency", ""))
+        categories[field(entry, "id", int, where)] = Category(speak(name), thing, group, often)
     return categories
 
 

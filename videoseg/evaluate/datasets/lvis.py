@@ -22,6 +22,9 @@ from videoseg.evaluate.datasets._coco_json import AnnotatedImages, CocoIndex, En
 from videoseg.evaluate.readers import field, read_image, shown
 from videoseg.evaluate.samples import ImageSample, OnBroken
 
+_FREQUENCIES = {"r": "rare", "c": "common", "f": "frequent"}
+"""How often a category is in the training images: in up to 10, in up to 100, in more."""
+
 
 @dataclass
 class Lvis(AnnotatedImages):
@@ -42,6 +45,11 @@ class Lvis(AnnotatedImages):
         file = self.annotations()
         index = CocoIndex.read(file, on_broken, spoken)
         folder = self._folder(file, index)
+        kinds = {
+            each.name: _FREQUENCIES[each.frequency]
+            for each in index.categories.values()
+            if each.frequency in _FREQUENCIES
+        }
         for key, entry in index.images.items():
             where = f"{file}: image {key}"
             try:
@@ -57,6 +65,7 @@ class Lvis(AnnotatedImages):
                 targets=tuple(index.targets(key)),
                 absent=absent,
                 partly=frozenset(partly),
+                kinds=kinds,
             )
 
     def _folder(self, file: Path, index: CocoIndex) -> Path:

@@ -2,7 +2,8 @@
 
 Every name that is on an image is asked, and some or all of those that are not. Mask AP is that of
 COCO and LVIS where all names are asked (``absent=-1``): with fewer, false alarms on the others go
-unseen, and it is a little higher.
+unseen, and it is a little higher. Over names that are rare, common and frequent in the training
+images of LVIS it is APr, APc and APf.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ class Instances:
                 values["iou"] = overlap.iou
             values["refused"] = float(answer.refused is not None)
             picture = None if whole is None else Picture(0, whole, answer.union)
-            groups = ("all", f"name: {name}") if self.each else ("all",)
+            kind = (sample.kinds[name],) if name in sample.kinds else ()
+            groups = ("all", *kind, f"name: {name}") if self.each else ("all", *kind)
             yield Row(sample.key, name, name, groups, values, picture, lists)
 
 
