@@ -19,6 +19,7 @@ from benchmarks.kill_resume import contents
 from tests.support.media import clip
 from tests.support.places import ROOT
 from tests.support.plug_ins import install_models
+from tests.support.small_disk import small_disk
 from tests.support.waiting import until
 from videoseg import registry
 from videoseg.cli._app import run
@@ -118,6 +119,17 @@ def test_a_range_that_fails_thrice_ends_its_input_alone(
 ) -> None:
     assert segment(nodes, "out/{stem}", "a.mp4", "bad.mp4", "b.mp4", "red", model="killed") == 3
     assert "bad.mp4: a worker died" in capfd.readouterr().err
+    assert sorted(path.parent.name for path in Path("out").glob("*/run.json")) == ["a", "b"]
+
+
+def test_a_full_disk_ends_its_input_alone(nodes: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    with small_disk(Path("out/long").absolute(), "48k"):
+        assert segment(nodes, "out/{stem}", "a.mp4", "long.mp4", "b.mp4", "red") == 3
+        said = capfd.readouterr().err
+        assert said.count("No space left on device") == 1
+        assert "long.mp4: cannot write" in said
+        assert "Traceback" not in said
+        assert [path.name for path in Path("out/long").iterdir()] == [".videoseg-part"]
     assert sorted(path.parent.name for path in Path("out").glob("*/run.json")) == ["a", "b"]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.fakes import Colours
 from tests.support.media import clip
+from tests.support.small_disk import small_disk
 from tests.support.storage import contents, emptied, failing, put
 from videoseg import Job, load_config
 from videoseg.errors import OutputError, OutputExistsError, UsageError
@@ -181,6 +182,25 @@ def test_storage_that_fails_now_and_then_loses_nothing(job: Callable[..., Job]) 
     assert {n: c for n, c in whole.items() if n != "run.json"} == {
         n: c for n, c in made.items() if n != "run.json"
     }
+
+
+def test_a_full_disk_publishes_nothing(
+    job: Callable[..., Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with job() as run:
+        run.run("memory://bucket/whole")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "disk"))
+    with (
+        small_disk(tmp_path / "disk", "40k"),
+        job() as run,
+        pytest.raises(OutputError, match="No space left on device"),
+    ):
+        run.run(OUT)
+    assert all(STAGING in name for name in contents(OUT))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with job() as run:
+        run.run(OUT, resume=True)
+    assert contents(OUT).keys() == contents("memory://bucket/whole").keys()
 
 
 def test_nothing_stays_on_this_machine(
