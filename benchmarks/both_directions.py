@@ -28,6 +28,7 @@ import cv2
 import numpy as np
 
 from benchmarks import davis
+from benchmarks.spread import mean_text
 from videoseg import registry
 from videoseg.evaluate.readers import read_labels
 from videoseg.geometry import masks
@@ -90,6 +91,8 @@ def main() -> None:
         rows.append(measure(Clip(folder, arguments.most), arguments.ways, arguments.model))
         print_row(folder.name, rows[-1])
     print_row("mean", np.mean(rows, axis=0).tolist())
+    for way, values in zip(arguments.ways, zip(*rows, strict=True), strict=True):
+        print(f"mean J, {way} {mean_text(values)}")
 
 
 def print_row(name: str, values: Sequence[float]) -> None:

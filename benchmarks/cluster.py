@@ -1,9 +1,13 @@
 """Clips on two Ray nodes of this machine, by one worker and by several, with a model that sleeps.
 
     python -m benchmarks.cluster [--clips N] [--frames N] [--seconds S] [--workers 1 2 4]
+    python -m benchmarks.cluster --memory --frames 100000
+    python -m benchmarks.cluster --beside-jobs --clips 20 --frames 32
 
 The model sleeps before each answer, so that what is measured is how well work is shared out and not
-how many cores there are. Files must be those of a run without a cluster. Needs videoseg[cluster].
+how many cores there are. Files must be those of a run without a cluster. ``--memory`` follows the
+resident memory of all processes over one clip. ``--beside-jobs`` compares a cluster with ``--jobs``
+on this machine, with the same number of workers. Needs videoseg[cluster].
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +30,8 @@ from tests.support.places import ROOT
 from tests.support.plug_ins import install_models
 from videoseg import load_config
 from videoseg.jobs.batch import Task
-from videoseg.jobs.cluster import Cluster, on_cluster
+from videoseg.jobs.cluster import LOCAL, Cluster, on_cluster
+from videoseg.jobs.workers import News
 from videoseg.prompts import as_prompts
 
 
@@ -37,11 +42,17 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=160)
     parser.add_argument("--seconds", type=float, default=0.2, help="time for a frame")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--memory", action="store_true", help="of one clip, as it goes")
+    parser.add_argument("--beside-jobs", action="store_true", help="with two workers each")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if given.memory:
+            return _memory(folder, given.frames, given.seconds)
         for number in range(given.clips):
             shutil.copy(clip(frames=given.frames), folder / f"{number}.mp4")
+        if given.beside_jobs:
+            return _beside_jobs(folder, given.clips, given.seconds)
         one = _tasks(folder, folder / "one", given.clips, 0.0)
         for _ in on_cluster(one, Cluster("local", 1), lambda _: None):
             pass
@@ -64,6 +75,63 @@ def _compare(folder: Path, address: str, workers: Sequence[int], clips: int, sec
         print(f"{count} workers: {spent:.1f} s, {first / spent:.2f} times; {_most_memory()} here")
     print("the same files" if same else "files that differ")
     return 0 if same else 1
+
+
+def _beside_jobs(folder: Path, clips: int, seconds: float) -> int:
+    """Two workers of a cluster and two processes of ``--jobs`` in turn, start included."""
+    with _nodes(2) as address:
+        spent: dict[str, list[float]] = {LOCAL: [], address: []}
+        for turn in range(2):
+            for where, times in spent.items():
+                tasks = _tasks(folder, folder / f"{turn}-{where == LOCAL}", clips, seconds)
+                begun = time.perf_counter()
+                ends = list(on_cluster(tasks, Cluster(where, 2), lambda _: None))
+                times.append(time.perf_counter() - begun)
+                assert all(each.state == "done" for each in ends)
+        for where, times in spent.items():
+            print(where, ", ".join(f"{each:.1f} s" for each in times))
+        print(f"the cluster takes {min(spent[address]) / min(spent[LOCAL]):.3f} of the time")
+    return 0
+
+
+def _memory(folder: Path, frames: int, seconds: float) -> int:
+    """Resident memory of all processes while one clip is answered by two workers."""
+    shutil.copy(clip(frames=frames), folder / "0.mp4")
+    settings = [f"models.slow.seconds={seconds}"]
+    config = load_config(flags={"model": "slow", "write": ["measurements"]}, assignments=settings)
+    task = Task(str(folder / "0.mp4"), folder / "out", as_prompts("red"), config)
+    shown = 0
+
+    def look(news: News) -> None:
+        nonlocal shown
+        if news.frames >= shown:
+            shown = news.frames + frames // 25
+            kept = ", ".join(f"{name} {most}" for name, most in _resident().items())
+            print(f"frame {news.frames}: MiB: {kept}", flush=True)
+
+    with _nodes(2) as address:
+        (end,) = on_cluster([task], Cluster(address, 2), look)
+    print(end.state, end.reason)
+    return 0 if end.state == "done" else 1
+
+
+def _resident() -> dict[str, int]:
+    """Resident memory, MiB, of this process and of the actors that it has begun."""
+    found = {"command": _mebibytes(Path("/proc/self"))}
+    mine = os.environ["PYTHONPATH"].encode()
+    for each in sorted(Path("/proc").glob("[0-9]*"), key=lambda each: int(each.name)):
+        with suppress(OSError):
+            title = (each / "cmdline").read_bytes().partition(b"\0")[0].decode()
+            if title.startswith("ray::") and mine in (each / "environ").read_bytes():
+                name = title.removeprefix("ray::").partition(".")[0]
+                if name in ("Desk", "Worker", "InputRun"):
+                    found[f"{name} {each.name}"] = _mebibytes(each)
+    return found
+
+
+def _mebibytes(process: Path) -> int:
+    lines = (process / "status").read_text().splitlines()
+    return int(next(each for each in lines if each.startswith("VmRSS")).split()[1]) // 1024
 
 
 def _most_memory() -> str:

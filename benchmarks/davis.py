@@ -22,6 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.spread import mean_text
 from videoseg import registry
 from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry import masks
@@ -65,6 +66,7 @@ def main() -> None:
         print_row(result)
     means = np.mean([(r.carried, r.first, r.box, r.flow, r.milliseconds) for r in results], axis=0)
     print_row(Result("mean", *means.tolist()))
+    print(f"mean J, carried {mean_text([each.carried for each in results])}")
 
 
 def measure_boxes(arguments: argparse.Namespace, sequences: list[str]) -> None:
@@ -86,7 +88,7 @@ def measure_boxes(arguments: argparse.Namespace, sequences: list[str]) -> None:
         means.append(float(np.mean(scores)))
         print(f"{sequence:20} {means[-1]:8.3f}", flush=True)
     model.close()
-    print(f"{'mean':20} {np.mean(means):8.3f}")
+    print(f"mean J {mean_text(means)}")
 
 
 def truth_of(folder: Path, index: int) -> Bitmap:

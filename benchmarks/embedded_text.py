@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.asking import ask
+from benchmarks.spread import mean_text
 from sample_media import clips
 from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry import masks
@@ -80,7 +81,7 @@ def _samples(model: Embedded, first: int, count: int, every: int) -> None:
             f"{np.mean(counts):.1f} instances; {absent!r} found {shown} of {len(frames)} times",
             flush=True,
         )
-    print(f"mean IoU {np.mean(means):.3f}, worst clip {min(means):.3f}, {count} clips")
+    print(f"mean IoU {mean_text(means)}, worst clip {min(means):.3f}")
     print(f"absent: {refused} of {asked} phrases not found on any frame")
     print(f"median {1000 * float(np.median(seconds)):.0f} ms a frame")
 
@@ -101,7 +102,7 @@ def _davis(model: Embedded, data: Path, every: int) -> None:
             f"{sequence:16s} {phrase:22s} J {means[-1]:.3f}, {np.mean(counts):.1f} instances",
             flush=True,
         )
-    print(f"mean J {np.mean(means):.3f}, {len(means)} sequences, every {every} frames")
+    print(f"mean J {mean_text(means)} sequences, every {every} frames")
 
 
 def _coco(model: Embedded, data: Path) -> None:

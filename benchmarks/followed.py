@@ -25,6 +25,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.spread import mean_text
 from videoseg import registry
 from videoseg.evaluate.readers import read_image, read_labels
 from videoseg.geometry import masks
@@ -74,6 +75,8 @@ def main() -> None:
             for place in range(len(versions))
         ]
         _print(f"mean of {len(singles)}", means)
+        for place, version in enumerate(versions):
+            print(f"mean J, {version.name} {mean_text([row[place][0] for row in singles])}")
 
 
 def _print(clip: str, row: list[list[float]]) -> None:

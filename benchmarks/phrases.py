@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.asking import ask
+from benchmarks.spread import mean_text
 from videoseg.evaluate.datasets.coco import Coco
 from videoseg.geometry import masks
 from videoseg.models.embedded import Embedded
@@ -112,10 +113,10 @@ def main() -> None:
     for kind in (*dict.fromkeys(one.kind for one in asked), "all"):
         some = [one for one in asked if kind in (one.kind, "all")]
         refused = sum(one.refused for one in some)
-        overlap = np.mean([np.mean(one.overlaps) for one in some])
+        overlap = mean_text([float(np.mean(one.overlaps)) for one in some])
         found = np.mean([np.mean(np.asarray(one.overlaps) >= _FOUND) for one in some])
         alarms = np.mean([np.mean(one.alarms) for one in some])
-        print(f"| {kind} | {len(some)} | {refused} | {overlap:.3f} | {found:.2f} | {alarms:.2f} |")
+        print(f"| {kind} | {len(some)} | {refused} | {overlap} | {found:.2f} | {alarms:.2f} |")
 
 
 def _overlap(answer: Detections | None, truth: Mask) -> float:

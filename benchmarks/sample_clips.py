@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import videoseg
+from benchmarks.spread import mean_text
 from sample_media import clips
 from videoseg.errors import UnknownPhraseError
 from videoseg.geometry.masks import to_bitmap
@@ -71,7 +72,8 @@ def main() -> None:
     mean = float(np.mean([one.iou for one in measured]))
     worst = min(one.iou for one in measured)
     single = sum(one.tracks == 1 and one.covered == 1 for one in measured)
-    print(f"mean IoU {mean:.3f} (bar {MIN_MEAN}), worst clip {worst:.3f} (bar {MIN_WORST})")
+    told = mean_text([one.iou for one in measured])
+    print(f"mean IoU {told} (bar {MIN_MEAN}), worst clip {worst:.3f} (bar {MIN_WORST})")
     print(f"one track from first to last frame: {single} of {len(measured)} clips")
     print(f"absent phrases not found: {refused} of {len(measured)}")
     sys.exit(

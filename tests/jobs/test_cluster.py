@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from benchmarks.kill_resume import contents
-from tests.support.media import clip
+from tests.support.media import clip, cut
 from tests.support.places import ROOT
 from tests.support.plug_ins import install_models
 from tests.support.small_disk import small_disk
@@ -88,18 +88,26 @@ def test_the_result_is_that_of_one_machine(nodes: Any, words: tuple[str, ...]) -
 
 @pytest.mark.parametrize("model", ["embedded", "sam3"])
 def test_real_networks_give_the_same(nodes: Any, model: str, tmp_path: Path) -> None:
+    """Ten clips, and a long one that is shared out."""
+    ten = [f"clip-{number}.mp4" for number in range(10)]
     shutil.copy(ROOT / "sample_media/cat.mp4", "cat.mp4")
-    words = ["cat.mp4", "the cat", "--end", "20f", "--every", "2"]
+    for number, name in enumerate(ten):
+        cut(Path("cat.mp4"), Path(name), 4 * number, 4 * number + 4)
+    words = ["the cat", "--every", "2"]
     if model == "sam3":
         pytest.importorskip("transformers")
         from tests.support.torch_models import tiny_sam3_checkpoint
 
         weights = tiny_sam3_checkpoint(tmp_path / "weights")
         words += ["--set", f"models.sam3.weights={weights}", "--set", "models.sam3.least=0"]
-    assert segment(None, "here", *words, model=model) == 0
-    assert segment(nodes, "there", *words, model=model) == 0
-    assert contents(Path("there")) == contents(Path("here"))
-    answers = Path("here/run/detections.jsonl").read_text()
+    for inputs in (ten, ["cat.mp4", "--end", "40f"]):
+        out = "{stem}" if inputs is ten else "cat"
+        assert segment(None, f"here/{out}", *inputs, *words, model=model) == 0
+        assert segment(nodes, f"there/{out}", *inputs, *words, model=model) == 0
+    for name in (*ten, "cat.mp4"):
+        stem = Path(name).stem
+        assert contents(Path("there", stem)) == contents(Path("here", stem))
+    answers = Path("here/cat/run/detections.jsonl").read_text()
     assert '"counts"' in answers, "something was found"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import itertools
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -171,6 +172,17 @@ class FilmSpec:
     streams: int = 1
     keep: tuple[int, ...] | None = None
     field_order: str | None = None
+
+
+def cut(source: Path, target: Path, first: int, stop: int) -> None:
+    """Write some frames of a video as a video of their own."""
+    with av.open(str(source)) as film, av.open(str(target), "w") as sink:
+        stream = film.streams.video[0]
+        made = sink.add_stream("libx264", rate=stream.average_rate)
+        made.width, made.height, made.pix_fmt = stream.width, stream.height, "yuv420p"
+        for frame in itertools.islice(film.decode(stream), first, stop):
+            sink.mux(made.encode(av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24"))))
+        sink.mux(made.encode())
 
 
 def film(**spec: Any) -> Path:
