@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -82,3 +83,11 @@ def test_counts_are_off_by_the_difference_and_not_where_a_crowd_is() -> None:
     )
     assert figures_of([*found, crowd])["count error"] == pytest.approx(np.mean(known))
     assert figures_of([crowd])["presence accuracy"] == 0, "a crowd alone is no instance to find"
+
+
+def test_what_may_not_all_be_marked_is_not_counted() -> None:
+    found = pairs(3)
+    partly = [dataclasses.replace(one, exhaustive=False) for one in pairs(4) if one.crowd.size]
+    assert partly
+    assert figures_of([*found, *partly])["cgF1"] == figures_of(found)["cgF1"]
+    assert figures_of([*found, *partly])["presence accuracy"] != 0

@@ -134,7 +134,8 @@ def _count_columns(found: Overlaps) -> dict[str, float]:
 def _paired_columns(found: Overlaps) -> dict[str, float]:
     """Predictions paired one to one with true instances, crowds left out, for the most IoU.
 
-    A name that is not there has none of the columns: only its presence counts.
+    A name that is not there has nothing to count but its presence. One of which not every instance
+    is marked is not counted, either, as in SA-Co's evaluation: what seems too much may be right.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -144,8 +145,9 @@ def _paired_columns(found: Overlaps) -> dict[str, float]:
     values = table[linear_sum_assignment(table, maximize=True)]
     hits = (values[None, :] >= IOU_THRESHOLDS[:, None]).sum(axis=1)
     counts = [*hits, *(table.shape[0] - hits), *(table.shape[1] - hits)]
+    counted = dict(zip(_COUNTS, map(float, counts), strict=True)) if found.exhaustive else {}
     return {
-        **dict(zip(_COUNTS, map(float, counts), strict=True)),
+        **counted,
         "matched iou": float(values.sum()),
         "instances": float(table.shape[1]),
     }
