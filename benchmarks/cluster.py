@@ -78,19 +78,18 @@ def _compare(folder: Path, address: str, workers: Sequence[int], clips: int, sec
 
 
 def _beside_jobs(folder: Path, clips: int, seconds: float) -> int:
-    """Two workers of a cluster and two processes of ``--jobs`` in turn, start included."""
+    """Two processes of ``--jobs``, then two workers of a cluster; their start is counted."""
+    spent = []
     with _nodes(2) as address:
-        spent: dict[str, list[float]] = {LOCAL: [], address: []}
-        for turn in range(2):
-            for where, times in spent.items():
-                tasks = _tasks(folder, folder / f"{turn}-{where == LOCAL}", clips, seconds)
-                begun = time.perf_counter()
-                ends = list(on_cluster(tasks, Cluster(where, 2), lambda _: None))
-                times.append(time.perf_counter() - begun)
-                assert all(each.state == "done" for each in ends)
-        for where, times in spent.items():
-            print(where, ", ".join(f"{each:.1f} s" for each in times))
-        print(f"the cluster takes {min(spent[address]) / min(spent[LOCAL]):.3f} of the time")
+        for where in (LOCAL, address):
+            tasks = _tasks(folder, folder / where.replace(":", "-"), clips, seconds)
+            begun = time.perf_counter()
+            ends = list(on_cluster(tasks, Cluster(where, 2), lambda _: None))
+            spent.append(time.perf_counter() - begun)
+            print(f"{where}: {spent[-1]:.1f} s", flush=True)
+            if any(each.state != "done" for each in ends):
+                return 1
+    print(f"the cluster takes {spent[1] / spent[0]:.3f} of the time")
     return 0
 
 

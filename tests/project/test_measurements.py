@@ -24,6 +24,21 @@ ROWS = [
     for line in PAGE.splitlines()
     if line.startswith("| ") and not line.startswith(("| what |", "| question |", "| data |"))
 ]
+TABLE = [
+    line
+    for line in PAGE.partition("| what | figure | command |")[2].partition("\n\n")[0].splitlines()
+    if line.startswith("| ")
+]
+"""The rows of the large table."""
+COUNT = re.compile(
+    r"\bn = \d|\b(\d[\d,]*|one|two|three|four|five|six|seven|eight|nine|ten) ([\w-]+ ){0,3}"
+    r"(calls?|clicks?|clips?|expressions|frames?|images|instances|models|networks|nouns|objects|"
+    r"outlines|packets|photographs|phrases|pictures|requests|runs?|samples|scenes|sequences|"
+    r"things|tracks)\b"
+)
+"""A number of what was measured."""
+MEAN = re.compile(r"\bmean (J|IoU|F)\b|\bmIoU\b|\bJ&F\b")
+SPREAD = re.compile(r"\[-?\d|\b(worst|lowest|least)\b|\d to \d")
 COMMANDS = sorted(
     {
         text.strip()
@@ -132,14 +147,57 @@ def test_there_are_commands_of_every_kind() -> None:
 def test_the_page_says_of_which_version_it_is() -> None:
     head = PAGE.partition("\n|")[0]
     assert f"version {__version__}" in head
-    assert re.search(r"On \d{4}-\d{2}-\d{2} where no other day is named", head)
     assert "95 %" in head
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row[2:60])
+def test_a_row_says_what_it_rests_on(row: str) -> None:
+    """The day, of how many, how far values are spread where it is a mean, and the command."""
+    assert lacks(row) == []
+
+
+def lacks(row: str) -> list[str]:
+    """What a row of the large table does not say; "the same" rows may leave it to the one above."""
+    cells = [cell.strip() for cell in row.strip().strip("|").split(" | ")]
+    if len(cells) < 3:
+        return ["three cells: what, figure, command"]
+    what, figure, command = cells[0], " ".join(cells[1:-1]), cells[-1]
+    same = what.startswith("the same")
+    missing = []
+    if not same and not re.search(r"\d{4}-\d{2}-\d{2}", what):
+        missing.append("the day in its first cell, such as (2026-11-30)")
+    if not same and not COUNT.search(f"{what} {figure}"):
+        missing.append("of how many it is, such as n = 10 or 10 sequences")
+    if MEAN.search(figure) and not SPREAD.search(figure):
+        missing.append(
+            "an interval of its mean, such as 0.71 [0.56, 0.82], or a range or the worst"
+        )
+    if "`" not in command and not command.startswith("the same"):
+        missing.append("the command that measures it")
+    return missing
+
+
+@pytest.mark.parametrize(
+    ("row", "missing"),
+    [
+        ("| clips | 0.5 | `python -m benchmarks.davis DATA` |", ["the day", "of how many"]),
+        ("| 10 clips (2026-11-30) | mean J 0.5 | `python -m x` |", ["an interval"]),
+        ("| 10 clips (2026-11-30) | mean J 0.5 [0.4, 0.6] | |", ["the command"]),
+        ("| 10 clips (2026-11-30) | 0.5 |", ["three cells"]),
+        ("| the same | 0.5 | the same |", []),
+    ],
+)
+def test_a_row_that_leaves_something_out_is_seen(row: str, missing: list[str]) -> None:
+    found = lacks(row)
+    assert len(found) == len(missing)
+    assert all(each.startswith(what) for each, what in zip(found, missing, strict=True))
 
 
 def test_figures_of_the_suite_say_how_many_they_are_of_and_on_which_day() -> None:
     table = PAGE.partition("| question | n |")[2].partition("\n\n")[0]
     rows = [row.strip("|").split("|") for row in table.splitlines()[2:] if row.startswith("|")]
     assert len(rows) > 10
-    for question, count, *_ in rows:
+    for question, count, figure, *_ in rows:
         assert count.strip().isdigit(), question
         assert re.search(r"\d{4}-\d{2}-\d{2}", question) or "the same" in question
+        assert "[" in figure or "no interval" in figure, question
