@@ -27,7 +27,7 @@ from videoseg.jobs.ranges import ASKED
 
 pytestmark = pytest.mark.slow
 FRAMES = 3 * ASKED + 7
-OUTPUTS = ("--write", "svg", "--write", "masks", "--write", "overlay", "-q")
+OUTPUTS = ("--write", "svg", "--write", "masks", "--write", "overlay")
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +60,10 @@ def _here(nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         shutil.copy(clip(frames=12), f"{name}.mp4")
 
 
-def segment(nodes: Any, out: str, *words: str, model: str = "colours") -> int:
+def segment(nodes: Any, out: str, *words: str, model: str = "colours", quiet: bool = True) -> int:
     where = ("--cluster", nodes.address, "--workers", "2") if nodes else ()
-    return run(["segment", *words, "--model", model, "-o", out, *OUTPUTS, *where])
+    quietly = ("-q",) if quiet else ()
+    return run(["segment", *words, "--model", model, "-o", out, *OUTPUTS, *where, *quietly])
 
 
 def watched(name: str, **settings: object) -> list[str]:
@@ -111,10 +112,11 @@ def test_real_networks_give_the_same(nodes: Any, model: str, tmp_path: Path) -> 
     assert '"counts"' in answers, "something was found"
 
 
-def test_a_worker_that_dies_costs_its_range(nodes: Any) -> None:
+def test_a_worker_that_dies_costs_its_range(nodes: Any, capfd: pytest.CaptureFixture[str]) -> None:
     assert segment(None, "here", "long.mp4", "red", *watched("one"), model="watched") == 0
     dying = watched("two", dies_at=20)
-    assert segment(nodes, "there", "long.mp4", "red", *dying, model="watched") == 0
+    assert segment(nodes, "there", "long.mp4", "red", *dying, model="watched", quiet=False) == 0
+    assert "asked again, since a worker failed or died: 1" in capfd.readouterr().err
     assert Path("two.died").exists()
     assert contents(Path("there")) == contents(Path("here"))
     again = {frame for frame, times in asked("two").items() if times > 1}
@@ -184,7 +186,7 @@ def of_run(nodes: Any, title: str) -> list[int]:
 def begun(nodes: Any, out: str, journal: str) -> tuple[subprocess.Popen[str], Path]:
     """A slow run on the nodes that has written some answers down, and where these are."""
     words = ["segment", "long.mp4", "red", "--model", "watched", *watched(journal, seconds=0.1)]
-    words += ["-o", out, *OUTPUTS, "--cluster", nodes.address, "--workers", "2"]
+    words += ["-o", out, *OUTPUTS, "-q", "--cluster", nodes.address, "--workers", "2"]
     command = [sys.executable, "-m", "videoseg", *words]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     kept = Path(out, ".videoseg-part/notes/detections.jsonl")
