@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -118,11 +119,17 @@ def crowd(count: int, first: int = 1) -> Scene:
     """One frame of many small objects."""
     objects = []
     for number in range(count):
-        x, y = 4 * (number % 24), 3 * (number // 24 % 21)
-        box = scenes.rectangle(x, y, x + 3, y + 2)
         label = "disc" if number % 2 else "ring"
-        objects.append(scenes.tracked(box, first + number, label=label, score=0.5))
+        small = _small(number % 24, number // 24 % 21, label)
+        objects.append(replace(small, track_id=first + number))
     return scenes.scene(*objects)
+
+
+@functools.cache
+def _small(column: int, row: int, label: str) -> TrackedInstance:
+    """A small object in a grid of them; each outline takes some milliseconds."""
+    x, y = 4 * column, 3 * row
+    return scenes.tracked(scenes.rectangle(x, y, x + 3, y + 2), label=label, score=0.5)
 
 
 def hard_runs() -> Mapping[str, Callable[[], scenes.Run]]:
