@@ -152,6 +152,31 @@ def test_an_outline_is_asked_for_and_its_draft_first(project: Project) -> None:
     assert len(draft["found"]) == len(whole["found"]) == 1
 
 
+def test_a_part_or_the_whole_of_what_is_clicked_is_asked_for(project: Project) -> None:
+    said = {"frame": 2, "prompts": [{"label": "it", "cues": [{"at": 2, "point": [[40, 40]]}]}]}
+    (likeliest,) = post(project, "/api/outline", said).json["found"]
+    found = [
+        each
+        for extent in ("part", "whole")
+        for each in post(project, "/api/outline", {**said, "extent": extent}).json["found"]
+    ]
+    assert found
+    assert all(each["path"] != likeliest["path"] for each in found)
+    refused = post(project, "/api/outline", {**said, "extent": "half"})
+    assert refused.status == 422
+    assert refused.json["error"] == "extent is part or whole"
+
+
+def test_a_model_that_gives_one_extent_says_so(out: Path, tmp_path: Path) -> None:
+    film = str(clip(frames=FRAMES, width=160, height=96))
+    said = {"frame": 2, "extent": "part", "prompts": [{"label": "red", "text": "red"}]}
+    with parts(OURS), Project(film, tmp_path / "new", load(flags={"model": "colours"})) as opened:
+        assert not opened.to_json()["model"]["extents"]
+        answer = post(opened, "/api/outline", said)
+    assert answer.status == 422
+    assert "colours gives one extent" in answer.json["error"]
+
+
 def test_a_mark_on_another_frame_says_nothing_of_this_one(project: Project) -> None:
     said = {"frame": 3, "prompts": [{"label": "it", "cues": [{"at": 2, "point": [[40, 40]]}]}]}
     assert post(project, "/api/outline", said).json["found"] == []

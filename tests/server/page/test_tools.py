@@ -44,6 +44,33 @@ def wait_for_change(page: Page, before: str) -> None:
     )
 
 
+def test_a_part_and_the_whole_of_what_is_clicked_are_taken(
+    browser: Browser, tmp_path: Path
+) -> None:
+    config = load(flags={"end": "4f", "write": ["svg"]})
+    with Project(str(CAT), tmp_path / "out", config) as project, shown(browser, project) as page:
+        size = project.frames.info.width, project.frames.info.height
+        click(page, 330, 300, project)
+        page.wait_for_selector("#stage .outline")
+        likeliest = drawn(page, size)
+        before = page.locator("#stage .outline path").first.get_attribute("d") or ""
+        page.click("#whole")
+        page.wait_for_selector(".chips >> text=an outline")
+        wait_for_change(page, before)
+        assert masks.area(drawn(page, size)) > 2 * masks.area(likeliest)
+        assert page.locator("#part").count() == 0
+        page.wait_for_function(
+            "() => document.getElementById('command').textContent.includes('--prompts')"
+        )
+        page.locator("#stage").focus()
+        page.keyboard.press("Control+z")
+        page.wait_for_selector("#part")
+        page.keyboard.press("p")
+        page.wait_for_selector(".chips >> text=an outline")
+        wait_for_change(page, before)
+        assert masks.area(drawn(page, size)) < masks.area(likeliest)
+
+
 def test_an_object_is_painted_and_some_of_it_taken_away(browser: Browser, tmp_path: Path) -> None:
     config = load(flags={"end": "4f", "write": ["svg"]})
     with Project(str(CAT), tmp_path / "out", config) as project, shown(browser, project) as page:

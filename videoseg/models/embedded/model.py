@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from videoseg.models.embedded.language.vocabulary import vocabulary
 from videoseg.models.embedded.memory.tracker import Memory
 from videoseg.models.embedded.pick import Choice, picked
 from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
+from videoseg.models.embedded.promptable.segmenter import Extent
 from videoseg.models.embedded.promptable.stuff_mask import ScoredMask, stuff_mask
 from videoseg.protocols import VideoSegmenter
 from videoseg.types import Cue, Detections, Figure, Frame, Instance, Mask, ModelCard, Prompt
@@ -145,6 +147,17 @@ class Embedded:
         """
         return self._answer(frame, prompts, fine=False)
 
+    def extent(self, frame: Frame, prompts: Sequence[Prompt], extent: Extent) -> Detections:
+        """The part, or the whole, of what clicks on one frame most likely mean, if there is one."""
+        found = []
+        for index, prompt in enumerate(prompts):
+            if prompt.text is None and not any(cue.boxes or cue.has_mask for cue in prompt.cues):
+                points = tuple(point for cue in prompt.cues for point in cue.points)
+                asked = ObjectPrompts(frame.width, frame.height, points=points)
+                item = self._networks().promptable.segment(frame.image, asked, extent=extent)
+                found += [] if item is None else [Instance(item.mask, item.score, index)]
+        return Detections(frame.stream, frame.index, tuple(found))
+
     def look_ahead(self, frame: Frame) -> None:
         """Do what every click on a frame needs once, before there is one."""
         self._networks().promptable.look_ahead(frame.image)
@@ -250,10 +263,11 @@ class Embedded:
             x1, y1, x2, y2 = meant.seen.box_in(frame.width, frame.height)
             boxes = (*boxes, (x1, y1, x2, y2, True))
         object_prompts = ObjectPrompts(frame.width, frame.height, evidence, points, boxes, prior)
-        extent = self.pick if self.pick in ("part", "whole") else None
-        result = self._networks().promptable.segment(
-            frame.image, object_prompts, fine=fine, extent=extent
+        segment = partial(
+            self._networks().promptable.segment, frame.image, object_prompts, fine=fine
         )
+        other = segment(extent=self.pick) if self.pick in ("part", "whole") else None
+        result = other or segment()
         return [] if result is None else [result]
 
 

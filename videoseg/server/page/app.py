@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from videoseg.errors import MissingDependencyError, UsageError, VideosegError
 from videoseg.server.page import exports
+from videoseg.server.page.asking import EXTENTS, Extent
 from videoseg.server.page.editing import ConflictError, edit
 from videoseg.server.page.leaving import GoneError, leaving
 from videoseg.server.page.project import Project
@@ -101,6 +102,7 @@ def _outline(project: Project) -> Endpoint:
                     _whole(said, "frame"),
                     said.get("prompts"),
                     draft=bool(said.get("draft")),
+                    extent=_extent(said),
                     is_gone=is_gone,
                 )
             )
@@ -248,6 +250,16 @@ def _whole(said: Said, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise UsageError(f"{name} is a whole number")
     return value
+
+
+def _extent(said: Said) -> Extent | None:
+    value = said.get("extent")
+    for known in EXTENTS:
+        if value == known:
+            return known
+    if value is not None:
+        raise UsageError(f"extent is {' or '.join(EXTENTS)}")
+    return None
 
 
 def _list(said: Said, name: str) -> list[Any]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from videoseg import registry
 from videoseg.config.model_choice import chosen
@@ -35,6 +35,21 @@ class Drafts(Protocol):
 
     def look_ahead(self, frame: Frame) -> None:
         """Do what every click on a frame needs once."""
+        ...
+
+
+Extent: TypeAlias = Literal["part", "whole"]
+"""What clicks may mean beside what they most likely do."""
+EXTENTS: tuple[Extent, ...] = ("part", "whole")
+"""All of them."""
+
+
+@runtime_checkable
+class Extents(Protocol):
+    """A model that can give other extents of what clicks mean."""
+
+    def extent(self, frame: Frame, prompts: Sequence[Prompt], extent: Extent) -> Detections:
+        """A part, or the whole, of what each prompt most likely means; none where none is seen."""
         ...
 
 
@@ -74,6 +89,11 @@ class Asker(AbstractContextManager["Asker"]):
     def __exit__(self, *_: object) -> None:
         registry.release(self._model, "the model")
 
+    @property
+    def has_extents(self) -> bool:
+        """Whether the model can give other extents of what clicks mean."""
+        return isinstance(self._model, Extents)
+
     def check_stays_here(self) -> None:
         """Refuse to go on with a model that is a service.
 
@@ -97,6 +117,7 @@ class Asker(AbstractContextManager["Asker"]):
         prompts: Sequence[Prompt],
         *,
         draft: bool,
+        extent: Extent | None = None,
         is_gone: Callable[[], bool] = lambda: False,
     ) -> Answer:
         """What the model finds on a frame by itself; marks count on their own frame alone.
@@ -105,11 +126,13 @@ class Asker(AbstractContextManager["Asker"]):
             frame: The frame.
             prompts: What is marked.
             draft: Whether somebody waits for it.
+            extent: What clicks mean, if it is not what they most likely do.
             is_gone: Whether nobody wants it any more.
 
         Raises:
             PromptError: A prompt does not fit the model or the frame.
-            UsageError: The model is a service, which is paid for every question.
+            UsageError: The model is a service, which is paid for every question; or it cannot give
+                another extent.
             GoneError: Nobody wants it any more.
         """
         check_kinds(prompts, self.card)
@@ -125,7 +148,10 @@ class Asker(AbstractContextManager["Asker"]):
             check_stays_here(model)
             refused = _refused(model, shown)
             known = {n: prompt for n, prompt in asked.items() if n not in refused}
-            if is_draft and isinstance(model, Drafts):
+            if extent is not None:
+                answered = _extents_of(model).extent(frame, list(known.values()), extent)
+                places = list(known)
+            elif is_draft and isinstance(model, Drafts):
                 answered = model.draft(frame, list(known.values()))
                 places = list(known)
             else:
@@ -142,6 +168,12 @@ class Asker(AbstractContextManager["Asker"]):
                 for instance, shape in zip(answered.instances, outlines, strict=True)
             ]
         return Answer(found, refused, is_draft, time.perf_counter() - begun)
+
+
+def _extents_of(model: Segmenter) -> Extents:
+    if isinstance(model, Extents):
+        return model
+    raise UsageError(f"{model.card.name} gives one extent of what is clicked; click more of it")
 
 
 def _refused(model: Segmenter, prompts: Sequence[Prompt]) -> dict[int, str]:

@@ -16,7 +16,7 @@ from videoseg.jobs.job import Job
 from videoseg.jobs.rerun import Finished
 from videoseg.runlog.manifest import NAME as MANIFEST
 from videoseg.server.page import exports, marks
-from videoseg.server.page.asking import Asker, check_stays_here
+from videoseg.server.page.asking import Asker, Extent, check_stays_here
 from videoseg.server.page.frames import FrameService
 from videoseg.server.page.results import Results
 from videoseg.server.page.sound import Sound
@@ -127,7 +127,12 @@ class Project(AbstractContextManager["Project"]):
             "rate": None if info.frame_rate is None else float(info.frame_rate),
             "frames": self.frames.frame_count,
             "start": float(info.start_pts * info.time_base),
-            "model": {"name": card.name, "kinds": sorted(card.kinds), "summary": card.summary},
+            "model": {
+                "name": card.name,
+                "kinds": sorted(card.kinds),
+                "summary": card.summary,
+                "extents": self.asker.has_extents,
+            },
             "prompts": marks.as_entries(prompts),
             "has_sound": self.sound.is_there,
             "has_run": shown is not None,
@@ -135,13 +140,19 @@ class Project(AbstractContextManager["Project"]):
         }
 
     def outline(
-        self, index: int, entries: object, *, draft: bool, is_gone: Callable[[], bool]
+        self,
+        index: int,
+        entries: object,
+        *,
+        draft: bool,
+        extent: Extent | None = None,
+        is_gone: Callable[[], bool],
     ) -> dict[str, Any]:
         """What the model finds on one frame; see ``Asker.answer``."""
         prompts = marks.read_prompts(entries, self._size)
         frame = self.frames.frame(index)
         with self.frames.undisturbed():
-            answer = self.asker.answer(frame, prompts, draft=draft, is_gone=is_gone)
+            answer = self.asker.answer(frame, prompts, draft=draft, extent=extent, is_gone=is_gone)
         return {
             "frame": index,
             "found": answer.found,

@@ -86,7 +86,7 @@ class PromptableSegmenter:
                 second look; above 1 = there always is one. Small objects, which the network sees
                 enlarged, get it anyway.
             extent: Of what clicks may mean, something smaller or larger than what they most
-                likely do; None = that itself, as where there is nothing else.
+                likely do, if there is such a thing; None = that itself.
 
         Raises:
             ValueError: There is no prompt at all.
@@ -162,7 +162,7 @@ class PromptableSegmenter:
         likeliest = salient or _consensus(seen)
         if likeliest is None or extent is None:
             return likeliest
-        return _consensus(_nested(seen, likeliest, extent)) or likeliest
+        return _consensus(_nested(seen, likeliest, extent))
 
     def _run(
         self, image: RgbImage, prompts: ObjectPrompts, crops: list[Crop], side: int

@@ -3,6 +3,7 @@
 import { show, togglePlay } from "./clock.js";
 import { widthOfBrush } from "./brush.js";
 import { byId, el } from "./dom.js";
+import { takeOfActive } from "./extents.js";
 import { openExport } from "./exporting.js";
 import { start } from "./marking.js";
 import { chooseKnot } from "./knots.js";
@@ -20,7 +21,7 @@ const HELP = [
   ["5", "paint; with Shift take away"], ["[ ]", "narrower, wider brush"],
   ["Alt + arrows", "move the cursor, with Shift by one pixel"], ["Enter", "mark at the cursor; with Shift what is not meant"],
   ["K", "bend the outline of the chosen track"], [", .", "choose a knot; Alt + arrows move it, Enter keeps it"],
-  ["V", "choose a track"], ["+ − 0", "larger, smaller, whole picture"], ["Backspace", "remove the last mark"],
+  ["V", "choose a track"], ["+ − 0", "larger, smaller, whole picture"], ["P W", "of what is clicked only a part, the whole"], ["Backspace", "remove the last mark"],
   ["A", "another object"], ["F", "find by name"], ["R", "run"], ["M", "mark or review"],
   ["N Shift + N", "next, previous doubtful place"], ["C", "correct the chosen track"], ["S", "split the track here"],
   ["O", "only this track"], ["Delete", "delete the track"], ["L", "labels"], ["U", "sound"], ["B", "as the model found it"], ["E", "export"],
@@ -51,6 +52,8 @@ const KEYS = {
   ".": () => chooseKnot(1),
   Enter: (event) => markAtCursor(event.shiftKey),
   Backspace: () => removeLastMark(),
+  p: () => takeOfActive("part"),
+  w: () => takeOfActive("whole"),
   a: () => { if (state.mode === "mark") addObject(); },
   f: () => byId("phrase")?.focus(),
   r: () => { if (state.mode === "mark") void start({}); },

@@ -3,6 +3,7 @@
 import { post } from "./api.js";
 import { colourOf } from "./colours.js";
 import { byId, el, patch, say } from "./dom.js";
+import { extentButtons } from "./extents.js";
 import { addObject, answerOf, cueAt, entries, removeMark, removeObject, removeStroke, renameObject } from "./marks.js";
 import { loadResults } from "./results.js";
 import { change, state } from "./state.js";
@@ -65,16 +66,18 @@ function marksHere() {
   const object = state.objects[state.active];
   const cue = object && cueAt(object, state.shown, false);
   if (!cue) return [];
-  const strokes = cue.paint?.strokes.length ?? 0;
+  const { paint } = cue;
   const kinds = /** @type {const} */ (["point", "not-point", "box"]);
   const chips = kinds.flatMap((kind) => (cue[kind] ?? []).map((numbers, place) =>
     el("li", {}, el("span", {}, `${{ point: "+", "not-point": "−", box: "□" }[kind]} ${numbers.map((each) => Math.round(each)).join(", ")}`),
       el("button", { class: "icon", "aria-label": `Remove ${kind} ${numbers.join(", ")}`, onclick: () => removeMark(object, cue, kind, place) }, "×"))));
-  if (strokes) {
-    chips.push(el("li", {}, el("span", {}, strokes === 1 ? "1 stroke" : `${strokes} strokes`),
-      el("button", { class: "icon", "aria-label": "Remove the last stroke", onclick: () => removeStroke(object, cue) }, "×")));
+  if (paint) {
+    const strokes = paint.strokes.length;
+    const what = strokes ? `${strokes} stroke${strokes === 1 ? "" : "s"}` : "an outline";
+    chips.push(el("li", {}, el("span", {}, what),
+      el("button", { class: "icon", "aria-label": strokes ? "Remove the last stroke" : "Remove the outline", onclick: () => removeStroke(object, cue) }, "×")));
   }
-  return [el("h3", {}, `Marks on frame ${state.shown}`), el("ul", { class: "chips" }, ...chips)];
+  return [el("h3", {}, `Marks on frame ${state.shown}`), el("ul", { class: "chips" }, ...chips), extentButtons(object)];
 }
 
 function asCommand() {

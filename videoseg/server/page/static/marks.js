@@ -118,6 +118,15 @@ export function paint(stroke) {
   void ask();
 }
 
+/** Take an outline as it is, instead of what is clicked. @param {Cue} cue @param {string} path */
+export function takeOutline(cue, path) {
+  remember();
+  for (const kind of KINDS) delete cue[kind];
+  cue.paint = { path, strokes: [] };
+  touched("objects", "correction");
+  void ask();
+}
+
 /** Paths of the outline that an object has on the frame that is shown. @param {Marked} object */
 function outlineNow(object) {
   const answer = answerOf(object, state.shown);

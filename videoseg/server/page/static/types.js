@@ -16,7 +16,7 @@
  *   reason: string, result: Record<string, any>}} Work
  * @typedef {{location: string, name: string, out: string, width: number, height: number,
  *   aspect: number, rate: number|null, frames: number|null, start: number,
- *   model: {name: string, kinds: string[], summary: string}, prompts: Entry[], has_run: boolean,
+ *   model: {name: string, kinds: string[], summary: string, extents: boolean}, prompts: Entry[], has_run: boolean,
  *   finished_before: boolean}} Project
  */
 export {};
