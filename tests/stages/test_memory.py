@@ -84,6 +84,18 @@ def test_says_nothing_while_it_is_out_of_sight_and_finds_it_again(memory: Memory
     assert masks.iou(found.mask, mask_of(290, 120)) > 0.8
 
 
+def test_what_was_behind_a_pole_comes_back_whole(memory: Memory) -> None:
+    begin(memory, 150)
+    for index in range(1, 12):
+        frame = ball(index, 150 + 4 * index)
+        if 3 <= index < 9:  # all but the left fifth is hidden
+            edge = 150 + 4 * index - 25
+            frame.image[:, edge:] = wall(5)[:, edge:]
+        answer = memory.step(frame, None)
+    (found,) = answer.instances
+    assert masks.iou(found.mask, mask_of(194)) > 0.8
+
+
 def test_a_cut_forgets_the_place_but_not_the_look(memory: Memory) -> None:
     begin(memory)
     memory.reset()

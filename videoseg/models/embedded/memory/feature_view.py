@@ -133,10 +133,10 @@ class FeatureView:
         to_crop = np.array([[across, 0, _CENTRE * across - 0.5], [0, down, _CENTRE * down - 0.5]])
         return _warp(np.asarray(blurred, np.float32), to_crop, self.columns, self.rows).ravel()
 
-    def over_frame(self, cells: FloatMap) -> FloatMap:
+    def over_frame(self, cells: FloatMap, outside: float | None = None) -> FloatMap:
         """A value per cell as a float32 map over the whole frame, at a quarter of its size.
 
-        Beyond the crop the values at its border go on.
+        Beyond the crop the values at its border go on, or there is the value ``outside``.
         """
         x1, y1, x2, y2 = self.crop
         across, down = (x2 - x1) / self.columns, (y2 - y1) / self.rows
@@ -148,7 +148,8 @@ class FeatureView:
                 [0, step_y / down, (0.5 * step_y - y1) / down - _CENTRE],
             ]
         )
-        return _warp(cells.reshape(self.rows, self.columns), to_cells, width, height)
+        grid = cells.reshape(self.rows, self.columns)
+        return _warp(grid, to_cells, width, height, outside)
 
 
 def _crop_around(mask: Mask) -> Box:
@@ -173,7 +174,11 @@ def _doubled(coarse: FloatMap) -> FloatMap:
 
 
 def _warp(
-    values: FloatMap, to_source: npt.NDArray[np.float64], width: int, height: int
+    values: FloatMap,
+    to_source: npt.NDArray[np.float64],
+    width: int,
+    height: int,
+    outside: float | None = None,
 ) -> FloatMap:
     """Sample ``values`` bilinearly at ``to_source @ (x, y, 1)``; its border goes on outside."""
     import cv2
@@ -183,6 +188,7 @@ def _warp(
         to_source,
         (width, height),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
+        borderMode=cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT,
+        borderValue=outside or 0.0,
     )
     return np.asarray(moved, dtype=np.float32)

@@ -23,7 +23,7 @@ class LinearClassifier:
     def __init__(self) -> None:
         self._given: list[tuple[FloatMap, FloatMap]] = []
         self._recent: tuple[FloatMap, FloatMap] | None = None
-        self._weights = np.zeros(0, dtype=np.float32)
+        self._weights = self._given_weights = np.zeros(0, dtype=np.float32)
 
     def snapshot(self) -> Snapshot:
         """What was learned, as plain arrays."""
@@ -32,7 +32,7 @@ class LinearClassifier:
             {
                 "normals": listed({"gram": gram, "mean": mean} for gram, mean in normals),
                 "given": {"": np.array(len(self._given))},
-                "weights": {"": self._weights},
+                "weights": {"": self._weights, "given": self._given_weights},
             }
         )
 
@@ -48,6 +48,7 @@ class LinearClassifier:
         known._given, recent = normals[:count], normals[count:]
         known._recent = recent[0] if recent else None
         known._weights = parts["weights"][""]
+        known._given_weights = parts["weights"]["given"]
         return known
 
     def learn(self, keys: FloatMap, labels: FloatMap, *, given: bool) -> None:
@@ -71,14 +72,27 @@ class LinearClassifier:
         known = self._given[0]
         for number, older in enumerate(self._given[1:], start=2):
             known = _mixed(known, older, 1 / number)
-        gram, mean = _mixed(known, self._recent, 0.5)
-        ridge = _RIDGE * np.eye(keys.shape[1], dtype=np.float32)
-        self._weights = np.linalg.solve(gram + ridge, mean).astype(np.float32)
+        self._weights = _solved(_mixed(known, self._recent, 0.5))
+        if given:
+            self._given_weights = _solved(known)
 
     def odds(self, keys: FloatMap) -> FloatMap:
         """Log odds of each cell, float32 (N,)."""
-        side = np.clip(keys @ self._weights, -1.2, 1.2)
-        return np.asarray(_CLASSIFIER_GAIN * side, dtype=np.float32)
+        return _odds(keys @ self._weights)
+
+    def odds_as_given(self, keys: FloatMap) -> FloatMap:
+        """The same by the given views alone, which nothing wrong is learned from."""
+        return _odds(keys @ self._given_weights)
+
+
+def _odds(side: FloatMap) -> FloatMap:
+    return np.asarray(_CLASSIFIER_GAIN * np.clip(side, -1.2, 1.2), dtype=np.float32)
+
+
+def _solved(normal: tuple[FloatMap, FloatMap]) -> FloatMap:
+    gram, mean = normal
+    ridge = _RIDGE * np.eye(len(mean), dtype=np.float32)
+    return np.linalg.solve(gram + ridge, mean).astype(np.float32)
 
 
 def _mixed(

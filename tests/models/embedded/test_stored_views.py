@@ -1,0 +1,51 @@
+"""What remembered views say of the cells of another one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from videoseg.geometry.arrays import FloatMap
+from videoseg.models.embedded.memory.feature_view import FeatureNorm, FeatureView, Pose
+from videoseg.models.embedded.memory.stored_views import StoredView, propagated
+from videoseg.types import Mask
+
+ROWS = COLUMNS = 16
+SIDE = ROWS * 10
+
+
+def _view(looks: FloatMap) -> FeatureView:
+    """A view of cells that look one of two ways."""
+    one = np.ones(1, dtype=np.float32)
+    keys = np.stack([looks, 1 - looks], axis=-1).reshape(-1, 2).astype(np.float32)
+    norm = FeatureNorm((one, one), (one, one))
+    return FeatureView((0, 0, SIDE, SIDE), SIDE, SIDE, ROWS, COLUMNS, keys, norm)
+
+
+def _looks(left: int, right: int) -> FloatMap:
+    looks = np.zeros((ROWS, COLUMNS), dtype=np.float32)
+    looks[4:12, left:right] = 1
+    return looks
+
+
+OBJECT = Mask(40, 40, SIDE, SIDE, np.ones((80, 40), dtype=np.bool_))
+LEAKED = Mask(40, 40, SIDE, SIDE, np.ones((80, 80), dtype=np.bool_))
+
+
+def test_cells_that_look_like_the_object_and_lie_like_it_are_its() -> None:
+    given = StoredView.of(_view(_looks(4, 8)), OBJECT)
+    odds = propagated(_view(_looks(4, 8)), Pose.of(OBJECT), [given]).reshape(ROWS, COLUMNS)
+    assert odds[4:12, 4:8].min() > 0
+    assert odds[:, 12:].max() < -2
+
+
+def test_what_is_found_wrongly_again_and_again_is_denied_by_what_was_given() -> None:
+    view = _view(_looks(4, 8))
+    given = StoredView.of(view, OBJECT)
+    wrong = StoredView(given.keys, given.places, view.labels(LEAKED), COLUMNS)
+    odds = propagated(view, Pose.of(OBJECT), [given], [wrong] * 3).reshape(ROWS, COLUMNS)
+    alone = propagated(view, Pose.of(OBJECT), [given]).reshape(ROWS, COLUMNS)
+    together = odds - alone
+    leak = np.s_[6:10, 9:11]
+    assert together[leak].mean() > alone[leak].mean() + 1
+    assert odds[leak].mean() < together[leak].mean() - 1
+    assert odds[6:10, 4:7].mean() > 2

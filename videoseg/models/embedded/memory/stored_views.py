@@ -1,0 +1,104 @@
+"""Remembered views of an object, and what they say of the cells of another one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from videoseg.geometry.arrays import FloatMap
+from videoseg.models.embedded.memory.feature_view import FeatureView, Pose
+from videoseg.types import Mask
+from videoseg.types.snapshot import Snapshot
+
+_FEATURE_TEMPERATURE = 0.06
+"""Temperature of feature similarity: a cosine this much smaller weighs 1/e."""
+_POSITION_STD = 0.5
+"""Standard deviation of position similarity, in object sizes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredView:
+    """What is kept of one view.
+
+    Attributes:
+        keys: float32 (N, C).
+        places: float32 (N, 2).
+        labels: float32 (N,) in [0, 1].
+        columns: Cells across.
+    """
+
+    keys: FloatMap
+    places: FloatMap
+    labels: FloatMap
+    columns: int
+
+    @classmethod
+    def of(cls, view: FeatureView, mask: Mask) -> StoredView:
+        """A view in which the object is at a mask."""
+        return cls(view.keys, view.positions(Pose.of(mask)), view.labels(mask), view.columns)
+
+    def every_other(self, first: int) -> StoredView:
+        """Half of the cells, as the squares of one colour of a chessboard."""
+        row, column = np.divmod(np.arange(len(self.labels)), self.columns)
+        kept = (row + column) % 2 == first
+        return StoredView(self.keys[kept], self.places[kept], self.labels[kept], self.columns)
+
+    def snapshot(self) -> Snapshot:
+        """The view as plain arrays."""
+        columns = np.array(self.columns)
+        return {
+            "keys": self.keys,
+            "places": self.places,
+            "labels": self.labels,
+            "columns": columns,
+        }
+
+    @classmethod
+    def restored(cls, state: Snapshot) -> StoredView:
+        """The view that ``snapshot`` was taken of."""
+        columns = int(state["columns"])
+        return cls(state["keys"], state["places"], state["labels"], columns)
+
+
+def propagated(
+    view: FeatureView, pose: Pose, given: Sequence[StoredView], recent: Sequence[StoredView] = ()
+) -> FloatMap:
+    """Log odds of each cell from similar remembered cells close to it, float32 (N,).
+
+    The given views speak alone, and then together with the recent ones, if there are any: what is
+    found wrongly is remembered, and by itself would be found again and again.
+
+    Args:
+        view: The cells.
+        pose: Where the object is thought to be.
+        given: Views in which it was shown, at least one.
+        recent: Views in which it was found.
+    """
+    views = [stored.every_other(number % 2) for number, stored in enumerate([*given, *recent])]
+    labels = np.concatenate([stored.labels for stored in views])
+    places = np.concatenate([stored.places for stored in views]) / _POSITION_STD
+    keys = np.concatenate([stored.keys for stored in views])
+    # q.k / softness - |p - p'|^2 / 2, up to a term that is the same for a whole row.
+    one = np.ones((len(view.keys), 1), dtype=np.float32)
+    query = np.concatenate(
+        [view.keys / _FEATURE_TEMPERATURE, view.positions(pose) / _POSITION_STD, one],
+        axis=1,
+        dtype=np.float32,
+    )
+    distance_term = -(places**2).sum(axis=1, keepdims=True) / 2
+    weights = query @ np.concatenate([keys, places, distance_term], axis=1, dtype=np.float32).T
+    known = sum(len(stored.labels) for stored in views[: len(given)])
+    odds = _odds(_softmax_mean(weights[:, :known], labels[:known]))
+    return odds + _odds(_softmax_mean(weights, labels)) if recent else odds
+
+
+def _softmax_mean(weights: FloatMap, labels: FloatMap) -> FloatMap:
+    """Labels (N,) averaged for each row of log weights (M, N), float32 (M,)."""
+    shares = np.exp(weights - weights.max(axis=1, keepdims=True))
+    return np.asarray(shares @ labels / shares.sum(axis=1), dtype=np.float32)
+
+
+def _odds(probability: FloatMap) -> FloatMap:
+    return np.log((probability + 0.01) / (1.01 - probability))
