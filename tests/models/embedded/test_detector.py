@@ -62,11 +62,11 @@ def test_one_thing_is_one_box() -> None:
     assert DetectedBoxes(np.array(boxes, dtype=np.float32), scores).of([5]) == []
 
 
-def test_marks_alone_do_not_load_it() -> None:
+def test_boxes_alone_do_not_load_it() -> None:
     image, _ = _cat()
     model = Embedded(threads=1)
     frame = Frame("video", 0, 0, Fraction(1, 25), np.ascontiguousarray(image))
-    mark = Prompt("x", cues=(Cue(points=((200.0, 150.0, True),)),))
+    mark = Prompt("x", cues=(Cue(boxes=((60.0, 5.0, 560.0, 358.0, True),)),))
     model.prepare([mark])
     model.segment([frame], [[mark]])
     assert set(vars(model._networks())) == {"threads", "long_side", "promptable"}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from videoseg.models.embedded import Embedded
+from videoseg.models.embedded.grounding.detector import DetectedBox
 from videoseg.models.embedded.pick import Choice, picked
-from videoseg.models.embedded.promptable.segmenter import _nested
+from videoseg.models.embedded.promptable.click_choice import holding, likeliest, nested
 from videoseg.models.embedded.promptable.stuff_mask import ScoredMask
 from videoseg.protocols import Keyframed
 from videoseg.types import Mask
@@ -53,8 +54,24 @@ def test_parts_lie_in_the_likeliest_mask_and_wholes_around_it() -> None:
     likeliest = _square(10, 10, 20)
     nearly = _square(10, 10, 19)
     seen = [head, body, beside, nearly, likeliest]
-    assert _nested(seen, likeliest, "part") == [head]
-    assert _nested(seen, likeliest, "whole") == [body]
+    assert nested(seen, likeliest, "part") == [head]
+    assert nested(seen, likeliest, "whole") == [body]
+
+
+def test_a_click_means_what_most_looks_agree_on_or_the_thing_that_is_detected_there() -> None:
+    part, again, whole = _square(30, 30, 20), _square(30, 30, 21), _square(10, 10, 60)
+    seen = [part, again, whole]
+    assert likeliest(seen) in (part, again)
+    thing = DetectedBox((11.0, 9.0, 70.0, 71.0), 0.8)
+    assert likeliest(seen, [thing]) is whole
+    assert likeliest(seen, [DetectedBox(thing.box, 0.2)]) in (part, again)
+    assert likeliest([]) is None
+
+
+def test_things_count_where_all_clicks_lie_in_them() -> None:
+    sure, doubtful = DetectedBox((10, 10, 50, 50), 0.8), DetectedBox((10, 10, 50, 50), 0.1)
+    assert holding([sure, doubtful], [(20, 20), (50, 30)]) == [sure]
+    assert holding([sure], [(20, 20), (60, 30)]) == []
 
 
 def test_phrases_are_searched_on_every_frame_unless_a_run_asks_otherwise() -> None:

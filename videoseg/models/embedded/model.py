@@ -14,6 +14,7 @@ from typing_extensions import Doc
 from videoseg.errors import PromptError
 from videoseg.geometry import masks
 from videoseg.models.embedded.frame_view import FrameView, Networks
+from videoseg.models.embedded.grounding.detector import DetectedBox
 from videoseg.models.embedded.grounding.evidence import Maps
 from videoseg.models.embedded.grounding.ground import ground
 from videoseg.models.embedded.grounding.grounded_thing import GroundedThing
@@ -21,8 +22,8 @@ from videoseg.models.embedded.language.parser import Query, meaning, parse
 from videoseg.models.embedded.language.vocabulary import vocabulary
 from videoseg.models.embedded.memory.tracker import Memory
 from videoseg.models.embedded.pick import Choice, picked
+from videoseg.models.embedded.promptable.click_choice import Extent
 from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
-from videoseg.models.embedded.promptable.segmenter import Extent
 from videoseg.models.embedded.promptable.stuff_mask import ScoredMask, stuff_mask
 from videoseg.protocols import VideoSegmenter
 from videoseg.types import Cue, Detections, Figure, Frame, Instance, Mask, ModelCard, Prompt
@@ -154,13 +155,16 @@ class Embedded:
             if prompt.text is None and not any(cue.boxes or cue.has_mask for cue in prompt.cues):
                 points = tuple(point for cue in prompt.cues for point in cue.points)
                 asked = ObjectPrompts(frame.width, frame.height, points=points)
-                item = self._networks().promptable.segment(frame.image, asked, extent=extent)
+                item = self._networks().promptable.segment(
+                    frame.image, asked, extent=extent, things=self._things(frame, asked)
+                )
                 found += [] if item is None else [Instance(item.mask, item.score, index)]
         return Detections(frame.stream, frame.index, tuple(found))
 
     def look_ahead(self, frame: Frame) -> None:
         """Do what every click on a frame needs once, before there is one."""
         self._networks().promptable.look_ahead(frame.image)
+        self._networks().detector.detect(frame.image)
 
     def video_segmenter(self) -> VideoSegmenter:
         """A memory that follows objects through one stream (``protocols.Follows``)."""
@@ -197,6 +201,12 @@ class Embedded:
                 Instance(item.mask, item.score, index) for item in shown[: prompt.max_instances]
             ]
         return Detections(frame.stream, frame.index, tuple(instances), tuple(present))
+
+    def _things(self, frame: Frame, prompts: ObjectPrompts) -> Sequence[DetectedBox]:
+        """What the detector sees on a frame, if it helps to know what clicks mean."""
+        if not prompts.only_clicked:
+            return ()
+        return self._networks().detector.detect(frame.image).things()
 
     def _networks(self) -> Networks:
         if self._loaded is None:
@@ -264,7 +274,11 @@ class Embedded:
             boxes = (*boxes, (x1, y1, x2, y2, True))
         object_prompts = ObjectPrompts(frame.width, frame.height, evidence, points, boxes, prior)
         segment = partial(
-            self._networks().promptable.segment, frame.image, object_prompts, fine=fine
+            self._networks().promptable.segment,
+            frame.image,
+            object_prompts,
+            fine=fine,
+            things=self._things(frame, object_prompts),
         )
         other = segment(extent=self.pick) if self.pick in ("part", "whole") else None
         result = other or segment()

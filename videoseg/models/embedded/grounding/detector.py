@@ -64,20 +64,28 @@ class Detector:
         """Remember how many threads it may use; 0 = as many as are granted."""
         self._threads = threads
         self._session: Any = None
+        self._last: tuple[RgbImage, DetectedBoxes] | None = None
 
     def detect(self, image: RgbImage) -> DetectedBoxes:
         """All that it sees on a frame, uint8 (H, W, 3).
 
+        Asked again about the same frame, it does not look again.
+
         Raises:
             MissingDependencyError: The weights are not where the package keeps them.
         """
+        last = self._last
+        if last is not None and last[0] is image:
+            return last[1]
         if self._session is None:
             self._session = session("detector.onnx", self._threads)
         height, width = image.shape[:2]
         scores, edges = self._session.run(["scores", "edges"], {"image": _as_input(image)})
         boxes = (_boxes(edges[0]) - np.array(_margins(width, height))) / _scale(width, height)
         boxes = boxes.clip(0, np.array((width, height, width, height)))
-        return DetectedBoxes(boxes.astype(np.float32), scores[0])
+        found = DetectedBoxes(boxes.astype(np.float32), scores[0])
+        self._last = image, found
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +99,10 @@ class DetectedBoxes:
 
     boxes: FloatMap
     scores: FloatMap
+
+    def things(self) -> list[DetectedBox]:
+        """The things of any class, the surest first."""
+        return self.of(range(len(NAMES)))
 
     def of(self, names: Sequence[int]) -> list[DetectedBox]:
         """The things of any of these classes (places in ``NAMES``), the surest first."""

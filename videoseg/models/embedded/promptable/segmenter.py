@@ -8,9 +8,8 @@ with the prompts, which mends much of what it missed.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,14 @@ import numpy.typing as npt
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.features import session
+from videoseg.models.embedded.grounding.detector import DetectedBox
+from videoseg.models.embedded.promptable.click_choice import (
+    Extent,
+    holding,
+    likeliest,
+    nested,
+    salient_match,
+)
 from videoseg.models.embedded.promptable.crops import Crop
 from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
 from videoseg.models.embedded.promptable.salience import Salience
@@ -35,21 +42,10 @@ _FINE_SIDE = 384
 """The same for the second look at what is at least as large: it knows the object by then."""
 _ZOOM_SHARES = (0.7, 0.5, 0.35, 0.25)
 """Sides of the crops around clicks that stand alone, in longer sides of the frame."""
-_AREA_EXPONENT = 0.15
-"""How much a larger mask is preferred: who clicks once means the whole rather than a part."""
-_SALIENT_IOU = 0.85
-"""IoU from which a mask is that of the one thing that stands out."""
-_SMALLER = 0.7
-"""A part of an object is smaller than this share of it."""
-_WITHIN = 0.85
-"""So much of the smaller of a part and its whole lies in the larger."""
 _MIN_ISLAND = 0.1
 """Pieces smaller than this part of the largest are noise."""
 _MAX_PINHOLE = 0.004
 """Holes smaller than this part of the object are reflections and the like."""
-
-Extent: TypeAlias = Literal["part", "whole"]
-"""What one click means, where it is not what most looks agree on."""
 
 
 class PromptableSegmenter:
@@ -73,6 +69,7 @@ class PromptableSegmenter:
         second_opinion: bool = True,
         sure: float = 2.0,
         extent: Extent | None = None,
+        things: Sequence[DetectedBox] = (),
     ) -> ScoredMask | None:
         """Segment the one object that the prompts mean; None where they leave nothing.
 
@@ -87,6 +84,7 @@ class PromptableSegmenter:
                 enlarged, get it anyway.
             extent: Of what clicks may mean, something smaller or larger than what they most
                 likely do, if there is such a thing; None = that itself.
+            things: What the detector sees: clicks mostly mean the whole of a thing.
 
         Raises:
             ValueError: There is no prompt at all.
@@ -94,7 +92,7 @@ class PromptableSegmenter:
         if prompts.window() is None:
             return None
         first = (
-            self._predict_from_clicks(image, prompts, extent)
+            self._predict_from_clicks(image, prompts, extent, things)
             if prompts.only_clicked
             else self._predict_around(image, prompts)
         )
@@ -145,7 +143,11 @@ class PromptableSegmenter:
         return _constrained(odds > 0, box, float(quality[0, 0]), prompts)
 
     def _predict_from_clicks(
-        self, image: RgbImage, prompts: ObjectPrompts, extent: Extent | None
+        self,
+        image: RgbImage,
+        prompts: ObjectPrompts,
+        extent: Extent | None,
+        things: Sequence[DetectedBox],
     ) -> ScoredMask | None:
         """The answer to clicks alone that the others agree with most, over all crops."""
         crops = _click_crops(prompts)
@@ -158,11 +160,11 @@ class PromptableSegmenter:
         ]
         seen = [one for one in found if one is not None]
         whole = self._salience.salient_object(image, prompts.clicks)
-        salient = None if whole is None else _salient_match(seen, whole)
-        likeliest = salient or _consensus(seen)
-        if likeliest is None or extent is None:
-            return likeliest
-        return _consensus(_nested(seen, likeliest, extent))
+        salient = None if whole is None else salient_match(seen, whole)
+        meant = salient or likeliest(seen, holding(things, prompts.clicks))
+        if meant is None or extent is None:
+            return meant
+        return likeliest(nested(seen, meant, extent))
 
     def _run(
         self, image: RgbImage, prompts: ObjectPrompts, crops: list[Crop], side: int
@@ -211,39 +213,6 @@ def _span(odds: FloatMap, box: Box, prompts: ObjectPrompts) -> Box | None:
         return None
     left, top, right, bottom = found.crop
     return box[0] + left, box[1] + top, box[0] + right, box[1] + bottom
-
-
-def _salient_match(found: list[ScoredMask], whole: Mask) -> ScoredMask | None:
-    """The mask of what stands out as a whole, if it was found: most clicks mean that."""
-    overlaps = [(masks.iou(one.mask, whole), one) for one in found]
-    best, candidate = max(overlaps, key=operator.itemgetter(0), default=(0.0, None))
-    return candidate if best >= _SALIENT_IOU else None
-
-
-def _consensus(found: list[ScoredMask]) -> ScoredMask | None:
-    """The mask that overlaps most with all the others, as far as they are thought good."""
-    if not found:
-        return None
-    agreement = [
-        sum(other.score * masks.iou(one.mask, other.mask) for other in found)
-        * float(one.mask.bitmap.sum()) ** _AREA_EXPONENT
-        for one in found
-    ]
-    return found[int(np.argmax(agreement))]
-
-
-def _nested(found: list[ScoredMask], likeliest: ScoredMask, extent: Extent) -> list[ScoredMask]:
-    """Those that are a part of the likeliest one, or a whole that it is a part of."""
-    own = masks.area(likeliest.mask)
-    kept = []
-    for one in found:
-        area = masks.area(one.mask)
-        small, large = (area, own) if extent == "part" else (own, area)
-        iou = masks.iou(one.mask, likeliest.mask)
-        shared = iou * (area + own) / (1 + iou)
-        if small < _SMALLER * large and shared >= _WITHIN * small:
-            kept.append(one)
-    return kept
 
 
 def _frame_mask(
