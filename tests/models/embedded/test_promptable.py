@@ -66,6 +66,36 @@ def test_more_clicks_help(net: PromptableSegmenter) -> None:
     assert overlap(two, both) > overlap(one, both) + 0.1
 
 
+def test_the_first_click_on_the_object_leads() -> None:
+    points = ((1.0, 1.0, False), (5.0, 5.0, True), (2.0, 2.0, False), (6.0, 6.0, True))
+    led = ObjectPrompts(10, 10, points=points).from_first_positive()
+    assert led == [points[1], points[0], points[2], points[3]]
+
+
+def test_a_second_click_corrects_what_the_first_has_given(
+    net: PromptableSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    priors: list[Mask | None] = []
+    around = PromptableSegmenter._predict_around
+
+    def watched(
+        self: PromptableSegmenter, image: RgbImage, prompts: ObjectPrompts, **how: bool
+    ) -> ScoredMask | None:
+        priors.append(prompts.prior)
+        return around(self, image, prompts, **how)
+
+    monkeypatch.setattr(PromptableSegmenter, "_predict_around", watched)
+    image = np.full((120, 160, 3), 90, dtype=np.uint8)
+    image[30:90, 40:120] = (200, 40, 40)
+    points = ((80.0, 60.0, True), (10.0, 10.0, False))
+    found = net.segment(image, ObjectPrompts(160, 120, points=points), fine=False)
+    first = net._predict_from_clicks(image, ObjectPrompts(160, 120, points=points[:1]), None, ())
+    assert found is not None
+    assert first is not None
+    assert priors[0] is not None
+    assert np.array_equal(priors[0].bitmap, first.mask.bitmap)
+
+
 def test_coarse_evidence_gives_a_fine_mask(net: PromptableSegmenter) -> None:
     import cv2
 

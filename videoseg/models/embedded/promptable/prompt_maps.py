@@ -67,6 +67,11 @@ class ObjectPrompts:
         """Whether nothing but clicks says how large the object is."""
         return not self.inside and self.prior is None and self.evidence is None
 
+    def from_first_positive(self) -> list[PointPrompt]:
+        """All points in their order, but for the first one on the object, which leads."""
+        first = next(place for place, point in enumerate(self.points) if point[2])
+        return [self.points[first], *self.points[:first], *self.points[first + 1 :]]
+
     def given(self, prior: Mask) -> ObjectPrompts:
         """The same prompts and an earlier mask."""
         return replace(self, prior=prior)

@@ -9,6 +9,7 @@ with the prompts, which mends much of what it missed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,8 @@ _FINE_SIDE = 384
 """The same for the second look at what is at least as large: it knows the object by then."""
 _ZOOM_SHARES = (0.7, 0.5, 0.35, 0.25)
 """Sides of the crops around clicks that stand alone, in longer sides of the frame."""
+_MAX_CORRECTIONS = 8
+"""More clicks than this are a scribble, which is seen as a whole."""
 _MIN_ISLAND = 0.1
 """Pieces smaller than this part of the largest are noise."""
 _MAX_PINHOLE = 0.004
@@ -92,7 +95,7 @@ class PromptableSegmenter:
         if prompts.window() is None:
             return None
         first = (
-            self._predict_from_clicks(image, prompts, extent, things)
+            self._predict_click_by_click(image, prompts, extent, things)
             if prompts.only_clicked
             else self._predict_around(image, prompts)
         )
@@ -141,6 +144,25 @@ class PromptableSegmenter:
             if span is not None:
                 odds = self._salience.fused(image, odds, box, span)
         return _constrained(odds > 0, box, float(quality[0, 0]), prompts)
+
+    def _predict_click_by_click(
+        self,
+        image: RgbImage,
+        prompts: ObjectPrompts,
+        extent: Extent | None,
+        things: Sequence[DetectedBox],
+    ) -> ScoredMask | None:
+        """The answer to clicks alone, each of which corrects what those before it have given."""
+        clicks = prompts.from_first_positive()
+        if extent is not None or not 1 < len(clicks) <= _MAX_CORRECTIONS:
+            return self._predict_from_clicks(image, prompts, extent, things)
+        found = self._predict_from_clicks(image, replace(prompts, points=clicks[:1]), None, things)
+        for count in range(2, len(clicks) + 1):
+            if found is None:
+                return None
+            so_far = replace(prompts, points=clicks[:count], prior=found.mask)
+            found = self._predict_around(image, so_far) or found
+        return found
 
     def _predict_from_clicks(
         self,
