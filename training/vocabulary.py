@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,7 @@ IMAGENET_SYNONYMS: dict[str, tuple[str, ...]] = {
     "helmet": ("crash helmet", "football helmet", "pickelhaube"),
     "ship": ("container ship", "liner", "pirate", "aircraft carrier", "schooner"),
     "wristwatch": ("digital watch",),
+    "plate": ("plate",),
 }
 """Everyday names and the ImageNet classes that they mean."""
 
@@ -114,6 +115,7 @@ IMAGENET_KINDS: dict[str, tuple[str, ...]] = {
     "deer": ("hartebeest", "impala", "gazelle"),
     "bolt": ("screw",),
     "beer": ("beer glass", "beer bottle"),
+    "rat": ("hamster", "guinea pig", "marmot"),
 }
 """Everyday names and the ImageNet classes that are as near to them as any; a run says so."""
 
@@ -121,6 +123,23 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "plant": ("potted plant", "tree", "flower"),
     "pet": ("cat", "dog"),
     "drink": ("cup", "wine glass", "bottle"),
+    "juice": ("cup", "wine glass", "bottle"),
+    "milk": ("cup", "wine glass", "bottle"),
+    "tea": ("cup",),
+    "head": ("hair", "skin"),
+    "ground": ("grass", "pavement", "road", "floor", "dirt", "sand"),
+    "garden": ("grass", "tree", "flower"),
+    "jungle": ("tree",),
+    "net": ("fence",),
+    "doll": ("teddy bear", "person"),
+    "sword": ("knife",),
+    "blade": ("knife",),
+    "rail": ("railroad", "fence"),
+    "costume": ("dress", "coat", "shirt"),
+    "grain": ("food",),
+    "honey": ("food",),
+    "sugar": ("food",),
+    "laundry": ("shirt", "trousers"),
 }
 """Everyday names of several classes, any of which is found; a run says so."""
 
@@ -190,6 +209,16 @@ class _Builder:
         rest = {index for target in meant for index in target.imagenet}
         return Target(tuple(sorted(heads)), tuple(sorted(rest)))
 
+    def rare(self, wordnet: WordNet, nouns: Mapping[str, tuple[Target, bool]]) -> Iterator[str]:
+        """Nouns of which only a meaning is found that people seldom have in mind: trump, a horn."""
+        for noun, (target, general) in nouns.items():
+            senses = wordnet.senses.get(noun, ())
+            found = [rank for rank, sense in enumerate(senses) if self.target(sense) == target]
+            named = {wordnet.lemmas[IMAGENET_SYNSETS[index]][0] for index in target.imagenet}
+            seldom = bool(found) and found[0] >= _COMMON_SENSES and noun not in named
+            if seldom and not general and not target.heads:
+                yield noun
+
     def is_above(self, senses: tuple[int, ...], target: Target) -> bool:
         """Whether a noun means more than the one trained class that it stands for."""
         if len(target.heads) != 1 or target.imagenet or not senses:
@@ -231,24 +260,22 @@ def build(wordnet: WordNet, groups: npt.NDArray[np.float32]) -> dict[str, Any]:
     for index, synset in enumerate(IMAGENET_SYNSETS):
         alone = builder.target(synset) or Target((), (index,))
         for name in wordnet.lemmas[synset]:
-            nouns.setdefault(name, (alone, False))
+            if name not in NOT_MEANT:
+                nouns.setdefault(name, (alone, False))
     for word, names in (IMAGENET_SYNONYMS | IMAGENET_KINDS).items():
         shown = [
             i for i, synset in enumerate(IMAGENET_SYNSETS) if wordnet.lemmas[synset][0] in names
         ]
         nouns[word] = (builder.only(tuple(shown)), word in IMAGENET_KINDS)
-    for word, names in GROUPS.items():
-        heads = tuple(sorted(map(classes.NAMES.index, names)))
-        nouns[word] = (Target(heads, ()), True)
-    synonyms = _synonyms()
-    for head, name in enumerate(classes.NAMES):
-        for word in (*synonyms.get(name, ()), name):
-            nouns[word.removeprefix(KIND)] = (Target((head,), ()), word.startswith(KIND))
+    nouns.update(_everyday())
+    rare = set(builder.rare(wordnet, nouns))
     narrow = [
         noun
         for noun, (target, _) in nouns.items()
         if noun not in classes.NAMES
-        and builder.is_above(wordnet.senses.get(noun, ())[:_COMMON_SENSES], target)
+        and (
+            builder.is_above(wordnet.senses.get(noun, ())[:_COMMON_SENSES], target) or noun in rare
+        )
     ]
     return {**_pack(nouns, wordnet, groups), "narrow": sorted(narrow)}
 
@@ -257,6 +284,16 @@ def write(table: dict[str, Any], path: Path) -> None:
     """Write the table as gzipped JSON, always the same bytes for the same table."""
     text = json.dumps(table, separators=(",", ":"), sort_keys=True)
     path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+
+def _everyday() -> Iterator[tuple[str, tuple[Target, bool]]]:
+    """Everyday names of several trained classes and of one."""
+    for word, names in GROUPS.items():
+        yield word, (Target(tuple(sorted(map(classes.NAMES.index, names))), ()), True)
+    synonyms = _synonyms()
+    for head, name in enumerate(classes.NAMES):
+        for word in (*synonyms.get(name, ()), name):
+            yield word.removeprefix(KIND), (Target((head,), ()), word.startswith(KIND))
 
 
 def _synonyms() -> dict[str, list[str]]:

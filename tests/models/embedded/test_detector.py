@@ -53,6 +53,24 @@ def test_blank_frames_of_any_size_show_nothing(detector: Detector) -> None:
         assert not [each for each in found.of(range(len(NAMES))) if each.score > 0.3]
 
 
+def test_a_frame_and_its_mirror_image_show_the_same_things(detector: Detector) -> None:
+    image, truth = _cat()
+    cat = [NAMES.index("cat")]
+    for shown in (image, image[:, 1:]):  # an odd width leaves unequal margins
+        first = detector.detect(np.ascontiguousarray(shown))
+        both = detector.detect_both_ways(shown, first)
+        mirrored = np.ascontiguousarray(shown[:, ::-1])
+        again = detector.detect_both_ways(mirrored, detector.detect(mirrored))
+        (one, *_), (other, *_) = both.of(cat), again.of(cat)
+        width = shown.shape[1]
+        assert other.score == pytest.approx(one.score, abs=0.02)
+        assert other.box[0] == pytest.approx(width - one.box[2], abs=2)
+        assert other.box[2] == pytest.approx(width - one.box[0], abs=2)
+    assert (
+        _iou(detector.detect_both_ways(image, detector.detect(image)).of(cat)[0].box, truth) > 0.6
+    )
+
+
 def test_one_thing_is_one_box() -> None:
     boxes = [(0, 0, 10, 10), (1, 1, 11, 11), (0, 0, 30, 30), (50, 50, 60, 60), (5, 5, 5, 9)]
     scores = np.zeros((5, 80), dtype=np.float32)

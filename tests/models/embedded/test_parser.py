@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from videoseg.errors import UnknownPhraseError
-from videoseg.models.embedded.language.parser import Pick, Query, meaning, parse
+from videoseg.models.embedded.language.parser import parse
+from videoseg.models.embedded.language.query import Pick, Query, meaning
 from videoseg.models.embedded.language.vocabulary import vocabulary
 
 
@@ -225,14 +226,14 @@ def test_a_colour_grounds_a_generic_noun_and_says_so() -> None:
         ("toy gizmo", "does not know 'gizmo' in 'toy gizmo'"),
         ("the toy", ""),
         ("paper and glass on the table", ""),
-        ("robot gripper", "does not know 'robot', 'gripper';"),
+        ("hamlet gizmo", "does not know 'hamlet', 'gizmo';"),
         ("12 cups", "does not know '12' in '12 cups'"),
         ("first dog", "does not know 'first' in 'first dog'"),
         ("the dog's left gizmo", "does not know 'gizmo' in"),
         ("xyzzy", "does not know 'xyzzy';"),
         ("собака", "does not know 'собака';"),
         ("the largest", "'the largest' could be any object"),
-        ("block", "'block' could be any object"),
+        ("region", "'region' could be any object"),
         ("the", "'the' could be any object"),
         ("???", "'???' could be any object"),
         ("dog and", ""),
@@ -249,6 +250,32 @@ def test_what_is_not_understood_is_refused_in_one_helpful_line(phrase: str, said
     assert "\n" not in message
     assert said in message
     assert "; mark it with --box or --point, or " in message
+
+
+@pytest.mark.parametrize(
+    ("phrase", "said"),
+    [
+        ("the robot arm", "no class for 'robot arm': it takes what stands out most"),
+        ("robots on the left", "no class for 'robot'"),
+        ("a letter block", "'block' may be any object: all that stand out are looked for"),
+        ("traffic cones", "the orange thing in 'traffic cones' is looked for by its colour alone"),
+        ("red robot", "the red thing in 'red robot' is looked for by its colour alone"),
+        ("the dog's head", "'head' is looked for as any 'skin' or 'hair'"),
+        ("trump", "'trump' is looked for as 'cornet' only"),
+    ],
+)
+def test_what_has_no_class_of_its_own_is_looked_for_all_the_same_and_said(
+    phrase: str, said: str
+) -> None:
+    (note, *_) = _read(phrase).notes
+    assert said in note
+
+
+def test_only_things_without_a_class_must_not_be_known_ones() -> None:
+    unclassed = [_read(phrase).things[0].unclassed for phrase in ("robot", "cube", "red robot")]
+    assert unclassed == [True, False, True]
+    assert meaning(_read("robot")) == meaning(_read("the gripper"))
+    assert meaning(_read("robot")) != meaning(_read("cube"))
 
 
 def test_a_long_phrase_is_read_in_time() -> None:

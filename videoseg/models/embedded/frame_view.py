@@ -71,7 +71,12 @@ class FrameView:
         grid = (height // _STRIDE, width // _STRIDE)
         networks = self._networks
         return FrameObjects(
-            self._image, grid, networks.detector, lambda: networks.backbone, self._outline
+            self._image,
+            grid,
+            networks.detector,
+            lambda: networks.backbone,
+            self._outline,
+            lambda: networks.promptable.standing_out(self._image),
         )
 
     @functools.cached_property

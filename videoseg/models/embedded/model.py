@@ -18,7 +18,8 @@ from videoseg.models.embedded.grounding.detector import DetectedBox
 from videoseg.models.embedded.grounding.evidence import Maps
 from videoseg.models.embedded.grounding.ground import ground
 from videoseg.models.embedded.grounding.grounded_thing import GroundedThing
-from videoseg.models.embedded.language.parser import Query, meaning, parse
+from videoseg.models.embedded.language.parser import parse
+from videoseg.models.embedded.language.query import Query, meaning
 from videoseg.models.embedded.language.vocabulary import vocabulary
 from videoseg.models.embedded.memory.tracker import Memory
 from videoseg.models.embedded.pick import Choice, picked
@@ -60,7 +61,7 @@ class Embedded:
         independent=True,
         about="CARD.md",
         figures=(
-            Figure("text", 1, 0.993, (171.0, 18.0, 410.0, 241.0), 43442),
+            Figure("text", 1, 0.683, (171.0, 18.0, 411.0, 242.0), 43511),
             Figure("point", 1, 0.8531, (76.0, 20.0, 480.0, 386.0), 113165),
             Figure("box", 1, 0.8748, (173.0, 19.0, 480.0, 332.0), 71523),
         ),

@@ -77,15 +77,35 @@ class Detector:
         last = self._last
         if last is not None and last[0] is image:
             return last[1]
+        found = DetectedBoxes(*self._run(image))
+        self._last = image, found
+        return found
+
+    def detect_both_ways(self, image: RgbImage, first: DetectedBoxes) -> DetectedBoxes:
+        """The mean of what it sees on a frame, ``first``, and on its mirror image, cell by cell.
+
+        Raises:
+            MissingDependencyError: The weights are not where the package keeps them.
+        """
+        width = image.shape[1]
+        boxes, scores = self._run(np.ascontiguousarray(image[:, ::-1]))
+        cells = _mirrored_cells()
+        mirrored = boxes[cells]
+        mirrored[:, [0, 2]] = width - mirrored[:, [2, 0]]
+        return DetectedBoxes(
+            np.asarray((first.boxes + mirrored) / 2, dtype=np.float32),
+            np.asarray(np.sqrt(first.scores * scores[cells]), dtype=np.float32),
+        )
+
+    def _run(self, image: RgbImage) -> tuple[FloatMap, FloatMap]:
+        """Boxes (n, 4) in frame pixels and scores (n, 80) of all cells."""
         if self._session is None:
             self._session = session("detector.onnx", self._threads)
         height, width = image.shape[:2]
         scores, edges = self._session.run(["scores", "edges"], {"image": _as_input(image)})
         boxes = (_boxes(edges[0]) - np.array(_margins(width, height))) / _scale(width, height)
         boxes = boxes.clip(0, np.array((width, height, width, height)))
-        found = DetectedBoxes(boxes.astype(np.float32), scores[0])
-        self._last = image, found
-        return found
+        return boxes.astype(np.float32), scores[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,6 +191,17 @@ def _cells() -> tuple[FloatMap, FloatMap]:
         middles.append(np.stack([x.ravel(), y.ravel()], axis=1))
         strides.append(np.full((x.size, 1), stride, dtype=np.float32))
     return np.concatenate(middles), np.concatenate(strides)
+
+
+def _mirrored_cells() -> npt.NDArray[np.int64]:
+    """For each cell the place of the one that lies there in the mirror image."""
+    places, start = [], 0
+    for stride in _STRIDES:
+        side = DETECTOR_SIDE // stride
+        grid = start + np.arange(side * side).reshape(side, side)
+        places.append(grid[:, ::-1].ravel())
+        start += side * side
+    return np.concatenate(places)
 
 
 def overlaps(box: FloatMap, others: FloatMap) -> FloatMap:

@@ -7,20 +7,41 @@ from functools import cached_property
 
 import numpy as np
 
+from videoseg.geometry import masks
 from videoseg.geometry.arrays import FloatMap
 from videoseg.geometry.masks import to_bitmap
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.grounding.candidates import Region
 from videoseg.models.embedded.grounding.closer_look import CloserThing, look_closer
-from videoseg.models.embedded.grounding.detector import NAMES, DetectedBoxes, Detector
+from videoseg.models.embedded.grounding.detector import (
+    NAMES,
+    DetectedBox,
+    DetectedBoxes,
+    Detector,
+    overlaps,
+)
 from videoseg.models.embedded.grounding.evidence import strength
 from videoseg.models.embedded.language.vocabulary import Target, Vocabulary
+from videoseg.models.embedded.promptable.salience import SalientThing
 from videoseg.types import Mask, RgbImage
 
-_PRESENCE = (2.6, 2.72)
+_PRESENCE = (2.6, 3.0)
 """Gain and bias that take the log-odds of the detector's score to those of presence. The gain is
-fitted on training photographs. The bias puts even odds at a score of 0.26, from which 2 % of absent
+fitted on training photographs. The bias puts even odds at a score of 0.24, from which 2 % of absent
 names are found there: fewer than are borne, since the detector was trained on those photographs."""
+_UNSURE = (0.1, 0.5)
+"""The mirror image is looked at for boxes of these scores; lower ones stay too low, and higher ones
+high enough. On 150 training photographs (1,431 things) it takes the F1 of boxes from 0.487 to
+0.504 and false alarms from 8 to 7 of 450."""
+# What stands out and has no class: on 120 training photographs with the class of one of their
+# things made unknown, it is that thing for 25 of 37 found (98 there), and 17 photographs without
+# one show something.
+_MIN_SALIENT = 0.03
+"""What stands out counts from this share of the frame."""
+_KNOWN_SCORE = 0.3
+"""Score from which a box of the detector is known for what it is."""
+_KNOWN_IOU = 0.4
+"""What overlaps such a box by a higher IoU is that thing."""
 _COVERED = 0.3
 """A cell belongs to a thing whose outline covers more than this share of it."""
 
@@ -38,6 +59,7 @@ class FrameObjects:
         detector: Detector,
         backbone: Callable[[], Backbone],
         outline: Callable[[FrameBox], Mask | None],
+        salient: Callable[[], list[SalientThing]],
     ) -> None:
         """Remember where to look; nothing is run yet.
 
@@ -47,9 +69,11 @@ class FrameObjects:
             detector: Finds the boxes.
             backbone: Gives the network for phrases, which classifies what is looked at closer.
             outline: Gives the mask of the thing in a box of that image.
+            salient: Gives what stands out in it.
         """
         self._image, self._grid = image, grid
         self._detector, self._backbone, self._outline = detector, backbone, outline
+        self._salient = salient
         self._masks: dict[FrameBox, Mask | None] = {}
 
     def things(self, names: tuple[int, ...]) -> list[Region]:
@@ -57,7 +81,7 @@ class FrameObjects:
 
         Their strength is the log-odds of their presence.
         """
-        boxes = self._detections.of(names) if names else []
+        boxes = self._boxes(names) if names else []
         gain, bias = _PRESENCE
         return [
             self._region(each.box, gain * float(np.log(each.score / (1 - each.score))) + bias)
@@ -83,6 +107,34 @@ class FrameObjects:
             found.append(Region(region.cells, odds, region.box))
         return sorted(found, key=lambda item: -item.strength)
 
+    def standing_out(self, *, unknown: bool) -> list[Region]:
+        """What stands out in the frame, the likeliest first.
+
+        Args:
+            unknown: Only the largest that is none of the detector's classes.
+        """
+        found = []
+        for thing in self._salient():
+            if thing.area_share >= _MIN_SALIENT and not (unknown and self._known(thing)):
+                x1, y1, x2, y2 = masks.bounding_box(thing.mask)
+                odds = float(np.log(thing.likely / (1 - thing.likely)))
+                region = self._region((float(x1), float(y1), float(x2), float(y2)), odds)
+                assert region.box is not None  # noqa: S101
+                self._masks[region.box] = thing.mask
+                found.append(region)
+        if unknown:
+            return sorted(found, key=lambda item: -item.area)[:1]
+        return sorted(found, key=lambda item: -item.strength)
+
+    def _known(self, thing: SalientThing) -> bool:
+        """Whether the detector sees one of its things in the same place."""
+        box = np.array(masks.bounding_box(thing.mask), dtype=np.float32)
+        seen = self._detections.of(range(len(NAMES)))
+        known = [each.box for each in seen if each.score >= _KNOWN_SCORE]
+        return bool(known) and bool(
+            (overlaps(box, np.array(known, dtype=np.float32)) > _KNOWN_IOU).any()
+        )
+
     def mask(self, region: Region) -> Mask | None:
         """The outline of a thing that has a box."""
         assert region.box is not None  # noqa: S101
@@ -103,6 +155,17 @@ class FrameObjects:
         covered = cv2.resize(bitmap, size, interpolation=cv2.INTER_AREA)
         least = min(_COVERED, float(covered.max()))
         return Region(np.asarray(covered >= least, dtype=np.bool_), region.strength, region.box)
+
+    def _boxes(self, names: tuple[int, ...]) -> list[DetectedBox]:
+        """The boxes of some classes, by a second look at the mirror image where some are unsure."""
+        low, high = _UNSURE
+        first = self._detections.of(names)
+        unsure = any(low <= each.score < high for each in first)
+        return self._mean_detections.of(names) if unsure else first
+
+    @cached_property
+    def _mean_detections(self) -> DetectedBoxes:
+        return self._detector.detect_both_ways(self._image, self._detections)
 
     @cached_property
     def _detections(self) -> DetectedBoxes:

@@ -33,7 +33,7 @@ from videoseg.models.embedded.grounding.presupposed import (
 from videoseg.models.embedded.grounding.relations import related
 from videoseg.models.embedded.grounding.selection import by_rank, of_size, without_false_alarms
 from videoseg.models.embedded.grounding.similarity import CellSimilarity
-from videoseg.models.embedded.language.parser import Query, Things
+from videoseg.models.embedded.language.query import Query, Things
 from videoseg.models.embedded.language.vocabulary import Target, Vocabulary
 from videoseg.types import RgbImage
 
@@ -48,11 +48,11 @@ _REACH = 0.15
 _FALL = 2.0
 """By so much a cell the evidence falls further out, in log-odds."""
 # What follows was chosen on training photographs.
-_ONE_OF_SEVERAL = 0.52
+_ONE_OF_SEVERAL = 0.8
 """Log-odds from which things beside the surest one count: a score of 0.3."""
-_SURE_BOX = 2.72
+_SURE_BOX = 3.0
 """Log-odds from which the surest thing is believed whatever evidence says: a score of 0.5."""
-_DOUBTED_BOX = 1.67
+_DOUBTED_BOX = 1.95
 """Log-odds below which things are doubtful, and leave room for a heap: a score of 0.4."""
 _LESS_EVIDENT = 4.0
 """Doubtful things have evidence within this many log-odds of that for the surest one."""
@@ -164,7 +164,7 @@ class _Scene:
         A ``partner`` is what others are told by: it is taken for granted, and its cells are those
         of what is seen itself instead of those of its box.
         """
-        group = self._seen(things, partner) or self._evident(things)
+        group = self._standing_out(things) or self._seen(things, partner) or self._evident(things)
         kept, likely = group.kept, group.likely
         for relation, other in things.related:
             others, chance = self.find(other, partner=True)
@@ -174,6 +174,14 @@ class _Scene:
         for pick in things.picks:
             kept = by_rank(kept, pick)
         return [group.thing(item) for item in kept[: things.count]], likely
+
+    def _standing_out(self, things: Things) -> _Group | None:
+        """What stands out, where the noun has no class and no colour says which thing is meant."""
+        if things.noun is not None or things.colour is not None:
+            return None
+        found = self.objects.standing_out(unknown=things.unclassed)
+        found = [self.objects.outlined(item) for item in found]
+        return _Group(found, found)
 
     def _seen(self, things: Things, partner: bool) -> _Group | None:
         """What the detector sees of them; None where only evidence can say."""
@@ -285,8 +293,7 @@ class _Scene:
     def _evidence_instead(self, things: Things, kept: Sequence[Region]) -> _Group | None:
         """Sure evidence of what fills the frame, and where boxes are unsure.
 
-        Of those it decides about heaps, about one large thing, whose end it knows better than an
-        unsure box, and where the two contradict each other.
+        Of those it decides about heaps, and about large things where the two contradict each other.
         """
         largest = max(item.area / item.cells.size for item in kept)
         if kept[0].strength >= _SURE_BOX and largest < _FILLING_BOX:
@@ -296,19 +303,20 @@ class _Scene:
             return None
         if largest >= _FILLING_BOX:
             return group
-        if kept[0].strength < _DOUBTED_BOX:
+        one_large = len(kept) == 1 and largest >= _LARGE_BOX
+        if kept[0].strength < _DOUBTED_BOX and not one_large:
             seen = np.logical_or.reduce([item.cells for item in kept])
             sure = group.evidence.kind > 0
             if (sure & ~seen).sum() >= _HEAP_BEYOND * sure.sum() > 0:
                 return group
         if largest < _LARGE_BOX:
             return None
-        if len(kept) == 1:
-            return group.with_one_in(kept[0])
         outlines = np.logical_or.reduce([self.objects.outlined(item).cells for item in kept])
         evident = np.logical_or.reduce([item.cells for item in group.kept])
         agreement = (outlines & evident).sum() / (outlines | evident).sum()
-        return group if agreement < _AGREEMENT else None
+        if agreement >= _AGREEMENT:
+            return None
+        return group.with_one_in(kept[0]) if one_large else group
 
     def _evident(self, things: Things) -> _Group:
         """What the network for phrases and the colours say of them."""

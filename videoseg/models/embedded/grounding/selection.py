@@ -6,7 +6,7 @@ import numpy as np
 
 from videoseg.models.embedded.grounding.candidates import Region
 from videoseg.models.embedded.grounding.similarity import CellSimilarity
-from videoseg.models.embedded.language.parser import Pick, Things
+from videoseg.models.embedded.language.query import Pick, Things
 
 _LARGE_SHARE = 0.5
 """A large thing has more than this share of the largest one's area."""

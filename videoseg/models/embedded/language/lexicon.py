@@ -24,6 +24,19 @@ GENERIC_NOUNS = _words(
     " area region"
 )
 """Nouns that mean any object."""
+COUNTABLE_NOUNS = _words("thing object item shape block cube brick")
+"""Those of them that are found without a colour: all that stands out is looked for."""
+UNCLASSED_NOUNS = frozenset(
+    (
+        *("robot", "robot arm", "robotic arm", "robot hand", "gripper", "drone"),
+        *("headphones", "headset", "sculpture", "gadget"),
+    )
+)
+"""Things without a class: the one that stands out and has none is looked for."""
+COLOURED_NOUNS = {"traffic cone": "orange", "road cone": "orange", "safety cone": "orange"}
+"""Things without a class that are known by their colour."""
+MAX_UNCLASSED_WORDS = 2
+"""The longest of these nouns has this many words."""
 SIDES: dict[str, Key] = {
     "left": "left",
     "leftmost": "left",

@@ -8,24 +8,28 @@ The grammar, small on purpose; what it cannot read it refuses::
     place     = ["on" | "at" | "in"] ["the"] (side | "middle" | "centre")
     relation  = "on" | "with" | "wearing" | "near" | "left of" | "under" | "behind" ...
 
-A *generic* noun ("block", "thing") means any object; it needs a colour to single something out,
-and then the colour alone decides. A *make* ("wooden", "striped") is read but not judged.
+A *generic* noun ("block", "thing") means any object: with a colour, the colour alone decides;
+without, what stands out is meant, if the noun can be counted. An *unclassed* noun ("robot") means
+what stands out and has no class. A *make* ("wooden", "striped") is read but not judged.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from videoseg.errors import UnknownPhraseError
 from videoseg.models.embedded.language.colours import COLOURS
 from videoseg.models.embedded.language.lexicon import (
+    COLOURED_NOUNS,
     CONJUNCTIONS,
+    COUNTABLE_NOUNS,
     COUNTS,
     GENERIC_NOUNS,
     MAX_RELATION_WORDS,
+    MAX_UNCLASSED_WORDS,
     MODIFIERS,
     ORDINALS,
     RELATIONS,
@@ -34,70 +38,16 @@ from videoseg.models.embedded.language.lexicon import (
     SIZES,
     STOP_WORDS,
     SUPERLATIVES,
+    UNCLASSED_NOUNS,
     UNJUDGED_ATTRIBUTES,
     UNJUDGED_NOUNS,
-    Key,
-    Relation,
 )
+from videoseg.models.embedded.language.notes import notes_on, quoted
+from videoseg.models.embedded.language.query import Pick, Query, Things
 from videoseg.models.embedded.language.vocabulary import MAX_NOUN_WORDS, Noun, Vocabulary, singulars
 
 _MAX_WORDS_QUOTED = 5
 """A refusal quotes no more words of a phrase than this."""
-_MAX_CHARACTERS_QUOTED = 80
-"""It quotes no more characters of a phrase than this."""
-_MAX_CLASSES_NAMED = 3
-"""A note names so many classes that a noun is looked for as."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pick:
-    """One of several, by order: ``rank`` 0 is the first from the ``key`` side, or the largest."""
-
-    key: Key
-    rank: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Things:
-    """Things of one kind.
-
-    Attributes:
-        noun: Its noun; None for a generic noun, which means any object.
-        colour: Name of the colour they have, or None.
-        size: ``large`` or ``small`` among their kind, or None.
-        picks: Applied one after the other.
-        count: At most so many.
-        related: How they lie to others, any of which will do.
-        unjudged: What the phrase says of them that cannot be told.
-    """
-
-    noun: Noun | None
-    colour: str | None = None
-    size: Key | None = None
-    picks: tuple[Pick, ...] = ()
-    count: int | None = None
-    related: tuple[tuple[Relation, Things], ...] = ()
-    unjudged: tuple[str, ...] = ()
-
-    @property
-    def told_apart(self) -> bool:
-        """Whether they are told apart from others of their kind, which is taken for granted."""
-        return bool(self.picks or self.colour or self.size or self.related)
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A phrase, read.
-
-    Attributes:
-        phrase: As the user wrote it.
-        things: What it names; where there are several, those that touch make one object.
-        notes: One line for each liberty taken in reading it.
-    """
-
-    phrase: str
-    things: tuple[Things, ...]
-    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -165,13 +115,13 @@ def _parse(phrase: str, tokens: list[str], vocabulary: Vocabulary) -> Query:
             reader.skip()
         else:
             groups.append(_things(reader))
-    vague = any(group.noun is None and group.colour is None for group in groups)
+    vague = any(not (group.noun or group.colour or group.word) for group in groups)
     if reader.unknown or vague or not groups:
         raise UnknownPhraseError(_refusal(phrase, reader), phrase=phrase)
-    notes = _notes(phrase, groups, vocabulary)
+    notes = notes_on(phrase, groups, vocabulary)
     if "," in tokens:
         notes.append(
-            f"{_quoted(phrase)} is looked for as one object of parts that touch; "
+            f"{quoted(phrase)} is looked for as one object of parts that touch; "
             "ask for several things one by one"
         )
     return Query(phrase, tuple(groups), tuple(notes))
@@ -210,10 +160,13 @@ def _things(reader: _TokenReader) -> Things:
     while reader.left and reader.word not in CONJUNCTIONS:
         number, noun = _noun(reader)
         relation = _relation(reader) if named else ()
+        classless = _classless(reader, things)
         if relation:
             reader.take(len(relation))
             partner = (RELATIONS[relation], _things(reader))
             things = replace(things, related=(*things.related, partner))
+        elif classless is not None:
+            things, named = classless, True
         elif _is_unjudged(reader, named):
             things = replace(things, unjudged=(*things.unjudged, reader.word))
             reader.take()
@@ -225,9 +178,10 @@ def _things(reader: _TokenReader) -> Things:
                 reader.unknown.append(reader.understood.pop())
             reader.take(number)
             things, named = replace(things, noun=noun), True
-        elif GENERIC_NOUNS.intersection(singulars([reader.word])) and not _describes(reader, named):
+        elif generic := _generic(reader, named):
+            word = generic if generic in COUNTABLE_NOUNS else None
+            things, named = replace(things, word=word), True
             reader.take()
-            named = True
         elif (described := _describe(reader, things)) is not None:
             things = described
         elif reader.unknown and (reader.word,) in RELATIONS:
@@ -235,6 +189,26 @@ def _things(reader: _TokenReader) -> Things:
         else:
             reader.refuse()
     return things
+
+
+def _generic(reader: _TokenReader, named: bool) -> str | None:
+    """The next word, in the singular, if it means any object."""
+    if _describes(reader, named):
+        return None
+    return next((word for word in singulars([reader.word]) if word in GENERIC_NOUNS), None)
+
+
+def _classless(reader: _TokenReader, things: Things) -> Things | None:
+    """Take a noun that has no class and is looked for by what is known of it all the same."""
+    for number in range(min(MAX_UNCLASSED_WORDS, reader.left), 0, -1):
+        for word in singulars(reader.ahead(number)):
+            if word in COLOURED_NOUNS:
+                reader.take(number)
+                return replace(things, colour=things.colour or COLOURED_NOUNS[word])
+            if word in UNCLASSED_NOUNS:
+                reader.take(number)
+                return replace(things, word=word, unclassed=True)
+    return None
 
 
 def _noun(reader: _TokenReader) -> tuple[int, Noun | None]:
@@ -326,62 +300,16 @@ def _is_unjudged(reader: _TokenReader, named: bool) -> bool:
     return reader.word in UNJUDGED_ATTRIBUTES and following not in CONJUNCTIONS
 
 
-def _quoted(phrase: str) -> str:
-    return repr(phrase[:_MAX_CHARACTERS_QUOTED])
-
-
 def _refusal(phrase: str, reader: _TokenReader) -> str:
     if not reader.unknown:
         return (
-            f"{_quoted(phrase)} could be any object for the embedded model; "
+            f"{quoted(phrase)} could be any object for the embedded model; "
             "mark it with --box or --point, or name its colour"
         )
     unknown = ", ".join(map(repr, reader.unknown[:_MAX_WORDS_QUOTED]))
     known = list(dict.fromkeys(map(repr, filter(None, reader.understood))))[:_MAX_WORDS_QUOTED]
-    where = f" in {_quoted(phrase)}" if known else ""
+    where = f" in {quoted(phrase)}" if known else ""
     return (
         f"the embedded model does not know {unknown}{where}; "
         "mark it with --box or --point, or use another word"
     )
-
-
-def _notes(phrase: str, groups: Sequence[Things], vocabulary: Vocabulary) -> list[str]:
-    notes = []
-    for group in groups:
-        if group.noun is None:
-            notes.append(
-                f"the {group.colour} thing in {_quoted(phrase)} is looked for by its colour alone"
-            )
-        elif group.noun.general or group.noun.narrow:
-            notes.append(_class_note(group.noun, vocabulary))
-        notes += [
-            f"{word!r} in {_quoted(phrase)} is ignored: this model cannot judge it"
-            for word in group.unjudged
-        ]
-        notes += _notes(phrase, [partner for _, partner in group.related], vocabulary)
-    return notes
-
-
-def _class_note(noun: Noun, vocabulary: Vocabulary) -> str:
-    """That a noun is looked for as something that is wider, or narrower."""
-    kinds = [vocabulary.classes[head] for head in noun.target.heads]
-    kinds += [vocabulary.imagenet[index] for index in noun.target.imagenet]
-    known = " or ".join(map(repr, kinds[:_MAX_CLASSES_NAMED]))
-    if noun.narrow:
-        return f"{noun.word!r} is looked for as {known} only; this model knows no other kind"
-    one = repr(kinds[0]) if len(kinds) == 1 else "thing"
-    return (
-        f"{noun.word!r} is looked for as any {known}; "
-        f"to follow one {one}, mark it with --box or --point"
-    )
-
-
-def meaning(query: Query) -> Hashable:
-    """What a phrase is looked for as; phrases with the same meaning get the same answer."""
-    return tuple(map(_meaning, query.things))
-
-
-def _meaning(things: Things) -> Hashable:
-    noun = None if things.noun is None else things.noun.target
-    related = tuple((relation, _meaning(other)) for relation, other in things.related)
-    return noun, things.colour, things.size, things.picks, things.count, related

@@ -9,6 +9,7 @@ where both see the same thing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from videoseg.types import Box, Mask, RgbImage
 
 _SALIENT = 0.5
 """Salience from which a pixel stands out."""
+_CLEAR = 0.88
+"""Mean salience from which a thing stands out clearly."""
 _MARGIN = 0.25
 """Shown around an object on each side, in parts of its box."""
 _MAX_SPILL = 0.05
@@ -37,6 +40,21 @@ _STD = np.array((0.229, 0.224, 0.225), dtype=np.float32)
 """Standard deviation of the same."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SalientThing:
+    """One thing that stands out on a frame.
+
+    Attributes:
+        mask: Its pixels.
+        likely: Their mean probability, below 1.
+        area_share: Its area as a share of the frame's.
+    """
+
+    mask: Mask
+    likely: float
+    area_share: float
+
+
 class Salience:
     """The network in ONNX Runtime on the CPU, loaded when it is first asked."""
 
@@ -44,7 +62,7 @@ class Salience:
         """Remember how many threads it may use; 0 = as many as are granted."""
         self._threads = threads
         self._session: Any = None
-        self._last: tuple[RgbImage, npt.NDArray[np.int32]] | None = None
+        self._last: tuple[RgbImage, npt.NDArray[np.int32], FloatMap] | None = None
 
     def salient_object(self, image: RgbImage, clicks: Sequence[tuple[float, float]]) -> Mask | None:
         """The one thing that stands out on a frame and holds all clicks, or None.
@@ -64,14 +82,32 @@ class Salience:
 
         Asked again about the same frame, it does not look again.
         """
+        return self._looked(image)[0]
+
+    def things(self, image: RgbImage) -> list[SalientThing]:
+        """What stands out clearly on a frame and does not fill it, uint8 (H, W, 3)."""
+        pieces, probability = self._looked(image)
+        found = []
+        for number in range(1, int(pieces.max()) + 1):
+            bitmap = pieces == number
+            likely = float(probability[bitmap].mean())
+            mask = from_bitmap(bitmap)
+            edges = (bitmap[0], bitmap[-1], bitmap[:, 0], bitmap[:, -1])
+            if mask is not None and likely >= _CLEAR and not all(edge.any() for edge in edges):
+                share = float(bitmap.mean())
+                found.append(SalientThing(mask, min(likely, 1 - _MIN_PROBABILITY), share))
+        return found
+
+    def _looked(self, image: RgbImage) -> tuple[npt.NDArray[np.int32], FloatMap]:
+        """Numbers of the things on a frame (``pieces``), and how likely each pixel stands out."""
         import cv2
 
         if self._last is None or self._last[0] is not image:
             height, width = image.shape[:2]
-            salient = self.probabilities(image, (0, 0, width, height)) > _SALIENT
-            _, labels = cv2.connectedComponents(salient.astype(np.uint8))
-            self._last = image, np.asarray(labels, dtype=np.int32)
-        return self._last[1]
+            probability = self.probabilities(image, (0, 0, width, height))
+            _, labels = cv2.connectedComponents((probability > _SALIENT).astype(np.uint8))
+            self._last = image, np.asarray(labels, dtype=np.int32), probability
+        return self._last[1:]
 
     def fused(self, image: RgbImage, odds: FloatMap, box: Box, span: Box) -> FloatMap:
         """The log odds of both networks as one, where they see the same object.

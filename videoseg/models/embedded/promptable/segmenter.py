@@ -28,7 +28,7 @@ from videoseg.models.embedded.promptable.click_choice import (
 )
 from videoseg.models.embedded.promptable.crops import Crop
 from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
-from videoseg.models.embedded.promptable.salience import Salience
+from videoseg.models.embedded.promptable.salience import Salience, SalientThing
 from videoseg.models.embedded.promptable.scribbles import cut_by_scribbles
 from videoseg.models.embedded.promptable.stuff_mask import ScoredMask
 from videoseg.types import Box, Mask, RgbImage
@@ -119,6 +119,10 @@ class PromptableSegmenter:
     def look_ahead(self, image: RgbImage) -> None:
         """Find what stands out on a frame, which every click on it asks for."""
         self._salience.pieces(image)
+
+    def standing_out(self, image: RgbImage) -> list[SalientThing]:
+        """Whole things that stand out on a frame, whatever was asked."""
+        return self._salience.things(image)
 
     def _predict_around(
         self,
