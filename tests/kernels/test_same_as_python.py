@@ -16,14 +16,16 @@ from hypothesis.extra import numpy as arrays
 from videoseg.formats import svg_path
 from videoseg.kernels.build import LIBRARY, build
 from videoseg.kernels.path_text import path_text_of
+from videoseg.kernels.polygons import polygons_of
 from videoseg.kernels.rings import cycles_of, nearest_of, shortest_of
 from videoseg.kernels.smoothing import SmoothingKernel
 from videoseg.kernels.splines import splines_of
 from videoseg.motion.distance_fields import Motion
 from videoseg.motion.flow import Flow
-from videoseg.outlines import shortest_path, splines
+from videoseg.outlines import polygons, shortest_path, splines
 from videoseg.outlines import trace as traced
-from videoseg.outlines.vectorize import outline_of
+from videoseg.outlines.raster import wrong_pixels
+from videoseg.outlines.vectorize import outline_of, outlines_of
 from videoseg.roto.correspondence import _nearest_around
 from videoseg.tracking.smoothing import blend, jitter
 from videoseg.tracking.smoothing.jitter import Jitter
@@ -118,6 +120,46 @@ def test_tracing(library: ctypes.CDLL, bitmap: Bitmap) -> None:
     for field in dataclasses.fields(compiled):
         one: npt.NDArray[np.int64] = getattr(compiled, field.name)
         np.testing.assert_array_equal(one, getattr(python, field.name))
+
+
+@st.composite
+def bitmaps(draw: st.DrawFn) -> Bitmap:
+    """Pixels as they come, or as objects have them: in patches, with holes and specks."""
+    shape = (draw(st.integers(1, 40)), draw(st.integers(1, 40)))
+    noise = np.random.default_rng(draw(st.integers(0, 1000))).normal(0, 1, shape)
+    smooth = cv2.GaussianBlur(noise, (0, 0), draw(st.sampled_from([0.3, 1.0, 3.0])))
+    bitmap = np.asarray(smooth > np.quantile(smooth, draw(st.sampled_from([0.2, 0.6]))), np.bool_)
+    bitmap[0, 0] = True
+    return bitmap
+
+
+@given(bitmaps(), st.sampled_from([0.3, 0.5, 2.0]))
+def test_polygons(library: ctypes.CDLL, bitmap: Bitmap, tolerance: float) -> None:
+    height, width = bitmap.shape
+    mask = Mask(3, 2, 3 + width, 2 + height, bitmap)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(polygons, "polygons_kernel", lambda: polygons_of(library))
+        found = polygons.compiled_polygons(mask, tolerance)
+        (compiled,) = outlines_of([mask], tolerance=tolerance, curves=False)
+        patch.setattr(polygons, "polygons_kernel", lambda: None)
+        (python,) = outlines_of([mask], tolerance=tolerance, curves=False)
+    assert len(compiled.parts) == len(python.parts)
+    for one, other in zip(compiled.parts, python.parts, strict=True):
+        assert len(one.holes) == len(other.holes)
+    for ring, same in zip(compiled.rings, python.rings, strict=True):
+        np.testing.assert_array_equal(control_points(ring), control_points(same))
+    if found is not None:
+        assert found.wrong == wrong_pixels(found.shape, mask)
+
+
+def test_polygons_of_objects_are_seldom_left_to_python(library: ctypes.CDLL) -> None:
+    bitmap = blob(np.random.default_rng(1), 60, (200, 130)).bitmap.copy()
+    bitmap[30:40, 30:40] = False
+    found = polygons_of(library)(bitmap, (0, 0, WIDTH, HEIGHT), 0.5)
+    assert found is not None
+    rings, owners, wrong = found
+    assert len(rings) == len(owners) >= 2
+    assert wrong < 0.005 * np.count_nonzero(bitmap)
 
 
 coordinates = st.integers(-300, 300).map(lambda units: units / 10) | st.floats(-1e9, 1e9, width=32)

@@ -9,7 +9,17 @@ import numpy.typing as npt
 
 from videoseg.types.shapes import Points
 
-__all__ = ["ByteMap", "Complex", "Flags", "FloatMap", "Indices", "Points", "Values", "ranges"]
+__all__ = [
+    "ByteMap",
+    "Complex",
+    "Flags",
+    "FloatMap",
+    "Indices",
+    "Points",
+    "Values",
+    "on_grid",
+    "ranges",
+]
 
 Values: TypeAlias = npt.NDArray[np.float64]
 """float64 of any shape."""
@@ -23,6 +33,18 @@ ByteMap: TypeAlias = npt.NDArray[np.uint8]
 """uint8 (h, w)."""
 FloatMap: TypeAlias = npt.NDArray[np.float32]
 """float32 (h, w), or several such maps: (c, h, w)."""
+
+
+_GRID = 4096
+"""Parts of 1 to which numbers are rounded before they are summed."""
+
+
+def on_grid(values: npt.NDArray[np.floating]) -> Values:
+    """Numbers to the nearest 1 / 4096: sums of them, and of their products, are exact.
+
+    So they are the same in whatever order they are added up, as compiled code does it too.
+    """
+    return np.rint(values.astype(np.float64) * _GRID) * (1 / _GRID)
 
 
 def ranges(begins: Indices, counts: Indices) -> tuple[Indices, Indices]:

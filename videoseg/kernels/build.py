@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 SOURCES = tuple(sorted(Path(__file__).parent.glob("*.c")))
+HEADERS = tuple(sorted(Path(__file__).parent.glob("*.h")))
 LIBRARY = "_kernels.dll" if sys.platform == "win32" else "_kernels.so"
 """File name of the compiled library, beside its sources."""
 COMPILERS = ("cc", "gcc", "clang")
@@ -28,7 +29,7 @@ _LINKED = ("-shared", "-fPIC")
 def digest() -> str:
     """Of the sources; a library that was compiled from others says another one."""
     found = hashlib.sha256()
-    for source in SOURCES:
+    for source in (*SOURCES, *HEADERS):
         found.update(source.read_bytes())
     return found.hexdigest()[:16]
 

@@ -1,13 +1,9 @@
 /* What videoseg/formats/svg_path.py writes of whole numbers of units, without the interpreter. */
+#include "kernels.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(_WIN32)
-#define EXPORTED __declspec(dllexport)
-#else
-#define EXPORTED __attribute__((visibility("default")))
-#endif
 
 typedef struct {
     char *at;

@@ -1,13 +1,9 @@
 /* What videoseg/outlines computes of rings, without the interpreter: the same bytes. */
+#include "kernels.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
-
-#if defined(_WIN32)
-#define EXPORTED __declspec(dllexport)
-#else
-#define EXPORTED __attribute__((visibility("default")))
-#endif
 
 #ifndef VIDEOSEG_SOURCES
 #define VIDEOSEG_SOURCES ""

@@ -4,16 +4,12 @@
  * its name there. So each operation is done in the same order and in the same type, the compiler
  * may fuse none (-ffp-contract=off), and what is summed is on a grid on which sums are exact.
  */
+#include "kernels.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(_WIN32)
-#define EXPORTED __declspec(dllexport)
-#else
-#define EXPORTED __attribute__((visibility("default")))
-#endif
 
 static const double BAND = 16.0;
 static const double GRID = 4096.0;

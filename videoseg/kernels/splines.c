@@ -2,15 +2,11 @@
  *
  * As in smoothing.c, the Python code is the reference, and the bytes are the same.
  */
+#include "kernels.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
-
-#if defined(_WIN32)
-#define EXPORTED __declspec(dllexport)
-#else
-#define EXPORTED __attribute__((visibility("default")))
-#endif
 
 static const double GRID = 16777216.0;
 

@@ -72,8 +72,9 @@ def turned(points: Points, starts: Indices) -> tuple[Indices, Indices]:
     """
     sizes = np.diff(starts)
     ring = np.repeat(np.arange(len(sizes)), sizes)
-    # Slightly off the diagonal, so that a slanted straight edge is seldom an end as a whole.
-    reach = points @ (0.8, 0.6)
+    # Slightly off the diagonal, so that a slanted straight edge is seldom an end as a whole. Exact
+    # on half pixels, so that the first of several is meant wherever it is computed.
+    reach = 4 * points[:, 0] + 3 * points[:, 1]
     first = _positions(reach == np.minimum.reduceat(reach, starts[:-1])[ring], ring)
     last = _positions(reach == np.maximum.reduceat(reach, starts[:-1])[ring], ring)
     local = np.arange(len(points)) - starts[ring]

@@ -29,7 +29,7 @@ from videoseg.geometry.arrays import Indices, Points
 from videoseg.geometry.rings import flatten, signed_area
 from videoseg.outlines.between_pixels import chain_of, line_between
 from videoseg.outlines.curves import curves
-from videoseg.outlines.polygons import polygons_of
+from videoseg.outlines.polygons import compiled_polygons, polygons_of
 from videoseg.outlines.raster import wrong_pixels
 from videoseg.outlines.simplify import RingGroup, culprits, middle_line, numbers_of, split
 from videoseg.outlines.splines import splines
@@ -107,16 +107,33 @@ def outlines_of(
     """
     if not 0 <= tolerance < math.inf:
         raise ValueError(f"tolerance is a number of pixels from 0, got {tolerance = }")
-    if not curves and found:
-        made = _outlines(found, tolerance, min_area, curves=False)
-        if tolerance == 0 or min_area > 0:
-            return made
-        return [
-            shape if _shows(shape, mask, tolerance) else _closer(mask, tolerance)
-            for shape, mask in zip(made, found, strict=True)
-        ]
+    if not curves:
+        return _polygons(found, tolerance, min_area)
     # Curves one by one: what is tried for one mask must not depend on what another needs.
     return [shape for mask in found for shape in _outlines([mask], tolerance, min_area)]
+
+
+def _polygons(found: Sequence[Mask], tolerance: float, min_area: int) -> list[Shape]:
+    """Polygons of masks, each as near to its edge as it takes to show its pixels."""
+    as_near = tolerance == 0 or min_area > 0
+    made = {} if as_near else _compiled(found, tolerance)
+    left = [place for place in range(len(found)) if place not in made]
+    if left:
+        shapes = _outlines([found[place] for place in left], tolerance, min_area, curves=False)
+        for place, shape in zip(left, shapes, strict=True):
+            shown = as_near or _shows(shape, found[place], tolerance)
+            made[place] = shape if shown else _closer(found[place], tolerance)
+    return [made[place] for place in range(len(found))]
+
+
+def _compiled(found: Sequence[Mask], tolerance: float) -> dict[int, Shape]:
+    """Polygons by the mask's number, of those that compiled code makes and finds good."""
+    made: dict[int, Shape] = {}
+    for place, mask in enumerate(found):
+        polygons = compiled_polygons(mask, tolerance)
+        if polygons is not None and _few(polygons.wrong, mask, tolerance):
+            made[place] = polygons.shape
+    return made
 
 
 def _outlines(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from videoseg.geometry.arrays import FloatMap, Values
+from videoseg.geometry.arrays import FloatMap, Values, on_grid
 from videoseg.motion.distance_fields import BAND, on_edge
-from videoseg.tracking.smoothing.contours import STILL, Affine, Warp, on_grid
+from videoseg.tracking.smoothing.contours import STILL, Affine, Warp
 
 _FIT_POINTS = 150
 """Edge cells that are looked at to fit one outline to another, about."""

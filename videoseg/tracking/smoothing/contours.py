@@ -21,13 +21,6 @@ Scales: TypeAlias = tuple[float, float, float, float]
 """Scale and shift across, and down."""
 STILL: Affine = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 """Moves nothing."""
-_GRID = 4096
-"""Parts of 1 to which numbers are rounded before they are summed."""
-
-
-def on_grid(values: npt.NDArray[np.floating]) -> Values:
-    """Numbers to the nearest 1 / 4096: sums of them, and of their products, are exact."""
-    return np.rint(values.astype(np.float64) * _GRID) * (1 / _GRID)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

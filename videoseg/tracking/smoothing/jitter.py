@@ -24,10 +24,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from videoseg.geometry.arrays import FloatMap, Indices, Values
+from videoseg.geometry.arrays import FloatMap, Indices, Values, on_grid
 from videoseg.kernels.smoothing import SmoothingKernel, smoothing_kernel
 from videoseg.motion.distance_fields import BAND, float32
-from videoseg.tracking.smoothing.contours import EdgeBand, WarpedContour, on_grid
+from videoseg.tracking.smoothing.contours import EdgeBand, WarpedContour
 
 JITTER_EMA = 0.3
 """Weight of each frame in the moving averages of an object's jitter."""
