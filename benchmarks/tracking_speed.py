@@ -33,6 +33,7 @@ from videoseg.outlines import vectorizer
 from videoseg.tracking import online as follow
 from videoseg.tracking.iou import IouTracker
 from videoseg.tracking.smoothing import blend as smooth
+from videoseg.tracking.smoothing.observation import Observation
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, StreamInfo
 
 WIDTH = 1920
@@ -49,7 +50,7 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("camera", follow, "camera_motion"),
     ("association", follow.OnlineTracker, "_assign"),
     ("trust in motion", steps, "motion_between"),
-    ("distances", smooth.Observation, "of"),
+    ("distances", Observation, "of"),
     ("smoothing", smooth, "smooth_mask"),
     ("outlines", vectorizer, "outlines_of"),
     ("cuts", cuts.CutDetector, "push"),

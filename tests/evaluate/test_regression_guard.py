@@ -26,6 +26,7 @@ from videoseg.evaluate.tables import Figure
 from videoseg.evaluate.tasks import open_task
 from videoseg.geometry import masks
 from videoseg.tracking.smoothing import blend
+from videoseg.tracking.smoothing.observation import Observation
 from videoseg.types import Detections, Frame, Instance, Mask, Prompt, RgbImage
 
 _JUMPS = (("all", "J"), ("all", "instability, px"))
@@ -115,7 +116,7 @@ def test_smoothing_that_is_broken_is_named(tmp_path: Path, monkeypatch: pytest.M
 
     def broken(*arguments: Any, **named: Any) -> Any:
         _, state = whole(*arguments, **named)
-        observation = next(each for each in arguments if isinstance(each, blend.Observation))
+        observation = next(each for each in arguments if isinstance(each, Observation))
         return observation.mask, state
 
     monkeypatch.setattr(blend, "smooth_mask", broken)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+from operator import attrgetter
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from videoseg.kernels.polygons import polygons_of
 from videoseg.kernels.rings import cycles_of, nearest_of, shortest_of
 from videoseg.kernels.smoothing import SmoothingKernel
 from videoseg.kernels.splines import splines_of
+from videoseg.motion import distance_fields
 from videoseg.motion.distance_fields import Motion
 from videoseg.motion.flow import Flow
 from videoseg.outlines import polygons, shortest_path, splines
@@ -27,8 +29,9 @@ from videoseg.outlines import trace as traced
 from videoseg.outlines.raster import wrong_pixels
 from videoseg.outlines.vectorize import outline_of, outlines_of
 from videoseg.roto.correspondence import _nearest_around
-from videoseg.tracking.smoothing import blend, jitter
+from videoseg.tracking.smoothing import blend, jitter, observation
 from videoseg.tracking.smoothing.jitter import Jitter
+from videoseg.tracking.smoothing.observation import Observation
 from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Ring, Shape
 
 WIDTH, HEIGHT = 480, 270
@@ -45,7 +48,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 
 def use(patch: pytest.MonkeyPatch, kernel: SmoothingKernel | None) -> None:
-    for module in (blend, jitter):
+    for module in (blend, jitter, observation, distance_fields):
         patch.setattr(module, "smoothing_kernel", lambda: kernel)
 
 
@@ -77,7 +80,7 @@ def steps(seed: int, size: float) -> list[object]:
     """All that smoothing some frames gives: masks, and what is remembered."""
     rng = np.random.default_rng(seed)
     place = tuple(rng.uniform((0, 0), (WIDTH, HEIGHT)).tolist())
-    observed = [blend.Observation.of(blob(rng, size, place)) for _ in range(5)]
+    observed = [Observation.of(blob(rng, size, place)) for _ in range(5)]
     motions = [(motion(rng), motion(rng)) for _ in observed]
     state = None
     found: list[object] = []
@@ -103,6 +106,28 @@ def test_smoothing(
     compiled = steps(seed, size)
     use(monkeypatch, None)
     assert compiled == steps(seed, size)
+
+
+@pytest.mark.parametrize("size", [4, 20, 60, 150, 400])
+@pytest.mark.parametrize("soft", [False, True])
+def test_observations(
+    size: float, soft: bool, library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = blob(np.random.default_rng(int(size)), size, (330, 180))
+    if soft:
+        inside = cv2.distanceTransform(mask.bitmap.astype(np.uint8), cv2.DIST_L2, 5)
+        logits = np.where(mask.bitmap, inside, -2).astype(np.float16)
+        mask = dataclasses.replace(mask, logits=logits)
+    use(monkeypatch, SmoothingKernel(library))
+    compiled = Observation.of(mask)
+    use(monkeypatch, None)
+    python = Observation.of(mask)
+    assert compiled.field.box == python.field.box
+    for part in ("field.values", "band.at", "band.on_edge", "room", "blurred", "edge.x", "edge.y"):
+        one, other = (attrgetter(part)(each) for each in (compiled, python))
+        np.testing.assert_array_equal(one, other, err_msg=part)
+        assert one.dtype == other.dtype, part
+    assert compiled.edge.values.tobytes() == python.edge.values.tobytes()
 
 
 def test_edges_of_these_masks_are_moved() -> None:

@@ -17,6 +17,7 @@ from videoseg.outlines.vectorize import outline_of
 from videoseg.tracking.iou import IouTracker
 from videoseg.tracking.smoothing import blend as smooth
 from videoseg.tracking.smoothing.jitter import Jitter
+from videoseg.tracking.smoothing.observation import Observation
 from videoseg.tracking.tracks import shifted, typical_motion
 from videoseg.types import Bitmap, Instance, Mask, RgbImage
 
@@ -167,7 +168,7 @@ def test_frames_without_room_for_motion() -> None:
     black = np.zeros((1, 1), np.uint8)
     flow = flow_of_greys(black, black, frame_width=1, frame_height=1)
     motion = fields.motion_between(flow, black, black, fields.slope_of(black))
-    present = smooth.Observation.of(mask)
+    present = Observation.of(mask)
     past = smooth.SmootherState(present.field, present, jitter=Jitter(1.0))
     drawn, _ = smooth.smooth_mask(past, motion, present, (present, motion), strength=1)
     assert drawn is mask
@@ -224,7 +225,7 @@ def test_logits_tell_where_in_a_pixel_an_edge_lies() -> None:
     told = Mask(40, 5, WIDTH, HEIGHT, bitmap, logits)
     edges = []
     for mask in (plain, told):
-        present = smooth.Observation.of(mask)
+        present = Observation.of(mask)
         values = present.field.values[present.field.values.shape[0] // 2]
         column = int(np.flatnonzero((values[:-1] > 0) & (values[1:] <= 0))[-1])
         part = values[column] / (values[column] - values[column + 1])

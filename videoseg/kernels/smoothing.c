@@ -11,12 +11,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double BAND = 16.0;
+static const float BAND = 16.0f;
 static const double GRID = 4096.0;
 
-static inline double on_grid(double value) { return rint(value * GRID) * (1 / GRID); }
+/* Adding this to a number of less than 2^51, and taking it away, rounds to whole ones, half to even:
+ * as rint does, which is a call where there is no instruction for it. */
+static const double WHOLE = 6755399441055744.0;
+
+static inline double rounded(double value) { return value + WHOLE - WHOLE; }
+
+static inline double on_grid(double value) { return rounded(value * GRID) * (1 / GRID); }
 
 static inline double clipped(double value, double low, double high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+static inline float clippedf(float value, float low, float high)
 {
     return value < low ? low : value > high ? high : value;
 }
@@ -32,52 +43,89 @@ typedef struct {
     double to_cells[4];
 } Warp;
 
-static inline double other_at(const Warp *warp, int64_t row, int64_t column)
+/* As `Warp`, with an affine motion before it: the numbers that each place is reckoned with. */
+typedef struct {
+    const Warp *warp;
+    float a, b, c, d, e, f;
+    float scale_x, shift_x, scale_y, shift_y;
+} Way;
+
+typedef struct {
+    float column, row, trust;
+} Place;
+
+static Way way_of(const Warp *warp, const double *to)
+{
+    const double *flow = warp->to_flow;
+    Way way = {warp,
+               (float)(to[0] * flow[0]),
+               (float)(to[1] * flow[0]),
+               (float)(to[2] * flow[0] + flow[1]),
+               (float)(to[3] * flow[2]),
+               (float)(to[4] * flow[2]),
+               (float)(to[5] * flow[2] + flow[3]),
+               (float)warp->to_cells[0],
+               (float)warp->to_cells[1],
+               (float)warp->to_cells[2],
+               (float)warp->to_cells[3]};
+    return way;
+}
+
+/* Where a place, in cells, lies in the other field, in its cells; and the trust there. */
+static inline Place place_of(const Way *way, float x, float y)
+{
+    const Warp *warp = way->warp;
+    float u = clippedf(way->a * x + way->b * y + way->c, 0, (float)(warp->width - 1));
+    float v = clippedf(way->d * x + way->e * y + way->f, 0, (float)(warp->height - 1));
+    int64_t left = (int64_t)u, top = (int64_t)v;
+    float across = u - (float)left, down = v - (float)top;
+    const float *one = warp->evidence + 3 * (top * warp->width + left);
+    const float *right = left + 1 < warp->width ? one + 3 : one;
+    int64_t below = top + 1 < warp->height ? 3 * warp->width : 0;
+    float found[3];
+    for (int n = 0; n < 3; n++) {
+        float upper = one[n] + across * (right[n] - one[n]);
+        float lower = one[below + n] + across * (right[below + n] - one[below + n]);
+        found[n] = upper + down * (lower - upper);
+    }
+    Place place = {found[0] * way->scale_x + way->shift_x, found[1] * way->scale_y + way->shift_y,
+                   found[2]};
+    return place;
+}
+
+static inline float other_at(const Warp *warp, int64_t row, int64_t column)
 {
     if (row < 0 || column < 0 || row >= warp->rows || column >= warp->columns)
         return -BAND;
     return warp->other[row * warp->columns + column];
 }
 
-/* The other field's distance at a place, in cells, moved by `to`; the trust there too. */
-static double warp_at(const Warp *warp, double x, double y, const double *to, double *trust)
+/* The other field's distance at a place of its own. */
+static inline float distance_at(const Warp *warp, float column, float row)
 {
-    double column = (to[0] * x + to[1] * y + to[2]) * warp->to_flow[0] + warp->to_flow[1];
-    double row = (to[3] * x + to[4] * y + to[5]) * warp->to_flow[2] + warp->to_flow[3];
-    column = clipped(column, 0, (double)(warp->width - 1));
-    row = clipped(row, 0, (double)(warp->height - 1));
-    int64_t left = (int64_t)column, top = (int64_t)row;
-    int64_t right = left + 1 < warp->width ? left + 1 : left;
-    int64_t below = top + 1 < warp->height ? top + 1 : top;
-    double across = column - (double)left, down = row - (double)top;
-    double found[3];
-    for (int channel = 0; channel < 3; channel++) {
-        const float *values = warp->evidence + channel;
-        double one = values[3 * (top * warp->width + left)];
-        double upper = one + across * (values[3 * (top * warp->width + right)] - one);
-        one = values[3 * (below * warp->width + left)];
-        double lower = one + across * (values[3 * (below * warp->width + right)] - one);
-        found[channel] = upper + down * (lower - upper);
-    }
-    *trust = found[2];
-    column = found[0] * warp->to_cells[0] + warp->to_cells[1];
-    row = found[1] * warp->to_cells[2] + warp->to_cells[3];
     /* Counted from one cell before the field. */
-    column = clipped(column, -1, (double)warp->columns) + 1;
-    row = clipped(row, -1, (double)warp->rows) + 1;
-    left = (int64_t)column, top = (int64_t)row;
-    across = column - (double)left, down = row - (double)top;
-    double one = other_at(warp, top - 1, left - 1);
-    double upper = one + across * (other_at(warp, top - 1, left) - one);
-    one = other_at(warp, top, left - 1);
-    double lower = one + across * (other_at(warp, top, left) - one);
+    column = clippedf(column, -1, (float)warp->columns) + 1;
+    row = clippedf(row, -1, (float)warp->rows) + 1;
+    int64_t left = (int64_t)column, top = (int64_t)row;
+    float across = column - (float)left, down = row - (float)top;
+    float corners[4];
+    if (left > 0 && top > 0 && left < warp->columns && top < warp->rows) {
+        const float *one = warp->other + (top - 1) * warp->columns + left - 1;
+        corners[0] = one[0], corners[1] = one[1];
+        corners[2] = one[warp->columns], corners[3] = one[warp->columns + 1];
+    } else {
+        corners[0] = other_at(warp, top - 1, left - 1), corners[1] = other_at(warp, top - 1, left);
+        corners[2] = other_at(warp, top, left - 1), corners[3] = other_at(warp, top, left);
+    }
+    float upper = corners[0] + across * (corners[1] - corners[0]);
+    float lower = corners[2] + across * (corners[3] - corners[2]);
     return upper + down * (lower - upper);
 }
 
 /* affine_fit ------------------------------------------------------------------------------------*/
 
 typedef struct {
-    const double *values, *x, *y;
+    const float *values, *x, *y;
     int64_t count;
     double unit, middle_x, middle_y, prior;
 } Edge;
@@ -106,16 +154,23 @@ static void solved(double rows[6][7], double *found)
 static double fit_step(const Warp *warp, const Edge *edge, const double *to, double *terms,
                        double *step)
 {
-    double rows[6][7] = {{0}}, found[6], trust;
+    double rows[6][7] = {{0}}, found[6];
     int64_t used = 0;
     memcpy(step, STILL, sizeof STILL);
     if (edge->count < LEAST)
         return 0;
+    Way way = way_of(warp, to);
+    /* A present cell in the other field's cells: what moves them is alike within it. */
+    float right = (float)(warp->to_flow[0] * warp->to_cells[0]);
+    float below = (float)(warp->to_flow[2] * warp->to_cells[2]);
     for (int64_t n = 0; n < edge->count; n++) {
         double x = edge->x[n], y = edge->y[n], *term = terms + 6 * n;
-        double here = warp_at(warp, x, y, to, &trust);
-        double slope_x = warp_at(warp, x + 1, y, to, &trust) - warp_at(warp, x - 1, y, to, &trust);
-        double slope_y = warp_at(warp, x, y + 1, to, &trust) - warp_at(warp, x, y - 1, to, &trust);
+        Place at = place_of(&way, edge->x[n], edge->y[n]);
+        double here = distance_at(warp, at.column, at.row);
+        double slope_x = (double)distance_at(warp, at.column + right, at.row) -
+                         (double)distance_at(warp, at.column - right, at.row);
+        double slope_y = (double)distance_at(warp, at.column, at.row + below) -
+                         (double)distance_at(warp, at.column, at.row - below);
         double apart = on_grid(here - edge->values[n]);
         slope_x = clipped(slope_x / 2, -STEEPEST, STEEPEST);
         slope_y = clipped(slope_y / 2, -STEEPEST, STEEPEST);
@@ -134,15 +189,18 @@ static double fit_step(const Warp *warp, const Edge *edge, const double *to, dou
         used++;
         for (int i = 0; i < 6; i++) {
             double weighted = term[i] * weight;
-            for (int j = 0; j < 6; j++)
+            for (int j = i; j < 6; j++)
                 rows[i][j] += weighted * term[j];
             rows[i][6] += weighted * -apart;
         }
     }
     if (used < LEAST)
         return 0;
-    for (int n = 0; n < 6; n++)
-        rows[n][n] += edge->prior * (double)used;
+    for (int i = 0; i < 6; i++) {
+        rows[i][i] += edge->prior * (double)used;
+        for (int j = 0; j < i; j++)
+            rows[i][j] = rows[j][i];
+    }
     solved(rows, found);
     double a = found[0], b = found[1], c = found[2], d = found[3], e = found[4], f = found[5];
     double squares = 0;
@@ -193,26 +251,72 @@ EXPORTED int videoseg_compared(const Warp *warp, const Edge *edge, const int32_t
     double to[6];
     if (!fit(warp, edge, to))
         return 0;
-    const float over_band = (float)(1 / BAND);
+    const float over_band = 1 / BAND;
+    Way way = way_of(warp, to);
+    int64_t row = 0, first = 0;
     for (int64_t n = 0; n < count; n++) {
-        double sure;
-        double moved = warp_at(warp, (double)(at[n] % columns), (double)(at[n] / columns), to, &sure);
-        float apart = (float)moved - blurred[n];
+        while (at[n] - first >= columns)
+            row++, first += columns;
+        Place place = place_of(&way, (float)(at[n] - first), (float)row);
+        float apart = distance_at(warp, place.column, place.row) - blurred[n];
         float share = apart * over_band;
         float left = 1.0f - share * share;
         left = left > 0 ? left : 0;
         off[n] = apart;
         near_[n] = left * left * room[n];
-        trust[n] = (float)sure;
+        trust[n] = place.trust;
     }
     return 1;
 }
 
-/* jitter.NeighbourPair.of -----------------------------------------------------------------------*/
-
+/* A warped contour: one number a cell of the band. */
 typedef struct {
     const float *off, *near_, *trust;
 } Contour;
+
+/* blend._updated, in a copy of the values of the present field. */
+EXPORTED void videoseg_updated(const int32_t *at, int64_t count, const Contour *before, float memory,
+                               float *values)
+{
+    for (int64_t n = 0; n < count; n++) {
+        float worth = before->near_[n] * before->trust[n] * memory;
+        values[at[n]] += before->off[n] * (worth / (1 + worth));
+    }
+}
+
+/* What jitter.Jitter.shift goes by. Without local errors `most` is the share of the way for every
+ * place, else what there is at most. */
+typedef struct {
+    const double *local_error, *local_weight;
+    double rest, error, wanted, most;
+    float certain;
+} Pull;
+
+/* jitter.Jitter.shift of one contour or, where `other` is not NULL, of two. */
+EXPORTED void videoseg_shift(const Contour *one, const Contour *other, int64_t count, const Pull *pull,
+                             float *shift)
+{
+    const Contour *contours[2] = {one, other};
+    for (int64_t n = 0; n < count; n++) {
+        float way = 0, weights = pull->certain;
+        for (int both = 0; both < (other == NULL ? 1 : 2); both++) {
+            const Contour *contour = contours[both];
+            float weight = contour->near_[n] * sqrtf(contour->trust[n]);
+            way += contour->off[n] * weight;
+            weights += weight;
+        }
+        way /= weights;
+        if (pull->local_error == NULL) {
+            shift[n] = way * (float)pull->most;
+            continue;
+        }
+        double error = (pull->local_error[n] + pull->rest * pull->error) /
+                       (pull->local_weight[n] + pull->rest);
+        shift[n] = (float)((double)way * (pull->most * pull->wanted / (pull->wanted + error + 1e-6)));
+    }
+}
+
+/* jitter.NeighbourPair.of -----------------------------------------------------------------------*/
 
 /* Sums about each cell of a map in squares of `reach` cells to either side, in place. Numbers are in
  * parts of GRID. The largest, a square of half the furthest distance that tells, is less than 2^20,
@@ -248,7 +352,7 @@ static void box_sums(int32_t *map, int64_t rows, int64_t columns, int64_t reach,
     }
 }
 
-static inline int32_t parts(double value) { return (int32_t)rint(value * GRID); }
+static inline int32_t parts(double value) { return (int32_t)rounded(value * GRID); }
 
 /* `facts` are total, cells of the edge, variance and error; the local ones have one number a cell
  * of the band. 0: no memory. */
@@ -311,92 +415,4 @@ EXPORTED int videoseg_pair(const Contour *before, const Contour *after, const in
     free(block);
     free(maps);
     return 1;
-}
-
-/* blend._moved_edge -----------------------------------------------------------------------------*/
-
-static double between_cells(const float *values, int64_t rows, int64_t columns, double x, double y)
-{
-    x = clipped(x, 0, (double)(columns - 1));
-    y = clipped(y, 0, (double)(rows - 1));
-    int64_t left = (int64_t)x, top = (int64_t)y;
-    int64_t right = left + 1 < columns ? left + 1 : left, below = top + 1 < rows ? top + 1 : top;
-    double across = x - (double)left, down = y - (double)top;
-    double one = values[top * columns + left];
-    double upper = one + across * (values[top * columns + right] - one);
-    one = values[below * columns + left];
-    double lower = one + across * (values[below * columns + right] - one);
-    return upper + down * (lower - upper);
-}
-
-/* The first pixel, of `size`, whose cell of `cells` is this one or a later one. */
-static int64_t first_pixel(int64_t cell, int64_t size, int64_t cells)
-{
-    return (cell * size + cells - 1) / cells;
-}
-
-/* On which side of an edge a cell lies with all around it, 0 or 1; -1 where the edge is near. */
-static int side_of(const float *values, int64_t rows, int64_t columns, int64_t row, int64_t column)
-{
-    int inside = values[row * columns + column] > 0;
-    for (int64_t y = row > 0 ? row - 1 : 0; y <= row + 1 && y < rows; y++)
-        for (int64_t x = column > 0 ? column - 1 : 0; x <= column + 1 && x < columns; x++)
-            if ((values[y * columns + x] > 0) != inside)
-                return -1;
-    return inside;
-}
-
-/* Moves the edge of `bitmap`, in place; how many pixels change sides, or -1: no memory. */
-EXPORTED int64_t videoseg_moved_edge(const float *values, int64_t rows, int64_t columns,
-                                     const int32_t *at, const float *shift, int64_t count,
-                                     double least, uint8_t *bitmap, int64_t height, int64_t width)
-{
-    size_t cells = (size_t)(rows * columns);
-    float *how_far = calloc(2 * cells, sizeof(float));
-    uint8_t *around = calloc(cells, 1);
-    int64_t changed = how_far == NULL || around == NULL ? -1 : 0;
-    float *moved = how_far + cells;
-    int any = 0;
-    for (int64_t n = 0; changed == 0 && n < count; n++) {
-        how_far[at[n]] = shift[n];
-        if (!(fabsf(shift[n]) > (float)least))
-            continue;
-        any = 1;
-        int64_t row = at[n] / columns, column = at[n] % columns;
-        for (int64_t y = row > 0 ? row - 1 : 0; y <= row + 1 && y < rows; y++)
-            for (int64_t x = column > 0 ? column - 1 : 0; x <= column + 1 && x < columns; x++)
-                around[y * columns + x] = 1;
-    }
-    if (any) {
-        double step_x = (double)columns / (double)width, step_y = (double)rows / (double)height;
-        for (size_t n = 0; n < cells; n++)
-            moved[n] = values[n] + how_far[n];
-        for (int64_t cell = 0; cell < (int64_t)cells; cell++) {
-            if (!around[cell])
-                continue;
-            int64_t row = cell / columns, column = cell % columns;
-            int64_t bottom = first_pixel(row + 1, height, rows);
-            int64_t end = first_pixel(column + 1, width, columns);
-            int side = side_of(moved, rows, columns, row, column);
-            for (int64_t y = first_pixel(row, height, rows); y < bottom; y++)
-                for (int64_t x = first_pixel(column, width, columns); x < end; x++) {
-                    uint8_t *pixel = bitmap + y * width + x;
-                    if (side >= 0 && *pixel == side)
-                        continue;
-                    double u = ((double)x + 0.5) * step_x - 0.5;
-                    double v = ((double)y + 0.5) * step_y - 0.5;
-                    int now_in = between_cells(moved, rows, columns, u, v) > 0;
-                    if (now_in == *pixel)
-                        continue;
-                    double far_ = between_cells(how_far, rows, columns, u, v);
-                    if (now_in ? far_ > least : far_ < -least) {
-                        *pixel = (uint8_t)now_in;
-                        changed++;
-                    }
-                }
-        }
-    }
-    free(how_far);
-    free(around);
-    return changed;
 }

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import ByteMap, FloatMap
+from videoseg.kernels.smoothing import smoothing_kernel
 from videoseg.motion.flow import Flow, GreyImage, places_of
 from videoseg.types import Bitmap, Box, Mask
 
@@ -64,7 +65,8 @@ class Field:
 
 def field_of(mask: Mask) -> Field:
     """The field, on the frame's pixels, whose positive ones are exactly the mask's."""
-    box, inside = windowed(mask)
+    box = window_of(mask)
+    inside = masks.placed(mask.bitmap.view(np.uint8), mask.crop, box)
     return Field(box, distances(inside, 1.0), mask.frame_width, mask.frame_height)
 
 
@@ -141,18 +143,14 @@ def grain(width: int, height: int) -> int:
     )
 
 
-def windowed(mask: Mask) -> tuple[Box, ByteMap]:
-    """A window around a mask with room for its edge to move, and its pixels there, 0 or 1."""
-    x1, y1, x2, y2 = mask.crop
+def window_of(mask: Mask) -> Box:
+    """A window around a mask with room for its edge to move."""
     left, top, right, bottom = masks.padded(mask.crop, BAND, mask.frame_width, mask.frame_height)
     # Windows that split evenly into cells are reduced much faster.
     cell = grain(right - left, bottom - top)
     right = min(mask.frame_width, right + (left - right) % cell)
     bottom = min(mask.frame_height, bottom + (top - bottom) % cell)
-    box = (left, top, right, bottom)
-    inside = np.zeros((box[3] - box[1], box[2] - box[0]), dtype=np.uint8)
-    inside[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]] = mask.bitmap
-    return box, inside
+    return (left, top, right, bottom)
 
 
 def on_edge(values: FloatMap, cell: float) -> npt.NDArray[np.bool_]:
@@ -176,16 +174,24 @@ def distances(inside: ByteMap, cell: float) -> FloatMap:
     is one further than the rim. Either is half a cell beyond the edge between them. The frame's
     border is no edge.
     """
+    kernel = smoothing_kernel()
+    if kernel is not None:
+        return kernel.distances(inside, cell)
     import cv2
 
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     rim = inside - np.asarray(cv2.erode(inside, cross), dtype=np.uint8)
-    distance = float32(cv2.distanceTransform(1 - rim, cv2.DIST_L2, 5))
-    np.minimum(distance, BAND, out=distance)
+    exact = float32(cv2.distanceTransform(1 - rim, cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
+    # Squares are whole numbers; OpenCV's roots of them are not rounded alike everywhere.
+    distance = np.sqrt(np.rint(np.square(np.minimum(exact, _FAR_OFF))))
     distance = np.where(inside, distance, -distance)
     distance += np.float32(0.5)
     distance *= np.float32(cell)
     return np.clip(distance, -BAND, BAND, out=distance)
+
+
+_FAR_OFF = np.float32(1000)
+"""Cells beyond which no distance tells."""
 
 
 def _origins(flow: Flow) -> FloatMap:

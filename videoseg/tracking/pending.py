@@ -9,7 +9,8 @@ from fractions import Fraction
 from videoseg.motion.flow import Flow
 from videoseg.motion.frame_pairs import FramePairMotion, FramePyramid, flow_to
 from videoseg.tracking.appearance import BinnedImage
-from videoseg.tracking.smoothing import blend as smooth
+from videoseg.tracking.smoothing.blend import SmootherState
+from videoseg.tracking.smoothing.observation import Observation
 from videoseg.tracking.tracks import Track
 from videoseg.types import Detections, Frame, Instance, Scene
 
@@ -26,7 +27,7 @@ class SmoothedInstance:
     """
 
     instance: Instance
-    state: smooth.SmootherState | None = None
+    state: SmootherState | None = None
     misses: int = 0
 
 
@@ -51,7 +52,7 @@ class PendingFrame:
     detections: Detections | None
     motion: Future[FramePairMotion | None] | None = None
     step: FramePairMotion | None = None
-    observations: dict[Track, smooth.Observation] = field(default_factory=dict)
+    observations: dict[Track, Observation] = field(default_factory=dict)
     seen: dict[Track, Instance] = field(default_factory=dict)
     shown: set[Track] = field(default_factory=set)
     filled: dict[Track, SmoothedInstance] = field(default_factory=dict)
@@ -86,10 +87,10 @@ class PendingFrame:
         """Let go of ``binned``: it takes more memory than the picture."""
         self._binned = None
 
-    def observation(self, track: Track) -> smooth.Observation:
+    def observation(self, track: Track) -> Observation:
         """A seen track's mask, ready to be compared."""
         if track not in self.observations:
-            self.observations[track] = smooth.Observation.of(self.seen[track].mask)
+            self.observations[track] = Observation.of(self.seen[track].mask)
         return self.observations[track]
 
     @property

@@ -54,6 +54,8 @@ class Mask:
             raise ValueError(
                 f"bitmap must be bool (h, w), got {self.bitmap.dtype = } {self.bitmap.shape = }"
             )
+        if not self.bitmap.flags.c_contiguous:  # compiled code reads row after row
+            object.__setattr__(self, "bitmap", np.ascontiguousarray(self.bitmap))
         for name in ("x", "y", "frame_width", "frame_height"):
             # Models count in numbers of any kind; logs and tables need Python's.
             object.__setattr__(self, name, operator.index(getattr(self, name)))

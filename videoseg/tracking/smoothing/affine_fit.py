@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from videoseg.geometry.arrays import FloatMap, Values, on_grid
+from videoseg.geometry.arrays import FloatMap, on_grid
 from videoseg.motion.distance_fields import BAND, on_edge
 from videoseg.tracking.smoothing.contours import STILL, Affine, Warp
 
-_FIT_POINTS = 150
+FIT_POINTS = 150
 """Edge cells that are looked at to fit one outline to another, about."""
 _FIT_LEAST = 6
 """Fewest edge cells that can tell an affine motion."""
@@ -32,17 +33,17 @@ class Edge:
     """Points along the edge of a distance map.
 
     Attributes:
-        values: float64 (P,), the map there, pixels.
-        x: float64 (P,), cells.
-        y: float64 (P,), cells.
+        values: float32 (P,), the map there, pixels.
+        x: float32 (P,), cells.
+        y: float32 (P,), cells.
         unit: Half the longer side of the map, cells: positions from its middle are told in it.
         middle: Of the map, x and y, cells.
         prior: How much evidence it takes to move anything.
     """
 
-    values: Values
-    x: Values
-    y: Values
+    values: FloatMap
+    x: FloatMap
+    y: FloatMap
     unit: float
     middle: tuple[float, float]
     prior: float
@@ -50,14 +51,19 @@ class Edge:
     @classmethod
     def of(cls, observed: FloatMap, cell: float) -> Edge:
         """Points of a distance map, float32 (h, w), pixels, whose cells are ``cell`` pixels."""
+        rows, columns = np.nonzero(on_edge(observed[1:-1, 1:-1], cell))
+        places = (rows + 1) * observed.shape[1] + columns + 1
+        return cls.at(observed, places[:: max(1, len(places) // FIT_POINTS)], cell)
+
+    @classmethod
+    def at(cls, observed: FloatMap, places: npt.NDArray[np.integer], cell: float) -> Edge:
+        """Those at some places of a map, positions in it."""
         height, width = observed.shape
-        places = np.flatnonzero(on_edge(observed[1:-1, 1:-1], cell))
-        rows, columns = np.divmod(places[:: max(1, len(places) // _FIT_POINTS)], max(1, width - 2))
-        rows, columns = rows + 1, columns + 1
+        rows, columns = np.divmod(places, width)
         return cls(
-            observed[rows, columns].astype(np.float64),
-            columns.astype(np.float64),
-            rows.astype(np.float64),
+            observed.ravel()[places],
+            columns.astype(np.float32),
+            rows.astype(np.float32),
             max(height, width) / 2,
             ((width - 1) / 2, (height - 1) / 2),
             _FIT_PRIOR * cell**2,
@@ -85,15 +91,18 @@ def _step(warp: Warp, edge: Edge, to: Affine) -> tuple[Affine, float]:
     count = len(edge.values)
     if count < _FIT_LEAST:
         return STILL, 0.0
-    # Each point, and the cells right, left, below and above it.
-    x = np.add.outer([0, 1, -1, 0, 0], edge.x)
-    y = np.add.outer([0, 0, 0, 1, -1], edge.y)
-    read, _ = warp.at(x, y, to)
+    column, row, _ = warp.places(edge.x, edge.y, to)
+    # Each point, and what is a cell right, left, below and above it: there motion is as at it.
+    right, below = warp.cell
+    read = warp.read(
+        np.add.outer(np.array([0, right, -right, 0, 0], np.float32), column),
+        np.add.outer(np.array([0, 0, 0, below, -below], np.float32), row),
+    ).astype(np.float64)
     apart = on_grid(read[0] - edge.values)
     slope_x = np.clip((read[1] - read[2]) / 2, -_STEEPEST, _STEEPEST)
     slope_y = np.clip((read[3] - read[4]) / 2, -_STEEPEST, _STEEPEST)
-    across = (edge.x - edge.middle[0]) / edge.unit
-    down = (edge.y - edge.middle[1]) / edge.unit
+    across = (edge.x.astype(np.float64) - edge.middle[0]) / edge.unit
+    down = (edge.y.astype(np.float64) - edge.middle[1]) / edge.unit
     terms = on_grid(
         np.stack(
             [across * slope_x, down * slope_x, slope_x, across * slope_y, down * slope_y, slope_y]

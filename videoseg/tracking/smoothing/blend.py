@@ -17,70 +17,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from videoseg.geometry.arrays import ByteMap, FloatMap, Indices, Values
+from videoseg.geometry.arrays import FloatMap, Indices
 from videoseg.kernels import smoothing as kernels
 from videoseg.kernels.library import address
-from videoseg.kernels.smoothing import SmoothingKernel, smoothing_kernel
-from videoseg.motion.distance_fields import (
-    BAND,
-    Field,
-    Motion,
-    distances,
-    float32,
-    grain,
-    mask_in_window,
-    windowed,
-)
-from videoseg.tracking.smoothing.affine_fit import Edge, fit
-from videoseg.tracking.smoothing.contours import (
-    EdgeBand,
-    Warp,
-    WarpedContour,
-    bilinear,
-    warp_scales,
-)
+from videoseg.kernels.smoothing import SmoothingKernel, Window, smoothing_kernel
+from videoseg.motion.distance_fields import BAND, Field, Motion, mask_in_window
+from videoseg.tracking.smoothing.affine_fit import fit
+from videoseg.tracking.smoothing.contours import Warp, WarpedContour, bilinear, warp_scales
 from videoseg.tracking.smoothing.jitter import Jitter, NeighbourPair
-from videoseg.types import Bitmap, Box, Mask
+from videoseg.tracking.smoothing.observation import Observation, inside_of
+from videoseg.types import Mask
 
 MEMORY = 4.0
 """Frames that the past is worth at full strength, beside the present one."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Observation:
-    """An object as it was found on one frame.
-
-    Attributes:
-        mask: Its pixels.
-        inside: uint8 (h, w), the same in the window, 0 or 1.
-        field: Signed distances in the window, on the grid that its size asks for.
-        band: The cells near its edge.
-        room: float32 (B,), 0 to 1: how far both sides of an edge reach. What is thin on one frame
-            is not where it is on the next, so no frame tells of another there.
-        blurred: float32 (B,), its distances, blurred as being moved blurs.
-        edge: Points of its edge.
-    """
-
-    mask: Mask
-    inside: ByteMap
-    field: Field
-    band: EdgeBand
-    room: FloatMap
-    blurred: FloatMap
-    edge: Edge
-
-    @classmethod
-    def of(cls, mask: Mask) -> Observation:
-        """A found mask, ready to be compared."""
-        import cv2
-
-        box, inside = windowed(mask)
-        values = _coarse(mask, box, inside)
-        field = Field(box, values, mask.frame_width, mask.frame_height)
-        blurred = float32(cv2.GaussianBlur(values, (3, 3), _MOVING_BLURS))
-        band, edge = EdgeBand.of(values, field.cell), Edge.of(values, field.cell)
-        room = _room(values, field.cell).ravel()[band.at]
-        return cls(mask, inside, field, band, room, blurred.ravel()[band.at], edge)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,11 +89,7 @@ def smooth_mask(
     shift = jitter.shift(contours, neighbours, strength)
     if shift is None:
         return observation.mask, result
-    bitmap = _moved_edge(observation, shift)
-    moved = (
-        None if bitmap is None else mask_in_window(bitmap, observation.field.box, observation.mask)
-    )
-    return moved or observation.mask, result
+    return _moved_edge(observation, shift) or observation.mask, result
 
 
 def _known(
@@ -174,16 +119,16 @@ def _compared(other: Field, motion: Motion, observation: Observation) -> WarpedC
     kernel = smoothing_kernel()
     if kernel is not None:
         return _compiled(kernel, other, motion, observation)
-    warp = Warp.of(other, motion, observation.field)
-    rows, columns = np.divmod(observation.band.at, observation.band.shape[1])
-    moved, trust = warp.at(
-        columns.astype(np.float64), rows.astype(np.float64), fit(warp, observation.edge)
+    warp, band = Warp.of(other, motion, observation.field), observation.band
+    rows, columns = (
+        each.astype(np.float32) for each in np.divmod(band.at, np.int32(band.shape[1]))
     )
+    column, row, trust = warp.places(columns, rows, fit(warp, observation.edge))
     # Moving blurs. What is held against it is blurred as much, or every bump would look worn.
-    off = float32(moved) - observation.blurred
+    off = warp.read(column, row) - observation.blurred
     # Tukey's biweight: what is out of reach has no weight.
     near = np.square(np.maximum(1 - np.square(off * np.float32(1 / BAND)), 0))
-    return WarpedContour(off, near * observation.room, float32(trust))
+    return WarpedContour(off, near * observation.room, trust)
 
 
 def _compiled(
@@ -207,86 +152,14 @@ def _compiled(
 
 def _updated(observation: Observation, before: WarpedContour, strength: float) -> Field:
     """The outline as it is known with the present one."""
-    worth = before.sure * np.float32(MEMORY * strength)
-    values = observation.field.values.copy()
-    values.ravel()[observation.band.at] += before.off * (worth / (1 + worth))
-    return dataclasses.replace(observation.field, values=values)
-
-
-_MOVING_BLURS = 0.45
-"""Standard deviation of what is blurred by being moved, cells."""
-_SOFT = 3
-"""Side, cells, of the squares whose coverage tells where in a cell an edge lies. Odd."""
-
-
-def _coarse(mask: Mask, box: Box, inside: ByteMap) -> FloatMap:
-    """Signed distances in a window, on the grid that its size asks for.
-
-    Near an edge they are finer than the cells: the coverage of a small square is a ramp across the
-    edge, and so are a model's logits, over their slope.
-    """
-    import cv2
-
-    height, width = inside.shape
-    step = grain(width, height)
-    if step == 1:
-        values, cell = distances(inside, 1.0), 1.0
-        if mask.logits is None:
-            return values
-        size = (width, height)
+    values, at = observation.field.values.copy(), observation.band.at
+    kernel = smoothing_kernel()
+    if kernel is not None:
+        kernel.updated(at, before.pointers, MEMORY * strength, values)
     else:
-        size = (-(-width // step), -(-height // step))
-        cover = cv2.resize(inside * np.uint8(252), size, interpolation=cv2.INTER_AREA)
-        cell = height / size[1]
-        values = distances(np.asarray(cover > 126, dtype=np.uint8), cell)
-        if mask.logits is None:
-            around = cv2.blur(float32(cover), (_SOFT, _SOFT), borderType=cv2.BORDER_REPLICATE)
-            ramp = (float32(around) * np.float32(1 / 252) - np.float32(0.5)) * (_SOFT * cell)
-            return np.where(np.abs(ramp) < 0.45 * _SOFT * cell, ramp, values)
-    ramp = _logit_distances(mask, box, size, cell)
-    return np.where(np.abs(values) < _SOFT * cell, np.clip(ramp, -BAND, BAND), values)
-
-
-def _room(values: FloatMap, cell: float) -> FloatMap:
-    """How thick an object and what is beside it are about each cell: 0 = thin, 1 = thick."""
-    import cv2
-
-    side = 2 * round(_THICK / cell) + 1
-    around = np.ones((side, side), np.uint8)
-    within = float32(cv2.dilate(values, around))
-    beyond = -float32(cv2.erode(values, around))
-    room = (np.minimum(within, beyond) - np.float32(_THIN)) * np.float32(1 / (_THICK - _THIN))
-    return np.clip(room, 0, 1, out=room)
-
-
-def _logit_distances(mask: Mask, box: Box, size: tuple[int, int], cell: float) -> FloatMap:
-    """A model's logits over their slope, pixels, on a window's grid: exact near a smooth edge."""
-    import cv2
-
-    assert mask.logits is not None  # noqa: S101
-    x1, y1, x2, y2 = mask.crop
-    full = cv2.copyMakeBorder(
-        np.clip(mask.logits.astype(np.float32), -_STEEP, _STEEP),
-        y1 - box[1],
-        box[3] - y2,
-        x1 - box[0],
-        box[2] - x2,
-        cv2.BORDER_CONSTANT,
-        value=-_STEEP,
-    )
-    soft = float32(cv2.resize(full, size, interpolation=cv2.INTER_AREA))
-    across = cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=1 / (8 * cell))
-    down = cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=1 / (8 * cell))
-    slope = cv2.blur(cv2.magnitude(across, down), (_SOFT, _SOFT))
-    return float32(soft / np.maximum(float32(slope), np.float32(_STEEP / BAND)))
-
-
-_THIN = 3.0
-"""Half the width of what is thin, pixels."""
-_THICK = 9.0
-"""Half the width of what is thick enough to be followed, pixels."""
-_STEEP = 6.0
-"""Logits beyond this, either way, tell no more of where the edge is."""
+        worth = before.sure * np.float32(MEMORY * strength)
+        values.ravel()[at] += before.off * (worth / (1 + worth))
+    return dataclasses.replace(observation.field, values=values)
 
 
 def _expected_error(before: Observation, now: Observation, motion: Motion) -> float:
@@ -302,55 +175,65 @@ _MOVING_ERROR = 0.1
 """Standard deviation that an object's motion adds to that, in parts of the motion."""
 
 
-def _moved_edge(observation: Observation, shift: FloatMap) -> Bitmap | None:
-    """The pixels of a window with their edge moved outwards by ``shift`` pixels, on its band.
+def _moved_edge(observation: Observation, shift: FloatMap) -> Mask | None:
+    """A mask with its edge moved outwards by ``shift`` pixels, on its band.
 
     Returns:
-        bool (h, w), or None where no pixel changes sides.
+        None where no pixel changes sides, or none is left.
     """
+    if observation.window is not None:
+        return _compiled_edge(observation.window, observation, shift)
     import cv2
 
-    shape, at = observation.band.shape, observation.band.at
-    kernel = smoothing_kernel()
-    if kernel is not None:
-        made = observation.inside.copy()
-        values = observation.field.values
-        changed = kernel.moved_edge(values, at, shift, _LEAST_SHIFT, made)
-        return made.view(np.bool_) if changed else None
+    shape, box = observation.band.shape, observation.field.box
     how_far = np.zeros(shape, np.float32)
-    how_far.ravel()[at] = shift
+    how_far.ravel()[observation.band.at] = shift
     # Where an edge moves by so much that a pixel may change sides, and the cells around that.
-    moves = np.abs(how_far) > np.float32(_LEAST_SHIFT)
+    moves = np.abs(how_far) > _LEAST_SHIFT
     if not moves.any():
         return None
     around = cv2.dilate(moves.view(np.uint8), np.ones((3, 3), np.uint8))
-    height, width = observation.inside.shape
+    bitmap = inside_of(observation.mask, box).view(np.bool_)
+    height, width = bitmap.shape
     row_of, column_of = (
         np.arange(size) * cells // size for size, cells in ((height, shape[0]), (width, shape[1]))
     )
     y, x = np.nonzero(np.asarray(around)[row_of[:, None], column_of])
     moved = _between_cells(observation.field.values + how_far, y, x, (height, width))
     far = _between_cells(how_far, y, x, (height, width))
-    inside = observation.inside.view(np.bool_)
-    was_in, now_in = inside[y, x], moved > 0
+    was_in, now_in = bitmap[y, x], moved > 0
     # A pixel only changes sides the way that the edge moves.
     changes = (was_in & ~now_in & (far < -_LEAST_SHIFT)) | (now_in & ~was_in & (far > _LEAST_SHIFT))
     if not changes.any():
         return None
-    bitmap = inside.copy()
     bitmap[y, x] ^= changes
-    return bitmap
+    return mask_in_window(bitmap, box, observation.mask)
 
 
-def _between_cells(values: FloatMap, y: Indices, x: Indices, size: tuple[int, int]) -> Values:
-    """What a map on a window's grid is at some of its (height, width) pixels, float64."""
-    (rows, columns), (height, width) = values.shape, size
+def _compiled_edge(window: Window, observation: Observation, shift: FloatMap) -> Mask | None:
+    """As ``_moved_edge``."""
+    kernel = smoothing_kernel()
+    assert kernel is not None  # noqa: S101 - what is compiled has made the window
+    found = kernel.moved_edge(window, observation.field.values, observation.band.at, shift)
+    if found is None:
+        return None
+    made, (left, top, right, bottom) = found
+    if left >= right:
+        return None
+    box, mask = observation.field.box, observation.mask
+    crop = made[top:bottom, left:right].copy()
+    return Mask(box[0] + left, box[1] + top, mask.frame_width, mask.frame_height, crop)
+
+
+def _between_cells(values: FloatMap, y: Indices, x: Indices, size: tuple[int, int]) -> FloatMap:
+    """What a map on a window's grid is at some of its (height, width) pixels."""
+    (rows, columns), (height, width), half = values.shape, size, np.float32(0.5)
     return bilinear(
-        values,
-        (x + 0.5) * (columns / width) - 0.5,
-        (y + 0.5) * (rows / height) - 0.5,
-    )
+        values[..., None],
+        (x.astype(np.float32) + half) * np.float32(columns / width) - half,
+        (y.astype(np.float32) + half) * np.float32(rows / height) - half,
+    )[0]
 
 
-_LEAST_SHIFT = 0.25
+_LEAST_SHIFT = np.float32(0.25)
 """Edges that move by less, pixels, stay as they were found."""

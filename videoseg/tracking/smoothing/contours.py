@@ -12,7 +12,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from videoseg.geometry.arrays import Flags, FloatMap, Values
+from videoseg.geometry.arrays import Flags, FloatMap
+from videoseg.kernels.smoothing import Contour
 from videoseg.motion.distance_fields import BAND, Field, Motion, on_edge
 
 Affine: TypeAlias = tuple[float, float, float, float, float, float]
@@ -61,6 +62,11 @@ class WarpedContour:
     trust: FloatMap
 
     @property
+    def pointers(self) -> Contour:
+        """Where compiled code finds it."""
+        return Contour.of(self.off, self.near, self.trust)
+
+    @property
     def sure(self) -> FloatMap:
         """How much it tells of the object, 0 to 1."""
         return self.near * self.trust
@@ -96,21 +102,32 @@ class Warp:
             *warp_scales(other, motion, present),
         )
 
-    def at(self, x: Values, y: Values, to: Affine) -> tuple[Values, Values]:
-        """The other field's distances at places, in cells, moved by ``to``; and trust there."""
+    @property
+    def cell(self) -> tuple[float, float]:
+        """Width and height of a present cell in the other field's cells."""
+        return self.to_flow[0] * self.to_cells[0], self.to_flow[2] * self.to_cells[2]
+
+    def places(self, x: FloatMap, y: FloatMap, to: Affine) -> tuple[FloatMap, FloatMap, FloatMap]:
+        """Columns and rows of the other field, of places in cells moved by ``to``; and trust."""
         a, b, c, d, e, f = to
         scale_x, shift_x, scale_y, shift_y = self.to_flow
-        trust_and_place = bilinear(
-            self.evidence,
-            (a * x + b * y + c) * scale_x + shift_x,
-            (d * x + e * y + f) * scale_y + shift_y,
+        across = (a * scale_x, b * scale_x, c * scale_x + shift_x)
+        down = (d * scale_y, e * scale_y, f * scale_y + shift_y)
+        u, v = (
+            x * np.float32(one) + y * np.float32(other) + np.float32(shift)
+            for one, other, shift in (across, down)
         )
-        scale_x, shift_x, scale_y, shift_y = self.to_cells
-        column = trust_and_place[..., 0] * scale_x + shift_x
-        row = trust_and_place[..., 1] * scale_y + shift_y
-        rows, columns = (size - 3 for size in self.padded.shape)
-        column, row = np.clip(column, -1, columns) + 1, np.clip(row, -1, rows) + 1
-        return bilinear(self.padded, column, row), trust_and_place[..., 2]
+        found_x, found_y, trust = bilinear(self.evidence, u, v)
+        scale_x, shift_x, scale_y, shift_y = map(np.float32, self.to_cells)
+        return found_x * scale_x + shift_x, found_y * scale_y + shift_y, trust
+
+    def read(self, column: FloatMap, row: FloatMap) -> FloatMap:
+        """The other field's distances at places of its own."""
+        rows, columns = (np.float32(size - 3) for size in self.padded.shape)
+        one = np.float32(1)
+        column = np.minimum(np.maximum(column, -one), columns) + one
+        row = np.minimum(np.maximum(row, -one), rows) + one
+        return bilinear(self.padded[..., None], column, row)[0]
 
 
 def warp_scales(other: Field, motion: Motion, present: Field) -> tuple[Scales, Scales]:
@@ -135,23 +152,26 @@ def warp_scales(other: Field, motion: Motion, present: Field) -> tuple[Scales, S
     return to_flow, to_cells
 
 
-def bilinear(values: FloatMap, x: Values, y: Values) -> Values:
-    """Values (h, w) or (h, w, C) at places, as at the border beyond it; float64."""
-    height, width = values.shape[:2]
-    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
-    left, top = x.astype(np.int64), y.astype(np.int64)
+def bilinear(values: FloatMap, x: FloatMap, y: FloatMap) -> list[FloatMap]:
+    """Each channel of values (h, w, C) at places, as at the border beyond it; float32."""
+    height, width, channels = values.shape
+    x, y = (
+        np.minimum(np.maximum(each, np.float32(0)), np.float32(size - 1))
+        for each, size in ((x, width), (y, height))
+    )
+    left, top = np.floor(x), np.floor(y)
     across, down = x - left, y - top
-    corner = top * width + left
-    to_right = (left < width - 1).astype(np.int64)
-    to_below = (top < height - 1) * np.int64(width)
-    if values.ndim == 3:
-        across, down = across[..., None], down[..., None]
-    flat = values.reshape(height * width, *values.shape[2:])
-
-    def row(start: npt.NDArray[np.int64]) -> Values:
-        one = flat.take(start, axis=0).astype(np.float64)
-        made: Values = one + across * (flat.take(start + to_right, axis=0) - one)
-        return made
-
-    upper = row(corner)
-    return upper + down * (row(corner + to_below) - upper)
+    corner = (top.astype(np.intp) * width + left.astype(np.intp)) * channels
+    right = corner + channels * (left < width - 1)
+    step = (width * channels) * (top < height - 1)
+    lower, lower_right = corner + step, right + step
+    flat = values.ravel()
+    found = []
+    for channel in range(channels):
+        one, other, third, fourth = (
+            flat.take(each + channel) for each in (corner, right, lower, lower_right)
+        )
+        upper = one + across * (other - one)
+        below = third + across * (fourth - third)
+        found.append(upper + down * (below - upper))
+    return found

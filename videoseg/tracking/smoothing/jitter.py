@@ -25,7 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from videoseg.geometry.arrays import FloatMap, Indices, Values, on_grid
-from videoseg.kernels.smoothing import SmoothingKernel, smoothing_kernel
+from videoseg.kernels.library import address
+from videoseg.kernels.smoothing import Pull, SmoothingKernel, smoothing_kernel
 from videoseg.motion.distance_fields import BAND, float32
 from videoseg.tracking.smoothing.contours import EdgeBand, WarpedContour
 
@@ -108,8 +109,8 @@ class NeighbourPair:
         cls, kernel: SmoothingKernel, before: WarpedContour, after: WarpedContour, band: EdgeBand
     ) -> NeighbourPair:
         (total, there, variance, error), (local_error, local_weight) = kernel.pair(
-            (before.off, before.near, before.trust),
-            (after.off, after.near, after.trust),
+            before.pointers,
+            after.pointers,
             band.at,
             band.on_edge,
             band.shape,
@@ -204,6 +205,9 @@ class Jitter:
         if not contours or believed <= 0:
             return None
         wanted = GAIN * strength * believed
+        kernel = smoothing_kernel()
+        if kernel is not None:
+            return self._compiled(kernel, contours, neighbours, wanted)
         # One contour alone errs twice as much as the mean of both.
         error = 2 * self.error if neighbours is None else self._error_about(neighbours)
         pull, weights = np.zeros_like(contours[0].off), np.full_like(contours[0].off, CERTAIN)
@@ -212,6 +216,25 @@ class Jitter:
             pull += contour.off * weight
             weights += weight
         return float32(pull / weights * (MOST * wanted / (wanted + error + 1e-6)))
+
+    def _compiled(
+        self,
+        kernel: SmoothingKernel,
+        contours: Sequence[WarpedContour],
+        neighbours: NeighbourPair | None,
+        wanted: float,
+    ) -> FloatMap:
+        """As ``shift``."""
+        pull = Pull(certain=CERTAIN)
+        if neighbours is None:
+            pull.most = MOST * wanted / (wanted + 2 * self.error + 1e-6)
+        else:
+            pull.local_error = address(neighbours.local_error)
+            pull.local_weight = address(neighbours.local_weight)
+            pull.rest, pull.error = _LIKE_THE_REST / neighbours.cell, self.error
+            pull.wanted, pull.most = wanted, MOST
+        pointers = [contour.pointers for contour in contours]
+        return kernel.shift(pointers, len(contours[0].off), pull)
 
     def _error_about(self, neighbours: NeighbourPair) -> Values:
         """The errors' variance about each place, which is told by few pixels of outline."""

@@ -1,0 +1,145 @@
+/* What blend._moved_edge does: draws the edge of a mask where it is moved to. */
+#include "kernels.h"
+#include "window.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const float LEAST = 0.25f;
+/* What rounding may do to a number between two of the same sign is less than this. */
+static const float NEARLY = 1e-3f;
+
+static inline float between(float low, float value, float high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+static inline float between_cells(const float *values, const Window *window, float x, float y)
+{
+    int64_t columns = window->columns;
+    x = between(0, x, (float)(columns - 1));
+    y = between(0, y, (float)(window->rows - 1));
+    int64_t left = (int64_t)x, top = (int64_t)y;
+    float across = x - (float)left, down = y - (float)top;
+    const float *one = values + top * columns + left;
+    int64_t right = left + 1 < columns, below = top + 1 < window->rows ? columns : 0;
+    float upper = one[0] + across * (one[right] - one[0]);
+    float lower = one[below] + across * (one[below + right] - one[below]);
+    return upper + down * (lower - upper);
+}
+
+/* The first pixel, of `size`, whose cell of `cells` is this one or a later one. */
+static int64_t first_pixel(int64_t cell, int64_t size, int64_t cells)
+{
+    return (cell * size + cells - 1) / cells;
+}
+
+/* On which side of an edge a cell lies with all around it, 0 or 1; -1 where the edge is near. */
+static int side_of(const float *values, const Window *window, int64_t row, int64_t column)
+{
+    int64_t rows = window->rows, columns = window->columns;
+    int inside = values[row * columns + column] > 0;
+    for (int64_t y = row > 0 ? row - 1 : 0; y <= row + 1 && y < rows; y++)
+        for (int64_t x = column > 0 ? column - 1 : 0; x <= column + 1 && x < columns; x++) {
+            float value = values[y * columns + x];
+            if ((value > 0) != inside || fabsf(value) < NEARLY)
+                return -1;
+        }
+    return inside;
+}
+
+/* Spreads what is known of the cells near an edge over the grid, and marks those that move by enough,
+ * and the ones around them; whether there are any. */
+static int spread(const Window *window, const int32_t *at, const float *shift, int64_t count,
+                  float *how_far, uint8_t *around)
+{
+    int64_t rows = window->rows, columns = window->columns;
+    int any = 0;
+    for (int64_t n = 0; n < count; n++) {
+        how_far[at[n]] = shift[n];
+        if (!(fabsf(shift[n]) > LEAST))
+            continue;
+        any = 1;
+        int64_t row = at[n] / columns, column = at[n] % columns;
+        for (int64_t y = row > 0 ? row - 1 : 0; y <= row + 1 && y < rows; y++)
+            for (int64_t x = column > 0 ? column - 1 : 0; x <= column + 1 && x < columns; x++)
+                around[y * columns + x] = 1;
+    }
+    return any;
+}
+
+/* Draws the pixels of one cell anew; how many change. */
+static int64_t redraw(const Window *window, const float *moved, const float *how_far, int64_t row,
+                      int64_t column, uint8_t *made)
+{
+    int64_t width = window->width, height = window->height, changed = 0;
+    float step_x = (float)((double)window->columns / (double)width);
+    float step_y = (float)((double)window->rows / (double)height);
+    int64_t bottom = first_pixel(row + 1, height, window->rows);
+    int64_t end = first_pixel(column + 1, width, window->columns);
+    int side = side_of(moved, window, row, column);
+    for (int64_t y = first_pixel(row, height, window->rows); y < bottom; y++)
+        for (int64_t x = first_pixel(column, width, window->columns); x < end; x++) {
+            uint8_t *pixel = made + y * width + x;
+            if (side >= 0 && *pixel == side)
+                continue;
+            float u = ((float)x + 0.5f) * step_x - 0.5f, v = ((float)y + 0.5f) * step_y - 0.5f;
+            int now_in = between_cells(moved, window, u, v) > 0;
+            if (now_in == *pixel)
+                continue;
+            float far_ = between_cells(how_far, window, u, v);
+            if (now_in ? far_ > LEAST : far_ < -LEAST) {
+                *pixel = (uint8_t)now_in;
+                changed++;
+            }
+        }
+    return changed;
+}
+
+/* The tight box of what is set: left, top, right and bottom, the latter two exclusive. */
+static void box_of(const uint8_t *made, int64_t width, int64_t height, int64_t *box)
+{
+    box[0] = width, box[1] = height, box[2] = box[3] = 0;
+    for (int64_t y = 0; y < height; y++) {
+        const uint8_t *row = made + y * width, *first = memchr(row, 1, (size_t)width);
+        if (first == NULL)
+            continue;
+        box[0] = first - row < box[0] ? first - row : box[0];
+        box[1] = y < box[1] ? y : box[1];
+        box[3] = y + 1;
+        for (int64_t x = width; x > box[2]; x--)
+            if (row[x - 1]) {
+                box[2] = x;
+                break;
+            }
+    }
+}
+
+/* A mask with its edge moved, in its window; how many pixels change sides, or -1: no memory. */
+EXPORTED int64_t videoseg_moved_edge(const Window *window, const float *values, const int32_t *at,
+                                     const float *shift, int64_t count, uint8_t *made, int64_t *box)
+{
+    int64_t cells = window->rows * window->columns, changed = 0;
+    float *how_far = calloc(2 * (size_t)cells, sizeof(float));
+    uint8_t *around = calloc((size_t)cells, 1);
+    int fine = how_far != NULL && around != NULL;
+    if (fine && spread(window, at, shift, count, how_far, around)) {
+        float *moved = how_far + cells;
+        for (int64_t n = 0; n < cells; n++)
+            moved[n] = values[n] + how_far[n];
+        memset(made, 0, (size_t)(window->width * window->height));
+        for (int64_t y = 0; y < window->bitmap_height; y++)
+            memcpy(made + (window->y + y) * window->width + window->x,
+                   window->bitmap + y * window->bitmap_width, (size_t)window->bitmap_width);
+        for (int64_t row = 0; row < window->rows; row++)
+            for (int64_t column = 0; column < window->columns; column++)
+                if (around[row * window->columns + column])
+                    changed += redraw(window, moved, how_far, row, column, made);
+        if (changed)
+            box_of(made, window->width, window->height, box);
+    }
+    free(how_far);
+    free(around);
+    return fine ? changed : -1;
+}
