@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from videoseg.formats import svg_path
-from videoseg.kernels.build import LIBRARY, build
 from videoseg.kernels.path_text import path_text_of
 from videoseg.kernels.polygons import polygons_of
 from videoseg.kernels.rings import cycles_of, nearest_of, shortest_of
@@ -35,16 +34,6 @@ from videoseg.tracking.smoothing.observation import Observation
 from videoseg.types import Bezier, Bitmap, Mask, Part, Polygon, Ring, Shape
 
 WIDTH, HEIGHT = 480, 270
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The kernels as they are now, whatever is installed."""
-    folder = tmp_path_factory.mktemp("kernels")
-    trouble = build(folder)
-    if trouble is not None:
-        pytest.skip(f"needs a C compiler: {trouble}")
-    return ctypes.CDLL(str(folder / LIBRARY))
 
 
 def use(patch: pytest.MonkeyPatch, kernel: SmoothingKernel | None) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.kernels.masks import Crop, mask_kernel
 from videoseg.types import Bitmap, Box, Mask
 from videoseg.types.shapes import mask_of_bitmap
 from videoseg.types.snapshot import Snapshot
@@ -134,11 +135,21 @@ def placed(values: npt.NDArray[Kind], crop: Box, box: Box) -> npt.NDArray[Kind]:
     return found
 
 
+def crop_of(mask: Mask) -> Crop:
+    """A mask for compiled code; it must stay alive."""
+    return Crop.of(mask.bitmap, mask.x, mask.y, mask.frame_width, mask.frame_height)
+
+
 def intersection(a: Mask, b: Mask) -> int:
     """Number of pixels set in both; looks only where the crops overlap."""
     common = overlap(a.crop, b.crop)
     if common is None:
         return 0
+    kernel = mask_kernel()
+    if kernel is not None:
+        x1, y1, x2, y2 = common
+        at = (y1 - a.y, x1 - a.x, y1 - b.y, x1 - b.x)
+        return kernel.common(a.bitmap, b.bitmap, at, (y2 - y1, x2 - x1))
     return int(np.count_nonzero(window(a, common) & window(b, common)))
 
 
@@ -160,7 +171,8 @@ def iou(a: Mask, b: Mask) -> float:
 
 def encode_rle(mask: Mask) -> str:
     """COCO compressed counts of the full frame (``size`` is ``[frame_height, frame_width]``)."""
-    return _compress(run_lengths(mask))
+    kernel = mask_kernel()
+    return _compress(run_lengths(mask)) if kernel is None else kernel.encoded(crop_of(mask))
 
 
 def decode_rle(counts: str, *, width: int, height: int) -> Mask | None:
@@ -169,6 +181,11 @@ def decode_rle(counts: str, *, width: int, height: int) -> Mask | None:
     Raises:
         ValueError: The counts are not well formed or do not add up to the frame.
     """
+    kernel = mask_kernel()
+    found = None if kernel is None else kernel.decoded(counts, width, height)
+    if found is not None:
+        bitmap, (left, top, _, _) = found
+        return Mask(left, top, width, height, bitmap)
     runs = _expand(counts)
     if (runs < 0).any() or int(runs.sum()) != width * height:
         raise ValueError(f"run lengths add up to {int(runs.sum())}, not {width} x {height}")

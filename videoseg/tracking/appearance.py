@@ -12,6 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from videoseg.geometry.masks import crop_of
+from videoseg.kernels.library import address
+from videoseg.kernels.masks import Binned, mask_kernel
 from videoseg.types import Instance, Mask, RgbImage
 
 Histogram: TypeAlias = npt.NDArray[np.float32]
@@ -110,6 +113,11 @@ def _table(width: int, start: int, count: int) -> npt.NDArray[np.uint16]:
 def _roots(mask: Mask, binned: BinnedImage) -> tuple[Histogram, int]:
     """Square roots of the shares of each bin inside a mask, and how many pixels that are."""
     height, width = binned.colours.shape
+    kernel = mask_kernel()
+    if kernel is not None:
+        planes = (address(binned.colours), address(binned.texture))
+        numbers = (height, width, _COLOURS, _ROUGH, _TEXTURE_WEIGHT)
+        return kernel.roots(crop_of(mask), Binned(*planes, *numbers))
     rows, inside_y = _samples(mask.y, mask.bitmap.shape[0], height, mask.frame_height)
     columns, inside_x = _samples(mask.x, mask.bitmap.shape[1], width, mask.frame_width)
     inside = mask.bitmap[inside_y][:, inside_x]

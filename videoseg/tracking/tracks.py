@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from videoseg.geometry import masks
+from videoseg.kernels.masks import mask_kernel
 from videoseg.motion.flow import Camera, Flow
 from videoseg.tracking.appearance import Appearance
 from videoseg.types import Box, Instance, Mask
@@ -222,6 +223,11 @@ def typical_motion(mask: Mask, flow: Flow) -> Vector | None:
     """
     height, width = flow.backward.shape[:2]
     step_x, step_y = max(1, round(flow.scale_x)), max(1, round(flow.scale_y))
+    kernel = mask_kernel()
+    if kernel is not None:
+        told, found = kernel.typical_motion(masks.crop_of(mask), flow.backward, (step_x, step_y))
+        if told >= 0:
+            return found if told else None
     rows, columns = np.nonzero(mask.bitmap[::step_y, ::step_x])
     if not len(rows):
         rows, columns = (found[:1] for found in np.nonzero(mask.bitmap))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -48,6 +48,8 @@ class Mask:
     frame_height: int
     bitmap: Bitmap
     logits: npt.NDArray[np.float16] | None = None
+    _box: Box | None = field(init=False, repr=False, compare=False, default=None)
+    _area: int | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         if self.bitmap.dtype != np.bool_ or self.bitmap.ndim != 2:
@@ -85,8 +87,18 @@ class Mask:
     @property
     def box(self) -> Box:
         """Tight box of the set pixels: x1, y1, x2, y2 in the frame, upper edges exclusive."""
-        rows = np.flatnonzero(self.bitmap.any(axis=1))
-        columns = np.flatnonzero(self.bitmap.any(axis=0))
+        found = self._box
+        if found is None:
+            found = self._tight_box()
+            object.__setattr__(self, "_box", found)
+        return found
+
+    def _tight_box(self) -> Box:
+        bitmap = self.bitmap
+        if all(side.any() for side in (bitmap[0], bitmap[-1], bitmap[:, 0], bitmap[:, -1])):
+            return self.crop
+        rows = np.flatnonzero(bitmap.any(axis=1))
+        columns = np.flatnonzero(bitmap.any(axis=0))
         return (
             self.x + int(columns[0]),
             self.y + int(rows[0]),
@@ -97,7 +109,11 @@ class Mask:
     @property
     def area(self) -> int:
         """Number of set pixels."""
-        return int(np.count_nonzero(self.bitmap))
+        found = self._area
+        if found is None:
+            found = int(np.count_nonzero(self.bitmap))
+            object.__setattr__(self, "_area", found)
+        return found
 
     @classmethod
     def from_array(cls, array: npt.ArrayLike) -> Mask:
