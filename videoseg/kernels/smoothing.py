@@ -107,6 +107,16 @@ class Observed(NamedTuple):
     places: Positions
 
 
+class Located(NamedTuple):
+    """A mask as it was observed, where C finds it: addresses of what is told of each cell."""
+
+    window: Window
+    edge: Edge
+    at: int
+    room: int
+    blurred: int
+
+
 class _Room(threading.local):
     """Where results of a thread are put whose number is not known before."""
 
@@ -171,23 +181,17 @@ class SmoothingKernel:
             values, at[0, :count].copy(), flags, room, blurred, at[1, : kept.value].copy()
         )
 
-    def compared(
-        self,
-        warp: Warp,
-        edge: Edge,
-        at: Positions,
-        columns: int,
-        room: Floats,
-        blurred: Floats,
-    ) -> Floats:
-        """``off``, ``near`` and ``trust`` of a warped contour, float32 (3, B)."""
-        made = np.empty((3, len(at)), np.float32)
+    def compared(self, warp: Warp, present: Located, count: int) -> tuple[Floats, Contour]:
+        """``off``, ``near`` and ``trust`` of a warped contour, float32 (3, B); and where."""
+        made = np.empty((3, count), np.float32)
         into, step = address(made), made.strides[0]
         done = self.compiled.videoseg_compared(
-            *(byref(warp), byref(edge), address(at), len(at), columns),
-            *(address(room), address(blurred), into, into + step, into + 2 * step),
+            *(byref(warp), byref(present.edge), present.at, count, present.window.columns),
+            *(present.room, present.blurred, into, into + step, into + 2 * step),
         )
-        return made if done else _no_memory()
+        if not done:
+            raise MemoryError
+        return made, Contour(into, into + step, into + 2 * step)
 
     def pair(
         self,
@@ -223,16 +227,17 @@ class SmoothingKernel:
         return made
 
     def moved_edge(
-        self, window: Window, values: Floats, at: Positions, shift: Floats
+        self, present: Located, values: Floats, shift: Floats
     ) -> tuple[Flags, tuple[int, int, int, int]] | None:
         """The window's pixels with their edge moved, and their tight box; None where none changes.
 
         Where nothing is left the box is empty.
         """
+        window = present.window
         made = np.empty((window.height, window.width), np.bool_)
         box = (c_int64 * 4)()
         changed = self.compiled.videoseg_moved_edge(
-            *(byref(window), address(values), address(at), address(shift), len(at)),
+            *(byref(window), address(values), present.at, address(shift), len(shift)),
             *(address(made), box),
         )
         if changed < 0:

@@ -20,7 +20,7 @@ import numpy as np
 from videoseg.geometry.arrays import FloatMap, Indices
 from videoseg.kernels import smoothing as kernels
 from videoseg.kernels.library import address
-from videoseg.kernels.smoothing import SmoothingKernel, Window, smoothing_kernel
+from videoseg.kernels.smoothing import Located, SmoothingKernel, smoothing_kernel
 from videoseg.motion.distance_fields import BAND, Field, Motion, mask_in_window
 from videoseg.tracking.smoothing.affine_fit import fit
 from videoseg.tracking.smoothing.contours import Warp, WarpedContour, bilinear, warp_scales
@@ -135,19 +135,16 @@ def _compiled(
     kernel: SmoothingKernel, other: Field, motion: Motion, observation: Observation
 ) -> WarpedContour:
     """As ``_compared``."""
-    evidence, edge, band = motion.evidence, observation.edge, observation.band
+    evidence, located = motion.evidence, observation.located
+    assert located is not None  # noqa: S101 - what is compiled has made the observation
     scales = warp_scales(other, motion, observation.field)
     warp = kernels.Warp(
         *(address(other.values), *other.values.shape),
         *(address(evidence), *evidence.shape[:2]),
         *((ctypes.c_double * 4)(*each) for each in scales),
     )
-    points = kernels.Edge(
-        *map(address, (edge.values, edge.x, edge.y)),
-        *(len(edge.values), edge.unit, *edge.middle, edge.prior),
-    )
-    room, blurred = observation.room, observation.blurred
-    return WarpedContour(*kernel.compared(warp, points, band.at, band.shape[1], room, blurred))
+    made, pointers = kernel.compared(warp, located, len(observation.band.at))
+    return WarpedContour(*made, pointers)
 
 
 def _updated(observation: Observation, before: WarpedContour, strength: float) -> Field:
@@ -181,8 +178,8 @@ def _moved_edge(observation: Observation, shift: FloatMap) -> Mask | None:
     Returns:
         None where no pixel changes sides, or none is left.
     """
-    if observation.window is not None:
-        return _compiled_edge(observation.window, observation, shift)
+    if observation.located is not None:
+        return _compiled_edge(observation.located, observation, shift)
     import cv2
 
     shape, box = observation.band.shape, observation.field.box
@@ -210,11 +207,11 @@ def _moved_edge(observation: Observation, shift: FloatMap) -> Mask | None:
     return mask_in_window(bitmap, box, observation.mask)
 
 
-def _compiled_edge(window: Window, observation: Observation, shift: FloatMap) -> Mask | None:
+def _compiled_edge(located: Located, observation: Observation, shift: FloatMap) -> Mask | None:
     """As ``_moved_edge``."""
     kernel = smoothing_kernel()
     assert kernel is not None  # noqa: S101 - what is compiled has made the window
-    found = kernel.moved_edge(window, observation.field.values, observation.band.at, shift)
+    found = kernel.moved_edge(located, observation.field.values, shift)
     if found is None:
         return None
     made, (left, top, right, bottom) = found

@@ -55,16 +55,18 @@ class WarpedContour:
         off: float32 (B,), how far outside the present one it is, pixels.
         near: float32 (B,), 0 to 1: less the further it is, and the thinner what it borders.
         trust: float32 (B,), 0 to 1: how far the picture confirms its motion.
+        located: Where that is, if compiled code has found it.
     """
 
     off: FloatMap
     near: FloatMap
     trust: FloatMap
+    located: Contour | None = None
 
     @property
     def pointers(self) -> Contour:
         """Where compiled code finds it."""
-        return Contour.of(self.off, self.near, self.trust)
+        return self.located or Contour.of(self.off, self.near, self.trust)
 
     @property
     def sure(self) -> FloatMap:
@@ -118,8 +120,14 @@ class Warp:
             for one, other, shift in (across, down)
         )
         found_x, found_y, trust = bilinear(self.evidence, u, v)
-        scale_x, shift_x, scale_y, shift_y = map(np.float32, self.to_cells)
-        return found_x * scale_x + shift_x, found_y * scale_y + shift_y, trust
+        column, row = (
+            found * np.float32(scale) + np.float32(shift)
+            for found, (scale, shift) in (
+                (found_x, self.to_cells[:2]),
+                (found_y, self.to_cells[2:]),
+            )
+        )
+        return column, row, trust
 
     def read(self, column: FloatMap, row: FloatMap) -> FloatMap:
         """The other field's distances at places of its own."""

@@ -11,7 +11,9 @@ import numpy as np
 
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import ByteMap, FloatMap
-from videoseg.kernels.smoothing import SmoothingKernel, Window, smoothing_kernel
+from videoseg.kernels import smoothing as kernels
+from videoseg.kernels.library import address
+from videoseg.kernels.smoothing import Located, SmoothingKernel, Window, smoothing_kernel
 from videoseg.motion.distance_fields import BAND, Field, distances, float32, grain, window_of
 from videoseg.tracking.smoothing.affine_fit import FIT_POINTS, Edge
 from videoseg.tracking.smoothing.contours import EdgeBand
@@ -44,7 +46,7 @@ class Observation:
             is not where it is on the next, so no frame tells of another there.
         blurred: float32 (B,), its distances, blurred as being moved blurs.
         edge: Points of its edge.
-        window: The mask in its window, for compiled code; None without it.
+        located: Where compiled code finds all that; None without it.
     """
 
     mask: Mask
@@ -53,7 +55,7 @@ class Observation:
     room: FloatMap
     blurred: FloatMap
     edge: Edge
-    window: Window | None = None
+    located: Located | None = None
 
     @classmethod
     def of(cls, mask: Mask) -> Observation:
@@ -81,7 +83,11 @@ class Observation:
         )
         field = Field(box, values, mask.frame_width, mask.frame_height)
         band = EdgeBand((grid.rows, grid.columns), grid.cell, at, on_edge)
-        return cls(mask, field, band, room, blurred, Edge.at(values, places, grid.cell), window)
+        edge = Edge.at(values, places, grid.cell)
+        numbers = (len(places), edge.unit, *edge.middle, edge.prior)
+        points = kernels.Edge(*map(address, (edge.values, edge.x, edge.y)), *numbers)
+        located = Located(window, points, *map(address, (at, room, blurred)))
+        return cls(mask, field, band, room, blurred, edge, located)
 
 
 def inside_of(mask: Mask, box: Box) -> ByteMap:
