@@ -35,18 +35,28 @@ static int64_t first_pixel(int64_t cell, int64_t size, int64_t cells)
     return (cell * size + cells - 1) / cells;
 }
 
-/* On which side of an edge a cell lies with all around it, 0 or 1; -1 where the edge is near. */
-static int side_of(const float *values, const Window *window, int64_t row, int64_t column)
+enum { INSIDE = 1, OUTSIDE = 2, EITHER = 3 };
+
+/* On which side of an edge each cell lies with all around it. `scratch` has as many bytes. */
+static void sides_of(const float *values, int64_t rows, int64_t columns, uint8_t *sides, uint8_t *scratch)
 {
-    int64_t rows = window->rows, columns = window->columns;
-    int inside = values[row * columns + column] > 0;
-    for (int64_t y = row > 0 ? row - 1 : 0; y <= row + 1 && y < rows; y++)
-        for (int64_t x = column > 0 ? column - 1 : 0; x <= column + 1 && x < columns; x++) {
-            float value = values[y * columns + x];
-            if ((value > 0) != inside || fabsf(value) < NEARLY)
-                return -1;
-        }
-    return inside;
+    for (int64_t n = 0; n < rows * columns; n++)
+        sides[n] = (uint8_t)(values[n] >= NEARLY ? INSIDE : values[n] <= -NEARLY ? OUTSIDE : EITHER);
+    for (int64_t row = 0; row < rows; row++) {
+        const uint8_t *here = sides + row * columns;
+        uint8_t *wide = scratch + row * columns;
+        wide[0] = here[0] | here[columns > 1];
+        for (int64_t n = 1; n + 1 < columns; n++)
+            wide[n] = here[n - 1] | here[n] | here[n + 1];
+        wide[columns - 1] = here[columns - 1] | here[columns > 1 ? columns - 2 : 0];
+    }
+    for (int64_t row = 0; row < rows; row++) {
+        const uint8_t *here = scratch + row * columns;
+        const uint8_t *above = row > 0 ? here - columns : here;
+        const uint8_t *below = row + 1 < rows ? here + columns : here;
+        for (int64_t n = 0; n < columns; n++)
+            sides[row * columns + n] = above[n] | here[n] | below[n];
+    }
 }
 
 /* Spreads what is known of the cells near an edge over the grid, and marks those that move by enough,
@@ -71,18 +81,17 @@ static int spread(const Window *window, const int32_t *at, const float *shift, i
 
 /* Draws the pixels of one cell anew; how many change. */
 static int64_t redraw(const Window *window, const float *moved, const float *how_far, int64_t row,
-                      int64_t column, uint8_t *made)
+                      int64_t column, int side, uint8_t *made)
 {
     int64_t width = window->width, height = window->height, changed = 0;
     float step_x = (float)((double)window->columns / (double)width);
     float step_y = (float)((double)window->rows / (double)height);
     int64_t bottom = first_pixel(row + 1, height, window->rows);
     int64_t end = first_pixel(column + 1, width, window->columns);
-    int side = side_of(moved, window, row, column);
     for (int64_t y = first_pixel(row, height, window->rows); y < bottom; y++)
         for (int64_t x = first_pixel(column, width, window->columns); x < end; x++) {
             uint8_t *pixel = made + y * width + x;
-            if (side >= 0 && *pixel == side)
+            if (side != EITHER && *pixel == (side == INSIDE))
                 continue;
             float u = ((float)x + 0.5f) * step_x - 0.5f, v = ((float)y + 0.5f) * step_y - 0.5f;
             int now_in = between_cells(moved, window, u, v) > 0;
@@ -122,12 +131,13 @@ EXPORTED int64_t videoseg_moved_edge(const Window *window, const float *values, 
 {
     int64_t cells = window->rows * window->columns, changed = 0;
     float *how_far = calloc(2 * (size_t)cells, sizeof(float));
-    uint8_t *around = calloc((size_t)cells, 1);
+    uint8_t *around = calloc(3 * (size_t)cells, 1), *sides = around + cells;
     int fine = how_far != NULL && around != NULL;
     if (fine && spread(window, at, shift, count, how_far, around)) {
         float *moved = how_far + cells;
         for (int64_t n = 0; n < cells; n++)
             moved[n] = values[n] + how_far[n];
+        sides_of(moved, window->rows, window->columns, sides, sides + cells);
         memset(made, 0, (size_t)(window->width * window->height));
         for (int64_t y = 0; y < window->bitmap_height; y++)
             memcpy(made + (window->y + y) * window->width + window->x,
@@ -135,7 +145,8 @@ EXPORTED int64_t videoseg_moved_edge(const Window *window, const float *values, 
         for (int64_t row = 0; row < window->rows; row++)
             for (int64_t column = 0; column < window->columns; column++)
                 if (around[row * window->columns + column])
-                    changed += redraw(window, moved, how_far, row, column, made);
+                    changed += redraw(window, moved, how_far, row, column,
+                                      sides[row * window->columns + column], made);
         if (changed)
             box_of(made, window->width, window->height, box);
     }

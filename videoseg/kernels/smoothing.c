@@ -4,6 +4,7 @@
  * its name there. So each operation is done in the same order and in the same type, the compiler
  * may fuse none (-ffp-contract=off), and what is summed is on a grid on which sums are exact.
  */
+#include "contour.h"
 #include "kernels.h"
 
 #include <math.h>
@@ -12,16 +13,6 @@
 #include <string.h>
 
 static const float BAND = 16.0f;
-static const double GRID = 4096.0;
-
-/* Adding this to a number of less than 2^51, and taking it away, rounds to whole ones, half to even:
- * as rint does, which is a call where there is no instruction for it. */
-static const double WHOLE = 6755399441055744.0;
-
-static inline double rounded(double value) { return value + WHOLE - WHOLE; }
-
-static inline double on_grid(double value) { return rounded(value * GRID) * (1 / GRID); }
-
 static inline double clipped(double value, double low, double high)
 {
     return value < low ? low : value > high ? high : value;
@@ -269,11 +260,6 @@ EXPORTED int videoseg_compared(const Warp *warp, const Edge *edge, const int32_t
     return 1;
 }
 
-/* A warped contour: one number a cell of the band. */
-typedef struct {
-    const float *off, *near_, *trust;
-} Contour;
-
 /* blend._updated, in a copy of the values of the present field. */
 EXPORTED void videoseg_updated(const int32_t *at, int64_t count, const Contour *before, float memory,
                                float *values)
@@ -314,105 +300,4 @@ EXPORTED void videoseg_shift(const Contour *one, const Contour *other, int64_t c
                        (pull->local_weight[n] + pull->rest);
         shift[n] = (float)((double)way * (pull->most * pull->wanted / (pull->wanted + error + 1e-6)));
     }
-}
-
-/* jitter.NeighbourPair.of -----------------------------------------------------------------------*/
-
-/* Sums about each cell of a map in squares of `reach` cells to either side, in place. Numbers are in
- * parts of GRID. The largest, a square of half the furthest distance that tells, is less than 2^20,
- * and a square has less than 2^11 cells of an edge, and so none overflows. */
-static void box_sums(int32_t *map, int64_t rows, int64_t columns, int64_t reach, int32_t *scratch)
-{
-    int32_t *line = scratch, *kept = scratch + columns;
-    for (int64_t row = 0; row < rows; row++) {
-        int32_t *values = map + row * columns, sum = 0;
-        memcpy(line, values, sizeof(int32_t) * (size_t)columns);
-        for (int64_t n = 0; n < reach && n < columns; n++)
-            sum += line[n];
-        for (int64_t n = 0; n < columns; n++) {
-            if (n + reach < columns)
-                sum += line[n + reach];
-            if (n - reach > 0)
-                sum -= line[n - reach - 1];
-            values[n] = sum;
-        }
-    }
-    /* Whole rows are added and taken away, so that memory is read in order. */
-    memset(line, 0, sizeof(int32_t) * (size_t)columns);
-    memcpy(kept, map, sizeof(int32_t) * (size_t)(rows * columns));
-    for (int64_t row = -reach; row < rows; row++) {
-        if (row + reach < rows && row + reach >= 0)
-            for (int64_t n = 0; n < columns; n++)
-                line[n] += kept[(row + reach) * columns + n];
-        if (row - reach > 0)
-            for (int64_t n = 0; n < columns; n++)
-                line[n] -= kept[(row - reach - 1) * columns + n];
-        if (row >= 0)
-            memcpy(map + row * columns, line, sizeof(int32_t) * (size_t)columns);
-    }
-}
-
-static inline int32_t parts(double value) { return (int32_t)rounded(value * GRID); }
-
-/* `facts` are total, cells of the edge, variance and error; the local ones have one number a cell
- * of the band. 0: no memory. */
-EXPORTED int videoseg_pair(const Contour *before, const Contour *after, const int32_t *at,
-                           const uint8_t *on_edge, int64_t count, int64_t rows, int64_t columns,
-                           int64_t reach, float far_, double *facts, double *local_error,
-                           double *local_weight)
-{
-    size_t cells = (size_t)(rows * columns);
-    double *block = malloc(sizeof(double) * 3 * (size_t)(count + 1));
-    int32_t *maps = calloc(6 * cells + (size_t)columns, sizeof(int32_t));
-    if (block == NULL || maps == NULL) {
-        free(block);
-        free(maps);
-        return 0;
-    }
-    double *means = block, *halves = block + count, *sures = block + 2 * count;
-    int32_t *sure_sums = maps, *mean_sums = maps + cells, *half_sums = maps + 2 * cells;
-    int32_t *error_sums = maps + 3 * cells, *weight_sums = maps + 4 * cells;
-    double total = 0, variance = 0, error = 0;
-    int64_t there = 0;
-    for (int64_t n = 0; n < count; n++) {
-        if (!on_edge[n])
-            continue;
-        float one = before->off[n], other = after->off[n];
-        double mean = on_grid((one + other) * 0.5f), half = on_grid((one - other) * 0.5f);
-        double sure = 0, weight = 0;
-        if (fabsf(one) < far_ && fabsf(other) < far_) {
-            float x = before->near_[n] * before->trust[n], y = after->near_[n] * after->trust[n];
-            sure = on_grid(sqrtf(x * y));
-            x = before->near_[n] * sqrtf(before->trust[n]);
-            y = after->near_[n] * sqrtf(after->trust[n]);
-            weight = on_grid(sqrtf(x * y));
-        }
-        means[there] = mean, halves[there] = half, sures[there] = sure;
-        there++;
-        total += sure;
-        error += on_grid(sure * (half * half));
-        sure_sums[at[n]] = parts(sure);
-        mean_sums[at[n]] = parts(sure * mean);
-        half_sums[at[n]] = parts(sure * half);
-        error_sums[at[n]] = parts(weight * (half * half));
-        weight_sums[at[n]] = parts(weight);
-    }
-    for (int n = 0; n < 5; n++)
-        box_sums(maps + (size_t)n * cells, rows, columns, reach, maps + 5 * cells);
-    there = 0;
-    for (int64_t n = 0; n < count; n++) {
-        local_error[n] = error_sums[at[n]] * (1 / GRID);
-        local_weight[n] = weight_sums[at[n]] * (1 / GRID);
-        if (!on_edge[n])
-            continue;
-        double whole = sure_sums[at[n]] * (1 / GRID) + 1e-3;
-        double mean = means[there] - mean_sums[at[n]] * (1 / GRID) / whole;
-        double half = halves[there] - half_sums[at[n]] * (1 / GRID) / whole;
-        variance += on_grid(sures[there] * (mean * mean - half * half));
-        there++;
-    }
-    facts[0] = total, facts[1] = (double)there, facts[2] = variance, facts[3] = error;
-    free(block);
-    free(maps);
-    return 1;
 }

@@ -156,7 +156,8 @@ def _updated(observation: Observation, before: WarpedContour, strength: float) -
     else:
         worth = before.sure * np.float32(MEMORY * strength)
         values.ravel()[at] += before.off * (worth / (1 + worth))
-    return dataclasses.replace(observation.field, values=values)
+    field = observation.field
+    return Field(field.box, values, field.frame_width, field.frame_height)
 
 
 def _expected_error(before: Observation, now: Observation, motion: Motion) -> float:
