@@ -19,7 +19,7 @@ from videoseg.kernels.path_text import path_text_of
 from videoseg.kernels.polygons import polygons_of
 from videoseg.kernels.rings import cycles_of, nearest_of, shortest_of
 from videoseg.kernels.smoothing import SmoothingKernel
-from videoseg.kernels.splines import splines_of
+from videoseg.kernels.splines import spline_runs_of
 from videoseg.motion import distance_fields
 from videoseg.motion.distance_fields import Motion
 from videoseg.motion.flow import Flow
@@ -215,7 +215,7 @@ def test_curves(
     size: float, tolerance: float, library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mask = blob(np.random.default_rng(5), size, (200, 130))
-    monkeypatch.setattr(splines, "spline_kernel", lambda: splines_of(library))
+    monkeypatch.setattr(splines, "spline_kernel", lambda: spline_runs_of(library))
     monkeypatch.setattr(shortest_path, "shortest_kernel", lambda: shortest_of(library))
     compiled = outline_of(mask, tolerance=tolerance)
     monkeypatch.setattr(splines, "spline_kernel", lambda: None)

@@ -22,7 +22,14 @@ LIBRARY = "_kernels.dll" if sys.platform == "win32" else "_kernels.so"
 COMPILERS = ("cc", "gcc", "clang")
 """Tried in turn where ``CC`` names none."""
 # No sum or product may be fused, or reordered: results are to be those of the Python code.
-_FLAGS = ("-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden")
+_FLAGS = (
+    "-std=c11",
+    "-O3",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fvisibility=hidden",
+)
 _LINKED = ("-shared", "-fPIC")
 
 

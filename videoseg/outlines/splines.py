@@ -14,13 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from videoseg.geometry.arrays import Complex, Flags, Indices, Points, Values
-from videoseg.kernels.splines import Limits, spline_kernel
+from videoseg.kernels.splines import Knots, Limits, spline_kernel
 from videoseg.outlines.between_pixels import Line, following
 from videoseg.outlines.cubics import as_complex, bernstein
 from videoseg.outlines.curves import assembled, ring_of
 from videoseg.outlines.segments import (
+    ROUNDING,
     RUN_LENGTHS,
     SQUARED_WEIGHT,
+    CandidateKnots,
     Fitting,
     SegmentFits,
     StretchRuns,
@@ -43,7 +45,7 @@ _ROUNDS = 2
 """Rounds of fitting and of assigning points anew."""
 _OFFSET_PRICE = 0.07
 """Pieces that a pixel of ring is worth that is as far off as the tolerance."""
-_STRAIGHT_COSINE = np.cos(np.radians(3.0))
+_STRAIGHT_COSINE = float(np.cos(np.radians(3.0)))
 """A line may turn from the way of the ring by so much at its ends."""
 _LINE_COST = 0.95
 """What a line costs, in curves."""
@@ -75,14 +77,7 @@ def splines(line: Line, limit: float, tolerance: float) -> list[Ring]:
     ends = _Ends(
         out[twice], into[twice], line.corner[twice], np.repeat((sizes - 1) // 2, 2 * sizes)
     )
-    fitting = Fitting(limit, FINE, steps_cost=0, unseen=0)
-    stops = np.arange(2 * sizes.sum())
-    fits = SegmentFits.joined(
-        [
-            *runs(candidates, stops, fitting, RUN_LENGTHS, _PATIENCE, ends.curve),
-            *runs(candidates, stops, fitting, RUN_LENGTHS, _PATIENCE, ends.line),
-        ]
-    )
+    fits = _fits(candidates, ends, Fitting(limit, FINE, steps_cost=0, unseen=0))
     chains = cheapest(fits, candidates.starts, limit, _OFFSET_PRICE / tolerance**2)
     pieces = assembled(candidates, fits, chains)
     firsts = np.cumsum([0, *map(len, chains)])
@@ -117,6 +112,46 @@ def _unit(directions: Complex) -> Complex:
     return np.asarray(directions / np.maximum(np.abs(directions), 1e-9), dtype=np.complex128)
 
 
+def _fits(candidates: CandidateKnots, ends: _Ends, fitting: Fitting) -> SegmentFits:
+    """Curves and lines of all runs, as far as they may be of use."""
+    compiled = spline_kernel()
+    if compiled is None:
+        stops = np.arange(len(candidates.knots))
+        made = [
+            each
+            for fit in (ends.curve, ends.line)
+            for each in runs(candidates, stops, fitting, RUN_LENGTHS, _PATIENCE, fit)
+        ]
+        return SegmentFits.joined(made)
+    of = Knots(
+        *(np.ascontiguousarray(axis) for axis in candidates.points.T),
+        *(candidates.weights, candidates.along, candidates.firsts),
+        *(candidates.starts, candidates.knots, _pairs(ends.out), _pairs(ends.into)),
+        *(ends.corner, ends.longest),
+    )
+    limits = Limits(
+        *(fitting.tolerance + ROUNDING, _MIN_HANDLE, _MAX_HANDLE, _squared_weight(fitting)),
+        *(fitting.unseen, _STRAIGHT_COSINE, _ROUNDS, RUN_LENGTHS, _PATIENCE),
+    )
+    return SegmentFits.joined(
+        [_segment_fits(*compiled(of, limits, curved), curved=curved) for curved in (True, False)]
+    )
+
+
+def _segment_fits(
+    begins: Indices,
+    reaches: Indices,
+    furthest: Values,
+    area: Values,
+    handles: Points,
+    *,
+    curved: bool,
+) -> SegmentFits:
+    """Curves, or lines."""
+    size = np.full(len(begins), 1.0 if curved else _LINE_COST)
+    return SegmentFits(begins, reaches, furthest, area, size, np.full(len(begins), curved), handles)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ends:
     """What pieces do at their ends.
@@ -135,54 +170,34 @@ class _Ends:
 
     def line(self, run: StretchRuns, fitting: Fitting) -> SegmentFits:
         """Each run as a line; of no use where it would make a bend that is not there."""
-        first, last = run.begins, run.begins + run.reaches
-        chord = as_complex(run.end) - as_complex(run.begin)
-        length = np.maximum(np.abs(chord), 1e-9)
-        direction = chord / length
-        along = (run.points - as_complex(run.begin)[run.owner]) * direction.conj()[run.owner]
-        beyond = np.maximum(np.maximum(-along.real, along.real - length[run.owner]), 0)
-        furthest, area = run.errors(np.hypot(along.imag, beyond), fitting)
-        smooth = (
-            self.corner[first] | ((direction * self.out[first].conj()).real >= _STRAIGHT_COSINE)
-        ) & (self.corner[last] | ((direction * self.into[last].conj()).real >= _STRAIGHT_COSINE))
+        first, last, owner = run.begins, run.ends, run.owner
+        x, y = (run.end - run.begin).T
+        length = np.maximum(np.sqrt(x * x + y * y), 1e-9)
+        x, y = x / length, y / length
+        off_x = run.points.real - run.begin[owner, 0]
+        off_y = run.points.imag - run.begin[owner, 1]
+        along = off_x * x[owner] + off_y * y[owner]
+        across = off_y * x[owner] - off_x * y[owner]
+        beyond = np.maximum(np.maximum(-along, along - length[owner]), 0)
+        furthest, area = _errors(run, across, beyond, fitting)
+        smooth = self._straight(x, y, self.out, first) & self._straight(x, y, self.into, last)
         furthest[~smooth | (run.reaches > self.longest[first])] = np.inf
-        count = len(length)
-        return SegmentFits(
-            run.begins,
-            run.reaches,
-            furthest,
-            area,
-            np.full(count, _LINE_COST),
-            np.zeros(count, dtype=np.bool_),
-            np.stack([run.begin, run.end], axis=1),
-        )
+        handles = np.stack([run.begin, run.end], axis=1)
+        return _segment_fits(first, run.reaches, furthest, area, handles, curved=False)
+
+    def _straight(self, x: Values, y: Values, ways: Complex, at: Indices) -> Flags:
+        """Whether lines go on in the way of the ring at one of their ends, or at a corner."""
+        way = ways[at]
+        made: Flags = self.corner[at] | (x * way.real + y * way.imag >= _STRAIGHT_COSINE)
+        return made
 
     def curve(self, run: StretchRuns, fitting: Fitting) -> SegmentFits:
         """Each run as a curve that leaves and arrives in the ring's directions."""
-        first, last = run.begins, run.begins + run.reaches
+        first, last = run.begins, run.ends
         leaves, arrives = _pairs(self.out[first]), _pairs(self.into[last])
-        compiled = spline_kernel()
-        if compiled is not None:
-            held, squared_weight = run.candidates, SQUARED_WEIGHT * max(1.0, fitting.tolerance)
-            furthest, area, handles = compiled(
-                (held.points, held.weights, held.along),
-                (run.first, run.last),
-                (run.starts, run.extent, run.begin, run.end, leaves, arrives),
-                Limits(_MIN_HANDLE, _MAX_HANDLE, squared_weight, fitting.unseen, _ROUNDS),
-            )
-        else:
-            furthest, area, handles = _fitted(run, leaves, arrives, fitting)
+        furthest, area, handles = _fitted(run, leaves, arrives, fitting)
         furthest[run.reaches > self.longest[first]] = np.inf
-        count = len(furthest)
-        return SegmentFits(
-            run.begins,
-            run.reaches,
-            furthest,
-            area,
-            np.ones(count),
-            np.ones(count, dtype=np.bool_),
-            handles,
-        )
+        return _segment_fits(first, run.reaches, furthest, area, handles, curved=True)
 
 
 def _pairs(numbers: Complex) -> Points:
@@ -206,14 +221,23 @@ def _fitted(
         ]
         t = _nearer(t, curves, run)
     (x, y) = (_on_curve(t, curve) for curve in curves)
-    x, y = x - run.points.real, y - run.points.imag
+    return *_errors(run, x - run.points.real, y - run.points.imag, fitting), handles
+
+
+def _squared_weight(fitting: Fitting) -> float:
+    """Weight of squared distances in the area."""
+    return SQUARED_WEIGHT * max(1.0, fitting.tolerance)
+
+
+def _errors(run: StretchRuns, x: Values, y: Values, fitting: Fitting) -> tuple[Values, Values]:
+    """Greatest distance of each run, of what its points are off, and the area that this makes."""
     distances = np.sqrt(x * x + y * y)
-    squared_weight = SQUARED_WEIGHT * max(1.0, fitting.tolerance)
-    area = np.maximum(distances - fitting.unseen, 0) + squared_weight * distances * distances
+    area = np.maximum(distances - fitting.unseen, 0) + (
+        _squared_weight(fitting) * distances * distances
+    )
     return (
         np.maximum.reduceat(distances, run.heads),
         np.add.reduceat(_on_grid(area * run.weights), run.heads),
-        handles,
     )
 
 
