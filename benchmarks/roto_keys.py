@@ -32,10 +32,10 @@ from benchmarks.vector_time import (
 )
 from videoseg.geometry import masks
 from videoseg.geometry.rings import flatten
-from videoseg.roto.correspondence import TargetRing, evenly
 from videoseg.roto.interpolation import mask_on, shapes_on
 from videoseg.roto.layers import PLACEMENT_COST, roto_layers, roto_shapes
 from videoseg.roto.ring_tracks import RingTrack, ring_tracks
+from videoseg.roto.target_ring import TargetRing, evenly
 from videoseg.types import RotoLayer, Scene
 
 SPACING = 1.0

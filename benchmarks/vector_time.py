@@ -32,12 +32,13 @@ from videoseg.geometry.rings import flatten
 from videoseg.outlines.raster import rasterise
 from videoseg.outlines.vectorize import outline_of
 from videoseg.protocols import ReviewItem
-from videoseg.roto.correspondence import TargetRing, corresponding_points, evenly
+from videoseg.roto.correspondence import corresponding_points
 from videoseg.roto.keyframes import KeyedRing
 from videoseg.roto.knotted_rings import CURVE_SHARES
 from videoseg.roto.layers import roto_layers, roto_shapes
 from videoseg.roto.ring_tracks import RingTrack, ring_tracks
 from videoseg.roto.shared_knots import shared_curves
+from videoseg.roto.target_ring import TargetRing, evenly
 from videoseg.roto.tolerance import Tolerance
 from videoseg.types import (
     Instance,

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as arrays
 from videoseg.formats import svg_path
 from videoseg.kernels.path_text import path_text_of
 from videoseg.kernels.polygons import polygons_of
-from videoseg.kernels.rings import cycles_of, nearest_of, shortest_of
+from videoseg.kernels.rings import cycles_of, shortest_of
 from videoseg.kernels.smoothing import SmoothingKernel
 from videoseg.kernels.splines import spline_runs_of
 from videoseg.motion import distance_fields
@@ -27,7 +27,6 @@ from videoseg.outlines import polygons, shortest_path, splines
 from videoseg.outlines import trace as traced
 from videoseg.outlines.raster import wrong_pixels
 from videoseg.outlines.vectorize import outline_of, outlines_of
-from videoseg.roto.correspondence import _nearest_around
 from videoseg.tracking.smoothing import blend, jitter, observation
 from videoseg.tracking.smoothing.jitter import Jitter
 from videoseg.tracking.smoothing.observation import Observation
@@ -225,13 +224,3 @@ def test_curves(
     for one, other in zip(compiled.rings, python.rings, strict=True):
         assert type(one) is type(other)
         np.testing.assert_array_equal(control_points(one), control_points(other))
-
-
-@pytest.mark.parametrize("count", [3, 40, 200])
-def test_nearest_places_of_a_ring(library: ctypes.CDLL, count: int) -> None:
-    rng = np.random.default_rng(count)
-    ring, points = rng.normal(0, 9, (count, 4)), rng.normal(0, 9, (70, 4))
-    around = rng.integers(0, count, 70)
-    np.testing.assert_array_equal(
-        nearest_of(library)(ring, points, around, 8), _nearest_around(ring, points, around, 8)
-    )

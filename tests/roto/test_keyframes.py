@@ -13,19 +13,14 @@ from videoseg.geometry import masks
 from videoseg.geometry.arrays import Points, Values
 from videoseg.geometry.rings import flatten
 from videoseg.outlines.raster import rasterise
-from videoseg.roto.correspondence import (
-    FollowedRing,
-    TargetRing,
-    at_lengths,
-    corresponding_points,
-    evenly,
-)
+from videoseg.roto.correspondence import FollowedRing, corresponding_points
 from videoseg.roto.keyframes import KeyedRing, keyed, keyed_span
 from videoseg.roto.knotted_rings import KnottedRing, ring_spans
 from videoseg.roto.layer_maps import LayerMaps
 from videoseg.roto.layers import roto_shapes
 from videoseg.roto.ring_tracks import LONGEST, ring_tracks
 from videoseg.roto.shared_knots import shared_curves
+from videoseg.roto.target_ring import TargetRing, at_lengths, evenly
 from videoseg.types import Bezier, Mask, Part, Polygon, RotoShape, Scene, Shape
 
 SIZE = {"width": 160, "height": 120}

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.support import scenes
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import Points
-from videoseg.roto.correspondence import TargetRing, evenly
 from videoseg.roto.interpolation import mask_on, placement_on, shapes_on
 from videoseg.roto.layers import PLACEMENT_COST, roto_layers, roto_shapes
 from videoseg.roto.placements import LayerMotion, motion_of
 from videoseg.roto.ring_tracks import LONGEST, ring_groups
+from videoseg.roto.target_ring import TargetRing, evenly
 from videoseg.types import (
     Instance,
     Knot,

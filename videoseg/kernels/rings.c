@@ -63,27 +63,3 @@ EXPORTED int64_t videoseg_shortest(const int64_t *bounds, const int64_t *reaches
     free(came);
     return found;
 }
-
-/* correspondence._nearest_around: for each point (x, y and its direction, `count` x 4) the place of
- * `ring` (`places` x 4) that is nearest, of those up to `reach` to either side of `around`. */
-EXPORTED void videoseg_nearest_around(const double *ring, int64_t places, const double *points,
-                                      int64_t count, const int64_t *around, int64_t reach,
-                                      int64_t *found)
-{
-    for (int64_t n = 0; n < count; n++) {
-        const double *point = points + 4 * n;
-        double least = INFINITY;
-        for (int64_t step = -reach; step <= reach; step++) {
-            int64_t at = ((around[n] + step) % places + places) % places;
-            double away = 0;
-            for (int axis = 0; axis < 4; axis++) {
-                double offset = ring[4 * at + axis] - point[axis];
-                away += offset * offset;
-            }
-            if (away < least) {
-                least = away;
-                found[n] = at;
-            }
-        }
-    }
-}

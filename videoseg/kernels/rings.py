@@ -76,31 +76,3 @@ def shortest_of(compiled: CDLL) -> Shortest:
         return chosen[count - found :]
 
     return shortest
-
-
-NearestAround = Callable[[Values, Values, Indices, int], Indices]
-"""From a ring's places (M, 4), points (N, 4), places to look around and how far, to places."""
-
-
-@functools.cache
-def nearest_kernel() -> NearestAround | None:
-    """What finds nearest places of a ring near others; None where it is not compiled."""
-    compiled = library()
-    return None if compiled is None else nearest_of(compiled)
-
-
-def nearest_of(compiled: CDLL) -> NearestAround:
-    """What finds nearest places of a ring near others, of a library."""
-    call = compiled.videoseg_nearest_around
-    call.restype = None
-    call.argtypes = [c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p]
-
-    def nearest(ring: Values, points: Values, around: Indices, reach: int) -> Indices:
-        found = np.zeros(len(points), np.int64)
-        call(
-            *(address(ring), len(ring), address(points), len(points)),
-            *(address(around), reach, address(found)),
-        )
-        return found
-
-    return nearest

@@ -18,11 +18,11 @@ from videoseg.geometry import masks
 from videoseg.geometry.arrays import Values
 from videoseg.geometry.rings import flatten
 from videoseg.outlines.raster import rasterise
-from videoseg.roto.correspondence import TargetRing
 from videoseg.roto.interpolation import RingOnFrame, mask_on, shapes_on
 from videoseg.roto.knotted_rings import PERCENTILE
 from videoseg.roto.placements import LayerMotion
 from videoseg.roto.ring_tracks import RingTrack
+from videoseg.roto.target_ring import TargetRing
 from videoseg.roto.tolerance import Tolerance
 from videoseg.types import Mask, RotoLayer, RotoShape, Shape
 

@@ -9,22 +9,23 @@ what lies between two frames is the outline between them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from videoseg.geometry.arrays import Indices, Points, Values
-from videoseg.kernels.rings import nearest_kernel
+from videoseg.geometry.arrays import Points, Values
+from videoseg.kernels.matching import Settling, matching_kernel
+from videoseg.roto.target_ring import (
+    BLOCK,
+    PIXELS_PER_RADIAN,
+    TargetRing,
+    directions,
+    evenly,
+    steps_of,
+)
 
-if TYPE_CHECKING:
-    from scipy.spatial import cKDTree
-
-
-_SPACING = 0.7
-"""Pixels between the places of a ring that points are matched to."""
 _FOLLOWED_SPACING = 2.0
 """Pixels of ring between points that are followed."""
 _FOLLOWED_COUNTS = (24, 800)
@@ -33,22 +34,27 @@ _GAP = 4.0
 """Neighbouring points are far apart from so many times their average distance on."""
 _MOST_IN_GAPS = 0.08
 """Largest share of a ring that may lie between points far apart."""
-_PIXELS_PER_RADIAN = 6.0
-"""Pixels that a place is further away for each radian, about, that the ring runs differently."""
-_LOOKED_AROUND = 12
-"""Places of a ring before and after one that are looked at to find a nearer one."""
-_ROUNDS = 6
-"""Rounds of finding a motion; the first finds a shift only."""
-_ALONG_WEIGHT = 0.05
-"""Weight of distances along a ring beside those across it, when a motion is looked for."""
-_RIGID_WEIGHT = 0.1
-"""Weight of no change of shape, in hundredths of all points."""
 _OUTLIER_DISTANCE = 3.0
 """A match this far away, pixels, counts half."""
+_SETTLING = Settling(
+    per_radian=PIXELS_PER_RADIAN,
+    outlier=_OUTLIER_DISTANCE,
+    along_weight=0.05,
+    rigid_weight=1e-3,
+    ridge=1e-9,
+    rounds=6,
+)
+"""How motions are found; the first round finds a shift only."""
+_SHAPE = np.array([1.0, 1.0, 0.0])
+"""Which numbers of a motion change the shape: not the shift."""
 _STIFFNESS = 4.0
 """Weight of even stretching against matches, one point against its neighbours."""
 _ANCHOR_DISTANCE = 1.0
 """A point of the first ring, moved as a whole, that comes this close, pixels, counts a quarter."""
+_ANCHOR_ROUNDS = 3
+"""Rounds of moving the first ring to where its points are."""
+_ANCHOR_OUTLIER = 50.0
+"""A point of it this far away, pixels, counts half."""
 _REACH = 8.0
 """Points that ask for a larger correction than this along the ring, pixels, do not count."""
 _HOLD_WEIGHT = 0.02
@@ -57,129 +63,8 @@ _RIDGE = 1e-6
 """Keeps the problem solvable where no match has weight."""
 _MIN_STRETCH = 0.1
 """Least share of its even stretch that is left between two points."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TargetRing:
-    """A closed ring to be matched to: places along it, evenly spaced.
-
-    Attributes:
-        places: float64 (M, 2).
-        directions: float64 (M, 2), unit vectors along the ring.
-        length: Of the ring, pixels.
-        tree: Nearest places by position.
-        directed: Nearest places by position and direction.
-    """
-
-    places: Points
-    directions: Points
-    length: float
-    tree: cKDTree
-    directed: cKDTree
-
-    @classmethod
-    def of(cls, ring: Points) -> TargetRing:
-        """Of a polygon, float64 (P, 2)."""
-        from scipy.spatial import cKDTree
-
-        length = float(_steps(ring).sum())
-        count = max(12, round(length / _SPACING))
-        places = at_lengths(ring, np.arange(count) * (length / count))
-        along = directions(places)
-        directed = cKDTree(np.hstack([places, _PIXELS_PER_RADIAN * along]))
-        return cls(places, along, length, cKDTree(places), directed)
-
-    def at(self, lengths: Values) -> Points:
-        """Points at lengths along the ring, around as often as needed."""
-        count = len(self.places)
-        place = lengths * (count / self.length) % count
-        before = place.astype(np.int64) % count
-        share = (place - np.floor(place))[:, None]
-        made: Points = (1 - share) * self.places[before] + share * self.places[(before + 1) % count]
-        return made
-
-    def distances(self, points: Points, most: float = np.inf) -> Values:
-        """How far points are from the ring, and not only from its places.
-
-        Args:
-            points: float64 (N, 2).
-            most: What is further off than this, pixels, may be infinitely far.
-        """
-        return _distances(points, self.places, self.tree, most)
-
-    def nearest(self, points: Points, along: Points) -> tuple[Values, npt.NDArray[np.int64]]:
-        """Distance to, and number of, the nearest place that runs the same way."""
-        _, found = self.directed.query(np.hstack([points, _PIXELS_PER_RADIAN * along]))
-        x, y = (self.places[found] - points).T
-        return np.sqrt(x * x + y * y), found
-
-    def nearest_around(self, places: Indices, points: Points) -> tuple[Values, Indices]:
-        """As ``nearest``, for a ring's points; only places near these are looked at."""
-        directed = np.hstack([points, _PIXELS_PER_RADIAN * directions(points)])
-        search = nearest_kernel() or _nearest_around
-        found = search(self.directed.data, directed, places, _LOOKED_AROUND)
-        x, y = (self.places[found] - points).T
-        return np.hypot(x, y), found
-
-
-def _nearest_around(ring: Points, points: Points, places: Indices, reach: int) -> Indices:
-    """For each point (N, 4) the nearest place of a ring (M, 4) near one of its places."""
-    around = (places[:, None] + np.arange(-reach, reach + 1)) % len(ring)
-    # Axis by axis: sums over a few numbers each are slow.
-    offsets = (ring[:, axis][around] - points[:, axis, None] for axis in range(4))
-    best = np.argmin(sum(offset * offset for offset in offsets), axis=1)
-    found: Indices = around[np.arange(len(points)), best]
-    return found
-
-
-def distances_to(ring: Points, points: Points, most: float = np.inf) -> Values:
-    """How far points are from a closed polygon, float64 (P, 2), whose corners lie close together.
-
-    Edges are looked at that end in the corner nearest to a point.
-
-    Args:
-        ring: The polygon.
-        points: float64 (N, 2).
-        most: What is further off than this, pixels, may be infinitely far.
-    """
-    from scipy.spatial import cKDTree
-
-    return _distances(points, ring, cKDTree(ring), most)
-
-
-def _distances(points: Points, ring: Points, corners: cKDTree, most: float) -> Values:
-    count = len(ring)
-    # A point on an edge is as far as half of it from a corner.
-    longest = float(_steps(ring).max())
-    _, found = corners.query(points, distance_upper_bound=most + longest / 2)
-    away = np.full(len(points), np.inf)
-    close = found < count
-    found = found[close]
-    x, y = points[close].T - ring[found].T
-    best = x * x + y * y
-    ways = np.diff(ring, axis=0, append=ring[:1]).T
-    lengths = np.maximum(ways[0] * ways[0] + ways[1] * ways[1], 1e-12)
-    for edge, sign in ((found, 1), ((found - 1) % count, -1)):
-        across, down = ways[:, edge] * sign
-        share = np.minimum(np.maximum((x * across + y * down) / lengths[edge], 0), 1)
-        off_x, off_y = x - share * across, y - share * down
-        best = np.minimum(best, off_x * off_x + off_y * off_y)
-    away[close] = np.sqrt(best)
-    return away
-
-
-def evenly(ring: Points, count: int) -> Points:
-    """So many points along a polygon, as far from one another, the first at its first corner."""
-    length = float(_steps(ring).sum())
-    return at_lengths(ring, np.arange(count) * (length / count))
-
-
-def at_lengths(ring: Points, lengths: npt.NDArray[np.floating]) -> Points:
-    """Points of a polygon at lengths along it from its first corner, around as often as needed."""
-    closed = np.concatenate([ring, ring[:1]])
-    along = np.concatenate([[0.0], np.cumsum(_steps(ring))])
-    wanted = lengths % along[-1] if along[-1] > 0 else lengths * 0
-    return np.stack([np.interp(wanted, along, closed[:, axis]) for axis in (0, 1)], axis=1)
+_GRID = float(1 << 24)
+"""Parts of 1 to which numbers are rounded before they are summed."""
 
 
 def corresponding_points(
@@ -207,7 +92,7 @@ def corresponding_points(
 
 def _has_gaps(points: Points) -> bool:
     """Whether much of a ring has hardly any points on it."""
-    steps = _steps(points)
+    steps = steps_of(points)
     far = steps > _GAP * np.mean(steps)
     return bool(steps[far].sum() > _MOST_IN_GAPS * steps.sum())
 
@@ -240,11 +125,12 @@ def _anchored(anchor: Points, lengths: Values, target: TargetRing) -> Values:
     """
     here = target.at(lengths)
     moved = anchor
-    for number in range(3):
-        weight = 1 / (1 + (np.linalg.norm(moved - here, axis=1) / 50) ** 2)
-        moved = _fitted(moved, here, directions(here), weight, number)
+    ways = directions(here)
+    for number in range(_ANCHOR_ROUNDS):
+        weight = 1 / (1 + (np.linalg.norm(moved - here, axis=1) / _ANCHOR_OUTLIER) ** 2)
+        moved = _fitted(moved, here, ways, weight) if number else _shifted(moved, here, weight)
     moved = _settled(moved, target)
-    distance, found = target.nearest(moved, directions(moved))
+    distance, found = target.nearest(moved)
     matched = found * (target.length / len(target.places))
     off = (matched - lengths + target.length / 2) % target.length - target.length / 2
     weight = _ANCHOR_DISTANCE**4 / (_ANCHOR_DISTANCE**2 + distance**2) ** 2 * (np.abs(off) < _REACH)
@@ -256,11 +142,11 @@ def _anchored(anchor: Points, lengths: Values, target: TargetRing) -> Values:
 def _carried(points: Points, target: TargetRing) -> Values:
     """Lengths along the next ring of the points of one."""
     moved = _moved(points, target)
-    gaps = _steps(moved)
+    gaps = steps_of(moved)
     length = max(float(gaps.sum()), 1e-9)
     # Where each would lie if the ring were stretched evenly, from an unknown start.
     even = (np.cumsum(gaps) - gaps) * (target.length / length)
-    distance, found = target.nearest(moved, directions(moved))
+    distance, found = target.nearest(moved)
     matched = found * (target.length / len(target.places))
     weight = 1 / (1 + (distance / _OUTLIER_DISTANCE) ** 2)
     turn = np.angle((weight * np.exp(2j * np.pi * (matched - even) / target.length)).sum())
@@ -284,40 +170,92 @@ def _settled(moved: Points, target: TargetRing) -> Points:
     registration of multiple range images", 1992), so that a turning outline is not held back by
     its straight edges.
     """
-    for number in range(_ROUNDS):
-        distance, found = target.nearest(moved, directions(moved))
-        scale = max(_OUTLIER_DISTANCE, 2 * float(np.median(distance)))
-        weight = 1 / (1 + (distance / scale) ** 2)
-        moved = _fitted(moved, target.places[found], target.directions[found], weight, number)
+    compiled = matching_kernel()
+    if compiled is not None:
+        return compiled.settled(target, BLOCK, moved, _SETTLING)
+    for number in range(_SETTLING.rounds):
+        distance, found = target.nearest(moved)
+        share = distance / max(_OUTLIER_DISTANCE, 2 * float(np.median(distance)))
+        weight = 1 / (1 + share * share)
+        places, ways = target.places[found], target.directions[found]
+        moved = _fitted(moved, places, ways, weight) if number else _shifted(moved, places, weight)
     return moved
 
 
-def _fitted(points: Points, target: Points, along: Points, weight: Values, number: int) -> Points:
-    """Points moved onto the lines through their targets; a shift only in the first round."""
-    offset = target - points
-    if number == 0:
-        return np.asarray(points + np.average(offset, axis=0, weights=weight))
-    centre = points.mean(axis=0)
-    own = points - centre
-    size = max(float(np.sqrt((own * own).mean())), 1e-9)
-    x, y = (own / size).T
-    one, none = np.ones_like(x), np.zeros_like(x)
-    terms = np.stack(
-        [np.stack([x, y, one, none, none, none]), np.stack([none, none, none, x, y, one])]
+def _shifted(points: Points, target: Points, weight: Values) -> Points:
+    """Points moved by the average way to their targets."""
+    total = max(float(_sums(weight)), 1e-9)
+    made: Points = points + _sums((weight[:, None] * (target - points)).T) / total
+    return made
+
+
+def _fitted(points: Points, target: Points, along: Points, weight: Values) -> Points:
+    """Points moved as a whole, by an affine motion, onto the lines through their targets."""
+    compiled = matching_kernel()
+    if compiled is not None:
+        return compiled.fitted(points, target, along, weight, _SETTLING)
+    count = len(points)
+    own = points - _sums(points.T) / count
+    size = _sums(np.sqrt(own[:, 0] * own[:, 0] + own[:, 1] * own[:, 1])) / count * np.sqrt(0.5)
+    x, y = (own / max(float(size), 1e-9)).T
+    kinds, wanted = _products(target - points, along, weight)
+    moments = _sums(kinds[:, None] * np.stack([x * x, x * y, y * y, x, y, np.ones_like(x)]))
+    xx, xy, yy, one_x, one_y, one = moments.T
+    block = np.array([[xx, xy, one_x], [xy, yy, one_y], [one_x, one_y, one]])
+    whole = np.concatenate(
+        [np.concatenate([block[..., n], block[..., n + 1]], axis=1) for n in (0, 1)]
     )
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    moments, wanted = (
-        1e-2 * len(points) * np.diag([1.0, 1, 0, 1, 1, 0]) * _RIGID_WEIGHT,
-        np.zeros(6),
-    )
-    for direction, share in ((across, 1.0), (along, _ALONG_WEIGHT)):
-        rows = np.einsum("akn,na->kn", terms, direction)
-        weighted = rows * weight * share
-        moments = moments + weighted @ rows.T
-        wanted = wanted + weighted @ (direction * offset).sum(axis=1)
-    found = np.linalg.solve(moments + 1e-9 * np.eye(6), wanted)
-    moved: Points = points + np.einsum("akn,k->na", terms, found)
-    return moved
+    held = count * _SETTLING.rigid_weight * np.tile(_SHAPE, 2) + _SETTLING.ridge
+    sums = _sums(wanted[:, None] * np.stack([x, y, np.ones_like(x)]))
+    found = _solved((whole + np.diag(held)).tolist(), sums.ravel().tolist())
+    moved = [found[n] * x + found[n + 1] * y + found[n + 2] for n in (0, 3)]
+    return points + np.stack(moved, axis=1)
+
+
+def _products(offset: Points, along: Points, weight: Values) -> tuple[Values, Values]:
+    """How much points count in each pair of axes, (3, N), and what they ask for, (2, N)."""
+    (off_x, off_y), (way_x, way_y) = offset.T, along.T
+    lengthways = weight * _SETTLING.along_weight
+    off_across, off_along = -way_y * off_x + way_x * off_y, way_x * off_x + way_y * off_y
+    kinds = [
+        weight * (way_y * way_y) + lengthways * (way_x * way_x),
+        lengthways * (way_x * way_y) - weight * (way_x * way_y),
+        weight * (way_x * way_x) + lengthways * (way_y * way_y),
+    ]
+    wanted = [
+        lengthways * way_x * off_along - weight * way_y * off_across,
+        lengthways * way_y * off_along + weight * way_x * off_across,
+    ]
+    return np.stack(kinds), np.stack(wanted)
+
+
+def _sums(values: Values) -> Values:
+    """Sums over the last axis, which are exact in whatever order."""
+    made: Values = np.rint(values * _GRID).sum(axis=-1) * (1 / _GRID)
+    return made
+
+
+def _solved(moments: list[list[float]], wanted: list[float]) -> list[float]:
+    """What moments, positive definite, times it give what is wanted; both are used up."""
+    size = len(wanted)
+    for row in range(size):
+        for column in range(row + 1):
+            left = moments[row][column]
+            for n in range(column):
+                left -= moments[row][n] * moments[column][n]
+            if row == column:
+                moments[row][row] = math.sqrt(max(left, 1e-12))
+            else:
+                moments[row][column] = left / moments[column][column]
+    for row in range(size):
+        for n in range(row):
+            wanted[row] -= moments[row][n] * wanted[n]
+        wanted[row] /= moments[row][row]
+    for row in reversed(range(size)):
+        for n in range(row + 1, size):
+            wanted[row] -= moments[n][row] * wanted[n]
+        wanted[row] /= moments[row][row]
+    return wanted
 
 
 def _smoothed(values: Values, weight: Values, hold: float = 0) -> Values:
@@ -347,19 +285,3 @@ def _rising(values: Values, least: Values) -> Values:
 
     rising: Values = isotonic_regression(values - least).x
     return rising + least
-
-
-def directions(points: Points) -> Points:
-    """Unit vectors along a ring, at each of its points."""
-    # Faster than ``np.roll``.
-    around = np.concatenate([points[-1:], points, points[:1]])
-    way = around[2:] - around[:-2]
-    along: Points = way / np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-9)[:, None]
-    return along
-
-
-def _steps(ring: Points) -> Values:
-    """Length of each edge of a polygon."""
-    way = np.diff(ring, axis=0, append=ring[:1])
-    steps: Values = np.hypot(way[:, 0], way[:, 1])
-    return steps

@@ -7,20 +7,19 @@ not ask for keys. Along the ring, points are free: they come to where they move 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from videoseg.geometry.arrays import Indices, Points, Values
-from videoseg.roto.knotted_rings import PERCENTILE, KnottedRing, RingSpan, distances_apart
+from videoseg.roto.knotted_rings import KnottedRing, RingSpan, distances_over, is_near
 from videoseg.roto.layer_maps import LayerMaps
 from videoseg.roto.piecewise_linear import fewest, fitted, hats
 from videoseg.types import Bezier, Knot
 
 _ROUNDS = 2
 """Rounds of letting points slide along their rings before frames are looked at again."""
-_MAX_SLIDE = 6.0
-"""Pixels from its ring up to which what is drawn tells where a point ought to be."""
 _KEYS_AROUND = 2
 """Keys on either side of one that goes, between which points may slide."""
 _KEYS_BEYOND = 4
@@ -120,8 +119,7 @@ class _Search:
         ring = knotted.ring
         points = [maps.into_layer(frame, each) for frame, each in enumerate(ring.points)]
         places = [
-            target.tree.query(each)[1]
-            for target, each in zip(ring.targets, ring.points, strict=True)
+            target.nearest(each)[1] for target, each in zip(ring.targets, ring.points, strict=True)
         ]
         return cls(
             points=np.stack(points),
@@ -156,14 +154,12 @@ class _Search:
             for frame, ring in zip(frames.tolist(), drawn, strict=True)
         ]
 
-    def _slide(self, keys: Indices, frames: Indices) -> None:
+    def _slide(self, frames: Indices, drawn: Sequence[Points]) -> None:
         """Bring points of some frames to where their ring is closest to what is drawn there."""
-        for frame, ring in zip(frames.tolist(), self._drawn(keys, frames), strict=True):
-            target = self.knotted.ring.targets[frame]
-            distance, found = target.nearest_around(self.places[frame], ring)
-            near = distance < _MAX_SLIDE
-            self.places[frame, near] = found[near]
-            self.points[frame, near] = self.maps.into_layer(frame, target.places[found[near]])
+        for frame, ring in zip(frames.tolist(), drawn, strict=True):
+            target, places = self.knotted.ring.targets[frame], self.places[frame]
+            near = target.slide(ring, places)
+            self.points[frame, near] = self.maps.into_layer(frame, target.places[places[near]])
 
     def enough(self, keys: Indices, place: int) -> bool:
         """Whether keys are enough near one that follows a gap; if not, points stay as they were."""
@@ -174,46 +170,43 @@ class _Search:
         gap = int(keys[place - 1] + keys[place]) / 2
         ranks = np.argsort(np.abs(frames - gap), kind="stable")
         points, places = self.points[frames], self.places[frames]
+        drawn = self._drawn(keys, frames)
         for hopeless in _HOPELESS:
-            if not self._near(keys, frames, ranks[:_FRAMES_TRIED], hopeless):
+            if not self._near(drawn, frames, ranks[:_FRAMES_TRIED], hopeless):
                 break
             for _ in range(_ROUNDS):
-                self._slide(keys, frames)
-            if self._near(keys, frames, ranks, 1):
+                self._slide(frames, drawn)
+                drawn = self._drawn(keys, frames)
+            if self._near(drawn, frames, ranks, 1):
                 return True
         self.points[frames], self.places[frames] = points, places
         return False
 
-    def _near(self, keys: Indices, frames: Indices, ranks: Indices, times: float) -> bool:
+    def _near(self, drawn: Sequence[Points], frames: Indices, ranks: Indices, times: float) -> bool:
         """Whether frames in a row are no further off than so many times what they may be.
 
         Args:
-            keys: The keys.
+            drawn: What is drawn on each.
             frames: The frames.
             ranks: Places of those that are looked at, in this order.
             times: Factor.
         """
-        drawn = self._drawn(keys, frames)
-        for place in ranks.tolist():
-            bound = times * self.bounds[frames[place]]
-            target = self.knotted.ring.targets[frames[place]]
-            away = distances_apart(drawn[place], target, bound)
-            if 100 * int((away > bound).sum()) > (100 - PERCENTILE) * (len(away) - 1):
-                return False
-        return True
+        return all(
+            is_near(
+                drawn[place],
+                self.knotted.ring.targets[frames[place]],
+                times * float(self.bounds[frames[place]]),
+            )
+            for place in ranks.tolist()
+        )
 
     def completed(self, keys: Indices) -> Indices:
         """Keys and those that it still takes: what goes later can move what was enough."""
         every = np.arange(len(self.times))
         while True:
-            apart = [
-                np.percentile(distances_apart(ring, target), PERCENTILE)
-                for ring, target in zip(
-                    self._drawn(keys, every), self.knotted.ring.targets, strict=True
-                )
-            ]
-            over = np.array(apart) / self.bounds
-            if over.max() <= 1 or len(keys) == len(every):
+            drawn = self._drawn(keys, every)
+            over = distances_over(drawn, self.knotted.ring.targets, self.bounds) / self.bounds
+            if not over.any() or len(keys) == len(every):
                 return keys
             others = np.setdiff1d(every, keys)
             keys = np.union1d(keys, others[np.argmin(np.abs(others - np.argmax(over)))])

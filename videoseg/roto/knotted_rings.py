@@ -15,8 +15,10 @@ import numpy as np
 
 from videoseg.geometry.arrays import Points, Values
 from videoseg.geometry.rings import flatten
-from videoseg.roto.correspondence import FollowedRing, TargetRing, distances_to, evenly
+from videoseg.kernels.matching import matching_kernel
+from videoseg.roto.correspondence import FollowedRing
 from videoseg.roto.shared_knots import SharedCurves, shared_curves
+from videoseg.roto.target_ring import TargetRing, count_far_from, distances_to, evenly
 from videoseg.types import Bezier, Ring
 
 PERCENTILE = 95
@@ -34,7 +36,8 @@ class KnottedRing:
     Attributes:
         ring: The ring.
         curves: Its knots.
-        least: float64 (F,), how far off the curves are where every frame is a key, pixels.
+        least: float64 (F,), how far off the curves are where every frame is a key, pixels; 0 where
+            that is close enough.
     """
 
     ring: FollowedRing
@@ -53,12 +56,7 @@ class KnottedRing:
         for share in CURVE_SHARES:
             curves = shared_curves(ring.points, share * usual)
             drawn = curves.drawn(curves.control(ring.points))
-            least = np.array(
-                [
-                    np.percentile(distances_apart(one, target), PERCENTILE)
-                    for one, target in zip(drawn, ring.targets, strict=True)
-                ]
-            )
+            least = distances_over(drawn, ring.targets, bounds)
             if (least <= bounds).all():
                 break
         return cls(ring, curves, least)
@@ -124,15 +122,41 @@ def exact_control(ring: Ring) -> Points:
     return np.stack(thirds, axis=1).reshape(-1, 2)
 
 
-def distances_apart(drawn: Points, target: TargetRing, most: float = np.inf) -> Values:
-    """How far a drawn ring is from the real one, at points evenly along either.
+def distances_over(
+    drawn: Sequence[Points], targets: Sequence[TargetRing], bounds: Values
+) -> Values:
+    """How far 95 % of the boundary is off on each frame, pixels; 0 where that is close enough."""
+    found = np.zeros(len(bounds))
+    for frame, (ring, target, bound) in enumerate(zip(drawn, targets, bounds, strict=True)):
+        if not is_near(ring, target, float(bound)):
+            apart = float(np.percentile(_distances_apart(ring, target), PERCENTILE))
+            found[frame] = apart if apart > bound else 0
+    return found
 
-    Args:
-        drawn: float64 (N, 2).
-        target: The real one.
-        most: What is further off than this, pixels, may be infinitely far.
+
+def is_near(drawn: Points, target: TargetRing, bound: float) -> bool:
+    """Whether 95 % of a drawn ring, float64 (N, 2), and of the real one are no further apart.
+
+    Both are looked at in places evenly along them.
     """
-    count = max(len(target.places) // _STRIDE, 1)
-    there = target.distances(evenly(drawn, count), most)
-    back = distances_to(drawn, target.places[::_STRIDE], most)
+    count = _checks(target)
+    seen = count + len(target.places[::_STRIDE])
+    allowed = (100 - PERCENTILE) * (seen - 1) // 100
+    compiled = matching_kernel()
+    if compiled is not None:
+        ring = np.ascontiguousarray(drawn)
+        return compiled.is_near(ring, target.places, count, _STRIDE, bound, allowed)
+    far = target.count_far(evenly(drawn, count), bound)
+    return far + count_far_from(drawn, target.places[::_STRIDE], bound) <= allowed
+
+
+def _checks(target: TargetRing) -> int:
+    """Places of a drawn ring that are looked at."""
+    return max(len(target.places) // _STRIDE, 1)
+
+
+def _distances_apart(drawn: Points, target: TargetRing) -> Values:
+    """How far two rings are apart, at the places at which ``is_near`` looks."""
+    there = target.distances(evenly(drawn, _checks(target)))
+    back = distances_to(drawn, target.places[::_STRIDE])
     return np.concatenate([there, back])

@@ -30,13 +30,13 @@ def hats(times: Values, keys: Indices) -> Values:
 
 def fitted(shares: Values, values: Values) -> Values:
     """Values at the keys, float64 (K, V), that bring all frames closest to theirs, (F, V)."""
-    from scipy.linalg import solve_banded
+    from scipy.linalg.lapack import dptsv
 
-    moments = shares.T @ shares
-    # A frame hangs on two keys only.
-    beside = moments.diagonal(1)
-    banded = np.stack([np.append(0, beside), moments.diagonal(), np.append(beside, 0)])
-    found: Values = solve_banded((1, 1), banded, shares.T @ values)
+    moments, wanted = shares.T @ shares, shares.T @ values
+    if len(moments) == 1:
+        return np.asarray(wanted / moments)
+    # A frame hangs on two keys only. Each key has a frame of its own, so there is an answer.
+    found: Values = dptsv(moments.diagonal(), moments.diagonal(1), wanted)[2]
     return found
 
 
