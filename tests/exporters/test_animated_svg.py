@@ -116,6 +116,27 @@ def test_keys_make_it_shorter_and_stay_within_the_tolerance(tmp_path: Path) -> N
         assert iou(again, disc) > 0.95
 
 
+def test_any_number_of_threads_makes_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [
+        scenes.scene(
+            *(
+                scenes.tracked(scenes.disc(20 + (1 + track / 4) * n, 30, 9 + track), track_id=track)
+                for track in range(1, 5 if n < 9 else 3)
+            ),
+            index=n,
+        )
+        for n in range(16)
+    ]
+    found = []
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        found.append(export(made, tmp_path, tolerance=0.7))
+    assert len(tracks(found[0])) == 4
+    assert found[0] == found[1] == found[2]
+
+
 def test_a_hole_that_comes_and_goes_does_not_stop_its_part(tmp_path: Path) -> None:
     discs = [scenes.disc(20 + 1.5 * n, 30, 14, hole=7 if 8 <= n < 20 else 0) for n in range(30)]
     made = [scenes.scene(scenes.tracked(disc), index=n) for n, disc in enumerate(discs)]

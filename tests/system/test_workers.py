@@ -154,6 +154,13 @@ def test_what_is_made_at_once_comes_in_order(threads: int) -> None:
     assert {*threading.enumerate()} <= before
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_all_that_is_made_of_items_comes_in_order(threads: int) -> None:
+    with InOrder(lambda number: -number, threads, "test") as line:
+        assert list(line.each(range(30))) == [-number for number in range(30)]
+        assert list(line.each([])) == []
+
+
 def test_leaving_early_drops_what_waits() -> None:
     before = {*threading.enumerate()}
     with pytest.raises(KeyError), InOrder(time.sleep, 2, "test") as line:

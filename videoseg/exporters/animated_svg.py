@@ -9,7 +9,6 @@ kept; time 0 is the first frame. The picture of time 0 shows where nothing anima
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
 from collections import deque
@@ -18,12 +17,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, TypeAlias
 
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
-from videoseg.exporters._spool import Moves, Spool, size_of
+from videoseg.exporters._path_moves import PathMoves
+from videoseg.exporters._spool import Moves, Spool
 from videoseg.formats.svg_markup import (
     decimal,
     layer_attributes,
@@ -36,21 +36,19 @@ from videoseg.formats.svg_markup import (
 )
 from videoseg.formats.svg_path import format_path
 from videoseg.protocols import RunReader
-from videoseg.roto.keyframes import KeyedRing
 from videoseg.roto.ring_tracks import LONGEST, RingTrack, ring_tracks
-from videoseg.roto.tolerance import Tolerance
 from videoseg.system.output_files import stream_names, unnamed_file, writing
-from videoseg.types import Part, Scene, Shape, StreamInfo, TrackedInstance
+from videoseg.system.workers import InOrder, usual_threads
+from videoseg.types import Scene, Shape, StreamInfo, TrackedInstance
 
 _log = logging.getLogger(__name__)
 
 _NAME = "animated.svg"
 _UNKNOWN_LENGTH = Fraction(1, 25)
+_Part: TypeAlias = "tuple[_Timeline, PathMoves, RingTrack]"
+"""A part of a track that is to be drawn, and what it is drawn by."""
 _PRECISE = 50
 """Microseconds to which the time of a key is written."""
-_EARLY = 600
-"""Microseconds by which each change comes before its frame. Browsers round time, Firefox to whole
-milliseconds; so what is shown at a frame's own time is that frame and not the one before."""
 
 
 @dataclass
@@ -101,14 +99,28 @@ class AnimatedSvg:
             if self.tolerance == 0:
                 deque(noted(), maxlen=0)
             else:
-                for stream, ring_track in ring_tracks(noted(), self.tolerance):
-                    timelines[stream].add_parts(ring_track)
+                self._add_parts(timelines, noted())
             for stream, stretch in stretches.left():
                 timelines[stream].add_steps(stretch)
             for stream, timeline in timelines.items():
                 path = folder / names[stream]
                 with path.open("wb") as file:
                     timeline.write(file, loop=self.loop)
+
+    def _add_parts(self, timelines: Mapping[str, _Timeline], scenes: Iterable[Scene]) -> None:
+        """Keep what parts of tracks show, each made in a thread from what is known when it ends."""
+
+        def made(part: _Part) -> tuple[_Timeline, RingTrack, list[Moves]]:
+            timeline, moves, ring_track = part
+            return timeline, ring_track, moves.of_part(ring_track)
+
+        with InOrder(made, usual_threads(), "keys") as keying:
+            parts = (
+                (timelines[stream], timelines[stream].moves(), ring_track)
+                for stream, ring_track in ring_tracks(scenes, self.tolerance)
+            )
+            for timeline, ring_track, paths in keying.each(parts):
+                timeline.add(ring_track.tracked, paths, whole=False)
 
 
 @dataclass
@@ -135,18 +147,21 @@ class _Timeline:
     def add_steps(self, stretch: _Stretch) -> None:
         """Keep all that a track shows over a stretch."""
         values = [format_path(shape, precision=self.precision) for shape in stretch.shapes]
-        self._append(stretch.tracked, [self._steps(stretch.frames, values)], whole=True)
+        self.add(stretch.tracked, [self.moves().steps(stretch.frames, values)], whole=True)
 
-    def add_parts(self, ring_track: RingTrack) -> None:
-        """Keep what a part of a track shows, by the shorter of keys and of steps."""
-        values = [
-            format_path(Shape((ring_track.part(frame),)), precision=self.precision)
-            for frame, _ in ring_track.scenes
-        ]
-        steps = [self._steps(ring_track.scenes, values)]
-        mixed = self._mixed(ring_track, values) if len(steps[0].values) > 2 else steps
-        shorter = steps if size_of(steps) <= size_of(mixed) else mixed
-        self._append(ring_track.tracked, shorter, whole=False)
+    def moves(self) -> PathMoves:
+        """What makes paths, as far as the stream is known by now."""
+        last = self._last
+        return PathMoves(
+            self.precision,
+            self.tolerance,
+            (self._origin or 0) * self.info.time_base,
+            None if last is None else (last.index, last.seconds),
+        )
+
+    def add(self, tracked: TrackedInstance, paths: Sequence[Moves], *, whole: bool) -> None:
+        """Keep paths of a track, or of a part of it."""
+        self.spool.append(tracked, paths, whole=whole)
 
     def write(self, file: IO[bytes], *, loop: bool) -> None:
         """Write the file, piece by piece."""
@@ -172,100 +187,8 @@ class _Timeline:
             self._moves_written |= not moves.steps
             yield moves
 
-    def _append(self, tracked: TrackedInstance, paths: Sequence[Moves], *, whole: bool) -> None:
-        self.spool.append(tracked, paths, whole=whole)
-
-    def _steps(
-        self,
-        frames: Sequence[tuple[int, float]],
-        values: Sequence[str],
-        following: float | None = None,
-    ) -> Moves:
-        """What holds each value from its frame on, up to the next one's seconds if there is one."""
-        changes = [n for n, value in enumerate(values) if n == 0 or value != values[n - 1]]
-        return Moves(
-            steps=True,
-            begin=self._early(frames[0][1]),
-            end=self._end_after(frames[-1][0]) if following is None else self._early(following),
-            times=[self._early(frames[n][1]) for n in changes],
-            values=[values[n] for n in changes],
-        )
-
-    def _mixed(self, ring_track: RingTrack, values: Sequence[str]) -> list[Moves]:
-        """What moves between keys, where that is shorter than steps, and those in between.
-
-        Args:
-            ring_track: A part.
-            values: Path data on each of its frames.
-        """
-        made: list[Moves] = []
-        stepped = 0  # the first frame that is not yet drawn
-
-        def step_to(frame: int) -> None:
-            if stepped < frame:
-                after = ring_track.scenes[frame][1] if frame < len(ring_track.scenes) else None
-                made.append(
-                    self._steps(ring_track.scenes[stepped:frame], values[stepped:frame], after)
-                )
-
-        for first, after, moves in self._moving(ring_track):
-            following = ring_track.scenes[after][1] if after < len(ring_track.scenes) else None
-            steps = self._steps(ring_track.scenes[first:after], values[first:after], following)
-            if size_of([moves]) < size_of([steps]):
-                step_to(first)
-                made.append(moves)
-                stepped = after
-        step_to(len(ring_track.scenes))
-        return made
-
-    def _moving(self, ring_track: RingTrack) -> Iterator[tuple[int, int, Moves]]:
-        """For each stretch over which the same holes are there, its bounds and what moves."""
-        rings = ring_track.keyed_together(Tolerance(self.tolerance), in_seconds=True)
-        bounds = [ring_track.place(each.scenes[0][0]) for each, _ in rings]
-        bounds += [ring_track.place(each.scenes[-1][0]) + 1 for each, _ in rings]
-        for first, after in itertools.pairwise(sorted(set(bounds))):
-            frames = ring_track.scenes[first:after]
-            there = [(each, keyed) for each, keyed in rings if each.spans(frames[0][0])]
-            every = {frame for each, keyed in there for frame in each.frames(keyed)}
-            kept = every | {frames[0][0], frames[-1][0]}
-            chosen = [(frame, seconds) for frame, seconds in frames if frame in kept]
-            last = after == len(ring_track.scenes)
-            yield (
-                first,
-                after,
-                Moves(
-                    steps=False,
-                    begin=self._early(frames[0][1]),
-                    end=self._end_after(frames[-1][0])
-                    if last
-                    else self._early(ring_track.scenes[after][1]),
-                    times=[self._microseconds(seconds) for _, seconds in chosen],
-                    values=[self._path_of(there, frame) for frame, _ in chosen],
-                ),
-            )
-
-    def _path_of(self, rings: Sequence[tuple[RingTrack, KeyedRing]], frame: int) -> str:
-        """Path data of a part on a frame, an outer ring before its holes."""
-        outer, *holes = (keyed.ring(each.place(frame)) for each, keyed in rings)
-        return format_path(
-            Shape((Part(outer, tuple(holes)),)), precision=self.precision, uniform=True
-        )
-
-    def _end_after(self, frame: int) -> int | None:
-        """When what is last there on a frame ends, which is with the frame before the latest."""
-        if self._last is None or frame == self._last.index:
-            return None
-        return self._early(float(self._last.seconds))
-
-    def _early(self, seconds: float) -> int:
-        return max(0, self._microseconds(seconds) - _EARLY)
-
     def _seconds(self, pts: int) -> Fraction:
         return (pts - (self._origin or 0)) * self.info.time_base
-
-    def _microseconds(self, seconds: float) -> int:
-        origin = float((self._origin or 0) * self.info.time_base)
-        return max(0, round((seconds - origin) * 1_000_000))
 
     def _length(self, scene: Scene) -> Fraction:
         """Seconds that a frame is shown if none follows."""

@@ -93,6 +93,12 @@ class InOrder(AbstractContextManager["InOrder[T, R]"], Generic[T, R]):
         while self._begun:
             yield self._begun.popleft().result()
 
+    def each(self, items: Iterable[T]) -> Iterator[R]:
+        """Hand over one item after another; gives all that is made of them."""
+        for item in items:
+            yield from self.put(item)
+        yield from self.rest()
+
     def __exit__(self, *_: object) -> None:
         self._begun.clear()
         if self._pool is not None:
