@@ -65,12 +65,14 @@ def test_weights_are_fetched_once_and_checked(hub: Hub, tmp_path: Path) -> None:
     assert done.stderr == ""
     (folder,) = (tmp_path / "hub" / "models--org--net" / "snapshots").iterdir()
     assert folder.name == REVISION
-    assert done.stdout == f"{NAME}: {size(hub) / 1e6:.1f} MB in {folder}\n"
+    assert done.stdout == f"{NAME}: {size(hub) / 1e6:.1f} MB in {folder}, commit {REVISION}\n"
     assert (folder / weights.SINGLE).read_bytes() == (hub.folder / weights.SINGLE).read_bytes()
     assert (folder / weights.CONFIG).is_file()
     assert hub.sent == size(hub)
     again = ask(hub, tmp_path, "get", "--json")
-    assert json.loads(again.stdout) == [{"model": NAME, "folder": str(folder), "bytes": size(hub)}]
+    assert json.loads(again.stdout) == [
+        {"model": NAME, "folder": str(folder), "bytes": size(hub), "commit": REVISION}
+    ]
     assert hub.sent == size(hub)
 
 

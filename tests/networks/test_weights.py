@@ -304,3 +304,46 @@ def test_a_run_from_the_command_line(
     (record,) = manifest["model"]["weights"]
     assert record["name"] == f"{saved}: model.safetensors"
     assert len(record["sha256"]) == 64
+
+
+def kept(cache: Path, commit: str, saved: Path, branch: str = "main") -> None:
+    """Lay weights into the hub's cache as a commit of a repository, and a branch that names it."""
+    home = cache / "models--org--net"
+    folder = home / "snapshots" / commit
+    shutil.copytree(saved, folder)
+    (home / "refs").mkdir(exist_ok=True)
+    (home / "refs" / branch).write_text(commit, encoding="ascii")
+
+
+def test_a_run_says_which_commit_its_weights_are_and_goes_on_with_that_alone(
+    cache: Path, saved: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where a branch is named, which may name another commit by then."""
+    kept(cache, REVISION, saved)
+    out, other = tmp_path / "out", "f" * 40
+    command = [
+        *("segment", "sample_media/coffee.jpg", "--box", "40,40,200,200", "-o", str(out)),
+        *("--model", "sam2.1-tiny", "--set", "models.sam2.1-tiny.weights=org/net@main"),
+        *("--device", "cpu", "--write", "svg", "--offline"),
+    ]
+    assert run(command) == 0, capfd.readouterr().err
+    manifest = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    (record,) = manifest["model"]["weights"]
+    assert record["name"] == f"org/net@{REVISION}: model.safetensors"
+
+    kept(cache, other, saved)
+    capfd.readouterr()
+    assert run([*command, "--resume"]) != 0
+    (line,) = capfd.readouterr().err.splitlines()
+    assert f"was 'org/net@{REVISION}: model.safetensors'" in line
+    assert f"is 'org/net@{other}: model.safetensors'" in line
+
+
+def test_weights_of_another_repository_are_not_taken_for_a_models(
+    cache: Path, tmp_path: Path
+) -> None:
+    folder = cache / "models--org--net" / "snapshots" / REVISION
+    assert weights.resolved("org/net", folder) == f"org/net@{REVISION}"
+    assert weights.resolved("org/other", folder) is None
+    assert weights.resolved("org/net", tmp_path / "net") is None
+    assert weights.resolved(str(folder), folder) is None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from videoseg.cli._terminal import describe, tell
+from videoseg.networks.hub import commit_of
 
 _LOG_SECONDS = 30.0
 """Time between two lines in the log of a job."""
@@ -23,23 +24,27 @@ class Fetched:
         model: Name of the model.
         folder: Where they lie; None for a model that has none to fetch.
         bytes: Their size.
+        commit: That of the repository which they come from; None where a folder was named.
     """
 
     model: str
     folder: str | None
     bytes: int = 0
+    commit: str | None = None
 
     @classmethod
     def of(cls, model: str, folder: Path, files: Sequence[Path]) -> Fetched:
         """Weights in a folder."""
-        return cls(model, str(folder), sum(path.stat().st_size for path in files))
+        size = sum(path.stat().st_size for path in files)
+        return cls(model, str(folder), size, commit_of(folder))
 
     @property
     def line(self) -> str:
         """What to tell people."""
         if self.folder is None:
             return f"{self.model}: there are no weights to fetch"
-        return f"{self.model}: {self.bytes / 1e6:.1f} MB in {self.folder}"
+        commit = f", commit {self.commit}" if self.commit is not None else ""
+        return f"{self.model}: {self.bytes / 1e6:.1f} MB in {self.folder}{commit}"
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from videoseg.config.run_settings import AUTO
 from videoseg.errors import UnknownPhraseError
 from videoseg.jobs.inputs import checked_config
 from videoseg.jobs.model_messages import models_that_could, refusal
+from videoseg.networks.weights import resolved
 from videoseg.prompts import Refused
 from videoseg.protocols import Explains, Metered, Segmenter, Weighed
 from videoseg.stages.known_phrases import prepare_known
@@ -99,10 +100,20 @@ class ModelSession:
     def weights(self) -> list[tuple[str, Path]]:
         """The files of its weights with their names: as the model tells, or beside its module."""
         if isinstance(self.model, Weighed):
-            origin = getattr(self.model, "weights", "") or " ".join(self.card.weights)
-            return [(f"{origin}: {path.name}", path) for path in self.model.weight_files()]
+            given = getattr(self.model, "weights", "")
+            written = (given,) if given else self.card.weights
+            return [
+                (f"{_origin(written, path)}: {path.name}", path)
+                for path in self.model.weight_files()
+            ]
         beside = Path(inspect.getfile(type(self.model))).parent
         return [(name, beside / name) for name in self.card.weights]
+
+
+def _origin(written: Sequence[str], path: Path) -> str:
+    """Where a file of weights comes from: the hub's repository with its commit, or as written."""
+    known = (resolved(text, path.parent) for text in written)
+    return next((found for found in known if found is not None), " ".join(written))
 
 
 def given_model(

@@ -190,7 +190,7 @@ class LlmDetTiny(MmGroundingDino):
     card = worded_card(
         "llmdet-tiny",
         "LLMDet tiny: boxes of what phrases name",
-        "iSEE-Laboratory/llmdet_tiny@main",
+        "iSEE-Laboratory/llmdet_tiny@d05199165a19320a9236396e20fca0a5e065189c",
         megabytes=692,
         memory=3500,
         grounds=True,

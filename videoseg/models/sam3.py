@@ -318,7 +318,7 @@ class Sam3(RememberingSegmenter):
         return self._pointed
 
 
-def _lite_card(size: str, megabytes: float, memory: float, rank: int) -> ModelCard:
+def _lite_card(size: str, hub: str, *, megabytes: float, memory: float, rank: int) -> ModelCard:
     return ModelCard(
         name=f"sam3-litetext-{size}",
         summary=f"SAM 3 with a small text encoder ({size}): everything that a phrase names",
@@ -327,7 +327,7 @@ def _lite_card(size: str, megabytes: float, memory: float, rank: int) -> ModelCa
         licence=_LICENCE,
         megabytes=megabytes,
         extra="models",
-        weights=(f"yonigozlan/sam3-litetext-{size}@main",),
+        weights=(hub,),
         packages=PACKAGES,
         memory=memory,
         rank=rank,
@@ -337,7 +337,13 @@ def _lite_card(size: str, megabytes: float, memory: float, rank: int) -> ModelCa
 class Sam3LiteText(Sam3):
     """SAM 3 with a small text encoder; finds by words and examples, without points."""
 
-    card = _lite_card("s0", megabytes=2117, memory=4400, rank=90)
+    card = _lite_card(
+        "s0",
+        "vil-uob/sam3-litetext-s0@b09766e54f5d2eba021119ec7feff13e74c0f8fc",
+        megabytes=2117,
+        memory=4400,
+        rank=90,
+    )
     class_name = "Sam3LiteTextModel"
 
     def _by_concept(self, prompt: Prompt) -> bool:
@@ -348,13 +354,15 @@ class Sam3LiteText(Sam3):
 class Sam3LiteTextS1(Sam3LiteText):
     """The same with a text encoder that is half as large again."""
 
-    card = _lite_card("s1", megabytes=2200, memory=4500, rank=91)
+    card = _lite_card(
+        "s1", "yonigozlan/sam3-litetext-s1@main", megabytes=2200, memory=4500, rank=91
+    )
 
 
 class Sam3LiteTextL(Sam3LiteText):
     """The same with a text encoder three times as large."""
 
-    card = _lite_card("l", megabytes=2440, memory=4750, rank=92)
+    card = _lite_card("l", "yonigozlan/sam3-litetext-l@main", megabytes=2440, memory=4750, rank=92)
 
 
 class Sam3Tracker(Sam2):

@@ -28,6 +28,8 @@ Watch: TypeAlias = Callable[[int, int], object]
 WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")
 """What is fetched of a repository: settings, tokenizer and weights; no pickles, no code."""
 _LARGE = ".safetensors"
+_KEPT = "models--"
+"""How names of the cache's folders for repositories of weights begin."""
 _PART = ".videoseg-part"
 """End of the name of a file that is not here as a whole."""
 _TRIES = 3
@@ -62,7 +64,16 @@ def cached(repository: str) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")
     home = Path(os.environ.get("HF_HOME") or cache / "huggingface")
     kept = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    return kept / f"models--{repository.replace('/', '--')}"
+    return kept / f"{_KEPT}{repository.replace('/', '--')}"
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit of a repository that a folder of the hub's cache holds; None for another folder.
+
+    A branch such as ``main`` names other commits later, so this is what tells weights apart.
+    """
+    is_kept = folder.parent.name == "snapshots" and folder.parents[1].name.startswith(_KEPT)
+    return folder.name if is_kept else None
 
 
 def download(repository: str, revision: str, watch: Watch = lambda _, __: None) -> Path:

@@ -146,6 +146,23 @@ def files(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in names)
 
 
+def resolved(text: str, folder: Path) -> str | None:
+    """Where weights of the hub come from, with their commit: ``org/name@commit``.
+
+    Args:
+        text: Hub id, hub id@revision, or a folder, as it was written.
+        folder: Where some weights lie.
+
+    Returns:
+        None where they are none of that repository's.
+    """
+    source, commit = Source.of(text), hub.commit_of(folder)
+    if source.repository is None or commit is None:
+        return None
+    is_own = hub.cached(source.repository) in folder.parents
+    return f"{source.repository}@{commit}" if is_own else None
+
+
 def count_parameters(folder: Path) -> int:
     """Numbers in all the weights, read from the files' headers.
 
