@@ -26,7 +26,9 @@ from tests.support.memory_models import (
 from tests.support.torch_models import TINY, save
 from videoseg import registry
 from videoseg.geometry import masks
-from videoseg.models._torch.images import HALF, Images, squeezed
+from videoseg.models._torch.images import HALF, IMAGENET, Images, squeezed
+from videoseg.models.florence2 import boxes_of
+from videoseg.models.owlv2 import squared
 from videoseg.types import Bitmap, Cue, Detections, Frame, Instance, Mask, Prompt
 
 torch: Any = pytest.importorskip("torch")
@@ -373,6 +375,64 @@ def detector_difference(name: str, folder: Path) -> Difference:
     )
 
 
+def queries_difference(name: str, folder: Path) -> Difference:
+    """OWLv2 beside the call of its documentation: two phrases, each as one sentence."""
+    part = model(name, TINY[name](folder), templates=False)
+    phrases = ("ab", "cd")
+    part.prepare([Prompt(one, text=one) for one in phrases])
+    images = part._uploader.upload([frame(0)])
+    with torch.inference_mode():
+        found = part._propose(images, phrases)
+        side = part._network.config.vision_config.image_size
+        pixels, _ = squared(images, side, part._load().device)
+        ids = torch.tensor(part._tokenizer(list(phrases))["input_ids"])
+        made = part._network(input_ids=ids, pixel_values=pixels)
+    longer = max(WIDTH, HEIGHT)  # the side of the square that the frame is filled up to
+    return Difference(
+        name,
+        "the call of its documentation, two phrases",
+        float((found.scores[0] - made.logits[0].sigmoid()).abs().max()),
+        float(((found.boxes - made.pred_boxes).abs() * longer).max()),
+    )
+
+
+def written_difference(name: str, folder: Path) -> Difference:
+    """Florence-2 beside the call of its documentation: what it writes and how sure it is.
+
+    A network that has learned nothing writes no places, so boxes are those of a text.
+    """
+    part = model(name, TINY[name](folder), side=64, longest=24)
+    given = frame(0)
+    ((_, text, score),) = part._answers([given], [(Prompt("it", text="a cat"),)])[0]
+    network = part._network
+    images = Images((given,), torch.from_numpy(given.image)[None])
+    pixels, _ = squeezed(images, 64, 64, IMAGENET, part._load().device, "bicubic")
+    with torch.inference_mode():
+        places = network.model.get_image_features(pixels).pooler_output.shape[1]
+        ids = torch.tensor([[network.config.image_token_id] * places + part._tokens("a cat")])
+        made = network.generate(
+            input_ids=ids,
+            pixel_values=pixels,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=24,
+            num_beams=3,
+            do_sample=False,
+            return_dict_in_generate=True,
+            output_scores=True,
+        )
+    theirs = "".join(part._tokenizer.convert_ids_to_tokens(made.sequences[0].tolist()))
+    likely = float(made.sequences_scores[0].exp())
+    bins = np.array([[3, 7, 998, 999], [0, 120, 511, 640]])
+    expected = (bins + 0.5) * np.array([WIDTH, HEIGHT] * 2) / 1000
+    found = boxes_of("".join(f"<loc_{one}>" for one in bins.ravel()), WIDTH, HEIGHT)
+    return Difference(
+        name,
+        "the call of its documentation, a phrase; places of a text",
+        abs(score - likely) if text == theirs else 1.0,
+        float(np.abs(np.array(found) - expected).max()),
+    )
+
+
 def kinds_difference(name: str, folder: Path) -> Difference:
     """RF-DETR beside its network and the documented steps after it: sigmoid, and logits above 0."""
     part = model(name, TINY[name](folder), least=0.0, overlap=1.0)
@@ -448,6 +508,11 @@ COMPARISONS: dict[str, Callable[[Path], Difference]] = {
     **{
         name: lambda folder, name=name: detector_difference(name, folder)  # type: ignore[misc]
         for name in ("grounding-dino", "mm-grounding-dino")
+    },
+    "owlv2": lambda folder: queries_difference("owlv2", folder),
+    **{
+        name: lambda folder, name=name: written_difference(name, folder)  # type: ignore[misc]
+        for name in ("florence2", "florence2-boxes")
     },
     "rf-detr-seg-nano": lambda folder: kinds_difference("rf-detr-seg-nano", folder),
     "clipseg": lambda folder: heat_difference("clipseg", folder),
