@@ -50,6 +50,7 @@ from videoseg import pipeline, registry
 from videoseg.models._torch import memory as memories
 from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.images import Images
+from videoseg.models._torch.questions import Question
 from videoseg.networks import weights as weight_files
 from videoseg.outlines.vectorizer import Vectorizer
 from videoseg.protocols import Stage
@@ -144,8 +145,9 @@ def model(name: str, configuration: Any, prompts: Sequence[Prompt], **settings: 
     """A model with random weights whose masks are replaced by discs once they are computed."""
     cls = registry.find("models", name.removesuffix("-256")).cls
 
-    def answer(self: Any, images: Images, asked: Sequence[Prompt]) -> Sequence[Candidates]:
-        return [planted(one, images) for one in cls._answer(self, images, asked)]
+    def answers(self: Any, images: Images, asked: Sequence[Question]) -> list[list[Candidates]]:
+        found = cls._answers(self, images, asked)
+        return [[planted(one, images) for one in some] for some in found]
 
     def load(kind: Any, folder: Path, device: Any, **_: Any) -> Any:
         del folder
@@ -153,7 +155,7 @@ def model(name: str, configuration: Any, prompts: Sequence[Prompt], **settings: 
         network = kind(configuration).to(device.dtype).to(device.torch_device)
         return network.eval().requires_grad_(False)
 
-    part = type("Planted", (cls,), {"_answer": answer})(**settings)
+    part = type("Planted", (cls,), {"_answers": answers})(**settings)
     with (
         mock.patch.object(weight_files, "load", load),
         mock.patch.object(weight_files, "tokenizer", return_value=Phrase()),

@@ -36,8 +36,8 @@ CUES = {
     ),
 }
 UNPINNED = {
-    *("sam3-litetext-s0", "sam3-litetext-s1", "sam3-litetext-l"),
-    *("mm-grounding-dino", "mm-grounding-dino-base", "llmdet-tiny", "llmdet-base"),
+    *("sam3-litetext-s1", "sam3-litetext-l"),
+    *("mm-grounding-dino", "mm-grounding-dino-base", "llmdet-base"),
     *("rf-detr-seg-nano", "rf-detr-seg-medium"),
 }
 """Models of whose weights no revision is known here."""
@@ -275,15 +275,15 @@ def test_what_is_no_number_is_said(
     part = model(name, weights)
     asked = prompts_for(part)[:1]
     part.prepare(asked)
-    real = part._answer
+    real = part._answers
 
-    def broken(images: Any, prompts: Any) -> Any:
-        found = real(images, prompts)
+    def broken(images: Any, questions: Any) -> Any:
+        (found,) = real(images, questions)
         logits = found[0].logits.clone()
         logits[1, 0, 0, 0] = torch.nan
-        return [dataclasses.replace(found[0], logits=logits), *found[1:]]
+        return [[dataclasses.replace(found[0], logits=logits), *found[1:]]]
 
-    monkeypatch.setattr(part, "_answer", broken)
+    monkeypatch.setattr(part, "_answers", broken)
     with pytest.raises(ModelError, match=r"NaN\) on frame 1 of 'cam'; --precision fp32"):
         part.segment(frames(2), [asked] * 2)
 
@@ -301,10 +301,10 @@ def test_memory_that_runs_out_is_said(
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
         MemoryError(),
     ):
-        monkeypatch.setattr(part, "_answer", _raises(error))
+        monkeypatch.setattr(part, "_answers", _raises(error))
         with pytest.raises(OutOfMemoryError, match="not enough memory on cpu"):
             part.submit(frames(1), [asked])
-    monkeypatch.setattr(part, "_answer", _raises(RuntimeError("something else")))
+    monkeypatch.setattr(part, "_answers", _raises(RuntimeError("something else")))
     with pytest.raises(RuntimeError, match="something else"):
         part.submit(frames(1), [asked])
 
@@ -329,23 +329,22 @@ def test_compiling_is_done_first_and_reported(
     part = model(name, weights, compile=True)
     with caplog.at_level("WARNING"):
         part.prepare(prompts_for(part)[:1])
-    # SAM 3's backbone serves two networks, each with a neck of its own; one has words alone.
-    assert len(asked) == {"sam3": 3, "sam3-litetext-s0": 2}.get(name, 1)
+    # Every part that is run for frames, not the backbone alone. SAM 3's serves two networks, each
+    # with a neck of its own; one has words alone.
+    parts = {"sam3": 8, "sam3-litetext-s0": 6, "rf-detr-seg-nano": 1}
+    assert len(asked) == parts.get(name, 2)
     assert f"{part.card.name} compiled and warmed up in" in caplog.text
     monkeypatch.setattr(type(part), "_look", _raises(RuntimeError("no compiler")))
     with pytest.raises(ModelError, match="cannot be compiled here: no compiler; leave --compile"):
         part._warm_up(part._uploader)
 
 
-@pytest.mark.parametrize("name", ["sam2.1-tiny", "clipseg"], indirect=True)
+@pytest.mark.parametrize("name", ["sam2.1-tiny", "clipseg", "sam3-litetext-s0"], indirect=True)
 def test_a_compiled_network_sees_batches_of_one_size(
     name: str, weights: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last batch is filled up, and what was put in is not answered."""
-    real = torch.nn.Module.compile
-    monkeypatch.setattr(
-        torch.nn.Module, "compile", lambda self, **how: real(self, backend="eager", **how)
-    )
+    """The last batch is filled up, what was put in is not answered, nothing is compiled anew."""
+    graphs = compiled_graphs(monkeypatch)
     part, plain = model(name, weights, compile=True), model(name, weights)
     asked = prompts_for(part)[:2]
     part.prepare(asked)
@@ -357,12 +356,38 @@ def test_a_compiled_network_sees_batches_of_one_size(
         return look(images)
 
     part._look = noted
+    known = []
     for count in (5, 3, 8, 1):
         found = part.segment(frames(count), [asked] * count)
         expected = plain.segment(frames(count), [asked] * count)
         assert len(found) == count
         assert all(same(a, b) for a, b in zip(found, expected, strict=True))
+        known.append(len(graphs))
     assert seen == [8, 8, 8, 1]
+    assert known[0] == known[1] == known[2]
+    # The networks that decode are compiled, too, for each kind of prompt.
+    if name != "clipseg":
+        assert known[0] > 2
+
+
+def compiled_graphs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Filled with each graph that the compiler makes from now on; they are run as they are."""
+    import torch
+    import torch._dynamo
+
+    torch._dynamo.reset()
+    graphs: list[Any] = []
+    real = torch.nn.Module.compile
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        del inputs
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda self, **how: real(self, backend=backend, **how)
+    )
+    return graphs
 
 
 @pytest.mark.slow
@@ -421,7 +446,53 @@ def test_frames_with_boxes_of_their_own_are_looked_at_together(
     for way in ("_look", "_embed"):
         if hasattr(part, way):
             setattr(part, way, noted(getattr(part, way)))
+    decoded = decodings(part)
     together = part.segment(frames(3), [(one,) for one in asked])
     assert seen == [3]
+    if decoded is not None:  # boxes of all frames are decoded together as well
+        assert decoded == [3]
     alone = [part.segment([frames(3)[n]], [(one,)])[0] for n, one in enumerate(asked)]
     assert all(same(a, b) for a, b in zip(together, alone, strict=True))
+
+
+def decodings(part: Any) -> list[int] | None:
+    """Filled with the rows of each call of a network that decodes marks; None for one without."""
+    made = getattr(part, "_made", None)
+    if made is None:
+        return None
+    rows: list[int] = []
+
+    def note(_: object, __: object, named: Any) -> None:
+        rows.append(len(named["image_embeddings"]))
+
+    made.network.mask_decoder.register_forward_pre_hook(note, with_kwargs=True)
+    return rows
+
+
+@pytest.mark.parametrize("name", ["sam2.1-tiny", "sam3", "sam3-litetext-s0"], indirect=True)
+def test_prompts_are_part_of_the_batch(name: str, weights: dict[str, str]) -> None:
+    """One call of each network for all prompts of a kind on all frames, and the same answers."""
+    part = model(name, weights)
+    marks = [Cue(boxes=((5.0 + n, 5.0, 60.0, 40.0, True),)) for n in range(3)]
+    given = Mask.from_array(np.tri(80, 120, dtype=np.bool_))
+    asked = [Prompt(str(n), cues=(cue,)) for n, cue in enumerate(marks)]
+    asked += [Prompt(f"mask {n}", cues=(Cue(mask=given),)) for n in range(2)]
+    if "text" in part.card.kinds:
+        asked += [Prompt(word, text=word) for word in ("cat", "dog", "cup")]
+    if name == "sam3-litetext-s0":  # to which a box is an example
+        asked = asked[-3:]
+    part.prepare(asked)
+    seen: list[int] = []
+    if hasattr(part, "_network"):
+        part._network.detr_encoder.register_forward_pre_hook(lambda *_: seen.append(1))
+    together = part.segment(frames(2), [asked] * 2)
+    assert len(seen) == (1 if hasattr(part, "_network") else 0)
+    for frame, answer in zip(frames(2), together, strict=True):
+        for number, one in enumerate(asked):
+            (alone,) = part.segment([frame], [(one,)])
+            expected = [dataclasses.replace(x, prompt=number) for x in alone.instances]
+            found = [x for x in answer.instances if x.prompt == number]
+            assert same(
+                Detections("cam", frame.index, tuple(found)),
+                Detections("cam", frame.index, tuple(expected)),
+            )

@@ -85,7 +85,7 @@ class ClipSeg(TorchSegmenter):
         cls = transformers.CLIPSegForImageSegmentation
         self._network = weight_files.load(cls, folder, device)
         self._tokenizer = weight_files.tokenizer(folder)
-        self._compile(self._network.clip.vision_model)
+        self._compile(self._network.clip.vision_model, self._network.decoder)
 
     def _drop(self) -> None:
         self._network = self._tokenizer = None

@@ -20,8 +20,9 @@ from typing_extensions import Doc
 
 from videoseg.geometry.rings import signed_area
 from videoseg.models._torch.images import IMAGENET, Images, squeezed
-from videoseg.models._torch.model import TorchModel, alike
+from videoseg.models._torch.model import TorchModel
 from videoseg.models._torch.phrases import check_lengths, check_words, worded_card
+from videoseg.models._torch.questions import alike
 from videoseg.networks import weights as weight_files
 from videoseg.networks.device import Device, memory_errors
 from videoseg.outlines.raster import rasterise

@@ -7,6 +7,7 @@ is known from where they stand in the text, so phrases may share words.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +64,10 @@ class GroundingDino(TorchGrounder):
 
         self._network = weight_files.load(getattr(transformers, self.class_name), folder, device)
         self._tokenizer = weight_files.tokenizer(folder)
-        self._compile(self._network.model.backbone)
+        if self.compile:
+            _without_checks(type(self._network).__module__)
+        whole = self._network.model
+        self._compile(whole.backbone, whole.encoder, whole.decoder)
 
     def _drop(self) -> None:
         self._network = self._tokenizer = None
@@ -114,6 +118,14 @@ class GroundingDino(TorchGrounder):
             for start, stop in spans
         ]
         return tokens, pieces
+
+
+def _without_checks(module_name: str) -> None:
+    """Leave out a check of shapes in every layer, which takes what is compiled apart.
+
+    It reads a value back from the device; what it would find is a fault of transformers.
+    """
+    vars(sys.modules[module_name])["torch_compilable_check"] = lambda *_, **__: None
 
 
 def fitted(width: int, height: int, shorter: int, longer: int) -> tuple[int, int]:

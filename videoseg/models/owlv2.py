@@ -78,7 +78,8 @@ class Owlv2(TorchGrounder):
         cls = transformers.Owlv2ForObjectDetection
         self._network = weight_files.load(cls, folder, device)
         self._tokenizer = weight_files.tokenizer(folder)
-        self._compile(self._network.owlv2.vision_model)
+        network = self._network
+        self._compile(network.owlv2.vision_model, network.class_head, network.box_head)
 
     def _drop(self) -> None:
         self._network = self._tokenizer = None

@@ -70,7 +70,7 @@ class RfDetrSeg(TorchSegmenter):
         named = self._network.config.id2label.items()
         self._names = {str(name).lower(): int(number) for number, name in named}
         self._side = _side_of(folder) or int(self._network.config.backbone_config.image_size)
-        self._compile(self._network.model.model.backbone)
+        self._compile(self._network)
 
     def _drop(self) -> None:
         self._network = None

@@ -11,8 +11,9 @@ from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.images import IMAGENET, Colours, Images
 from videoseg.models._torch.memory import RememberingSegmenter
 from videoseg.models._torch.promptable import KINDS, Embedded, Promptable
+from videoseg.models._torch.questions import Question
 from videoseg.networks.device import PACKAGES, Device
-from videoseg.types import ModelCard, Prompt
+from videoseg.types import ModelCard
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Sam2(RememberingSegmenter):
 
     def _build(self, folder: Path, device: Device) -> None:
         self._made = Promptable.load(self.class_name, folder, device, self.memory_colours)
-        self._compile(self._made.network.vision_encoder)
+        self._compile(self._made.network.vision_encoder, self._made.network.mask_decoder)
 
     def _drop(self) -> None:
         super()._drop()
@@ -42,10 +43,12 @@ class Sam2(RememberingSegmenter):
         assert self._made is not None  # noqa: S101
         return self._made.embed(images)
 
-    def _answer(self, images: Images, prompts: Sequence[Prompt]) -> Sequence[Candidates]:
+    def _answers(
+        self, images: Images, questions: Sequence[Question]
+    ) -> Sequence[Sequence[Candidates]]:
         assert self._made is not None  # noqa: S101
-        embedded = self._of_images(images, self._look)
-        return self._made.answer(embedded, list(enumerate(prompts)))
+        embedded = self._of_images(images.whole or images, self._look)
+        return self._made.answers(embedded, questions, fixed=self.compile)
 
 
 def _card(name: str, hub: str, megabytes: float, memory: float, rank: int) -> ModelCard:

@@ -7,7 +7,7 @@ well a candidate fits, times how likely the thing is in the frame at all (presen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -18,12 +18,20 @@ from typing_extensions import Doc
 from videoseg.errors import PromptError
 from videoseg.models._torch import rois
 from videoseg.models._torch.answers import Candidates
-from videoseg.models._torch.boxes import pairwise_iou
-from videoseg.models._torch.concepts import PRECISE, compute_as_the_reference, know_shapes_here
+from videoseg.models._torch.concepts import (
+    PRECISE,
+    compute_as_the_reference,
+    example_boxes,
+    image_token,
+    know_shapes_here,
+    pointed_at,
+    repeated,
+)
 from videoseg.models._torch.images import HALF, Colours, Images, Placement, squeezed
 from videoseg.models._torch.memory import RememberingSegmenter
 from videoseg.models._torch.once import remembering
 from videoseg.models._torch.promptable import Embedded, Promptable
+from videoseg.models._torch.questions import Question, equal
 from videoseg.models.sam2 import Sam2
 from videoseg.networks import weights as weight_files
 from videoseg.networks.device import PACKAGES, Device
@@ -36,10 +44,30 @@ _CONTEXT = 32
 """Pieces of words that a phrase may have, its two ends included."""
 _WORDLESS = "visual"
 """What the network was trained to read where only examples are given."""
-_SAME = 0.5
-"""Overlap of a candidate's box with a box that was drawn from which they mean the same thing."""
+_MOST_ROWS = 16
+"""Phrases and examples that are looked for at once, those of all frames together."""
 _WEIGHTS = "facebook/sam3@3c879f39826c281e95690f02c7821c4de09afae7"
 _LICENCE = "SAM License (gated; commercial use allowed, military use is not)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A prompt of words, of examples, or both.
+
+    Attributes:
+        number: Its number among all.
+        prompt: As it was given.
+        words: What its words mean: (1, pieces, D).
+    """
+
+    number: int
+    prompt: Prompt
+    words: torch.Tensor
+
+    @property
+    def length(self) -> tuple[int, int]:
+        """Pieces of words, and boxes; prompts that have equally many need no padding."""
+        return self.words.shape[1], sum(len(cue.boxes) for cue in self.prompt.cues)
 
 
 @dataclass
@@ -126,9 +154,15 @@ class Sam3(RememberingSegmenter):
         self._tokenizer = weight_files.tokenizer(folder)
         rois.provide(cls.__module__)
         compute_as_the_reference(network, device.dtype)
-        know_shapes_here(network.detr_encoder)
-        self._compile(network.vision_encoder.backbone)
-        self._compile(network.vision_encoder.neck)
+        know_shapes_here(network)
+        self._compile(
+            network.vision_encoder.backbone,
+            network.vision_encoder.neck,
+            network.geometry_encoder,
+            network.detr_encoder,
+            network.detr_decoder,
+            network.mask_decoder,
+        )
         network.vision_encoder.backbone = remembering(network.vision_encoder.backbone)
 
     def _drop(self) -> None:
@@ -148,17 +182,35 @@ class Sam3(RememberingSegmenter):
     def _vision_encoder(self) -> Any:
         return self._tracker().network.vision_encoder
 
+    def _answers(
+        self, images: Images, questions: Sequence[Question]
+    ) -> Sequence[Sequence[Candidates]]:
+        worded = [question.only(self._by_concept) for question in questions]
+        marked = [question.only(lambda one: not self._by_concept(one)) for question in questions]
+        found = [
+            list(self._asked_alone(images, question)) if question.numbered else []
+            for question in worded
+        ]
+        if any(question.numbered for question in marked):
+            embedded = self._of_images(images.whole or images, self._embed)
+            more = self._tracker().answers(embedded, marked, fixed=self.compile)
+            found = [[*some, *others] for some, others in zip(found, more, strict=True)]
+        return found
+
     def _answer(self, images: Images, prompts: Sequence[Prompt]) -> Sequence[Candidates]:
-        concepts = [(n, p) for n, p in enumerate(prompts) if self._by_concept(p)]
-        pointed = [(n, p) for n, p in enumerate(prompts) if not self._by_concept(p)]
-        answers: list[Candidates] = []
-        if concepts:
-            seen = self._of_images(images, self._look)
-            answers += [self._find(*seen, n, p) for n, p in concepts]
-        if pointed:
-            tracker = self._tracker()
-            answers += tracker.answer(self._of_images(images, self._embed), pointed)
-        return answers
+        """Everything that words and examples mean."""
+        seen = self._of_images(images, self._look)
+        asked = [
+            _Asked(number, prompt, self._of_text(prompt.text or _WORDLESS, self._read))
+            for number, prompt in enumerate(prompts)
+        ]
+        most = max(1, _MOST_ROWS // len(images))
+        found: list[Candidates] = []
+        for places in equal([one.length for one in asked]):
+            for start in range(0, len(places), most):
+                some = [asked[place] for place in places[start : start + most]]
+                found += self._find(*seen, some)
+        return found
 
     def _pixels(self, images: Images) -> tuple[torch.Tensor, Placement]:
         """What both networks see of the frames, made once, so that the backbone knows it again."""
@@ -169,116 +221,53 @@ class Sam3(RememberingSegmenter):
         """What depends on the frames alone: features, the token of the whole image, the place."""
         pixels, placement = self._of_images(images, self._pixels)
         vision = self._network.get_vision_features(pixels)
-        return vision, self._image_token(vision), placement
+        return vision, image_token(self._network.geometry_encoder, vision), placement
 
     def _embed(self, images: Images) -> Embedded:
         """What depends on the frames alone, for points and masks."""
         pixels, placement = self._of_images(images, self._pixels)
         return self._tracker().network.get_image_embeddings(pixels), placement
 
-    def _image_token(self, vision: Any) -> torch.Tensor:
-        """The last token of the geometry encoder where it is given no box: (F, 1, D).
-
-        In the reference (``_encode_prompt``) it goes with the words of every prompt; transformers
-        leaves it out where there is no box. Without padding it needs no mask, for which this
-        machine would wait.
-        """
-        import torch
-
-        encoder = self._network.geometry_encoder
-        maps, codes = (
-            some[-2].to(torch.float32).flatten(2).mT
-            for some in (vision.fpn_hidden_states, vision.fpn_position_encoding)
-        )
-        token = encoder.cls_embed.weight.expand(len(maps), 1, -1)
-        token = encoder.prompt_layer_norm(encoder.final_proj(token))
-        for layer in encoder.layers:
-            token = layer(
-                prompt_feats=token, vision_feats=maps, vision_pos_encoding=codes, prompt_mask=None
-            )
-        found: torch.Tensor = encoder.output_layer_norm(token)
-        return found.to(vision.fpn_hidden_states[-2].dtype)
-
     def _find(
-        self, vision: Any, token: torch.Tensor, placement: Placement, number: int, prompt: Prompt
-    ) -> Candidates:
-        """Everything that one prompt means."""
+        self, vision: Any, token: torch.Tensor, placement: Placement, asked: Sequence[_Asked]
+    ) -> Iterator[Candidates]:
+        """Everything that some prompts mean, which are asked at once: a row for each and frame."""
         import torch
         from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-        frames = len(vision.fpn_hidden_states[0])
-        words = self._of_text(prompt.text or _WORDLESS, self._read).expand(frames, -1, -1)
-        boxes, labels = self._boxes(prompt, placement)
-        if boxes is None:
-            words = torch.cat([words, token], 1)
+        frames, device = len(token), self._load().device
+        words = torch.cat([one.words for one in asked]).repeat_interleave(frames, 0)
+        boxes, labels = example_boxes([one.prompt for one in asked], placement, device)
+        if boxes is None or labels is None:
+            words = torch.cat([words, token.repeat(len(asked), 1, 1)], 1)
+        else:
+            boxes, labels = (some.repeat_interleave(frames, 0) for some in (boxes, labels))
         made = self._network(
-            vision_embeds=vision,
+            vision_embeds=repeated(vision, len(asked)),
             text_embeds=BaseModelOutputWithPooling(pooler_output=words),
-            input_boxes=None if boxes is None else boxes.expand(frames, -1, -1),
-            input_boxes_labels=None if labels is None else labels.expand(frames, -1),
+            input_boxes=boxes,
+            input_boxes_labels=labels,
         )
         presence = made.presence_logits.float().sigmoid()
         scores = made.pred_logits.float().sigmoid() * presence
-        if prompt.cues and self.box == "object":
-            scores = scores * self._meant(made, prompt, placement)
-        return Candidates(
-            number,
-            made.pred_masks,
-            scores,
-            placement,
-            self.least,
-            presence[:, 0],
-            soft=True,
-            overlap=self.overlap,
-            holes=self.holes,
-            specks=self.specks,
-        )
-
-    def _boxes(
-        self, prompt: Prompt, placement: Placement
-    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        """Boxes as the network takes them: centre and size in shares of the input; 1 = like it."""
-        import torch
-
-        device = self._load().device
-        given = [box for cue in prompt.cues for box in cue.boxes]
-        if not given:
-            return None, None
-        whole = (placement.canvas_width, placement.canvas_height)
-        shares = []
-        for x1, y1, x2, y2, _ in given:
-            centre = placement.to_model((x1 + x2) / 2, (y1 + y2) / 2)
-            size = placement.to_model(x2 - x1, y2 - y1)
-            shares.append(
-                [
-                    value / side
-                    for pair in (centre, size)
-                    for value, side in zip(pair, whole, strict=True)
-                ]
+        for place, one in enumerate(asked):
+            own = slice(place * frames, (place + 1) * frames)
+            meant = scores[own]
+            if one.prompt.cues and self.box == "object":
+                found = (made.pred_boxes[own], made.pred_masks[own])
+                meant = meant * pointed_at(*found, one.prompt, placement, device)
+            yield Candidates(
+                one.number,
+                made.pred_masks[own],
+                meant,
+                placement,
+                self.least,
+                presence[own, 0],
+                soft=True,
+                overlap=self.overlap,
+                holes=self.holes,
+                specks=self.specks,
             )
-        labels = [int(positive) for *_, positive in given]
-        return device.put([shares], torch.float32), device.put([labels], torch.int64)
-
-    def _meant(self, made: Any, prompt: Prompt, placement: Placement) -> torch.Tensor:
-        """(F, N), 1 where a candidate is what the cues point at: in the box, under the points."""
-        import torch
-
-        device = self._load().device
-        source = (placement.source_width, placement.source_height)
-        meant = torch.ones_like(made.pred_logits, dtype=torch.bool)
-        boxes = [box[:4] for cue in prompt.cues for box in cue.boxes if box[4]]
-        if boxes:
-            shares = device.put(boxes, torch.float32) / device.put((*source, *source))
-            overlaps = pairwise_iou(made.pred_boxes.float()[:, :, None], shares)
-            meant &= overlaps.amax(-1) >= _SAME
-        points = [point for cue in prompt.cues for point in cue.points]
-        for x, y, positive in points:
-            height, width = made.pred_masks.shape[-2:]
-            column = min(max(int(x * width / source[0]), 0), width - 1)
-            row = min(max(int(y * height / source[1]), 0), height - 1)
-            inside = made.pred_masks[:, :, row, column] > 0
-            meant &= inside if positive else ~inside
-        return meant
 
     def _read(self, phrase: str) -> torch.Tensor:
         """What a phrase means: (1, pieces, D).
@@ -313,7 +302,7 @@ class Sam3(RememberingSegmenter):
             made = Promptable.load(Sam3Tracker.class_name, self._folder, device, HALF)
             assert made.side == int(self._network.config.image_size)  # noqa: S101
             made.network.vision_encoder.backbone = self._network.vision_encoder.backbone
-            self._compile(made.network.vision_encoder.neck)
+            self._compile(made.network.vision_encoder.neck, made.network.mask_decoder)
             self._pointed = made
         return self._pointed
 

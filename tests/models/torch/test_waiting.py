@@ -21,6 +21,7 @@ from tests.support.torch_models import TINY, save, tiny_sam2
 from videoseg import registry
 from videoseg.models._torch.answers import Answer, Candidates, Group
 from videoseg.models._torch.images import Images, Placement, Uploader
+from videoseg.models._torch.questions import Question
 from videoseg.models.sam2 import Sam21Tiny
 from videoseg.networks.device import Device, Lanes
 from videoseg.types import Cue, Frame, Prompt
@@ -63,8 +64,9 @@ def test_nothing_waits_for_the_device(name: str, tmp_path: Path) -> None:
     part.segment(frames(1), [asked])  # phrases are read once, which may wait
     on_meta(part)
     pixels = torch.zeros((2, 80, 120, 3), dtype=torch.uint8, device="meta")
+    images = Images(tuple(frames(2)), pixels)
     with torch.inference_mode():
-        found = part._answer(Images(tuple(frames(2)), pixels), asked)
+        (found,) = part._answers(images, [Question.of((0, 1), asked, images)])
     assert {one.prompt for one in found} == set(range(len(asked)))
     assert all(one.logits.device.type == "meta" for one in found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from videoseg.errors import ModelError
@@ -50,6 +50,18 @@ class Candidates:
     overlap: float = 1.0
     holes: float = 0.0
     specks: float = 0.0
+
+    def first(self, count: int, prompt: int) -> Candidates:
+        """Those on the first frames alone, as answers to a prompt by its number elsewhere."""
+        if count == len(self.logits):
+            return replace(self, prompt=prompt)
+        return replace(
+            self,
+            prompt=prompt,
+            logits=self.logits[:count],
+            scores=self.scores[:count],
+            presence=None if self.presence is None else self.presence[:count],
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,8 +13,9 @@ from typing_extensions import Doc
 from videoseg.errors import ModelError
 from videoseg.models._torch.boxes import best_of_many, in_source
 from videoseg.models._torch.images import Images, Placement
-from videoseg.models._torch.model import TorchModel, alike
+from videoseg.models._torch.model import TorchModel
 from videoseg.models._torch.phrases import check_words
+from videoseg.models._torch.questions import alike
 from videoseg.networks.device import Precision, memory_errors
 from videoseg.types import Frame, Grounding, Prompt
 

@@ -74,8 +74,8 @@ class Images:
     places: torch.Tensor | None = None
 
     def part(self, places: Sequence[int], device: Device) -> Images:
-        """Some of the frames; all of them are these themselves."""
-        if len(places) == len(self.frames):
+        """Some of the frames, maybe one more than once; all of them are these themselves."""
+        if list(places) == list(range(len(self.frames))):
             return self
         index = device.put(list(places))
         frames = tuple(self.frames[place] for place in places)

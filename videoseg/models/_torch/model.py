@@ -16,6 +16,7 @@ from typing_extensions import Doc
 
 from videoseg.errors import ModelError, OutOfMemoryError, PromptError
 from videoseg.models._torch.images import Images, Uploader, rows
+from videoseg.models._torch.questions import Question, equal
 from videoseg.networks import weights as weight_files
 from videoseg.networks.device import (
     Device,
@@ -180,9 +181,9 @@ class TorchModel:
         """What depends on frames alone: the part of the work that is worth compiling."""
         raise NotImplementedError
 
-    def _compile(self, module: Any) -> None:
-        """Have a part of the network compiled at its first use, if the setting says so."""
-        if self.compile:
+    def _compile(self, *modules: Any) -> None:
+        """Have parts of the network compiled at their first use, if the setting says so."""
+        for module in modules if self.compile else ():
             module.compile(dynamic=False)
 
     def _uploaded(self, frames: Sequence[Frame]) -> Images:
@@ -261,11 +262,14 @@ class TorchSegmenter(TorchModel):
             begun = lanes.mark()
             groups = []
             for numbers, images in zip(sizes, uploaded, strict=True):
-                for places in equal([tuple(prompts[number]) for number in numbers]):
-                    asked = tuple(prompts[numbers[places[0]]])
-                    found = self._answer(images.part(places, lanes.device), asked)
-                    own = tuple(numbers[place] for place in places)
-                    groups.append(Group(own, asked, tuple(found)))
+                asked = [tuple(prompts[number]) for number in numbers]
+                questions = [
+                    Question.of(places, asked[places[0]], images) for places in equal(asked)
+                ]
+                answers = self._answers(images, questions)
+                for question, found in zip(questions, answers, strict=True):
+                    own = tuple(numbers[place] for place in question.places)
+                    groups.append(Group(own, asked[question.places[0]], tuple(found)))
             return Answer(self.card.name, frames, groups, lanes, begun, self.keep_logits)
 
     def batch_size(self) -> int:
@@ -279,8 +283,24 @@ class TorchSegmenter(TorchModel):
         # One that is compiled is filled up to a power of two.
         return 1 << (fitting.bit_length() - 1) if self.compile else fitting
 
+    def _answers(
+        self, images: Images, questions: Sequence[Question]
+    ) -> Sequence[Sequence[Candidates]]:
+        """Start the work on all questions about frames of one size; must not wait for the device.
+
+        For each question its candidates, with the numbers that its prompts have in it.
+        """
+        return [self._asked_alone(images, question) for question in questions]
+
+    def _asked_alone(self, images: Images, question: Question) -> Sequence[Candidates]:
+        """The answer to one question."""
+        seen = (images.whole or images).part(question.filled, self._load().device)
+        numbers = [number for number, _ in question.numbered]
+        found = self._answer(seen, [prompt for _, prompt in question.numbered])
+        return [one.first(len(question.places), numbers[one.prompt]) for one in found]
+
     def _answer(self, images: Images, prompts: Sequence[Prompt]) -> Sequence[Candidates]:
-        """Start the work on frames of one size; must not wait for the device."""
+        """Start the work on frames that are asked the same; must not wait for the device."""
         raise NotImplementedError
 
     @contextlib.contextmanager
@@ -297,22 +317,3 @@ class TorchSegmenter(TorchModel):
         yield
         taken = torch.cuda.max_memory_allocated(device.torch_device) - before
         self._per_frame = max(self._per_frame, taken // count)
-
-
-def alike(frames: Sequence[Frame], prompts: Sequence[Sequence[Prompt]]) -> list[tuple[int, ...]]:
-    """Numbers of frames that have one size and are asked the same, first come first."""
-    pairs = zip(frames, prompts, strict=True)
-    return equal([(frame.image.shape, tuple(asked)) for frame, asked in pairs])
-
-
-def equal(values: Sequence[object]) -> list[tuple[int, ...]]:
-    """Places of values that are equal, first come first; values need no hash."""
-    groups: list[tuple[object, list[int]]] = []
-    for place, value in enumerate(values):
-        for known, places in groups:
-            if known == value:
-                places.append(place)
-                break
-        else:
-            groups.append((value, [place]))
-    return [tuple(places) for _, places in groups]

@@ -17,6 +17,7 @@ from videoseg.geometry import masks
 from videoseg.models._torch.answers import Candidates
 from videoseg.models._torch.images import Colours, Images, Placement, squeezed
 from videoseg.models._torch.precision import precise_prompts
+from videoseg.models._torch.questions import Question
 from videoseg.networks import weights
 from videoseg.networks.device import Device
 from videoseg.types import Mask, Prompt, PromptKind
@@ -34,6 +35,8 @@ _BOTTOM_RIGHT = 3
 """The network's label of a box's lower right corner."""
 _SURE = 10.0
 """Logit of a pixel inside a mask that is given."""
+_MOST_ROWS = 32
+"""Prompts that are decoded at once, those of all frames together."""
 
 GONE = -1.0
 """Score of an object that is not visible, below all that count."""
@@ -136,88 +139,115 @@ class Promptable:
         pixels, placement = squeezed(images, self.side, self.side, self.colours, self.device)
         return self.network.get_image_embeddings(pixels), placement
 
-    def answer(
-        self,
-        embedded: Embedded,
-        prompts: Sequence[tuple[int, Prompt]],
-    ) -> list[Candidates]:
-        """One candidate for each prompt, which comes with its number."""
+    def answers(
+        self, embedded: Embedded, questions: Sequence[Question], *, fixed: bool = False
+    ) -> list[list[Candidates]]:
+        """For each question one candidate for each of its prompts.
+
+        All prompts with equally many points are decoded together, whichever frames they are about,
+        also where every frame has boxes of its own.
+
+        Args:
+            embedded: What ``embed`` made of the batch, maybe of more frames than are asked about.
+            questions: What is asked.
+            fixed: Whether the network wants few numbers of prompts: some are asked twice then.
+        """
         embeddings, placement = embedded
-        asked = [Asked.of(prompt, placement) for _, prompt in prompts]
-        answers: list[Candidates] = []
-        for places in _together(asked):
-            made = self._decode(embeddings, [asked[place] for place in places])
-            for row, place in enumerate(places):
-                logits, scores, visible = (part[:, row, None] for part in made)
-                if asked[place].mask is not None:
-                    # What was seen on another frame may be gone. Video predictors of the
-                    # reference give no mask then; what is pointed at on the frame is there.
-                    scores = scores.where(visible > 0, GONE)
-                answers.append(
-                    Candidates(
-                        prompts[place][0],
-                        logits,
-                        scores,
-                        placement,
-                        presence=visible[:, 0].float().sigmoid(),
-                    )
-                )
-        return answers
+        asked = [
+            (place, number, Asked.of(prompt, placement), question.filled)
+            for place, question in enumerate(questions)
+            for number, prompt in question.numbered
+        ]
+        found: list[list[Candidates]] = [[] for _ in questions]
+        for group in _together([each for _, _, each, _ in asked]):
+            rows = [(frame, asked[n][2]) for n in group for frame in asked[n][3]]
+            made = self._decode_all(embeddings, rows, fixed=fixed)
+            start = 0
+            for place, number, one, frames in (asked[n] for n in group):
+                part = (some[start : start + len(frames), None] for some in made)
+                made_of = _candidates(number, one, placement, *part)
+                found[place].append(made_of.first(len(questions[place].places), number))
+                start += len(frames)
+        return found
+
+    def _decode_all(
+        self, embeddings: list[torch.Tensor], rows: Sequence[tuple[int, Asked]], *, fixed: bool
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """As ``_decode``, for any number of rows."""
+        import torch
+
+        made = []
+        for start in range(0, len(rows), _MOST_ROWS):
+            some = rows[start : start + _MOST_ROWS]
+            more = (1 << (len(some) - 1).bit_length()) - len(some) if fixed else 0
+            decoded = self._decode(embeddings, [*some, *some[-1:] * more])
+            made.append([part[: len(some)] for part in decoded])
+        logits, scores, visible = (torch.cat(parts) for parts in zip(*made, strict=True))
+        return logits, scores, visible
 
     def _decode(
-        self, embeddings: list[torch.Tensor], asked: Sequence[Asked]
+        self, embeddings: list[torch.Tensor], rows: Sequence[tuple[int, Asked]]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """What the network says to prompts with equally many points.
+        """What the network says to R prompts with equally many points, each about one frame.
+
+        Args:
+            embeddings: What was made of frames.
+            rows: For each prompt the number of its frame, and what is asked.
 
         Returns:
-            Logits (F, P, h, w), scores (F, P), and how sure it is that the object is visible at
-            all, (F, P), positive where it is.
+            Logits (R, h, w), scores (R,), and how sure it is that the object is visible at all,
+            (R,), positive where it is.
         """
         import torch
 
-        frames = len(embeddings[-1])
+        frames = [frame for frame, _ in rows]
+        if frames != list(range(len(embeddings[-1]))):
+            index = self.device.put(frames)
+            embeddings = [some[index] for some in embeddings]
+        asked = [one for _, one in rows]
         points = self.device.put([one.points for one in asked], torch.float32) - 0.5
         labels = self.device.put([one.labels for one in asked], torch.int64)
-        given: dict[str, Any] = {
-            "image_embeddings": embeddings,
-            "input_points": points[None].expand(frames, -1, -1, -1),
-            "input_labels": labels[None].expand(frames, -1, -1),
-        }
-        known = [one.mask for one in asked if one.mask is not None]
-        if known:
-            given = self._for_each(given, known)
-        made = self.network(**given, multimask_output=asked[0].is_vague)
+        made = self.network(
+            image_embeddings=embeddings,
+            input_points=points[:, None],
+            input_labels=labels[:, None],
+            input_masks=self._shares(asked),
+            multimask_output=asked[0].is_vague,
+        )
         scores, logits, visible = (
-            some.reshape(frames, len(asked), *some.shape[2:])
-            for some in (made.iou_scores, made.pred_masks, made.object_score_logits)
+            some[:, 0] for some in (made.iou_scores, made.pred_masks, made.object_score_logits)
         )
         best = scores.argmax(-1, keepdim=True)
-        chosen = best[..., None, None].expand(-1, -1, 1, *logits.shape[-2:])
-        return (
-            logits.gather(2, chosen)[:, :, 0],
-            scores.gather(2, best)[:, :, 0],
-            visible[..., 0],
-        )
+        chosen = best[..., None, None].expand(-1, 1, *logits.shape[-2:])
+        return logits.gather(1, chosen)[:, 0], scores.gather(1, best)[:, 0], visible[:, 0]
 
-    def _for_each(self, given: dict[str, Any], known: Sequence[Mask]) -> dict[str, Any]:
-        """What the network is given for F frames and P prompts, each of which has a mask.
-
-        The network takes a mask for each frame. So each prompt gets a frame of its own: F * P
-        frames with one prompt each. The network repeats its maps for each prompt anyway.
-        """
+    def _shares(self, asked: Sequence[Asked]) -> torch.Tensor | None:
+        """The masks of R prompts as the network takes them, (R, 1, h, w); None for none."""
         import torch
 
         size = self.network.prompt_encoder.mask_input_size
-        shares = torch.cat([coverage(mask, size, self.device) for mask in known])
-        frames, count = given["input_labels"].shape[:2]
-        return {
-            "image_embeddings": [
-                some.repeat_interleave(count, 0) for some in given["image_embeddings"]
-            ],
-            "input_points": given["input_points"].flatten(0, 1)[:, None],
-            "input_labels": given["input_labels"].flatten(0, 1)[:, None],
-            "input_masks": ((2 * shares - 1) * _SURE).repeat(frames, 1, 1, 1),
-        }
+        known = {id(one): one.mask for one in asked if one.mask is not None}
+        if not known:
+            return None
+        shares = {key: coverage(mask, size, self.device) for key, mask in known.items()}
+        return (2 * torch.cat([shares[id(one)] for one in asked]) - 1) * _SURE
+
+
+def _candidates(
+    number: int,
+    asked: Asked,
+    placement: Placement,
+    logits: torch.Tensor,
+    scores: torch.Tensor,
+    visible: torch.Tensor,
+) -> Candidates:
+    """A prompt's candidate on F frames: logits (F, 1, h, w), scores and visible (F, 1)."""
+    if asked.mask is not None:
+        # What was seen on another frame may be gone. Video predictors of the reference give no
+        # mask then; what is pointed at on the frame is there.
+        scores = scores.where(visible > 0, GONE)
+    presence = visible[:, 0].float().sigmoid()
+    return Candidates(number, logits, scores, placement, presence=presence)
 
 
 def coverage(mask: Mask, size: tuple[int, int], device: Device) -> torch.Tensor:
