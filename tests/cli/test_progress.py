@@ -23,7 +23,7 @@ from videoseg.system.threads import Stopwatch
 FRAMES = 12
 FIELDS = {
     *("event", "input", "frames", "total", "rate", "eta", "elapsed", "objects", "slowest"),
-    "writing",
+    *("writing", "back", "backs"),
 }
 Said = Callable[[], list[str]]
 
@@ -72,6 +72,8 @@ def test_json_lines(said: Said) -> None:
         "objects": 2,
         "slowest": "model",
         "writing": None,
+        "back": None,
+        "backs": None,
     }
     assert second["frames"] == 50
     assert last.pop("status") == "done"
@@ -95,6 +97,39 @@ def test_what_is_written_after_the_last_frame_is_named_while_it_is(mode: Mode, s
     else:
         assert line.endswith("1 object, writing nuke")
         assert "writing" not in end
+
+
+def test_the_way_back_from_a_mark_is_shown_while_no_frame_is_done(said: Said) -> None:
+    """With how far it is and how fast, and the rate of frames begins anew after it."""
+    time = [0.0]
+    clock = Stopwatch()
+    with Progress(
+        100, clock, quiet=False, name="c", mode=Mode.JSON, now=lambda: time[0]
+    ) as progress:
+        for done in range(1, 41):
+            time[0] = done / 4
+            clock.on_ahead(done, 40)
+        time[0] = 20.0
+        progress.show(Tally(30, ({1},), [30]))
+    *back, first, end = map(json.loads, said())
+    assert [(one["back"], one["backs"], one["frames"]) for one in back][-1] == (40, 40, 0)
+    assert {one["rate"] for one in back} == {4.0}
+    assert {one["eta"] for one in back} == {None}
+    assert (first["back"], first["backs"], first["frames"]) == (None, None, 30)
+    assert end["back"] is None
+
+
+def test_a_line_names_the_way_back(said: Said) -> None:
+    time = [0.0]
+    clock = Stopwatch()
+    with Progress(100, clock, quiet=False, mode=Mode.PLAIN, now=lambda: time[0]):
+        for time[0], done in ((1.0, 2), (6.0, 12)):
+            clock.on_ahead(done, 40)
+        (line,) = said()
+    assert line == (
+        "progress: 0/100 (0 %) frames after 0:06, 0 objects, "
+        "following marks back: 12/40 frames, 2.00 frames/s"
+    )
 
 
 def test_the_rate_is_that_of_late(said: Said) -> None:

@@ -368,3 +368,13 @@ def test_steps_from_python_go_back_too(film: Path) -> None:
         steps = list(made.steps())
     assert all(step.scene.instances for step in steps)
     assert np.all([step.frame.index for step in steps] == np.arange(12))
+
+
+def test_whoever_watches_is_told_of_every_frame_on_the_way_back() -> None:
+    film, told = Film(), []
+    watch = lambda done, total: told.append((done, total))  # noqa: E731
+    run_of((Prompt("p", cues=(box(12, 12),)),), film, watch=watch)
+    assert told == [(done, 13) for done in range(1, 14)]
+    told.clear()
+    run_of((Prompt("p", cues=(box(0, 0), box(20, 20))),), film, watch=watch)
+    assert told == [(done, 20) for done in range(1, 21)]

@@ -89,3 +89,23 @@ def sam3_with_memory() -> Any:
         vision_config={"model_type": "sam3_vision_model", **tiny_sam3_vision(WIDE)}, **_common()
     )
     return seeded(transformers.Sam3TrackerVideoModel, config)
+
+
+def held(memory: Any) -> int:
+    """Bytes of all tensors that a memory holds, each storage once."""
+    seen: dict[int, int] = {}
+
+    def add(value: Any) -> None:
+        if hasattr(value, "untyped_storage"):
+            seen[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()
+        elif isinstance(value, dict):
+            for one in value.values():
+                add(one)
+        elif isinstance(value, (list, tuple)):
+            for one in value:
+                add(one)
+
+    add(vars(memory._session))
+    add(vars(memory._session.cache))
+    add(memory._code)
+    return sum(seen.values())

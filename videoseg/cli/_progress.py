@@ -14,6 +14,8 @@ elapsed   seconds since the run began
 objects   objects followed so far
 slowest   the stage that has taken most time, or null: ``decode``, ``model``, ``track``, a writer
 writing   the output of the whole run that is written now, after the last frame, or null
+back      while marks are followed back, before frames can be written: frames of those, or null
+backs     how many frames these are, or null
 ========  ==========================================================================
 """
 
@@ -66,6 +68,8 @@ class Report:
     objects: int
     slowest: str | None
     writing: str | None = None
+    back: int | None = None
+    backs: int | None = None
 
 
 class _Display(Protocol):
@@ -109,7 +113,9 @@ class Progress(AbstractContextManager["Progress"]):
         self._frames = self._objects = 0
         self._begin = self._last = now()
         self._lately = deque([(self._begin, 0)])
+        self._back: tuple[int, int] | None = None
         clock.on_alone = self._begin_writing
+        clock.on_ahead = self._follow_back
 
     def __enter__(self) -> Self:
         return self
@@ -122,6 +128,8 @@ class Progress(AbstractContextManager["Progress"]):
 
     def show(self, tally: Tally) -> None:
         """Move on to the number of frames that are done."""
+        if self._back is not None:
+            self._back, self._lately = None, deque([(self._now(), self._frames)])
         self._frames = tally.frames
         self._objects = sum(len(ids) for ids in tally.tracks)
         if self._now() - self._last >= self._every:
@@ -135,23 +143,36 @@ class Progress(AbstractContextManager["Progress"]):
             self._last = self._now()
             self._display.show(self._report())
 
+    def _follow_back(self, done: int, total: int) -> None:
+        """Say how far marks are followed back, which comes before the frames there are written."""
+        if self._back is None or done <= self._back[0]:
+            self._lately = deque([(self._now(), done)])
+        self._back = done, total
+        if self._now() - self._last >= self._every:
+            self._last = self._now()
+            self._display.show(self._report())
+
     def _report(self) -> Report:
-        now, frames = self._now(), self._frames
+        now = self._now()
+        frames, total = self._back or (self._frames, self._total)
         self._lately.append((now, frames))
         while len(self._lately) > 2 and now - self._lately[0][0] > _LATELY_SECONDS:
             self._lately.popleft()
         since, before = self._lately[0]
         rate = (frames - before) / (now - since) if now > since and frames > before else None
-        left = None if self._total is None else max(0, self._total - frames)
+        left = None if total is None else max(0, total - frames)
         return Report(
-            frames=frames,
+            frames=self._frames,
             total=self._total,
             rate=rate,
-            eta=None if rate is None or left is None else left / rate,
+            # Frames of the way back say nothing about all the others.
+            eta=None if rate is None or left is None or self._back else left / rate,
             elapsed=now - self._begin,
             objects=self._objects,
             slowest=self._clock.slowest,
             writing=self._clock.alone,
+            back=None if self._back is None else self._back[0],
+            backs=None if self._back is None else self._back[1],
         )
 
 
@@ -186,6 +207,8 @@ class _Bar:
         now = f"slowest: {report.slowest or '-'}"
         if report.writing is not None:
             now = f"writing {report.writing}"
+        elif report.back is not None:
+            now = _way_back(report)
         said = f"{report.objects} objects, {now}"
         remark(self._bar, said, refresh=False)
         self._bar.update(report.frames - self._bar.n)
@@ -238,7 +261,14 @@ def _words(report: Report) -> str:
     slow = "" if report.slowest is None else f", slowest: {report.slowest}"
     if report.writing is not None:
         slow = f", writing {report.writing}"
+    elif report.back is not None:
+        rate, slow = "", f", {_way_back(report)}"
     return f"{report.frames}{of} frames after {_span(report.elapsed)}{rate}{left}{objects}{slow}"
+
+
+def _way_back(report: Report) -> str:
+    rate = "" if report.rate is None else f", {report.rate:.2f} frames/s"
+    return f"following marks back: {report.back}/{report.backs} frames{rate}"
 
 
 def _percent(report: Report) -> str:

@@ -71,6 +71,7 @@ def run_stage(
         known=known,
         check=check,
         folder=folder,
+        watch=lambda done, total: parts.clock.on_ahead(done, total),
     )
     return known_only(stage, tuple(asked), len(parts.questions.prompts))
 

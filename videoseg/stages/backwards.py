@@ -13,19 +13,29 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from videoseg.motion.shot_cuts import CutDetector
 from videoseg.protocols import FrameSource, Sparse, Stage
 from videoseg.stages.between_cues import Span
 from videoseg.stages.checked import Check, unchecked
 from videoseg.stages.waiting_answers import WaitingAnswers
-from videoseg.types import Cue, Frame, Prompt
+from videoseg.types import Cue, Detections, Frame, Prompt
 
 _MOST_BYTES = 256 << 20
 """Pictures that are held in memory at once, bytes."""
 _LEAST = 8
 """Frames of a piece, however large they are."""
+Answered: TypeAlias = tuple[Frame, Detections | None]
+
+
+Watch: TypeAlias = Callable[[int, int], object]
+"""Called with frames that were followed back so far, and with how many there are, about."""
+
+
+def unwatched(done: int, total: int) -> None:
+    """Nobody watches."""
+    del done, total
 
 
 class KnownBefore(Protocol):
@@ -59,6 +69,7 @@ class Backwards:
         check: Called before each frame.
         folder: Where what is found ahead of its turn waits; None = where the system keeps such
             files.
+        watch: Told of every frame that is gone through.
     """
 
     again: Callable[[], AbstractContextManager[FrameSource]]
@@ -67,6 +78,7 @@ class Backwards:
     also: frozenset[int] = frozenset()
     check: Check = unchecked
     folder: Path | None = None
+    watch: Watch = unwatched
 
     def before(
         self,
@@ -99,7 +111,8 @@ class Backwards:
             return
         mirrored = [_mirrored_prompt(prompts[place], marks[place], last) for place in places]
         with self.again() as source:
-            for shown, answer in stage(mirrored).run(self._down(source, frame, frame.index, last)):
+            down = self._down(source, frame, frame.index, last)
+            for shown, answer in self._watched(stage(mirrored).run(down), frame.index, last):
                 index = last - shown.index
                 kept = [
                     replace(one, prompt=places[one.prompt])
@@ -153,7 +166,8 @@ class Backwards:
                     for each in self._down(source, frame, start, stop)
                     if each.stream == stream and frame.index <= stop - each.index > start
                 )
-                for shown, answer in stage(drawn).run(frames):
+                first = max(start + 1, frame.index)
+                for shown, answer in self._watched(stage(drawn).run(frames), first, stop):
                     index = stop - shown.index
                     if index == stop or answer is None:
                         continue
@@ -236,6 +250,13 @@ class Backwards:
                 self.check()
                 yield replace(frame, index=last - frame.index, pts=-frame.pts, native=None)
             stop = start
+
+    def _watched(self, answers: Iterable[Answered], first: int, last: int) -> Iterator[Answered]:
+        """Answers to the frames from the last down to a first one, told to who watches."""
+        total = (last - first) // self.every + 1
+        for done, each in enumerate(answers, 1):
+            self.watch(min(done, total), total)
+            yield each
 
     def _is_asked(self, index: int) -> bool:
         return (index - self.first) % self.every == 0 or index in self.also

@@ -14,7 +14,7 @@ from videoseg.protocols import (
     Segmenter,
     Stage,
 )
-from videoseg.stages.backwards import Backwards
+from videoseg.stages.backwards import Backwards, Watch, unwatched
 from videoseg.stages.batched import Batched, Load
 from videoseg.stages.checked import Check, unchecked
 from videoseg.stages.concurrent import Concurrent, most_ahead
@@ -39,6 +39,7 @@ def stage_for(
     known: KnownAnswers | None = None,
     check: Check = unchecked,
     folder: Path | None = None,
+    watch: Watch = unwatched,
 ) -> Stage:
     """The stage for some prompts: what was marked on a frame is carried from there.
 
@@ -57,6 +58,7 @@ def stage_for(
         check: Called where the stage itself waits: on the way back from a mark, or for a service.
         folder: Where what is found ahead of its turn waits; None = where the system keeps such
             files.
+        watch: Told of every frame on the way back from a mark.
     """
     marked = frozenset(
         cue.frame for prompt in prompts for cue in prompt.cues if cue.frame is not None
@@ -67,7 +69,9 @@ def stage_for(
         model, asked, batch_within(batch, every), load, ahead=0 if one_by_one else 1
     )
     if marked:
-        backwards = None if again is None else Backwards(again, every, first, marked, check, folder)
+        backwards = None
+        if again is not None:
+            backwards = Backwards(again, every, first, marked, check, folder, watch)
         stage = Propagated(model, prompts, backwards, known)
     elif known is not None:
         stage = Joined(stage, tuple(numbers), known)

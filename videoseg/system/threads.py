@@ -220,12 +220,15 @@ class Stopwatch:
         seconds: Spent so far, by stage.
         alone: The stage that has the whole run to itself at this time, or None.
         on_alone: Called when one begins.
+        on_ahead: Called with the number of frames that were looked at ahead of their turn, and with
+            how many there are.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.alone: str | None = None
         self.on_alone: Callable[[], None] = lambda: None
+        self.on_ahead: Callable[[int, int], None] = lambda _, __: None
         self._lock = threading.Lock()
         self._open = threading.local()
 

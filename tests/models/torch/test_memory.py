@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.memory_models import edgetam_with_memory, sam2_with_memory, sam3_with_memory
+from tests.support.memory_models import (
+    edgetam_with_memory,
+    held,
+    sam2_with_memory,
+    sam3_with_memory,
+)
 from tests.support.references import MARKED as GIVEN
 from tests.support.references import box_mask, frame, keeps_everything
 from tests.support.references import marked as known
@@ -85,26 +90,6 @@ def test_it_finds_what_a_session_that_forgets_nothing_finds(part: Any) -> None:
         assert all(torch.equal(ours[place], theirs[place].logits) for place in theirs)
         given = GIVEN[index].instances if index in GIVEN else ()
         assert all(one in found[index].instances for one in given)
-
-
-def held(memory: Any) -> int:
-    """Bytes of all tensors that a memory holds, each storage once."""
-    seen: dict[int, int] = {}
-
-    def add(value: Any) -> None:
-        if isinstance(value, torch.Tensor):
-            seen[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()
-        elif isinstance(value, dict):
-            for one in value.values():
-                add(one)
-        elif isinstance(value, (list, tuple)):
-            for one in value:
-                add(one)
-
-    add(vars(memory._session))
-    add(vars(memory._session.cache))
-    add(memory._code)
-    return sum(seen.values())
 
 
 @pytest.mark.parametrize("count", [60, pytest.param(300, marks=pytest.mark.slow)])
