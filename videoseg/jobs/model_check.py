@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from videoseg import registry
 from videoseg.config.run_config import RunConfig
 from videoseg.errors import ModelError
 from videoseg.geometry import masks
 from videoseg.jobs.inputs import open_source
+from videoseg.prompts.known_picture import QUESTIONS
+from videoseg.prompts.known_picture import known_picture as picture_path
 from videoseg.protocols import Grounder, Segmenter
-from videoseg.types import Cue, Detections, Figure, Frame, Grounding, ModelCard, Prompt
+from videoseg.types import Detections, Figure, Frame, Grounding, ModelCard
 
-QUESTIONS = {
-    "text": Prompt("text", text="coffee cup"),
-    "point": Prompt("point", cues=(Cue(points=((300.0, 130.0, True),)),)),
-    "box": Prompt("box", cues=(Cue(boxes=((170.0, 15.0, 480.0, 320.0, True),)),)),
-}
-"""What is asked about the picture, which shows a cup on its saucer."""
 _SCORE = 0.02
 """How far a score may be from the card's: devices and number formats round differently."""
 _PIXELS = 6.0
@@ -34,12 +29,9 @@ def known_picture(config: RunConfig) -> Frame:
         ModelError: It is not here.
         SourceError: It cannot be read.
     """
-    package = Path(__file__).parents[1] / "sample.jpg"
-    path = package
-    if not package.is_file():
-        path = Path(__file__).parents[2] / "sample_media" / "coffee.jpg"
+    path = picture_path()
     if not path.is_file():
-        raise ModelError(f"the picture for checks is not here: {package}; install videoseg again")
+        raise ModelError(f"the picture for checks is not here: {path}; install videoseg again")
     source, _ = open_source(path, config)
     try:
         return next(iter(source.frames()))

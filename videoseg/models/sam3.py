@@ -179,6 +179,9 @@ class Sam3(RememberingSegmenter):
         """Questions in a row that may miss an object before it is dropped."""
         return self.keep_missed
 
+    def _heavy(self) -> Sequence[Any]:
+        return self._network.vision_encoder.backbone, self._network.detr_encoder
+
     def _vision_encoder(self) -> Any:
         return self._tracker().network.vision_encoder
 

@@ -9,14 +9,18 @@ so that what is held does not grow with the stream.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
+from annotated_types import Gt, Le
+from typing_extensions import Doc
 
+from videoseg.models._torch import float8
 from videoseg.models._torch.answers import Answer, Candidates, Group
 from videoseg.models._torch.images import Colours, Placement, Uploader, squeezed
 from videoseg.models._torch.model import TorchSegmenter
@@ -31,6 +35,7 @@ from videoseg.types.snapshot import Snapshot, joined, parted
 if TYPE_CHECKING:
     import torch
 
+_log = logging.getLogger(__name__)
 MEMORY = "memory_attention"
 """The part of a network without which it follows nothing."""
 _LAST_CONDITIONING = 3
@@ -77,6 +82,14 @@ class RememberingSegmenter(TorchSegmenter):
 
     memory_class_name: ClassVar[str]
     memory_colours: ClassVar[Colours]
+
+    fp8: Annotated[
+        bool, Doc("multiply matrices of the backbone in 8 bits; refused where masks change")
+    ] = False
+    fp8_agreement: Annotated[
+        float, Doc("IoU that masks in 8 bits have at least with those before"), Gt(0), Le(1)
+    ] = 0.95
+
     _memory: Any = field(init=False, repr=False, default=None)
 
     def video_segmenter(self) -> VideoSegmenter | None:
@@ -96,6 +109,35 @@ class RememberingSegmenter(TorchSegmenter):
         return NetworkMemory(
             self.card.name, self._memory, Uploader(lanes), self.memory_colours, self.keep_logits
         )
+
+    def _finish_loading(self, device: Device) -> None:
+        """Go over to 8 bits, if that is asked for.
+
+        Raises:
+            ModelError: The device cannot, or masks on the known picture are others then.
+        """
+        if not self.fp8:
+            return
+        import torch
+
+        try:
+            float8.need_float8(device)
+            with torch.compiler.set_stance("force_eager"):
+                before = float8.known_answers(self)
+                count = float8.take_float8(self._heavy())
+                self._features.clear()
+                self._seen = ()
+                after = float8.known_answers(self)
+            name = self.card.name
+            agreement = float8.check_agreement(name, before, after, self.fp8_agreement)
+        except BaseException:
+            self.close()
+            raise
+        _log.warning("%s: %d layers in 8 bits, masks agree to %.3f", name, count, agreement)
+
+    def _heavy(self) -> Sequence[Any]:
+        """Parts of the network that take most time, and that see no coordinates."""
+        return (self._vision_encoder(),)
 
     def _vision_encoder(self) -> Any:
         """The encoder of the network for marks, which the memory shares."""

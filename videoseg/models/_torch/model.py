@@ -145,9 +145,13 @@ class TorchModel:
             self._build(self._fetched(), device)
             self._lanes = Lanes(device)
             self._uploader = Uploader(self._lanes)
+            self._finish_loading(device)
             if self.compile:
                 self._warm_up(self._uploader)
         return self._lanes
+
+    def _finish_loading(self, device: Device) -> None:
+        """What is done once the network can be asked, before it is compiled."""
 
     def _of_text(self, phrase: str, make: Callable[[str], T]) -> T:
         """What ``make`` computes of a phrase; once for all frames."""
