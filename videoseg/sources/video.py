@@ -29,6 +29,7 @@ from videoseg.sources._av.decoding import (
 )
 from videoseg.sources._av.deinterlace import FIELDS, bob
 from videoseg.sources._av.description import by_fields, described, png_orientation, remarks
+from videoseg.sources._av.gpu import Decoder, trouble
 from videoseg.sources._av.index import Index, Jump, Until, read_index
 from videoseg.types import Frame, StreamInfo
 
@@ -69,6 +70,9 @@ class VideoSource:
     background: Background = "#000000"
     every: Annotated[int, Ge(1), Doc("yield every n-th frame only, from the first on")] = 1
     timeout: Annotated[float, Gt(0), Doc("seconds to wait for an address, > 0")] = 20.0
+    decoder: Annotated[
+        Decoder, Doc("what decodes: cpu, cuda (an NVIDIA GPU), or auto (that where there is one)")
+    ] = "cpu"
     low_delay: Annotated[
         bool,
         Doc("give each frame before the next has come; it lasts as long as its packet says"),
@@ -114,7 +118,7 @@ class VideoSource:
             SourceError: It is no video, holds no picture, or no frame can be decoded.
         """
         self.close()
-        self._place = Place(location, low_delay=self.low_delay)
+        self._place = Place(location, low_delay=self.low_delay, decoder=self.decoder)
         decoding = self._decoding(self._place)
         video, first = decoding.video, decoding.first
         self._of_all = png_orientation(self._place, video, first)
@@ -124,6 +128,8 @@ class VideoSource:
             self.deinterlace == "auto" and first.interlaced_frame
         )
         self._found = tuple(remarks(video, first, self.deinterlace, orientation))
+        if self.decoder == "auto" and (why := trouble()) is not None:
+            self._found += (f"{self._place.shown} is decoded on the CPU: {why}",)
         self._info = by_fields(info) if self._fields else info
         self._ready = decoding
         # Damage before the first whole frame may have hidden some: then only decoding counts.

@@ -18,6 +18,7 @@ from videoseg.formats.images.header import (
 )
 from videoseg.formats.images.picture import is_apng
 from videoseg.geometry.sizes import check_pixels, most_pixels
+from videoseg.sources._av import gpu
 from videoseg.sources._av import truncation as _truncation
 from videoseg.sources._av.cameras import Device, device_of
 from videoseg.sources._av.sample_tables import check_tables
@@ -55,10 +56,12 @@ class Place:
     Attributes:
         location: Its path or address.
         low_delay: Whether a frame is wanted as soon as it can be decoded, at whatever cost.
+        decoder: What decodes it.
     """
 
     location: str
     low_delay: bool = False
+    decoder: gpu.Decoder = "cpu"
 
     @property
     def shown(self) -> str:
@@ -165,6 +168,7 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
     pixels = {"max_pixels": str(most_pixels(stored))}  # of each frame, for all that decodes
     precautions = _precautions(reader)
     device = device_of(place.location) or _file(place.location)
+    hardware = gpu.wanted(place.decoder, shown)
     try:
         container: InputContainer = av.open(
             device.name if reader is None else reader,
@@ -173,6 +177,7 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
             options={**pixels, **device.options, **precautions},
             metadata_errors="replace",
             timeout=timeout if place.is_address and reader is None else None,
+            hwaccel=hardware,
         )
     except SourceError:  # the storage's own
         raise
@@ -187,6 +192,7 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
             raise SourceError(
                 f"{shown}: its video codec cannot be decoded {where}; convert it to H.264"
             )
+        gpu.check_taken(place.decoder, stream, shown)
         stream.codec_context.options = pixels
         try:
             check_pixels(stream.codec_context.width, stream.codec_context.height, stored)
@@ -196,7 +202,8 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
         # damage is then patched up in another way each time, so not where it is to be expected.
         # And every thread holds a frame back.
         fragile = place.is_live or container.format.name in _truncation.BARE
-        stream.thread_type = "SLICE" if fragile or place.low_delay else "AUTO"
+        alone = fragile or place.low_delay or stream.codec_context.is_hwaccel
+        stream.thread_type = "SLICE" if alone else "AUTO"
         number = streams.index(stream)
         yield Opened(container, stream, _decoder(stream), len(streams), number, reader)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from videoseg.errors import SourceError
 from videoseg.sources._av.clock import Clock
 from videoseg.sources._av.container import Opened, Place, opened
+from videoseg.sources._av.gpu import as_by_the_cpu
 from videoseg.sources._av.index import Jump, Key
 from videoseg.sources._av.truncation import EndOfStream, empty
 
@@ -240,7 +241,7 @@ class Decoding:
                     self.losses.dropped += 1
                 else:
                     end.number(packet)
-                    for frame in self._decoded_packet(video, packet):
+                    for frame in map(as_by_the_cpu, self._decoded_packet(video, packet)):
                         end.see_frame(frame)
                         yield frame
         except FFmpegError as error:
