@@ -72,14 +72,14 @@ class Converter:
         A frame without a matrix tag is read as BT.601 below 720 lines and as BT.709 from there on,
         one without a range in limited range, as players do.
         """
-        size, name = (width, height), frame.format.name
+        size = (width, height)
         if has_alpha(frame):
             return over_background(self._converted(frame, size, "rgba"), self._background)
         if int(frame.color_trc) in (PQ, HLG):
             # To 16 bits every way is exact, and the flags of the most exact one break it.
             deep = self._converted(frame, size, "rgb48le", _BILINEAR)
             return tone_mapped(np.asarray(deep, dtype=np.uint16), int(frame.color_trc))
-        if name in _FAST and (frame.width, frame.height) == size and height % 2 == 0:
+        if takes_short_cut(frame, size):
             image = np.asarray(self._converted(frame, size, "rgb24", _BILINEAR), dtype=np.uint8)
             return _one_level_up(image)
         return np.asarray(self._converted(frame, size, "rgb24"), dtype=np.uint8)
@@ -103,9 +103,8 @@ class Converter:
     ) -> npt.NDArray[Any]:
         colour: dict[str, int] = {}
         if not frame.format.is_rgb:
-            matrix = _BT601 if frame.height < 720 else BT709
             colour = {
-                "src_colorspace": _SWSCALE_MATRIX.get(int(frame.colorspace), matrix),
+                "src_colorspace": swscale_matrix(frame),
                 "src_color_range": FULL if is_full_range(frame) else LIMITED,
                 "dst_color_range": FULL,
             }
@@ -113,6 +112,24 @@ class Converter:
             frame, *size, name, interpolation=flags, threads=1, **colour
         )
         return made.to_ndarray()
+
+
+def takes_short_cut(frame: VideoFrame, size: tuple[int, int]) -> bool:
+    """Whether ``Converter.rgb`` makes a picture by libswscale's short cut.
+
+    Args:
+        frame: As decoded.
+        size: Width and height of the picture.
+    """
+    is_whole = (frame.width, frame.height) == size and size[1] % 2 == 0
+    is_sdr = int(frame.color_trc) not in (PQ, HLG)
+    return frame.format.name in _FAST and is_whole and is_sdr
+
+
+def swscale_matrix(frame: VideoFrame) -> int:
+    """Libswscale's number of the matrix by which a frame is read."""
+    untold = _BT601 if frame.height < 720 else BT709
+    return _SWSCALE_MATRIX.get(int(frame.colorspace), untold)
 
 
 def _one_level_up(image: RgbImage) -> RgbImage:

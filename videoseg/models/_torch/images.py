@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from videoseg.models._torch.coded import coding_of, copy_coded
+from videoseg.networks import yuv
 from videoseg.networks.device import Device, Lanes, Mark
 from videoseg.types import Frame
 
@@ -113,7 +115,10 @@ class Uploader:
     _staged: list[tuple[torch.Tensor, Mark]] = field(init=False, default_factory=list)
 
     def upload(self, frames: Sequence[Frame]) -> Images:
-        """Queue the upload of frames of one size; the current lane waits for it, not the caller."""
+        """Queue the upload of frames of one size; the current lane waits for it, not the caller.
+
+        Those of films go up as they are coded, which is half the bytes, and are made RGB there.
+        """
         import numpy as np
         import torch
 
@@ -121,12 +126,18 @@ class Uploader:
         if not device.is_cuda:
             stacked = torch.from_numpy(np.stack([frame.image for frame in frames]))
             return Images(tuple(frames), stacked.to(device.torch_device))
-        shape = (len(frames), *frames[0].image.shape)
-        pinned = self._pinned(shape)
+        coding = coding_of(frames)
+        of_frame = frames[0].image.shape if coding is None else (coding.size,)
+        pinned = self._pinned((len(frames), *of_frame))
         for place, frame in zip(pinned.numpy(), frames, strict=True):
-            np.copyto(place, frame.image)
+            if coding is None:
+                np.copyto(place, frame.image)
+            else:
+                copy_coded(frame, coding, place)
         with self.lanes.up():
             pixels = pinned.to(device.torch_device, non_blocking=True)
+            if coding is not None:
+                pixels = yuv.rgb(pixels, coding)
             arrived = self.lanes.mark()
         arrived.hold()
         pixels.record_stream(torch.cuda.current_stream(device.torch_device))
