@@ -45,6 +45,7 @@ from unittest import mock
 import numpy as np
 import torch
 import transformers
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from videoseg import pipeline, registry
 from videoseg.models._torch import memory as memories
@@ -55,6 +56,7 @@ from videoseg.networks import weights as weight_files
 from videoseg.outlines.vectorizer import Vectorizer
 from videoseg.protocols import Stage
 from videoseg.runlog.log import RunLog
+from videoseg.sources._av.gpu import Decoder
 from videoseg.sources.video import VideoSource
 from videoseg.stages.batched import Batched, Load
 from videoseg.stages.propagated import Propagated
@@ -141,13 +143,19 @@ class Phrase:
         }
 
 
-def model(name: str, configuration: Any, prompts: Sequence[Prompt], **settings: Any) -> Any:
+def model(
+    name: str,
+    configuration: Any,
+    prompts: Sequence[Prompt],
+    objects: int = OBJECTS,
+    **settings: Any,
+) -> Any:
     """A model with random weights whose masks are replaced by discs once they are computed."""
     cls = registry.find("models", name.removesuffix("-256")).cls
 
     def answers(self: Any, images: Images, asked: Sequence[Question]) -> list[list[Candidates]]:
         found = cls._answers(self, images, asked)
-        return [[planted(one, images) for one in some] for some in found]
+        return [[planted(one, images, objects) for one in some] for some in found]
 
     def load(kind: Any, folder: Path, device: Any, **_: Any) -> Any:
         del folder
@@ -165,22 +173,22 @@ def model(name: str, configuration: Any, prompts: Sequence[Prompt], **settings: 
     return part
 
 
-def planted(one: Candidates, images: Images) -> Candidates:
-    """Discs of a tenth of the frame, which still wait for the network."""
+def planted(one: Candidates, images: Images, objects: int = OBJECTS) -> Candidates:
+    """Discs of a tenth of the frame, five in a row, which still wait for the network."""
     frames, _, height, width = one.logits.shape
     device = one.logits.device
     rows = (torch.arange(height, device=device)[:, None] + 0.5) / height
     columns = (torch.arange(width, device=device) + 0.5) / width
     index = [frame.index for frame in images.frames]
     way = torch.tensor(index).to(device, non_blocking=True)[:, None, None, None] / 40
-    number = torch.arange(OBJECTS, device=device)[None, :, None, None]
-    x = 0.15 + 0.17 * number + 0.03 * torch.sin(way + number)
-    y = 0.5 + 0.2 * torch.cos(way + 2 * number)
+    number = torch.arange(objects, device=device)[None, :, None, None]
+    x = 0.15 + 0.17 * (number % OBJECTS) + 0.03 * torch.sin(way + number)
+    y = 0.5 - 0.35 * (number // OBJECTS) + 0.2 * torch.cos(way + 2 * number)
     discs = 40 * (0.1 - torch.hypot((columns - x) * images.width / images.height, rows - y))
     real = one.logits[:, :1].float().mean((-2, -1), keepdim=True)
     logits = (discs + 1e-9 * real).to(one.logits.dtype)
     return dataclasses.replace(
-        one, logits=logits, scores=torch.full((frames, OBJECTS), 0.9, device=device)
+        one, logits=logits, scores=torch.full((frames, objects), 0.9, device=device)
     )
 
 
@@ -263,8 +271,8 @@ def _network_call(part: Any, name: str, info: StreamInfo) -> Callable[[Any], Any
         read = part._network.get_text_features(**words)
 
         def find(pixels: Any) -> Any:
-            text = dataclasses.replace(
-                read, pooler_output=read.pooler_output.expand(len(pixels), -1, -1)
+            text = BaseModelOutputWithPooling(
+                pooler_output=read.pooler_output.expand(len(pixels), -1, -1)
             )
             mask = words["attention_mask"].expand(len(pixels), -1)
             return part._network(pixel_values=pixels, text_embeds=text, attention_mask=mask)
@@ -296,13 +304,20 @@ def _wait(device: Any) -> None:
 
 
 def whole(
-    part: Any, clip: Path, count: int, prompts: Sequence[Prompt], *, overlay: bool
+    part: Any,
+    clip: Path,
+    count: int,
+    prompts: Sequence[Prompt],
+    *,
+    overlay: bool,
+    decoder: Decoder = "cpu",
 ) -> tuple[float, float | None]:
     """Frames a second of a run, from the first frame asked to the last file closed; idle share."""
     load = Load()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        run(part, VideoSource(), clip, count, prompts, Path(folder), load, overlay=overlay)
+        source = VideoSource(decoder=decoder)
+        run(part, source, clip, count, prompts, Path(folder), load, overlay=overlay)
         return count / (time.perf_counter() - start), load.idle
 
 
@@ -477,15 +492,15 @@ class Repeated(VideoSource):
             yield dataclasses.replace(frame, index=index, pts=index)
 
 
-def peak_memory(clip: Path, count: int) -> float:
-    """Most megabytes that this process held in a run over so many frames."""
-    configuration = transformers.Sam2Config(
+def tiny_sam2(side: int) -> Any:
+    """The settings of SAM 2 with a backbone of five blocks, for frames of such a side."""
+    return transformers.Sam2Config(
         vision_config={
             "model_type": "sam2_vision_model",
             "backbone_config": {
                 "model_type": "sam2_hiera_det_model",
                 "hidden_size": 8,
-                "image_size": [TINY_SIDE, TINY_SIDE],
+                "image_size": [side, side],
                 "blocks_per_stage": [1, 1, 2, 1],
                 "embed_dim_per_stage": [8, 16, 32, 64],
                 "window_size_per_stage": [4, 4, 4, 4],
@@ -493,12 +508,17 @@ def peak_memory(clip: Path, count: int) -> float:
                 "window_positional_embedding_background_size": [4, 4],
             },
             "backbone_channel_list": [64, 32, 16, 8],
-            "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+            "backbone_feature_sizes": [[side // one] * 2 for one in (4, 8, 16)],
             "fpn_hidden_size": 32,
         },
-        prompt_encoder_config={"hidden_size": 32, "image_size": TINY_SIDE},
+        prompt_encoder_config={"hidden_size": 32, "image_size": side},
         mask_decoder_config={"hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2},
     )
+
+
+def peak_memory(clip: Path, count: int) -> float:
+    """Most megabytes that this process held in a run over so many frames."""
+    configuration = tiny_sam2(TINY_SIDE)
     prompts = PLACE
     part = model("sam2.1-tiny", configuration, prompts, device="cpu")
     with tempfile.TemporaryDirectory() as folder:

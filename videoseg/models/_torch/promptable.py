@@ -178,9 +178,9 @@ class Promptable:
 
         made = []
         for start in range(0, len(rows), _MOST_ROWS):
-            some = rows[start : start + _MOST_ROWS]
+            some = list(rows[start : start + _MOST_ROWS])
             more = (1 << (len(some) - 1).bit_length()) - len(some) if fixed else 0
-            decoded = self._decode(embeddings, [*some, *some[-1:] * more])
+            decoded = self._decode(embeddings, some + some[-1:] * more)
             made.append([part[: len(some)] for part in decoded])
         logits, scores, visible = (torch.cat(parts) for parts in zip(*made, strict=True))
         return logits, scores, visible
