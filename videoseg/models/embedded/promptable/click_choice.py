@@ -1,7 +1,6 @@
 """Which of the outlines that clicks may mean is taken: those that others agree with.
 
-The weights are a least-squares fit of IoU on COCO's things in photographs kept from training
-(``training/README.md`` has the figures).
+``python -m training.fit_clicks`` fits the weights.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.models.embedded.grounding.detector import DetectedBox, overlaps
@@ -20,10 +20,8 @@ from videoseg.types import Mask
 Extent: TypeAlias = Literal["part", "whole"]
 """What one click means, where it is not what most looks agree on."""
 
-_QUALITY_WEIGHT = 0.15
-"""Weight of the expected IoU, beside that of the agreement."""
-_THING_WEIGHT = 0.6
-"""Weight of how well the outline fills the box of a detected thing, times the thing's score."""
+_WEIGHTS = np.array((1.0, 0.15, 0.6))
+"""Of what ``click_features`` tells: what IoU grows with, in parts of the agreement's weight."""
 _LEAST_SCORE = 0.15
 """Things of a lower score do not count."""
 _SALIENT_IOU = 0.85
@@ -48,13 +46,20 @@ def likeliest(found: Sequence[ScoredMask], things: Sequence[DetectedBox] = ()) -
         found: What the clicks may mean.
         things: Those that the clicks lie in: who clicks on one mostly means the whole of it.
     """
-    if not found:
-        return None
+    return found[int(np.argmax(click_features(found, things) @ _WEIGHTS))] if found else None
+
+
+def click_features(
+    found: Sequence[ScoredMask], things: Sequence[DetectedBox]
+) -> npt.NDArray[np.float64]:
+    """What tells how likely each outline is meant, float64 (n, 3), each from 0 to 1.
+
+    How far the others agree with it, its expected IoU, and how well it fills the box of a thing.
+    """
     scores = np.array([one.score for one in found])
     shared = np.array([[masks.iou(one.mask, other.mask) for other in found] for one in found])
     agreement = shared @ scores / max(float(scores.sum()), 1e-6)
-    fits = np.array([_fit(one.mask, things) for one in found])
-    return found[int(np.argmax(agreement + _QUALITY_WEIGHT * scores + _THING_WEIGHT * fits))]
+    return np.stack([agreement, scores, [_fit(one.mask, things) for one in found]], axis=1)
 
 
 def nested(found: Sequence[ScoredMask], middle: ScoredMask, extent: Extent) -> list[ScoredMask]:

@@ -176,6 +176,16 @@ class PromptableSegmenter:
         things: Sequence[DetectedBox],
     ) -> ScoredMask | None:
         """The answer to clicks alone that the others agree with most, over all crops."""
+        seen = self.click_candidates(image, prompts)
+        whole = self._salience.salient_object(image, prompts.clicks)
+        salient = None if whole is None else salient_match(seen, whole)
+        meant = salient or likeliest(seen, holding(things, prompts.clicks))
+        if meant is None or extent is None:
+            return meant
+        return likeliest(nested(seen, meant, extent))
+
+    def click_candidates(self, image: RgbImage, prompts: ObjectPrompts) -> list[ScoredMask]:
+        """All that clicks may mean: the network's answers over the whole frame and closer crops."""
         crops = _click_crops(prompts)
         logits, quality = self._run(image, prompts, crops, _CROP_SIDE)
         candidates = logits.shape[1] if len(prompts.points) == 1 else 1
@@ -184,13 +194,7 @@ class PromptableSegmenter:
             for row, crop in enumerate(crops)
             for each in range(candidates)
         ]
-        seen = [one for one in found if one is not None]
-        whole = self._salience.salient_object(image, prompts.clicks)
-        salient = None if whole is None else salient_match(seen, whole)
-        meant = salient or likeliest(seen, holding(things, prompts.clicks))
-        if meant is None or extent is None:
-            return meant
-        return likeliest(nested(seen, meant, extent))
+        return [one for one in found if one is not None]
 
     def _run(
         self, image: RgbImage, prompts: ObjectPrompts, crops: list[Crop], side: int
