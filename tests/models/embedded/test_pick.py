@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from videoseg.models.embedded import Embedded
-from videoseg.models.embedded.grounding.detector import DetectedBox
+from videoseg.models.embedded.detected_box import DetectedBox
 from videoseg.models.embedded.pick import Choice, picked
 from videoseg.models.embedded.promptable.click_choice import holding, likeliest, nested
 from videoseg.models.embedded.promptable.stuff_mask import ScoredMask

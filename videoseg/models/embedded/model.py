@@ -13,8 +13,8 @@ from typing_extensions import Doc
 
 from videoseg.errors import PromptError
 from videoseg.geometry import masks
+from videoseg.models.embedded.detected_box import DetectedBox
 from videoseg.models.embedded.frame_view import FrameView, Networks
-from videoseg.models.embedded.grounding.detector import DetectedBox
 from videoseg.models.embedded.grounding.evidence import Maps
 from videoseg.models.embedded.grounding.ground import ground
 from videoseg.models.embedded.grounding.grounded_thing import GroundedThing

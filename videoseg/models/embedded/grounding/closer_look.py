@@ -12,14 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from videoseg.geometry.arrays import FloatMap
+from videoseg.models.embedded.detected_box import DetectedBox, overlaps
 from videoseg.models.embedded.features import Backbone
-from videoseg.models.embedded.grounding.detector import (
-    NAMES,
-    DetectedBox,
-    DetectedBoxes,
-    Detector,
-    overlaps,
-)
+from videoseg.models.embedded.grounding.detector import NAMES, DetectedBoxes, Detector
 from videoseg.types import RgbImage
 
 _MOST = 4

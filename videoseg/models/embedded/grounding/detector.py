@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry.arrays import FloatMap
+from videoseg.models.embedded.detected_box import DetectedBox, shared_area
 from videoseg.models.embedded.features import session
 from videoseg.types import RgbImage
 
@@ -47,14 +48,6 @@ _SAME = 0.5
 """Of boxes that overlap by a higher IoU, the one of the highest score is given."""
 _WITHIN = 0.8
 """So it is where more than this share of the smaller box lies in the other."""
-
-
-@dataclass(frozen=True, slots=True)
-class DetectedBox:
-    """A thing: its box ``x1, y1, x2, y2`` in frame pixels, and the score of its class, 0 to 1."""
-
-    box: tuple[float, float, float, float]
-    score: float
 
 
 class Detector:
@@ -204,21 +197,8 @@ def _mirrored_cells() -> npt.NDArray[np.int64]:
     return np.concatenate(places)
 
 
-def overlaps(box: FloatMap, others: FloatMap) -> FloatMap:
-    """IoU of a box (4,) with each of others (n, 4)."""
-    shared, area, areas = _shared(box, others)
-    return np.asarray(shared / np.maximum(area + areas - shared, 1e-6), dtype=np.float32)
-
-
 def _same(box: FloatMap, others: FloatMap) -> npt.NDArray[np.bool_]:
     """Which of others (n, 4) show the same thing as a box (4,)."""
-    shared, area, areas = _shared(box, others)
+    shared, area, areas = shared_area(box, others)
     overlapping = shared > _SAME * (area + areas - shared)
     return np.asarray(overlapping | (shared > _WITHIN * np.minimum(area, areas)))
-
-
-def _shared(box: FloatMap, others: FloatMap) -> tuple[FloatMap, FloatMap, FloatMap]:
-    """Areas that a box (4,) shares with others (n, 4), its own area, and theirs."""
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=1)
-    return shared, np.prod(box[2:] - box[:2]), np.prod(others[:, 2:] - others[:, :2], axis=1)

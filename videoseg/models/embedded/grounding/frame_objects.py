@@ -10,16 +10,11 @@ import numpy as np
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import FloatMap
 from videoseg.geometry.masks import to_bitmap
+from videoseg.models.embedded.detected_box import DetectedBox, overlaps
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.grounding.candidates import Region
 from videoseg.models.embedded.grounding.closer_look import CloserThing, look_closer
-from videoseg.models.embedded.grounding.detector import (
-    NAMES,
-    DetectedBox,
-    DetectedBoxes,
-    Detector,
-    overlaps,
-)
+from videoseg.models.embedded.grounding.detector import NAMES, DetectedBoxes, Detector
 from videoseg.models.embedded.grounding.evidence import strength
 from videoseg.models.embedded.language.vocabulary import Target, Vocabulary
 from videoseg.models.embedded.promptable.salience import SalientThing

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry import masks
-from videoseg.models.embedded.grounding.detector import DetectedBox, overlaps
+from videoseg.models.embedded.detected_box import DetectedBox, overlaps
 from videoseg.models.embedded.promptable.stuff_mask import ScoredMask
 from videoseg.types import Mask
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import FloatMap
+from videoseg.models.embedded.detected_box import DetectedBox
 from videoseg.models.embedded.features import session
-from videoseg.models.embedded.grounding.detector import DetectedBox
 from videoseg.models.embedded.promptable.click_choice import (
     Extent,
     holding,
