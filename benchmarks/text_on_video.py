@@ -119,9 +119,10 @@ def _questions(given: argparse.Namespace) -> Iterator[tuple[str, Path, str, list
 
 def _union(frame: Frame, scene: Scene) -> tuple[Bitmap, frozenset[int]]:
     union = np.zeros(frame.image.shape[:2], dtype=np.bool_)
-    for item in scene.instances:
-        union |= to_bitmap(item.mask)
-    return union, frozenset(item.track_id for item in scene.instances)
+    drawn = [item for item in scene.instances if item.state != "held"]
+    for item in drawn:
+        union |= to_bitmap(item.instance.mask)
+    return union, frozenset(item.track_id for item in drawn)
 
 
 def _gone(seen: Sequence[bool]) -> int:

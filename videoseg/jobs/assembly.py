@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from videoseg import registry
 from videoseg.config.model_choice import chosen
 from videoseg.config.run_config import RunConfig
+from videoseg.config.unheard import unheard_picks
 from videoseg.edges.soft_edges import SoftEdges
 from videoseg.jobs.frame_range import FrameRange
 from videoseg.jobs.inputs import Input, Location, location_of
@@ -92,6 +93,7 @@ def assemble(
     registry.check_outlines(card)
     check_kinds(asked, card)
     made: Segmenter = config.part("models", run.model) if given is None else given
+    unheard = unheard_picks(config) if given is None else ()
     tracker = seeing_ahead(config.part("tracking", run.tracker), run.every)
     opened = Input.opened(path, config)
     try:
@@ -100,7 +102,7 @@ def assemble(
             config,
             questions=Questions.about(asked, run, opened.streams),
             range=FrameRange.between(opened, run.start, run.end),
-            session=ModelSession(made, card, is_given=given is not None),
+            session=ModelSession(made, card, is_given=given is not None, unheard=unheard),
             tracker=tracker,
             outputs=outputs,
             edges=soft_edges_for(outputs, config),

@@ -34,6 +34,7 @@ class ModelSession:
         model: The model.
         card: Its card.
         is_given: Whether the caller has handed it over, and closes it.
+        unheard: What the settings say to another model in vain, a line each.
         refused: The prompts that it cannot ground, once it is loaded.
         notes: What there is to say about the prompts, once it is loaded, a line each.
     """
@@ -41,6 +42,7 @@ class ModelSession:
     model: Segmenter
     card: ModelCard
     is_given: bool
+    unheard: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = field(init=False, default=())
     notes: tuple[str, ...] = field(init=False, default=())
 
@@ -61,6 +63,7 @@ class ModelSession:
             log(refusal(self.refused, self.card))
         known = tuple(self.known(prompts).values())
         self.notes = ()
+        self.note(self.unheard)
         self.note(self.model.explain(known) if isinstance(self.model, Explains) else ())
 
     def loaded_elsewhere(self, refused: tuple[Refused, ...], notes: tuple[str, ...]) -> None:

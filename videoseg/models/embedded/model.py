@@ -93,6 +93,15 @@ class Embedded:
         Ge(1),
         Le(1000),
     ] = 1
+    keep_missed: Annotated[
+        int,
+        Doc(
+            "With redetect above 1: searches in a row that may miss an object which is followed "
+            "before it is dropped"
+        ),
+        Ge(0),
+        Le(100),
+    ] = 2
     threads: Annotated[
         int, Doc("CPU threads of the network, 0 = as OMP_NUM_THREADS says, or one per core"), Ge(0)
     ] = 0
@@ -175,6 +184,11 @@ class Embedded:
     def keyframe_every(self) -> int:
         """Frames from one search for phrases to the next (``protocols.Keyframed``)."""
         return self.redetect
+
+    @property
+    def keyframe_patience(self) -> int:
+        """Searches in a row that may miss an object (``protocols.KeepsMissed``)."""
+        return self.keep_missed
 
     def close(self) -> None:
         """Let go of the network."""
