@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from videoseg.geometry.arrays import FloatMap, Indices
+from videoseg.geometry.arrays import ByteMap, FloatMap, Indices
 from videoseg.kernels import smoothing as kernels
 from videoseg.kernels.library import address
 from videoseg.kernels.smoothing import Located, SmoothingKernel, smoothing_kernel
@@ -183,29 +183,54 @@ def _moved_edge(observation: Observation, shift: FloatMap) -> Mask | None:
         return _compiled_edge(observation.located, observation, shift)
     import cv2
 
-    shape, box = observation.band.shape, observation.field.box
-    how_far = np.zeros(shape, np.float32)
+    box, how_far = observation.field.box, np.zeros(observation.band.shape, np.float32)
     how_far.ravel()[observation.band.at] = shift
     # Where an edge moves by so much that a pixel may change sides, and the cells around that.
     moves = np.abs(how_far) > _LEAST_SHIFT
     if not moves.any():
         return None
-    around = cv2.dilate(moves.view(np.uint8), np.ones((3, 3), np.uint8))
-    bitmap = inside_of(observation.mask, box).view(np.bool_)
-    height, width = bitmap.shape
-    row_of, column_of = (
-        np.arange(size) * cells // size for size, cells in ((height, shape[0]), (width, shape[1]))
-    )
-    y, x = np.nonzero(np.asarray(around)[row_of[:, None], column_of])
-    moved = _between_cells(observation.field.values + how_far, y, x, (height, width))
-    far = _between_cells(how_far, y, x, (height, width))
-    was_in, now_in = bitmap[y, x], moved > 0
+    around = np.asarray(cv2.dilate(moves.view(np.uint8), np.ones((3, 3), np.uint8)))
+    inside = inside_of(observation.mask, box)
+    moved = observation.field.values + how_far
+    y, x = _open_pixels(moved, around, inside)
+    was_in, now_in = inside[y, x] > 0, _between_cells(moved, y, x, inside.shape) > 0
+    other = np.flatnonzero(was_in != now_in)
+    y, x, now_in = y[other], x[other], now_in[other]
+    far = _between_cells(how_far, y, x, inside.shape)
     # A pixel only changes sides the way that the edge moves.
-    changes = (was_in & ~now_in & (far < -_LEAST_SHIFT)) | (now_in & ~was_in & (far > _LEAST_SHIFT))
+    changes = np.where(now_in, far > _LEAST_SHIFT, far < -_LEAST_SHIFT)
     if not changes.any():
         return None
+    bitmap = inside.view(np.bool_)
     bitmap[y, x] ^= changes
     return mask_in_window(bitmap, box, observation.mask)
+
+
+def _open_pixels(moved: FloatMap, around: ByteMap, inside: ByteMap) -> tuple[Indices, Indices]:
+    """Rows and columns of the pixels that may change sides, in the cells that are looked at.
+
+    Where all around a cell is on one side, only pixels of the other side may.
+    """
+    import cv2
+
+    square = np.ones((3, 3), np.uint8)
+    within, beyond = (
+        np.asarray(cv2.erode(side.view(np.uint8), square), dtype=np.uint8)
+        for side in (moved >= _NEARLY, moved <= -_NEARLY)
+    )
+    # 0: not looked at, 1: on either side, 2: within, 3: beyond.
+    states = around * (1 + within + 2 * beyond)
+    (rows, columns), (height, width) = moved.shape, inside.shape
+    wide = states.take(np.arange(width) * columns // width, axis=1)
+    found = wide.take(np.arange(height) * rows // height, axis=0)
+    found += 4 * inside
+    return np.nonzero(_OPEN.take(found))
+
+
+_NEARLY = np.float32(1e-3)
+"""What rounding may do to a number between two of the same sign is less than this."""
+_OPEN = np.array([0, 1, 1, 0, 0, 1, 0, 1], np.bool_)
+"""Whether a pixel may change sides, by the state of its cell, and 4 more where it is inside."""
 
 
 def _compiled_edge(located: Located, observation: Observation, shift: FloatMap) -> Mask | None:
