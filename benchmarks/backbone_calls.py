@@ -9,6 +9,7 @@ that decodes marks or finds what phrases mean.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
@@ -37,6 +38,7 @@ class Calls:
 
 def main() -> None:
     """Count and print."""
+    argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
     print(f"{'asked':44} {'looks a frame':>14} {'decodings':>10}")
     for name, count in COUNTS.items():
         with tempfile.TemporaryDirectory() as folder:

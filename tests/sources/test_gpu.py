@@ -104,7 +104,8 @@ def test_every_layout_of_a_gpu_is_laid_out_again_without_loss(ours: str, theirs:
     plain.pts = 7
     back = gpu.as_by_the_cpu(plain.reformat(format=theirs))
     assert (back.format.name, back.pts) == (ours, 7)
-    for one, other in zip(plain.planes, back.planes, strict=True):
+    planes: list[tuple[Any, Any]] = list(zip(plain.planes, back.planes, strict=True))
+    for one, other in planes:
         width = one.width * (2 if "10" in ours else 1)
         rows = [
             np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[:, :width]

@@ -165,4 +165,5 @@ def _agreement(before: Sequence[Mask], after: Sequence[Mask]) -> float:
     if not before or not after:
         return 0.0
     ious = [[masks.iou(one, other) for other in after] for one in before]
-    return min(*(max(row) for row in ious), *(max(column) for column in zip(*ious, strict=True)))
+    best = [max(row) for row in [*ious, *zip(*ious, strict=True)]]
+    return float(min(best))
