@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -138,19 +139,32 @@ def test_every_reading_is_a_piece_and_every_span_is_asked_once() -> None:
     assert film.readings == [(0, 21), (0, 7), (2, 13), (12, 21)]
 
 
-@pytest.mark.parametrize("every", [1, 4])
-@pytest.mark.parametrize("stop", [3, 9, 14, 15, 20, 21, 26])
-def test_what_was_broken_off_is_gone_on_with(stop: int, every: int) -> None:
-    """Wherever it stopped: before the ways are joined, between cues, and behind them all."""
+MARKED = frozenset({3, 6, 14, 20})
+"""Frames on which the objects of the runs that break off are marked."""
+
+
+def in_two_ways(every: int) -> Propagated:
     prompts = (
         Prompt("a", cues=(box(3, 3), box(14, 14), box(20, 20))),
         Prompt("b", cues=(box(6, 6),)),
     )
-    also = frozenset({3, 6, 14, 20})
-    frames = [moving(index) for index in range(FRAMES) if index % every == 0 or index in also]
-    way = Backwards(Film().again, every, 0, also)
-    whole = list(Propagated(Drifting(), prompts, way).run(frames))
-    broken = Propagated(Drifting(), prompts, way)
+    return Propagated(Drifting(), prompts, Backwards(Film().again, every, 0, MARKED))
+
+
+@functools.cache
+def unbroken(every: int) -> tuple[list[Frame], list[Any]]:
+    """The frames of a run, and what comes of all of them."""
+    asked = (index for index in range(FRAMES) if index % every == 0 or index in MARKED)
+    frames = [moving(index) for index in asked]
+    return frames, list(in_two_ways(every).run(frames))
+
+
+@pytest.mark.parametrize("every", [1, 4])
+@pytest.mark.parametrize("stop", [3, 9, 14, 15, 20, 21, 26])
+def test_what_was_broken_off_is_gone_on_with(stop: int, every: int) -> None:
+    """Wherever it stopped: before the ways are joined, between cues, and behind them all."""
+    frames, whole = unbroken(every)
+    broken = in_two_ways(every)
     known, steps = [], broken.run(frames)
     for frame, answer in steps:
         known.append((frame, answer))
@@ -158,7 +172,7 @@ def test_what_was_broken_off_is_gone_on_with(stop: int, every: int) -> None:
             break
     state = broken.snapshot()
     close_if_able(steps)
-    later = Propagated(Drifting(), prompts, way)
+    later = in_two_ways(every)
     for frame, answer in known:
         later.recall(frame, answer)
     later.restore(state)
