@@ -124,6 +124,7 @@ def test_refer_davis_is_a_mean_over_annotators(tmp_path: Path) -> None:
     ]
     (first,) = open_data_set(data, "refer-davis", {"by": "first"}).samples(_refuse)
     assert [len(target.phrases) for target in first.targets] == [2, 2]
+    assert isinstance(sample, VideoSample)
     assert sample.joint
     result = measure(data, "text-video", tmp_path / "out", tracked=True)
     assert len(result.rows) == 8
