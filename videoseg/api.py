@@ -74,8 +74,7 @@ def segment(
         ...     print(frame.index, [item.track_id for item in scene.instances])
     """
     marks = Marks(box, point, not_box, not_point, mask, at)
-    listed = len(prompts) == 1 and not isinstance(prompts[0], str | Prompt)
-    asked = as_prompts(prompts[0] if listed else prompts, marks)
+    asked = as_prompts(_listed(prompts), marks)
     path = location_of(location)
     given, config = given_model(model, config)
     return _segmented(path, asked, config, given)
@@ -130,19 +129,21 @@ def segment_many(
         >>> for done in videoseg.segment_many(clips, "the dog", cluster="auto"):  # doctest: +SKIP
         ...     print(done.task.location, done.state, done.reason)
     """
-    listed = len(prompts) == 1 and not isinstance(prompts[0], str | Prompt)
-    asked = as_prompts(prompts[0] if listed else prompts)
-    _, settings = given_model(model, config)
-    settings = chosen(settings, asked)
+    asked = as_prompts(_listed(prompts))
+    settings = chosen(given_model(model, config)[1], asked)
     where = {location_of(location): place_of(out) for location, out in inputs.items()}
-    reads = tuple(where)
-    tasks = [
-        Task(location, out, asked, settings, overwrite, skip_existing, resume, reads)
-        for location, out in where.items()
-    ]
+    how = asked, settings, overwrite, skip_existing, resume, tuple(where)
+    tasks = [Task(location, out, *how) for location, out in where.items()]
     if cluster is None:
         return one_by_one(tasks, lambda _: nullcontext(lambda _: None))
     return on_cluster(tasks, Cluster(cluster, workers, gpus_per_worker), on_news)
+
+
+def _listed(prompts: Sequence[Any]) -> Sequence[str | Prompt]:
+    """Prompts that may have been given as one list."""
+    listed = len(prompts) == 1 and not isinstance(prompts[0], str | Prompt)
+    found: Sequence[str | Prompt] = prompts[0] if listed else prompts
+    return found
 
 
 def info(location: Location, config: RunConfig | None = None) -> Mapping[str, StreamInfo]:

@@ -28,6 +28,7 @@ from videoseg.errors import PromptError, UsageError
 
 if TYPE_CHECKING:
     from videoseg.config.run_config import RunConfig
+    from videoseg.jobs.job import Job
     from videoseg.jobs.replay import Played
     from videoseg.types import Prompt
 
@@ -63,6 +64,15 @@ videoseg replay run.mcap "the block" --serve 8765
 """
 
 
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="INPUT [TEXT]", help="The input, then the phrase to find in it."),
+]
+Out = Annotated[
+    Path | None, typer.Option("-o", "--out", help="Output folder (default: write nothing).")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb to the application."""
     app.command("replay", epilog=EPILOG)(replay)
@@ -71,17 +81,12 @@ def register(app: typer.Typer) -> None:
 @expand_groups
 def replay(
     *,
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="INPUT [TEXT]", help="The input, then the phrase to find in it."),
-    ] = None,
+    words: Words = None,
     text: Text = None,
     pacing: PaceOptions,
     following: FollowOptions,
     looking: ViewerOptions,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Output folder (default: write nothing).")
-    ] = None,
+    out: Out = None,
     marks: PromptOptions,
     part: RangeOptions,
     view: ViewOptions,
@@ -103,43 +108,33 @@ def replay(
     messages.set_up()
     _check(view, model, outputs, out)
     groups = (marks, part, view, decoding, recording, following, model, outputs, edges)
-    settings = given.in_force(*groups)
-    settings = service.limited(settings)
+    settings = service.limited(given.in_force(*groups))
     note_origins(settings)
     outputs.check(settings)
     location, prompts = _asked(words or (), text or (), marks, settings)
     recording.check([location], settings)
     following.check(location, settings)
     ask_consent(settings, location, frames_of([location], prompts, settings), yes=service.yes)
-    mode = Mode.NONE if messages.quiet else report.progress
     files = [str(path) for path in (marks.prompts, given.config) if path]
-    with (
-        Job(location, prompts, replay_config(settings, location)) as job,
-        Progress(
-            job.frame_count, job.clock, quiet=mode is Mode.NONE, name=location, mode=mode
-        ) as shown,
-        looking.opened(job, quiet=messages.quiet) as viewers,
-    ):
-        played = job.play(
-            pacing.pace(),
-            out,
-            overwrite=overwrite,
-            on_frame=shown.show,
-            reads=files,
-            viewers=viewers,
-        )
-        plain = _as_plain(played, location, [prompt.label for prompt in job.prompts])
-        is_partial = bool(job.refused or (played.summary is not None and played.summary.stopped))
-        notes = job.notes
-    if not messages.quiet:
-        for note in notes:
-            tell(f"note: {note}", err=True)
-        _print_played(played, plain)
-    if report.as_json:
-        print_json(plain)
-    if played.interrupted:
-        raise EndedByInterruptError
-    raise typer.Exit(FAILED if not played.tally.frames else PARTLY if is_partial else 0)
+    with Job(location, prompts, replay_config(settings, location)) as job:
+        with (
+            _progress(job, location, messages, report) as shown,
+            looking.opened(job, quiet=messages.quiet) as viewers,
+        ):
+            pace, on_frame = pacing.pace(), shown.show
+            played = job.play(
+                pace, out, overwrite=overwrite, on_frame=on_frame, reads=files, viewers=viewers
+            )
+        labels, is_refused, notes = [each.label for each in job.prompts], job.refused, job.notes
+    _tell_played(played, _as_plain(played, location, labels), notes, messages, report)
+    raise _ended(played, is_refused=bool(is_refused))
+
+
+def _progress(job: Job, location: str, messages: MessageOptions, report: ReportOptions) -> Progress:
+    """What shows how far it is."""
+    mode = Mode.NONE if messages.quiet else report.progress
+    quiet = mode is Mode.NONE
+    return Progress(job.frame_count, job.clock, quiet=quiet, name=location, mode=mode)
 
 
 def _asked(
@@ -178,6 +173,30 @@ def _check(
         raise UsageError("--batch-size makes frames wait for each other; leave it out")
     if out is None and outputs.write:
         raise UsageError("--write needs a folder; add -o FOLDER")
+
+
+def _tell_played(
+    played: Played,
+    plain: dict[str, Any],
+    notes: Sequence[str],
+    messages: MessageOptions,
+    report: ReportOptions,
+) -> None:
+    """Say what became of it, as far as that is wanted."""
+    if not messages.quiet:
+        for note in notes:
+            tell(f"note: {note}", err=True)
+        _print_played(played, plain)
+    if report.as_json:
+        print_json(plain)
+
+
+def _ended(played: Played, *, is_refused: bool) -> Exception:
+    """What ends the command, with its exit code."""
+    if played.interrupted:
+        return EndedByInterruptError()
+    is_partial = is_refused or (played.summary is not None and played.summary.stopped)
+    return typer.Exit(FAILED if not played.tally.frames else PARTLY if is_partial else 0)
 
 
 def _as_plain(played: Played, location: str, labels: list[str]) -> dict[str, Any]:

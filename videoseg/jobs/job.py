@@ -224,8 +224,7 @@ class Job(AbstractContextManager["Job"]):
         """Write all outputs below ``out``; they appear there together, once all are complete.
 
         Args:
-            out: The output folder, or an address in object storage, where ``run.json`` appears
-                last.
+            out: A folder, or an address in object storage, where ``run.json`` appears last.
             overwrite: Whether earlier results of the same names are replaced.
             resume: Whether to go on with what an interrupted run of the same kind has left in
                 ``out``; a finished one is left as it is.
@@ -255,10 +254,22 @@ class Job(AbstractContextManager["Job"]):
             jobs=jobs,
             crew=crew,
         )
-        place, plan = place_of(out), self.plan()
+        place = place_of(out)
         if isinstance(place, Path):
-            return work(place, plan, overwrite=overwrite, resume=resume)
-        made, read = self.produces(), (self.location, *reads)
+            return work(place, self.plan(), overwrite=overwrite, resume=resume)
+        return self._run_stored(place, work, reads, overwrite=overwrite, resume=resume)
+
+    def _run_stored(
+        self,
+        place: str,
+        work: Callable[..., Summary],
+        reads: Sequence[str],
+        *,
+        overwrite: bool,
+        resume: bool,
+    ) -> Summary:
+        """Do the work, as ``running.run`` does, into object storage."""
+        plan, made, read = self.plan(), self.produces(), (self.location, *reads)
         with StoredOutput(place, made, read, overwrite=overwrite, resume=resume) as there:
             if resume and (done := there.finished(plan)) is not None:
                 return done

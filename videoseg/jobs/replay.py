@@ -135,13 +135,7 @@ def play(
         UsageError: The tracker looks at the whole input first, or the pace does not fit.
         KeyboardInterrupt: It was interrupted before there was one Scene.
     """
-    if isinstance(parts.tracker, TwoPassTracker):
-        raise UsageError(
-            f"tracker {parts.config.run.tracker} sees the whole input before the first Scene; "
-            "replay with --set run.tracker=iou"
-        )
-    if isinstance(parts.tracker, LooksAhead):
-        parts.tracker.look_ahead = 0
+    _look_not_ahead(parts)
     pace = pace.settled(parts.input)
     plan = None if out is None else plan_of(parts)
     load_model(parts)
@@ -170,6 +164,21 @@ def play(
             reads=reads,
         )
     return player.played(summary)
+
+
+def _look_not_ahead(parts: Assembly) -> None:
+    """Have the tracker give each Scene at once.
+
+    Raises:
+        UsageError: It looks at the whole input first.
+    """
+    if isinstance(parts.tracker, TwoPassTracker):
+        raise UsageError(
+            f"tracker {parts.config.run.tracker} sees the whole input before the first Scene; "
+            "replay with --set run.tracker=iou"
+        )
+    if isinstance(parts.tracker, LooksAhead):
+        parts.tracker.look_ahead = 0
 
 
 @dataclass(slots=True, eq=False)

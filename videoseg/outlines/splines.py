@@ -123,15 +123,18 @@ def _fits(candidates: CandidateKnots, ends: _Ends, fitting: Fitting) -> SegmentF
             for each in runs(candidates, stops, fitting, RUN_LENGTHS, _PATIENCE, fit)
         ]
         return SegmentFits.joined(made)
+    x, y = (np.ascontiguousarray(axis) for axis in candidates.points.T)
     of = Knots(
-        *(np.ascontiguousarray(axis) for axis in candidates.points.T),
-        *(candidates.weights, candidates.along, candidates.firsts),
+        *(x, y, candidates.weights, candidates.along, candidates.firsts),
         *(candidates.starts, candidates.knots, _pairs(ends.out), _pairs(ends.into)),
         *(ends.corner, ends.longest),
     )
     limits = Limits(
         *(fitting.tolerance + ROUNDING, _MIN_HANDLE, _MAX_HANDLE, _squared_weight(fitting)),
-        *(fitting.unseen, _STRAIGHT_COSINE, _ROUNDS, RUN_LENGTHS, _PATIENCE),
+        *(fitting.unseen, _STRAIGHT_COSINE),
+        rounds=_ROUNDS,
+        lengths=RUN_LENGTHS,
+        patience=_PATIENCE,
     )
     return SegmentFits.joined(
         [_segment_fits(*compiled(of, limits, curved), curved=curved) for curved in (True, False)]

@@ -90,44 +90,33 @@ def edges_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
     after[starts[1:] - 1] = starts[:-1]
     before = np.empty_like(after)
     before[after] = np.arange(len(corners))
-    edge = corners[after] - corners
-    counts = np.abs(edge).sum(axis=1).astype(np.int64)
-    direction = edge / counts[:, None]
+    direction, counts = _straight_edges(corners, after)
     corner, place = ranges(np.zeros_like(counts), counts)
     middles = corners[corner] + (place + 0.5)[:, None] * direction[corner]
     # Two stretches of ring meet in a saddle; each keeps a quarter of a pixel from it.
-    parted = np.where(traced.saddle[order][:, None], (direction - direction[before]) / 4, 0)
+    saddle = traced.saddle[order][:, None]
+    parted = np.where(saddle, (direction - direction[before]) / 4, 0)
     if logits is not None:
         owner = np.repeat(traced.owners, np.diff(starts))[corner]
         inwards = np.stack([-direction[:, 1], direction[:, 0]], axis=1)[corner]
         moved = offsets_of(middles, inwards, owner, logits)[:, None] * inwards
-        firsts = np.cumsum(counts) - counts
-        lasts = (firsts + counts - 1)[before]
-        # A corner between long edges is the object's own, others are steps.
-        sharp = (np.minimum(counts, counts[before]) > 1)[:, None]
-        own = corners + moved[firsts] + moved[lasts]
-        middles = middles + moved
-        places = np.where(sharp, own, (middles[firsts] + middles[lasts]) / 2)
-        places = np.where(traced.saddle[order][:, None], corners + parted, places)
-        places, none = np.rint(places / FINE) * FINE, np.zeros(len(corners), dtype=np.bool_)
+        places = _known_corners(corners, counts, before, middles, moved)
+        places = np.rint(np.where(saddle, corners + parted, places) / FINE) * FINE
+        middles, none = middles + moved, np.zeros(len(corners), dtype=np.bool_)
         return Edges(places, starts, counts, middles, middles, none, none, FINE)
-
-    turn = direction[before, 0] * direction[:, 1] - direction[before, 1] * direction[:, 0]
-    step = (counts == 1) & (turn != turn[after])
-    # A run between two steps of one slope is the slope between their middles.
-    run = step[before] & step[after] & ~step & (turn != turn[after])
+    step, run = _steps_and_runs(direction, counts, before, after)
     share = ((place + 0.5) / counts[corner])[:, None]
     begin, end = corners - direction[before] / 2, corners[after] + direction[after] / 2
     sloped = begin[corner] + share * (end - begin)[corner]
     points = np.where(run[corner][:, None], sloped, middles)
+    # A step has a place more, its middle.
     at = np.arange(len(corners)) + np.cumsum(step) - step
     middle = np.zeros(len(corners) + int(step.sum()), dtype=np.bool_)
     middle[at[step] + 1] = True
     owner = np.repeat(np.arange(len(corners)), 1 + step)
+    halves = corners + direction / 2
     return Edges(
-        knot_candidates=np.where(
-            middle[:, None], (corners + direction / 2)[owner], (corners + parted)[owner]
-        ),
+        knot_candidates=np.where(middle[:, None], halves[owner], (corners + parted)[owner]),
         starts=np.append(at, len(middle))[starts],
         counts=counts[owner],
         points=np.repeat(points, 1 + step[corner], axis=0),
@@ -136,6 +125,49 @@ def edges_of(traced: Trace, logits: Sequence[npt.NDArray[np.float16]] | None = N
         middle=middle,
         grid=WHOLE,
     )
+
+
+def _straight_edges(corners: Points, after: Indices) -> tuple[Points, Indices]:
+    """The way from each corner to the one after it: its direction, and its length in pixels."""
+    edge = corners[after] - corners
+    counts = np.abs(edge).sum(axis=1).astype(np.int64)
+    return edge / counts[:, None], counts
+
+
+def _steps_and_runs(
+    direction: Points, counts: Indices, before: Indices, after: Indices
+) -> tuple[Flags, Flags]:
+    """Which straight edges are steps of one pixel, and which run from one such to the next.
+
+    A run between two steps of one slope is the slope between their middles.
+    """
+    turn = direction[before, 0] * direction[:, 1] - direction[before, 1] * direction[:, 0]
+    bends = turn != turn[after]
+    step: Flags = (counts == 1) & bends
+    run: Flags = step[before] & step[after] & ~step & bends
+    return step, run
+
+
+def _known_corners(
+    corners: Points, counts: Indices, before: Indices, middles: Points, moved: Points
+) -> Points:
+    """Where corners lie between edges of which logits say how far they have moved.
+
+    Args:
+        corners: float64 (P, 2).
+        counts: int64 (P,), pixel edges behind each.
+        before: int64 (P,), the corner before each.
+        middles: float64 (E, 2), of the pixel edges.
+        moved: float64 (E, 2), how far these are off.
+    """
+    firsts = np.cumsum(counts) - counts
+    lasts = (firsts + counts - 1)[before]
+    # A corner between long edges is the object's own, others are steps.
+    sharp = (np.minimum(counts, counts[before]) > 1)[:, None]
+    own = corners + moved[firsts] + moved[lasts]
+    places = middles + moved
+    made: Points = np.where(sharp, own, (places[firsts] + places[lasts]) / 2)
+    return made
 
 
 def offsets_of(

@@ -56,7 +56,7 @@ class KnottedRing:
         for share in CURVE_SHARES:
             curves = shared_curves(ring.points, share * usual)
             drawn = curves.drawn(curves.control(ring.points))
-            least = distances_over(drawn, ring.targets, bounds)
+            least = distances_over(list(drawn), ring.targets, bounds)
             if (least <= bounds).all():
                 break
         return cls(ring, curves, least)

@@ -35,7 +35,7 @@ class LayerMaps:
 
     @functools.cached_property
     def _back(self) -> Points:
-        return np.linalg.inv(self.turns)
+        return np.asarray(np.linalg.inv(self.turns), dtype=np.float64)
 
     def onto_frame(self, frame: int, points: Points) -> Points:
         """Points, float64 (N, 2), of the layer as they are on a frame."""

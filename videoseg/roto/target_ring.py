@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from videoseg.geometry.arrays import Flags, Indices, Points, Values
 from videoseg.kernels.matching import matching_kernel
@@ -150,7 +149,8 @@ def _directed(points: Points, ways: Points) -> Points:
 def _squares(offsets: Values) -> Values:
     """Squared lengths, float64 (...,), of offsets, (..., 4)."""
     # Axis by axis: sums over a few numbers each are slow.
-    made: Values = sum(offsets[..., axis] * offsets[..., axis] for axis in range(4))
+    x, y, across, down = (offsets[..., axis] for axis in range(4))
+    made: Values = x * x + y * y + across * across + down * down
     return made
 
 
@@ -215,7 +215,7 @@ def evenly(ring: Points, count: int) -> Points:
     return _at(ring, along, np.arange(count) * (along[-1] / count))
 
 
-def at_lengths(ring: Points, lengths: npt.NDArray[np.floating]) -> Points:
+def at_lengths(ring: Points, lengths: Values) -> Points:
     """Points of a polygon at lengths along it from its first corner, around as often as needed."""
     along = _along(ring)
     return _at(ring, along, lengths % along[-1] if along[-1] > 0 else lengths * 0)

@@ -156,10 +156,6 @@ class Backwards:
             if stop <= frame.index:
                 continue
             places = [span.found.prompt for span in some]
-            drawn = [
-                replace(prompts[span.found.prompt], cues=(Cue(frame=0, mask=span.found.mask),))
-                for span in some
-            ]
             with self.again() as source:
                 frames = (
                     each
@@ -167,7 +163,9 @@ class Backwards:
                     if each.stream == stream and frame.index <= stop - each.index > start
                 )
                 first = max(start + 1, frame.index)
-                for shown, answer in self._watched(stage(drawn).run(frames), first, stop):
+                for shown, answer in self._watched(
+                    stage(_drawn(some, prompts)).run(frames), first, stop
+                ):
                     index = stop - shown.index
                     if index == stop or answer is None:
                         continue
@@ -297,3 +295,11 @@ def _mirrored_prompt(prompt: Prompt, mark: int, last: int) -> Prompt:
 def _step_of(source: FrameSource) -> int:
     """Distance between the frames that a source yields."""
     return int(source.every) if isinstance(source, Sparse) else 1
+
+
+def _drawn(spans: Sequence[Span], prompts: Sequence[Prompt]) -> list[Prompt]:
+    """The prompts of some objects, each marked where its object is known at one end of its span."""
+    return [
+        replace(prompts[span.found.prompt], cues=(Cue(frame=0, mask=span.found.mask),))
+        for span in spans
+    ]

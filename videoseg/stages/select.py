@@ -60,9 +60,7 @@ def stage_for(
             files.
         watch: Told of every frame on the way back from a mark.
     """
-    marked = frozenset(
-        cue.frame for prompt in prompts for cue in prompt.cues if cue.frame is not None
-    )
+    marked = _marked(prompts)
     numbers = range(len(prompts)) if known is None else known.asked_everywhere()
     asked = [prompts[number] for number in numbers]
     stage: Stage = Batched(
@@ -82,3 +80,8 @@ def stage_for(
         ahead = 1 if one_by_one else most_ahead(model.concurrency, every)
         stage = Concurrent(model, prompts, ahead, check)
     return every_nth(stage, every, first=first, also=marked)
+
+
+def _marked(prompts: Sequence[Prompt]) -> frozenset[int]:
+    """Frames on which something is marked that is carried from there."""
+    return frozenset(cue.frame for each in prompts for cue in each.cues if cue.frame is not None)

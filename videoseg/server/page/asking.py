@@ -157,17 +157,21 @@ class Asker(AbstractContextManager["Asker"]):
             else:
                 answered = ask(model, frame, known, len(shown))
                 places = list(range(len(shown)))
-            outlines = self._config.outlines.shapes(answered.instances)
-            found = [
-                {
-                    "prompt": places[instance.prompt],
-                    "score": round(instance.score, 3),
-                    "box": instance.mask.box,
-                    "path": format_path(shape),
-                }
-                for instance, shape in zip(answered.instances, outlines, strict=True)
-            ]
+            found = self._as_json(answered, places)
         return Answer(found, refused, is_draft, time.perf_counter() - begun)
+
+    def _as_json(self, answered: Detections, places: Sequence[int]) -> list[dict[str, Any]]:
+        """What was found, with its outlines; ``places`` are the prompts that were asked."""
+        outlines = self._config.outlines.shapes(answered.instances)
+        return [
+            {
+                "prompt": places[instance.prompt],
+                "score": round(instance.score, 3),
+                "box": instance.mask.box,
+                "path": format_path(shape),
+            }
+            for instance, shape in zip(answered.instances, outlines, strict=True)
+        ]
 
 
 def _extents_of(model: Segmenter) -> Extents:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -34,6 +34,7 @@ from videoseg.system.range_reader import Blocks, RangeReader
 
 if TYPE_CHECKING:
     from av.codec.context import CodecContext
+    from av.codec.hwaccel import HWAccel
     from av.container import InputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
@@ -158,46 +159,28 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
         SourceNotFoundError: There is no such file.
         SourceError: It is no video, or has no such stream.
     """
-    import av
-
-    shown = place.shown
     if place.location != STDIN and not place.is_address and not Path(place.location).exists():
-        raise SourceNotFoundError(f"{shown}: no such file; check the path")
+        raise SourceNotFoundError(f"{place.shown}: no such file; check the path")
     reader = None if place.blocks is None else RangeReader(place.blocks)
     stored = _checked_size(place, reader)
     pixels = {"max_pixels": str(most_pixels(stored))}  # of each frame, for all that decodes
     precautions = _precautions(reader)
-    device = device_of(place.location) or _file(place.location)
-    hardware = gpu.wanted(place.decoder, shown)
-    try:
-        container: InputContainer = av.open(
-            device.name if reader is None else reader,
-            mode="r",
-            format=device.format or None,
-            options={**pixels, **device.options, **precautions},
-            metadata_errors="replace",
-            timeout=timeout if place.is_address and reader is None else None,
-            hwaccel=hardware,
-        )
-    except SourceError:  # the storage's own
-        raise
-    except (av.error.FFmpegError, OSError) as error:
-        raise SourceError(_truncation.unreadable(shown, error)) from error
-    with container:
-        streams = _picture_streams(container, shown)
-        stream = _chosen(container, streams, number, shown)
+    hardware = gpu.wanted(place.decoder, place.shown)
+    with _container(place, reader, {**pixels, **precautions}, timeout, hardware) as container:
+        streams = _picture_streams(container, place.shown)
+        stream = _chosen(container, streams, number, place.shown)
         codec = getattr(stream, "codec_context", None)
         if not codec or ("codec_whitelist" in precautions and codec.name in _UNPACKING):
             where = "here" if reader is None else "from object storage"
             raise SourceError(
-                f"{shown}: its video codec cannot be decoded {where}; convert it to H.264"
+                f"{place.shown}: its video codec cannot be decoded {where}; convert it to H.264"
             )
-        gpu.check_taken(place.decoder, stream, shown)
+        gpu.check_taken(place.decoder, stream, place.shown)
         stream.codec_context.options = pixels
         try:
             check_pixels(stream.codec_context.width, stream.codec_context.height, stored)
         except ValueError as error:
-            raise SourceError(f"{shown}: {error}") from error
+            raise SourceError(f"{place.shown}: {error}") from error
         # Whole frames side by side: with two cores 1.3 to 1.9 times as fast as slices of one. But
         # damage is then patched up in another way each time, so not where it is to be expected.
         # And every thread holds a frame back.
@@ -206,6 +189,38 @@ def opened(place: Place, number: int | None, timeout: float) -> Iterator[Opened]
         stream.thread_type = "SLICE" if alone else "AUTO"
         number = streams.index(stream)
         yield Opened(container, stream, _decoder(stream), len(streams), number, reader)
+
+
+def _container(
+    place: Place,
+    reader: RangeReader | None,
+    options: Mapping[str, str],
+    timeout: float,
+    hardware: HWAccel | None,
+) -> InputContainer:
+    """The container at a place, open.
+
+    Raises:
+        SourceError: It is no video.
+    """
+    import av
+
+    device = device_of(place.location) or _file(place.location)
+    try:
+        found: InputContainer = av.open(
+            device.name if reader is None else reader,
+            mode="r",
+            format=device.format or None,
+            options={**device.options, **options},
+            metadata_errors="replace",
+            timeout=timeout if place.is_address and reader is None else None,
+            hwaccel=hardware,
+        )
+    except SourceError:  # the storage's own
+        raise
+    except (av.error.FFmpegError, OSError) as error:
+        raise SourceError(_truncation.unreadable(place.shown, error)) from error
+    return found
 
 
 def _file(location: str) -> Device:
