@@ -167,7 +167,7 @@ def _expected_error(before: Observation, now: Observation, motion: Motion) -> fl
     return float((_STILL_ERROR * motion.flow.scale_x) ** 2 + (_MOVING_ERROR * moves) ** 2)
 
 
-_STILL_ERROR = 0.5
+_STILL_ERROR = 0.25
 """Standard deviation of a motion's error where little moves, pixels of the flow's field."""
 _MOVING_ERROR = 0.1
 """Standard deviation that an object's motion adds to that, in parts of the motion."""
