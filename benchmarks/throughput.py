@@ -36,7 +36,6 @@ from benchmarks.thread_cpu import ThreadCpu
 from videoseg import pipeline, registry
 from videoseg.outlines.vectorizer import Vectorizer
 from videoseg.runlog.log import RunLog
-from videoseg.runlog.reader import read_run
 from videoseg.sources.video import VideoSource
 from videoseg.stages.batched import Batched
 from videoseg.system.addresses import for_ffmpeg
@@ -260,7 +259,7 @@ def _run(
     steadied = {} if kind.smoothing is None else {"smoothing": kind.smoothing}
     tracker = registry.find("tracking", tracker_name).make(**steadied)
     writers: dict[str, Any] = {"svg": Svg(), "overlay": overlay}
-    exporters = {"animated-svg": registry.find("exporters", "animated-svg").make(**kind.animated)}
+    along = {"animated-svg": registry.find("exporters", "animated-svg").make(**kind.animated)}
     tracker.start(streams, PROMPTS)
     stage = Batched(model, PROMPTS, 4)
     with tempfile.TemporaryDirectory() as folder:
@@ -279,11 +278,11 @@ def _run(
                 streams=streams,
                 prompts=PROMPTS,
                 writers=writers,
+                along=along,
                 log=log,
                 folder=Path(folder),
                 clock=clock,
             )
-        pipeline.export(read_run(Path(folder) / "run"), exporters, Path(folder), clock)
         spent = time.perf_counter() - wall, time.process_time() - cpu
     source.close()
     return spent

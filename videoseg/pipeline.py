@@ -6,11 +6,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 from videoseg.geometry.masks import rounded
 from videoseg.protocols import (
     Exporter,
+    ExportsAlong,
     HasHidden,
     Log,
     RunReader,
@@ -21,7 +23,13 @@ from videoseg.protocols import (
     Writer,
 )
 from videoseg.runlog.validation import refusing
-from videoseg.system.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
+from videoseg.system.threads import (
+    Stopwatch,
+    WorkBehind,
+    WriteBehind,
+    opencv_unthreaded,
+    read_ahead,
+)
 from videoseg.system.workers import InOrder, usual_threads
 from videoseg.types import Detections, Frame, Prompt, Scene, StreamInfo
 
@@ -34,6 +42,7 @@ SCENES_BEHIND = 4
 
 Drawn: TypeAlias = tuple[Scene, Frame | None]
 """A finished Scene, with its frame where a writer needs the image."""
+_Exporting: TypeAlias = Callable[[Iterator[Scene]], None]
 _Edited: TypeAlias = tuple[Scene, Scene, Frame | None]
 """A Scene as it is kept and as it is written, with its frame."""
 
@@ -143,6 +152,7 @@ def write(
     streams: Mapping[str, StreamInfo],
     prompts: Sequence[Prompt],
     writers: Mapping[str, Writer],
+    along: Mapping[str, ExportsAlong] = MappingProxyType({}),
     soften: Callable[[Scene, Frame], Scene] | None = None,
     edit: Callable[[Scene], Scene] = lambda scene: scene,
     log: Log | None,
@@ -153,9 +163,10 @@ def write(
     """Write every Scene below ``folder`` with all writers and keep it in the log, if there is one.
 
     Each writer has a thread of its own, which hands it Scenes in order; it is opened and closed by
-    the caller's. The frame of a Scene may be missing where no writer needs its image. ``soften``
-    gives instances their mattes, for those writers that take them. ``edit`` makes what is written
-    of what is kept. Whatever raises, every writer is closed and no thread is left.
+    the caller's. So have the exporters that work ``along``. The frame of a Scene may be missing
+    where no writer needs its image. ``soften`` gives instances their mattes, for those writers that
+    take them. ``edit`` makes what is written of what is kept. Whatever raises, every writer is
+    closed and no thread is left.
     """
     tally = Tally.of(prompts)
     opened: list[Writer] = []
@@ -164,7 +175,8 @@ def write(
         for writer in writers.values():
             opened.append(writer)
             writer.open(folder, streams, prompts)
-        with opencv_unthreaded(), _handing_on(writers, soften, log, clock) as hand_on:
+        exporting = [_along(name, each, streams, folder, clock) for name, each in along.items()]
+        with opencv_unthreaded(), _handing_on(writers, exporting, soften, log, clock) as hand_on:
             for scene, frame in drawn:
                 edited = edit(scene)
                 hand_on((scene, edited, frame))
@@ -182,11 +194,12 @@ def write(
 @contextmanager
 def _handing_on(
     writers: Mapping[str, Writer],
+    along: Sequence[_Exporting],
     soften: Callable[[Scene, Frame], Scene] | None,
     log: Log | None,
     clock: Stopwatch,
 ) -> Iterator[Callable[[_Edited], None]]:
-    """Hands Scenes to a thread that logs them, and on to a thread for each writer.
+    """Hands Scenes to a thread that logs them, and on to a thread for each output.
 
     Leaving it waits until all is written; leaving it with an error drops what is waiting.
     """
@@ -198,6 +211,7 @@ def _handing_on(
             )
             for name, writer in writers.items()
         ]
+        exporting = [threads.enter_context(WorkBehind(work, SCENES_BEHIND)) for work in along]
 
         def consume(item: _Edited) -> None:
             tracked, edited, frame = item
@@ -210,6 +224,8 @@ def _handing_on(
                     soft = soften(scene, frame)
             for line, takes_mattes in lines:
                 line.put((soft if takes_mattes else scene, frame))
+            for each in exporting:
+                each.put(scene)
 
         # Entered last, so that it is left first: then nothing more comes to the writers.
         yield threads.enter_context(WriteBehind(consume, STEPS_BEHIND)).put
@@ -224,6 +240,29 @@ def _line(name: str, writer: Writer, clock: Stopwatch) -> Callable[[Drawn], None
             writer.write(scene, frame if writer.needs_image else None)
 
     return consume
+
+
+def _along(
+    name: str,
+    exporter: ExportsAlong,
+    streams: Mapping[str, StreamInfo],
+    folder: Path,
+    clock: Stopwatch,
+) -> _Exporting:
+    """What an exporter's own thread does with all Scenes; waiting for them is no work."""
+
+    def work(scenes: Iterator[Scene]) -> None:
+        with ExitStack() as after_last:
+
+            def measured() -> Iterator[Scene]:
+                for scene in scenes:
+                    with clock.measure(name):
+                        yield scene
+                after_last.enter_context(clock.measure(name))
+
+            exporter.export_scenes(streams, measured(), folder)
+
+    return work
 
 
 def export(

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from videoseg import pipeline
+from videoseg.exporters.animated_svg import AnimatedSvg
+from videoseg.protocols import ExportsAlong
+from videoseg.runlog.log import RunLog
+from videoseg.runlog.reader import read_run
 from videoseg.system.threads import Stopwatch
-from videoseg.types import Frame, Prompt, Scene
+from videoseg.types import (
+    Detections,
+    Frame,
+    Instance,
+    Mask,
+    Part,
+    Polygon,
+    Prompt,
+    Scene,
+    Shape,
+    StreamInfo,
+    TrackedInstance,
+)
 
 COUNT = 40
 
@@ -62,9 +79,14 @@ def drawn(taken: list[int] | None = None) -> Iterator[tuple[Scene, Frame]]:
         )
 
 
-def write(items: Any, **writers: Noting) -> pipeline.Tally:
+def write(
+    items: Any,
+    along: Mapping[str, ExportsAlong] = MappingProxyType({}),
+    **writers: Noting,
+) -> pipeline.Tally:
     return pipeline.write(
         items,
+        along=along,
         streams={},
         prompts=(Prompt("a", text="a"),),
         writers=writers,  # type: ignore[arg-type]  # the protocol wants an extension, too
@@ -131,3 +153,69 @@ def test_an_interrupt_leaves_no_thread() -> None:
         write(interrupted(), writer=writer)
     assert {*threading.enumerate()} <= before
     assert writer.closed == [False]
+
+
+class Along:
+    """An exporter that notes what it is given, and whether it came to the end."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self.complete = False
+
+    def export_scenes(
+        self, streams: Mapping[str, StreamInfo], scenes: Iterable[Scene], folder: Path
+    ) -> None:
+        del streams, folder
+        for scene in scenes:
+            self.seen.append(scene.index)
+        self.complete = True
+
+
+def test_an_exporter_that_works_along_sees_every_scene_and_no_false_end() -> None:
+    along, before = Along(), {*threading.enumerate()}
+    write(drawn(), {"along": along}, one=Noting())
+    assert (along.seen, along.complete) == (list(range(COUNT)), True)
+    along = Along()
+    with pytest.raises(BrokenError):
+        write(drawn(), {"along": along}, one=Noting(fails_at=2))
+    assert not along.complete
+    assert {*threading.enumerate()} <= before
+
+
+def test_an_animation_made_along_is_that_of_the_finished_run(tmp_path: Path) -> None:
+    streams = {"cam": StreamInfo("cam", 64, 48, Fraction(1, 25), Fraction(25))}
+    prompts = (Prompt("a", text="a"),)
+    for name, tolerance in (("steps", 0.0), ("keys", 1.0)):
+        folder, later = tmp_path / name, tmp_path / f"{name}-later"
+        later.mkdir()
+        exporter = AnimatedSvg(tolerance=tolerance)
+        scenes = [_with_square(index) for index in range(12)]
+        log = RunLog(folder / "run", streams, prompts)
+        for scene in scenes:
+            log.append_detections("cam", scene.index, Detections("cam", scene.index, ()))
+        pipeline.write(
+            ((scene, None) for scene in scenes),
+            streams=streams,
+            prompts=prompts,
+            writers={},
+            along={"animated-svg": exporter},
+            log=log,
+            folder=folder,
+            clock=Stopwatch(),
+        )
+        exporter.export(read_run(folder), later)
+        made = (folder / "animated.svg").read_bytes()
+        assert made == (later / "animated.svg").read_bytes()
+        assert made.count(b"<path") == 1
+
+
+def _with_square(index: int) -> Scene:
+    """A square that moves by a pixel a frame."""
+    mask = Mask(4 + index, 10, 64, 48, np.ones((8, 8), np.bool_))
+    left, top, right, bottom = (float(value) for value in mask.crop)
+    corners = np.array(
+        [[left, top], [right, top], [right, bottom], [left, bottom]], dtype=np.float32
+    )
+    shape = Shape((Part(Polygon(corners)),))
+    tracked = TrackedInstance(1, Instance(mask, 1.0, 0), shape, "a")
+    return Scene("cam", index, index, Fraction(1, 25), instances=(tracked,))

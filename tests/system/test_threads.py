@@ -10,7 +10,13 @@ import cv2
 import pytest
 
 from tests.support.waiting import PATIENCE, until
-from videoseg.system.threads import Stopwatch, WriteBehind, opencv_unthreaded, read_ahead
+from videoseg.system.threads import (
+    Stopwatch,
+    WorkBehind,
+    WriteBehind,
+    opencv_unthreaded,
+    read_ahead,
+)
 
 
 class BoomError(Exception):
@@ -97,6 +103,23 @@ def test_a_consumer_that_fails_on_the_last_item_fails_the_caller() -> None:
 
     with pytest.raises(BoomError), WriteBehind(fail, depth=4) as behind:
         behind.put(1)
+
+
+def test_work_ends_with_its_last_item_and_not_where_the_caller_fails() -> None:
+    """What an error interrupts must not take what came so far for all there is."""
+    ended: list[list[int]] = []
+
+    def work(items: Iterator[int]) -> None:
+        ended.append(list(items))
+
+    with WorkBehind(work, depth=2) as behind:
+        for number in range(5):
+            behind.put(number)
+    assert ended == [[0, 1, 2, 3, 4]]
+    with pytest.raises(BoomError), WorkBehind(work, depth=2) as behind:
+        behind.put(0)
+        raise BoomError
+    assert len(ended) == 1
 
 
 def test_an_error_of_the_caller_drops_what_waits() -> None:

@@ -75,7 +75,13 @@ class AnimatedSvg:
 
     def export(self, run: RunReader, folder: Path) -> None:
         """Write the files from one pass over the run's Scenes."""
-        names = dict(zip(run.streams, self.produces(run.streams), strict=True))
+        self.export_scenes(run.streams, run.scenes(), folder)
+
+    def export_scenes(
+        self, streams: Mapping[str, StreamInfo], scenes: Iterable[Scene], folder: Path
+    ) -> None:
+        """Write the files from Scenes as they come."""
+        names = dict(zip(streams, self.produces(streams), strict=True))
         with writing(folder), ExitStack() as files:
             timelines = {
                 stream: _Timeline(
@@ -84,13 +90,13 @@ class AnimatedSvg:
                     self.precision,
                     self.tolerance,
                 )
-                for stream, info in run.streams.items()
+                for stream, info in streams.items()
             }
 
             stretches = _Stretches()
 
             def noted() -> Iterator[Scene]:
-                for scene in run.scenes():
+                for scene in scenes:
                     timelines[scene.stream].note(scene)
                     for stream, stretch in stretches.ended_by(scene):
                         timelines[stream].add_steps(stretch)

@@ -14,7 +14,7 @@ from videoseg.edges.soft_edges import HARD, SoftEdges
 from videoseg.errors import OutputExistsError, UsageError, shown
 from videoseg.formats.robotics.recordings import is_recording
 from videoseg.jobs.inputs import Location
-from videoseg.protocols import Exporter, TakesMattes, Writer
+from videoseg.protocols import Exporter, ExportsAlong, TakesHidden, TakesMattes, Writer
 from videoseg.runlog.manifest import NAME as MANIFEST
 from videoseg.runlog.manifest import read_manifest
 from videoseg.runlog.plan import Plan, difference
@@ -60,6 +60,15 @@ def writers_of(outputs: Mapping[str, Writer | Exporter]) -> dict[str, Writer]:
 def exporters_of(outputs: Mapping[str, Writer | Exporter]) -> dict[str, Exporter]:
     """Those outputs that need the whole run at once, by name."""
     return {name: part for name, part in outputs.items() if isinstance(part, Exporter)}
+
+
+def along_of(outputs: Mapping[str, Writer | Exporter]) -> dict[str, ExportsAlong]:
+    """Those of ``exporters_of`` that can work while a run is made, by name."""
+    return {
+        name: part
+        for name, part in outputs.items()
+        if isinstance(part, ExportsAlong) and not isinstance(part, TakesHidden)
+    }
 
 
 def soft_edges_for(outputs: Mapping[str, Writer | Exporter], config: RunConfig) -> SoftEdges | None:

@@ -13,7 +13,7 @@ from videoseg import pipeline
 from videoseg.errors import UsageError
 from videoseg.jobs.assembly import Assembly
 from videoseg.jobs.carried_edits import CarriedEdits
-from videoseg.jobs.outputs import exporters_of, writers_of
+from videoseg.jobs.outputs import along_of, exporters_of, writers_of
 from videoseg.pipeline import Tally
 from videoseg.runlog.edited import Edited
 from videoseg.runlog.log import RunLog
@@ -164,7 +164,7 @@ def write_outputs(
     on_frame: Callable[[Tally], None] = lambda _: None,
     edit: Callable[[Scene], Scene] = lambda scene: scene,
 ) -> Tally:
-    """Write the outputs that are written frame by frame, and the log into ``run``."""
+    """Write the outputs that need no finished run, and the log into ``run``."""
     if parts.edges is not None:
         parts.edges.start()
     with closing(steps):
@@ -173,6 +173,7 @@ def write_outputs(
             streams=parts.input.streams,
             prompts=parts.questions.prompts,
             writers=writers_of(parts.outputs),
+            along=along_of(parts.outputs),
             soften=None if parts.edges is None else parts.edges.softened,
             edit=edit,
             log=log,
@@ -184,4 +185,6 @@ def write_outputs(
 
 def export_outputs(parts: Assembly, folder: Path, run: RunFolder) -> None:
     """Write the outputs that need the whole run into its folder."""
-    pipeline.export(run, exporters_of(parts.outputs), folder, parts.clock)
+    along = along_of(parts.outputs)
+    left = {name: part for name, part in exporters_of(parts.outputs).items() if name not in along}
+    pipeline.export(run, left, folder, parts.clock)

@@ -26,6 +26,7 @@ from videoseg.protocols.models import Grounder as Grounder
 from videoseg.protocols.models import Segmenter as Segmenter
 from videoseg.protocols.models import VideoSegmenter as VideoSegmenter
 from videoseg.protocols.outputs import Exporter as Exporter
+from videoseg.protocols.outputs import ExportsAlong as ExportsAlong
 from videoseg.protocols.outputs import HasHidden as HasHidden
 from videoseg.protocols.outputs import Log as Log
 from videoseg.protocols.outputs import Matter as Matter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -230,4 +230,18 @@ class Exporter(Protocol):
 
     def export(self, run: RunReader, folder: Path) -> None:
         """Write them below ``folder``, a staging folder like a Writer's."""
+        ...
+
+
+@runtime_checkable
+class ExportsAlong(Protocol):
+    """An Exporter to which Scenes are enough, each once: it works while they are made."""
+
+    def export_scenes(
+        self, streams: Mapping[str, StreamInfo], scenes: Iterable[Scene], folder: Path
+    ) -> None:
+        """As ``export``. Scenes come in the order of the run, without hidden tracks.
+
+        A run that fails raises from ``scenes``; then nothing need be written.
+        """
         ...

@@ -85,15 +85,20 @@ def _closed(iterator: object) -> Exception | None:
     return None
 
 
-class WriteBehind(AbstractContextManager["WriteBehind[T]"], Generic[T]):
-    """Calls ``consume`` on items in a thread of its own, at most ``depth`` behind the caller.
+class _LeftError(Exception):
+    """The caller left with an error: what is waiting is dropped."""
 
-    Leaving the context without an error waits until all is consumed; leaving it with one drops what
-    is waiting. An error of ``consume`` is raised by the next ``put`` or on leaving.
+
+class WorkBehind(AbstractContextManager["WorkBehind[T]"], Generic[T]):
+    """Runs ``work`` on items in a thread of its own, at most ``depth`` behind the caller.
+
+    Leaving the context without an error waits until ``work`` is done; leaving it with one drops
+    what is waiting, and ``work`` is interrupted where it asks for the next item. An error of
+    ``work`` is raised by the next ``put`` or on leaving.
     """
 
-    def __init__(self, consume: Callable[[T], None], depth: int) -> None:
-        self._consume = consume
+    def __init__(self, work: Callable[[Iterator[T]], object], depth: int) -> None:
+        self._do = work
         self._waiting: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="videoseg-write-behind")
@@ -115,7 +120,7 @@ class WriteBehind(AbstractContextManager["WriteBehind[T]"], Generic[T]):
                     self._waiting.get_nowait()
                 except queue.Empty:
                     break
-        self._offer(_End())
+        self._offer(_End(None if error is None else _LeftError()))
         self._thread.join()
         if error is None and self._error is not None:
             raise self._error
@@ -128,13 +133,30 @@ class WriteBehind(AbstractContextManager["WriteBehind[T]"], Generic[T]):
                 continue
             return
 
-    def _work(self) -> None:
+    def _items(self) -> Iterator[T]:
         while not isinstance(item := self._waiting.get(), _End):
-            try:
-                self._consume(item)
-            except BaseException as error:  # handed to the caller, whatever it is
-                self._error = error
-                return
+            yield item
+        if item.error is not None:
+            raise item.error
+
+    def _work(self) -> None:
+        try:
+            self._do(self._items())
+        except _LeftError:
+            pass
+        except BaseException as error:  # handed to the caller, whatever it is
+            self._error = error
+
+
+class WriteBehind(WorkBehind[T]):
+    """Calls ``consume`` on items in a thread of its own, as ``WorkBehind`` does."""
+
+    def __init__(self, consume: Callable[[T], None], depth: int) -> None:
+        def each(items: Iterator[T]) -> None:
+            for item in items:
+                consume(item)
+
+        super().__init__(each, depth)
 
 
 @contextmanager
