@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 
 from videoseg.geometry import masks
+from videoseg.models.embedded.memory.feature_view import FeatureView
 from videoseg.models.embedded.memory.tracker import Memory
 from videoseg.protocols import VideoSegmenter
 from videoseg.types import Bitmap, Detections, Frame, Instance, Mask
@@ -140,6 +142,43 @@ def test_two_runs_give_the_same_masks(memory: Memory) -> None:
         found = [memory.step(ball(i, 100 + 9 * i), None).instances[0] for i in range(1, 4)]
         answers.append([(one.mask.crop, one.mask.bitmap.tobytes(), one.score) for one in found])
     assert answers[0] == answers[1]
+
+
+def test_what_holds_still_is_compared_with_the_memory_on_every_second_frame(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    of = FeatureView.of
+
+    def counted(*given: Any) -> FeatureView:
+        looks.append(now)
+        return of(*given)
+
+    begin(memory)
+    monkeypatch.setattr(FeatureView, "of", counted)
+    for now in range(1, 6):
+        (found,) = memory.step(ball(now, 100 + 4 * now), None).instances
+        assert masks.iou(found.mask, mask_of(100 + 4 * now)) > 0.85
+    assert looks == [1, 3, 5]
+
+
+def test_it_goes_on_the_same_from_what_was_written_down(memory: Memory) -> None:
+    """Between the frames that are compared and the others, too."""
+    begin(memory)
+    frames = [ball(index, 100 + 4 * index) for index in range(7)]
+    states, answers = {}, {}
+    for index in range(1, 7):
+        answers[index] = memory.step(frames[index], None)
+        states[index] = memory.snapshot()
+    for index in range(1, 6):
+        again = Memory(threads=1)
+        again.restore(states[index], frames[index])
+        (one,), (other,) = (
+            again.step(frames[index + 1], None).instances,
+            answers[index + 1].instances,
+        )
+        assert (one.mask.crop, one.score) == (other.mask.crop, other.score)
+        assert (one.mask.bitmap == other.mask.bitmap).all()
 
 
 def test_nothing_is_left_after_the_end(memory: Memory) -> None:

@@ -231,6 +231,57 @@ def test_what_is_found_where_it_was_is_not_looked_at_again(
     assert len(seen) == 2
 
 
+def test_none_is_looked_at_twice_where_one_look_is_asked_for(
+    net: PromptableSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, orange, _ = picture()
+    seen: list[int] = []
+    run = net._run
+
+    def counted(*given: Any) -> Any:
+        seen.append(1)
+        return run(*given)
+
+    monkeypatch.setattr(net, "_run", counted)
+    moved = masks.from_bitmap(np.roll(orange, 30, axis=1))
+    net.segment(image, asked(image, prior=moved), fine=False, sure=0)
+    assert len(seen) == 1
+
+
+def test_a_long_object_is_cut_out_with_the_same_margin_on_all_sides(
+    net: PromptableSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
+    truth = np.zeros((HEIGHT, WIDTH), np.bool_)
+    truth[40:240, 200:240] = True
+    image[truth] = (230, 60, 60)
+    seen: list[tuple[int, ...]] = []
+
+    class Session:
+        def run(self, outputs: Any, given: Any) -> Any:
+            seen.append(given["image"].shape)
+            return session.run(outputs, given)
+
+    session = net._session
+    monkeypatch.setattr(net, "_session", Session())
+    prompts = asked(image, prior=masks.from_bitmap(np.roll(truth, (5, 4), axis=(0, 1))))
+    assert overlap(net.segment(image, prompts, fine=False, trim=True), truth) > 0.85
+    # 200 of 300 pixels become 171 of 256, 40 become 34, and there are 43 on each side.
+    assert {shape[2:] for shape in seen} == {(256, 128)}
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (HEIGHT - 60, WIDTH - 20), (0, WIDTH - 20)])
+def test_what_is_cut_out_lies_where_the_whole_crop_has_it(
+    net: PromptableSegmenter, corner: tuple[int, int]
+) -> None:
+    image = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
+    truth = np.zeros((HEIGHT, WIDTH), np.bool_)
+    truth[corner[0] : corner[0] + 60, corner[1] : corner[1] + 20] = True
+    image[truth] = (230, 60, 60)
+    prompts = asked(image, prior=masks.from_bitmap(truth))
+    assert overlap(net.segment(image, prompts, fine=False, trim=True), truth) > 0.85
+
+
 @pytest.mark.parametrize(
     ("hole", "prompts", "filled"),
     [

@@ -11,6 +11,7 @@ from videoseg.geometry import masks
 from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.memory.background_motion import background_odds
+from videoseg.models.embedded.memory.evidence_maps import carried, values_over, with_motion
 from videoseg.models.embedded.memory.feature_view import FeatureNorm, FeatureView, Pose
 from videoseg.models.embedded.memory.last_seen import LastSeen
 from videoseg.models.embedded.memory.linear_classifier import MAX_GIVEN, LinearClassifier
@@ -26,6 +27,10 @@ _MAX_RECENT = 3
 """Views of found masks that are remembered, newest first, beside the given ones."""
 _SURE_IOU = 0.9
 """IoU of what is found with the last mask, moved along, from which it is not looked at again."""
+_STEADY_IOU = 0.85
+"""The same, from which the next frame is not compared with what is remembered."""
+_MAX_CHANGE = 20.0
+"""So many grey levels an object may have changed on average, as it moved, not to be compared."""
 _MIN_EVIDENCE = 0.35
 """Mean evidence over a found mask, as a probability, under which it is not the object."""
 _MIN_EVIDENCE_AGAIN = 0.75
@@ -58,7 +63,11 @@ class MemoryNetworks:
 
 
 class RememberedObject:
-    """One remembered object; ``mask`` is where it was on the last frame, None if out of sight."""
+    """One remembered object; ``mask`` is where it was on the last frame, None if out of sight.
+
+    ``_evidence`` is what was said on the last frame, log odds over all of it, if that is enough to
+    find the object on the next one.
+    """
 
     def __init__(self, networks: MemoryNetworks, norm: FeatureNorm, seen: LastSeen) -> None:
         self._networks = networks
@@ -68,6 +77,7 @@ class RememberedObject:
         self._given: list[StoredView] = []
         self._recent: list[StoredView] = []
         self._classifier = LinearClassifier()
+        self._evidence: FloatMap | None = None
 
     @classmethod
     def seen(cls, networks: MemoryNetworks, image: RgbImage, mask: Mask) -> RememberedObject:
@@ -87,6 +97,7 @@ class RememberedObject:
                 "given": listed(stored.snapshot() for stored in self._given),
                 "recent": listed(stored.snapshot() for stored in self._recent),
                 "rule": self._classifier.snapshot(),
+                "evidence": {} if self._evidence is None else {"": self._evidence},
             }
         )
 
@@ -102,6 +113,7 @@ class RememberedObject:
             for name in ("given", "recent")
         )
         known._classifier = LinearClassifier.restored(parts["rule"])
+        known._evidence = parts["evidence"][""] if "evidence" in parts else None
         return known
 
     def correct(self, image: RgbImage, mask: Mask) -> None:
@@ -114,14 +126,23 @@ class RememberedObject:
         self.mask = None
         self._seen.is_placed = False
 
-    def step(self, image: RgbImage, flow: Flow | None) -> ScoredMask | None:
-        """Find the object on the next frame; ``flow`` leads there from the last one."""
+    def step(
+        self, image: RgbImage, flow: Flow | None, change: FloatMap | None
+    ) -> ScoredMask | None:
+        """Find the object on the next frame.
+
+        ``flow`` leads there from the last one, and what moved so has changed by ``change``, grey
+        levels over the frame.
+        """
+        evidence, self._evidence = self._evidence, None
         found, motion_odds = None, None
-        if self.mask is not None and flow is not None:
-            warped = carry_mask(self.mask, flow)
-            if warped is not None:
-                self._seen.zoomed(self.mask, warped)
-                motion_odds = background_odds(flow, warped)
+        warped = None if self.mask is None or flow is None else carry_mask(self.mask, flow)
+        if warped is not None and self.mask is not None and flow is not None and change is not None:
+            self._seen.zoomed(self.mask, warped)
+            motion_odds = background_odds(flow, warped)
+            if evidence is not None and values_over(warped, change).mean() < _MAX_CHANGE:
+                found = self._segment_by(image, warped, carried(evidence, flow), motion_odds)
+            if found is None:
                 found = self._segment_near(image, warped, motion_odds, least=_MIN_EVIDENCE)
         if found is None:
             candidate, motion_odds = self._search(image), None
@@ -129,12 +150,14 @@ class RememberedObject:
                 found = self._segment_near(image, candidate, None, least=_MIN_EVIDENCE_AGAIN)
         if found is not None and self._seen.is_partial(found.mask):
             found = self._whole_of(image, found, motion_odds) or found
+        if found is None or warped is None or masks.iou(found.mask, warped) < _STEADY_IOU:
+            self._evidence = None
         self.mask = found.mask if found is not None else None
         self._seen.seen(self.mask)
         return found
 
     def _give(self, view: FeatureView, mask: Mask) -> None:
-        self.mask = mask
+        self.mask, self._evidence = mask, None
         self._seen = LastSeen.of(mask)
         stored = StoredView.of(view, mask)
         self._given = [stored, *self._given][:MAX_GIVEN]
@@ -151,17 +174,32 @@ class RememberedObject:
         odds = propagated(view, Pose.of(near), self._given, self._recent) + self._classifier.odds(
             view.keys
         )
-        evidence = _with_motion(view.over_frame(odds), motion_odds)
-        height, width = image.shape[:2]
-        prompts = ObjectPrompts(width, height, evidence=evidence, prior=near)
-        found = self._networks.segmenter.segment(image, prompts, fine=False, sure=_SURE_IOU)
+        evidence = view.over_frame(odds)
+        found = self._segment(image, near, with_motion(evidence, motion_odds), sure=_SURE_IOU)
         if found is None:
             return None
         certain = _certainty(view, found.mask, odds)
         if certain < least:
             return None
         self._remember(view, found.mask, self._recent)
+        self._evidence = evidence
         return ScoredMask(found.mask, certain)
+
+    def _segment_by(
+        self, image: RgbImage, near: Mask, evidence: FloatMap, motion_odds: FloatMap | None
+    ) -> ScoredMask | None:
+        """Find the object near a mask by what was said before, in one look; nothing is learned."""
+        found = self._segment(image, near, with_motion(evidence, motion_odds), sure=0)
+        if found is None:
+            return None
+        certain = float(_sigmoid(values_over(found.mask, evidence)).mean())
+        return ScoredMask(found.mask, certain) if certain >= _MIN_EVIDENCE else None
+
+    def _segment(
+        self, image: RgbImage, near: Mask, evidence: FloatMap, *, sure: float
+    ) -> ScoredMask | None:
+        prompts = ObjectPrompts(near.frame_width, near.frame_height, evidence, prior=near)
+        return self._networks.segmenter.segment(image, prompts, fine=False, sure=sure, trim=True)
 
     def _whole_of(
         self, image: RgbImage, part: ScoredMask, motion_odds: FloatMap | None
@@ -183,7 +221,7 @@ class RememberedObject:
         odds = max(tried, key=lambda each: float(np.maximum(each, 0).sum()))
         evidence = view.over_frame(np.minimum(odds, MAX_ODDS), outside=-MAX_ODDS)
         height, width = image.shape[:2]
-        prompts = ObjectPrompts(width, height, evidence=_with_motion(evidence, motion_odds))
+        prompts = ObjectPrompts(width, height, evidence=with_motion(evidence, motion_odds))
         found = self._networks.segmenter.segment(image, prompts, fine=False)
         if found is None or not _holds(found.mask, part.mask, size):
             return None
@@ -213,16 +251,6 @@ class RememberedObject:
             if piece is not None and least < Pose.of(piece).size < largest:
                 return piece
         return None
-
-
-def _with_motion(evidence: FloatMap, motion_odds: FloatMap | None) -> FloatMap:
-    """Evidence over a frame and what motion says, log odds of another size, if it says anything."""
-    import cv2
-
-    if motion_odds is None:
-        return evidence
-    size = evidence.shape[::-1]
-    return evidence + np.asarray(cv2.resize(motion_odds, size, interpolation=cv2.INTER_LINEAR))
 
 
 def _certainty(view: FeatureView, mask: Mask, odds: FloatMap) -> float:

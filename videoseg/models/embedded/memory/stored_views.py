@@ -9,6 +9,7 @@ import numpy as np
 
 from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.memory.feature_view import FeatureView, Pose
+from videoseg.models.embedded.memory.softmax_means import softmax_means
 from videoseg.types import Mask
 from videoseg.types.snapshot import Snapshot
 
@@ -16,6 +17,8 @@ _FEATURE_TEMPERATURE = 0.06
 """Temperature of feature similarity: a cosine this much smaller weighs 1/e."""
 _POSITION_STD = 0.5
 """Standard deviation of position similarity, in object sizes."""
+_TURNS = (0, 3, 1, 2)
+"""Which cell of four is compared in which view: top left, bottom right, top right, bottom left."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,10 +42,10 @@ class StoredView:
         """A view in which the object is at a mask."""
         return cls(view.keys, view.positions(Pose.of(mask)), view.labels(mask), view.columns)
 
-    def every_other(self, first: int) -> StoredView:
-        """Half of the cells, as the squares of one colour of a chessboard."""
+    def thinned(self, number: int) -> StoredView:
+        """A quarter of the cells: one of each four, by turns that go with the view's number."""
         row, column = np.divmod(np.arange(len(self.labels)), self.columns)
-        kept = (row + column) % 2 == first
+        kept = row % 2 * 2 + column % 2 == _TURNS[number % len(_TURNS)]
         return StoredView(self.keys[kept], self.places[kept], self.labels[kept], self.columns)
 
     def snapshot(self) -> Snapshot:
@@ -76,7 +79,7 @@ def propagated(
         given: Views in which it was shown, at least one.
         recent: Views in which it was found.
     """
-    views = [stored.every_other(number % 2) for number, stored in enumerate([*given, *recent])]
+    views = [stored.thinned(number) for number, stored in enumerate([*given, *recent])]
     labels = np.concatenate([stored.labels for stored in views])
     places = np.concatenate([stored.places for stored in views]) / _POSITION_STD
     keys = np.concatenate([stored.keys for stored in views])
@@ -88,16 +91,10 @@ def propagated(
         dtype=np.float32,
     )
     distance_term = -(places**2).sum(axis=1, keepdims=True) / 2
-    weights = query @ np.concatenate([keys, places, distance_term], axis=1, dtype=np.float32).T
+    memory = np.concatenate([keys, places, distance_term], axis=1, dtype=np.float32)
     known = sum(len(stored.labels) for stored in views[: len(given)])
-    odds = _odds(_softmax_mean(weights[:, :known], labels[:known]))
-    return odds + _odds(_softmax_mean(weights, labels)) if recent else odds
-
-
-def _softmax_mean(weights: FloatMap, labels: FloatMap) -> FloatMap:
-    """Labels (N,) averaged for each row of log weights (M, N), float32 (M,)."""
-    shares = np.exp(weights - weights.max(axis=1, keepdims=True))
-    return np.asarray(shares @ labels / shares.sum(axis=1), dtype=np.float32)
+    alone, together = softmax_means(query, memory, labels, known)
+    return _odds(alone) + _odds(together) if recent else _odds(alone)
 
 
 def _odds(probability: FloatMap) -> FloatMap:

@@ -10,7 +10,9 @@ speaks against both (``background_motion.py``). What was given is heard twice, a
 with what was found lately, where mistakes speak for themselves. ``promptable/segmenter.py`` makes a
 mask of their evidence and of the last mask, warped along the optical flow. An object that has
 become too small is searched anew about the part that is left; one that is lost, about the place
-where it was, then on the whole frame (``remembered_object.py``).
+where it was, then on the whole frame (``remembered_object.py``). For an object that was found where
+it was expected the witnesses are heard on every second frame alone; on the others what they said is
+carried along the flow, too.
 """
 
 from __future__ import annotations
@@ -18,7 +20,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.features import Backbone
+from videoseg.models.embedded.memory.evidence_maps import carried
 from videoseg.models.embedded.memory.feature_view import NETWORK_SIDE
 from videoseg.models.embedded.memory.remembered_object import MemoryNetworks, RememberedObject
 from videoseg.models.embedded.promptable.segmenter import PromptableSegmenter
@@ -58,10 +64,10 @@ class Memory:
         """
         instances = list(detections.instances) if detections is not None else []
         given = {(instance.prompt, instance.object_id) for instance in instances}
-        flow = self._flow(frame) if self._objects.keys() - given else None
+        flow, change = self._motion(frame) if self._objects.keys() - given else (None, None)
         for key, known in self._objects.items():
             if key not in given:
-                found = known.step(frame.image, flow)
+                found = known.step(frame.image, flow, change)
                 if found is not None:
                     instances.append(Instance(found.mask, found.score, key[0], key[1]))
         for instance in instances[: len(given)]:
@@ -98,12 +104,14 @@ class Memory:
             self._networks = MemoryNetworks(backbone, PromptableSegmenter(self.threads))
         return self._networks
 
-    def _flow(self, frame: Frame) -> Flow | None:
+    def _motion(self, frame: Frame) -> tuple[Flow, FloatMap] | tuple[None, None]:
+        """The motion since the last frame, and how far what moved so looks otherwise now."""
         if self._last is None or self._last.image.shape != frame.image.shape:
-            return None
+            return None, None
         before, now = self._grey_of(self._last), grey_of(frame.image, _FLOW_SIDE)
         self._grey = (frame, now)
-        return flow_of_greys(before, now, frame_width=frame.width, frame_height=frame.height)
+        flow = flow_of_greys(before, now, frame_width=frame.width, frame_height=frame.height)
+        return flow, np.abs(carried(before.astype(np.float32), flow) - now)
 
     def _grey_of(self, frame: Frame) -> GreyImage:
         """A frame as flow is found on it; that of the last one is known already."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.detected_box import DetectedBox
-from videoseg.models.embedded.features import session
+from videoseg.models.embedded.features import CELL, session
 from videoseg.models.embedded.promptable.click_choice import (
     Extent,
     holding,
@@ -27,7 +27,7 @@ from videoseg.models.embedded.promptable.click_choice import (
     salient_match,
 )
 from videoseg.models.embedded.promptable.crops import Crop
-from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
+from videoseg.models.embedded.promptable.prompt_maps import CROP_SCALE, MAX_ODDS, ObjectPrompts
 from videoseg.models.embedded.promptable.salience import Salience, SalientThing
 from videoseg.models.embedded.promptable.scribbles import cut_by_scribbles
 from videoseg.models.embedded.promptable.stuff_mask import ScoredMask
@@ -50,6 +50,10 @@ _MIN_ISLAND = 0.1
 _MAX_PINHOLE = 0.004
 """Holes smaller than this part of the object are reflections and the like."""
 
+Part: TypeAlias = tuple[slice, slice]
+"""Rows and columns of a crop."""
+_WHOLE: Part = (slice(None), slice(None))
+
 
 class PromptableSegmenter:
     """The network in ONNX Runtime on the CPU, loaded once."""
@@ -71,6 +75,7 @@ class PromptableSegmenter:
         fine: bool = True,
         second_opinion: bool = True,
         sure: float = 2.0,
+        trim: bool = False,
         extent: Extent | None = None,
         things: Sequence[DetectedBox] = (),
     ) -> ScoredMask | None:
@@ -83,8 +88,10 @@ class PromptableSegmenter:
             second_opinion: Then look also at what stands out, for several times the work, unless
                 there is evidence.
             sure: IoU of what was found with the earlier mask of the prompts from which there is no
-                second look; above 1 = there always is one. Small objects, which the network sees
-                enlarged, get it anyway.
+                second look; above 1 = there always is one, 0 = there is none. Small objects, which
+                the network sees enlarged, get it from any other.
+            trim: Leave out what lies further off the earlier mask, to any side, than the crop
+                reaches beyond its longer sides: less work for what is long and thin.
             extent: Of what clicks may mean, something smaller or larger than what they most
                 likely do, if there is such a thing; None = that itself.
             things: What the detector sees: clicks mostly mean the whole of a thing.
@@ -97,7 +104,7 @@ class PromptableSegmenter:
         first = (
             self._predict_click_by_click(image, prompts, extent, things)
             if prompts.only_clicked
-            else self._predict_around(image, prompts)
+            else self._predict_around(image, prompts, trim=trim)
         )
         if first is None:
             return None
@@ -105,7 +112,9 @@ class PromptableSegmenter:
             return first
         again = prompts.given(first.mask)
         found = (
-            self._predict_around(image, again, fine=fine, second_opinion=fine and second_opinion)
+            self._predict_around(
+                image, again, fine=fine, second_opinion=fine and second_opinion, trim=trim
+            )
             or first
         )
         bitmap = cut_by_scribbles(image, prompts, found.mask)
@@ -131,12 +140,14 @@ class PromptableSegmenter:
         *,
         fine: bool = False,
         second_opinion: bool = False,
+        trim: bool = False,
     ) -> ScoredMask | None:
         """The answer to all prompts, seen around the object."""
         crop = prompts.window()
         assert crop is not None  # noqa: S101 - the caller has looked
         side = _FINE_SIDE if fine and crop.side >= _FINE_SIDE else _CROP_SIDE
-        logits, quality = self._run(image, prompts, [crop], side)
+        part = _trimmed(crop, prompts.prior, side) if trim and prompts.prior else _WHOLE
+        logits, quality = self._run(image, prompts, [crop], side, part)
         box = crop.in_frame(prompts.width, prompts.height)
         if box is None:
             return None
@@ -197,20 +208,54 @@ class PromptableSegmenter:
         return [one for one in found if one is not None]
 
     def _run(
-        self, image: RgbImage, prompts: ObjectPrompts, crops: list[Crop], side: int
+        self,
+        image: RgbImage,
+        prompts: ObjectPrompts,
+        crops: list[Crop],
+        side: int,
+        part: Part = _WHOLE,
     ) -> tuple[FloatMap, FloatMap]:
-        """Log odds (n, candidates, side / 2, side / 2) and expected IoU (n, candidates)."""
-        crop_images = np.stack([crop.of_image(image, side) for crop in crops])
-        maps = np.stack([prompts.maps(crop, side) for crop in crops])
+        """Log odds (n, candidates, side / 2, side / 2) and expected IoU (n, candidates).
+
+        Only ``part`` of the crops is looked at, and the rest is not the object.
+        """
+        crop_images = np.stack([crop.of_image(image, side)[part] for crop in crops])
+        maps = np.stack([prompts.maps(crop, side)[:, *part] for crop in crops])
         picture = np.ascontiguousarray(crop_images.transpose(0, 3, 1, 2), dtype=np.float32)
         logits, quality = self._session.run(
-            ["logits", "quality"], {"image": picture, "hints": maps}
+            ["logits", "quality"], {"image": picture, "hints": np.ascontiguousarray(maps)}
         )
+        if part != _WHOLE:
+            seen = logits
+            logits = np.full((*seen.shape[:2], side // 2, side // 2), -MAX_ODDS, np.float32)
+            rows, columns = (slice(one.start // 2, one.stop // 2) for one in part)
+            logits[:, :, rows, columns] = seen
         return logits, 1 / (1 + np.exp(-quality))
+
+
+def _trimmed(crop: Crop, mask: Mask, side: int) -> Part:
+    """The part of a crop, seen at ``side``, with the same margin on all sides of a mask."""
+    x1, y1, x2, y2 = mask.crop
+    left, top = crop.to_crop(x1, y1, side)
+    right, bottom = crop.to_crop(x2, y2, side)
+    margin = side * (1 - 1 / CROP_SCALE) / 2
+    return _stretch(top - margin, bottom + margin, side), _stretch(
+        left - margin, right + margin, side
+    )
+
+
+def _stretch(first: float, last: float, side: int) -> slice:
+    """Pixels of a crop from ``first`` to ``last`` at least, as many as the network can take."""
+    length = min(side, CELL * int(np.ceil((last - first) / CELL)))
+    start = min(max(round((first + last - length) / 2), 0), side - length)
+    start -= start % 2  # the answer has half of the resolution
+    return slice(start, start + length)
 
 
 def _agrees(found: Mask, prompts: ObjectPrompts, sure: float) -> bool:
     """Whether a large object was found where the earlier mask of the prompts has it."""
+    if sure <= 0:
+        return True
     crop = prompts.window()
     if prompts.prior is None or crop is None or crop.side < _CROP_SIDE:
         return False
