@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from videoseg.errors import MissingDependencyError
+from videoseg.models.embedded.openvino_session import OpenVinoSession
 from videoseg.system.threads import granted_threads
 from videoseg.types import RgbImage
 
 if TYPE_CHECKING:
     import onnxruntime
+
+Provider: TypeAlias = Literal["onnxruntime", "openvino"]
+"""What runs a network."""
 
 CELL = 32
 """The network's input sides are multiples of this many pixels."""
@@ -34,7 +38,12 @@ class Backbone:
     """
 
     def __init__(
-        self, threads: int = 0, long_side: int = 512, *, only_features: bool = False
+        self,
+        threads: int = 0,
+        long_side: int = 512,
+        *,
+        only_features: bool = False,
+        provider: Provider = "onnxruntime",
     ) -> None:
         """Load the network.
 
@@ -42,12 +51,14 @@ class Backbone:
             threads: CPU threads; 0 = as many as are granted, or one per core.
             long_side: Longer side of the network's input in pixels; frames are resized to it.
             only_features: Load what ``stride8`` and ``stride16`` need alone, a quarter of the work.
+            provider: What runs it.
 
         Raises:
-            MissingDependencyError: The weights are not where the package keeps them.
+            MissingDependencyError: The weights are not where the package keeps them, or OpenVINO
+                is not installed.
         """
         name = "features.onnx" if only_features else "network.onnx"
-        self._session: onnxruntime.InferenceSession = session(name, threads)
+        self._session: onnxruntime.InferenceSession = session(name, threads, provider)
         self._long_side = long_side
 
     def run(
@@ -92,21 +103,26 @@ def onnx_runtime() -> Any:
     return onnxruntime
 
 
-def session(name: str, threads: int) -> Any:
-    """A shipped network in ONNX Runtime on the CPU.
+def session(name: str, threads: int, provider: Provider = "onnxruntime") -> Any:
+    """A shipped network, in ONNX Runtime or OpenVINO on the CPU.
 
     Raises:
-        MissingDependencyError: The file is not where the package keeps its weights.
+        MissingDependencyError: The file is not where the package keeps its weights, or OpenVINO is
+            not installed.
     """
-    onnxruntime = onnx_runtime()
     weights = files(__package__).joinpath("weights", name)
     if not weights.is_file():
         raise MissingDependencyError(
             f"the embedded model's weights (weights/{name}) are missing from this installation; "
             "install videoseg again"
         )
+    threads = threads or granted_threads()
+    if provider == "openvino":
+        with as_file(weights) as path:
+            return OpenVinoSession(path, threads)
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or granted_threads()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 4  # what fails is raised, and said once
     # Networks take turns: threads of one that spin would take the cores from the next.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

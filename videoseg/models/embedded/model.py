@@ -14,6 +14,7 @@ from typing_extensions import Doc
 from videoseg.errors import PromptError
 from videoseg.geometry import masks
 from videoseg.models.embedded.detected_box import DetectedBox
+from videoseg.models.embedded.features import Provider
 from videoseg.models.embedded.frame_view import FrameView, Networks
 from videoseg.models.embedded.grounding.evidence import Maps
 from videoseg.models.embedded.grounding.ground import ground
@@ -22,6 +23,7 @@ from videoseg.models.embedded.language.parser import parse
 from videoseg.models.embedded.language.query import Query, meaning
 from videoseg.models.embedded.language.vocabulary import vocabulary
 from videoseg.models.embedded.memory.tracker import Memory
+from videoseg.models.embedded.openvino_session import need_openvino
 from videoseg.models.embedded.pick import Choice, picked
 from videoseg.models.embedded.promptable.click_choice import Extent
 from videoseg.models.embedded.promptable.prompt_maps import ObjectPrompts
@@ -105,6 +107,13 @@ class Embedded:
     threads: Annotated[
         int, Doc("CPU threads of the network, 0 = as OMP_NUM_THREADS says, or one per core"), Ge(0)
     ] = 0
+    provider: Annotated[
+        Provider,
+        Doc(
+            "What runs the networks that follow objects: onnxruntime, or openvino, with bfloat16 "
+            "where the CPU has it (pip install 'videoseg[openvino]')"
+        ),
+    ] = "onnxruntime"
 
     _loaded: Networks | None = field(init=False, repr=False, default=None)
     _queries: dict[str, Query] = field(init=False, repr=False, default_factory=dict)
@@ -115,8 +124,11 @@ class Embedded:
         Raises:
             UnknownPhraseError: A phrase names what the model does not know.
             PromptError: A prompt has nothing but what is not meant.
-            MissingDependencyError: The weights are not where the package keeps them.
+            MissingDependencyError: The weights are not where the package keeps them, or OpenVINO
+                is asked for and not installed.
         """
+        if self.provider == "openvino":
+            need_openvino()
         for prompt in prompts:
             positive = any(_positive(cue) for cue in prompt.cues)
             if prompt.text is None and not positive:
@@ -178,7 +190,7 @@ class Embedded:
 
     def video_segmenter(self) -> VideoSegmenter:
         """A memory that follows objects through one stream (``protocols.Follows``)."""
-        return Memory(self.threads)
+        return Memory(self.threads, self.provider)
 
     @property
     def keyframe_every(self) -> int:

@@ -29,4 +29,5 @@ def values_over(mask: Mask, values: FloatMap) -> FloatMap:
     rows, columns = np.nonzero(mask.bitmap)
     down, across = values.shape
     rows = (rows + mask.y) * down // mask.frame_height
-    return values[rows, (columns + mask.x) * across // mask.frame_width]
+    columns = (columns + mask.x) * across // mask.frame_width
+    return np.asarray(values[rows, columns], dtype=np.float32)

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from videoseg.geometry.arrays import FloatMap
-from videoseg.models.embedded.features import Backbone
+from videoseg.models.embedded.features import Backbone, Provider
 from videoseg.models.embedded.memory.evidence_maps import carried
 from videoseg.models.embedded.memory.feature_view import NETWORK_SIDE
 from videoseg.models.embedded.memory.remembered_object import MemoryNetworks, RememberedObject
@@ -42,9 +42,11 @@ class Memory:
 
     Attributes:
         threads: CPU threads of the network; 0 = one per core.
+        provider: What runs the networks.
     """
 
     threads: int = 0
+    provider: Provider = "onnxruntime"
     _networks: MemoryNetworks | None = field(init=False, repr=False, default=None)
     _last: Frame | None = field(init=False, repr=False, default=None)
     _grey: tuple[Frame, GreyImage] | None = field(init=False, repr=False, default=None)
@@ -100,8 +102,11 @@ class Memory:
 
     def _loaded(self) -> MemoryNetworks:
         if self._networks is None:
-            backbone = Backbone(self.threads, NETWORK_SIDE, only_features=True)
-            self._networks = MemoryNetworks(backbone, PromptableSegmenter(self.threads))
+            backbone = Backbone(
+                self.threads, NETWORK_SIDE, only_features=True, provider=self.provider
+            )
+            segmenter = PromptableSegmenter(self.threads, self.provider)
+            self._networks = MemoryNetworks(backbone, segmenter)
         return self._networks
 
     def _motion(self, frame: Frame) -> tuple[Flow, FloatMap] | tuple[None, None]:

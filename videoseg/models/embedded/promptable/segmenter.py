@@ -18,7 +18,7 @@ import numpy.typing as npt
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.detected_box import DetectedBox
-from videoseg.models.embedded.features import CELL, session
+from videoseg.models.embedded.features import CELL, Provider, session
 from videoseg.models.embedded.promptable.click_choice import (
     Extent,
     holding,
@@ -56,15 +56,16 @@ _WHOLE: Part = (slice(None), slice(None))
 
 
 class PromptableSegmenter:
-    """The network in ONNX Runtime on the CPU, loaded once."""
+    """The network on the CPU, loaded once."""
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, threads: int = 0, provider: Provider = "onnxruntime") -> None:
         """Load the network.
 
         Raises:
-            MissingDependencyError: The weights are not where the package keeps them.
+            MissingDependencyError: The weights are not where the package keeps them, or OpenVINO
+                is not installed.
         """
-        self._session: onnxruntime.InferenceSession = session("outliner.onnx", threads)
+        self._session: onnxruntime.InferenceSession = session("outliner.onnx", threads, provider)
         self._salience = Salience(threads)
 
     def segment(
