@@ -54,9 +54,27 @@ def loaded(*arguments: str, **environment: str) -> set[str]:
     return set(json.loads(done.stdout.decode().rpartition("LOADED ")[2]))
 
 
-@pytest.mark.parametrize("arguments", ["--help", "--version", *(f"{v} --help" for v in VERBS)])
+@pytest.mark.parametrize("arguments", ["--help", "--version", "segment --help"])
 def test_help_loads_nothing_heavy(arguments: str) -> None:
     assert loaded(*arguments.split()).isdisjoint(HEAVY)
+
+
+def test_help_of_no_verb_loads_anything_heavy() -> None:
+    """All in one process, so the first that loads something is the one that is named."""
+    code = (
+        "import json, sys; from videoseg.cli._app import run\n"
+        "for verb in sys.argv[1:]:\n"
+        "    ended = run([*verb.split(), '--help'])\n"
+        "    print('\\nLOADED', json.dumps([verb, ended, sorted(sys.modules)]), flush=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *VERBS], capture_output=True, check=False, timeout=120
+    )
+    lines = [line for line in done.stdout.decode().splitlines() if line.startswith("LOADED ")]
+    told = [json.loads(line.removeprefix("LOADED ")) for line in lines]
+    assert [verb for verb, *_ in told] == list(VERBS), done.stderr
+    for verb, ended, modules in told:
+        assert (verb, ended, set(HEAVY).intersection(modules)) == (verb, 0, set())
 
 
 def test_every_verb_is_listed() -> None:
