@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.places import ROOT
 from tests.support.torch_models import GROUNDERS, SAME_CLASS, TINY, WRITERS
 from videoseg import registry
 from videoseg.errors import ModelError, OutOfMemoryError, PromptError
@@ -137,6 +139,17 @@ def test_cards_pin_what_they_name(every: str) -> None:
         repository, _, revision = text.partition("@")
         assert repository.count("/") == 1
         assert len(revision) == 40 or (revision == "main" and every in UNPINNED)
+
+
+def test_the_documentation_names_every_model_that_is_not_pinned() -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    told = page.partition("**Not pinned**")[2].partition(". ")[0]
+    names = [name for name in TINY if any(text.endswith("@main") for text in weights_of(name))]
+    assert set(re.findall(r"`([\w.-]+)`", told)) == set(names) == UNPINNED
+
+
+def weights_of(name: str) -> tuple[str, ...]:
+    return registry.card(name).weights
 
 
 def test_answers_come_in_order_and_fit_the_frame(name: str, weights: dict[str, str]) -> None:

@@ -50,14 +50,12 @@ def stage_for(
         every: Distance between frames that are asked, in frames.
         first: Index of the first frame, from which those are counted.
         load: Filled in on the way with how the model is kept busy, where frames go in batches.
-        again: Opens the input for a second reading, to follow marks backwards; None = they are
-            followed forward alone.
-        one_by_one: Whether each frame is answered before the next one is taken; ``batch`` and
-            ``every`` are 1 then.
+        again: Opens the input a second time, to follow marks backwards; None = forward alone.
+        one_by_one: Whether a frame is answered before the next is taken; ``batch`` and ``every``
+            are 1 then.
         known: Answers of an earlier run with fewer cues, which are not asked again.
         check: Called where the stage itself waits: on the way back from a mark, or for a service.
-        folder: Where what is found ahead of its turn waits; None = where the system keeps such
-            files.
+        folder: Where what is found ahead of its turn waits; None = where such files are kept.
         watch: Told of every frame on the way back from a mark.
     """
     marked = _marked(prompts)
@@ -67,9 +65,8 @@ def stage_for(
         model, asked, batch_within(batch, every), load, ahead=0 if one_by_one else 1
     )
     if marked:
-        backwards = None
-        if again is not None:
-            backwards = Backwards(again, every, first, marked, check, folder, watch)
+        way = (every, first, marked, check, folder, watch)
+        backwards = None if again is None else Backwards(again, *way)
         stage = Propagated(model, prompts, backwards, known)
     elif known is not None:
         stage = Joined(stage, tuple(numbers), known)

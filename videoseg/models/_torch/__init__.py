@@ -11,9 +11,12 @@ How a family is added, in one file of ``videoseg/models/``:
   frames of ``images``, as tensors that are still being computed. Nothing in it may wait for the
   device (no ``.item()``, ``.cpu()``, ``bool(tensor)``, ``nonzero``): choosing, cutting out and
   packing happen later, in ``answers.Answer``, while the device is at the next batch. A family that
-  cannot do without waiting may override ``submit``, or ``segment`` alone.
+  cannot do without waiting may override ``submit``, or ``segment`` alone. Frames that are asked
+  different things come one after the other; a family that can decode all at once overrides
+  ``_answers(images, questions)`` instead (``promptable.Promptable.answers``).
 * ``_look(images)`` is what depends on frames alone, and is what ``--compile`` warms up; ``_build``
-  hands the part of the network that is worth compiling to ``self._compile``.
+  hands all parts of the network that run on frames to ``self._compile``. What is compiled gets
+  batches of few sizes: the last one is filled up, and ``Question.filled`` says with what.
 * Frames come as ``images.Images``: uint8 on the device, all of one size. ``images.squeezed`` and
   ``images.letterboxed`` make them what the network takes and say with a ``Placement`` where the
   frame lies in it; ``Placement.to_model`` and ``to_source`` map coordinates on the pixel-edge grid.
