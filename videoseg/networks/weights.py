@@ -159,7 +159,8 @@ def resolved(text: str, folder: Path) -> str | None:
     source, commit = Source.of(text), hub.commit_of(folder)
     if source.repository is None or commit is None:
         return None
-    is_own = hub.cached(source.repository) in folder.parents
+    # By name, since there are several ways to write where the cache is.
+    is_own = folder.parents[1].name == hub.cached(source.repository).name
     return f"{source.repository}@{commit}" if is_own else None
 
 
