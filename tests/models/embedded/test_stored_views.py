@@ -49,3 +49,13 @@ def test_what_is_found_wrongly_again_and_again_is_denied_by_what_was_given() -> 
     assert together[leak].mean() > alone[leak].mean() + 1
     assert odds[leak].mean() < together[leak].mean() - 1
     assert odds[6:10, 4:7].mean() > 2
+
+
+def test_an_object_that_has_changed_as_a_whole_is_not_denied_by_what_was_given() -> None:
+    now, given = _view(_looks(4, 8)), StoredView.of(_view(_looks(10, 14)), LEAKED)
+    recent = StoredView.of(now, OBJECT)
+    given = StoredView(given.keys, given.places, 1 - given.labels, COLUMNS)  # denies all of it
+    plain = propagated(now, Pose.of(OBJECT), [given], [recent]).reshape(ROWS, COLUMNS)
+    beside = propagated(now, Pose.of(OBJECT), [given], [recent], OBJECT).reshape(ROWS, COLUMNS)
+    assert (beside - plain)[6:10, 5:7].min() > 0.3
+    assert (beside - plain).max() <= 2.0 + 1e-5

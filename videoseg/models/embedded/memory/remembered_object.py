@@ -171,9 +171,8 @@ class RememberedObject:
         ``motion_odds`` is what its motion says, log odds over the whole frame, or None.
         """
         view = FeatureView.of(self._networks.backbone, image, near, self._norm)
-        odds = propagated(view, Pose.of(near), self._given, self._recent) + self._classifier.odds(
-            view.keys
-        )
+        odds = propagated(view, Pose.of(near), self._given, self._recent, near)
+        odds += self._classifier.odds(view.keys)
         evidence = view.over_frame(odds)
         found = self._segment(image, near, with_motion(evidence, motion_odds), sure=_SURE_IOU)
         if found is None:

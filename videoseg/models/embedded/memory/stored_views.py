@@ -19,6 +19,8 @@ _POSITION_STD = 0.5
 """Standard deviation of position similarity, in object sizes."""
 _TURNS = (0, 3, 1, 2)
 """Which cell of four is compared in which view: top left, bottom right, top right, bottom left."""
+_MAX_CHANGED = 2.0
+"""An object that has changed is allowed these log odds against all of it, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,18 +68,25 @@ class StoredView:
 
 
 def propagated(
-    view: FeatureView, pose: Pose, given: Sequence[StoredView], recent: Sequence[StoredView] = ()
+    view: FeatureView,
+    pose: Pose,
+    given: Sequence[StoredView],
+    recent: Sequence[StoredView] = (),
+    near: Mask | None = None,
 ) -> FloatMap:
     """Log odds of each cell from similar remembered cells close to it, float32 (N,).
 
     The given views speak alone, and then together with the recent ones, if there are any: what is
-    found wrongly is remembered, and by itself would be found again and again.
+    found wrongly is remembered, and by itself would be found again and again. An object that has
+    changed as a whole since then is no longer like the given views anywhere, which says nothing of
+    any part of it: so they are heard beside what they say of most of it.
 
     Args:
         view: The cells.
         pose: Where the object is thought to be.
         given: Views in which it was shown, at least one.
         recent: Views in which it was found.
+        near: Where it is thought to be, with recent views.
     """
     views = [stored.thinned(number) for number, stored in enumerate([*given, *recent])]
     labels = np.concatenate([stored.labels for stored in views])
@@ -94,7 +103,13 @@ def propagated(
     memory = np.concatenate([keys, places, distance_term], axis=1, dtype=np.float32)
     known = sum(len(stored.labels) for stored in views[: len(given)])
     alone, together = softmax_means(query, memory, labels, known)
-    return _odds(alone) + _odds(together) if recent else _odds(alone)
+    odds = _odds(alone)
+    if not recent:
+        return odds
+    inside = None if near is None else view.labels(near) > 0.5
+    if inside is not None and inside.any():
+        odds += min(max(-float(np.median(odds[inside])), 0.0), _MAX_CHANGED)
+    return odds + _odds(together)
 
 
 def _odds(probability: FloatMap) -> FloatMap:
