@@ -75,8 +75,9 @@ def test_one_thing_is_one_box() -> None:
     boxes = [(0, 0, 10, 10), (1, 1, 11, 11), (0, 0, 30, 30), (50, 50, 60, 60), (5, 5, 5, 9)]
     scores = np.zeros((5, 80), dtype=np.float32)
     scores[:, 3] = (0.9, 0.8, 0.7, 0.6, 0.5)
-    found = DetectedBoxes(np.array(boxes, dtype=np.float32), scores).of([3, 4])
-    assert [each.box for each in found] == [boxes[0], boxes[3]]
+    seen = DetectedBoxes(np.array(boxes, dtype=np.float32), scores)
+    assert [each.box for each in seen.of([3, 4])] == [boxes[0], boxes[2], boxes[3]]
+    assert [each.box for each in seen.things()] == [boxes[0], boxes[3]]  # one lies in another
     assert DetectedBoxes(np.array(boxes, dtype=np.float32), scores).of([5]) == []
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.detected_box import DetectedBox, overlaps
 from videoseg.models.embedded.features import Backbone
-from videoseg.models.embedded.grounding.detector import NAMES, DetectedBoxes, Detector
+from videoseg.models.embedded.grounding.detector import DetectedBoxes, Detector
 from videoseg.types import RgbImage
 
 _MOST = 4
@@ -93,7 +93,7 @@ def look_closer(
     image: RgbImage, seen: DetectedBoxes, detector: Detector, backbone: Backbone
 ) -> list[CloserThing]:
     """Look at the things that stand out most on a frame, uint8 (H, W, 3)."""
-    things = [each for each in seen.of(range(len(NAMES))) if each.score >= _LEAST]
+    things = [each for each in seen.things() if each.score >= _LEAST]
     return [_closer(image, each, seen, detector, backbone) for each in things[:_MOST]]
 
 

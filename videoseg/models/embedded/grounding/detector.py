@@ -6,7 +6,7 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry.arrays import FloatMap
-from videoseg.models.embedded.detected_box import DetectedBox, shared_area
+from videoseg.models.embedded.detected_box import DetectedBox, overlaps, shared_area
 from videoseg.models.embedded.features import session
 from videoseg.types import RgbImage
 
@@ -44,10 +44,12 @@ _STD = np.array((57.375, 57.12, 58.395), dtype=np.float32)
 """Standard deviation of the same."""
 _LEAST = 0.05
 """Boxes of a lower score are never given."""
+_SAME_OF_KIND = 0.45
+"""Of boxes of one kind that overlap by a higher IoU, the one of the highest score is given."""
 _SAME = 0.5
-"""Of boxes that overlap by a higher IoU, the one of the highest score is given."""
+"""So it is of boxes of any kind."""
 _WITHIN = 0.8
-"""So it is where more than this share of the smaller box lies in the other."""
+"""And where more than this share of the smaller one lies in the other."""
 
 
 class Detector:
@@ -114,11 +116,17 @@ class DetectedBoxes:
     scores: FloatMap
 
     def things(self) -> list[DetectedBox]:
-        """The things of any class, the surest first."""
-        return self.of(range(len(NAMES)))
+        """The things of any class, the surest first; what lies in another is a part of it."""
+        return self._chosen(range(len(NAMES)), _same)
 
     def of(self, names: Sequence[int]) -> list[DetectedBox]:
         """The things of any of these classes (places in ``NAMES``), the surest first."""
+        return self._chosen(names, _same_of_kind)
+
+    def _chosen(
+        self, names: Sequence[int], same: Callable[[FloatMap, FloatMap], npt.NDArray[np.bool_]]
+    ) -> list[DetectedBox]:
+        """One box for each thing: those left that are not the same as a surer one."""
         scores = self.scores[:, list(names)].max(axis=1)
         (seen,) = np.nonzero(scores >= _LEAST)
         order = seen[np.argsort(-scores[seen], kind="stable")]
@@ -128,7 +136,7 @@ class DetectedBoxes:
             if left[place]:
                 x1, y1, x2, y2 = boxes[place].tolist()
                 kept.append(DetectedBox((x1, y1, x2, y2), float(scores[index])))
-                left &= ~_same(boxes[place], boxes)
+                left &= ~same(boxes[place], boxes)
         return [each for each in kept if each.box[0] < each.box[2] and each.box[1] < each.box[3]]
 
 
@@ -195,6 +203,11 @@ def _mirrored_cells() -> npt.NDArray[np.int64]:
         places.append(grid[:, ::-1].ravel())
         start += side * side
     return np.concatenate(places)
+
+
+def _same_of_kind(box: FloatMap, others: FloatMap) -> npt.NDArray[np.bool_]:
+    """Which of others (n, 4), all of one kind, show the same thing as a box (4,)."""
+    return np.asarray(overlaps(box, others) > _SAME_OF_KIND)
 
 
 def _same(box: FloatMap, others: FloatMap) -> npt.NDArray[np.bool_]:

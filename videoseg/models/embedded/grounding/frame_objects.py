@@ -124,7 +124,7 @@ class FrameObjects:
     def _known(self, thing: SalientThing) -> bool:
         """Whether the detector sees one of its things in the same place."""
         box = np.array(masks.bounding_box(thing.mask), dtype=np.float32)
-        seen = self._detections.of(range(len(NAMES)))
+        seen = self._detections.things()
         known = [each.box for each in seen if each.score >= _KNOWN_SCORE]
         return bool(known) and bool(
             (overlaps(box, np.array(known, dtype=np.float32)) > _KNOWN_IOU).any()
