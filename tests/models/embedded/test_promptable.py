@@ -207,9 +207,9 @@ def test_the_same_prompts_give_the_same_mask(net: PromptableSegmenter) -> None:
     assert first.score == second.score
 
 
-@pytest.mark.parametrize(("scale", "looks"), [(1, 2), (2, 1)], ids=["small", "large"])
+@pytest.mark.parametrize("scale", [1, 2])
 def test_what_is_found_where_it_was_is_not_looked_at_again(
-    net: PromptableSegmenter, monkeypatch: pytest.MonkeyPatch, scale: int, looks: int
+    net: PromptableSegmenter, monkeypatch: pytest.MonkeyPatch, scale: int
 ) -> None:
     small, disc, _ = picture()
     image = small.repeat(scale, axis=0).repeat(scale, axis=1)
@@ -225,7 +225,7 @@ def test_what_is_found_where_it_was_is_not_looked_at_again(
     prior = masks.from_bitmap(orange)
     asked_about = asked(image, prior=prior)
     assert overlap(net.segment(image, asked_about, fine=False, sure=0.8), orange) > 0.8
-    assert len(seen) == looks
+    assert len(seen) == 1
     seen.clear()
     net.segment(image, asked_about, fine=False)
     assert len(seen) == 2

@@ -89,8 +89,7 @@ class PromptableSegmenter:
             second_opinion: Then look also at what stands out, for several times the work, unless
                 there is evidence.
             sure: IoU of what was found with the earlier mask of the prompts from which there is no
-                second look; above 1 = there always is one, 0 = there is none. Small objects, which
-                the network sees enlarged, get it from any other.
+                second look; above 1 = there always is one, 0 = there is none.
             trim: Leave out what lies further off the earlier mask, to any side, than the crop
                 reaches beyond its longer sides: less work for what is long and thin.
             extent: Of what clicks may mean, something smaller or larger than what they most
@@ -109,7 +108,7 @@ class PromptableSegmenter:
         )
         if first is None:
             return None
-        if _agrees(first.mask, prompts, sure):
+        if prompts.prior is not None and masks.iou(first.mask, prompts.prior) >= sure:
             return first
         again = prompts.given(first.mask)
         found = (
@@ -251,16 +250,6 @@ def _stretch(first: float, last: float, side: int) -> slice:
     start = min(max(round((first + last - length) / 2), 0), side - length)
     start -= start % 2  # the answer has half of the resolution
     return slice(start, start + length)
-
-
-def _agrees(found: Mask, prompts: ObjectPrompts, sure: float) -> bool:
-    """Whether a large object was found where the earlier mask of the prompts has it."""
-    if sure <= 0:
-        return True
-    crop = prompts.window()
-    if prompts.prior is None or crop is None or crop.side < _CROP_SIDE:
-        return False
-    return masks.iou(found, prompts.prior) >= sure
 
 
 def _click_crops(prompts: ObjectPrompts) -> list[Crop]:
