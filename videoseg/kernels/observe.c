@@ -224,6 +224,9 @@ static float blurred_at(const float *values, int64_t rows, int64_t columns, int6
     return (lines[0] + lines[2]) * SIDES + lines[1] * MIDDLE;
 }
 
+/* contours.EdgeBand: how far it reaches from an edge, pixels, and cells at least. */
+static const double NEAR = 8, NEAR_CELLS = 3;
+
 /* What is told of the cells near an edge, in row order; each has room for all cells. */
 typedef struct {
     int32_t *at;
@@ -243,11 +246,13 @@ static int64_t near_edge(const Window *window, const float *values, const Near *
     largest_about(values, rows, columns, side, 1, within);
     largest_about(values, rows, columns, side, -1, beyond);
     float edge = (float)(window->cell > 2 ? window->cell : 2), scale = 1.0f / (THICK - THIN);
+    double cells_off = NEAR_CELLS * window->cell;
+    float reach = (float)(cells_off > NEAR ? cells_off : NEAR);
     for (int64_t row = 0; row < rows; row++)
         for (int64_t n = 0; n < columns; n++) {
             int64_t at = row * columns + n, there = row * wide + n;
             float far_ = fabsf(values[at]);
-            if (!(far_ < BAND))
+            if (!(far_ < reach))
                 continue;
             float room = within[there] < beyond[there] ? within[there] : beyond[there];
             room = (room - THIN) * scale;

@@ -39,6 +39,7 @@ class PendingFrame:
         scene: Its facts; shot and instances are still to come.
         pyramid: The frame at small sizes, to be compared with its neighbours.
         detections: What the model found, None where it was not asked.
+        seconds: Time of the frame.
         motion: What moved from the frame before, where that is being looked at already.
         step: The same, where there was something to follow.
         observations: The seen tracks' masks, ready to be compared, once they were asked for.
@@ -50,6 +51,7 @@ class PendingFrame:
     scene: Scene
     pyramid: FramePyramid
     detections: Detections | None
+    seconds: Fraction
     motion: Future[FramePairMotion | None] | None = None
     step: FramePairMotion | None = None
     observations: dict[Track, Observation] = field(default_factory=dict)
@@ -64,12 +66,7 @@ class PendingFrame:
         """A frame as it comes in."""
         at = (frame.stream, frame.index, frame.pts, frame.time_base, frame.duration)
         scene = Scene(*at, name=frame.name, recorded=frame.recorded)
-        return cls(scene, FramePyramid.of(frame.image), detections)
-
-    @property
-    def seconds(self) -> Fraction:
-        """Time of the frame."""
-        return self.scene.seconds
+        return cls(scene, FramePyramid.of(frame.image), detections, scene.seconds)
 
     @property
     def asked(self) -> bool:

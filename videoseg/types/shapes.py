@@ -94,17 +94,14 @@ class Mask:
         return found
 
     def _tight_box(self) -> Box:
+        # Most crops are tight, or nearly so: looking from outside in reads little of them.
         bitmap = self.bitmap
-        if all(side.any() for side in (bitmap[0], bitmap[-1], bitmap[:, 0], bitmap[:, -1])):
-            return self.crop
-        rows = np.flatnonzero(bitmap.any(axis=1))
-        columns = np.flatnonzero(bitmap.any(axis=0))
-        return (
-            self.x + int(columns[0]),
-            self.y + int(rows[0]),
-            self.x + int(columns[-1]) + 1,
-            self.y + int(rows[-1]) + 1,
-        )
+        top = next(n for n, row in enumerate(bitmap) if row.any())
+        bottom = len(bitmap) - next(n for n, row in enumerate(bitmap[::-1]) if row.any())
+        across = bitmap[top:bottom].T
+        left = next(n for n, column in enumerate(across) if column.any())
+        right = len(across) - next(n for n, column in enumerate(across[::-1]) if column.any())
+        return (self.x + left, self.y + top, self.x + right, self.y + bottom)
 
     @property
     def area(self) -> int:

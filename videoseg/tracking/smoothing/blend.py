@@ -143,8 +143,8 @@ def _compiled(
         *(address(evidence), *evidence.shape[:2]),
         *((ctypes.c_double * 4)(*each) for each in scales),
     )
-    made, pointers = kernel.compared(warp, located, len(observation.band.at))
-    return WarpedContour(*made, pointers)
+    (off, near, trust), where = kernel.compared(warp, located, len(observation.band.at))
+    return WarpedContour(off, near, trust, where)
 
 
 def _updated(observation: Observation, before: WarpedContour, strength: float) -> Field:
@@ -189,7 +189,8 @@ def _moved_edge(observation: Observation, shift: FloatMap) -> Mask | None:
     moves = np.abs(how_far) > _LEAST_SHIFT
     if not moves.any():
         return None
-    around = np.asarray(cv2.dilate(moves.view(np.uint8), np.ones((3, 3), np.uint8)))
+    square = np.ones((3, 3), np.uint8)
+    around = np.asarray(cv2.dilate(moves.view(np.uint8), square), dtype=np.uint8)
     inside = inside_of(observation.mask, box)
     moved = observation.field.values + how_far
     y, x = _open_pixels(moved, around, inside)
@@ -219,12 +220,13 @@ def _open_pixels(moved: FloatMap, around: ByteMap, inside: ByteMap) -> tuple[Ind
         for side in (moved >= _NEARLY, moved <= -_NEARLY)
     )
     # 0: not looked at, 1: on either side, 2: within, 3: beyond.
-    states = around * (1 + within + 2 * beyond)
+    states = around * (1 + within + 2 * beyond).astype(np.uint8)
     (rows, columns), (height, width) = moved.shape, inside.shape
     wide = states.take(np.arange(width) * columns // width, axis=1)
     found = wide.take(np.arange(height) * rows // height, axis=0)
     found += 4 * inside
-    return np.nonzero(_OPEN.take(found))
+    y, x = np.nonzero(_OPEN.take(found))
+    return y, x
 
 
 _NEARLY = np.float32(1e-3)
