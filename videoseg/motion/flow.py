@@ -177,17 +177,27 @@ def camera_motion(flow: Flow, objects: Sequence[Mask] = ()) -> Camera:
     positions = (x + 1j * y)[free]
     vectors = flow.backward[rows[free], columns[free]]
     moves = vectors[:, 0] * flow.scale_x + 1j * vectors[:, 1] * flow.scale_y
-    turn, shift = 0j, complex(np.median(moves.real), np.median(moves.imag))
+    turn, shift = 0j, complex(_median(moves.real), _median(moves.imag))
     for _ in range(_GROUND_ROUNDS):
         error = np.abs(moves - turn * positions - shift)
-        weight = np.exp(-np.square(error / max(0.5, 2 * float(np.median(error)))))
-        middle, typical = (np.average(values, weights=weight) for values in (positions, moves))
+        weight = np.exp(-np.square(error / max(0.5, 2 * _median(error))))
+        total = weight.sum()
+        middle, typical = (positions * weight).sum() / total, (moves * weight).sum() / total
         around = positions - middle
         spread = (weight * np.abs(around) ** 2).sum()
         turn = complex((weight * around.conj() * (moves - typical)).sum() / max(spread, 1e-9))
         shift = complex(typical - turn * middle)
     # The flow tells where things came from: was = (1 + turn) * now + shift.
     return Camera(1 / (1 + turn), -shift / (1 + turn))
+
+
+def _median(values: npt.NDArray[np.float64]) -> float:
+    """As numpy's own, which takes three times as long for so few."""
+    middle = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, middle)[middle])
+    low, high = np.partition(values, (middle - 1, middle))[middle - 1 : middle + 1].tolist()
+    return float(low + high) / 2
 
 
 def carry_mask(mask: Mask, flow: Flow) -> Mask | None:

@@ -12,7 +12,7 @@ of the same prompt are compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
@@ -73,11 +73,12 @@ def associate(
     strong = np.array([f.instance.score >= activation_score for f in found], dtype=np.bool_)
     trusted = np.array([t.confirmed for t in tracks], dtype=np.bool_)
     in_view = np.array([t.in_view for t in tracks], dtype=np.bool_)
-    round_.assign(round_.beside(), trusted & in_view, strong)
-    round_.assign(round_.beside(), trusted, strong)
-    round_.assign(round_.beside(), ~trusted, strong)
-    round_.assign(np.where(round_.overlap >= MIN_IOU, round_.overlap, 0), in_view, ~strong)
-    round_.assign(round_.returning(seconds), trusted & ~in_view, strong)
+    beside = round_.beside()
+    round_.assign(lambda: beside, trusted & in_view, strong)
+    round_.assign(lambda: beside, trusted, strong)
+    round_.assign(lambda: beside, ~trusted, strong)
+    round_.assign(lambda: np.where(round_.overlap >= MIN_IOU, round_.overlap, 0), in_view, ~strong)
+    round_.assign(lambda: round_.returning(seconds), trusted & ~in_view, strong)
     pairs = [(tracks[i], found[j]) for i, j in round_.pairs]
     taken = {j for _, j in round_.pairs}
     return pairs, [one for j, one in enumerate(found) if j not in taken]
@@ -171,14 +172,19 @@ class _Round:
         return worth
 
     def assign(
-        self, worth: Table, rows: npt.NDArray[np.bool_], columns: npt.NDArray[np.bool_]
+        self,
+        worth: Callable[[], Table],
+        rows: npt.NDArray[np.bool_],
+        columns: npt.NDArray[np.bool_],
     ) -> None:
         """Pair what is not yet taken, of the greatest summed worth; 0 is no pair."""
+        if len(self.pairs) == min(self.overlap.shape):
+            return
         free = _without(rows, (i for i, _ in self.pairs))
         open_ = _without(columns, (j for _, j in self.pairs))
         if not len(free) or not len(open_):
             return
-        table = worth[np.ix_(free, open_)]
+        table = worth()[np.ix_(free, open_)]
         self.pairs += [(int(free[i]), int(open_[j])) for i, j in best_pairs(table)]
 
 

@@ -96,8 +96,8 @@ class Mask:
     def _tight_box(self) -> Box:
         # Most crops are tight, or nearly so: looking from outside in reads little of them.
         bitmap = self.bitmap
-        top = next(n for n, row in enumerate(bitmap) if row.any())
-        bottom = len(bitmap) - next(n for n, row in enumerate(bitmap[::-1]) if row.any())
+        pixels, width = bitmap.tobytes(), bitmap.shape[1]
+        top, bottom = pixels.find(1) // width, pixels.rfind(1) // width + 1
         across = bitmap[top:bottom].T
         left = next(n for n, column in enumerate(across) if column.any())
         right = len(across) - next(n for n, column in enumerate(across[::-1]) if column.any())
