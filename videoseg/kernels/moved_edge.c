@@ -29,10 +29,11 @@ static inline float between_cells(const float *values, const Window *window, flo
     return upper + down * (lower - upper);
 }
 
-/* The first pixel, of `size`, whose cell of `cells` is this one or a later one. */
-static int64_t first_pixel(int64_t cell, int64_t size, int64_t cells)
+/* For each of `cells` the first pixel, of `size`, that lies in it or in a later one. */
+static void first_pixels(int64_t size, int64_t cells, int64_t *firsts)
 {
-    return (cell * size + cells - 1) / cells;
+    for (int64_t cell = 0; cell <= cells; cell++)
+        firsts[cell] = (cell * size + cells - 1) / cells;
 }
 
 enum { INSIDE = 1, OUTSIDE = 2, EITHER = 3 };
@@ -65,13 +66,16 @@ static int spread(const Window *window, const int32_t *at, const float *shift, i
                   float *how_far, uint8_t *around)
 {
     int64_t rows = window->rows, columns = window->columns;
+    int64_t row = 0;
     int any = 0;
     for (int64_t n = 0; n < count; n++) {
         how_far[at[n]] = shift[n];
         if (!(fabsf(shift[n]) > LEAST))
             continue;
         any = 1;
-        int64_t row = at[n] / columns, column = at[n] % columns;
+        while (at[n] >= (row + 1) * columns)
+            row++;
+        int64_t column = at[n] - row * columns;
         for (int64_t y = row > 0 ? row - 1 : 0; y <= row + 1 && y < rows; y++)
             for (int64_t x = column > 0 ? column - 1 : 0; x <= column + 1 && x < columns; x++)
                 around[y * columns + x] = 1;
@@ -79,18 +83,23 @@ static int spread(const Window *window, const int32_t *at, const float *shift, i
     return any;
 }
 
+/* How far the edge moves, where that puts it, and the first pixels of columns and rows. */
+typedef struct {
+    const float *how_far, *moved;
+    const int64_t *lefts, *tops;
+    float step_x, step_y;
+} Moves;
+
 /* Draws the pixels of one cell anew; how many change. */
-static int64_t redraw(const Window *window, const float *moved, const float *how_far, int64_t row,
-                      int64_t column, int side, uint8_t *made)
+static int64_t redraw(const Window *window, const Moves *moves, int64_t row, int64_t column, int side,
+                      uint8_t *made)
 {
-    int64_t width = window->width, height = window->height, changed = 0;
-    float step_x = (float)((double)window->columns / (double)width);
-    float step_y = (float)((double)window->rows / (double)height);
-    int64_t bottom = first_pixel(row + 1, height, window->rows);
-    int64_t end = first_pixel(column + 1, width, window->columns);
-    for (int64_t y = first_pixel(row, height, window->rows); y < bottom; y++)
-        for (int64_t x = first_pixel(column, width, window->columns); x < end; x++) {
-            uint8_t *pixel = made + y * width + x;
+    const float *moved = moves->moved, *how_far = moves->how_far;
+    float step_x = moves->step_x, step_y = moves->step_y;
+    int64_t changed = 0;
+    for (int64_t y = moves->tops[row]; y < moves->tops[row + 1]; y++)
+        for (int64_t x = moves->lefts[column]; x < moves->lefts[column + 1]; x++) {
+            uint8_t *pixel = made + y * window->width + x;
             if (side != EITHER && *pixel == (side == INSIDE))
                 continue;
             float u = ((float)x + 0.5f) * step_x - 0.5f, v = ((float)y + 0.5f) * step_y - 0.5f;
@@ -132,11 +141,18 @@ EXPORTED int64_t videoseg_moved_edge(const Window *window, const float *values, 
     int64_t cells = window->rows * window->columns, changed = 0;
     float *how_far = calloc(2 * (size_t)cells, sizeof(float));
     uint8_t *around = calloc(3 * (size_t)cells, 1), *sides = around + cells;
-    int fine = how_far != NULL && around != NULL;
+    int64_t *lefts = malloc(sizeof(int64_t) * (size_t)(window->columns + window->rows + 2));
+    int fine = how_far != NULL && around != NULL && lefts != NULL;
     if (fine && spread(window, at, shift, count, how_far, around)) {
         float *moved = how_far + cells;
         for (int64_t n = 0; n < cells; n++)
             moved[n] = values[n] + how_far[n];
+        int64_t *tops = lefts + window->columns + 1;
+        first_pixels(window->width, window->columns, lefts);
+        first_pixels(window->height, window->rows, tops);
+        Moves moves = {how_far, moved, lefts, tops,
+                       (float)((double)window->columns / (double)window->width),
+                       (float)((double)window->rows / (double)window->height)};
         sides_of(moved, window->rows, window->columns, sides, sides + cells);
         memset(made, 0, (size_t)(window->width * window->height));
         for (int64_t y = 0; y < window->bitmap_height; y++)
@@ -145,12 +161,13 @@ EXPORTED int64_t videoseg_moved_edge(const Window *window, const float *values, 
         for (int64_t row = 0; row < window->rows; row++)
             for (int64_t column = 0; column < window->columns; column++)
                 if (around[row * window->columns + column])
-                    changed += redraw(window, moved, how_far, row, column,
+                    changed += redraw(window, &moves, row, column,
                                       sides[row * window->columns + column], made);
         if (changed)
             box_of(made, window->width, window->height, box);
     }
     free(how_far);
     free(around);
+    free(lefts);
     return fine ? changed : -1;
 }

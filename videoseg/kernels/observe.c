@@ -269,9 +269,11 @@ static int64_t near_edge(const Window *window, const float *values, const Near *
 static int64_t edge_points(const Window *window, const Near *near_, int64_t count, int64_t points,
                            int32_t *places)
 {
-    int64_t found = 0, kept = 0;
+    int64_t found = 0, kept = 0, row = 0;
     for (int64_t n = 0; n < count; n++) {
-        int64_t row = near_->at[n] / window->columns, column = near_->at[n] % window->columns;
+        while (near_->at[n] >= (row + 1) * window->columns)
+            row++;
+        int64_t column = near_->at[n] - row * window->columns;
         if (near_->on_edge[n] && row > 0 && column > 0 && row + 1 < window->rows &&
             column + 1 < window->columns)
             places[found++] = near_->at[n];

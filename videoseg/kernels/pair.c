@@ -24,10 +24,12 @@ static int64_t told(const Contour *before, const Contour *after, const int32_t *
                     const uint8_t *on_edge, int64_t count, int64_t columns, float far_, Told *found,
                     double *facts)
 {
-    int64_t there = 0;
+    int64_t there = 0, row = 0;
     for (int64_t n = 0; n < count; n++) {
         if (!on_edge[n])
             continue;
+        while (at[n] >= (row + 1) * columns)
+            row++;
         float one = before->off[n], other = after->off[n];
         double mean = on_grid((one + other) * 0.5f), half = on_grid((one - other) * 0.5f);
         double sure = 0, weight = 0;
@@ -40,7 +42,7 @@ static int64_t told(const Contour *before, const Contour *after, const int32_t *
         }
         facts[0] += sure;
         facts[3] += on_grid(sure * (half * half));
-        Told cell = {at[n] / columns, at[n] % columns, mean, half, sure, {0}};
+        Told cell = {row, at[n] - row * columns, mean, half, sure, {0}};
         cell.parts[SURE] = (uint32_t)parts(sure);
         cell.parts[MEAN] = (uint32_t)parts(sure * mean);
         cell.parts[HALF] = (uint32_t)parts(sure * half);
