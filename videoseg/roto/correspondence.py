@@ -209,7 +209,8 @@ def _fitted(points: Points, target: Points, along: Points, weight: Values) -> Po
     sums = _sums(wanted[:, None] * np.stack([x, y, np.ones_like(x)]))
     found = _solved((whole + np.diag(held)).tolist(), sums.ravel().tolist())
     moved = [found[n] * x + found[n + 1] * y + found[n + 2] for n in (0, 3)]
-    return points + np.stack(moved, axis=1)
+    made: Points = points + np.stack(moved, axis=1)
+    return made
 
 
 def _products(offset: Points, along: Points, weight: Values) -> tuple[Values, Values]:

@@ -48,7 +48,7 @@ class TargetRing:
         """Of a polygon, float64 (P, 2)."""
         length = float(steps_of(ring).sum())
         count = max(12, round(length / _SPACING))
-        places = at_lengths(ring, np.arange(count) * (length / count))
+        places = at_lengths(ring, np.arange(count, dtype=np.float64) * (length / count))
         return cls(places, directions(places), length)
 
     @functools.cached_property
