@@ -70,13 +70,22 @@ def stage_for(
         stage = Propagated(model, prompts, backwards, known)
     elif known is not None:
         stage = Joined(stage, tuple(numbers), known)
-    elif isinstance(model, Keyframed) and model.keyframe_every > 1:
-        patience = model.keyframe_patience if isinstance(model, KeepsMissed) else 0
-        stage = Keyframes(model, prompts, model.keyframe_every, patience)
-    elif isinstance(model, RemoteSegmenter):
-        ahead = 1 if one_by_one else most_ahead(model.concurrency, every)
-        stage = Concurrent(model, prompts, ahead, check)
+    elif (paced := _paced(model, prompts, every, check, one_by_one=one_by_one)) is not None:
+        stage = paced
     return every_nth(stage, every, first=first, also=marked)
+
+
+def _paced(
+    model: Segmenter, prompts: Sequence[Prompt], every: int, check: Check, *, one_by_one: bool
+) -> Stage | None:
+    """The stage for a model that is slow or elsewhere; None for others."""
+    if isinstance(model, Keyframed) and model.keyframe_every > 1:
+        patience = model.keyframe_patience if isinstance(model, KeepsMissed) else 0
+        return Keyframes(model, prompts, model.keyframe_every, patience)
+    if isinstance(model, RemoteSegmenter):
+        ahead = 1 if one_by_one else most_ahead(model.concurrency, every)
+        return Concurrent(model, prompts, ahead, check)
+    return None
 
 
 def _marked(prompts: Sequence[Prompt]) -> frozenset[int]:
