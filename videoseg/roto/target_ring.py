@@ -113,10 +113,7 @@ class TargetRing:
         """The nearest places; the first of those that are as near."""
         directed = _directed(points, directions(points))
         _, near = self._directed_tree.query(directed, k=_CANDIDATES)
-        near = np.sort(near, axis=1)
-        away = _squares(self.directed[near] - directed[:, None])
-        found: Indices = near[np.arange(len(points)), np.argmin(away, axis=1)]
-        return found
+        return _nearest_of(self.directed, directed, np.sort(near, axis=1))
 
     def slide(self, points: Points, places: Indices) -> Flags:
         """Find nearer places near those that points have, in place; which are close enough.
@@ -134,8 +131,7 @@ class TargetRing:
         directed = _directed(points, directions(points))
         around = np.arange(-_LOOKED_AROUND, _LOOKED_AROUND + 1)
         seen = (places[:, None] + around) % len(self.places)
-        away = _squares(self.directed[seen] - directed[:, None])
-        found = seen[np.arange(len(points)), np.argmin(away, axis=1)]
+        found = _nearest_of(self.directed, directed, seen)
         x, y = (self.places[found] - points).T
         near: Flags = np.sqrt(x * x + y * y) < _MOST_SLIDE
         places[near] = found[near]
@@ -146,12 +142,14 @@ def _directed(points: Points, ways: Points) -> Points:
     return np.hstack([points, PIXELS_PER_RADIAN * ways])
 
 
-def _squares(offsets: Values) -> Values:
-    """Squared lengths, float64 (...,), of offsets, (..., 4)."""
-    # Axis by axis: sums over a few numbers each are slow.
-    x, y, across, down = (offsets[..., axis] for axis in range(4))
-    made: Values = x * x + y * y + across * across + down * down
-    return made
+def _nearest_of(ring: Points, points: Points, seen: Indices) -> Indices:
+    """For each point (N, 4) the nearest of some places of a ring (M, 4), (N, K); the first such."""
+    away = np.zeros(seen.shape)
+    for axis in range(4):  # sums over a few numbers each are slow
+        offset = ring[:, axis][seen] - points[:, axis, None]
+        away += offset * offset
+    found: Indices = seen[np.arange(len(points)), np.argmin(away, axis=1)]
+    return found
 
 
 def distances_to(ring: Points, points: Points) -> Values:
@@ -189,16 +187,17 @@ def _count_far(points: Points, ring: Points, corners: cKDTree, bound: float) -> 
     _, found = corners.query(points)
     both = [_squared_to(points, ring, edge) for edge in (found, (found - 1) % len(ring))]
     left = points[np.minimum(*both) > limit]
-    # Another edge may be nearer than those of the nearest corner, where that is not far.
-    near = corners.query(left, distance_upper_bound=bound + float(steps_of(ring).max()))[1]
-    unsure = np.flatnonzero(near < len(ring))
-    every = np.arange(len(ring))
-    close = sum(bool((_squared_to(left[n], ring, every) <= limit).any()) for n in unsure.tolist())
-    return len(left) - close
+    # Another edge may be nearer than those of the nearest corner, where its begin is not far.
+    reach = (bound + float(steps_of(ring).max())) * (1 + 1e-9)
+    edges = corners.query_ball_point(left, reach)
+    owner = np.repeat(np.arange(len(left)), [len(each) for each in edges])
+    every = np.array([edge for each in edges for edge in each], dtype=np.int64)
+    close = owner[_squared_to(left[owner], ring, every) <= limit]
+    return len(left) - len(np.unique(close))
 
 
 def _squared_to(points: Points, ring: Points, edges: Indices) -> Values:
-    """Squared distances of points, one for each of some edges or one for all, from these."""
+    """Squared distances of points, float64 (N, 2), from edges, one for each."""
     begin = ring[edges]
     way_x, way_y = (ring[(edges + 1) % len(ring)] - begin).T
     x, y = (points - begin).T
