@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -237,3 +237,26 @@ def test_into_a_layer_and_out_again_is_where_it_was(
     corners = np.roll(again.points, 1, axis=0)
     assert corners == pytest.approx(ring, abs=1e-3)
     assert placement_on(made, 9) == pytest.approx((x, y, rotation, scale))
+
+
+@pytest.mark.parametrize("make", [roto_layers, roto_shapes])
+def test_any_number_of_threads_gives_the_same(
+    make: Callable[[Iterable[Scene], float], Iterator[object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [
+        scenes.scene(
+            *(
+                scenes.tracked(scenes.disc(20 + (1 + track / 3) * n, 30, 8 + track), track)
+                for track in (1, 2, 3)
+                if n != 6 or track == 1
+            ),
+            index=n,
+        )
+        for n in range(12)
+    ]
+    found = []
+    for threads in ("1", "4"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        found.append([repr(each) for each in make(made, 0.7)])
+    assert len(found[0]) >= 3
+    assert found[0] == found[1]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from tests.support.waiting import until
 from videoseg.system.threads import THREADS
-from videoseg.system.workers import InOrder, Team, Workers, usual_threads
+from videoseg.system.workers import InOrder, Team, Turns, Workers, usual_threads
 
 
 class BoomError(Exception):
@@ -156,9 +157,31 @@ def test_what_is_made_at_once_comes_in_order(threads: int) -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_all_that_is_made_of_items_comes_in_order(threads: int) -> None:
-    with InOrder(lambda number: -number, threads, "test") as line:
+    made: InOrder[int, int] = InOrder(lambda number: -number, threads, "test")
+    with made as line:
         assert list(line.each(range(30))) == [-number for number in range(30)]
         assert list(line.each([])) == []
+
+
+def test_turns_are_taken_one_after_another() -> None:
+    turns = Turns()
+    order: list[int] = []
+
+    def note(number: int) -> None:
+        order.append(number)
+        time.sleep(0.02 if number == 0 else 0)
+        order.append(number)
+        if number == 3:
+            raise ValueError("three")
+
+    works = [turns.next(partial(note, number)) for number in range(6)]
+    works_done: InOrder[Callable[[], None], None] = InOrder(lambda work: work(), 3, "test")
+    with works_done as line, pytest.raises(ValueError, match="three"):
+        list(line.each(works))
+    taken = order[::2]
+    assert taken == order[1::2]
+    assert taken == [*range(len(taken))]
+    assert len(taken) >= 4
 
 
 def test_leaving_early_drops_what_waits() -> None:

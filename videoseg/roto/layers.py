@@ -10,8 +10,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from videoseg.roto.agreement import GroupKeys
 from videoseg.roto.placements import LayerMotion, Motion, motion_of
 from videoseg.roto.ring_tracks import RingTrack, ring_groups
 from videoseg.roto.tolerance import Tolerance
+from videoseg.system.workers import InOrder, Turns, usual_threads
 from videoseg.types import Placement, RotoLayer, RotoShape, Scene
 
 _log = logging.getLogger(__name__)
@@ -46,11 +49,22 @@ def roto_layers(scenes: Iterable[Scene], tolerance: float) -> Iterator[RotoLayer
         tolerance: On each frame 95 % of the boundary is no further off, pixels.
     """
     tracks: dict[tuple[str, int], _Track] = {}
-    for stream, group in ring_groups(scenes, tolerance):
-        key = stream, group[0].tracked.track_id
-        tracks.setdefault(key, _Track(*key)).add(group, tolerance)
+
+    def added() -> Iterator[Callable[[], None]]:
+        for stream, group in ring_groups(scenes, tolerance):
+            key = stream, group[0].tracked.track_id
+            track = tracks.setdefault(key, _Track(*key))
+            # A span of a track takes over from the one before.
+            yield track.turns.next(partial(track.add, group, tolerance))
+
+    with InOrder(_call, usual_threads(), "keys") as adding:
+        deque(adding.each(added()), maxlen=0)
     for _, track in sorted(tracks.items()):
         yield track.layer()
+
+
+def _call(work: Callable[[], None]) -> None:
+    work()
 
 
 def roto_shapes(scenes: Iterable[Scene], tolerance: float) -> Iterator[RotoShape]:
@@ -61,12 +75,18 @@ def roto_shapes(scenes: Iterable[Scene], tolerance: float) -> Iterator[RotoShape
         tolerance: On each frame 95 % of the boundary is no further off, pixels.
     """
     counts: dict[tuple[str, int], int] = {}
-    for stream, group in ring_groups(scenes, tolerance):
+
+    def keyed(span: tuple[str, list[RingTrack]]) -> tuple[tuple[str, int], list[list[RotoShape]]]:
+        stream, group = span
         key = stream, group[0].tracked.track_id
-        for part in GroupKeys(stream, group).agreeing_parts(tolerance):
-            number = counts.get(key, 0)
-            counts[key] = number + 1
-            yield from (dataclasses.replace(shape, part=number) for shape in part)
+        return key, GroupKeys(stream, group).agreeing_parts(tolerance)
+
+    with InOrder(keyed, usual_threads(), "keys") as keying:
+        for key, parts in keying.each(ring_groups(scenes, tolerance)):
+            for part in parts:
+                number = counts.get(key, 0)
+                counts[key] = number + 1
+                yield from (dataclasses.replace(shape, part=number) for shape in part)
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +100,7 @@ class _Track:
         spans: First and last frame of each, and its placements; none where it lies still.
         pivot: The middle of the object when it was first seen.
         short: What the outline misses of its mask on frames on which that is too much.
+        turns: Has spans added one after another.
     """
 
     stream: str
@@ -88,6 +109,7 @@ class _Track:
     spans: list[tuple[int, int, Mapping[int, Placement]]] = field(default_factory=list)
     pivot: tuple[float, float] | None = None
     short: dict[int, float] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
 
     def add(self, group: Sequence[RingTrack], pixels: float) -> None:
         """Take all rings of a span by the way that costs least.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -103,6 +104,31 @@ class InOrder(AbstractContextManager["InOrder[T, R]"], Generic[T, R]):
         self._begun.clear()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+
+
+class Turns:
+    """Work that is done one after another, whichever threads do it.
+
+    It has to be begun in the order in which it was asked for, as ``InOrder`` and ``Workers`` do.
+    """
+
+    def __init__(self) -> None:
+        self._last: threading.Event | None = None
+
+    def next(self, work: Callable[[], R]) -> Callable[[], R]:
+        """The same work, which waits for what was asked for before, even if that fails."""
+        before, self._last = self._last, threading.Event()
+        done = self._last
+
+        def in_turn() -> R:
+            try:
+                if before is not None:
+                    before.wait()
+                return work()
+            finally:
+                done.set()
+
+        return in_turn
 
 
 class Workers:
