@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from videoseg.geometry.arrays import FloatMap
+from videoseg.geometry import masks
+from videoseg.geometry.arrays import Flags, FloatMap
 from videoseg.geometry.sizes import size_within
-from videoseg.motion.distance_fields import Motion, motion_between, slope_of
+from videoseg.motion.distance_fields import BAND, Motion, motion_between, slope_of
 from videoseg.motion.flow import Flow, GreyImage, flow_of_greys, inverse
-from videoseg.types import RgbImage
+from videoseg.motion.patches import SIDE, refined
+from videoseg.types import Mask, RgbImage
 
 SMALL_SIDE = 320
 """Longest side of the images on which appearance and shot cuts are judged, pixels."""
@@ -35,16 +38,19 @@ class FramePyramid:
         grey: uint8 (h, w), no longer than ``MOTION_SIDE``.
         frame_width: Width of the whole frame, pixels.
         frame_height: Height of the whole frame, pixels.
+        objects: What is known to be on it; None = nothing is known.
     """
 
     small: RgbImage
     grey: GreyImage
     frame_width: int
     frame_height: int
+    objects: Sequence[Mask] | None = None
     _slope: FloatMap | None = field(init=False, repr=False, default=None)
+    _edges: Flags | None = field(init=False, repr=False, default=None)
 
     @classmethod
-    def of(cls, image: RgbImage) -> FramePyramid:
+    def of(cls, image: RgbImage, objects: Sequence[Mask] | None = None) -> FramePyramid:
         """Both of a frame."""
         import cv2
 
@@ -61,7 +67,14 @@ class FramePyramid:
             np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
             for each, size in zip((image, grey), sizes, strict=True)
         )
-        return cls(small, fine, width, height)
+        return cls(small, fine, width, height, objects)
+
+    @property
+    def edges(self) -> Flags | None:
+        """Where ``grey`` shows edges of objects, or what is near to them; None = not known."""
+        if self._edges is None and self.objects is not None:
+            self._edges = around_edges(self.objects, self.grey.shape)
+        return self._edges
 
     @property
     def slope(self) -> FloatMap:
@@ -139,13 +152,58 @@ class MotionPrefetcher:
 
 
 def flow_to(after: FramePyramid, before: FramePyramid) -> Flow | None:
-    """Motion that leads back from one frame to another; None where they cannot be compared."""
+    """Motion that leads back from one frame to another; None where they cannot be compared.
+
+    Where it is known what objects there are, it is found on images half as large and refined about
+    their edges: it is those that are smoothed and carried along.
+    """
     if before.grey.shape != after.grey.shape:
         return None
-    return flow_of_greys(
+    edges = before.edges, after.edges
+    near = None
+    if edges[0] is not None and edges[1] is not None and min(after.grey.shape) >= SIDE:
+        near = edges[0] | edges[1]
+    flow = flow_of_greys(
         before.grey,
         after.grey,
         frame_width=after.frame_width,
         frame_height=after.frame_height,
-        finest=0,
+        finest=0 if near is None else 1,
     )
+    if near is None:
+        return flow
+    return replace(flow, backward=refined(flow.backward, before.grey, after.grey, near))
+
+
+def around_edges(objects: Iterable[Mask], shape: tuple[int, ...]) -> Flags:
+    """Where a small image of (h, w) pixels shows edges of objects, or what is near to them."""
+    import cv2
+
+    height, width = shape
+    near = np.zeros((height, width), np.uint8)
+    for mask in objects:
+        scale_x, scale_y = mask.frame_width / width, mask.frame_height / height
+        reach = int(np.ceil(BAND / min(scale_x, scale_y))) + _EDGE_MARGIN
+        x1, y1, x2, y2 = mask.crop
+        box = (int(x1 / scale_x), int(y1 / scale_y), int(x2 / scale_x) + 1, int(y2 / scale_y) + 1)
+        left, top, right, bottom = masks.padded(box, reach, width, height)
+        size = (right - left, bottom - top)
+        # Each pixel of the small image sees the middle of what it shows.
+        to_crop = np.array(
+            [
+                [scale_x, 0, (left + 0.5) * scale_x - 0.5 - mask.x],
+                [0, scale_y, (top + 0.5) * scale_y - 0.5 - mask.y],
+            ]
+        )
+        how = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        inside = cv2.warpAffine(mask.bitmap.view(np.uint8), to_crop, size, None, how)
+        if not inside.any():  # thinner than a pixel of the small image
+            inside[inside.shape[0] // 2, inside.shape[1] // 2] = 1
+        around = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+        edge = cv2.morphologyEx(inside, cv2.MORPH_GRADIENT, around)
+        near[top:bottom, left:right] |= np.asarray(edge, dtype=np.uint8)
+    return near.view(np.bool_)
+
+
+_EDGE_MARGIN = 2
+"""Pixels of a small image beyond what is compared with an edge, where motion is refined, too."""

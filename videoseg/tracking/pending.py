@@ -66,7 +66,8 @@ class PendingFrame:
         """A frame as it comes in."""
         at = (frame.stream, frame.index, frame.pts, frame.time_base, frame.duration)
         scene = Scene(*at, name=frame.name, recorded=frame.recorded)
-        return cls(scene, FramePyramid.of(frame.image), detections, scene.seconds)
+        objects = None if detections is None else [each.mask for each in detections.instances]
+        return cls(scene, FramePyramid.of(frame.image, objects), detections, scene.seconds)
 
     @property
     def asked(self) -> bool:

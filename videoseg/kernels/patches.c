@@ -1,0 +1,159 @@
+/* What videoseg/motion/patches.py computes, without the interpreter: the same bytes. */
+#include "kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { SIDE = 8, PIXELS = SIDE * SIDE, STEPS = 8, REACH = 6 };
+static const float FURTHEST = 8, FLAT = 1;
+
+typedef struct {
+    const uint8_t *previous, *current;
+    const float *across, *down, *backward;
+    int64_t height, width;
+} Pictures;
+
+/* A motion, and what it leaves to explain. */
+typedef struct {
+    float x, y, error, off[PIXELS];
+} Guess;
+
+static int64_t within(int64_t value, int64_t size)
+{
+    return value < 0 ? 0 : value < size ? value : size - 1;
+}
+
+/* patches._total */
+static float total(const float *values)
+{
+    float sums[SIDE];
+    memcpy(sums, values, sizeof sums);
+    for (int row = 1; row < SIDE; row++)
+        for (int n = 0; n < SIDE; n++)
+            sums[n] += values[SIDE * row + n];
+    for (int half = SIDE / 2; half; half /= 2)
+        for (int n = 0; n < half; n++)
+            sums[n] += sums[half + n];
+    return sums[0];
+}
+
+static float product(const float *one, const float *other)
+{
+    float values[PIXELS];
+    for (int n = 0; n < PIXELS; n++)
+        values[n] = one[n] * other[n];
+    return total(values);
+}
+
+/* patches._centred */
+static void centre(float *values)
+{
+    float mean = total(values) * (1.0f / PIXELS);
+    for (int n = 0; n < PIXELS; n++)
+        values[n] -= mean;
+}
+
+/* patches._moved */
+static void moved(const Pictures *given, int64_t row, int64_t column, const Guess *by, float *out)
+{
+    float left = floorf(by->x), top = floorf(by->y), part_x = by->x - left, part_y = by->y - top;
+    int64_t first_x = column + (int64_t)left, first_y = row + (int64_t)top;
+    int inside = first_x >= 0 && first_x + SIDE < given->width;
+    float rows[SIDE + 1][SIDE];
+    for (int y = 0; y <= SIDE; y++) {
+        const uint8_t *from = given->previous + within(first_y + y, given->height) * given->width;
+        uint8_t shown[SIDE + 1];
+        if (inside)
+            memcpy(shown, from + first_x, sizeof shown);
+        else
+            for (int x = 0; x <= SIDE; x++)
+                shown[x] = from[within(first_x + x, given->width)];
+        for (int x = 0; x < SIDE; x++)
+            rows[y][x] = (float)shown[x] + (float)(shown[x + 1] - shown[x]) * part_x;
+    }
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            out[SIDE * y + x] = rows[y][x] + (rows[y + 1][x] - rows[y][x]) * part_y;
+}
+
+static void explain(const Pictures *given, int64_t row, int64_t column, const float *now, Guess *by)
+{
+    moved(given, row, column, by, by->off);
+    centre(by->off);
+    for (int n = 0; n < PIXELS; n++)
+        by->off[n] -= now[n];
+    by->error = product(by->off, by->off);
+}
+
+/* patches._best_known */
+static void best_known(const Pictures *given, int64_t row, int64_t column, const float *now,
+                       Guess *best)
+{
+    static const int NEIGHBOURS[5][2] = {{0, 0}, {0, -REACH}, {0, REACH}, {-REACH, 0}, {REACH, 0}};
+    for (int n = 0; n < 5; n++) {
+        int64_t y = within(row + SIDE / 2 + NEIGHBOURS[n][0], given->height);
+        int64_t x = within(column + SIDE / 2 + NEIGHBOURS[n][1], given->width);
+        const float *known = given->backward + 2 * (y * given->width + x);
+        Guess tried = {.x = known[0], .y = known[1]};
+        explain(given, row, column, now, &tried);
+        if (n == 0 || tried.error < best->error)
+            *best = tried;
+    }
+}
+
+static void patch_of(const float *map, int64_t width, float *patch)
+{
+    for (int y = 0; y < SIDE; y++)
+        memcpy(patch + SIDE * y, map + y * width, SIDE * sizeof *map);
+}
+
+/* A patch's motion. */
+static void search(const Pictures *given, int64_t row, int64_t column, Guess *best)
+{
+    int64_t corner = row * given->width + column;
+    float now[PIXELS], dx[PIXELS], dy[PIXELS];
+    for (int n = 0; n < PIXELS; n++)
+        now[n] = given->current[corner + n / SIDE * given->width + n % SIDE];
+    patch_of(given->across + corner, given->width, dx);
+    patch_of(given->down + corner, given->width, dy);
+    centre(now), centre(dx), centre(dy);
+    float xx = product(dx, dx) + FLAT, xy = product(dx, dy), yy = product(dy, dy) + FLAT;
+    float inverse = 1 / (xx * yy - xy * xy);
+    best_known(given, row, column, now, best);
+    float start_x = best->x, start_y = best->y;
+    for (int step = 0; step < STEPS; step++) {
+        float bx = product(dx, best->off), by = product(dy, best->off);
+        Guess tried = {.x = best->x - (yy * bx - xy * by) * inverse,
+                       .y = best->y - (xx * by - xy * bx) * inverse};
+        if (!(fabsf(tried.x - start_x) <= FURTHEST && fabsf(tried.y - start_y) <= FURTHEST))
+            return;
+        explain(given, row, column, now, &tried);
+        if (!(tried.error < best->error))
+            return;
+        *best = tried;
+    }
+}
+
+/* patches._averaged: `sums` has three maps that are all 0, `made` is a copy of given->backward. */
+EXPORTED void videoseg_patches(const Pictures *given, const int64_t *rows, const int64_t *columns,
+                               int64_t count, double *sums, float *made)
+{
+    int64_t size = given->height * given->width;
+    double *sum_x = sums + size, *sum_y = sums + 2 * size;
+    for (int64_t n = 0; n < count; n++) {
+        Guess found;
+        search(given, rows[n], columns[n], &found);
+        for (int k = 0; k < PIXELS; k++) {
+            int64_t at = (rows[n] + k / SIDE) * given->width + columns[n] + k % SIDE;
+            float off = fabsf(found.off[k]), weight = 1 / (off > 1 ? off : 1);
+            sums[at] += weight;
+            sum_x[at] += weight * found.x;
+            sum_y[at] += weight * found.y;
+        }
+    }
+    for (int64_t at = 0; at < size; at++)
+        if (sums[at] > 0) {
+            made[2 * at] = (float)(sum_x[at] / sums[at]);
+            made[2 * at + 1] = (float)(sum_y[at] / sums[at]);
+        }
+}
