@@ -111,5 +111,5 @@ def test_every_layout_of_a_gpu_is_laid_out_again_without_loss(ours: str, theirs:
             np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[:, :width]
             for plane in (one, other)
         ]
-        assert np.array_equal(*rows)
+        assert np.array_equal(rows[0], rows[1])
     assert gpu.as_by_the_cpu(plain) is plain
