@@ -48,8 +48,19 @@ def test_the_box_of_the_whole_holds_the_part_and_ends_with_the_frame() -> None:
 
 
 def test_a_place_beyond_the_frame_leaves_a_box() -> None:
-    seen = LastSeen(10.0, 1.0, 1.0, 500.0, -50.0)
+    seen = LastSeen(10.0, 1.0, 1.0, 500.0, -50.0, 10.0)
     assert bounding_box(seen.surroundings(2.0, WIDTH, HEIGHT)) == (199, 0, 200, 1)
+
+
+def test_what_grows_without_the_camera_is_doubted() -> None:
+    seen = LastSeen.of(_box(50, 20, 40, 40))
+    assert seen.doubt(_box(50, 20, 40, 40)) == seen.doubt(_box(50, 20, 20, 20)) == 0.5
+    assert seen.doubt(_box(50, 20, 44, 44)) == 1
+    seen.seen(_box(50, 20, 44, 44))
+    assert seen.doubt(_box(50, 20, 44, 44)) == 1
+    for side in (41, 42, 43, 44):
+        seen.zoomed(_box(50, 20, side - 1, side - 1), _box(50, 20, side, side))
+    assert seen.doubt(_box(50, 20, 44, 44)) == 0.5
 
 
 def test_it_is_kept_and_restored() -> None:

@@ -59,3 +59,17 @@ def test_an_object_that_has_changed_as_a_whole_is_not_denied_by_what_was_given()
     beside = propagated(now, Pose.of(OBJECT), [given], [recent], OBJECT).reshape(ROWS, COLUMNS)
     assert (beside - plain)[6:10, 5:7].min() > 0.3
     assert (beside - plain).max() <= 2.0 + 1e-5
+
+
+def test_less_doubt_leaves_more_of_what_was_found_lately() -> None:
+    view = _view(_looks(4, 8))
+    given = StoredView.of(view, OBJECT)
+    wrong = StoredView(given.keys, given.places, view.labels(LEAKED), COLUMNS)
+    pose = Pose.of(OBJECT)
+    full, half = (
+        propagated(view, pose, [given], [wrong] * 3, doubt=doubt).reshape(ROWS, COLUMNS)
+        for doubt in (1.0, 0.5)
+    )
+    leak, inside = np.s_[6:10, 9:11], np.s_[6:10, 5:7]
+    assert half[leak].mean() > full[leak].mean() + 0.5
+    assert np.allclose(half[inside], full[inside])

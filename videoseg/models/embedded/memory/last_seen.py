@@ -14,6 +14,10 @@ _PARTIAL = 0.75
 """An object whose size is below this share of the expected one shows in part."""
 _SIZE_KEEPS = 0.99
 """What is left of the expected size after each frame that shows less."""
+_MIN_DOUBT = 0.5
+"""An object that is no larger than it was given, as the camera moved, may still be too large."""
+_GROWN = 1.08
+"""From this factor on, in size, something else is taken for a part of it."""
 _MAX_ZOOM = 1.05
 """A camera brings an object nearer or takes it away by no more than this factor a frame."""
 
@@ -29,6 +33,7 @@ class LastSeen:
         height: The same.
         x: Middle of its box when it was last seen, frame pixels.
         y: The same.
+        given: Its size as it was given, moved along with the picture and with nothing found since.
         missed: Frames since then.
         is_placed: Whether that place says anything of the next frame.
     """
@@ -38,6 +43,7 @@ class LastSeen:
     height: float
     x: float
     y: float
+    given: float
     missed: int = 0
     is_placed: bool = True
 
@@ -46,23 +52,25 @@ class LastSeen:
         """An object that is given as this mask."""
         x1, y1, x2, y2 = mask.crop
         size = Pose.of(mask).size
-        return cls(size, (x2 - x1) / size, (y2 - y1) / size, (x1 + x2) / 2, (y1 + y2) / 2)
+        return cls(size, (x2 - x1) / size, (y2 - y1) / size, *_middle(mask), size)
 
     def snapshot(self) -> Snapshot:
         """All of it as one array."""
-        shape = (self.size, self.width, self.height, self.x, self.y)
+        shape = (self.size, self.width, self.height, self.x, self.y, self.given)
         return {"": np.array((*shape, self.missed, self.is_placed), dtype=np.float64)}
 
     @classmethod
     def restored(cls, state: Snapshot) -> LastSeen:
         """What ``snapshot`` was taken of."""
-        size, width, height, x, y, missed, is_placed = state[""].tolist()
-        return cls(size, width, height, x, y, int(missed), bool(is_placed))
+        size, width, height, x, y, given, missed, is_placed = state[""].tolist()
+        return cls(size, width, height, x, y, given, int(missed), bool(is_placed))
 
     def zoomed(self, before: Mask, now: Mask) -> None:
         """Its mask has become another one by the motion between two frames."""
         factor = Pose.of(now).size / Pose.of(before).size
-        self.size *= min(max(factor, 1 / _MAX_ZOOM), _MAX_ZOOM)
+        factor = min(max(factor, 1 / _MAX_ZOOM), _MAX_ZOOM)
+        self.size *= factor
+        self.given *= factor
 
     def seen(self, mask: Mask | None) -> None:
         """It was found on a frame, or was not."""
@@ -72,6 +80,11 @@ class LastSeen:
         self.size = max(Pose.of(mask).size, _SIZE_KEEPS * self.size)
         self.x, self.y = _middle(mask)
         self.missed, self.is_placed = 0, True
+
+    def doubt(self, mask: Mask) -> float:
+        """How far a mask is too large for the object, from ``_MIN_DOUBT`` to 1 for ``_GROWN``."""
+        grown = (Pose.of(mask).size / self.given - 1) / (_GROWN - 1)
+        return min(max(grown, _MIN_DOUBT), 1.0)
 
     def is_partial(self, mask: Mask) -> bool:
         """Whether the mask is too small for the whole object."""

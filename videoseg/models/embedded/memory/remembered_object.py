@@ -171,7 +171,8 @@ class RememberedObject:
         ``motion_odds`` is what its motion says, log odds over the whole frame, or None.
         """
         view = FeatureView.of(self._networks.backbone, image, near, self._norm)
-        odds = propagated(view, Pose.of(near), self._given, self._recent, near)
+        doubt = self._seen.doubt(near)
+        odds = propagated(view, Pose.of(near), self._given, self._recent, near, doubt)
         odds += self._classifier.odds(view.keys)
         evidence = view.over_frame(odds)
         found = self._segment(image, near, with_motion(evidence, motion_odds), sure=_SURE_IOU)

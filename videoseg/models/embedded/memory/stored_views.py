@@ -73,6 +73,7 @@ def propagated(
     given: Sequence[StoredView],
     recent: Sequence[StoredView] = (),
     near: Mask | None = None,
+    doubt: float = 1.0,
 ) -> FloatMap:
     """Log odds of each cell from similar remembered cells close to it, float32 (N,).
 
@@ -87,6 +88,7 @@ def propagated(
         given: Views in which it was shown, at least one.
         recent: Views in which it was found.
         near: Where it is thought to be, with recent views.
+        doubt: How much counts what given views alone say against a cell, 0 to 1, with recent views.
     """
     views = [stored.thinned(number) for number, stored in enumerate([*given, *recent])]
     labels = np.concatenate([stored.labels for stored in views])
@@ -109,7 +111,7 @@ def propagated(
     inside = None if near is None else view.labels(near) > 0.5
     if inside is not None and inside.any():
         odds += min(max(-float(np.median(odds[inside])), 0.0), _MAX_CHANGED)
-    return odds + _odds(together)
+    return np.where(odds < 0, np.float32(doubt) * odds, odds) + _odds(together)
 
 
 def _odds(probability: FloatMap) -> FloatMap:
