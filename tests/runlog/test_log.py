@@ -137,7 +137,9 @@ def same(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(itertools.starmap(same, zip(a, b, strict=True)))
     if hasattr(a, "__dataclass_fields__"):
         return type(a) is type(b) and all(
-            same(getattr(a, name), getattr(b, name)) for name in a.__dataclass_fields__
+            same(getattr(a, name), getattr(b, name))
+            for name, field in a.__dataclass_fields__.items()
+            if field.compare
         )
     return bool(a == b)
 
