@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from videoseg.errors import ModelError
+from videoseg.formats.images.picture import decoded_image, rgb8
 from videoseg.geometry import masks
 from videoseg.networks.device import Device
 from videoseg.prompts.known_picture import QUESTIONS, known_picture
@@ -102,15 +103,13 @@ def known_answers(model: Any) -> dict[str, Detections]:
 
     Raises:
         ModelError: The photograph is not here.
+        SourceError: It cannot be read.
     """
-    import cv2
-    import numpy as np
-
     path = known_picture()
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-    if image is None:
+    if not path.is_file():
         raise ModelError(f"the picture that fp8 is tried on is not here: {path}; leave fp8 out")
-    frame = Frame("known picture", 0, 0, Fraction(1), np.ascontiguousarray(image))
+    image = rgb8(decoded_image(path), "#000000")
+    frame = Frame("known picture", 0, 0, Fraction(1), image)
     asked = {kind: prompt for kind, prompt in QUESTIONS.items() if kind in model.card.kinds}
     return {kind: _answer(model, frame, prompt) for kind, prompt in asked.items()}
 
