@@ -132,7 +132,7 @@ _TRUST_WINDOW = 3
 """Side of the windows over which pictures are compared, pixels of the flow's field."""
 _FLAT = 4.0
 """Slopes well below this, grey levels a pixel, are noise and tell nothing of motion."""
-_TRUSTED_ERROR = 0.33
+_TRUSTED_ERROR = 0.3
 """Motion that is this far off, pixels of the flow's field, is trusted 1/e as much."""
 
 
