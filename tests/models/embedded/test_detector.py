@@ -77,6 +77,7 @@ def test_one_thing_is_one_box() -> None:
     scores[:, 3] = (0.9, 0.8, 0.7, 0.6, 0.5)
     seen = DetectedBoxes(np.array(boxes, dtype=np.float32), scores)
     assert [each.box for each in seen.of([3, 4])] == [boxes[0], boxes[2], boxes[3]]
+    assert [each.box for each in seen.of([3], nested=False)] == [boxes[0], boxes[3]]
     assert [each.box for each in seen.things()] == [boxes[0], boxes[3]]  # one lies in another
     assert DetectedBoxes(np.array(boxes, dtype=np.float32), scores).of([5]) == []
 

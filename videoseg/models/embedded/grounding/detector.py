@@ -119,9 +119,12 @@ class DetectedBoxes:
         """The things of any class, the surest first; what lies in another is a part of it."""
         return self._chosen(range(len(NAMES)), _same)
 
-    def of(self, names: Sequence[int]) -> list[DetectedBox]:
-        """The things of any of these classes (places in ``NAMES``), the surest first."""
-        return self._chosen(names, _same_of_kind)
+    def of(self, names: Sequence[int], *, nested: bool = True) -> list[DetectedBox]:
+        """The things of any of these classes (places in ``NAMES``), the surest first.
+
+        Without ``nested`` what lies in another is a part of it: who counts things counts it once.
+        """
+        return self._chosen(names, _same_of_kind if nested else _same)
 
     def _chosen(
         self, names: Sequence[int], same: Callable[[FloatMap, FloatMap], npt.NDArray[np.bool_]]

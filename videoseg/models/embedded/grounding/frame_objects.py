@@ -71,12 +71,12 @@ class FrameObjects:
         self._salient = salient
         self._masks: dict[FrameBox, Mask | None] = {}
 
-    def things(self, names: tuple[int, ...]) -> list[Region]:
+    def things(self, names: tuple[int, ...], *, nested: bool = True) -> list[Region]:
         """Things of any of these classes of the detector, the surest first.
 
         Their strength is the log-odds of their presence.
         """
-        boxes = self._boxes(names) if names else []
+        boxes = self._boxes(names, nested=nested) if names else []
         gain, bias = _PRESENCE
         return [
             self._region(each.box, gain * float(np.log(each.score / (1 - each.score))) + bias)
@@ -151,12 +151,12 @@ class FrameObjects:
         least = min(_COVERED, float(covered.max()))
         return Region(np.asarray(covered >= least, dtype=np.bool_), region.strength, region.box)
 
-    def _boxes(self, names: tuple[int, ...]) -> list[DetectedBox]:
+    def _boxes(self, names: tuple[int, ...], *, nested: bool) -> list[DetectedBox]:
         """The boxes of some classes, by a second look at the mirror image where some are unsure."""
         low, high = _UNSURE
-        first = self._detections.of(names)
+        first = self._detections.of(names, nested=nested)
         unsure = any(low <= each.score < high for each in first)
-        return self._mean_detections.of(names) if unsure else first
+        return self._mean_detections.of(names, nested=nested) if unsure else first
 
     @cached_property
     def _mean_detections(self) -> DetectedBoxes:

@@ -188,10 +188,11 @@ class _Scene:
         if things.noun is None:
             return None
         target = things.noun.target
-        every = self.objects.things(detector_names(target, self.vocabulary))
+        granted = partner or things.told_apart
+        names = detector_names(target, self.vocabulary)
+        every = self.objects.things(names, nested=not granted)
         if every and not target.heads:
             every = self._of_kind(every, target)
-        granted = partner or things.told_apart
         kept = self._granted(every, things) if granted else self._asked(every, target)
         if not kept:
             return None
