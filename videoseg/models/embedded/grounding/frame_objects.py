@@ -155,7 +155,8 @@ class FrameObjects:
         """The boxes of some classes, by a second look at the mirror image where some are unsure."""
         low, high = _UNSURE
         first = self._detections.of(names, nested=nested)
-        unsure = any(low <= each.score < high for each in first)
+        # What picks among things was fitted to the first look, and is worse with the mean of both.
+        unsure = nested and any(low <= each.score < high for each in first)
         return self._mean_detections.of(names, nested=nested) if unsure else first
 
     @cached_property
