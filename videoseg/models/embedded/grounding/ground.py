@@ -294,7 +294,8 @@ class _Scene:
     def _evidence_instead(self, things: Things, kept: Sequence[Region]) -> _Group | None:
         """Sure evidence of what fills the frame, and where boxes are unsure.
 
-        Of those it decides about heaps, and about large things where the two contradict each other.
+        Of those it decides about heaps, about one large thing, whose end it knows better than an
+        unsure box, and where the two contradict each other.
         """
         largest = max(item.area / item.cells.size for item in kept)
         if kept[0].strength >= _SURE_BOX and largest < _FILLING_BOX:
@@ -312,12 +313,12 @@ class _Scene:
                 return group
         if largest < _LARGE_BOX:
             return None
+        if one_large:
+            return group.with_one_in(kept[0])
         outlines = np.logical_or.reduce([self.objects.outlined(item).cells for item in kept])
         evident = np.logical_or.reduce([item.cells for item in group.kept])
         agreement = (outlines & evident).sum() / (outlines | evident).sum()
-        if agreement >= _AGREEMENT:
-            return None
-        return group.with_one_in(kept[0]) if one_large else group
+        return group if agreement < _AGREEMENT else None
 
     def _evident(self, things: Things) -> _Group:
         """What the network for phrases and the colours say of them."""
