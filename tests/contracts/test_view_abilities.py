@@ -48,11 +48,11 @@ OF_OTHER_PARTS = {
     },
     "videoseg.protocols.outputs": {
         *("Writer", "RunReader", "Exporter", "Matter", "TakesMattes", "Viewer", "NamesFrames"),
-        *("TakesHidden", "HasHidden"),
+        *("TakesHidden", "HasHidden", "ExportsAlong"),
     },
     "videoseg.system.closing": {"Closes"},
     "videoseg.evaluate.tasks": {"Counting", "WithCurve"},
-    "videoseg.server.page.asking": {"Drafts"},  # the page asks the model itself, through no view
+    "videoseg.server.page.asking": {"Drafts", "Extents"},  # asked by the page, through no view
 }
 """Protocols that say what a part is, or that are none of a model's."""
 

@@ -252,9 +252,11 @@ def test_what_was_known_and_is_gone_is_absent(
 def sees_brightness(part: Any) -> None:
     """Let SAM 3 find what is bright in the pixels that it is handed, with all its queries."""
 
-    def look(pixels: Any) -> Any:
+    def look(images: Any) -> tuple[Any, torch.Tensor, Any]:
+        pixels, placement = part._pixels(images)
         cells = torch.nn.functional.avg_pool2d(pixels.mean(1, keepdim=True), SIDE // CELLS)
-        return SimpleNamespace(fpn_hidden_states=(cells,))
+        token = torch.zeros(len(cells), 1, 1)
+        return SimpleNamespace(fpn_hidden_states=(cells,)), token, placement
 
     def forward(*, vision_embeds: Any, **_: Any) -> Any:
         (cells,) = vision_embeds.fpn_hidden_states
@@ -266,9 +268,8 @@ def sees_brightness(part: Any) -> None:
             presence_logits=torch.full((count, 1), 2.0),
         )
 
-    part._network.get_vision_features = look
+    part._look = look
     part._network.forward = forward
-    part._image_token = lambda vision: torch.zeros(len(vision.fpn_hidden_states[0]), 1, 1)
     part._read = lambda _: torch.zeros(1, 2, 1)
 
 

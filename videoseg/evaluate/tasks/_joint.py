@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from videoseg.evaluate.answers import Answer
 from videoseg.evaluate.metrics.boundary import score_object
@@ -62,6 +61,8 @@ def _pairing(
     sample: VideoSample, said: Sequence[Followed], parted: Sequence[Mapping[int, Mask | None]]
 ) -> list[int]:
     """For each object which answer counts for it."""
+    from scipy.optimize import linear_sum_assignment
+
     if len(said) < 2:
         return list(range(len(said)))
     score = np.zeros((len(said), len(parted)))

@@ -18,13 +18,14 @@ class DetectedBox:
 
 
 def overlaps(box: FloatMap, others: FloatMap) -> FloatMap:
-    """IoU of a box (4,) with each of others (n, 4)."""
+    """IoU of a box (4,) with each of others (n, 4), or of boxes (n, 4) with those of their rows."""
     shared, area, areas = shared_area(box, others)
     return np.asarray(shared / np.maximum(area + areas - shared, 1e-6), dtype=np.float32)
 
 
 def shared_area(box: FloatMap, others: FloatMap) -> tuple[FloatMap, FloatMap, FloatMap]:
-    """Areas that a box (4,) shares with others (n, 4), its own area, and theirs."""
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    """Areas that boxes share, paired as by ``overlaps``, and the areas of both."""
+    low, high = np.maximum(box[..., :2], others[:, :2]), np.minimum(box[..., 2:], others[:, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=1)
-    return shared, np.prod(box[2:] - box[:2]), np.prod(others[:, 2:] - others[:, :2], axis=1)
+    area, areas = (np.prod(each[..., 2:] - each[..., :2], axis=-1) for each in (box, others))
+    return shared, area, areas

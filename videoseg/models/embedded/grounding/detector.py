@@ -50,6 +50,10 @@ _SAME = 0.5
 """So it is of boxes of any kind."""
 _WITHIN = 0.8
 """And where more than this share of the smaller one lies in the other."""
+_AGREE = 0.75
+"""Boxes of a frame and of its mirror image that overlap by a lower IoU mean different things: their
+mean may be neither. On 199 training photographs the F1 of boxes is 0.525 at an IoU of 0.5 and 0.359
+at 0.75 (0.532 and 0.363 with the mean of all, 0.518 and 0.350 without the mirror image)."""
 
 
 class Detector:
@@ -79,6 +83,8 @@ class Detector:
     def detect_both_ways(self, image: RgbImage, first: DetectedBoxes) -> DetectedBoxes:
         """The mean of what it sees on a frame, ``first``, and on its mirror image, cell by cell.
 
+        Where the two boxes of a cell differ much, that of the frame itself is taken.
+
         Raises:
             MissingDependencyError: The weights are not where the package keeps them.
         """
@@ -87,8 +93,9 @@ class Detector:
         cells = _mirrored_cells()
         mirrored = boxes[cells]
         mirrored[:, [0, 2]] = width - mirrored[:, [2, 0]]
+        agree = overlaps(first.boxes, mirrored) >= _AGREE
         return DetectedBoxes(
-            np.asarray((first.boxes + mirrored) / 2, dtype=np.float32),
+            np.where(agree[:, None], (first.boxes + mirrored) / 2, first.boxes).astype(np.float32),
             np.asarray(np.sqrt(first.scores * scores[cells]), dtype=np.float32),
         )
 

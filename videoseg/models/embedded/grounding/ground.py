@@ -314,7 +314,9 @@ class _Scene:
         if largest < _LARGE_BOX:
             return None
         if one_large:
-            return group.with_one_in(kept[0])
+            one = group.with_one_in(kept[0])
+            smaller = one.kept[0].area < self.objects.outlined(kept[0]).area
+            return one if smaller else None
         outlines = np.logical_or.reduce([self.objects.outlined(item).cells for item in kept])
         evident = np.logical_or.reduce([item.cells for item in group.kept])
         agreement = (outlines & evident).sum() / (outlines | evident).sum()
