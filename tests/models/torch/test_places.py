@@ -252,7 +252,7 @@ def test_what_was_known_and_is_gone_is_absent(
 def sees_brightness(part: Any) -> None:
     """Let SAM 3 find what is bright in the pixels that it is handed, with all its queries."""
 
-    def look(images: Any) -> tuple[Any, torch.Tensor, Any]:
+    def look(images: Any) -> tuple[Any, Any, Any]:
         pixels, placement = part._pixels(images)
         cells = torch.nn.functional.avg_pool2d(pixels.mean(1, keepdim=True), SIDE // CELLS)
         token = torch.zeros(len(cells), 1, 1)
