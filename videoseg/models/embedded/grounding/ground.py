@@ -313,7 +313,7 @@ class _Scene:
                 return group
         if largest < _LARGE_BOX:
             return None
-        if one_large:
+        if one_large and group.kept:
             one = group.with_one_in(kept[0])
             smaller = one.kept[0].area < self.objects.outlined(kept[0]).area
             return one if smaller else None

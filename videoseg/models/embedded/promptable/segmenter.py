@@ -152,9 +152,8 @@ class PromptableSegmenter:
         if box is None:
             return None
         odds = crop.to_frame(logits[0, 0], box)
-        if (
-            second_opinion and prompts.evidence is None
-        ):  # Evidence says itself how far the object goes.
+        # Evidence says itself how far the object goes.
+        if second_opinion and prompts.evidence is None:
             span = _span(odds, box, prompts)
             if span is not None:
                 odds = self._salience.fused(image, odds, box, span)
