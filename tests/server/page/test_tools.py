@@ -177,6 +177,10 @@ def test_a_knot_is_dragged_and_the_outline_is_an_edit(browser: Browser, reviewed
         page.wait_for_selector("#timeline .by-hand")
         page.keyboard.press("Control+z")
         page.wait_for_selector("#timeline .by-hand", state="detached")
+        page.wait_for_function(  # knots are those of the outline that comes back
+            "x => document.querySelector(`#stage .outline[data-track='1'] path`)?.getBBox().x > x",
+            arg=x1 - 4,
+        )
         page.keyboard.press(".")
         page.keyboard.press("Alt+ArrowLeft")
         page.keyboard.press("Enter")
