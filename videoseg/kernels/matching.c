@@ -1,5 +1,5 @@
 /* What videoseg/roto matches of one ring to another, without the interpreter: the same bytes. */
-#include "common.h"
+#include "exact_sums.h"
 
 /* A ring that others are matched to. */
 typedef struct {

@@ -2,7 +2,7 @@
  *
  * As in smoothing.c, the Python code is the reference, and the bytes are the same.
  */
-#include "common.h"
+#include "exact_sums.h"
 
 enum { LANES = 4 };
 

@@ -1,6 +1,6 @@
-/* What several kernels stand on. */
-#ifndef VIDEOSEG_COMMON_H
-#define VIDEOSEG_COMMON_H
+/* Sums that are exact in any order, and loops compiled for wider processors as well. */
+#ifndef VIDEOSEG_EXACT_SUMS_H
+#define VIDEOSEG_EXACT_SUMS_H
 
 #include "kernels.h"
 
