@@ -120,6 +120,50 @@ def test_no_more_than_two_batches_are_taken_before_the_first_answer() -> None:
     assert taken == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("size", "count", "asked"),
+    [
+        (4, 9, ["0", "123", "4567", "8"]),
+        (4, 4, ["0", "123"]),
+        (4, 1, ["0"]),
+        (2, 3, ["0", "1", "2"]),
+        (1, 3, ["0", "1", "2"]),
+        (4, 0, []),
+    ],
+)
+def test_the_frame_that_begins_a_run_is_answered_alone(
+    size: int, count: int, asked: list[str]
+) -> None:
+    model = Plain()
+    assert answered(Batched(model, PROMPTS, size, alone=0), count) == list(range(count))
+    assert model.events == [f"segment {each}" for each in asked]
+
+
+def test_the_first_outline_waits_for_no_other_frame() -> None:
+    taken: list[int] = []
+
+    def source() -> Iterator[Frame]:
+        for frame in frames(8):
+            taken.append(frame.index)
+            yield frame
+
+    next(Batched(Plain(), PROMPTS, 4, alone=0).run(source()))
+    assert taken == [0]
+
+
+def test_a_part_of_a_run_keeps_the_batches_of_the_whole() -> None:
+    whole, part = Plain(), Plain()
+    list(Batched(whole, PROMPTS, 4, alone=0).run(frames(8)))
+    list(Batched(part, PROMPTS, 4, alone=0).run(frames(8)[4:]))
+    assert part.events == whole.events[2:] == ["segment 4567"]
+
+
+def test_a_model_that_begins_on_a_batch_has_them_whole() -> None:
+    model = Ahead()
+    assert answered(Batched(model, PROMPTS, 2, alone=0), 4) == [0, 1, 2, 3]
+    assert model.events[0] == "submit 01"
+
+
 def test_the_model_says_how_many_fit() -> None:
     model = Ahead(says=1)
     stage = Batched(model, PROMPTS)

@@ -76,6 +76,9 @@ class Batched:
         load: Filled in on the way.
         ahead: Batches that may be handed over before the answers of one are fetched, where the
             model can begin on them; 0 = each is answered before the next frame is taken.
+        alone: Index of the frame that begins a run, or None. A model that cannot begin on a batch
+            is handed it alone, so that its outlines are soon seen, and the rest of its batch
+            after it: later batches hold the frames that they would without.
     """
 
     segmenter: Segmenter
@@ -83,6 +86,7 @@ class Batched:
     batch_size: int = 0
     load: Load = field(default_factory=Load)
     ahead: int = 1
+    alone: int | None = None
     _most: int | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -96,10 +100,9 @@ class Batched:
             ModelError: The model did not answer every frame once, in order.
             OutOfMemoryError: Not even one frame fits.
         """
-        source = iter(frames)
         ahead = self.ahead if isinstance(self.segmenter, AsyncSegmenter) else 0
         under_way: deque[_Batch] = deque()
-        while frames_of := tuple(islice(source, self._size())):
+        for frames_of in self._batches(iter(frames)):
             batch = self._begin(frames_of)
             if batch is not None:
                 under_way.append(batch)
@@ -109,6 +112,21 @@ class Batched:
                 yield from self._alone(frames_of)
         while under_way:
             yield from self._finish(under_way.popleft(), under_way)
+
+    def _batches(self, source: Iterator[Frame]) -> Iterator[tuple[Frame, ...]]:
+        """Frames for one batch after the other."""
+        begun = tuple(islice(source, 1))
+        if (
+            begun
+            and begun[0].index == self.alone
+            and not isinstance(self.segmenter, AsyncSegmenter)
+        ):
+            yield begun
+            begun = ()
+        if begun := (*begun, *islice(source, self._size() - 1)):
+            yield begun
+        while batch := tuple(islice(source, self._size())):
+            yield batch
 
     def _size(self) -> int:
         """Frames for the next batch."""

@@ -62,7 +62,12 @@ def stage_for(
     numbers = range(len(prompts)) if known is None else known.asked_everywhere()
     asked = [prompts[number] for number in numbers]
     stage: Stage = Batched(
-        model, asked, batch_within(batch, every), load, ahead=0 if one_by_one else 1
+        model,
+        asked,
+        batch_within(batch, every),
+        load,
+        ahead=0 if one_by_one else 1,
+        alone=first,
     )
     if marked:
         way = (every, first, marked, check, folder, watch)
