@@ -31,7 +31,12 @@ from videoseg.models.embedded.grounding.presupposed import (
     with_evidence,
 )
 from videoseg.models.embedded.grounding.relations import related
-from videoseg.models.embedded.grounding.selection import by_rank, of_size, without_false_alarms
+from videoseg.models.embedded.grounding.selection import (
+    by_rank,
+    of_colour,
+    of_size,
+    without_false_alarms,
+)
 from videoseg.models.embedded.grounding.similarity import CellSimilarity
 from videoseg.models.embedded.language.query import Query, Things
 from videoseg.models.embedded.language.vocabulary import Target, Vocabulary
@@ -39,8 +44,6 @@ from videoseg.types import RgbImage
 
 _DENIED = -6.0
 """Log-odds of cells that belong to another candidate, and their fall far from their own."""
-_MIN_COLOURED = 0.3
-"""A thing has a colour where more than this share of its cells has it."""
 _COLOUR_BONUS = 1.8
 """So much surer is a noun where an object has the colour that the phrase gives it."""
 _REACH = 0.15
@@ -270,7 +273,7 @@ class _Scene:
         if not outlined:
             return []
         odds = colour_map(self.image, outlined[0].cells.shape, colour)
-        return [item for item in outlined if (odds[item.cells] > 0).mean() > _MIN_COLOURED]
+        return of_colour(outlined, odds, colour)
 
     def _without_doubtful(self, kept: list[Region], target: Target) -> list[Region]:
         """The surest thing, and those beside it that are sure or that evidence speaks for too.
@@ -331,9 +334,17 @@ class _Scene:
             every = [Region(cells, every[0].strength)]
         if things.colour is not None and things.noun is not None:
             evidence, every = self._with_colour(evidence, every, things.colour)
+        others = self._others(things)
+        every = [i for i in every if all(o.cells[i.cells].mean() < _IN_BOX for o in others)]
         kept = [item for item in every if evidence.presence(item.strength) >= self.least]
         looks = CellSimilarity(self.maps()["stride16"], evidence.kind)
         return _Group(every, without_false_alarms(kept, looks), evidence)
+
+    def _others(self, things: Things) -> list[Region]:
+        """What the detector sees that is not meant: a dog is no cat, whatever evidence says."""
+        if things.noun is None:
+            return []
+        return self.objects.others_than(detector_names(things.noun.target, self.vocabulary))
 
     def _evidence(self, things: Things) -> KindEvidence:
         if things.noun is None:
@@ -355,8 +366,7 @@ class _Scene:
         colour = colour_map(self.image, objects.shape, name)
         kept = [
             Region(item.cells, item.strength + _COLOUR_BONUS)
-            for item in every
-            if (colour[item.cells] > 0).mean() > _MIN_COLOURED
+            for item in of_colour(every, colour, name)
         ]
         if any(evidence.presence(item.strength) >= self.least for item in every):
             return evidence, kept

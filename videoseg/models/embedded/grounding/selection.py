@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from videoseg.geometry.arrays import FloatMap
 from videoseg.models.embedded.grounding.candidates import Region
 from videoseg.models.embedded.grounding.similarity import CellSimilarity
 from videoseg.models.embedded.language.query import Pick, Things
 
+# On training photographs, of 40 colours that captions give to things, and of 279 that they do not,
+# these are seen: of white 10 of 12 and 1 of 17, of other clear colours 12 of 20 and 4 of 183, of
+# brown, black and grey 3 of 8 and 23 of 79, since shadows have them, too.
+_COLOURED = {"white": 0.15, "brown": 0.3, "black": 0.3, "grey": 0.3}
+"""A thing has one of these colours where more than this share of its cells has it,"""
+_CLEARLY_COLOURED = 0.08
+"""or any other where more than this share has it: lamps and windows are no part of a red car."""
+_LESS_COLOURED = 0.5
+"""Of several things, those have a colour that have this much of it beside the one with most."""
 _LARGE_SHARE = 0.5
 """A large thing has more than this share of the largest one's area."""
 _SMALL_SHARE = 0.5
@@ -38,6 +48,13 @@ def without_false_alarms(kept: list[Region], appearance: CellSimilarity) -> list
         ):
             clear.append(item)
     return clear
+
+
+def of_colour(kept: list[Region], odds: FloatMap, colour: str) -> list[Region]:
+    """Those that have a basic colour, given its log-odds (rows, columns) all over the frame."""
+    shares = [float((odds[item.cells] > 0).mean()) for item in kept]
+    least = max(_COLOURED.get(colour, _CLEARLY_COLOURED), _LESS_COLOURED * max(shares, default=0.0))
+    return [item for item, share in zip(kept, shares, strict=True) if share > least]
 
 
 def of_size(kept: list[Region], things: Things) -> list[Region]:
