@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum { SIDE = 8, PIXELS = SIDE * SIDE, STEPS = 8, REACH = 6 };
-static const float FURTHEST = 8, FLAT = 1;
+static const float FURTHEST = 8, FLAT = 1, ALIKE = 0.25f, SETTLED = 0.02f;
 
 typedef struct {
     const uint8_t *previous, *current;
@@ -68,8 +68,13 @@ static void moved(const Pictures *given, int64_t row, int64_t column, const Gues
         else
             for (int x = 0; x <= SIDE; x++)
                 shown[x] = from[within(first_x + x, given->width)];
+        float here[SIDE], next[SIDE];
         for (int x = 0; x < SIDE; x++)
-            rows[y][x] = (float)shown[x] + (float)(shown[x + 1] - shown[x]) * part_x;
+            here[x] = shown[x];
+        for (int x = 0; x < SIDE; x++)
+            next[x] = shown[x + 1];
+        for (int x = 0; x < SIDE; x++)
+            rows[y][x] = here[x] + (next[x] - here[x]) * part_x;
     }
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < SIDE; x++)
@@ -85,19 +90,36 @@ static void explain(const Pictures *given, int64_t row, int64_t column, const fl
     by->error = product(by->off, by->off);
 }
 
+/* Two guesses: the best one, and what is tried next. */
+typedef struct {
+    Guess guesses[2], *best, *tried;
+} Search;
+
+static void take(Search *search)
+{
+    Guess *best = search->tried;
+    search->tried = search->best;
+    search->best = best;
+}
+
 /* patches._best_known */
 static void best_known(const Pictures *given, int64_t row, int64_t column, const float *now,
-                       Guess *best)
+                       Search *search)
 {
     static const int NEIGHBOURS[5][2] = {{0, 0}, {0, -REACH}, {0, REACH}, {-REACH, 0}, {REACH, 0}};
+    float first_x = 0, first_y = 0;
     for (int n = 0; n < 5; n++) {
         int64_t y = within(row + SIDE / 2 + NEIGHBOURS[n][0], given->height);
         int64_t x = within(column + SIDE / 2 + NEIGHBOURS[n][1], given->width);
         const float *known = given->backward + 2 * (y * given->width + x);
-        Guess tried = {.x = known[0], .y = known[1]};
-        explain(given, row, column, now, &tried);
-        if (n == 0 || tried.error < best->error)
-            *best = tried;
+        if (n == 0)
+            first_x = known[0], first_y = known[1];
+        else if (fabsf(known[0] - first_x) < ALIKE && fabsf(known[1] - first_y) < ALIKE)
+            continue;
+        search->tried->x = known[0], search->tried->y = known[1];
+        explain(given, row, column, now, search->tried);
+        if (n == 0 || search->tried->error < search->best->error)
+            take(search);
     }
 }
 
@@ -108,52 +130,65 @@ static void patch_of(const float *map, int64_t width, float *patch)
 }
 
 /* A patch's motion. */
-static void search(const Pictures *given, int64_t row, int64_t column, Guess *best)
+static const Guess *searched(const Pictures *given, int64_t row, int64_t column, Search *search)
 {
     int64_t corner = row * given->width + column;
     float now[PIXELS], dx[PIXELS], dy[PIXELS];
-    for (int n = 0; n < PIXELS; n++)
-        now[n] = given->current[corner + n / SIDE * given->width + n % SIDE];
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            now[SIDE * y + x] = given->current[corner + y * given->width + x];
     patch_of(given->across + corner, given->width, dx);
     patch_of(given->down + corner, given->width, dy);
     centre(now), centre(dx), centre(dy);
     float xx = product(dx, dx) + FLAT, xy = product(dx, dy), yy = product(dy, dy) + FLAT;
     float inverse = 1 / (xx * yy - xy * xy);
-    best_known(given, row, column, now, best);
-    float start_x = best->x, start_y = best->y;
+    search->best = search->guesses, search->tried = search->guesses + 1;
+    best_known(given, row, column, now, search);
+    float start_x = search->best->x, start_y = search->best->y;
     for (int step = 0; step < STEPS; step++) {
+        const Guess *best = search->best;
         float bx = product(dx, best->off), by = product(dy, best->off);
-        Guess tried = {.x = best->x - (yy * bx - xy * by) * inverse,
-                       .y = best->y - (xx * by - xy * bx) * inverse};
-        if (!(fabsf(tried.x - start_x) <= FURTHEST && fabsf(tried.y - start_y) <= FURTHEST))
-            return;
-        explain(given, row, column, now, &tried);
-        if (!(tried.error < best->error))
-            return;
-        *best = tried;
+        float step_x = (yy * bx - xy * by) * inverse, step_y = (xx * by - xy * bx) * inverse;
+        if (fabsf(step_x) < SETTLED && fabsf(step_y) < SETTLED)
+            break;
+        Guess *tried = search->tried;
+        tried->x = best->x - step_x, tried->y = best->y - step_y;
+        if (!(fabsf(tried->x - start_x) <= FURTHEST && fabsf(tried->y - start_y) <= FURTHEST))
+            break;
+        explain(given, row, column, now, tried);
+        if (!(tried->error < best->error))
+            break;
+        take(search);
     }
+    return search->best;
 }
 
 /* patches._averaged: `sums` has three maps that are all 0, `made` is a copy of given->backward. */
 EXPORTED void videoseg_patches(const Pictures *given, const int64_t *rows, const int64_t *columns,
-                               int64_t count, double *sums, float *made)
+                               int64_t count, float *sums, float *made)
 {
     int64_t size = given->height * given->width;
-    double *sum_x = sums + size, *sum_y = sums + 2 * size;
     for (int64_t n = 0; n < count; n++) {
-        Guess found;
-        search(given, rows[n], columns[n], &found);
-        for (int k = 0; k < PIXELS; k++) {
-            int64_t at = (rows[n] + k / SIDE) * given->width + columns[n] + k % SIDE;
-            float off = fabsf(found.off[k]), weight = 1 / (off > 1 ? off : 1);
-            sums[at] += weight;
-            sum_x[at] += weight * found.x;
-            sum_y[at] += weight * found.y;
+        Search search;
+        const Guess *found = searched(given, rows[n], columns[n], &search);
+        for (int y = 0; y < SIDE; y++) {
+            float *sum = sums + (rows[n] + y) * given->width + columns[n];
+            float weights[SIDE];
+            for (int x = 0; x < SIDE; x++) {
+                float off = fabsf(found->off[SIDE * y + x]);
+                weights[x] = 1 / (off > 1 ? off : 1);
+            }
+            for (int x = 0; x < SIDE; x++)
+                sum[x] += weights[x];
+            for (int x = 0; x < SIDE; x++)
+                sum[size + x] += weights[x] * found->x;
+            for (int x = 0; x < SIDE; x++)
+                sum[2 * size + x] += weights[x] * found->y;
         }
     }
     for (int64_t at = 0; at < size; at++)
         if (sums[at] > 0) {
-            made[2 * at] = (float)(sum_x[at] / sums[at]);
-            made[2 * at + 1] = (float)(sum_y[at] / sums[at]);
+            made[2 * at] = sums[size + at] / sums[at];
+            made[2 * at + 1] = sums[2 * size + at] / sums[at];
         }
 }

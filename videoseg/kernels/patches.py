@@ -72,7 +72,7 @@ def patches_of(compiled: CDLL) -> Averaged:
         ]
         given = _Pictures(*map(address, arrays), *pictures.current.shape)
         made = pictures.backward.copy()
-        sums = np.zeros((3, pictures.current.size))
+        sums = np.zeros((3, pictures.current.size), np.float32)
         call(
             *(byref(given), address(rows), address(columns), len(rows)),
             *(address(sums), address(made)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from videoseg.geometry.arrays import Flags, FloatMap
 from videoseg.geometry.sizes import size_within
 from videoseg.motion.distance_fields import BAND, Motion, motion_between, slope_of
 from videoseg.motion.flow import Flow, GreyImage, flow_of_greys, inverse
-from videoseg.motion.patches import SIDE, refined
+from videoseg.motion.patch_flow import flow_about
+from videoseg.motion.patches import SIDE
 from videoseg.types import Mask, RgbImage
 
 SMALL_SIDE = 320
@@ -154,25 +155,16 @@ class MotionPrefetcher:
 def flow_to(after: FramePyramid, before: FramePyramid) -> Flow | None:
     """Motion that leads back from one frame to another; None where they cannot be compared.
 
-    Where it is known what objects there are, it is found on images half as large and refined about
-    their edges: it is those that are smoothed and carried along.
+    Where it is known what objects there are, it is found closely about their edges alone: it is
+    those that are smoothed and carried along.
     """
     if before.grey.shape != after.grey.shape:
         return None
     edges = before.edges, after.edges
-    near = None
-    if edges[0] is not None and edges[1] is not None and min(after.grey.shape) >= SIDE:
-        near = edges[0] | edges[1]
-    flow = flow_of_greys(
-        before.grey,
-        after.grey,
-        frame_width=after.frame_width,
-        frame_height=after.frame_height,
-        finest=0 if near is None else 1,
-    )
-    if near is None:
-        return flow
-    return replace(flow, backward=refined(flow.backward, before.grey, after.grey, near))
+    frame = {"frame_width": after.frame_width, "frame_height": after.frame_height}
+    if edges[0] is None or edges[1] is None or min(after.grey.shape) < SIDE:
+        return flow_of_greys(before.grey, after.grey, finest=0, **frame)
+    return Flow(flow_about(before.grey, after.grey, edges[0] | edges[1]), **frame)
 
 
 def around_edges(objects: Iterable[Mask], shape: tuple[int, ...]) -> Flags:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from videoseg.geometry.arrays import ByteMap, Flags, FloatMap, Indices, Values
+from videoseg.geometry.arrays import ByteMap, Flags, FloatMap, Indices
 from videoseg.kernels.patches import Pictures, patches_kernel
 
 SIDE = 8
@@ -28,6 +28,10 @@ _REACH = 6
 """Pixels from a patch's middle at which other motions are known that it may have, each way."""
 _FURTHEST = np.float32(8)
 """Pixels beyond which a search does not leave its start, each way."""
+_ALIKE = np.float32(0.25)
+"""Motions that differ from the first one known by less than this each way are not tried."""
+_SETTLED = np.float32(0.02)
+"""A search ends where its next step would be shorter than this each way, pixels."""
 _FLAT = np.float32(1)
 """Added to what squared slopes sum up to, so that it is not 0."""
 _NEIGHBOURS = ((0, 0), (0, -_REACH), (0, _REACH), (-_REACH, 0), (_REACH, 0))
@@ -84,8 +88,8 @@ def _averaged(pictures: Pictures, rows: Indices, columns: Indices) -> FloatMap:
     return made
 
 
-def _searched(pictures: Pictures, rows: Indices, columns: Indices) -> Values:
-    """For each pixel the weights of the patches that hold it, and of their motions, float64 (3, P).
+def _searched(pictures: Pictures, rows: Indices, columns: Indices) -> FloatMap:
+    """For each pixel the weights of the patches that hold it, and of their motions, float32 (3, P).
 
     The first row are the weights, the others their sums with x and y.
     """
@@ -104,6 +108,7 @@ def _searched(pictures: Pictures, rows: Indices, columns: Indices) -> Values:
     for _ in range(_STEPS):
         bx, by = _total(dx * off), _total(dy * off)
         step = np.stack([(yy * bx - xy * by) * inverse, (xx * by - xy * bx) * inverse], axis=1)
+        going &= (np.abs(step) >= _SETTLED).any(axis=1)
         tried = moves - step
         going &= (np.abs(tried - start) <= _FURTHEST).all(axis=1)
         new_off, new_error = residual(np.where(going[:, None], tried, moves))
@@ -113,12 +118,10 @@ def _searched(pictures: Pictures, rows: Indices, columns: Indices) -> Values:
         error = np.where(going, new_error, error)
     weight = 1 / np.maximum(np.float32(1), np.abs(off))
     places = (y * pictures.current.shape[1] + x).ravel()
-    return np.stack(
-        [
-            np.bincount(places, each.ravel(), pictures.current.size)
-            for each in (weight, *(weight * moves.T[:, :, None, None]))
-        ]
-    )
+    sums = np.zeros((3, pictures.current.size), np.float32)
+    for plane, each in zip(sums, (weight, *(weight * moves.T[:, :, None, None])), strict=True):
+        np.add.at(plane, places, each.ravel())
+    return sums
 
 
 def _best_known(
@@ -126,6 +129,7 @@ def _best_known(
 ) -> tuple[FloatMap, tuple[FloatMap, FloatMap]]:
     """Of the motions known about each patch the one that explains it best, and what is left."""
     height, width = backward.shape[:2]
+    first = np.empty(0, np.float32)
     made: tuple[FloatMap, tuple[FloatMap, FloatMap]] | None = None
     for down, across in _NEIGHBOURS:
         y = np.clip(rows + (SIDE // 2 + down), 0, height - 1)
@@ -133,10 +137,10 @@ def _best_known(
         moves = backward[y, x]
         off, error = residual(moves)
         if made is None:
-            made = moves, (off, error)
+            first, made = moves, (moves, (off, error))
             continue
         best, (best_off, best_error) = made
-        better = error < best_error
+        better = (error < best_error) & (np.abs(moves - first) >= _ALIKE).any(axis=1)
         made = (
             np.where(better[:, None], moves, best),
             (
