@@ -34,14 +34,15 @@ _SETTLED = np.float32(0.02)
 """A search ends where its next step would be shorter than this each way, pixels."""
 _FLAT = np.float32(1)
 """Added to what squared slopes sum up to, so that it is not 0."""
-_NEIGHBOURS = ((0, 0), (0, -_REACH), (0, _REACH), (-_REACH, 0), (_REACH, 0))
-"""Where known motions are looked up, rows and columns from a patch's middle."""
+_NEIGHBOURS = ((0, -_REACH), (0, _REACH), (-_REACH, 0), (_REACH, 0))
+"""Where other motions are looked up, rows and columns from a patch's middle."""
 
 
 _WITHIN = np.mgrid[:SIDE, :SIDE]
 """Rows and columns of a patch's pixels, from its corner."""
-_Residual: TypeAlias = Callable[[FloatMap], tuple[FloatMap, FloatMap]]
-"""From motions (N, 2) to what is left to explain, (N, SIDE, SIDE), and the sums of its squares."""
+_Residual: TypeAlias = Callable[[Indices, FloatMap], tuple[FloatMap, FloatMap]]
+"""From the numbers of N patches and motions (N, 2) to what is left to explain, (N, SIDE, SIDE), and
+the sums of its squares."""
 
 
 def refined(backward: FloatMap, previous: ByteMap, current: ByteMap, near: Flags) -> FloatMap:
@@ -99,23 +100,25 @@ def _searched(pictures: Pictures, rows: Indices, columns: Indices) -> FloatMap:
     xx, xy, yy = _total(dx * dx) + _FLAT, _total(dx * dy), _total(dy * dy) + _FLAT
     inverse = 1 / (xx * yy - xy * xy)
 
-    def residual(moves: FloatMap) -> tuple[FloatMap, FloatMap]:
-        off = _centred(_moved(pictures.previous, rows, columns, moves)) - now
+    def residual(which: Indices, moves: FloatMap) -> tuple[FloatMap, FloatMap]:
+        shown = _moved(pictures.previous, rows[which], columns[which], moves)
+        off = _centred(shown) - now[which]
         return off, _total(off * off)
 
-    moves, (off, error) = _best_known(pictures.backward, rows, columns, residual)
-    start, going = moves, np.ones(len(rows), np.bool_)
+    moves, off, error = _best_known(pictures.backward, rows, columns, residual)
+    start, going = moves.copy(), np.arange(len(rows))
     for _ in range(_STEPS):
-        bx, by = _total(dx * off), _total(dy * off)
-        step = np.stack([(yy * bx - xy * by) * inverse, (xx * by - xy * bx) * inverse], axis=1)
-        going &= (np.abs(step) >= _SETTLED).any(axis=1)
-        tried = moves - step
-        going &= (np.abs(tried - start) <= _FURTHEST).all(axis=1)
-        new_off, new_error = residual(np.where(going[:, None], tried, moves))
-        going &= new_error < error
-        moves = np.where(going[:, None], tried, moves)
-        off = np.where(going[:, None, None], new_off, off)
-        error = np.where(going, new_error, error)
+        bx, by = (_total(slope[going] * off[going]) for slope in (dx, dy))
+        x1, x2, x3 = (each[going] for each in (xx, xy, yy))
+        step = np.stack([x3 * bx - x2 * by, x1 * by - x2 * bx], axis=1) * inverse[going, None]
+        tried = moves[going] - step
+        goes = (np.abs(step) >= _SETTLED).any(axis=1)
+        goes &= (np.abs(tried - start[going]) <= _FURTHEST).all(axis=1)
+        going, tried = going[goes], tried[goes]
+        found = residual(going, tried)
+        better = found[1] < error[going]
+        going = going[better]
+        moves[going], off[going], error[going] = (each[better] for each in (tried, *found))
     weight = 1 / np.maximum(np.float32(1), np.abs(off))
     places = (y * pictures.current.shape[1] + x).ravel()
     sums = np.zeros((3, pictures.current.size), np.float32)
@@ -126,30 +129,26 @@ def _searched(pictures: Pictures, rows: Indices, columns: Indices) -> FloatMap:
 
 def _best_known(
     backward: FloatMap, rows: Indices, columns: Indices, residual: _Residual
-) -> tuple[FloatMap, tuple[FloatMap, FloatMap]]:
+) -> tuple[FloatMap, FloatMap, FloatMap]:
     """Of the motions known about each patch the one that explains it best, and what is left."""
     height, width = backward.shape[:2]
-    first = np.empty(0, np.float32)
-    made: tuple[FloatMap, tuple[FloatMap, FloatMap]] | None = None
-    for down, across in _NEIGHBOURS:
+
+    def known(down: int, across: int) -> FloatMap:
         y = np.clip(rows + (SIDE // 2 + down), 0, height - 1)
         x = np.clip(columns + (SIDE // 2 + across), 0, width - 1)
-        moves = backward[y, x]
-        off, error = residual(moves)
-        if made is None:
-            first, made = moves, (moves, (off, error))
-            continue
-        best, (best_off, best_error) = made
-        better = (error < best_error) & (np.abs(moves - first) >= _ALIKE).any(axis=1)
-        made = (
-            np.where(better[:, None], moves, best),
-            (
-                np.where(better[:, None, None], off, best_off),
-                np.where(better, error, best_error),
-            ),
-        )
-    assert made is not None  # noqa: S101 (there are neighbours)
-    return made
+        return backward[y, x]
+
+    first = known(0, 0)
+    moves, (off, error) = first.copy(), residual(np.arange(len(rows)), first)
+    for down, across in _NEIGHBOURS:
+        tried = known(down, across)
+        which = np.flatnonzero((np.abs(tried - first) >= _ALIKE).any(axis=1))
+        tried = tried[which]
+        found = residual(which, tried)
+        better = found[1] < error[which]
+        which = which[better]
+        moves[which], off[which], error[which] = (each[better] for each in (tried, *found))
+    return moves, off, error
 
 
 def _moved(previous: ByteMap, rows: Indices, columns: Indices, moves: FloatMap) -> FloatMap:
