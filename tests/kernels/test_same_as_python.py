@@ -21,8 +21,7 @@ from videoseg.kernels.rings import cycles_of, shortest_of
 from videoseg.kernels.smoothing import SmoothingKernel
 from videoseg.kernels.splines import spline_runs_of
 from videoseg.motion import distance_fields
-from videoseg.motion.distance_fields import Motion
-from videoseg.motion.flow import Flow
+from videoseg.motion.evidence import Motion
 from videoseg.outlines import polygons, shortest_path, splines
 from videoseg.outlines import trace as traced
 from videoseg.outlines.raster import wrong_pixels
@@ -61,7 +60,7 @@ def motion(rng: np.random.Generator) -> Motion:
     places = np.dstack(np.meshgrid(*(np.arange(size, dtype=np.float32) for size in shape[::-1])))
     trust = rng.uniform(0, 1, shape).astype(np.float32)
     evidence = np.dstack([places + backward, trust]).astype(np.float32)
-    return Motion(Flow(backward, WIDTH, HEIGHT), evidence)
+    return Motion(evidence, WIDTH / shape[1], HEIGHT / shape[0])
 
 
 def steps(seed: int, size: float) -> list[object]:

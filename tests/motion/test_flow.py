@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.examples import examples
 from videoseg.geometry import masks
-from videoseg.motion.flow import Flow, camera_motion, carry_map, carry_mask, flow_between, inverse
+from videoseg.motion.flow import Flow, camera_motion, carry_map, carry_mask, flow_between
 from videoseg.types import Mask, RgbImage
 
 
@@ -147,14 +147,3 @@ def test_the_camera_is_told_from_what_moves_by_itself() -> None:
             moved = camera.moves((place.real, place.imag))
             expected = turn * place + shift - place
             assert abs(complex(*moved) - expected) < 0.3
-
-
-def test_an_inverse_flow_leads_back() -> None:
-    rows, columns = np.mgrid[:60, :80].astype(np.float32)
-    backward = np.stack([3 + np.sin(rows / 20), 2 + np.cos(columns / 20)], axis=2)
-    flow = Flow(backward.astype(np.float32), 160, 120)
-    ahead = inverse(flow).backward
-    for x, y in ((20, 20), (40, 30), (60, 40)):
-        went = np.array([x, y]) + ahead[y, x]
-        column, row = np.rint(went).astype(int)
-        np.testing.assert_allclose(went + backward[row, column], (x, y), atol=0.1)

@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as arrays
 from tests.support.tracked import HEIGHT, WIDTH, background, disc, track
 from videoseg.geometry import masks
 from videoseg.motion import distance_fields as fields
-from videoseg.motion.flow import Flow, flow_of_greys, grey_of
+from videoseg.motion.evidence import motion_between, slope_of
+from videoseg.motion.flow import Flow, flow_of_greys
 from videoseg.outlines.vectorize import outline_of
 from videoseg.tracking.iou import IouTracker
 from videoseg.tracking.smoothing import blend as smooth
@@ -167,28 +168,11 @@ def test_frames_without_room_for_motion() -> None:
     mask = Mask(0, 0, 1, 1, np.ones((1, 1), np.bool_))
     black = np.zeros((1, 1), np.uint8)
     flow = flow_of_greys(black, black, frame_width=1, frame_height=1)
-    motion = fields.motion_between(flow, black, black, fields.slope_of(black))
+    motion = motion_between(flow, black, black, slope_of(black))
     present = Observation.of(mask)
     past = smooth.SmootherState(present.field, present, jitter=Jitter(1.0))
     drawn, _ = smooth.smooth_mask(past, motion, present, (present, motion), strength=1)
     assert drawn is mask
-
-
-def test_trust_is_low_where_the_picture_contradicts_the_motion() -> None:
-    before = background(7)
-    after = np.roll(before, 3, axis=1)
-    right = Flow(np.full((HEIGHT, WIDTH, 2), (-3, 0), np.float32), WIDTH, HEIGHT)
-    wrong = Flow(np.full((HEIGHT, WIDTH, 2), (3, 0), np.float32), WIDTH, HEIGHT)
-    rows, columns = np.nonzero(np.abs(np.diff(after.astype(int).sum(axis=2), axis=1)) > 100)
-    inner = (columns > 10) & (columns < WIDTH - 10)
-    edges = (rows[inner], columns[inner])
-    one, other = grey_of(before, WIDTH), grey_of(after, WIDTH)
-    slope = fields.slope_of(other)
-    trust = [
-        fields.motion_between(flow, one, other, slope).evidence[..., 2] for flow in (right, wrong)
-    ]
-    assert trust[0][edges].min() > 0.99
-    assert np.median(trust[1][edges]) < 0.1
 
 
 def test_fields_are_carried_by_the_flow() -> None:

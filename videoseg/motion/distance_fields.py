@@ -12,7 +12,7 @@ import numpy.typing as npt
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import ByteMap, FloatMap
 from videoseg.kernels.smoothing import smoothing_kernel
-from videoseg.motion.flow import Flow, GreyImage, places_of
+from videoseg.motion.flow import Flow, places_of
 from videoseg.types import Bitmap, Box, Mask
 
 BAND = 16
@@ -24,20 +24,6 @@ _CELL_2_BELOW = 240
 """Windows below this, and not below ``_CELL_1_BELOW``, are compared in cells of 2 x 2 pixels."""
 _CELL_3_BELOW = 400
 """Windows below this are compared in cells of 3 x 3 pixels, and all others in cells of 4 x 4."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Motion:
-    """How a frame came from the one before it, and how far that is to be believed.
-
-    Attributes:
-        flow: The motion.
-        evidence: float32 (h, w, 3) of the flow's size: where each of its pixels was in the previous
-            one, x and y in the flow's own pixels, and trust: 1 = fully, 0 = not at all.
-    """
-
-    flow: Flow
-    evidence: FloatMap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,49 +77,6 @@ def interpolated(before: Field, after: Field, share: float) -> Field:
     """The field ``share`` of the way from one to another, both on the same window's pixels."""
     values = (1 - share) * before.values + share * after.values
     return Field(before.box, values.astype(np.float32), before.frame_width, before.frame_height)
-
-
-def motion_between(flow: Flow, previous: GreyImage, current: GreyImage, slope: FloatMap) -> Motion:
-    """A flow, with how far the pictures confirm it.
-
-    What the previous picture, moved, differs from the current one, over the picture's slope there,
-    is how far the motion is off (the normal flow of Horn and Schunck, "Determining Optical Flow",
-    1981).
-
-    Args:
-        flow: The motion.
-        previous: uint8 (h, w) of the flow's own size.
-        current: The same of the present frame.
-        slope: ``slope_of`` that.
-    """
-    import cv2
-
-    origins = _origins(flow)
-    moved = remapped(previous, origins)
-    around = (_TRUST_WINDOW, _TRUST_WINDOW)
-    off = float32(cv2.boxFilter(cv2.absdiff(moved, current), cv2.CV_32F, around)) / slope
-    trust = float32(cv2.exp(np.square(off) * np.float32(-1 / _TRUSTED_ERROR**2)))
-    return Motion(flow, float32(cv2.merge([origins, trust])))
-
-
-def slope_of(picture: GreyImage) -> FloatMap:
-    """How steep a grey picture is about each pixel, float32 (h, w), grey levels a pixel; not 0."""
-    import cv2
-
-    slope = cv2.magnitude(
-        cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=1 / 8),
-        cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=1 / 8),
-    )
-    blurred = cv2.blur(slope, (_TRUST_WINDOW, _TRUST_WINDOW))
-    return float32(blurred + np.float32(_FLAT))
-
-
-_TRUST_WINDOW = 3
-"""Side of the windows over which pictures are compared, pixels of the flow's field."""
-_FLAT = 4.0
-"""Slopes well below this, grey levels a pixel, are noise and tell nothing of motion."""
-_TRUSTED_ERROR = 0.3
-"""Motion that is this far off, pixels of the flow's field, is trusted 1/e as much."""
 
 
 def grain(width: int, height: int) -> int:

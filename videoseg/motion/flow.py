@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -106,23 +106,6 @@ def flow_of_greys(
     field = dis.calc(_large_enough(current), _large_enough(previous), start)
     backward = np.ascontiguousarray(field[:height, :width], dtype=np.float32)
     return Flow(backward, frame_width, frame_height)
-
-
-def inverse(flow: Flow) -> Flow:
-    """The same motion seen from the previous frame: where each of its pixels is in the current one.
-
-    What was covered meanwhile has no such place; it goes along with what is around it.
-    """
-    import cv2
-
-    places, backward = places_of(flow), flow.backward
-    # Two arrays are written again and again: new pages of memory cost as much as the sums.
-    came_from, there = places - backward, np.empty_like(backward)
-    no_second: Any = None  # OpenCV's stubs do not know that a map of two channels needs none
-    for _ in range(_INVERSE_ROUNDS):
-        cv2.remap(backward, came_from, no_second, cv2.INTER_LINEAR, there, cv2.BORDER_REPLICATE)
-        cv2.subtract(places, there, came_from)
-    return Flow(np.negative(there, out=there), flow.frame_width, flow.frame_height)
 
 
 def places_of(flow: Flow) -> npt.NDArray[np.float32]:
@@ -282,8 +265,6 @@ _GROUND_LEAST = 40
 """Fewest such places outside all objects; with fewer, objects are looked at, too."""
 _GROUND_ROUNDS = 4
 """Rounds of reweighted least squares for the camera's motion."""
-_INVERSE_ROUNDS = 2
-"""Rounds of the fixed-point iteration that inverts a flow."""
 _SMALLEST_SIDE = 32
 """DIS reads beyond its pyramid's end on images smaller than this; they are padded."""
 

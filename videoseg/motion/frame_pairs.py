@@ -11,8 +11,9 @@ import numpy as np
 from videoseg.geometry import masks
 from videoseg.geometry.arrays import Flags, FloatMap
 from videoseg.geometry.sizes import size_within
-from videoseg.motion.distance_fields import BAND, Motion, motion_between, slope_of
-from videoseg.motion.flow import Flow, GreyImage, flow_of_greys, inverse
+from videoseg.motion.distance_fields import BAND
+from videoseg.motion.evidence import Motion, motion_between, slope_of
+from videoseg.motion.flow import Flow, GreyImage, flow_of_greys
 from videoseg.motion.patch_flow import flow_about
 from videoseg.motion.patches import SIDE
 from videoseg.types import Mask, RgbImage
@@ -115,8 +116,9 @@ class FramePairMotion:
             return None
         if not with_trust:
             return cls(flow)
-        to_later = motion_between(flow, before.grey, after.grey, after.slope)
-        to_earlier = motion_between(inverse(flow), after.grey, before.grey, before.slope)
+        near, greys = near_edges(before, after), (before.grey, after.grey)
+        to_later = motion_between(flow, *greys, after.slope, near)
+        to_earlier = motion_between(flow, *greys[::-1], before.slope, near, inverted=True)
         return cls(flow, to_later, to_earlier)
 
 
@@ -160,11 +162,18 @@ def flow_to(after: FramePyramid, before: FramePyramid) -> Flow | None:
     """
     if before.grey.shape != after.grey.shape:
         return None
-    edges = before.edges, after.edges
+    near = near_edges(before, after)
     frame = {"frame_width": after.frame_width, "frame_height": after.frame_height}
-    if edges[0] is None or edges[1] is None or min(after.grey.shape) < SIDE:
+    if near is None or min(after.grey.shape) < SIDE:
         return flow_of_greys(before.grey, after.grey, finest=0, **frame)
-    return Flow(flow_about(before.grey, after.grey, edges[0] | edges[1]), **frame)
+    return Flow(flow_about(before.grey, after.grey, near), **frame)
+
+
+def near_edges(one: FramePyramid, other: FramePyramid) -> Flags | None:
+    """Where either of two frames shows edges of objects; None where that is not known of both."""
+    if one.edges is None or other.edges is None:
+        return None
+    return one.edges | other.edges
 
 
 def around_edges(objects: Iterable[Mask], shape: tuple[int, ...]) -> Flags:

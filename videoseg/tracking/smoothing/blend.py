@@ -18,12 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from videoseg.geometry.arrays import ByteMap, FloatMap, Indices
+from videoseg.geometry.sampling import bilinear
 from videoseg.kernels import smoothing as kernels
 from videoseg.kernels.library import address
 from videoseg.kernels.smoothing import Located, SmoothingKernel, smoothing_kernel
-from videoseg.motion.distance_fields import BAND, Field, Motion, mask_in_window
+from videoseg.motion.distance_fields import BAND, Field, mask_in_window
+from videoseg.motion.evidence import Motion
 from videoseg.tracking.smoothing.affine_fit import fit
-from videoseg.tracking.smoothing.contours import Warp, WarpedContour, bilinear, warp_scales
+from videoseg.tracking.smoothing.contours import Warp, WarpedContour, warp_scales
 from videoseg.tracking.smoothing.jitter import Jitter, NeighbourPair
 from videoseg.tracking.smoothing.observation import Observation, inside_of
 from videoseg.types import Mask
@@ -164,7 +166,7 @@ def _expected_error(before: Observation, now: Observation, motion: Motion) -> fl
     """Variance that a motion's own error is expected to give an outline, square pixels."""
     (x1, y1, x2, y2), (left, top, right, bottom) = before.mask.crop, now.mask.crop
     moves = np.hypot(left + right - x1 - x2, top + bottom - y1 - y2) / 2
-    return float((_STILL_ERROR * motion.flow.scale_x) ** 2 + (_MOVING_ERROR * moves) ** 2)
+    return float((_STILL_ERROR * motion.scale_x) ** 2 + (_MOVING_ERROR * moves) ** 2)
 
 
 _STILL_ERROR = 0.25

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from videoseg.geometry.arrays import Flags, FloatMap
+from videoseg.geometry.sampling import bilinear
 from videoseg.kernels.smoothing import Contour
-from videoseg.motion.distance_fields import BAND, Field, Motion, on_edge
+from videoseg.motion.distance_fields import BAND, Field, on_edge
+from videoseg.motion.evidence import Motion
 
 Affine: TypeAlias = tuple[float, float, float, float, float, float]
 """x = a x + b y + c and y = d x + e y + f."""
@@ -145,51 +147,20 @@ class Warp:
 
 def warp_scales(other: Field, motion: Motion, present: Field) -> tuple[Scales, Scales]:
     """``Warp.to_flow`` and ``Warp.to_cells``."""
-    flow = motion.flow
     (x1, y1, x2, y2), (rows, columns) = present.box, present.values.shape
     cell_x, cell_y = (x2 - x1) / columns, (y2 - y1) / rows
     to_flow = (
-        cell_x / flow.scale_x,
-        (cell_x / 2 + x1) / flow.scale_x - 0.5,
-        cell_y / flow.scale_y,
-        (cell_y / 2 + y1) / flow.scale_y - 0.5,
+        cell_x / motion.scale_x,
+        (cell_x / 2 + x1) / motion.scale_x - 0.5,
+        cell_y / motion.scale_y,
+        (cell_y / 2 + y1) / motion.scale_y - 0.5,
     )
     (x1, y1, x2, y2), (rows, columns) = other.box, other.values.shape
     to_x, to_y = columns / (x2 - x1), rows / (y2 - y1)
     to_cells = (
-        flow.scale_x * to_x,
-        (0.5 * flow.scale_x - x1) * to_x - 0.5,
-        flow.scale_y * to_y,
-        (0.5 * flow.scale_y - y1) * to_y - 0.5,
+        motion.scale_x * to_x,
+        (0.5 * motion.scale_x - x1) * to_x - 0.5,
+        motion.scale_y * to_y,
+        (0.5 * motion.scale_y - y1) * to_y - 0.5,
     )
     return to_flow, to_cells
-
-
-def bilinear(values: FloatMap, x: FloatMap, y: FloatMap) -> list[FloatMap]:
-    """Each channel of values (h, w, C) at places, as at the border beyond it; float32."""
-    height, width, channels = values.shape
-    x = np.minimum(np.maximum(x, np.float32(0)), np.float32(width - 1))
-    y = np.minimum(np.maximum(y, np.float32(0)), np.float32(height - 1))
-    left, top = np.floor(x), np.floor(y)
-    across, down = x - left, y - top
-    corner = top.astype(np.intp) * width
-    corner += left.astype(np.intp)
-    corner *= channels
-    right = corner + channels * (left < width - 1)
-    step = (width * channels) * (top < height - 1)
-    below, right_below = corner + step, right + step
-
-    def between(first: FloatMap, then: FloatMap, share: FloatMap) -> FloatMap:
-        """In place of the second."""
-        then -= first
-        then *= share
-        then += first
-        return then
-
-    found, flat = [], values.ravel()
-    for channel in range(channels):
-        plane = flat[channel:]
-        upper = between(plane.take(corner), plane.take(right), across)
-        lower = between(plane.take(below), plane.take(right_below), across)
-        found.append(between(upper, lower, down))
-    return found

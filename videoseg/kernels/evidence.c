@@ -1,0 +1,124 @@
+/* What videoseg/motion/evidence.py computes, without the interpreter: the same bytes. */
+#include "kernels.h"
+
+#include <math.h>
+
+enum { HALVINGS = 6 };
+static const float TRUSTED_ERROR = 0.3f;
+
+typedef struct {
+    const uint8_t *previous, *current, *near_;
+    const float *slope, *backward;
+    int64_t height, width;
+} Pictures;
+
+static inline float limited(float value, int64_t size)
+{
+    float last = (float)(size - 1);
+    value = value > 0 ? value : 0;
+    return value < last ? value : last;
+}
+
+/* Where a place lies between the corners of four pixels. */
+typedef struct {
+    int64_t corner, right, below;
+    float across, down;
+} Between;
+
+static inline Between between(const Pictures *given, float x, float y)
+{
+    x = limited(x, given->width), y = limited(y, given->height);
+    int32_t left = (int32_t)x, top = (int32_t)y;
+    return (Between){top * given->width + left, left + 1 < given->width,
+                     top + 1 < given->height ? given->width : 0, x - (float)left, y - (float)top};
+}
+
+static inline float mixed(const Between *at, float one, float right, float below, float last)
+{
+    float upper = one + (right - one) * at->across, lower = below + (last - below) * at->across;
+    return upper + (lower - upper) * at->down;
+}
+
+static inline float shade_at(const Pictures *given, float x, float y)
+{
+    Between at = between(given, x, y);
+    const uint8_t *one = given->previous + at.corner, *below = one + at.below;
+    return mixed(&at, one[0], one[at.right], below[0], below[at.right]);
+}
+
+/* evidence._inverse */
+static inline void inverse_at(const Pictures *given, float x, float y, float *to)
+{
+    int32_t left = (int32_t)(limited(to[0], given->width) + 0.5f);
+    int32_t top = (int32_t)(limited(to[1], given->height) + 0.5f);
+    const float *first = given->backward + 2 * (top * given->width + left);
+    Between at = between(given, x - first[0], y - first[1]);
+    const float *one = given->backward + 2 * at.corner, *below = one + 2 * at.below;
+    int64_t next = 2 * at.right;
+    to[0] = x - mixed(&at, one[0], one[next], below[0], below[next]);
+    to[1] = y - mixed(&at, one[1], one[next + 1], below[1], below[next + 1]);
+}
+
+/* What is near, and one pixel more around it. */
+static void widened(const Pictures *given, uint8_t *wider)
+{
+    int64_t width = given->width;
+    for (int64_t y = 0; y < given->height; y++) {
+        const uint8_t *here = given->near_ + y * width;
+        const uint8_t *above = y > 0 ? here - width : here;
+        const uint8_t *below = y + 1 < given->height ? here + width : here;
+        uint8_t *made = wider + y * width;
+        for (int64_t x = 0; x < width; x++)
+            made[x] = above[x] | here[x] | below[x];
+        uint8_t before = 0;
+        for (int64_t x = 0; x < width; x++) {
+            uint8_t now = made[x], after = x + 1 < width ? made[x + 1] : 0;
+            made[x] = before | now | after;
+            before = now;
+        }
+    }
+}
+
+/* evidence._trust; what is off is known about each pixel that is asked for. */
+static float trust_at(const Pictures *given, const float *off, int64_t x, int64_t y)
+{
+    int64_t left = x > 0 ? -1 : 0, right = x + 1 < given->width, rows[3];
+    for (int n = 0; n < 3; n++) {
+        int64_t row = y + n - 1;
+        rows[n] = (row < 0 ? 0 : row < given->height ? row : given->height - 1) * given->width + x;
+    }
+    float sums[3];
+    for (int n = 0; n < 3; n++)
+        sums[n] = (off[rows[n] + left] + off[rows[n]]) + off[rows[n] + right];
+    float mean = ((sums[0] + sums[1]) + sums[2]) * (1.0f / 9);
+    float error = mean / given->slope[rows[1]] * (1 / TRUSTED_ERROR);
+    float trust = 1 - error * error * (1.0f / (1 << HALVINGS));
+    trust = trust > 0 ? trust : 0;
+    for (int n = 0; n < HALVINGS; n++)
+        trust *= trust;
+    return trust;
+}
+
+/* evidence.motion_between: `wider` and `off` have room for a number a pixel, `evidence` for three. */
+EXPORTED void videoseg_evidence(const Pictures *given, int inverted, uint8_t *wider, float *off,
+                                float *evidence)
+{
+    float sign = inverted ? -1 : 1;
+    widened(given, wider);
+    for (int64_t y = 0, at = 0; y < given->height; y++)
+        for (int64_t x = 0; x < given->width; x++, at++) {
+            float *to = evidence + 3 * at;
+            to[0] = (float)x + sign * given->backward[2 * at];
+            to[1] = (float)y + sign * given->backward[2 * at + 1];
+            to[2] = 0;
+            if (!wider[at])
+                continue;
+            if (inverted)
+                inverse_at(given, (float)x, (float)y, to);
+            off[at] = fabsf(shade_at(given, to[0], to[1]) - (float)given->current[at]);
+        }
+    for (int64_t y = 0, at = 0; y < given->height; y++)
+        for (int64_t x = 0; x < given->width; x++, at++)
+            if (given->near_[at])
+                evidence[3 * at + 2] = trust_at(given, off, x, y);
+}
