@@ -4,11 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { SIDE = 8, PIXELS = SIDE * SIDE, STEPS = 8, REACH = 6 };
+enum { SIDE = 8, PIXELS = SIDE * SIDE, STRIDE = 5, STEPS = 8, REACH = 6 };
 static const float FURTHEST = 8, FLAT = 1, ALIKE = 0.25f, SETTLED = 0.02f;
 
 typedef struct {
-    const uint8_t *previous, *current;
+    const uint8_t *previous, *current, *near_;
     const float *across, *down, *backward;
     int64_t height, width;
 } Pictures;
@@ -163,29 +163,54 @@ static const Guess *searched(const Pictures *given, int64_t row, int64_t column,
     return search->best;
 }
 
-/* patches._averaged: `sums` has three maps that are all 0, `made` is a copy of given->backward. */
-EXPORTED void videoseg_patches(const Pictures *given, const int64_t *rows, const int64_t *columns,
-                               int64_t count, float *sums, float *made)
+/* patches._corners: whether a patch holds a pixel that is asked for. */
+static int is_near(const Pictures *given, int64_t row, int64_t column)
 {
-    int64_t size = given->height * given->width;
-    for (int64_t n = 0; n < count; n++) {
-        Search search;
-        const Guess *found = searched(given, rows[n], columns[n], &search);
-        for (int y = 0; y < SIDE; y++) {
-            float *sum = sums + (rows[n] + y) * given->width + columns[n];
-            float weights[SIDE];
-            for (int x = 0; x < SIDE; x++) {
-                float off = fabsf(found->off[SIDE * y + x]);
-                weights[x] = 1 / (off > 1 ? off : 1);
-            }
-            for (int x = 0; x < SIDE; x++)
-                sum[x] += weights[x];
-            for (int x = 0; x < SIDE; x++)
-                sum[size + x] += weights[x] * found->x;
-            for (int x = 0; x < SIDE; x++)
-                sum[2 * size + x] += weights[x] * found->y;
-        }
+    uint64_t any = 0, held;
+    for (int y = 0; y < SIDE; y++) {
+        memcpy(&held, given->near_ + (row + y) * given->width + column, sizeof held);
+        any |= held;
     }
+    return any != 0;
+}
+
+/* The next first row or column of patches; `last` is the last one. */
+static int64_t next_start(int64_t start, int64_t last)
+{
+    return start == last ? last + 1 : start + STRIDE < last ? start + STRIDE : last;
+}
+
+/* Adds a patch's motion to the sums of its pixels, each by how well it explains it. */
+static void add(const Guess *found, int64_t width, int64_t size, float *sums)
+{
+    for (int y = 0; y < SIDE; y++) {
+        float *sum = sums + y * width, weights[SIDE];
+        for (int x = 0; x < SIDE; x++) {
+            float off = fabsf(found->off[SIDE * y + x]);
+            weights[x] = 1 / (off > 1 ? off : 1);
+        }
+        for (int x = 0; x < SIDE; x++)
+            sum[x] += weights[x];
+        for (int x = 0; x < SIDE; x++)
+            sum[size + x] += weights[x] * found->x;
+        for (int x = 0; x < SIDE; x++)
+            sum[2 * size + x] += weights[x] * found->y;
+    }
+}
+
+/* patches._averaged: `sums` has three maps that are all 0, `made` is a copy of given->backward. */
+EXPORTED void videoseg_patches(const Pictures *given, float *sums, float *made)
+{
+    int64_t width = given->width, size = given->height * width;
+    int64_t last_row = given->height - SIDE, last_column = width - SIDE;
+    for (int64_t row = 0; row <= last_row; row = next_start(row, last_row))
+        for (int64_t column = 0; column <= last_column; column = next_start(column, last_column)) {
+            if (!is_near(given, row, column))
+                continue;
+            Search search;
+            const Guess *found = searched(given, row, column, &search);
+            add(found, width, size, sums + row * width + column);
+        }
     for (int64_t at = 0; at < size; at++)
         if (sums[at] > 0) {
             made[2 * at] = sums[size + at] / sums[at];

@@ -16,7 +16,6 @@ from videoseg.kernels.library import address, library
 
 _Floats: TypeAlias = npt.NDArray[np.float32]
 _Bytes: TypeAlias = npt.NDArray[np.uint8]
-_Indices: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +25,7 @@ class Pictures:
     Attributes:
         previous: uint8 (h, w), the earlier one.
         current: uint8 (h, w).
+        near: bool (h, w), where the motion is to be refined.
         across: float32 (h, w), how steep ``current`` is, levels a pixel,
         down: and the same from row to row.
         backward: float32 (h, w, 2): where each pixel of ``current`` was, x and y from its place.
@@ -33,6 +33,7 @@ class Pictures:
 
     previous: _Bytes
     current: _Bytes
+    near: npt.NDArray[np.bool_]
     across: _Floats
     down: _Floats
     backward: _Floats
@@ -40,13 +41,14 @@ class Pictures:
 
 class _Pictures(ctypes.Structure):
     _fields_: ClassVar = [
-        *((name, c_void_p) for name in ("previous", "current", "across", "down", "backward")),
+        *((name, c_void_p) for name in ("previous", "current", "near_")),
+        *((name, c_void_p) for name in ("across", "down", "backward")),
         *((name, c_int64) for name in ("height", "width")),
     ]
 
 
-Averaged: TypeAlias = Callable[[Pictures, _Indices, _Indices], _Floats]
-"""From pictures and the corners of patches, rows and columns, to a flow (h, w, 2)."""
+Averaged: TypeAlias = Callable[[Pictures], _Floats]
+"""From pictures to a flow (h, w, 2)."""
 
 
 @functools.cache
@@ -60,23 +62,20 @@ def patches_of(compiled: CDLL) -> Averaged:
     """What searches for patches, of a library."""
     call = compiled.videoseg_patches
     call.restype = None
-    call.argtypes = [POINTER(_Pictures), c_void_p, c_void_p, c_int64, c_void_p, c_void_p]
+    call.argtypes = [POINTER(_Pictures), c_void_p, c_void_p]
 
-    def averaged(pictures: Pictures, rows: _Indices, columns: _Indices) -> _Floats:
+    def averaged(pictures: Pictures) -> _Floats:
         arrays = [
             np.ascontiguousarray(each)
             for each in (
-                *(pictures.previous, pictures.current, pictures.across, pictures.down),
-                pictures.backward,
+                *(pictures.previous, pictures.current, pictures.near),
+                *(pictures.across, pictures.down, pictures.backward),
             )
         ]
         given = _Pictures(*map(address, arrays), *pictures.current.shape)
         made = pictures.backward.copy()
         sums = np.zeros((3, pictures.current.size), np.float32)
-        call(
-            *(byref(given), address(rows), address(columns), len(rows)),
-            *(address(sums), address(made)),
-        )
+        call(byref(given), address(sums), address(made))
         return made
 
     return averaged

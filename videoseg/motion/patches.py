@@ -56,13 +56,13 @@ def refined(backward: FloatMap, previous: ByteMap, current: ByteMap, near: Flags
     """
     import cv2
 
-    rows, columns = _corners(near)
     across, down = (
         np.asarray(cv2.Sobel(current, cv2.CV_32F, x, 1 - x, scale=1 / 8), dtype=np.float32)
         for x in (1, 0)
     )
-    pictures = Pictures(previous, current, across, down, np.ascontiguousarray(backward))
-    return (patches_kernel() or _averaged)(pictures, rows, columns)
+    known = np.ascontiguousarray(backward)
+    pictures = Pictures(previous, current, near, across, down, known)
+    return (patches_kernel() or _averaged)(pictures)
 
 
 def _corners(near: Flags) -> tuple[Indices, Indices]:
@@ -79,9 +79,9 @@ def _corners(near: Flags) -> tuple[Indices, Indices]:
     return y[held > 0].astype(np.int64), x[held > 0].astype(np.int64)
 
 
-def _averaged(pictures: Pictures, rows: Indices, columns: Indices) -> FloatMap:
-    """The flow in the patches with these corners, and what is known elsewhere."""
-    weight, *moves = _searched(pictures, rows, columns)
+def _averaged(pictures: Pictures) -> FloatMap:
+    """The flow in the patches that are asked for, and what is known elsewhere."""
+    weight, *moves = _searched(pictures, *_corners(pictures.near))
     found = weight > 0
     made = pictures.backward.copy()
     for number, each in enumerate(moves):
