@@ -59,7 +59,7 @@ def motion(rng: np.random.Generator) -> Motion:
     backward = np.asarray(cv2.GaussianBlur(rough, (15, 15), 4), np.float32)
     places = np.dstack(np.meshgrid(*(np.arange(size, dtype=np.float32) for size in shape[::-1])))
     trust = rng.uniform(0, 1, shape).astype(np.float32)
-    evidence = np.dstack([places + backward, trust, 0 * trust]).astype(np.float32)
+    evidence = np.dstack([places + backward, trust]).astype(np.float32)
     return Motion(evidence, WIDTH / shape[1], HEIGHT / shape[0])
 
 

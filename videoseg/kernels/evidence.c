@@ -79,9 +79,9 @@ static void widened(const Pictures *given, uint8_t *wider)
     }
 }
 
-/* Where a pixel was, and trust; four numbers are read at once as fast as one. */
+/* Where a pixel was, and trust. */
 typedef struct {
-    float x, y, trust, none;
+    float x, y, trust;
 } Evidence;
 
 /* evidence._trust; what is off is known about each pixel that is asked for. */
@@ -119,7 +119,7 @@ EXPORTED void videoseg_evidence(const Pictures *given, int inverted, uint8_t *wi
                     inverse_at(given, (float)x, (float)y, to);
                 off[at] = fabsf(shade_at(given, to[0], to[1]) - (float)given->current[at]);
             }
-            evidence[at] = (Evidence){to[0], to[1], 0, 0};
+            evidence[at] = (Evidence){to[0], to[1], 0};
         }
     for (int64_t y = 0, at = 0; y < given->height; y++)
         for (int64_t x = 0; x < given->width; x++, at++)

@@ -46,7 +46,7 @@ class _Pictures(ctypes.Structure):
 
 
 Evidence: TypeAlias = Callable[[Compared, bool], _Floats]
-"""From pictures, and whether to invert the motion, to where pixels were, trust and 0: (h, w, 4)."""
+"""From pictures, and whether to invert the motion, to where pixels were, and trust: (h, w, 3)."""
 
 
 @functools.cache
@@ -68,7 +68,7 @@ def evidence_of(compiled: CDLL) -> Evidence:
             for each in (given.previous, given.current, given.near, given.slope, given.backward)
         ]
         shape = given.current.shape
-        made, off = np.empty((*shape, 4), np.float32), np.empty(shape, np.float32)
+        made, off = np.empty((*shape, 3), np.float32), np.empty(shape, np.float32)
         wider = np.empty(shape, np.uint8)
         pictures = _Pictures(*map(address, arrays), *shape)
         call(byref(pictures), inverted, address(wider), address(off), address(made))

@@ -28,7 +28,7 @@ static inline float clippedf(float value, float low, float high)
 typedef struct {
     const float *other; /* rows x columns, the other field */
     int64_t rows, columns;
-    const float *evidence; /* height x width x 4 */
+    const float *evidence; /* height x width x 3 */
     int64_t height, width;
     double to_flow[4];
     double to_cells[4];
@@ -70,11 +70,11 @@ static inline Place place_of(const Way *way, float x, float y)
     float v = clippedf(way->d * x + way->e * y + way->f, 0, (float)(warp->height - 1));
     int64_t left = (int64_t)u, top = (int64_t)v;
     float across = u - (float)left, down = v - (float)top;
-    const float *one = warp->evidence + 4 * (top * warp->width + left);
-    const float *right = left + 1 < warp->width ? one + 4 : one;
-    int64_t below = top + 1 < warp->height ? 4 * warp->width : 0;
-    float found[4];
-    for (int n = 0; n < 4; n++) {
+    const float *one = warp->evidence + 3 * (top * warp->width + left);
+    const float *right = left + 1 < warp->width ? one + 3 : one;
+    int64_t below = top + 1 < warp->height ? 3 * warp->width : 0;
+    float found[3];
+    for (int n = 0; n < 3; n++) {
         float upper = one[n] + across * (right[n] - one[n]);
         float lower = one[below + n] + across * (right[below + n] - one[below + n]);
         found[n] = upper + down * (lower - upper);

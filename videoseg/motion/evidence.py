@@ -29,9 +29,8 @@ class Motion:
     """How a frame came from another one, and how far that is to be believed.
 
     Attributes:
-        evidence: float32 (h, w, 4) of a flow's size: where each of its pixels was in the other
-            frame, x and y in the flow's own pixels; trust: 1 = fully, 0 = not at all; and 0, since
-            processors read four numbers as fast as one.
+        evidence: float32 (h, w, 3) of a flow's size: where each of its pixels was in the other
+            frame, x and y in the flow's own pixels, and trust: 1 = fully, 0 = not at all.
         scale_x: Frame pixels per pixel of the flow, across.
         scale_y: Frame pixels per pixel of the flow, down.
     """
@@ -88,7 +87,7 @@ def slope_of(picture: GreyImage) -> FloatMap:
 def _evidence(given: Compared, flow: Flow, inverted: bool) -> FloatMap:
     """As ``Motion.evidence``."""
     places, backward = places_of(flow), flow.backward
-    made = np.zeros((*given.current.shape, 4), np.float32)
+    made = np.zeros((*given.current.shape, 3), np.float32)
     made[..., :2] = places - backward if inverted else places + backward
     rows, columns = np.nonzero(_widened(given.near))
     x, y = made[rows, columns, :2].T

@@ -92,7 +92,7 @@ class Warp:
 
     Attributes:
         padded: float32, that field's values with one cell around them, and one more behind.
-        evidence: float32 (h, w, 4), of the motion between the frames.
+        evidence: float32 (h, w, 3), of the motion between the frames.
         to_flow: From the present cells to pixels of the flow: scale and shift across, and down.
         to_cells: From those to the cells of the other field, the same.
     """
@@ -126,7 +126,7 @@ class Warp:
             x * np.float32(one) + y * np.float32(other) + np.float32(shift)
             for one, other, shift in (across, down)
         )
-        found_x, found_y, trust, _ = bilinear(self.evidence, u, v)
+        found_x, found_y, trust = bilinear(self.evidence, u, v)
         column, row = (
             found * np.float32(scale) + np.float32(shift)
             for found, (scale, shift) in (
