@@ -91,12 +91,14 @@ def follow(
     clock: Stopwatch,
     on_answer: Callable[[Frame, Detections | None], object] = lambda _, __: None,
     ahead: int = FRAMES_AHEAD,
+    outlined_at_once: int | None = None,
 ) -> Generator[Step, None, None]:
     """Yield a Step for every frame, in order. The tracker must have been started.
 
     The tracker may look ahead; frames wait here until their Scene leaves it. ``vectorize`` then
-    gives each mask its outline, of several Scenes at once in threads. ``on_answer`` is called with
-    each answer as soon as there is one, before the stage goes on. ``ahead`` frames are decoded
+    gives each mask its outline, of several Scenes at once in threads: ``outlined_at_once``, or as
+    many as there are cores. ``on_answer`` is called with each answer as soon as there is one,
+    before the stage goes on. ``ahead`` frames are decoded
     before they are asked for; with 0, a frame is taken when the stage asks for it, from ``frames``
     that have a thread of their own, and no Scene waits for its outlines.
     """
@@ -111,7 +113,8 @@ def follow(
             yield Step(*waiting.pop((scene.stream, scene.index)), scene)
 
     ready = read_ahead(clock.each("decode", frames), ahead) if ahead else _each(frames)
-    outlining = InOrder(outlined, usual_threads() if ahead else 1, "outlines")
+    at_once = outlined_at_once or usual_threads()
+    outlining = InOrder(outlined, at_once if ahead else 1, "outlines")
     with closing(ready), outlining:
         for frame, answer in clock.each("model", stage.run(clock.each("wait", ready))):
             detections = _as_logged(answer)

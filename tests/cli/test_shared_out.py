@@ -25,6 +25,7 @@ from videoseg.jobs.ranges import ASKED
 
 FRAMES = 3 * ASKED + 7
 OUTPUTS = ("--write", "svg", "--write", "masks", "--write", "overlay")
+CURVES = ("--set", "outlines.curves=true")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,8 @@ def segment(out: str, jobs: int, *arguments: str, model: str = "colours") -> int
         ("--text", "red", "--text", "blue"),
         ("red", "--every", "3"),
         ("red", "--start", "5f", "--end", "50f"),
-        ("--box", "4,20,40,60", "--repeat-prompt"),
+        ("--box", "4,20,40,60", "--repeat-prompt", *CURVES),
+        ("--box", "4,20,40,60", *CURVES),
     ],
 )
 def test_any_number_of_processes_makes_the_same(arguments: tuple[str, ...]) -> None:
@@ -136,7 +138,7 @@ def begun(plugin: Path, jobs: int) -> subprocess.Popen[str]:
         "from videoseg.cli import main; main()"
     )
     path = os.pathsep.join([str(plugin), str(ROOT), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-c", start, "segment", "a.mp4", "red", "--model", "slow"]
+    command = [sys.executable, "-c", start, "segment", "a.mp4", "red", "--model", "slow", *CURVES]
     process = subprocess.Popen(
         [*command, "-o", "out", *OUTPUTS, "--jobs", str(jobs)],
         env={**os.environ, "PYTHONPATH": path},
@@ -154,7 +156,8 @@ def begun(plugin: Path, jobs: int) -> subprocess.Popen[str]:
 def test_a_killed_run_goes_on_with_any_number_of_processes(
     plugin: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert segment("whole", 1, "red", *OUTPUTS, "-q", model="slow") == 0
+    assert segment("whole", 1, "red", *CURVES, *OUTPUTS, "-q", model="slow") == 0
+    resumed = ("red", *CURVES, *OUTPUTS, "--resume", "--json")
     for before, after in ((2, 3), (3, 1), (1, 2)):
         with begun(plugin, before) as process:
             process.kill()
@@ -162,7 +165,7 @@ def test_a_killed_run_goes_on_with_any_number_of_processes(
         until(lambda: not is_there(process.pid))
         capfd.readouterr()
         kept = (Path("out") / STAGED_ANSWERS).read_bytes().rpartition(b"\n")[0]
-        assert segment("out", after, "red", *OUTPUTS, "--resume", "--json", model="slow") == 0
+        assert segment("out", after, *resumed, model="slow") == 0
         assert json.loads(capfd.readouterr().out)["known"] == kept.count(b"\n")
         assert Path("out/run/detections.jsonl").read_bytes().startswith(kept)
         assert contents(Path("out")) == contents(Path("whole"))

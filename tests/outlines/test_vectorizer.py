@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 
 from tests.support.scenes import rectangle
-from tests.support.tracked import disc
+from tests.support.tracked import bare_scene, disc
 from videoseg.geometry.rings import flatten
 from videoseg.outlines.vectorize import outlines_of
 from videoseg.outlines.vectorizer import Vectorizer
-from videoseg.types import Bezier, Instance, Polygon, Scene, Shape, TrackedInstance
-
-
-def scene_of(*instances: Instance) -> Scene:
-    """A Scene as a tracker gives it: without shapes."""
-    tracked = (
-        TrackedInstance(number, each, Shape(()), "ball", "interpolated")
-        for number, each in enumerate(instances, 1)
-    )
-    return Scene("clip", 7, 70, Fraction(1, 300), 10, 2, tuple(tracked), "7.png")
+from videoseg.types import Bezier, Instance, Polygon, Shape
 
 
 def assert_same(one: Shape, other: Shape) -> None:
@@ -34,7 +23,7 @@ def assert_same(one: Shape, other: Shape) -> None:
 @pytest.mark.parametrize("tolerance", [0.0, 0.5, 3.0])
 def test_masks_get_outlines_by_the_settings(tolerance: float, curves: bool) -> None:
     found = [disc(40, 60, 30), disc(90, 50, 20)]
-    scene = scene_of(*(Instance(mask, 0.9, 0) for mask in found))
+    scene = bare_scene(*(Instance(mask, 0.9, 0) for mask in found))
     drawn = Vectorizer(tolerance=tolerance, curves=curves).vectorized(scene)
     expected = outlines_of(found, tolerance=tolerance, curves=curves)
     for tracked, shape in zip(drawn.instances, expected, strict=True):
@@ -48,7 +37,7 @@ def test_a_models_own_vector_is_kept_and_the_others_are_made() -> None:
         Instance(rectangle(3, 4, 13, 14), 0.9, 0, outline=own),
         Instance(disc(90, 50, 20), 0.9, 0),
     )
-    one, two, three = Vectorizer(curves=True).vectorized(scene_of(before, kept, after)).instances
+    one, two, three = Vectorizer(curves=True).vectorized(bare_scene(before, kept, after)).instances
     assert two.shape is own
     for tracked, instance in ((one, before), (three, after)):
         (shape,) = outlines_of([instance.mask])
@@ -56,7 +45,7 @@ def test_a_models_own_vector_is_kept_and_the_others_are_made() -> None:
 
 
 def test_all_else_stays_as_it_was() -> None:
-    scene = scene_of(Instance(disc(40, 60), 0.9, 0), Instance(disc(90, 50), 0.5, 1))
+    scene = bare_scene(Instance(disc(40, 60), 0.9, 0), Instance(disc(90, 50), 0.5, 1))
     drawn = Vectorizer().vectorized(scene)
     names = ("stream", "index", "pts", "time_base", "duration", "shot", "name")
     assert [getattr(drawn, name) for name in names] == [getattr(scene, name) for name in names]
@@ -67,7 +56,7 @@ def test_all_else_stays_as_it_was() -> None:
 
 
 def test_a_scene_without_objects_stays_empty() -> None:
-    assert Vectorizer().vectorized(scene_of()).instances == ()
+    assert Vectorizer().vectorized(bare_scene()).instances == ()
 
 
 @pytest.mark.parametrize(("curves", "kind"), [(False, Polygon), (True, Bezier)])

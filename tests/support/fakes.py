@@ -85,6 +85,26 @@ class Slow(Colours):
 
 
 @dataclass
+class Pieces(Slow):
+    """Finds each piece of a colour by itself."""
+
+    card: ClassVar[ModelCard] = replace(Colours.card, name="pieces")
+
+    def _answer(self, frame: Frame, prompts: Sequence[Prompt]) -> Detections:
+        import cv2
+
+        found = super()._answer(frame, prompts)
+        instances = []
+        for one in found.instances:
+            count, labels = cv2.connectedComponents(masks.to_bitmap(one.mask).view(np.uint8))
+            for number in range(1, count):
+                mask = masks.from_bitmap(labels == number)
+                if mask is not None:
+                    instances.append(replace(one, mask=mask))
+        return replace(found, instances=tuple(instances))
+
+
+@dataclass
 class Watched(Colours):
     """Notes what it is asked, and takes its process with it once."""
 

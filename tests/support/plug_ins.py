@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MODELS = {"colours": "Colours", "slow": "Slow", "killed": "Killed", "watched": "Watched"}
+MODELS = {
+    "colours": "Colours",
+    "slow": "Slow",
+    "pieces": "Pieces",
+    "killed": "Killed",
+    "watched": "Watched",
+}
 
 
 def install_models(folder: Path) -> None:

@@ -9,7 +9,18 @@ import numpy as np
 
 from videoseg.geometry import masks
 from videoseg.protocols import Tracker
-from videoseg.types import Detections, Frame, Instance, Mask, Prompt, RgbImage, Scene, StreamInfo
+from videoseg.types import (
+    Detections,
+    Frame,
+    Instance,
+    Mask,
+    Prompt,
+    RgbImage,
+    Scene,
+    Shape,
+    StreamInfo,
+    TrackedInstance,
+)
 
 WIDTH, HEIGHT = 160, 120
 RATE = 25
@@ -85,3 +96,12 @@ def detections(frame: Frame, answer: Answer) -> Detections | None:
 
 def ids(scene: Scene) -> list[int]:
     return [tracked.track_id for tracked in scene.instances]
+
+
+def bare_scene(*instances: Instance, index: int = 7) -> Scene:
+    """A Scene as a tracker gives it: without shapes."""
+    tracked = (
+        TrackedInstance(number, each, Shape(()), "ball", "interpolated")
+        for number, each in enumerate(instances, 1)
+    )
+    return Scene("clip", index, 10 * index, Fraction(1, 300), 10, 2, tuple(tracked), f"{index}.png")

@@ -233,9 +233,9 @@ class Job(AbstractContextManager["Job"]):
             earlier: Answers of a run with fewer prompts, which are not asked again.
             edits: Corrections of that run, which are taken over.
             jobs: Processes that answer frames, each with a model of its own, where the model
-                answers each frame for itself; else there is none but this one, and a warning says
-                why. The result is the same. A script that runs on import starts them in
-                ``if __name__ == "__main__":`` alone.
+                answers each frame for itself; else this one answers all, and a warning says why.
+                Where outlines are curves, as many make those. The result is the same. A script
+                that runs on import starts them in ``if __name__ == "__main__":`` alone.
             crew: Gives those who answer frames elsewhere (``jobs.ranges``), in place of ``jobs``.
 
         Raises:

@@ -19,6 +19,7 @@ from videoseg.jobs.carried_edits import CarriedEdits
 from videoseg.jobs.earlier_answers import EarlierAnswers
 from videoseg.jobs.earlier_tracks import Renumbered
 from videoseg.jobs.model_session import ModelSession
+from videoseg.jobs.outline_workers import OutlineWorkers
 from videoseg.jobs.outputs import finished_run
 from videoseg.jobs.publishing import Publisher, Watch, export_outputs, write_outputs
 from videoseg.jobs.range_workers import RangeWorkers
@@ -49,7 +50,7 @@ from videoseg.stages.checked import Check, Checked
 from videoseg.stages.known_answers import KnownAnswers
 from videoseg.stages.replayed import Replayed
 from videoseg.tracking.region import Confined
-from videoseg.types import Detections, Frame
+from videoseg.types import Detections, Frame, Scene
 from videoseg.types.usage import Usage
 
 _log = logging.getLogger(__name__)
@@ -81,19 +82,24 @@ def follow(
     frames: Iterable[Frame] | None = None,
     ahead: int = pipeline.FRAMES_AHEAD,
     edits: CarriedEdits | None = None,
+    outliners: OutlineWorkers | None = None,
 ) -> Steps:
     """Every frame with what became of it; by default those of the run.
 
     ``ahead`` frames are decoded before they are asked for, as ``pipeline.follow`` says. With
-    ``edits``, tracks have the ids that they had before.
+    ``edits``, tracks have the ids that they had before. ``outliners`` make the outlines, or else
+    this process does.
     """
     tracker: Tracker = Confined(parts.tracker, parts.questions.bounds)
     if edits is not None:
         tracker = Renumbered(tracker, edits.tracks)
     tracker.start(parts.input.streams, parts.questions.prompts)
     shown = parts.range.frames() if frames is None else frames
-    vectorize = parts.config.outlines.vectorized
-    return pipeline.follow(shown, stage, tracker, vectorize, parts.clock, on_answer, ahead)
+    vectorize: Callable[[Scene], Scene] = parts.config.outlines.vectorized
+    at_once = None
+    if outliners is not None:
+        vectorize, at_once = outliners.vectorized, outliners.jobs
+    return pipeline.follow(shown, stage, tracker, vectorize, parts.clock, on_answer, ahead, at_once)
 
 
 def run(
@@ -138,10 +144,10 @@ def run(
         keep = _Keeping.of(parts, plan, log, notes, memory, kept)
         left = RunFolder(staging.folder / "run", notes.answers).detections()
         limited = Budget(Replayed(islice(left, known), stage, state))
-        steps = follow(parts, Checked(limited, watch.check), keep, edits=edits)
+        outliners = _outliners(parts, 1 if crew else jobs, ends)
+        steps = follow(parts, Checked(limited, watch.check), keep, edits=edits, outliners=outliners)
         publisher = Publisher(parts, staging, plan, watch, edits)
-        ended = partial(_ended, parts, limited, before)
-        done = publisher.publish(steps, log, ended, known)
+        done = publisher.publish(steps, log, partial(_ended, parts, limited, before), known)
         if reused is None:
             return done
         return dataclasses.replace(done, known=max(known, done.frames - reused.frames))
@@ -240,6 +246,18 @@ def _answered_by(parts: Assembly, by: CrewFor | int, ends: ExitStack) -> Stage |
         loaded = crew.loaded()
     parts.session.loaded_elsewhere(loaded.refused, loaded.notes)
     return FromOneGo(crew) if in_one_go else FromRanges(crew, Grid.of(parts))
+
+
+def _outliners(parts: Assembly, jobs: int, ends: ExitStack) -> OutlineWorkers | None:
+    """Processes that make outlines, which ``ends`` lets go; None where there is little to make.
+
+    Polygons are made sooner than they are handed over and back.
+    """
+    ranges = Grid.of(parts).count()
+    most = jobs if ranges is None else min(jobs, ranges)
+    if most == 1 or not parts.config.outlines.curves:
+        return None
+    return ends.enter_context(OutlineWorkers(parts.config.outlines, most))
 
 
 def _reused(parts: Assembly, plan: Plan, earlier: EarlierAnswers | None) -> KnownAnswers | None:
