@@ -23,7 +23,9 @@ HEAVY = (
     "uvicorn",
     "videoseg.jobs.job",
     "videoseg.config.run_config",
+    "videoseg.networks.hub",
     "videoseg.registry",
+    "videoseg.system.object_store",
     "videoseg.types",
 )
 VERBS = (

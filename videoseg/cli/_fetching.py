@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from videoseg.cli._terminal import describe, tell
-from videoseg.networks.hub import commit_of
 
 _LOG_SECONDS = 30.0
 """Time between two lines in the log of a job."""
@@ -35,6 +34,8 @@ class Fetched:
     @classmethod
     def of(cls, model: str, folder: Path, files: Sequence[Path]) -> Fetched:
         """Weights in a folder."""
+        from videoseg.networks.hub import commit_of
+
         size = sum(path.stat().st_size for path in files)
         return cls(model, str(folder), size, commit_of(folder))
 

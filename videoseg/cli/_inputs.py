@@ -30,7 +30,6 @@ from videoseg.formats.file_names import (
     natural,
 )
 from videoseg.system.addresses import is_address, is_stored, joined, local_path, stored_parts
-from videoseg.system.object_store import Stored
 from videoseg.system.text_files import decoded, read_text
 
 PIPE = "-"
@@ -263,6 +262,8 @@ def _in_folder(folder: str, source: str) -> list[str]:
 
 def _in_storage(given: str) -> list[str]:
     """What fits a wildcard, or the videos below an address that ends in ``/``; else the object."""
+    from videoseg.system.object_store import Stored
+
     if glob.has_magic(given):
         ending = Path(given).suffix
         fits = is_video if not ending or glob.has_magic(ending) else None

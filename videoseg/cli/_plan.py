@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,6 +166,8 @@ def _short(seconds: float | None) -> float | None:
 def _free(out: Path | str) -> int:
     """Bytes free where a folder is or would be; where results are made for object storage."""
     if is_stored(str(out)):
+        import tempfile
+
         with tempfile.TemporaryDirectory() as made:
             return shutil.disk_usage(made).free
     folder = Path(out)
