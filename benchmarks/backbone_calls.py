@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.references import frame, model
+from tests.support.reference_models import frame, model
 from tests.support.torch_models import TINY
 from videoseg.types import Cue, Prompt
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.memory_models import held
-from tests.support.references import MARKED, MEMORIES, frame, model
+from tests.support.reference_memory import MEMORIES
+from tests.support.reference_models import MARKED, frame, model
 from tests.support.torch_models import save
 from videoseg.types import Prompt
 

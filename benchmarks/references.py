@@ -14,7 +14,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from tests.support.references import COMPARISONS, HEIGHT, WIDTH
+from tests.support.reference_models import HEIGHT, WIDTH
+from tests.support.references import COMPARISONS
 
 
 def main() -> None:

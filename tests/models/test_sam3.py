@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.references import network_input
+from tests.support.reference_models import network_input
 from tests.support.torch_models import (
     save,
     save_clip_tokenizer,

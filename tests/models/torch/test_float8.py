@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.references import box_mask, model
+from tests.support.reference_models import box_mask, model
 from tests.support.torch_models import TINY
 from videoseg.errors import ModelError
 from videoseg.models._torch import float8

@@ -17,9 +17,10 @@ from tests.support.memory_models import (
     sam2_with_memory,
     sam3_with_memory,
 )
-from tests.support.references import MARKED as GIVEN
-from tests.support.references import box_mask, frame, keeps_everything
-from tests.support.references import marked as known
+from tests.support.reference_memory import keeps_everything
+from tests.support.reference_models import MARKED as GIVEN
+from tests.support.reference_models import box_mask, frame
+from tests.support.reference_models import marked as known
 from tests.support.torch_models import (
     save,
     tiny_sam2,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.references import model
+from tests.support.reference_models import model
 from tests.support.torch_models import (
     SIDE,
     TINY,
