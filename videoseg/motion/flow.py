@@ -1,7 +1,8 @@
 """Dense optical flow between neighbouring frames, and carrying masks and maps along it.
 
 Flow is found with DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016)
-on small grey images; it is kept at that size and scaled up only where something is carried.
+on small grey images, or, where it is known what objects there are, by ``patch_flow``. It is kept at
+that size and scaled up only where something is carried.
 """
 
 from __future__ import annotations

@@ -25,9 +25,8 @@ _PAIRS_AT_ONCE = 2
 MOTION_SIDE = 320
 """Longest side of the images on which motion is estimated, pixels.
 
-It is estimated at this size to the pixel: that is the flow of images twice as large that is
-estimated on their halves, without scaling it up and judging it at four times as many places. On
-DAVIS, 240 leaves a twentieth more of an outline's jumps, and 160 a tenth.
+It is estimated at this size to the pixel. On DAVIS, 240 leaves a twentieth more of an outline's
+jumps, and 160 a tenth.
 """
 
 
