@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from videoseg.formats.decimals import decimal_text
 from videoseg.geometry.masks import decode_rle, encode_rle, logit_levels, logits_of_levels
+from videoseg.kernels.number_text import number_kernel
 from videoseg.runlog.validation import check_levels, number, whole, whole_or_none
 from videoseg.system.addresses import without_secrets
 from videoseg.types import (
@@ -374,6 +375,10 @@ def _ring_from_json(made: Json) -> Ring:
 def _floats_to_text(values: npt.NDArray[np.float32]) -> str:
     with np.errstate(over="ignore"):
         values = np.asarray(values, dtype=np.float32)
+    kernel = number_kernel()
+    text = None if kernel is None else kernel(np.ascontiguousarray(values))
+    if text is not None:
+        return f"[{text}]"
     if not np.isfinite(values).all():
         raise ValueError("an outline holds a coordinate that is no finite number")
     scaled = np.rint(values.ravel().astype(np.float64) * 10**_DECIMALS)
