@@ -35,6 +35,6 @@ def path_text_of(compiled: CDLL) -> PathText:
     def path_text(units: Units, sizes: Units, decimals: int, uniform: bool) -> str:
         text = ctypes.create_string_buffer(_LONGEST * (6 * len(units) + 3 * len(sizes)))
         length = call(address(units), address(sizes), len(sizes), decimals, uniform, text)
-        return text.raw[:length].decode("ascii")
+        return ctypes.string_at(text, length).decode("ascii")
 
     return path_text
