@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum { SIDE = 8, PIXELS = SIDE * SIDE, STRIDE = 5, STEPS = 8, REACH = 6 };
-static const float FURTHEST = 8, FLAT = 1, ALIKE = 0.25f, SETTLED = 0.02f;
+static const float FURTHEST = 3, FLAT = 1, ALIKE = 0.25f, SETTLED = 0.02f;
 
 typedef struct {
     const uint8_t *previous, *current, *near_;

@@ -26,8 +26,9 @@ _STEPS = 8
 """Steps that a patch goes down, at most."""
 _REACH = 6
 """Pixels from a patch's middle at which other motions are known that it may have, each way."""
-_FURTHEST = np.float32(8)
-"""Pixels beyond which a search does not leave its start, each way."""
+_FURTHEST = np.float32(3)
+"""Pixels beyond which a search does not leave its start, each way: between pictures that have nothing
+to do with each other, or about what left its surroundings far behind, further motions are chance."""
 _ALIKE = np.float32(0.25)
 """Motions that differ from the first one known by less than this each way are not tried."""
 _SETTLED = np.float32(0.02)
