@@ -27,8 +27,11 @@ _STEPS = 8
 _REACH = 6
 """Pixels from a patch's middle at which other motions are known that it may have, each way."""
 _FURTHEST = np.float32(3)
-"""Pixels beyond which a search does not leave its start, each way. Further motions are chance where
-pictures that have nothing to do with each other, and where a thing moves far from what was around it."""
+"""Pixels beyond which a search does not leave its start, each way.
+
+Further motions are mostly chance: between pictures that have nothing to do with each other, and of
+things that move far from what was around them.
+"""
 _ALIKE = np.float32(0.25)
 """Motions that differ from the first one known by less than this each way are not tried."""
 _SETTLED = np.float32(0.02)
