@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from videoseg.geometry.arrays import ByteMap
 from videoseg.motion.evidence import motion_between, slope_of
@@ -73,3 +74,17 @@ def test_an_inverse_motion_leads_back() -> None:
     for x, y in ((20, 20), (40, 30), (60, 40)):
         column, row = np.rint(places[y, x, :2]).astype(int)
         np.testing.assert_allclose(places[y, x, :2] + backward[row, column], (x, y), atol=0.1)
+
+
+@pytest.mark.parametrize(("height", "width"), [(360, 640), (45, 81)])
+def test_slope_and_trust_do_not_depend_on_where_in_memory_arrays_are(
+    height: int, width: int
+) -> None:
+    random = np.random.default_rng(0)
+    before, after = (random.integers(0, 256, (height, width), np.uint8) for _ in range(2))
+    flow = Flow(np.full((height, width, 2), 0.3, np.float32), width, height)
+    # All are kept, so that each has a place of its own.
+    slopes = [slope_of(after) for _ in range(40)]
+    motions = [motion_between(flow, before, after, slope) for slope in slopes]
+    assert all(np.array_equal(each, slopes[0]) for each in slopes)
+    assert all(np.array_equal(each.evidence, motions[0].evidence) for each in motions)

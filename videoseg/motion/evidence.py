@@ -76,10 +76,12 @@ def slope_of(picture: GreyImage) -> FloatMap:
     """How steep a grey picture is about each pixel, float32 (h, w), grey levels a pixel; not 0."""
     import cv2
 
-    slope = cv2.magnitude(
-        cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=1 / 8),
-        cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=1 / 8),
+    across, down = (
+        np.asarray(cv2.Sobel(picture, cv2.CV_32F, *axes, scale=1 / 8), dtype=np.float32)
+        for axes in ((1, 0), (0, 1))
     )
+    # Not by cv2.magnitude, whose last digit depends on where in memory arrays are.
+    slope = np.sqrt(across * across + down * down)
     blurred = cv2.blur(slope, (_TRUST_WINDOW, _TRUST_WINDOW))
     return np.asarray(blurred + _FLAT, dtype=np.float32)
 
