@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from tests.contracts.test_view_abilities import drawn
 from tests.stages.test_view import HEIGHT, WIDTH, disc, frame_of
 from tests.support.fakes import Colours
 from tests.support.media import clip
+from tests.support.places import ROOT
+from tests.support.plug_ins import install_models
 from videoseg import Job, Prompt, load_config, registry
 from videoseg.geometry import masks
 from videoseg.jobs.estimate import estimate
@@ -341,13 +344,16 @@ def test_a_mark_behind_the_end_is_followed_into_the_part_that_is_wanted(
 
 
 def test_what_comes_once_says_that_earlier_frames_stay_empty(tmp_path: Path) -> None:
-    piped = clip(name="piped.mkv", frames=12, width=160, height=96)
+    piped = clip(name="piped.mkv", frames=12)
     out = tmp_path / "out"
-    mark = ["--prompt", "label=thing;box=4,30,60,70;at=8"]
+    install_models(tmp_path)
+    path = os.pathsep.join([str(tmp_path), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    asked = ["--prompt", "label=thing;box=4,20,40,60;at=8", "--model", "colours"]
     with piped.open("rb") as film:
         ran = subprocess.run(
-            [sys.executable, "-m", "videoseg", "segment", "-", *mark, "-o", out, "--write", "svg"],
+            [sys.executable, "-m", "videoseg", "segment", "-", *asked, "-o", out, "--write", "svg"],
             stdin=film,
+            env={**os.environ, "PYTHONPATH": path},
             capture_output=True,
             text=True,
             check=False,
