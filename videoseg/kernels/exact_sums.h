@@ -19,7 +19,8 @@
 static const double GRID = 16777216.0;
 static const double WHOLE = 4503599627370496.0; /* from here on numbers are whole */
 
-/* rint, which is a call where the processor need not have it: adding much leaves whole numbers. */
+/* rint, which is a call where the processor need not have it: adding much leaves whole numbers.
+ * That of contour.h takes half the time, and is for numbers below 2^51; these may be larger. */
 static inline double rounded(double value)
 {
     double much = copysign(WHOLE, value), made = (value + much) - much;
