@@ -184,8 +184,11 @@ def test_a_killed_process_costs_its_input_alone(capfd: pytest.CaptureFixture[str
     assert "bad.mp4: its process was killed, as the system does" in capfd.readouterr().err
     assert {path.name for path in Path("out").iterdir()} >= {"a", "c", "d"}
     assert not list(Path("out").rglob("bad/run.json"))
-    # What the killed process left is taken over by the next run.
-    assert run(["segment", "bad.mp4", "red", *COLOURS, "-o", "out/bad"]) == 0
+    # What the killed process has found is kept until somebody says otherwise.
+    again = ["segment", "bad.mp4", "red", *COLOURS, "-o", "out/bad"]
+    assert run(again) == 1
+    assert "out/bad holds an unfinished run" in capfd.readouterr().err
+    assert run([*again, "--overwrite"]) == 0
     assert not list(Path("out").rglob(STAGING))
 
 

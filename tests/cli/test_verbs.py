@@ -237,7 +237,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing_to_be_seen(
     assert segment(film, "red", "-o", str(out), model="interrupted") == 130
     assert "interrupted; no incomplete output was published; --resume" in capfd.readouterr().err
     assert left_in(out) == {STAGING}
-    early = ["--set", "run.batch=12"]
+    early = ["--start", "0.2"]  # nothing is answered before
     assert segment(film, "red", "-o", str(tmp_path / "no"), *early, model="interrupted") == 130
     assert not (tmp_path / "no").exists()
 

@@ -82,33 +82,6 @@ def test_one_thing_is_one_box() -> None:
     assert DetectedBoxes(np.array(boxes, dtype=np.float32), scores).of([5]) == []
 
 
-def _scored(**scores: float) -> DetectedBoxes:
-    row = np.zeros((1, 80), dtype=np.float32)
-    for name, score in scores.items():
-        row[0, NAMES.index(name)] = score
-    return DetectedBoxes(np.array([(0, 0, 10, 10)], dtype=np.float32), row)
-
-
-def test_what_is_taken_for_one_animal_is_no_other() -> None:
-    cat, dog, person = (NAMES.index(name) for name in ("cat", "dog", "person"))
-    seen = _scored(cat=0.3, dog=0.6, person=0.3)
-    assert seen.of([cat]) == []
-    assert [each.score for each in seen.of([dog])] == [pytest.approx(0.6)]
-    assert len(seen.of([cat, dog])) == 1  # "animal" means both
-    assert len(seen.of([person])) == 1  # a person on a horse is a person
-    assert len(_scored(cat=0.56, dog=0.6).of([cat])) == 1  # as likely as not
-
-
-def test_evidence_finds_no_animal_where_another_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    image, _ = _cat()
-    height, width = image.shape[:2]
-    whole = np.array([(0, 0, width, height)], dtype=np.float32)
-    for seen, found in (({}, 1), ({"dog": 0.6}, 0), ({"person": 0.6}, 1)):
-        boxes = DetectedBoxes(whole, _scored(**seen).scores)
-        monkeypatch.setattr(Detector, "detect", lambda *_, boxes=boxes: boxes)
-        assert len(_ask(image, "cat")) == found, seen
-
-
 def test_boxes_alone_do_not_load_it() -> None:
     image, _ = _cat()
     model = Embedded(threads=1)

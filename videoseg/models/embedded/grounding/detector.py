@@ -32,12 +32,6 @@ NAMES = (
     "toothbrush",
 )
 """The classes, in the order of the network's scores."""
-ANIMALS = range(NAMES.index("bird"), NAMES.index("giraffe") + 1)
-"""Classes of which a thing is only one."""
-_LIKELIEST = 0.9
-"""An animal has no class whose score is less than this share of another's in the same cell. On 548
-training photographs, of boxes from a score of 0.24 on, that drops 45 of 105 for animals that are
-not there, and 2 of 102 for those that are."""
 DETECTOR_SIDE = 416
 """Side of the network's input, pixels."""
 _STRIDES = (8, 16, 32)
@@ -143,7 +137,7 @@ class DetectedBoxes:
         self, names: Sequence[int], same: Callable[[FloatMap, FloatMap], npt.NDArray[np.bool_]]
     ) -> list[DetectedBox]:
         """One box for each thing: those left that are not the same as a surer one."""
-        scores = self._scores(names)
+        scores = self.scores[:, list(names)].max(axis=1)
         (seen,) = np.nonzero(scores >= _LEAST)
         order = seen[np.argsort(-scores[seen], kind="stable")]
         boxes, kept = self.boxes[order], []
@@ -154,21 +148,6 @@ class DetectedBoxes:
                 kept.append(DetectedBox((x1, y1, x2, y2), float(scores[index])))
                 left &= ~same(boxes[place], boxes)
         return [each for each in kept if each.box[0] < each.box[2] and each.box[1] < each.box[3]]
-
-    def _scores(self, names: Sequence[int]) -> FloatMap:
-        """The highest score (n,) of some classes in each cell; 0 where it is another animal."""
-        scores = self.scores[:, list(names)].max(axis=1)
-        others = other_animals(names)
-        if not others:
-            return np.asarray(scores)
-        likelier = self.scores[:, others].max(axis=1) * _LIKELIEST > scores
-        return np.where(likelier, np.float32(0), scores)
-
-
-def other_animals(names: Sequence[int]) -> tuple[int, ...]:
-    """The animals that a thing of these classes is not; none where they name no animal."""
-    others = tuple(index for index in ANIMALS if index not in names)
-    return () if len(others) == len(ANIMALS) else others
 
 
 def _scale(width: int, height: int) -> float:

@@ -14,12 +14,7 @@ from videoseg.models.embedded.detected_box import DetectedBox, overlaps
 from videoseg.models.embedded.features import Backbone
 from videoseg.models.embedded.grounding.candidates import Region
 from videoseg.models.embedded.grounding.closer_look import CloserThing, look_closer
-from videoseg.models.embedded.grounding.detector import (
-    NAMES,
-    DetectedBoxes,
-    Detector,
-    other_animals,
-)
+from videoseg.models.embedded.grounding.detector import NAMES, DetectedBoxes, Detector
 from videoseg.models.embedded.grounding.evidence import strength
 from videoseg.models.embedded.language.vocabulary import Target, Vocabulary
 from videoseg.models.embedded.promptable.salience import SalientThing
@@ -87,12 +82,6 @@ class FrameObjects:
             self._region(each.box, gain * float(np.log(each.score / (1 - each.score))) + bias)
             for each in boxes
         ]
-
-    def others_than(self, names: tuple[int, ...]) -> list[Region]:
-        """Animals that the detector knows, and that are none of these classes of animals."""
-        others = other_animals(names)
-        seen = self._detections.of(others) if others else []
-        return [self._region(each.box, 0.0) for each in seen if each.score >= _KNOWN_SCORE]
 
     def looked_at_closer(
         self, names: tuple[int, ...], imagenet: tuple[int, ...], kind: FloatMap

@@ -334,17 +334,9 @@ class _Scene:
             every = [Region(cells, every[0].strength)]
         if things.colour is not None and things.noun is not None:
             evidence, every = self._with_colour(evidence, every, things.colour)
-        others = self._others(things)
-        every = [i for i in every if all(o.cells[i.cells].mean() < _IN_BOX for o in others)]
         kept = [item for item in every if evidence.presence(item.strength) >= self.least]
         looks = CellSimilarity(self.maps()["stride16"], evidence.kind)
         return _Group(every, without_false_alarms(kept, looks), evidence)
-
-    def _others(self, things: Things) -> list[Region]:
-        """What the detector sees that is not meant: a dog is no cat, whatever evidence says."""
-        if things.noun is None:
-            return []
-        return self.objects.others_than(detector_names(things.noun.target, self.vocabulary))
 
     def _evidence(self, things: Things) -> KindEvidence:
         if things.noun is None:
