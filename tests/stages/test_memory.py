@@ -98,6 +98,20 @@ def test_what_was_behind_a_pole_comes_back_whole(memory: Memory) -> None:
     assert masks.iou(found.mask, mask_of(194)) > 0.8
 
 
+def test_the_score_falls_where_what_is_found_is_not_what_moved_along(memory: Memory) -> None:
+    begin(memory, 150)
+    scores = []
+    for index in range(1, 7):
+        frame = ball(index, 150 + 4 * index)
+        if index == 6:  # the right half is gone at once
+            edge = 150 + 4 * index
+            frame.image[:, edge:] = wall()[:, edge:]
+        (found,) = memory.step(frame, None).instances
+        scores.append(found.score)
+    assert min(scores[1:5]) > 0.7
+    assert scores[5] < 0.75 * min(scores[1:5])
+
+
 def test_a_cut_forgets_the_place_but_not_the_look(memory: Memory) -> None:
     begin(memory)
     memory.reset()

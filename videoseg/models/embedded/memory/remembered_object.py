@@ -132,7 +132,8 @@ class RememberedObject:
         """Find the object on the next frame.
 
         ``flow`` leads there from the last one, and what moved so has changed by ``change``, grey
-        levels over the frame.
+        levels over the frame. The score is the mean evidence over the mask, times its IoU with the
+        last mask, moved along, where there is one: limbs that are lost leave the evidence as it is.
         """
         evidence, self._evidence = self._evidence, None
         found, motion_odds = None, None
@@ -150,11 +151,16 @@ class RememberedObject:
                 found = self._segment_near(image, candidate, None, least=_MIN_EVIDENCE_AGAIN)
         if found is not None and self._seen.is_partial(found.mask):
             found = self._whole_of(image, found, motion_odds) or found
-        if found is None or warped is None or masks.iou(found.mask, warped) < _STEADY_IOU:
+        agreement = None
+        if found is not None and warped is not None:
+            agreement = masks.iou(found.mask, warped)
+        if agreement is None or agreement < _STEADY_IOU:
             self._evidence = None
         self.mask = found.mask if found is not None else None
         self._seen.seen(self.mask)
-        return found
+        if found is None or agreement is None:
+            return found
+        return ScoredMask(found.mask, found.score * agreement)
 
     def _give(self, view: FeatureView, mask: Mask) -> None:
         self.mask, self._evidence = mask, None
