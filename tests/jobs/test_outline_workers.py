@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -77,8 +75,7 @@ def test_a_killed_process_is_told_of_and_none_is_left() -> None:
     with OutlineWorkers(CURVES, 2) as made:
         made.vectorized(scene)
         for each in made._processes:
-            assert each._process.pid is not None
-            os.kill(each._process.pid, signal.SIGKILL)
+            each._process.kill()
         with pytest.raises(VideosegError, match=r"outlines was killed, .*; fewer \(--jobs\)"):
             made.vectorized(scene)
     assert not any(each._process.is_alive() for each in made._processes)
