@@ -132,8 +132,9 @@ class RememberedObject:
         """Find the object on the next frame.
 
         ``flow`` leads there from the last one, and what moved so has changed by ``change``, grey
-        levels over the frame. The score is the mean evidence over the mask, times its IoU with the
-        last mask, moved along, where there is one: limbs that are lost leave the evidence as it is.
+        levels over the frame. The score is the mean evidence over the mask, by up to half less the
+        less it agrees with the last mask, moved along: limbs that are lost leave the evidence as it
+        is. No more than half, since flow misses what is small and fast.
         """
         evidence, self._evidence = self._evidence, None
         found, motion_odds = None, None
@@ -160,7 +161,7 @@ class RememberedObject:
         self._seen.seen(self.mask)
         if found is None or agreement is None:
             return found
-        return ScoredMask(found.mask, found.score * agreement)
+        return ScoredMask(found.mask, found.score * (1 + agreement) / 2)
 
     def _give(self, view: FeatureView, mask: Mask) -> None:
         self.mask, self._evidence = mask, None
