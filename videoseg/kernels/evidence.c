@@ -1,5 +1,6 @@
 /* What videoseg/motion/evidence.py computes, without the interpreter: the same bytes. */
 #include "kernels.h"
+#include "sampling.h"
 
 #include <math.h>
 
@@ -12,51 +13,23 @@ typedef struct {
     int64_t height, width;
 } Pictures;
 
-static inline float limited(float value, int64_t size)
-{
-    float last = (float)(size - 1);
-    value = value > 0 ? value : 0;
-    return value < last ? value : last;
-}
-
-/* Where a place lies between the corners of four pixels. */
-typedef struct {
-    int64_t corner, right, below;
-    float across, down;
-} Between;
-
-static inline Between between(const Pictures *given, float x, float y)
-{
-    x = limited(x, given->width), y = limited(y, given->height);
-    int32_t left = (int32_t)x, top = (int32_t)y;
-    return (Between){top * given->width + left, left + 1 < given->width,
-                     top + 1 < given->height ? given->width : 0, x - (float)left, y - (float)top};
-}
-
-static inline float mixed(const Between *at, float one, float right, float below, float last)
-{
-    float upper = one + (right - one) * at->across, lower = below + (last - below) * at->across;
-    return upper + (lower - upper) * at->down;
-}
-
 static inline float shade_at(const Pictures *given, float x, float y)
 {
-    Between at = between(given, x, y);
+    Bilinear at = bilinear_at(x, y, given->width, given->height);
     const uint8_t *one = given->previous + at.corner, *below = one + at.below;
-    return mixed(&at, one[0], one[at.right], below[0], below[at.right]);
+    float corners[4] = {one[0], one[at.right], below[0], below[at.right]};
+    return mixed(at.across, at.down, corners);
 }
 
 /* evidence._inverse */
 static inline void inverse_at(const Pictures *given, float x, float y, float *to)
 {
-    int32_t left = (int32_t)(limited(to[0], given->width) + 0.5f);
-    int32_t top = (int32_t)(limited(to[1], given->height) + 0.5f);
-    const float *first = given->backward + 2 * (top * given->width + left);
-    Between at = between(given, x - first[0], y - first[1]);
-    const float *one = given->backward + 2 * at.corner, *below = one + 2 * at.below;
-    int64_t next = 2 * at.right;
-    to[0] = x - mixed(&at, one[0], one[next], below[0], below[next]);
-    to[1] = y - mixed(&at, one[1], one[next + 1], below[1], below[next + 1]);
+    int32_t left = (int32_t)(clippedf(to[0], 0, (float)(given->width - 1)) + 0.5f);
+    int32_t top = (int32_t)(clippedf(to[1], 0, (float)(given->height - 1)) + 0.5f);
+    const float *backward = given->backward, *first = backward + 2 * (top * given->width + left);
+    Bilinear at = bilinear_at(x - first[0], y - first[1], given->width, given->height);
+    to[0] = x - sampled(&at, backward, 2);
+    to[1] = y - sampled(&at, backward + 1, 2);
 }
 
 /* What is near, and one pixel more around it. */

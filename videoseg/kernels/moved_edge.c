@@ -1,5 +1,6 @@
 /* What blend._moved_edge does: draws the edge of a mask where it is moved to. */
 #include "kernels.h"
+#include "sampling.h"
 #include "window.h"
 
 #include <math.h>
@@ -10,23 +11,10 @@ static const float LEAST = 0.25f;
 /* What rounding may do to a number between two of the same sign is less than this. */
 static const float NEARLY = 1e-3f;
 
-static inline float between(float low, float value, float high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
 static inline float between_cells(const float *values, const Window *window, float x, float y)
 {
-    int64_t columns = window->columns;
-    x = between(0, x, (float)(columns - 1));
-    y = between(0, y, (float)(window->rows - 1));
-    int64_t left = (int64_t)x, top = (int64_t)y;
-    float across = x - (float)left, down = y - (float)top;
-    const float *one = values + top * columns + left;
-    int64_t right = left + 1 < columns, below = top + 1 < window->rows ? columns : 0;
-    float upper = one[0] + across * (one[right] - one[0]);
-    float lower = one[below] + across * (one[below + right] - one[below]);
-    return upper + down * (lower - upper);
+    Bilinear at = bilinear_at(x, y, window->columns, window->rows);
+    return sampled(&at, values, 1);
 }
 
 /* For each of `cells` the first pixel, of `size`, that lies in it or in a later one. */

@@ -6,6 +6,7 @@
  */
 #include "contour.h"
 #include "kernels.h"
+#include "sampling.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -14,11 +15,6 @@
 
 static const float BAND = 16.0f;
 static inline double clipped(double value, double low, double high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
-static inline float clippedf(float value, float low, float high)
 {
     return value < low ? low : value > high ? high : value;
 }
@@ -66,19 +62,11 @@ static Way way_of(const Warp *warp, const double *to)
 static inline Place place_of(const Way *way, float x, float y)
 {
     const Warp *warp = way->warp;
-    float u = clippedf(way->a * x + way->b * y + way->c, 0, (float)(warp->width - 1));
-    float v = clippedf(way->d * x + way->e * y + way->f, 0, (float)(warp->height - 1));
-    int64_t left = (int64_t)u, top = (int64_t)v;
-    float across = u - (float)left, down = v - (float)top;
-    const float *one = warp->evidence + 3 * (top * warp->width + left);
-    const float *right = left + 1 < warp->width ? one + 3 : one;
-    int64_t below = top + 1 < warp->height ? 3 * warp->width : 0;
+    Bilinear at = bilinear_at(way->a * x + way->b * y + way->c, way->d * x + way->e * y + way->f,
+                              warp->width, warp->height);
     float found[3];
-    for (int n = 0; n < 3; n++) {
-        float upper = one[n] + across * (right[n] - one[n]);
-        float lower = one[below + n] + across * (right[below + n] - one[below + n]);
-        found[n] = upper + down * (lower - upper);
-    }
+    for (int n = 0; n < 3; n++)
+        found[n] = sampled(&at, warp->evidence + n, 3);
     Place place = {found[0] * way->scale_x + way->shift_x, found[1] * way->scale_y + way->shift_y,
                    found[2]};
     return place;
@@ -108,9 +96,7 @@ static inline float distance_at(const Warp *warp, float column, float row)
         corners[0] = other_at(warp, top - 1, left - 1), corners[1] = other_at(warp, top - 1, left);
         corners[2] = other_at(warp, top, left - 1), corners[3] = other_at(warp, top, left);
     }
-    float upper = corners[0] + across * (corners[1] - corners[0]);
-    float lower = corners[2] + across * (corners[3] - corners[2]);
-    return upper + down * (lower - upper);
+    return mixed(across, down, corners);
 }
 
 /* affine_fit ------------------------------------------------------------------------------------*/
