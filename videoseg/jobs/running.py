@@ -82,13 +82,13 @@ def follow(
     frames: Iterable[Frame] | None = None,
     ahead: int = pipeline.FRAMES_AHEAD,
     edits: CarriedEdits | None = None,
-    outliners: OutlineWorkers | None = None,
+    outline_workers: OutlineWorkers | None = None,
 ) -> Steps:
     """Every frame with what became of it; by default those of the run.
 
     ``ahead`` frames are decoded before they are asked for, as ``pipeline.follow`` says. With
-    ``edits``, tracks have the ids that they had before. ``outliners`` make the outlines, or else
-    this process does.
+    ``edits``, tracks have the ids that they had before. ``outline_workers`` make the outlines, or
+    else this process does.
     """
     tracker: Tracker = Confined(parts.tracker, parts.questions.bounds)
     if edits is not None:
@@ -97,8 +97,8 @@ def follow(
     shown = parts.range.frames() if frames is None else frames
     vectorize: Callable[[Scene], Scene] = parts.config.outlines.vectorized
     at_once = None
-    if outliners is not None:
-        vectorize, at_once = outliners.vectorized, outliners.jobs
+    if outline_workers is not None:
+        vectorize, at_once = outline_workers.vectorized, outline_workers.jobs
     return pipeline.follow(shown, stage, tracker, vectorize, parts.clock, on_answer, ahead, at_once)
 
 
@@ -144,8 +144,9 @@ def run(
         keep = _Keeping.of(parts, plan, log, notes, memory, kept)
         left = RunFolder(staging.folder / "run", notes.answers).detections()
         limited = Budget(Replayed(islice(left, known), stage, state))
-        outliners = _outliners(parts, 1 if crew else jobs, ends)
-        steps = follow(parts, Checked(limited, watch.check), keep, edits=edits, outliners=outliners)
+        outline_workers = _outline_workers(parts, 1 if crew else jobs, ends)
+        checked = Checked(limited, watch.check)
+        steps = follow(parts, checked, keep, edits=edits, outline_workers=outline_workers)
         publisher = Publisher(parts, staging, plan, watch, edits)
         done = publisher.publish(steps, log, partial(_ended, parts, limited, before), known)
         if reused is None:
@@ -248,7 +249,7 @@ def _answered_by(parts: Assembly, by: CrewFor | int, ends: ExitStack) -> Stage |
     return FromOneGo(crew) if in_one_go else FromRanges(crew, Grid.of(parts))
 
 
-def _outliners(parts: Assembly, jobs: int, ends: ExitStack) -> OutlineWorkers | None:
+def _outline_workers(parts: Assembly, jobs: int, ends: ExitStack) -> OutlineWorkers | None:
     """Processes that make outlines, which ``ends`` lets go; None where there is little to make.
 
     Polygons are made sooner than they are handed over and back.
