@@ -9,15 +9,17 @@ from videoseg.models.embedded.grounding.candidates import Region
 from videoseg.models.embedded.grounding.similarity import CellSimilarity
 from videoseg.models.embedded.language.query import Pick, Things
 
-# On training photographs, of 40 colours that captions give to things, and of 279 that they do not,
-# these are seen: of white 10 of 12 and 1 of 17, of other clear colours 12 of 20 and 4 of 183, of
-# brown, black and grey 3 of 8 and 23 of 79, since shadows have them, too.
-_COLOURED = {"white": 0.15, "brown": 0.3, "black": 0.3, "grey": 0.3}
-"""A thing has one of these colours where more than this share of its cells has it,"""
-_CLEARLY_COLOURED = 0.08
-"""or any other where more than this share has it: lamps and windows are no part of a red car."""
-_LESS_COLOURED = 0.5
-"""Of several things, those have a colour that have this much of it beside the one with most."""
+_MIN_COLOURED = 0.08
+"""A thing has a colour where more than this share of its cells has it: a red car has windows."""
+_MIN_COLOURED_AS = {"white": 0.15, "brown": 0.3, "black": 0.3, "grey": 0.3}
+"""The same for colours that shadows and highlights have, too.
+
+On training photographs, of 40 colours that captions give to things and of 279 that they do not,
+these shares find: white 10 of 12 and 1 of 17; brown, black and grey 3 of 8 and 23 of 79; the other
+colours 12 of 20 and 4 of 183.
+"""
+_BESIDE_MOST = 0.5
+"""Of several things, those have a colour that have more than this part of the highest share."""
 _LARGE_SHARE = 0.5
 """A large thing has more than this share of the largest one's area."""
 _SMALL_SHARE = 0.5
@@ -53,7 +55,8 @@ def without_false_alarms(kept: list[Region], appearance: CellSimilarity) -> list
 def of_colour(kept: list[Region], odds: FloatMap, colour: str) -> list[Region]:
     """Those that have a basic colour, given its log-odds (rows, columns) all over the frame."""
     shares = [float((odds[item.cells] > 0).mean()) for item in kept]
-    least = max(_COLOURED.get(colour, _CLEARLY_COLOURED), _LESS_COLOURED * max(shares, default=0.0))
+    least = _MIN_COLOURED_AS.get(colour, _MIN_COLOURED)
+    least = max(least, _BESIDE_MOST * max(shares, default=0.0))
     return [item for item, share in zip(kept, shares, strict=True) if share > least]
 
 
